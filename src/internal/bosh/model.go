@@ -1,0 +1,186 @@
+// Package bosh reads what directors and create-env read: cloud-configs, v2 and
+// v1 deployment manifests, create-env manifests.
+//
+// It follows the director's own code (deployment_plan/*, v283.1.6 unless said
+// otherwise) in the order of its checks, but does not stop at the first one:
+// what a director would refuse becomes a Problem, and the rest is read all the
+// same. The result is plain values with places; nothing downstream sees YAML.
+//
+//	documents ──ReadCloudConfigs──▶ CloudConfig ─┐
+//	document  ──ReadManifest─────▶ Manifest ─────┴─Check──▶ problems, predicted addresses
+package bosh
+
+import (
+	"net/netip"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// Form is the kind of a manifest.
+type Form string
+
+// The forms of manifests. V1 is the form of 2017 and before: networks and jobs
+// stand in the manifest; CreateEnv covers bosh-init too.
+const (
+	V2        Form = "v2"
+	V1        Form = "v1"
+	CreateEnv Form = "create-env"
+)
+
+// NetworkType is a network's type as the director knows it.
+type NetworkType string
+
+// The types of networks. A manual network hands out addresses of its subnets,
+// a dynamic one leaves them to the IaaS, a vip one moves given addresses.
+const (
+	Manual  NetworkType = "manual"
+	Dynamic NetworkType = "dynamic"
+	VIP     NetworkType = "vip"
+)
+
+// CloudConfig is what a director makes of all its cloud-configs, or what a v1
+// or create-env manifest says about networks.
+type CloudConfig struct {
+	AZs         []AZ
+	Networks    []*Network
+	Compilation *Compilation
+}
+
+// AZ is an availability zone.
+type AZ struct {
+	Name string
+	At   place.Place
+	// CPI names the cpi config entry of the zone; empty for the default one.
+	CPI string
+}
+
+// Compilation says where compilation VMs get their addresses.
+type Compilation struct {
+	Network string
+	Workers int
+	AZ      string
+	At      place.Place // the network's name
+}
+
+// Network is one network of a cloud-config or manifest.
+type Network struct {
+	Name    string
+	Type    NetworkType
+	At      place.Place // its name
+	Subnets []*Subnet
+}
+
+// Subnet is one subnet of a network. Range is invalid where the director takes
+// none (dynamic and vip networks) or where it could not be read; then a Problem
+// or an Unresolved says why.
+type Subnet struct {
+	At        place.Place
+	Range     netip.Prefix
+	RangeAt   place.Place
+	Gateway   netip.Addr
+	GatewayAt place.Place
+	// Reserved is never handed out by this network.
+	Reserved   []Block
+	ReservedAt place.Place // of the key, or of the subnet where there is none
+	// Static is only handed out on request; for a vip network, in this order.
+	Static []Block
+	DNS    []Block
+	AZs    []string
+	// Prefix is the length of the block that each VM gets; 32 or 128 by default.
+	Prefix int
+	// CloudProperties holds the scalars of cloud_properties by their dotted
+	// path, as text. A value with an unresolved ((variable)) is kept as it is.
+	CloudProperties map[string]string
+}
+
+// Block is one entry of reserved, static, static_ips or dns: an inclusive range
+// of addresses of one family. Entries that mean nothing (reversed ranges) have
+// no Block.
+type Block struct {
+	Range netipx.IPRange
+	At    place.Place
+}
+
+// Manifest is one deployment or one create-env environment.
+type Manifest struct {
+	Name   string
+	NameAt place.Place
+	Form   Form
+	// Own is what the manifest itself says about networks (V1, CreateEnv).
+	Own    *CloudConfig
+	Groups []*Group
+	// VIPs are addresses found in job properties (see FindVIPs).
+	VIPs []PropertyAddress
+	// Contacts are addresses by which create-env reaches the new VM: the hosts
+	// of cloud_provider.mbus and cloud_provider.ssh_tunnel.
+	Contacts []PropertyAddress
+	// MaxInFlight and VMStrategy are of the update section.
+	MaxInFlight string
+	VMStrategy  string
+}
+
+// Group is an instance group (v2) or job (v1).
+type Group struct {
+	Name         string
+	At           place.Place
+	Instances    int
+	Lifecycle    string // service or errand
+	AZs          []string
+	Networks     []*GroupNetwork
+	MigratedFrom []Migration
+	VMStrategy   string
+}
+
+// Migration is one entry of migrated_from.
+type Migration struct {
+	Name, AZ string
+	At       place.Place
+}
+
+// GroupNetwork is a group's use of a network.
+type GroupNetwork struct {
+	Name string
+	At   place.Place // its name
+	// Static holds the requested addresses in order; StaticGiven tells an
+	// empty list from no list.
+	Static      []Block
+	StaticGiven bool
+	Default     []string
+}
+
+// PropertyAddress is an address found in a property.
+type PropertyAddress struct {
+	Address  netip.Addr
+	Property string // dotted path, e.g. keepalived.vip
+	Group    string // instance group, empty for a manifest-wide property
+	Job      string
+	At       place.Place
+}
+
+// Unresolved is an address that cannot be known because a variable stands in
+// its place.
+type Unresolved struct {
+	Variable string // without parentheses
+	What     string // what it hides: "static_ips of web on network default"
+	At       place.Place
+}
+
+// Problem is something that a director (or the CLI, for create-env) would
+// refuse, or accept though it cannot be meant.
+type Problem struct {
+	// Rule is the id of the lint rule that reports it.
+	Rule string
+	// Class is the director's error class without its module, e.g.
+	// NetworkStaticIpOutOfRange; empty where the director says nothing.
+	Class   string
+	Message string
+	// Cure says what to write instead; may be empty.
+	Cure string
+	// Warning marks what the director accepts.
+	Warning bool
+	At      place.Place
+	// Range is the address or range at stake; invalid where there is none.
+	Range netipx.IPRange
+}

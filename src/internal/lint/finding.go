@@ -1,0 +1,103 @@
+// Package lint turns an address plan into findings.
+//
+// A rule is a documented value in one visible list (rules.go); it sees facts
+// (package plan, and the problems of package bosh), never YAML, and reports
+// findings. Findings are not errors: what could not be read or decided is a
+// Failure, and the two travel side by side.
+package lint
+
+import (
+	"net/netip"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Severity says how bad a finding is.
+type Severity uint8
+
+// The severities, in rising order.
+const (
+	Info Severity = iota + 1
+	Warning
+	Error
+)
+
+// String is the severity's name on the command line, in text and JSON.
+func (s Severity) String() string {
+	switch s {
+	case Info:
+		return "info"
+	case Warning:
+		return "warning"
+	case Error:
+		return "error"
+	}
+	return "unknown"
+}
+
+// Finding is one thing that is wrong, with everybody who has part in it.
+type Finding struct {
+	Rule     string // the rule's id
+	Severity Severity
+	// Message says what is wrong, naming both owners; lower case, no full stop.
+	Message string
+	// Range is what is at stake; invalid where no address is.
+	Range netipx.IPRange
+	// Segment names the broadcast domain, or says that it is assumed.
+	Segment string
+	// DirectorError is the error class that a director would answer with.
+	DirectorError string
+	// Claims are the rivals, the one to change first. A finding about one
+	// value has one claim, with its place.
+	Claims []Party
+	// Why says what goes wrong if nobody acts; one sentence, may be empty.
+	Why string
+	// Suggestion says what to do: words and lines that can be copied. It may
+	// have several lines.
+	Suggestion string
+}
+
+// Party is one side of a finding.
+type Party struct {
+	Owner plan.Owner
+	// Kind is the claim's kind; zero where the party is no claim.
+	Kind  plan.Kind
+	Range netipx.IPRange
+	At    place.Place
+	// Note labels the source line: "here", "may be handed out by promo".
+	Note string
+}
+
+// Failure is something that could not be read or decided (exit 3).
+type Failure struct {
+	Message string
+	At      place.Place
+	Hint    string
+}
+
+// Result is everything that a run of lint has to say.
+type Result struct {
+	Findings []Finding
+	Failures []Failure
+	Summary  Summary
+	// Addresses are the predicted addresses of the linted deploy (--show-addresses).
+	Addresses []Address
+}
+
+// Summary counts. Errors, Warnings and Infos count findings.
+type Summary struct {
+	Errors, Warnings, Infos        int
+	Directors, Deployments, Claims int
+}
+
+// Address is one address that a deploy would take.
+type Address struct {
+	Network, InstanceGroup string
+	Index                  int
+	AZ                     string
+	IP                     netip.Prefix // a single address has the full length
+	Kind                   string       // static, dynamic, compilation or vip
+}

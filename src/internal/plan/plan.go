@@ -1,0 +1,122 @@
+// Package plan is the address plan of a fleet as plain values: which director
+// claims which addresses, what for, and where that was written.
+//
+// Nothing here knows YAML, files or directors' manners; package bosh reads
+// those and package lint asks questions. A Claim is one range of addresses with
+// one owner. Claims of a Subnet can meet claims of another only if the two may
+// be one broadcast domain; Contact decides that (segment.go). Conflicts finds
+// all claims that overlap and may meet, by a sweep over sorted ranges
+// (conflict.go): it never looks at single addresses, so a /8 or a /48 costs no
+// more than a /28.
+package plan
+
+import (
+	"net/netip"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// Kind says what a claim is.
+type Kind uint8
+
+// The kinds of claims. A director owns the addresses that it uses or may hand
+// out (Kind.Owned); the others only say that somebody is there, or must not be.
+const (
+	// Static is an address that an instance asks for by static_ips.
+	Static Kind = iota + 1
+	// CreateEnvVM is the address of a VM made by create-env.
+	CreateEnvVM
+	// VIP is a virtual address: of a vip network, or found in job properties.
+	VIP
+	// DirectorOwn is an address of the machine that the director runs on.
+	DirectorOwn
+	// Lease is an address that a director granted, as it said itself.
+	Lease
+	// Orphan is an address still held by an orphaned VM.
+	Orphan
+	// External is an address that the fleet file declares as somebody else's.
+	External
+	// StaticPool may be handed out on request (the static list of a subnet).
+	StaticPool
+	// DynamicPool may be handed out at any time, lowest free address first.
+	DynamicPool
+	// Compilation is the dynamic pool that compilation VMs draw from.
+	Compilation
+	// Reserved is never handed out by this subnet.
+	Reserved
+	// Gateway is the subnet's gateway.
+	Gateway
+	// DNS is a resolver that the subnet names.
+	DNS
+)
+
+var kindNames = [...]string{
+	Static: "static", CreateEnvVM: "create-env", VIP: "vip", DirectorOwn: "director",
+	Lease: "lease", Orphan: "orphan", External: "external", StaticPool: "static-pool",
+	DynamicPool: "dynamic-pool", Compilation: "compilation", Reserved: "reserved",
+	Gateway: "gateway", DNS: "dns",
+}
+
+// String is the kind's name in JSON and text.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) && kindNames[k] != "" {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// InUse reports whether somebody answers at such an address.
+func (k Kind) InUse() bool { return k >= Static && k <= External }
+
+// Pool reports whether a director may hand such an address out.
+func (k Kind) Pool() bool { return k >= StaticPool && k <= Compilation }
+
+// Owner says whose a claim is. Empty fields do not apply.
+type Owner struct {
+	Director      string
+	Deployment    string
+	InstanceGroup string
+	Network       string
+	// Property is the job property that holds the address, e.g. keepalived.vip.
+	Property string
+}
+
+// Claim is one range of addresses, one kind, one owner, one place.
+type Claim struct {
+	Range  netipx.IPRange
+	Kind   Kind
+	Owner  Owner
+	Subnet *Subnet
+	At     place.Place
+}
+
+// Subnet is one subnet of one director's network: the unit that is or is not
+// in the same segment as another.
+type Subnet struct {
+	Director   string
+	Deployment string // of a v1 or create-env manifest; empty for a cloud-config's
+	Network    string
+	// Range is invalid for vip networks and addresses of no known network.
+	Range netip.Prefix
+	At    place.Place
+	// ReservedAt is where a reserved: line would go or be extended.
+	ReservedAt place.Place
+	// Segment is the name that the fleet file gives it; empty if it gives none.
+	Segment string
+	// Identity says what cloud_properties tell about the segment.
+	Identity Identity
+	// CloudProperties are the scalars of cloud_properties by dotted path.
+	CloudProperties map[string]string
+}
+
+// Plan is the address plan of a fleet.
+type Plan struct {
+	// Directors are the names of all directors, sorted.
+	Directors []string
+	// Deployments counts deployments and create-env manifests.
+	Deployments int
+	Subnets     []*Subnet
+	Claims      []Claim
+}

@@ -1,0 +1,194 @@
+// Package source reads YAML documents in which every value keeps its place.
+//
+// A Document is a tree of yaml.v3 nodes together with the origin of those that
+// did not come from the document's own file (ops files, vars files, the command
+// line: package interpolate makes such trees). A Value is one node of a
+// document: a small struct that is passed by value, asks nothing of the file
+// system and never fails. What a scalar means (nil, bool, integer, string, …)
+// is decided as Ruby's Psych decides it, because the director is written in
+// Ruby and the readers must see what it sees.
+//
+// Failures (a file that cannot be read, text that is not YAML, aliases that
+// explode) are *Error values: they carry a place and mean "exit 3".
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// Error says that a text could not be read, and where.
+type Error struct {
+	Place   place.Place
+	Message string
+	// Hint says what the user can do; empty where nothing sensible can be said.
+	Hint string
+}
+
+func (e *Error) Error() string {
+	if e.Place.File == "" {
+		return e.Message
+	}
+	return e.Place.String() + ": " + e.Message
+}
+
+// MaxNodes is how many nodes a document may have after its aliases are
+// expanded. The largest public manifests have some 20,000; the limit stops
+// texts in which a few lines of aliases stand for billions of nodes.
+const MaxNodes = 10_000_000
+
+// Document is one YAML document and the places of its values.
+type Document struct {
+	file    string
+	root    *yaml.Node
+	origins map[*yaml.Node]place.Place
+}
+
+// Parse reads the first YAML document of text, as the bosh CLI does. file names
+// the text in places and messages. The error is an *Error.
+func Parse(file string, text []byte) (*Document, error) {
+	if err := checkText(file, text); err != nil {
+		return nil, err
+	}
+	var stream yaml.Node
+	err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&stream)
+	if errors.Is(err, io.EOF) {
+		return nil, &Error{Place: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
+	}
+	if err != nil {
+		return nil, syntaxError(file, err)
+	}
+	doc := &Document{file: file, root: stream.Content[0]}
+	if err := doc.checkSize(); err != nil {
+		return nil, err
+	}
+	return doc, nil
+}
+
+// NewDocument returns a document of nodes that were put together from several
+// texts. origins holds the place of every node that is not file's own.
+func NewDocument(file string, root *yaml.Node, origins map[*yaml.Node]place.Place) (*Document, error) {
+	doc := &Document{file: file, root: root, origins: origins}
+	if err := doc.checkSize(); err != nil {
+		return nil, err
+	}
+	return doc, nil
+}
+
+// File is the name that the document was read under.
+func (d *Document) File() string { return d.file }
+
+// Root is the document's outermost value.
+func (d *Document) Root() Value { return Value{doc: d, node: d.root} }
+
+// Node is the outermost node, for package interpolate, which changes trees.
+func (d *Document) Node() *yaml.Node { return d.root }
+
+// PlaceOf returns where node was written.
+func (d *Document) PlaceOf(node *yaml.Node) place.Place {
+	if p, ok := d.origins[node]; ok {
+		return p
+	}
+	return place.Place{File: d.file, Line: node.Line, Column: node.Column}
+}
+
+// checkText refuses what no YAML parser should be shown.
+func checkText(file string, text []byte) error {
+	if i := bytes.IndexByte(text, 0); i >= 0 && !isUTF16(text) {
+		line := 1 + bytes.Count(text[:i], []byte("\n"))
+		return &Error{Place: place.Place{File: file, Line: line, Column: 1}, Message: "not a text file: it contains a NUL byte"}
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return &Error{Place: place.Place{File: file, Line: 1, Column: 1}, Message: "the file is empty"}
+	}
+	return nil
+}
+
+func isUTF16(text []byte) bool {
+	return bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff})
+}
+
+var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
+
+// syntaxError turns yaml.v3's message into one with a place. The library tells
+// the line only, sometimes the one before, and no column.
+func syntaxError(file string, err error) *Error {
+	at := place.Place{File: file, Line: 1, Column: 1}
+	message := err.Error()
+	if m := yamlErrorLine.FindStringSubmatch(message); m != nil {
+		message = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 {
+			at.Line = n
+		}
+	}
+	return &Error{Place: at, Message: "not valid YAML: " + strings.TrimSpace(message)}
+}
+
+// checkSize counts the nodes that a reader could visit, aliases expanded, and
+// refuses documents that are endless or too large.
+func (d *Document) checkSize() error {
+	counter := sizeCounter{doc: d, sizes: map[*yaml.Node]int{}}
+	_, err := counter.count(d.root)
+	return err
+}
+
+type sizeCounter struct {
+	doc   *Document
+	sizes map[*yaml.Node]int // of anchored nodes; -1 while being counted
+}
+
+func (c *sizeCounter) count(n *yaml.Node) (int, error) {
+	if n.Kind == yaml.AliasNode {
+		return c.countAnchored(n.Alias, n)
+	}
+	if n.Anchor != "" {
+		return c.countAnchored(n, n)
+	}
+	return c.countChildren(n)
+}
+
+// countAnchored counts a node that can be reached more than once; from is where
+// it is reached from.
+func (c *sizeCounter) countAnchored(n, from *yaml.Node) (int, error) {
+	if size, ok := c.sizes[n]; ok {
+		if size < 0 {
+			return 0, &Error{Place: c.doc.PlaceOf(from), Message: fmt.Sprintf("alias *%s stands inside the value that it names", from.Value)}
+		}
+		return size, nil
+	}
+	c.sizes[n] = -1
+	size, err := c.countChildren(n)
+	if err != nil {
+		return 0, err
+	}
+	c.sizes[n] = size
+	return size, nil
+}
+
+func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
+	size := 1
+	for _, child := range n.Content {
+		s, err := c.count(child)
+		if err != nil {
+			return 0, err
+		}
+		if size += s; size > MaxNodes {
+			return 0, &Error{Place: c.doc.PlaceOf(child),
+				Message: fmt.Sprintf("the aliases of this document stand for more than %d values", MaxNodes)}
+		}
+	}
+	return size, nil
+}
+
+// Characters counts the characters of s, the unit of columns.
+func Characters(s string) int { return utf8.RuneCountInString(s) }

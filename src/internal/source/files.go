@@ -1,0 +1,119 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// MaxFileSize is the largest file that is read, in bytes. It stops a lint that
+// was pointed at a disk image; the largest public manifest has 90 kB.
+const MaxFileSize = 256 << 20
+
+// Files reads texts and keeps them, so that a finding can show its lines also
+// when the text came from standard input or from a pipe that is gone. It is
+// safe for concurrent use.
+type Files struct {
+	stdin io.Reader
+
+	mu    sync.Mutex
+	texts map[string][]byte
+}
+
+// NewFiles returns an empty store; stdin is what the path "-" reads.
+func NewFiles(stdin io.Reader) *Files {
+	return &Files{stdin: stdin, texts: map[string][]byte{}}
+}
+
+// Read returns the text at path ("-": standard input), reading it once. The
+// error is an *Error whose place names the path.
+func (f *Files) Read(path string) ([]byte, error) {
+	f.mu.Lock()
+	text, ok := f.texts[path]
+	f.mu.Unlock()
+	if ok {
+		return text, nil
+	}
+	text, err := f.readOnce(path)
+	if err != nil {
+		return nil, readError(path, err)
+	}
+	f.Keep(path, text)
+	return text, nil
+}
+
+// Keep stores a text under a name, so that Line can show it.
+func (f *Files) Keep(name string, text []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.texts[name] = text
+}
+
+// Line returns line n (from 1) of a text that was read before, without its
+// line end.
+func (f *Files) Line(name string, n int) (string, bool) {
+	f.mu.Lock()
+	text, ok := f.texts[name]
+	f.mu.Unlock()
+	if !ok || n < 1 {
+		return "", false
+	}
+	rest := string(text)
+	for ; n > 1; n-- {
+		_, after, found := strings.Cut(rest, "\n")
+		if !found {
+			return "", false
+		}
+		rest = after
+	}
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimSuffix(line, "\r"), true
+}
+
+func (f *Files) readOnce(path string) ([]byte, error) {
+	if path == "-" {
+		return readLimited(f.stdin)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, errors.New("it is a folder")
+	}
+	return readLimited(file)
+}
+
+func readLimited(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, MaxFileSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > MaxFileSize {
+		return nil, fmt.Errorf("it is larger than %d MiB", MaxFileSize>>20)
+	}
+	return text, nil
+}
+
+func readError(path string, err error) *Error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	e := &Error{Place: place.Place{File: path}, Message: "cannot read this file: " + err.Error()}
+	if errors.Is(err, fs.ErrNotExist) {
+		e.Message = "no such file"
+	}
+	return e
+}
