@@ -1,0 +1,196 @@
+package plan
+
+import (
+	"math/big"
+	"net/netip"
+	"slices"
+
+	"go4.org/netipx"
+)
+
+// Space answers which addresses of a plan are not taken. It remembers what it
+// computed for a subnet, so many questions cost little more than one.
+type Space struct {
+	plan      *Plan
+	unclaimed map[*Subnet][]netipx.IPRange
+	static    map[*Subnet][]netipx.IPRange
+}
+
+// NewSpace returns the space of p, which must not change any more.
+func NewSpace(p *Plan) *Space {
+	return &Space{plan: p, unclaimed: map[*Subnet][]netipx.IPRange{}, static: map[*Subnet][]netipx.IPRange{}}
+}
+
+// Unclaimed returns the addresses of s that nobody claims in any subnet that s
+// may meet: in use by nobody, in nobody's pool, reserved by nobody, and neither
+// the first nor the last of the range. Sorted.
+func (sp *Space) Unclaimed(s *Subnet) []netipx.IPRange {
+	if free, ok := sp.unclaimed[s]; ok {
+		return free
+	}
+	var set netipx.IPSetBuilder
+	if s.Range.IsValid() {
+		set.AddPrefix(s.Range)
+		set.Remove(s.Range.Masked().Addr())
+		set.Remove(netipx.PrefixLastIP(s.Range))
+		sp.remove(&set, s, func(*Claim) bool { return true })
+	}
+	free := ranges(&set)
+	sp.unclaimed[s] = free
+	return free
+}
+
+// UnusedStatic returns the addresses that s's own network may hand out on
+// request, that nobody uses and that no other director owns. Sorted.
+func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
+	if free, ok := sp.static[s]; ok {
+		return free
+	}
+	var set netipx.IPSetBuilder
+	for i := range sp.plan.Claims {
+		c := &sp.plan.Claims[i]
+		if c.Subnet == s && c.Kind == StaticPool {
+			set.AddRange(c.Range)
+		}
+	}
+	sp.remove(&set, s, func(c *Claim) bool {
+		switch {
+		case c.Kind == Reserved:
+			return false // what others promise not to touch
+		case c.Kind.Pool():
+			return c.Owner.Director != s.Director
+		default:
+			return true
+		}
+	})
+	free := ranges(&set)
+	sp.static[s] = free
+	return free
+}
+
+// remove takes away the claims that count and that s may meet.
+func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim) bool) {
+	contacts := map[*Subnet]bool{}
+	for i := range sp.plan.Claims {
+		c := &sp.plan.Claims[i]
+		if !c.Range.IsValid() || !counts(c) {
+			continue
+		}
+		meets, ok := contacts[c.Subnet]
+		if !ok {
+			other := c.Subnet
+			if other == nil {
+				other = nowhere
+			}
+			contact := ContactOf(s, other)
+			meets = contact.Relation != Isolated || contact.OneList
+			contacts[c.Subnet] = meets
+		}
+		if meets {
+			set.RemoveRange(c.Range)
+		}
+	}
+}
+
+// ranges returns the builder's ranges; an IPSetBuilder only fails on invalid
+// input, which it is never given here.
+func ranges(set *netipx.IPSetBuilder) []netipx.IPRange {
+	s, err := set.IPSet()
+	if err != nil {
+		return nil
+	}
+	return s.Ranges()
+}
+
+// Nearest returns up to n addresses of free (sorted, disjoint ranges of one
+// family) that lie nearest to addr, the nearer first; of two equally near ones
+// the higher first.
+func Nearest(free []netipx.IPRange, addr netip.Addr, n int) []netip.Addr {
+	split, inside := slices.BinarySearchFunc(free, addr, func(r netipx.IPRange, a netip.Addr) int {
+		if r.To().Less(a) {
+			return -1
+		}
+		if a.Less(r.From()) {
+			return 1
+		}
+		return 0
+	})
+	up := upward{free: free, i: split}
+	down := downward{free: free, i: split - 1}
+	if inside {
+		up.at = addr
+		down.i = split
+		down.at = addr.Prev()
+		if addr == free[split].From() {
+			down.i, down.at = split-1, netip.Addr{}
+		}
+	}
+	var list []netip.Addr
+	a, b := up.next(), down.next()
+	for len(list) < n && (a.IsValid() || b.IsValid()) {
+		if a.IsValid() && (!b.IsValid() || distance(a, addr).Cmp(distance(b, addr)) <= 0) {
+			list, a = append(list, a), up.next()
+		} else {
+			list, b = append(list, b), down.next()
+		}
+	}
+	return list
+}
+
+// upward and downward walk over the addresses of sorted ranges.
+type upward struct {
+	free []netipx.IPRange
+	i    int
+	at   netip.Addr
+}
+
+func (w *upward) next() netip.Addr {
+	if w.i >= len(w.free) {
+		return netip.Addr{}
+	}
+	if !w.at.IsValid() {
+		w.at = w.free[w.i].From()
+	}
+	current := w.at
+	if current == w.free[w.i].To() {
+		w.i, w.at = w.i+1, netip.Addr{}
+	} else {
+		w.at = current.Next()
+	}
+	return current
+}
+
+type downward struct {
+	free []netipx.IPRange
+	i    int
+	at   netip.Addr
+}
+
+func (w *downward) next() netip.Addr {
+	if w.i < 0 || w.i >= len(w.free) {
+		return netip.Addr{}
+	}
+	if !w.at.IsValid() {
+		w.at = w.free[w.i].To()
+	}
+	current := w.at
+	if current == w.free[w.i].From() {
+		w.i, w.at = w.i-1, netip.Addr{}
+	} else {
+		w.at = current.Prev()
+	}
+	return current
+}
+
+// distance is |a - b|, both of one family.
+func distance(a, b netip.Addr) *big.Int {
+	x, y := a.As16(), b.As16()
+	d := new(big.Int).Sub(new(big.Int).SetBytes(x[:]), new(big.Int).SetBytes(y[:]))
+	return d.Abs(d)
+}
+
+// Size is the number of addresses in r.
+func Size(r netipx.IPRange) *big.Int {
+	d := distance(r.From(), r.To())
+	return d.Add(d, big.NewInt(1))
+}

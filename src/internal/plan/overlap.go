@@ -1,0 +1,232 @@
+package plan
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"go4.org/netipx"
+)
+
+// Overlap is two claims that cover a common range and may meet on the wire.
+type Overlap struct {
+	A, B    *Claim // A is before B in Plan.Claims
+	Range   netipx.IPRange
+	Contact Contact
+}
+
+// Overlaps returns every pair of claims that overlap, may be in one segment and
+// are relevant to the caller, ordered by address, then by position in Claims.
+//
+// It sweeps over the claims in the order of their first address and keeps those
+// that reach further: O((n + k) log n) for n claims and k overlapping pairs.
+// Claims whose subnets cannot meet are kept apart before the sweep (arenas), so
+// that a hundred isolated networks with equal ranges cost nothing.
+func (p *Plan) Overlaps(relevant func(a, b *Claim) bool) []Overlap {
+	sweep := sweeper{arenas: p.arenas(), open: map[int][]int32{}, contacts: map[[2]*Subnet]Contact{}, plan: p}
+	for _, i := range p.byFirstAddress() {
+		sweep.meet(i, relevant)
+	}
+	slices.SortStableFunc(sweep.found, compareOverlaps)
+	return sweep.found
+}
+
+func compareOverlaps(x, y Overlap) int {
+	return cmp.Or(x.Range.From().Compare(y.Range.From()), x.Range.To().Compare(y.Range.To()),
+		x.A.compare(y.A), x.B.compare(y.B))
+}
+
+// compare orders claims by what they are and where they stand, so that results
+// do not depend on the order in which files were read.
+func (c *Claim) compare(o *Claim) int {
+	return cmp.Or(c.At.Compare(o.At), cmp.Compare(c.Kind, o.Kind), c.Range.From().Compare(o.Range.From()),
+		cmp.Compare(c.Owner.Director, o.Owner.Director), cmp.Compare(c.Owner.Deployment, o.Owner.Deployment))
+}
+
+// byFirstAddress returns the indexes of all claims, sorted.
+func (p *Plan) byFirstAddress() []int32 {
+	order := make([]int32, 0, len(p.Claims))
+	for i := range p.Claims {
+		if p.Claims[i].Range.IsValid() {
+			order = append(order, int32(i))
+		}
+	}
+	slices.SortFunc(order, func(x, y int32) int {
+		if c := p.Claims[x].Range.From().Compare(p.Claims[y].Range.From()); c != 0 {
+			return c
+		}
+		return int(x - y)
+	})
+	return order
+}
+
+// anywhere is the arena of claims that lie in no known subnet: they may meet
+// all others.
+const anywhere = -1
+
+type sweeper struct {
+	plan     *Plan
+	arenas   map[*Subnet]int
+	open     map[int][]int32 // by arena: claims that may reach further
+	contacts map[[2]*Subnet]Contact
+	found    []Overlap
+}
+
+// meet pairs claim i with all open claims of its arena and opens it.
+func (s *sweeper) meet(i int32, relevant func(a, b *Claim) bool) {
+	claim := &s.plan.Claims[i]
+	arena := s.arenaOf(claim)
+	if arena == anywhere {
+		for a := range s.open {
+			s.pair(a, i, relevant)
+		}
+	} else {
+		s.pair(arena, i, relevant)
+		s.pair(anywhere, i, relevant)
+	}
+	s.open[arena] = append(s.open[arena], i)
+}
+
+func (s *sweeper) arenaOf(c *Claim) int {
+	if c.Subnet == nil {
+		return anywhere
+	}
+	if arena, ok := s.arenas[c.Subnet]; ok {
+		return arena
+	}
+	return anywhere
+}
+
+// pair drops the open claims of an arena that ended before claim i begins; the
+// others overlap it.
+func (s *sweeper) pair(arena int, i int32, relevant func(a, b *Claim) bool) {
+	claim := &s.plan.Claims[i]
+	from := claim.Range.From()
+	open, kept := s.open[arena], 0
+	for _, j := range open {
+		other := &s.plan.Claims[j]
+		if other.Range.To().Less(from) {
+			continue
+		}
+		open[kept] = j
+		kept++
+		a, b := other, claim
+		if j > i {
+			a, b = claim, other
+		}
+		if relevant(a, b) {
+			s.report(a, b)
+		}
+	}
+	if len(open) > 0 {
+		s.open[arena] = open[:kept]
+	}
+}
+
+func (s *sweeper) report(a, b *Claim) {
+	contact := s.contact(a.Subnet, b.Subnet)
+	if contact.Relation == Isolated && !contact.OneList {
+		return
+	}
+	s.found = append(s.found, Overlap{A: a, B: b, Range: Intersection(a.Range, b.Range), Contact: contact})
+}
+
+var nowhere = &Subnet{}
+
+func (s *sweeper) contact(a, b *Subnet) Contact {
+	if a == nil {
+		a = nowhere
+	}
+	if b == nil {
+		b = nowhere
+	}
+	key := [2]*Subnet{a, b}
+	contact, ok := s.contacts[key]
+	if !ok {
+		contact = ContactOf(a, b)
+		s.contacts[key] = contact
+	}
+	return contact
+}
+
+// Intersection returns the addresses that a and b, which overlap, have in common.
+func Intersection(a, b netipx.IPRange) netipx.IPRange {
+	from, to := a.From(), a.To()
+	if from.Less(b.From()) {
+		from = b.From()
+	}
+	if b.To().Less(to) {
+		to = b.To()
+	}
+	return netipx.IPRangeFrom(from, to)
+}
+
+// arenas numbers the subnets such that two that overlap and may meet have the
+// same number. Subnets without a range are in none: they are anywhere.
+func (p *Plan) arenas() map[*Subnet]int {
+	ranged := make([]*Subnet, 0, len(p.Subnets))
+	for _, s := range p.Subnets {
+		if s.Range.IsValid() {
+			ranged = append(ranged, s)
+		}
+	}
+	slices.SortStableFunc(ranged, func(a, b *Subnet) int { return firstOf(a).Compare(firstOf(b)) })
+	sets := newDisjointSets(len(ranged))
+	var open []int
+	for i, s := range ranged {
+		open = slices.DeleteFunc(open, func(j int) bool {
+			return netipx.PrefixLastIP(ranged[j].Range).Less(firstOf(s))
+		})
+		for _, j := range open {
+			if sets.find(i) != sets.find(j) && ContactOf(ranged[j], s).Relation != Isolated {
+				sets.join(i, j)
+			}
+		}
+		open = append(open, i)
+	}
+	sets.joinOneLists(ranged)
+	numbers := make(map[*Subnet]int, len(ranged))
+	for i, s := range ranged {
+		numbers[s] = sets.find(i)
+	}
+	return numbers
+}
+
+func firstOf(s *Subnet) netip.Addr { return s.Range.Masked().Addr() }
+
+// disjointSets is union-find over 0 … n-1.
+type disjointSets []int
+
+func newDisjointSets(n int) disjointSets {
+	d := make(disjointSets, n)
+	for i := range d {
+		d[i] = i
+	}
+	return d
+}
+
+func (d disjointSets) find(i int) int {
+	for d[i] != i {
+		d[i] = d[d[i]]
+		i = d[i]
+	}
+	return i
+}
+
+func (d disjointSets) join(i, j int) { d[d.find(i)] = d.find(j) }
+
+// joinOneLists puts all networks of one director's database together: it gives
+// an address once, whatever lies between two networks.
+func (d disjointSets) joinOneLists(subnets []*Subnet) {
+	first := map[string]int{}
+	for i, s := range subnets {
+		if s.Deployment != "" {
+			continue
+		}
+		if j, ok := first[s.Director]; ok {
+			d.join(i, j)
+		} else {
+			first[s.Director] = i
+		}
+	}
+}

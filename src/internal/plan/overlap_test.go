@@ -1,0 +1,262 @@
+package plan
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// randomPlan makes a plan inside 10.0.0.0/24 or 2001:db8::/120, so that an
+// oracle can look at each of its 256 addresses.
+func randomPlan(rng *rand.Rand, base netip.Addr) *Plan {
+	p := &Plan{}
+	for d := range 1 + rng.IntN(4) {
+		for n := range 1 + rng.IntN(3) {
+			s := &Subnet{Director: fmt.Sprint("d", d), Network: fmt.Sprint("n", n)}
+			if rng.IntN(6) > 0 {
+				r := randomRange(rng, base)
+				s.Range = netip.PrefixFrom(r.From(), base.BitLen()-rng.IntN(9)).Masked()
+			}
+			if rng.IntN(3) == 0 {
+				s.Segment = fmt.Sprint("s", rng.IntN(2))
+			}
+			if rng.IntN(2) == 0 {
+				s.Identity = IdentityOf(map[string]string{"net_id": fmt.Sprint("id", rng.IntN(2))})
+			}
+			p.Subnets = append(p.Subnets, s)
+		}
+	}
+	for i := range 1 + rng.IntN(60) {
+		s := p.Subnets[rng.IntN(len(p.Subnets))]
+		c := Claim{Kind: Kind(1 + rng.IntN(int(DNS))), Subnet: s, Range: randomRange(rng, base), Owner: Owner{Director: s.Director}}
+		if s.Range.IsValid() { // a claim lies in its subnet
+			r := netipx.RangeOfPrefix(s.Range)
+			if !r.Overlaps(c.Range) {
+				c.Range = r
+			}
+			c.Range = Intersection(r, c.Range)
+		}
+		if rng.IntN(10) == 0 {
+			c.Subnet = nil
+		}
+		c.At = place.Place{File: "f", Line: i + 1, Column: 1}
+		p.Claims = append(p.Claims, c)
+	}
+	return p
+}
+
+func randomRange(rng *rand.Rand, base netip.Addr) netipx.IPRange {
+	from := rng.IntN(256)
+	to := from + rng.IntN(min(256-from, 1+rng.IntN(64)))
+	return netipx.IPRangeFrom(plus(base, from), plus(base, to))
+}
+
+func plus(a netip.Addr, n int) netip.Addr {
+	b := a.AsSlice()
+	b[len(b)-1] += byte(n)
+	sum, _ := netip.AddrFromSlice(b)
+	return sum
+}
+
+var bases = []netip.Addr{netip.MustParseAddr("10.0.0.0"), netip.MustParseAddr("2001:db8::")}
+
+// The oracle compares every claim with every other, address by address.
+func overlapsByHand(p *Plan, base netip.Addr) []string {
+	var list []string
+	for i := range p.Claims {
+		for j := i + 1; j < len(p.Claims); j++ {
+			a, b := &p.Claims[i], &p.Claims[j]
+			sa, sb := a.Subnet, b.Subnet
+			if sa == nil {
+				sa = &Subnet{}
+			}
+			if sb == nil {
+				sb = &Subnet{}
+			}
+			contact := ContactOf(sa, sb)
+			common := 0
+			for n := range 256 {
+				if ip := plus(base, n); a.Range.Contains(ip) && b.Range.Contains(ip) {
+					common++
+				}
+			}
+			if common > 0 && (contact.Relation != Isolated || contact.OneList) {
+				list = append(list, fmt.Sprint(a.At, b.At, common))
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func TestOverlapsAgreeWithAnOracle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	total := 0
+	for round := range 600 {
+		base := bases[round%len(bases)]
+		p := randomPlan(rng, base)
+		var got []string
+		for _, o := range p.Overlaps(func(_, _ *Claim) bool { return true }) {
+			got = append(got, fmt.Sprint(o.A.At, o.B.At, Size(o.Range)))
+		}
+		slices.Sort(got)
+		want := overlapsByHand(p, base)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("round %d: (-oracle +sweep)\n%s", round, diff)
+		}
+		total += len(got)
+	}
+	if total < 10_000 {
+		t.Errorf("only %d overlaps in all rounds: the random plans are too thin to prove anything", total)
+	}
+}
+
+func TestOverlapsAreSortedWhateverTheOrderOfClaims(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for round := range 50 {
+		p := randomPlan(rng, bases[0])
+		text := func() (list []string) {
+			for _, o := range p.Overlaps(func(a, b *Claim) bool { return true }) {
+				places := []string{o.A.At.String(), o.B.At.String()}
+				slices.Sort(places)
+				list = append(list, fmt.Sprint(netipx.IPRange(o.Range), places))
+			}
+			slices.Sort(list)
+			return list
+		}
+		before := text()
+		rng.Shuffle(len(p.Claims), func(i, j int) { p.Claims[i], p.Claims[j] = p.Claims[j], p.Claims[i] })
+		if diff := cmp.Diff(before, text()); diff != "" {
+			t.Fatalf("round %d: %s", round, diff)
+		}
+	}
+}
+
+func TestFreeAgreesWithAnOracle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	seen := 0
+	for round := range 300 {
+		base := bases[round%len(bases)]
+		p := randomPlan(rng, base)
+		space := NewSpace(p)
+		for _, s := range p.Subnets {
+			for n := range 256 {
+				ip := plus(base, n)
+				want := s.Range.IsValid() && s.Range.Contains(ip) &&
+					ip != s.Range.Addr() && ip != netipx.PrefixLastIP(s.Range) && !claimedByHand(p, s, ip)
+				got := slices.ContainsFunc(space.Unclaimed(s), func(r netipx.IPRange) bool { return r.Contains(ip) })
+				if got != want {
+					t.Fatalf("round %d: %s unclaimed in %s: got %v, want %v", round, ip, s.Range, got, want)
+				}
+				if got {
+					seen++
+				}
+			}
+		}
+	}
+	if seen < 1000 {
+		t.Errorf("only %d free addresses seen", seen)
+	}
+}
+
+func claimedByHand(p *Plan, s *Subnet, ip netip.Addr) bool {
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		o := c.Subnet
+		if o == nil {
+			o = &Subnet{}
+		}
+		contact := ContactOf(s, o)
+		if c.Range.Contains(ip) && (contact.Relation != Isolated || contact.OneList) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestNearestAgreesWithAnOracle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for round := range 500 {
+		base := bases[round%len(bases)]
+		var set netipx.IPSetBuilder
+		for range rng.IntN(6) {
+			set.AddRange(randomRange(rng, base))
+		}
+		free := ranges(&set)
+		at := rng.IntN(256)
+		type candidate struct{ n, distance int }
+		var all []candidate
+		for n := range 256 {
+			if slices.ContainsFunc(free, func(r netipx.IPRange) bool { return r.Contains(plus(base, n)) }) {
+				all = append(all, candidate{n, max(n-at, at-n)})
+			}
+		}
+		slices.SortStableFunc(all, func(a, b candidate) int {
+			if a.distance != b.distance {
+				return a.distance - b.distance
+			}
+			return b.n - a.n
+		})
+		var want []netip.Addr
+		for _, c := range all[:min(5, len(all))] {
+			want = append(want, plus(base, c.n))
+		}
+		got := Nearest(free, plus(base, at), 5)
+		if !slices.Equal(got, want) {
+			t.Fatalf("round %d: nearest to %s in %v: got %v, want %v", round, plus(base, at), free, got, want)
+		}
+	}
+}
+
+func TestContact(t *testing.T) {
+	subnet := func(director, segment string, props map[string]string) *Subnet {
+		return &Subnet{Director: director, Network: "n", Segment: segment, Identity: IdentityOf(props), CloudProperties: props}
+	}
+	type p = map[string]string
+	for _, c := range []struct {
+		name string
+		a, b *Subnet
+		want Relation
+	}{
+		{"nothing known", subnet("a", "", nil), subnet("b", "", nil), Assumed},
+		{"not an aws id", subnet("a", "", p{"subnet": "private"}), subnet("b", "", p{"subnet": "subnet-1"}), Assumed},
+		{"aws subnets differ", subnet("a", "", p{"subnet": "subnet-1"}), subnet("b", "", p{"subnet": "subnet-2"}), Isolated},
+		{"aws subnet equal", subnet("a", "", p{"subnet": "subnet-1"}), subnet("b", "", p{"subnet": "subnet-1"}), Same},
+		{"openstack, letter case", subnet("a", "", p{"net_id": "AB-1"}), subnet("b", "", p{"net_id": "ab-1"}), Same},
+		{"openstack and aws", subnet("a", "", p{"net_id": "ab"}), subnet("b", "", p{"subnet": "subnet-1"}), Isolated},
+		{"aws and vsphere", subnet("a", "", p{"name": "VLAN"}), subnet("b", "", p{"subnet": "subnet-1"}), Assumed},
+		{"vsphere equal", subnet("a", "", p{"name": "VLAN-52"}), subnet("b", "", p{"name": "VLAN-52"}), Assumed},
+		{"vsphere differ", subnet("a", "", p{"name": "VLAN-52"}), subnet("b", "", p{"name": "dvs/VLAN-52"}), Assumed},
+		{"gcp networks differ", subnet("a", "", p{"network_name": "x"}), subnet("b", "", p{"network_name": "y"}), Isolated},
+		{"gcp networks equal, project unknown", subnet("a", "", p{"network_name": "x"}), subnet("b", "", p{"network_name": "x"}), Assumed},
+		{"gcp project differs", subnet("a", "", p{"network_name": "x", "xpn_host_project_id": "p1"}), subnet("b", "", p{"network_name": "x", "xpn_host_project_id": "p2"}), Isolated},
+		{"gcp project equal", subnet("a", "", p{"network_name": "x", "xpn_host_project_id": "p1"}), subnet("b", "", p{"network_name": "x", "xpn_host_project_id": "p1"}), Same},
+		{"gcp project of one unknown", subnet("a", "", p{"network_name": "x", "xpn_host_project_id": "p1"}), subnet("b", "", p{"network_name": "x"}), Assumed},
+		{"azure vnets differ", subnet("a", "", p{"virtual_network_name": "x"}), subnet("b", "", p{"virtual_network_name": "y"}), Isolated},
+		{"azure letter case", subnet("a", "", p{"virtual_network_name": "X"}), subnet("b", "", p{"virtual_network_name": "x"}), Assumed},
+		{"id behind a variable", subnet("a", "", p{"net_id": "((net))"}), subnet("b", "", p{"net_id": "1"}), Assumed},
+		{"fleet file: same", subnet("a", "s", p{"net_id": "1"}), subnet("b", "s", p{"net_id": "2"}), Same},
+		{"fleet file: isolated", subnet("a", "s", p{"name": "v"}), subnet("b", "t", p{"name": "v"}), Isolated},
+		{"fleet file names one only", subnet("a", "s", nil), subnet("b", "", nil), Assumed},
+	} {
+		for _, pair := range [][2]*Subnet{{c.a, c.b}, {c.b, c.a}} {
+			got := ContactOf(pair[0], pair[1])
+			if got.Relation != c.want {
+				t.Errorf("%s: got %v (%s), want %v", c.name, got.Relation, got.Reason, c.want)
+			}
+			if got.Reason == "" {
+				t.Errorf("%s: no reason", c.name)
+			}
+			if got.Relation != Isolated && got.Segment == "" {
+				t.Errorf("%s: no segment name", c.name)
+			}
+		}
+	}
+}
