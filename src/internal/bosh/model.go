@@ -123,10 +123,12 @@ type Manifest struct {
 
 // Group is an instance group (v2) or job (v1).
 type Group struct {
-	Name         string
-	At           place.Place
-	Instances    int
-	Lifecycle    string // service or errand
+	Name      string
+	At        place.Place
+	Instances int
+	Lifecycle string // service or errand
+	// Jobs are the names of the group's jobs (v1: templates).
+	Jobs         []string
 	AZs          []string
 	Networks     []*GroupNetwork
 	MigratedFrom []Migration
