@@ -1,0 +1,290 @@
+// Package claims makes the address plan out of what directors read.
+//
+// For each subnet it computes which addresses the director owns, in the terms of
+// the director's own code (deployment_plan/manual_network_subnet.rb,
+// ip_provider/ip_repo.rb):
+//
+//	restricted = first, last, gateway, reserved, the director machine's own addresses
+//	dynamic    = range − restricted − static, in whole blocks of the subnet's prefix
+//	static     = static − restricted
+//
+// and adds what stands in manifests: static_ips, virtual addresses, the VMs of
+// create-env. Each claim keeps the place of the line that makes it.
+package claims
+
+import (
+	"net/netip"
+	"slices"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Director is everything that was read of one director.
+type Director struct {
+	Name string
+	// Addresses are of the machine that the director runs on.
+	Addresses   []bosh.Block
+	CloudConfig *bosh.CloudConfig
+	// CloudVIPs are virtual addresses found in the cloud-configs.
+	CloudVIPs   []bosh.PropertyAddress
+	Deployments []*bosh.Manifest
+	CreateEnvs  []*bosh.Manifest
+}
+
+// External is addresses that somebody outside of all directors holds.
+type External struct {
+	Owner   string
+	Segment string
+	Blocks  []bosh.Block
+}
+
+// Build returns the plan of all directors. segmentOf names the segment that the
+// fleet file gives a subnet, or returns "".
+func Build(directors []Director, externals []External, segmentOf func(*plan.Subnet) string) *plan.Plan {
+	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf}
+	for i := range directors {
+		b.director(&directors[i])
+	}
+	for _, e := range externals {
+		b.external(e)
+	}
+	slices.Sort(b.plan.Directors)
+	b.plan.Directors = slices.Compact(b.plan.Directors)
+	return b.plan
+}
+
+type builder struct {
+	plan      *plan.Plan
+	segmentOf func(*plan.Subnet) string
+}
+
+func (b *builder) director(d *Director) {
+	if d.Name != "" {
+		b.plan.Directors = append(b.plan.Directors, d.Name)
+	}
+	b.plan.Deployments += len(d.Deployments) + len(d.CreateEnvs)
+	own := ownAddresses(d)
+	var shared networks
+	if d.CloudConfig != nil {
+		shared = b.networks(d.Name, "", d.CloudConfig, own, true)
+	}
+	for _, m := range d.Deployments {
+		known := shared
+		if m.Form == bosh.V1 && m.Own != nil && len(m.Own.Networks) > 0 {
+			known = b.networks(d.Name, m.Name, m.Own, own, true)
+		}
+		b.deployment(d.Name, m, known, plan.Static)
+	}
+	for _, m := range d.CreateEnvs {
+		if m.Own != nil {
+			b.deployment(d.Name, m, b.networks(d.Name, m.Name, m.Own, nil, false), plan.CreateEnvVM)
+		}
+	}
+	for _, block := range d.Addresses {
+		b.own(d.Name, shared, block)
+	}
+	for _, vip := range d.CloudVIPs {
+		b.property(plan.Owner{Director: d.Name, Property: vip.Property}, shared, vip)
+	}
+}
+
+// ownAddresses are what the director leaves out of its pools because its own
+// machine has them (config.rb, director_ips): the declared ones, and those of a
+// create-env VM that runs the director job.
+func ownAddresses(d *Director) []bosh.Block {
+	own := slices.Clone(d.Addresses)
+	for _, m := range d.CreateEnvs {
+		for _, g := range m.Groups {
+			if !slices.Contains(g.Jobs, "director") {
+				continue
+			}
+			for _, n := range g.Networks {
+				own = append(own, n.Static...)
+			}
+		}
+	}
+	return own
+}
+
+// networks maps a network's name to its subnets.
+type networks map[string][]subnet
+
+type subnet struct {
+	*plan.Subnet
+	read *bosh.Subnet
+	kind bosh.NetworkType
+}
+
+// networks adds the subnets of a cloud-config and what they claim. handsOut is
+// false for create-env, which takes the given address and no other.
+func (b *builder) networks(director, deployment string, cc *bosh.CloudConfig, own []bosh.Block, handsOut bool) networks {
+	known := networks{}
+	for _, n := range cc.Networks {
+		for _, read := range n.Subnets {
+			s := b.subnet(director, deployment, n, read)
+			known[n.Name] = append(known[n.Name], subnet{s, read, n.Type})
+			owner := plan.Owner{Director: director, Deployment: deployment, Network: n.Name}
+			switch n.Type {
+			case bosh.Manual:
+				b.manual(s, read, owner, own, poolKind(cc.Compilation, n, read), handsOut)
+			case bosh.VIP:
+				b.blocks(plan.StaticPool, owner, s, read.Static)
+			}
+		}
+		if len(n.Subnets) == 0 && n.Type == bosh.VIP {
+			read := &bosh.Subnet{At: n.At}
+			known[n.Name] = append(known[n.Name], subnet{b.subnet(director, deployment, n, read), read, n.Type})
+		}
+	}
+	return known
+}
+
+func (b *builder) subnet(director, deployment string, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
+	s := &plan.Subnet{
+		Director: director, Deployment: deployment, Network: n.Name, Range: read.Range,
+		At: read.At, ReservedAt: read.ReservedAt,
+		Identity: plan.IdentityOf(read.CloudProperties), CloudProperties: read.CloudProperties,
+	}
+	if n.Type == bosh.VIP {
+		s.Range = netip.Prefix{}
+	}
+	s.Segment = b.segmentOf(s)
+	b.plan.Subnets = append(b.plan.Subnets, s)
+	return s
+}
+
+// poolKind is Compilation for a subnet that compilation VMs draw from.
+func poolKind(c *bosh.Compilation, n *bosh.Network, s *bosh.Subnet) plan.Kind {
+	if c != nil && c.Network == n.Name && (c.AZ == "" || len(s.AZs) == 0 || slices.Contains(s.AZs, c.AZ)) {
+		return plan.Compilation
+	}
+	return plan.DynamicPool
+}
+
+func (b *builder) add(kind plan.Kind, owner plan.Owner, s *plan.Subnet, r netipx.IPRange, at place.Place) {
+	if r.IsValid() {
+		b.plan.Claims = append(b.plan.Claims, plan.Claim{Range: r, Kind: kind, Owner: owner, Subnet: s, At: at})
+	}
+}
+
+func (b *builder) blocks(kind plan.Kind, owner plan.Owner, s *plan.Subnet, blocks []bosh.Block) {
+	for _, block := range blocks {
+		b.add(kind, owner, s, block.Range, block.At)
+	}
+}
+
+// manual adds what a manual subnet says about its addresses.
+func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, own []bosh.Block, pool plan.Kind, handsOut bool) {
+	if !read.Range.IsValid() {
+		return
+	}
+	if read.Gateway.IsValid() {
+		b.add(plan.Gateway, owner, s, netipx.IPRangeFrom(read.Gateway, read.Gateway), read.GatewayAt)
+	}
+	for _, dns := range read.DNS {
+		if netipx.RangeOfPrefix(read.Range).Overlaps(dns.Range) {
+			b.add(plan.DNS, owner, s, dns.Range, dns.At)
+		}
+	}
+	b.blocks(plan.Reserved, owner, s, read.Reserved)
+	if !handsOut {
+		return
+	}
+	restricted := restrictedSet(read, own)
+	b.staticPool(s, read, owner, restricted)
+	b.dynamicPool(s, read, owner, restricted, pool)
+}
+
+// restrictedSet is what the subnet never hands out.
+func restrictedSet(read *bosh.Subnet, own []bosh.Block) *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	set.Add(read.Range.Masked().Addr())
+	set.Add(netipx.PrefixLastIP(read.Range))
+	if read.Gateway.IsValid() {
+		set.Add(read.Gateway)
+	}
+	for _, block := range read.Reserved {
+		set.AddRange(block.Range)
+	}
+	for _, block := range own {
+		set.AddRange(block.Range)
+	}
+	return built(&set)
+}
+
+// built returns the builder's set. A builder fails only on invalid addresses,
+// and readers hand on valid ones alone.
+func built(set *netipx.IPSetBuilder) *netipx.IPSet {
+	s, err := set.IPSet()
+	if err != nil {
+		return &netipx.IPSet{}
+	}
+	return s
+}
+
+func (b *builder) staticPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted *netipx.IPSet) {
+	for _, block := range read.Static {
+		inside, ok := within(read.Range, block.Range)
+		if !ok {
+			continue
+		}
+		if !restricted.OverlapsRange(inside) {
+			b.add(plan.StaticPool, owner, s, inside, block.At)
+			continue
+		}
+		var set netipx.IPSetBuilder
+		set.AddRange(inside)
+		set.RemoveSet(restricted)
+		for _, r := range built(&set).Ranges() {
+			b.add(plan.StaticPool, owner, s, r, block.At)
+		}
+	}
+}
+
+func (b *builder) dynamicPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted *netipx.IPSet, kind plan.Kind) {
+	var set netipx.IPSetBuilder
+	set.AddPrefix(read.Range)
+	set.RemoveSet(restricted)
+	for _, block := range read.Static {
+		set.RemoveRange(block.Range)
+	}
+	for _, r := range built(&set).Ranges() {
+		if r, ok := wholeBlocks(r, read.Prefix); ok {
+			b.add(kind, owner, s, r, read.RangeAt)
+		}
+	}
+}
+
+// wholeBlocks cuts r down to whole blocks of the given prefix length: a VM with
+// a delegated prefix gets all of a block or nothing (ip_provider/ip_repo.rb).
+func wholeBlocks(r netipx.IPRange, bits int) (netipx.IPRange, bool) {
+	if bits <= 0 || bits >= r.From().BitLen() {
+		return r, true
+	}
+	from, to := r.From(), r.To()
+	if first := netip.PrefixFrom(from, bits); first.Masked().Addr() != from {
+		from = netipx.PrefixLastIP(first).Next()
+	}
+	if last := netip.PrefixFrom(to, bits); netipx.PrefixLastIP(last) != to {
+		to = last.Masked().Addr().Prev()
+	}
+	if !from.IsValid() || !to.IsValid() || to.Less(from) {
+		return netipx.IPRange{}, false
+	}
+	return netipx.IPRangeFrom(from, to), true
+}
+
+func within(p netip.Prefix, r netipx.IPRange) (netipx.IPRange, bool) {
+	if !p.IsValid() || !r.IsValid() {
+		return netipx.IPRange{}, false
+	}
+	whole := netipx.RangeOfPrefix(p)
+	if !whole.Overlaps(r) {
+		return netipx.IPRange{}, false
+	}
+	return plan.Intersection(whole, r), true
+}

@@ -1,0 +1,191 @@
+package lint
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// This file owns the words that several rules use for owners, places and cures.
+
+// who names the owner of a claim: "instance group web of deployment cf
+// (director promo)".
+func who(c *plan.Claim) string {
+	o := c.Owner
+	switch {
+	case c.Kind == plan.External:
+		return o.Property + " (outside of bosh)"
+	case c.Kind == plan.DirectorOwn:
+		return "the machine of director " + o.Director
+	case c.Kind == plan.CreateEnvVM:
+		return "the create-env VM " + o.Deployment + ofDirector(o)
+	case c.Kind == plan.VIP && o.Property != "":
+		return "virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
+	case c.Kind.InUse():
+		return "instance group " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
+	case c.Kind == plan.Gateway:
+		return "the gateway of network " + o.Network + ofDeployment(o) + ofDirector(o)
+	case c.Kind == plan.DNS:
+		return "a DNS server of network " + o.Network + ofDeployment(o) + ofDirector(o)
+	default:
+		return "network " + o.Network + ofDeployment(o) + ofDirector(o)
+	}
+}
+
+func ofDeployment(o plan.Owner) string {
+	if o.Deployment == "" {
+		return ""
+	}
+	return " of deployment " + o.Deployment
+}
+
+func ofDirector(o plan.Owner) string {
+	if o.Director == "" {
+		return ""
+	}
+	return " (director " + o.Director + ")"
+}
+
+// side names a director for a sentence that compares two.
+func side(c *plan.Claim) string {
+	switch {
+	case c.Kind == plan.External:
+		return c.Owner.Property
+	case c.Owner.Director != "":
+		return "director " + c.Owner.Director
+	case c.Owner.Deployment != "":
+		return "deployment " + c.Owner.Deployment
+	}
+	return "the cloud-config"
+}
+
+// use says what a pool does with its addresses.
+func use(k plan.Kind) string {
+	switch k {
+	case plan.StaticPool:
+		return "keeps for static_ips"
+	case plan.Compilation:
+		return "hands out by itself, to compilation VMs too"
+	default:
+		return "hands out by itself"
+	}
+}
+
+// party makes a side of a finding out of a claim.
+func party(c *plan.Claim, note string) Party {
+	return Party{Owner: c.Owner, Kind: c.Kind, Range: c.Range, At: c.At, Note: note}
+}
+
+// segmentText is the segment of a finding as it is shown.
+func segmentText(c plan.Contact) string {
+	if c.Relation == plan.Assumed {
+		return c.Segment + " (assumed)"
+	}
+	return c.Segment
+}
+
+// whySame is the second half of a finding's reason: why the two can meet.
+func whySame(c plan.Contact) string {
+	if c.Relation == plan.Assumed {
+		return "ipguard takes the two networks for one segment because it cannot know better: " + c.Reason
+	}
+	return "the two are one segment: " + c.Reason
+}
+
+// isolateLines are the fleet-file lines that would declare two subnets isolated.
+func isolateLines(a, b *plan.Subnet) string {
+	if a == nil || b == nil || a.Director == "" || b.Director == "" || a.Segment != "" && b.Segment != "" {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString("if the two are isolated, say so in the fleet file:\nsegments:")
+	for _, s := range []*plan.Subnet{a, b} {
+		if s.Segment != "" {
+			fmt.Fprintf(&text, "\n# %s is segment %s already", s.Label(), s.Segment)
+			continue
+		}
+		match := "director: " + s.Director
+		if s.Network != "" {
+			match += ", network: " + s.Network
+		}
+		if s.Deployment != "" {
+			match += ", deployment: " + s.Deployment
+		}
+		fmt.Fprintf(&text, "\n- {name: %s-%s, subnets: [{%s}]}", s.Director, s.Network, match)
+	}
+	return text.String()
+}
+
+// paragraphs joins the parts that are not empty, one below the other.
+func paragraphs(parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// instead proposes the nearest addresses that c's owner could take.
+func (f *Facts) instead(c *plan.Claim) string {
+	if c.Subnet == nil || !c.Subnet.Range.IsValid() {
+		return ""
+	}
+	if c.Kind == plan.Static {
+		if list := plan.Nearest(f.Space.UnusedStatic(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+			return fmt.Sprintf("use %s for %s: in the static range of network %s, and used by nobody",
+				alternatives(list), target(c), c.Subnet.Network)
+		}
+	}
+	if list := plan.Nearest(f.Space.Unclaimed(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+		text := fmt.Sprintf("use %s for %s: claimed by nobody", alternatives(list), target(c))
+		if c.Kind == plan.Static && c.Subnet.Deployment == "" {
+			text += fmt.Sprintf(" (put it into static: of network %s as well)", c.Subnet.Network)
+		}
+		return text
+	}
+	return fmt.Sprintf("no address of %s is left that nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
+}
+
+// proposals is how many free addresses a finding names.
+const proposals = 3
+
+func alternatives(list []netip.Addr) string {
+	words := make([]string, len(list))
+	for i, a := range list {
+		words[i] = a.String()
+	}
+	return strings.Join(words, " or ")
+}
+
+// target names what would get the new address.
+func target(c *plan.Claim) string {
+	switch {
+	case c.Kind == plan.CreateEnvVM:
+		return "the VM " + c.Owner.Deployment
+	case c.Owner.Property != "":
+		return c.Owner.Property
+	default:
+		return c.Owner.InstanceGroup
+	}
+}
+
+// reserveLine is the line that keeps a subnet off a range.
+func reserveLine(s *plan.Subnet, ranges ...netipx.IPRange) string {
+	if s == nil || len(ranges) == 0 {
+		return ""
+	}
+	words := make([]string, len(ranges))
+	for i, r := range ranges {
+		words[i] = r.From().String()
+		if r.From() != r.To() {
+			words[i] += " - " + r.To().String()
+		}
+	}
+	return fmt.Sprintf("add to the subnet %s of %s (%s):\nreserved: [%s]", s.Range.Masked(), s.Label(), s.ReservedAt, strings.Join(words, ", "))
+}

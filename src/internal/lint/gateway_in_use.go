@@ -1,0 +1,47 @@
+package lint
+
+import (
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+var gatewayInUse = Rule{
+	ID:       "gateway-in-use",
+	Severity: Error,
+	Family:   FamilyFleet,
+	Title:    "a VM uses the address of a gateway",
+	Doc: `A VM asks for an address that another subnet of the segment names as its
+gateway. Every machine of that subnet loses its way out as soon as the VM speaks.
+
+Bad:
+
+    # director promo, cloud-config          # dr-west/director.yml (create-env)
+    subnets:                                networks:
+    - range: 10.8.52.0/22                   - name: private
+      gateway: 10.8.52.1                      static_ips: [10.8.52.1]
+
+Good: take an address that is nobody's gateway. A virtual address may be a
+gateway, for that is what it is often for; it is not reported.`,
+	Run: func(f *Facts, report func(Finding)) {
+		for _, o := range f.Overlaps {
+			vm, gateway := o.A, o.B
+			if vm.Kind == plan.Gateway {
+				vm, gateway = gateway, vm
+			}
+			if gateway.Kind != plan.Gateway || !vm.Kind.InUse() || vm.Kind == plan.VIP || !onWire(o) {
+				continue
+			}
+			if vm.Subnet == gateway.Subnet {
+				continue // the director or the CLI speaks about its own subnet
+			}
+			report(Finding{
+				Range: o.Range, Segment: segmentText(o.Contact),
+				Message:    fmt.Sprintf("%s of %s is %s", plan.RangeText(o.Range), who(vm), who(gateway)),
+				Claims:     []Party{party(vm, who(vm)), party(gateway, who(gateway))},
+				Why:        "machines of that subnet send everything for other networks to this address; " + whySame(o.Contact),
+				Suggestion: paragraphs(f.instead(vm), isolateIfAssumed(o)),
+			})
+		}
+	},
+}

@@ -1,0 +1,200 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// The rules of this file find addresses that somebody has inside what a
+// director may hand out; one rule for each kind, since each is cured elsewhere.
+
+var staticInForeignPool = Rule{
+	ID: "static-in-foreign-pool", Severity: Error, Family: FamilyFleet,
+	Title: "a static address lies in what another director may hand out",
+	Doc: `An instance group asks its director for an address that a second director
+may give to one of its own VMs: it lies in the second one's dynamic addresses
+(from which it picks the lowest free one, compilation VMs first) or in its
+static range.
+
+Bad:
+
+    # director a: static_ips: [10.0.0.20]
+    # director b, same segment:
+    - range: 10.0.0.0/24
+      gateway: 10.0.0.1
+      reserved: [10.0.0.2 - 10.0.0.9]
+
+Good: b reserves what belongs to a (reserved: [10.0.0.20]), or a takes an
+address that b reserves already.`,
+	Run: func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.Static, plan.Lease, plan.Orphan) },
+}
+
+var createEnvInForeignPool = Rule{
+	ID: "create-env-in-foreign-pool", Severity: Error, Family: FamilyFleet,
+	Title: "the VM of a create-env manifest lies in what a director may hand out",
+	Doc: `The VM of a create-env manifest (a director, a jumpbox) has an address that a
+director may give to one of its own VMs. No director knows of VMs made by
+create-env, but for the machine that it runs on itself.
+
+Bad:
+
+    # create-env: static_ips: [10.0.0.6]
+    # director a, same segment:
+    - range: 10.0.0.0/24
+      gateway: 10.0.0.1
+
+Good: the director reserves the address (reserved: [10.0.0.6]).`,
+	Run: func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.CreateEnvVM, plan.DirectorOwn) },
+}
+
+var vipInPool = Rule{
+	ID: "vip-in-pool", Severity: Error, Family: FamilyFleet,
+	Title: "a virtual address lies in what a director may hand out",
+	Doc: `A virtual address in a job property lies in what a director may hand out:
+another director's dynamic addresses or static range, or the dynamic addresses
+of its own director, which reads no properties.
+
+Bad:
+
+    # job keepalived: vip: 10.0.0.9
+    - range: 10.0.0.0/24
+      gateway: 10.0.0.1
+
+Good: every director of the segment reserves it (reserved: [10.0.0.9]), or its
+own director keeps it in a static range.`,
+	Run: func(f *Facts, report func(Finding)) {
+		f.inPools(report, func(p pooled) bool {
+			return p.address.Kind == plan.VIP && (foreign(p.overlap) || !leased(p.address) && p.pool.Kind != plan.StaticPool)
+		})
+	},
+}
+
+var gatewayInPool = Rule{
+	ID: "gateway-in-pool", Severity: Error, Family: FamilyFleet,
+	Title: "a gateway lies in what a director may hand out",
+	Doc: `The gateway of one subnet lies in what another subnet of the same segment may
+hand out. A director leaves out its own subnet's gateway, not those that others
+name for the segment, nor that of a second network of its own.
+
+Bad:
+
+    # director a: {range: 10.0.0.0/24, gateway: 10.0.0.254}
+    # director b: {range: 10.0.0.0/24, gateway: 10.0.0.1}
+
+Good: each reserves the other's gateway.`,
+	Run: func(f *Facts, report func(Finding)) {
+		f.inPools(report, func(p pooled) bool {
+			return p.address.Kind == plan.Gateway && p.address.Subnet != p.pool.Subnet
+		})
+	},
+}
+
+var dnsInPool = Rule{
+	ID: "dns-in-pool", Severity: Error, Family: FamilyFleet,
+	Title: "a DNS server lies in what a director may hand out",
+	Doc: `A subnet names a DNS server of its own range which a director may give to one
+of its VMs. Within one director this is a warning: the server may be the
+director's own machine, which it leaves out by itself.
+
+Bad:
+
+    - range: 10.0.0.0/24
+      gateway: 10.0.0.1
+      dns: [10.0.0.2]
+
+Good: reserved: [10.0.0.2]. A DNS server that a director itself deploys as a
+static address is no finding.`,
+	Run: runDNSInPool,
+}
+
+func runDNSInPool(f *Facts, report func(Finding)) {
+	deployed := map[string]bool{}
+	for _, o := range f.Overlaps {
+		for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
+			if pair[0].Kind == plan.DNS && pair[1].Kind.InUse() {
+				deployed[pair[1].Owner.Director+" "+o.Range.From().String()] = true
+			}
+		}
+	}
+	f.inPools(func(finding Finding) {
+		if finding.Claims[0].Owner.Director == finding.Claims[1].Owner.Director {
+			finding.Severity = Warning
+		}
+		report(finding)
+	}, func(p pooled) bool {
+		if p.address.Kind != plan.DNS {
+			return false
+		}
+		known := deployed[p.pool.Owner.Director+" "+p.overlap.Range.From().String()]
+		return !known && (foreign(p.overlap) || p.pool.Kind != plan.StaticPool)
+	})
+}
+
+var externalInPool = Rule{
+	ID: "external-in-pool", Severity: Error, Family: FamilyFleet,
+	Title: "an address of somebody else lies in what a director may hand out",
+	Doc: `The fleet file says (external) that somebody outside of bosh holds an address,
+and a director may give it to one of its VMs.
+
+Bad:
+
+    # ipguard.yml
+    external: [{addresses: [10.0.0.250], owner: load balancer}]
+    # a cloud-config
+    - {range: 10.0.0.0/24, gateway: 10.0.0.1}
+
+Good: the director reserves it (reserved: [10.0.0.250]).`,
+	Run: func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.External) },
+}
+
+// foreignPools reports addresses of the given kinds in pools of others, but for
+// those that the other side uses as well: that is reported as such.
+func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
+	twice := claimedTwice(f)
+	f.inPools(report, func(p pooled) bool {
+		return slices.Contains(kinds, p.address.Kind) && foreign(p.overlap) && !sameMachine(p.overlap) &&
+			!slices.Contains(twice[p.address], p.pool.Owner.Director)
+	})
+}
+
+// inPools reports each address in a pool that counts.
+func (f *Facts) inPools(report func(Finding), counts func(pooled) bool) {
+	var list []pooled
+	for _, o := range f.Overlaps {
+		p, ok := asPooled(o)
+		if ok && onWire(o) && counts(p) {
+			list = append(list, p)
+		}
+	}
+	for _, p := range pooledRuns(list) {
+		report(f.pooledFinding(p))
+	}
+}
+
+func (f *Facts) pooledFinding(p pooled) Finding {
+	o := p.overlap
+	answers := "a VM that gets it will fight with whoever has it; "
+	cure := f.instead(p.address)
+	if p.address.Kind == plan.Gateway || p.address.Kind == plan.DNS || p.address.Kind == plan.External || p.address.Kind == plan.DirectorOwn {
+		cure = "" // not the operator's to move
+	}
+	reserve := ""
+	if p.pool.Kind != plan.StaticPool {
+		reserve = reserveLine(p.pool.Subnet, o.Range)
+	} else {
+		reserve = fmt.Sprintf("or take %s out of static: of %s (%s)", plan.RangeText(o.Range), p.pool.Subnet.Label(), p.pool.At)
+	}
+	if cure != "" && p.pool.Kind != plan.StaticPool {
+		reserve = "or " + reserve
+	}
+	return Finding{
+		Range: o.Range, Segment: segmentText(o.Contact),
+		Message: fmt.Sprintf("%s of %s lies in what %s %s on network %s",
+			plan.RangeText(o.Range), who(p.address), side(p.pool), use(p.pool.Kind), p.pool.Owner.Network),
+		Claims:     []Party{party(p.address, who(p.address)), party(p.pool, side(p.pool)+" "+use(p.pool.Kind))},
+		Why:        answers + whySame(o.Contact),
+		Suggestion: paragraphs(cure, reserve, isolateIfAssumed(o)),
+	}
+}

@@ -1,0 +1,176 @@
+package lint
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+var overlappingPools = Rule{
+	ID: "overlapping-pools", Severity: Error, Family: FamilyFleet,
+	Title: "two directors may hand out the same addresses",
+	Doc: `What two directors own in one segment overlaps, though no address is in use
+twice yet. A director owns everything of its ranges that it may hand out: the
+dynamic addresses (range without first, last, gateway, reserved and static) and
+the static ranges. Since each picks its lowest free address, two directors with
+overlapping dynamic addresses pick the same ones.
+
+Bad:
+
+    # directors a and b, same segment:
+    - range: 10.0.0.0/24
+      gateway: 10.0.0.1
+
+Good: split the range by reserved, on both sides:
+
+    # a:                                    # b:
+    reserved: [10.0.0.128 - 10.0.0.254]     reserved: [10.0.0.2 - 10.0.0.127]
+
+Networks that are isolated although nothing in their cloud_properties says so
+are declared in the fleet file (segments).`,
+	Run: func(f *Facts, report func(Finding)) {
+		for _, c := range clashes(f) {
+			report(f.clashFinding(c))
+		}
+	},
+}
+
+// clash is everything that two subnets may both hand out.
+type clash struct {
+	a, b   *plan.Claim // the first pair that overlaps, for owners and places
+	pairs  []plan.Overlap
+	common *netipx.IPSet
+}
+
+// clashes gathers the overlapping pools by pair of subnets.
+func clashes(f *Facts) []*clash {
+	index := map[[2]*plan.Subnet]*clash{}
+	var list []*clash
+	for _, o := range f.Overlaps {
+		if !o.A.Kind.Pool() || !o.B.Kind.Pool() || !foreign(o) || !onWire(o) {
+			continue
+		}
+		a, b := f.changeFirst(o.A, o.B)
+		key := [2]*plan.Subnet{a.Subnet, b.Subnet}
+		c, ok := index[key]
+		if !ok {
+			if c, ok = index[[2]*plan.Subnet{b.Subnet, a.Subnet}]; !ok {
+				c = &clash{a: a, b: b}
+				index[key] = c
+				list = append(list, c)
+			}
+		}
+		c.pairs = append(c.pairs, o)
+	}
+	for _, c := range list {
+		var set netipx.IPSetBuilder
+		for _, o := range c.pairs {
+			set.AddRange(o.Range)
+		}
+		c.common = built(&set)
+	}
+	return list
+}
+
+// built returns the builder's set; builders fail on invalid ranges only, which
+// claims never have.
+func built(set *netipx.IPSetBuilder) *netipx.IPSet {
+	s, err := set.IPSet()
+	if err != nil {
+		return &netipx.IPSet{}
+	}
+	return s
+}
+
+func (f *Facts) clashFinding(c *clash) Finding {
+	ranges := c.common.Ranges()
+	whole := netipx.IPRangeFrom(ranges[0].From(), ranges[len(ranges)-1].To())
+	contact := c.pairs[0].Contact
+	return Finding{
+		Range: whole, Segment: segmentText(contact),
+		Message: fmt.Sprintf("%s and %s may both hand out %s of %s",
+			side(c.a)+" (network "+c.a.Owner.Network+")", side(c.b)+" (network "+c.b.Owner.Network+")",
+			count(ranges), plan.RangeText(whole)),
+		Claims:     []Party{party(c.a, side(c.a)+" "+use(c.a.Kind)), party(c.b, side(c.b)+" "+use(c.b.Kind))},
+		Why:        "each takes its lowest free address, so sooner or later both take the same one; " + whySame(contact),
+		Suggestion: paragraphs(f.split(c), isolateIfAssumed(c.pairs[0])),
+	}
+}
+
+// count says how many addresses the ranges hold.
+func count(ranges []netipx.IPRange) string {
+	total := new(big.Int)
+	for _, r := range ranges {
+		total.Add(total, plan.Size(r))
+	}
+	if total.Cmp(big.NewInt(1)) == 0 {
+		return "1 address"
+	}
+	return total.String() + " addresses"
+}
+
+// split proposes the reserved: lines that make the two sides disjoint without
+// moving an address that one of them uses. What both use is reported by itself.
+func (f *Facts) split(c *clash) string {
+	var staticBoth, keepA, keepB netipx.IPSetBuilder // keepA: a must keep off
+	for _, o := range c.pairs {
+		a, b := o.A, o.B
+		if a.Subnet != c.a.Subnet {
+			a, b = b, a
+		}
+		switch aStatic, bStatic := a.Kind == plan.StaticPool, b.Kind == plan.StaticPool; {
+		case aStatic && bStatic:
+			staticBoth.AddRange(o.Range)
+		case bStatic:
+			keepA.AddRange(o.Range)
+		case aStatic:
+			keepB.AddRange(o.Range)
+		default:
+			keepA.AddRange(o.Range) // the side that is to change leaves it to the other
+		}
+	}
+	var text []string
+	if r := built(&keepA).Ranges(); len(r) > 0 {
+		text = append(text, reserveLine(c.a.Subnet, r...))
+	}
+	if r := built(&keepB).Ranges(); len(r) > 0 {
+		text = append(text, reserveLine(c.b.Subnet, r...))
+	}
+	if r := built(&staticBoth).Ranges(); len(r) > 0 {
+		text = append(text, fmt.Sprintf("take %s out of static: of %s or of %s", listRanges(r), c.a.Subnet.Label(), c.b.Subnet.Label()))
+	}
+	return paragraphs(text...)
+}
+
+func listRanges(ranges []netipx.IPRange) string {
+	words := make([]string, 0, len(ranges))
+	for _, r := range ranges {
+		words = append(words, plan.RangeText(r))
+	}
+	return shortList(words)
+}
+
+// shortList names the first few of many.
+func shortList(words []string) string {
+	const most = 6
+	rest := len(words) - most
+	if rest <= 0 {
+		return joinWords(words)
+	}
+	return joinWords(slices.Clone(words[:most])) + fmt.Sprintf(" and %d more", rest)
+}
+
+func joinWords(words []string) string {
+	text := ""
+	for i, w := range words {
+		if i > 0 {
+			text += ", "
+		}
+		text += w
+	}
+	return text
+}

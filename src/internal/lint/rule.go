@@ -1,0 +1,147 @@
+package lint
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Rule is one check, with everything that can be said about it.
+type Rule struct {
+	// ID is stable and in kebab-case; users write it in ignores and filters.
+	ID string
+	// Severity of its findings, unless one finding says otherwise.
+	Severity Severity
+	// Family groups the rules in lists: FamilyFleet or FamilyDirector.
+	Family Family
+	// Title says in one line what the rule finds.
+	Title string
+	// Doc is the rule's page in Markdown: what, why, an example, what to do.
+	Doc string
+	// Run reports what it finds in the facts. It must not change them.
+	Run func(f *Facts, report func(Finding))
+}
+
+// Family is a group of rules.
+type Family string
+
+// The families. Fleet rules compare owners; director rules say what a single
+// director, or the CLI, would say about its own files.
+const (
+	FamilyFleet    Family = "fleet"
+	FamilyDirector Family = "director"
+)
+
+// Problem is a problem of one director's files.
+type Problem struct {
+	Director, Deployment string
+	bosh.Problem
+}
+
+// Hidden is an address that stays behind a variable.
+type Hidden struct {
+	Director, Deployment string
+	bosh.Unresolved
+}
+
+// Facts is everything that rules may look at. It is made once per run.
+type Facts struct {
+	Plan *plan.Plan
+	// Overlaps are the overlapping claims that a rule may care about.
+	Overlaps []plan.Overlap
+	Space    *plan.Space
+	Problems []Problem
+	Hidden   []Hidden
+	// Targets are the deployments to judge; empty means all.
+	Targets Targets
+	// Strict makes hidden addresses errors.
+	Strict bool
+}
+
+// NewFacts prepares what rules share.
+func NewFacts(p *plan.Plan, problems []Problem, hidden []Hidden, targets Targets, strict bool) *Facts {
+	return &Facts{
+		Plan: p, Overlaps: p.Overlaps(relevant), Space: plan.NewSpace(p),
+		Problems: problems, Hidden: hidden, Targets: targets, Strict: strict,
+	}
+}
+
+// relevant leaves out pairs that no rule looks at: what is reserved is nobody's,
+// and gateways and resolvers are shared by nature.
+func relevant(a, b *plan.Claim) bool {
+	if a.Kind == plan.Reserved || b.Kind == plan.Reserved {
+		return false
+	}
+	reference := func(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
+	if reference(a.Kind) && reference(b.Kind) {
+		return false
+	}
+	if a.Kind.Pool() && b.Kind.Pool() {
+		return a.Owner.Director != b.Owner.Director || a.Owner.Deployment != b.Owner.Deployment
+	}
+	if a.Kind.Pool() || b.Kind.Pool() {
+		return a.Subnet != b.Subnet || a.Kind == plan.VIP || b.Kind == plan.VIP || reference(a.Kind) || reference(b.Kind)
+	}
+	return true
+}
+
+// Targets are the deployments that a run judges. The whole fleet is the zero
+// value.
+type Targets []plan.Owner
+
+// Match reports whether o belongs to a target. A target without a deployment
+// stands for everything of its director.
+func (t Targets) Match(o plan.Owner) bool {
+	if len(t) == 0 {
+		return true
+	}
+	for _, target := range t {
+		if target.Director != o.Director {
+			continue
+		}
+		if target.Deployment == "" || target.Deployment == o.Deployment {
+			return true
+		}
+	}
+	return false
+}
+
+// Run applies the rules to the facts. The findings are sorted; those that no
+// target has part in are left out.
+func Run(f *Facts, rules []Rule) []Finding {
+	var findings []Finding
+	for _, rule := range rules {
+		rule.Run(f, func(finding Finding) {
+			finding.Rule = rule.ID
+			if finding.Severity == 0 {
+				finding.Severity = rule.Severity
+			}
+			for _, party := range finding.Claims {
+				if f.Targets.Match(party.Owner) {
+					findings = append(findings, finding)
+					return
+				}
+			}
+		})
+	}
+	return Sort(findings)
+}
+
+// Validate refuses a list with a rule that is incomplete or named twice.
+func Validate(rules []Rule) error {
+	seen := map[string]bool{}
+	for _, r := range rules {
+		switch {
+		case r.ID == "" || strings.ToLower(r.ID) != r.ID || strings.ContainsAny(r.ID, " _"):
+			return fmt.Errorf("rule %q: the id is not in kebab-case", r.ID)
+		case seen[r.ID]:
+			return fmt.Errorf("rule %q stands in the list twice", r.ID)
+		case r.Title == "" || r.Doc == "" || r.Run == nil || r.Severity == 0 || r.Family == "":
+			return fmt.Errorf("rule %q lacks a title, a page, a severity, a family or a function", r.ID)
+		}
+		seen[r.ID] = true
+	}
+	return nil
+}

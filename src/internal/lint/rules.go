@@ -1,0 +1,24 @@
+package lint
+
+// Rules returns every rule of ipguard. The order is that of lists and pages.
+//
+// Left out on purpose: overlapping ranges of two directors that hand out
+// nothing in common (a shared VLAN that is split by reserved: is how it should
+// be); gateways and resolvers that several directors name; static ranges that
+// nobody uses.
+func Rules() []Rule {
+	return append([]Rule{
+		addressClaimedTwice,
+		vipClaimedTwice,
+		staticIPTwice,
+		gatewayInUse,
+		staticInForeignPool,
+		createEnvInForeignPool,
+		vipInPool,
+		gatewayInPool,
+		dnsInPool,
+		externalInPool,
+		overlappingPools,
+		hiddenAddress,
+	}, directorRules()...)
+}

@@ -1,0 +1,54 @@
+package lint
+
+import "github.com/ipguard/ipguard/src/internal/plan"
+
+var staticIPTwice = Rule{
+	ID:       "static-ip-twice",
+	Severity: Error,
+	Family:   FamilyFleet,
+	Title:    "one director is asked for the same address twice",
+	Doc: `Two instance groups, of one deployment or of two, ask one director for the
+same static address. The director finds out in the middle of the deploy, when it
+reserves addresses (NetworkReservationAlreadyInUse). It keeps one list for all
+its networks, so that also equal addresses of isolated networks are refused.
+
+Bad:
+
+    instance_groups:
+    - name: web
+      networks: [{name: default, static_ips: [10.0.0.10]}]
+    - name: api
+      networks: [{name: default, static_ips: [10.0.0.10]}]
+
+Good: one address for each instance.`,
+	Run: func(f *Facts, report func(Finding)) {
+		for _, o := range f.Overlaps {
+			if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) {
+				continue
+			}
+			if o.A.Kind == plan.VIP && o.B.Kind == plan.VIP && !(leased(o.A) && leased(o.B)) {
+				continue // vip-claimed-twice
+			}
+			if !onWire(o) && !(leased(o.A) && leased(o.B)) {
+				continue // the director does not know of addresses in properties
+			}
+			finding := f.usedTwice(o, "the director refuses the second one in the middle of its deploy")
+			if leased(o.A) && leased(o.B) {
+				finding.DirectorError = "NetworkReservationAlreadyInUse"
+			} else {
+				finding.Why = "the director does not know of the virtual address; both will answer for it"
+			}
+			report(finding)
+		}
+	},
+}
+
+// leased reports whether the director itself hands the address out: an address
+// in a property is unknown to it.
+func leased(c *plan.Claim) bool { return c.Owner.Property == "" }
+
+// parked reports whether a virtual address stands as static_ips of the same
+// deployment: a common way to keep a director from handing it out.
+func parked(o plan.Overlap) bool {
+	return sameDeployment(o) && (leased(o.A) != leased(o.B))
+}
