@@ -149,6 +149,10 @@ func (f *Facts) instead(c *plan.Claim) string {
 		}
 		return text
 	}
+	if list := plan.Nearest(f.Space.Unowned(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+		return fmt.Sprintf("use %s for %s: every director of the segment reserves it, and ipguard knows of nobody who uses it",
+			alternatives(list), target(c))
+	}
 	return fmt.Sprintf("no address of %s is left that nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
 }
 

@@ -13,19 +13,33 @@ import (
 type Space struct {
 	plan      *Plan
 	unclaimed map[*Subnet][]netipx.IPRange
+	unowned   map[*Subnet][]netipx.IPRange
 	static    map[*Subnet][]netipx.IPRange
 }
 
 // NewSpace returns the space of p, which must not change any more.
 func NewSpace(p *Plan) *Space {
-	return &Space{plan: p, unclaimed: map[*Subnet][]netipx.IPRange{}, static: map[*Subnet][]netipx.IPRange{}}
+	cache := func() map[*Subnet][]netipx.IPRange { return map[*Subnet][]netipx.IPRange{} }
+	return &Space{plan: p, unclaimed: cache(), unowned: cache(), static: cache()}
 }
 
 // Unclaimed returns the addresses of s that nobody claims in any subnet that s
 // may meet: in use by nobody, in nobody's pool, reserved by nobody, and neither
 // the first nor the last of the range. Sorted.
 func (sp *Space) Unclaimed(s *Subnet) []netipx.IPRange {
-	if free, ok := sp.unclaimed[s]; ok {
+	return sp.without(sp.unclaimed, s, func(*Claim) bool { return true })
+}
+
+// Unowned returns the addresses of s that nobody uses or may hand out, though
+// others may have reserved them: what they promise to keep off. What s itself
+// reserves is not among them. Sorted.
+func (sp *Space) Unowned(s *Subnet) []netipx.IPRange {
+	return sp.without(sp.unowned, s, func(c *Claim) bool { return c.Kind != Reserved || c.Subnet == s })
+}
+
+// without returns the inner addresses of s less the claims that count.
+func (sp *Space) without(known map[*Subnet][]netipx.IPRange, s *Subnet, counts func(*Claim) bool) []netipx.IPRange {
+	if free, ok := known[s]; ok {
 		return free
 	}
 	var set netipx.IPSetBuilder
@@ -33,10 +47,10 @@ func (sp *Space) Unclaimed(s *Subnet) []netipx.IPRange {
 		set.AddPrefix(s.Range)
 		set.Remove(s.Range.Masked().Addr())
 		set.Remove(netipx.PrefixLastIP(s.Range))
-		sp.remove(&set, s, func(*Claim) bool { return true })
+		sp.remove(&set, s, counts)
 	}
 	free := ranges(&set)
-	sp.unclaimed[s] = free
+	known[s] = free
 	return free
 }
 
