@@ -85,11 +85,22 @@ type Subnet struct {
 	Reserved   []Block
 	ReservedAt place.Place // of the key, or of the subnet where there is none
 	// Static is only handed out on request; for a vip network, in this order.
-	Static []Block
-	DNS    []Block
-	AZs    []string
+	Static   []Block
+	StaticAt place.Place // of the key, or of the subnet where there is none
+	DNS      []Block
+	// AZs are the zones that the subnet serves. nil: it names none, which is
+	// not the same as a list; a null in the list is "".
+	AZs   []string
+	AZsAt place.Place // of az or azs; of the subnet where there is none
 	// Prefix is the length of the block that each VM gets; 32 or 128 by default.
 	Prefix int
+	// PrefixError is the class of the error that a director raises as soon as
+	// it uses the prefix (33 for IPv4); empty where all is well.
+	PrefixError string
+	PrefixAt    place.Place // of the key, or of the subnet where there is none
+	// Incomplete says that entries could not be read or hide behind variables:
+	// what is free cannot be told.
+	Incomplete bool
 	// CloudProperties holds the scalars of cloud_properties by their dotted
 	// path, as text. A value with an unresolved ((variable)) is kept as it is.
 	CloudProperties map[string]string
@@ -126,10 +137,16 @@ type Group struct {
 	Name      string
 	At        place.Place
 	Instances int
-	Lifecycle string // service or errand
+	// InstancesAt is invalid where the number could not be read.
+	InstancesAt place.Place
+	Lifecycle   string // service or errand
 	// Jobs are the names of the group's jobs (v1: templates).
-	Jobs         []string
+	Jobs []string
+	// AZs are the zones of the group; nil where it names none. An element that
+	// is no string cannot be a zone's name and begins with a NUL.
 	AZs          []string
+	AZsAt        place.Place // of azs; of the group where there is none
+	AZsUnknown   bool        // azs could not be read or hides behind a variable
 	Networks     []*GroupNetwork
 	MigratedFrom []Migration
 	VMStrategy   string
@@ -149,7 +166,14 @@ type GroupNetwork struct {
 	// empty list from no list.
 	Static      []Block
 	StaticGiven bool
-	Default     []string
+	// StaticAt is the place of static_ips, also where its value is null.
+	StaticAt place.Place
+	// Incomplete says that entries of static_ips could not be read or hide
+	// behind variables.
+	Incomplete bool
+	Default    []string
+	// NICGroup joins networks on one network card; nil where the key is absent.
+	NICGroup *int
 }
 
 // PropertyAddress is an address found in a property.
@@ -185,4 +209,6 @@ type Problem struct {
 	At      place.Place
 	// Range is the address or range at stake; invalid where there is none.
 	Range netipx.IPRange
+
+	order order // see Sort
 }

@@ -35,6 +35,9 @@ func (v Value) Node() *yaml.Node {
 	return n
 }
 
+// At is the value of another node of the same document.
+func (v Value) At(n *yaml.Node) Value { return v.with(n) }
+
 // with returns the value of another node of the same document.
 func (v Value) with(n *yaml.Node) Value { return Value{doc: v.doc, node: n} }
 

@@ -1,0 +1,186 @@
+package bosh
+
+import (
+	"net/netip"
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// readEnvGroups reads the one group of a create-env manifest.
+func (r *manifestReader) readEnvGroups() {
+	groups, jobs := r.plainList(r.doc, "instance_groups"), r.plainList(r.doc, "jobs")
+	key := "instance_groups"
+	if len(groups) > 0 && len(jobs) > 0 {
+		r.refuse(r.doc.Field("jobs"), "the manifest has jobs and instance_groups; only one may be there")
+	}
+	if len(groups) == 0 {
+		groups = jobs
+		if r.doc.Field("jobs").Present() {
+			key = "jobs"
+		}
+	}
+	if len(groups) != 1 {
+		at := r.doc
+		if v := r.doc.Field(key); v.Present() {
+			at = v
+		}
+		r.refuse(at, "the manifest has %d instance groups; create-env makes exactly one", len(groups))
+	}
+	for i, v := range groups {
+		r.at.group = i
+		r.readEnvGroup(v)
+	}
+}
+
+func (r *manifestReader) readEnvGroup(v source.Value) {
+	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service"}
+	r.m.Groups = append(r.m.Groups, g)
+	name, ok := r.plain(v, "name")
+	if ok && strings.TrimSpace(name) == "" {
+		r.refuse(v, "the instance group has no name")
+	} else if ok {
+		g.Name, g.At = name, v.Field("name").Place()
+	}
+	if instances := v.Field("instances"); instances.Present() {
+		n, ok := instances.Int()
+		if ok {
+			g.Instances, g.InstancesAt = int(min(max(n, -1), 1<<30)), instances.Place()
+		}
+		if n != 1 && !r.hidden(instances, "instances of %s", g.Name) {
+			r.refuse(instances, "instances of %q must be 1", g.Name).cure("instances: 1")
+		}
+	} else {
+		r.refuse(v, "instances of %q is missing; it must be 1", g.Name).cure("instances: 1")
+	}
+	if lifecycle, ok := r.plain(v, "lifecycle"); ok && lifecycle != "" && lifecycle != "service" {
+		r.refuse(v.Field("lifecycle"), "the lifecycle of %q must be service", g.Name)
+	}
+	r.checkEnvPool(v, g)
+	for _, job := range append(v.Field("jobs").Items(), v.Field("templates").Items()...) {
+		if text := job.Field("name").Text(); text != "" {
+			g.Jobs = append(g.Jobs, text)
+		}
+	}
+	networks := r.plainList(v, "networks")
+	if len(networks) == 0 && !strings.Contains(v.Field("networks").Text(), "((") {
+		r.refuse(v, "instance group %q has no networks", g.Name)
+	}
+	for _, n := range networks {
+		r.readEnvGroupNetwork(n, g)
+	}
+	r.checkEnvDefaults(g)
+}
+
+func (r *manifestReader) checkEnvPool(v source.Value, g *Group) {
+	pool, ok := r.plain(v, "resource_pool")
+	if !ok {
+		return
+	}
+	if strings.TrimSpace(pool) == "" {
+		r.refuse(v, "instance group %q names no resource_pool", g.Name)
+		return
+	}
+	if _, ok := r.resourcePool(pool); !ok {
+		r.refuse(v.Field("resource_pool"), "instance group %q names the resource pool %q, which is not defined", g.Name, pool)
+	}
+}
+
+func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
+	n := &GroupNetwork{At: v.Place()}
+	name, ok := r.plain(v, "name")
+	if field := v.Field("name"); field.Present() {
+		n.At = field.Place()
+	}
+	n.Name = name
+	network := findNetwork(r.m.Own, name)
+	switch {
+	case !ok:
+	case strings.TrimSpace(name) == "":
+		r.refuse(v, "a network of instance group %q has no name", g.Name)
+	case network == nil:
+		r.add(RuleUnknownNetwork, "", n.At, "instance group %q uses the network %q, which is not defined", g.Name, name).
+			cure("%s", nearestCure(name, networkNames(r.m.Own)))
+	}
+	g.Networks = append(g.Networks, n)
+	if field := v.Field("static_ips"); field.Present() {
+		n.StaticAt, n.StaticGiven = field.Place(), field.Kind() != source.Nil
+	}
+	for _, item := range r.plainList(v, "static_ips") {
+		r.readEnvAddress(item, g, n, network)
+	}
+	n.Incomplete = n.StaticGiven && !v.Field("static_ips").IsList()
+	for _, item := range r.plainList(v, "default") {
+		n.Default = append(n.Default, item.Text())
+		if text := item.Text(); text != "dns" && text != "gateway" {
+			r.add(RuleNetworkDefaults, "", item.Place(), "default of network %q is dns or gateway, not %q", name, text)
+		}
+	}
+}
+
+func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwork, network *Network) {
+	if r.hidden(v, "static_ips of %s on network %s", g.Name, n.Name) {
+		n.Incomplete = true
+		return
+	}
+	a, ok := parseGoIP(v.Text())
+	if !ok || !v.IsScalar() {
+		n.Incomplete = true
+		r.add(RuleInvalidIPFormat, "", v.Place(), "static_ips of %q: %q is no single address; create-env takes neither blocks nor ranges", g.Name, v.Text())
+		return
+	}
+	n.Static = append(n.Static, Block{Range: netipx.IPRangeFrom(a, a), At: v.Place()})
+	if len(n.Static) == 2 {
+		r.warn(RuleCreateEnvAddress, v.Place(), "create-env uses the first of static_ips only; %s has no effect", a).cure("remove it")
+	}
+	if network == nil || network.Type != Manual {
+		return
+	}
+	for _, s := range network.Subnets {
+		if s.Range.IsValid() {
+			r.checkEnvAddress(a, v, n, s)
+		}
+	}
+}
+
+// checkEnvAddress checks an address against its subnet: the CLI looks at the
+// range only.
+func (r *manifestReader) checkEnvAddress(a netip.Addr, v source.Value, n *GroupNetwork, s *Subnet) {
+	block := fromPrefix(s.Range)
+	var p *Problem
+	switch {
+	case !s.Range.Contains(a):
+		p = r.add(RuleStaticIPOutsidePool, "", v.Place(), "%s is outside the range %s of network %q", a, s.Range, n.Name)
+	case a == s.Gateway:
+		p = r.warn(RuleCreateEnvAddress, v.Place(), "%s is the gateway of network %q", a, n.Name)
+	case numberOf(a) == block.base:
+		p = r.warn(RuleCreateEnvAddress, v.Place(), "%s is the network address of %s", a, s.Range)
+	case numberOf(a) == block.last() && a.Is4():
+		p = r.warn(RuleCreateEnvAddress, v.Place(), "%s is the broadcast address of %s", a, s.Range)
+	default:
+		return
+	}
+	p.Range = netipx.IPRangeFrom(a, a)
+}
+
+func (r *manifestReader) checkEnvDefaults(g *Group) {
+	for _, property := range requiredDefaults {
+		count := 0
+		for _, n := range g.Networks {
+			for _, d := range n.Default {
+				if d == property {
+					count++
+				}
+			}
+		}
+		if count > 1 {
+			r.add(RuleNetworkDefaults, "", g.At, "instance group %q has several networks that are the default for %s", g.Name, property)
+		}
+		if count == 0 && len(g.Networks) > 1 {
+			r.add(RuleNetworkDefaults, "", g.At, "instance group %q has several networks and none is the default for %s", g.Name, property).
+				cure("default: [%s]", property)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package bosh
+
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// readGroup reads one instance group, or a job of a v1 manifest
+// (deployment_plan/instance_group_spec_parser.rb).
+func (r *manifestReader) readGroup(v source.Value, index int) {
+	at := func(step uint8) { r.at = order{stage: stageManifest, group: index, step: step} }
+	at(stepName)
+	if !r.isObject(v, "an element of instance_groups") {
+		return
+	}
+	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service"}
+	r.m.Groups = append(r.m.Groups, g)
+	name, nameAt, ok := r.text(v, "name", required)
+	if ok {
+		g.Name, g.At = name, nameAt.Place()
+	}
+	at(stepLifecycle)
+	r.readLifecycle(v, g)
+	at(stepJobs)
+	r.readJobs(v, g)
+	at(stepVM)
+	r.checkGroupKeys(v)
+	update, _ := r.object(v, "update", optional)
+	g.VMStrategy, _ = update.Field("vm_strategy").Coerced()
+	r.checkUpdate(update, optional)
+	r.readGroupNetworks(v, g, index)
+	at(stepDefaults)
+	r.checkDefaults(g)
+	at(stepZones)
+	r.readGroupZones(v, g)
+	at(stepMigration)
+	r.readMigrations(v, g)
+	at(stepInstances)
+	r.readInstances(v, g)
+	at(stepCanonical)
+	if ok {
+		r.canonicalName(g.Name, nameAt, "this "+r.groupWord())
+	}
+}
+
+func (r *manifestReader) readLifecycle(v source.Value, g *Group) {
+	text, at, ok := r.text(v, "lifecycle", optional)
+	switch {
+	case !ok:
+	case text == "service", text == "errand":
+		g.Lifecycle = text
+	default:
+		p := r.add(RuleInvalidValue, "JobInvalidLifecycle", at.Place(), "the lifecycle of %s is service or errand, not %q", r.groupWords(g), text)
+		if near, ok := nearest(text, []string{"service", "errand"}); ok {
+			p.cure("lifecycle: %s", near)
+		}
+	}
+}
+
+// readJobs reads the names of the group's jobs, which were called templates.
+func (r *manifestReader) readJobs(v source.Value, g *Group) {
+	jobs := v.Field("jobs")
+	for _, key := range []string{"template", "templates"} {
+		old := v.Field(key)
+		if !old.Present() || old.Kind() == source.Nil {
+			continue
+		}
+		if r.m.Form == V2 {
+			r.add(RuleDeprecatedManifest, "V1DeprecatedTemplate", old.Place(), "%s has %s, which directors since v270 refuse", r.groupWords(g), key).
+				cure("use jobs")
+		}
+		if !jobs.Present() {
+			jobs = old
+		}
+	}
+	if (!jobs.Present() || jobs.Kind() == source.Nil) && r.m.Form == V2 {
+		r.add(RuleMissingKey, classMissingField, v.Place(), "%s has no jobs", r.groupWords(g)).cure("jobs: []")
+	}
+	if jobs.Present() && jobs.Kind() != source.Nil && jobs.Kind() != source.List && r.m.Form == V2 && !r.hidden(jobs, "the jobs of %s", g.Name) {
+		r.wrongType(jobs, "jobs", "a list")
+	}
+	if name, ok := jobs.Coerced(); ok {
+		g.Jobs = append(g.Jobs, name)
+	}
+	for _, job := range jobs.Items() {
+		name, ok := job.Coerced()
+		if !ok {
+			name, ok = job.Field("name").Coerced()
+		}
+		if ok {
+			g.Jobs = append(g.Jobs, name)
+		}
+	}
+}
+
+// checkGroupKeys reports keys of groups that left with the v1 manifests.
+func (r *manifestReader) checkGroupKeys(v source.Value) {
+	if r.m.Form != V2 || r.opts.before(v1Removed) {
+		return
+	}
+	for _, deprecated := range [...]struct{ key, class, instead string }{
+		{"persistent_disk_pool", "V1DeprecatedDiskPools", "persistent_disk_type"},
+		{"resource_pool", "V1DeprecatedResourcePool", "vm_type"},
+	} {
+		if old := v.Field(deprecated.key); old.Present() && old.Kind() != source.Nil {
+			r.add(RuleDeprecatedManifest, deprecated.class, old.Place(), "directors since v270 refuse %s in an instance group", deprecated.key).
+				cure("use %s", deprecated.instead)
+		}
+	}
+}
+
+// otherZone begins what is no string and so no zone's name: no network serves it.
+const otherZone = "\x00"
+
+func (r *manifestReader) readGroupZones(v source.Value, g *Group) {
+	items, at, ok := r.list(v, "azs", optional)
+	if at.Present() {
+		g.AZsAt = at.Place()
+	}
+	if !ok {
+		g.AZsUnknown = at.Present()
+		return
+	}
+	g.AZs = make([]string, 0, len(items))
+	// That the networks serve the zones is tested before this, by Check.
+	r.at.entry = 1
+	if len(items) == 0 {
+		r.add(RuleAvailabilityZone, "JobMissingAvailabilityZones", at.Place(), "azs of %s is empty", r.groupWords(g)).
+			cure("name a zone, or remove azs")
+	}
+	for _, item := range items {
+		switch item.Kind() {
+		case source.String:
+			g.AZs = append(g.AZs, item.Text())
+			continue
+		case source.Nil:
+			g.AZs = append(g.AZs, "")
+		default:
+			g.AZs = append(g.AZs, otherZone+item.Text())
+		}
+		r.add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", item.Place(), "azs of %s holds %s where a name belongs", r.groupWords(g), item.Kind()).
+			cure("quote it: %q", item.Text())
+	}
+}
+
+func (r *manifestReader) readMigrations(v source.Value, g *Group) {
+	items, _, _ := r.list(v, "migrated_from", optional)
+	for _, item := range items {
+		if !r.isObject(item, "an element of migrated_from") {
+			continue
+		}
+		name, nameAt, ok := r.text(item, "name", required)
+		az, azAt, hasAZ := r.text(item, "az", optional)
+		if hasAZ && !slices.Contains(g.AZs, az) {
+			r.add(RuleMigratedFrom, "DeploymentInvalidMigratedFromJob", azAt.Place(),
+				"%s takes over %q from availability zone %q, which is not among its azs", r.groupWords(g), name, az)
+		}
+		if ok {
+			g.MigratedFrom = append(g.MigratedFrom, Migration{Name: name, AZ: az, At: nameAt.Place()})
+		}
+	}
+}
+
+// readInstances reads the number of instances and compares it with each list of
+// static_ips.
+func (r *manifestReader) readInstances(v source.Value, g *Group) {
+	n, at, ok := r.integer(v, "instances", required)
+	if !ok {
+		return
+	}
+	const most = 1 << 30
+	g.Instances, g.InstancesAt = int(min(max(n, -most), most)), at.Place()
+	for _, network := range g.Networks {
+		if !network.StaticGiven || network.Incomplete {
+			continue
+		}
+		count := countOf(network.Static)
+		if count == (u128{0, uint64(max(n, 0))}) && n >= 0 {
+			continue
+		}
+		r.add(RuleInstanceCount, "InstanceGroupNetworkInstanceIpMismatch", countPlace(g, network),
+			"%s has %d instances and %s static_ips on network %q: there must be one for each", r.groupWords(g), n, count, network.Name).
+			cure("give each instance one address, or change instances")
+	}
+}
+
+// countPlace is the list, which is what most people have to change.
+func countPlace(g *Group, n *GroupNetwork) place.Place {
+	if n.StaticAt.IsValid() {
+		return n.StaticAt
+	}
+	return g.InstancesAt
+}
+
+// countOf is the number of addresses in a list of blocks.
+func countOf(list []Block) u128 {
+	var n u128
+	for _, b := range list {
+		s := b.span()
+		n = n.plus(s.last.minus(s.first).inc())
+	}
+	return n
+}

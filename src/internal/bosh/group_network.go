@@ -1,0 +1,154 @@
+package bosh
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// The parts of reading one entry of a group's networks, in the director's order.
+const (
+	partTypes uint8 = iota
+	partStaticIPs
+	partLookup
+	partDynamic
+)
+
+// readGroupNetworks reads networks of a group
+// (deployment_plan/instance_group_networks_parser.rb).
+func (r *manifestReader) readGroupNetworks(v source.Value, g *Group, index int) {
+	r.at = order{stage: stageManifest, group: index, step: stepNetworks}
+	if r.m.Form == V1 && r.readPoolNetwork(v, g) {
+		return
+	}
+	items, at, ok := r.list(v, "networks", required)
+	if ok && len(items) == 0 {
+		r.add(RuleMissingKey, "JobMissingNetwork", at.Place(), "%s has no network", r.groupWords(g)).cure("networks: [{name: NETWORK}]")
+	}
+	for i, item := range items {
+		r.at = order{stage: stageManifest, group: index, step: stepNetworks, entry: i}
+		if r.isObject(item, "an element of networks") {
+			r.readGroupNetwork(item, g)
+		}
+	}
+}
+
+func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
+	n := &GroupNetwork{At: v.Place()}
+	r.at.part = partTypes
+	name, nameAt, ok := r.text(v, "name", required)
+	if nameAt.Present() {
+		n.At = nameAt.Place()
+	}
+	if ok {
+		n.Name = name
+	}
+	defaults, _, _ := r.list(v, "default", optional)
+	for _, d := range defaults {
+		text := d.Text()
+		if d.Kind() != source.String {
+			text = otherZone // no property has that name
+		}
+		n.Default = append(n.Default, text)
+	}
+	if !r.opts.single() {
+		r.readNICGroup(v, n)
+	}
+	r.at.part = partStaticIPs
+	r.readStaticIPs(v.Field("static_ips"), g, n)
+	if ok {
+		g.Networks = append(g.Networks, n)
+	}
+}
+
+func (r *manifestReader) readNICGroup(v source.Value, n *GroupNetwork) {
+	text, _, ok := r.text(v, "nic_group", optional)
+	if ok {
+		number := leadingInt(text) // a word becomes 0
+		n.NICGroup = &number
+	}
+}
+
+// readStaticIPs reads static_ips, one address after the other in the director,
+// range by range here. null and false are no list; an empty list is one.
+func (r *manifestReader) readStaticIPs(v source.Value, g *Group, n *GroupNetwork) {
+	if !v.Present() {
+		return
+	}
+	n.StaticAt = v.Place()
+	if v.Kind() == source.Nil || v.Kind() == source.Bool && !v.Bool() {
+		return
+	}
+	n.StaticGiven = true
+	what := "static_ips of " + g.Name + " on network " + n.Name
+	var v4, v6 spans
+	complete := r.eachEntry(v, what, func(e entry) {
+		r.warnEntry(e, what)
+		b, ok := e.expanded().block()
+		if !ok {
+			return
+		}
+		n.Static = append(n.Static, b)
+		seen := &v4
+		if b.Range.From().Is6() {
+			seen = &v6
+		}
+		if part, twice := seen.meets(b.span()); twice {
+			p := r.add(RuleStaticIPTwice, "JobInvalidStaticIPs", e.at, "%s asks for %s twice on network %q", r.groupWords(g), addrOf(part.first, b.Range.From().Is6()), n.Name).
+				cure("remove one of the two")
+			p.Range = spanRange(part, b.Range.From().Is6())
+		}
+		seen.add(b.span())
+	})
+	n.Incomplete = !complete
+}
+
+// expanded is the entry as the director holds its single addresses: by number,
+// so that IPv6 below 2^32 becomes IPv4.
+func (e entry) expanded() entry {
+	if e.first.v6 && e.last.base.isV4() && !e.ranged {
+		e.first, e.last = byNumber(e.first.base), byNumber(e.last.base)
+	}
+	return e
+}
+
+// The properties for which one of a group's networks is the default.
+var (
+	requiredDefaults = []string{"dns", "gateway"}
+	validDefaults    = []string{"dns", "gateway", "addressable"}
+)
+
+func (r *manifestReader) checkDefaults(g *Group) {
+	for _, n := range g.Networks {
+		for _, d := range n.Default {
+			if slices.Contains(validDefaults, d) {
+				continue
+			}
+			p := r.add(RuleNetworkDefaults, "JobNetworkInvalidDefault", n.At, "default of network %q in %s is dns, gateway or addressable, not %q", n.Name, r.groupWords(g), strings.Trim(d, otherZone))
+			if near, ok := nearest(d, validDefaults); ok {
+				p.cure("default: [%s]", near)
+			}
+		}
+	}
+	var missing []string
+	for _, property := range validDefaults {
+		var holders []string
+		for _, n := range g.Networks {
+			if slices.Contains(n.Default, property) || len(g.Networks) == 1 && property != "addressable" {
+				holders = append(holders, n.Name)
+			}
+		}
+		if len(holders) > 1 {
+			r.add(RuleNetworkDefaults, "JobNetworkMultipleDefaults", g.Networks[len(g.Networks)-1].At, "%s has several networks that are the default for %s: %s", r.groupWords(g), property, strings.Join(holders, ", ")).
+				cure("keep it in one of them")
+		}
+		if len(holders) == 0 && slices.Contains(requiredDefaults, property) {
+			missing = append(missing, property)
+		}
+	}
+	if len(missing) > 0 && len(g.Networks) > 1 {
+		r.add(RuleNetworkDefaults, "JobNetworkMissingDefault", g.Networks[0].At, "%s has %d networks and does not say which is the default for %s", r.groupWords(g), len(g.Networks), strings.Join(missing, " and ")).
+			cure("default: [%s]", strings.Join(missing, ", "))
+	}
+}

@@ -1,0 +1,140 @@
+package bosh
+
+import (
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+const classIPFormat = "NetworkInvalidIpRangeFormat"
+
+// entry is one element of reserved, static or static_ips: an inclusive range of
+// numbers. A range of the form "a - b" may be empty.
+type entry struct {
+	first, last ipaddr // single addresses
+	ranged      bool   // written as "a - b"
+	open        bool   // written as "a -"
+	text        string
+	at          place.Place
+}
+
+func (e entry) empty() bool { return e.last.base.less(e.first.base) }
+
+// block is the entry as a range of one family; ok is false where it is empty or
+// its ends are of two families.
+func (e entry) block() (Block, bool) {
+	b := Block{Range: netipx.IPRangeFrom(e.first.addr(), e.last.addr()), At: e.at}
+	return b, b.Range.IsValid()
+}
+
+// eachEntry reads a value as each_ip of d/ip_util.rb does: nested lists are one
+// list, nulls are passed over, everything else must be a String. complete is
+// false where something could not be read or hides behind a variable. what
+// names the value: "reserved of network x".
+func (r *report) eachEntry(v source.Value, what string, do func(entry)) (complete bool) {
+	switch v.Kind() {
+	case source.Absent, source.Nil:
+		return true
+	case source.List:
+		complete = true
+		for _, item := range v.Items() {
+			complete = r.eachEntry(item, what, do) && complete
+		}
+		return complete
+	case source.String:
+		if r.hidden(v, "%s", what) {
+			return false
+		}
+		e, ok := r.entry(v, what)
+		if ok {
+			do(e)
+		}
+		return ok
+	}
+	r.add(RuleWrongType, "NoMethodError", v.Place(), "%s holds %s where an address belongs", what, v.Kind()).
+		cure("write addresses as strings: 10.0.0.5, 10.0.0.8/29 or 10.0.0.5-10.0.0.9")
+	return false
+}
+
+// entry reads one string: an address, a CIDR block, or two addresses with a
+// hyphen between them.
+func (r *report) entry(v source.Value, what string) (entry, bool) {
+	text := v.Text()
+	e := entry{text: text, at: v.Place()}
+	parts := splitRange(text)
+	bad := func(reason string) (entry, bool) {
+		r.add(RuleInvalidIPFormat, classIPFormat, v.Place(), "%s: %q is no address, CIDR block or range: %s", what, text, reason).
+			cure("%s", entryCure(text))
+		return e, false
+	}
+	if len(parts) == 0 || len(parts) > 2 {
+		return bad("a range is two addresses with one hyphen between them")
+	}
+	first, err := parseIPAddr(parts[0])
+	if err != nil {
+		return bad(err.reason)
+	}
+	if len(parts) == 1 {
+		e.open = strings.Contains(text, "-")
+		e.first = ipaddr{v6: first.v6, base: first.base, bits: first.width()}
+		e.last = ipaddr{v6: first.v6, base: first.last(), bits: first.width()}
+		return e, true
+	}
+	last, err := parseIPAddr(parts[1])
+	if err != nil {
+		return bad(err.reason)
+	}
+	if !first.single() || !last.single() {
+		return bad("the ends of a range are single addresses")
+	}
+	e.first, e.last, e.ranged = first, last, true
+	if !e.empty() && first.v6 != last.v6 {
+		return bad("its ends are of different families")
+	}
+	return e, true
+}
+
+// splitRange splits at hyphens as String#split does, which forgets empty parts
+// at the end, and strips each part.
+func splitRange(s string) []string {
+	parts := strings.Split(s, "-")
+	for len(parts) > 0 && parts[len(parts)-1] == "" {
+		parts = parts[:len(parts)-1]
+	}
+	for i, p := range parts {
+		parts[i] = strings.Trim(p, " \t\n\v\f\r\x00")
+	}
+	return parts
+}
+
+// entryCure guesses what was meant.
+func entryCure(text string) string {
+	switch {
+	case strings.ContainsAny(text, "–—"):
+		return "use a plain hyphen: " + strings.NewReplacer("–", "-", "—", "-").Replace(text)
+	case strings.Contains(text, ","):
+		return "write a list: [" + text + "]"
+	case strings.Contains(text, " to "):
+		return "write " + strings.ReplaceAll(text, " to ", " - ")
+	}
+	if first, last, ok := strings.Cut(text, "-"); ok {
+		first, last = strings.TrimSpace(first), strings.Trim(last, " .")
+		if dot := strings.LastIndexByte(first, '.'); dot > 0 {
+			if _, short := smallNumber(last); short {
+				return "write both addresses in full: " + first + "-" + first[:dot+1] + last
+			}
+		}
+	}
+	return "write 10.0.0.5, 10.0.0.8/29 or 10.0.0.5-10.0.0.9"
+}
+
+// appendBlock adds an entry that means something.
+func appendBlock(list []Block, e entry) []Block {
+	if b, ok := e.block(); ok {
+		return append(list, b)
+	}
+	return list
+}

@@ -1,0 +1,166 @@
+package bosh
+
+import (
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// ReadManifest reads a deployment manifest (v2 or v1) or a create-env manifest.
+// What needs the cloud-config to be judged is judged by Check.
+func ReadManifest(doc source.Value, opts Options) (*Manifest, []Problem, []Unresolved) {
+	r := &manifestReader{report: report{opts: opts}, doc: doc, m: &Manifest{Form: opts.Form}}
+	if r.m.Form == "" {
+		r.m.Form = formOf(doc)
+	}
+	r.at = order{stage: stageUploadManifest}
+	if !r.upload(doc, "BadManifest", "a manifest") {
+		return r.m, r.problems, r.unresolved
+	}
+	switch r.m.Form {
+	case CreateEnv:
+		r.readCreateEnv()
+	default:
+		r.readDeployment()
+	}
+	return r.m, r.problems, r.unresolved
+}
+
+// formOf recognises the form of a manifest by its top-level keys.
+func formOf(doc source.Value) Form {
+	switch {
+	case doc.Field("cloud_provider").Present():
+		return CreateEnv
+	case doc.Field("networks").Present(), doc.Field("jobs").Present():
+		return V1
+	}
+	return V2
+}
+
+type manifestReader struct {
+	report
+	doc source.Value
+	m   *Manifest
+}
+
+// readDeployment reads what a director reads (planner_factory.rb,
+// deployment_spec_parser.rb).
+func (r *manifestReader) readDeployment() {
+	r.readName()
+	r.at = order{stage: stageForm}
+	if !r.opts.before(v1Removed) {
+		r.checkForm()
+	}
+	r.at = order{stage: stageManifest}
+	r.readUpdate()
+	if r.m.Form == V1 {
+		r.readV1Networks()
+	}
+	key := "instance_groups"
+	if r.m.Form == V1 && !r.doc.Field(key).Present() {
+		key = "jobs"
+	}
+	items, _, _ := r.list(r.doc, key, optional)
+	for i, item := range items {
+		r.at.group = i
+		r.readGroup(item, i)
+	}
+	r.checkGroupNames()
+}
+
+func (r *manifestReader) readName() {
+	name := r.doc.Field("name")
+	text, ok := name.Coerced()
+	switch {
+	case !name.Present() || name.Kind() == source.Nil:
+		r.add(RuleMissingKey, classMissingField, r.doc.Place(), "the manifest has no name").cure("name: DEPLOYMENT")
+	case !ok:
+		r.wrongType(name, "name", "a string")
+	default:
+		r.m.Name, r.m.NameAt = text, name.Place()
+	}
+}
+
+// checkForm reports keys that a v2 manifest must not have
+// (deployment_plan/manifest_validator.rb).
+func (r *manifestReader) checkForm() {
+	for _, key := range []string{"vm_types", "azs", "disk_types", "compilation"} {
+		if v := r.doc.Field(key); v.Present() {
+			r.add(RuleDeprecatedManifest, "DeploymentInvalidProperty", v.Place(), "%s belongs in a cloud-config, not in a manifest", key).
+				cure("move it to the cloud-config")
+		}
+	}
+	for _, deprecated := range [...]struct{ key, class, instead string }{
+		{"networks", "V1DeprecatedNetworks", "define networks in the cloud-config"},
+		{"disk_pools", "V1DeprecatedDiskPools", "define disk_types in the cloud-config"},
+		{"jobs", "V1DeprecatedJob", "use instance_groups"},
+		{"resource_pools", "V1DeprecatedResourcePools", "define vm_types in the cloud-config, stemcells in the manifest"},
+	} {
+		if v := r.doc.Field(deprecated.key); v.Present() {
+			r.add(RuleDeprecatedManifest, deprecated.class, v.Place(), "directors since v270 refuse manifests with %s", deprecated.key).
+				cure("%s, or declare the director's version in the fleet file", deprecated.instead)
+		}
+	}
+}
+
+// readUpdate reads the update section (deployment_plan/update_config.rb).
+func (r *manifestReader) readUpdate() {
+	r.at.step = stepDeployment
+	update, ok := r.object(r.doc, "update", required)
+	if !ok {
+		return
+	}
+	r.m.MaxInFlight, _ = update.Field("max_in_flight").Coerced()
+	r.m.VMStrategy, _ = update.Field("vm_strategy").Coerced()
+	r.checkUpdate(update, required)
+}
+
+// The steps of reading a manifest and each of its groups, in the director's
+// order (deployment_plan/instance_group_spec_parser.rb, parse).
+const (
+	stepDeployment uint8 = iota
+	stepName
+	stepLifecycle
+	stepJobs
+	stepVM
+	stepNetworks
+	stepDefaults
+	stepZones
+	stepMigration
+	stepInstances
+	stepCanonical
+)
+
+// checkGroupNames reports groups whose names are the same to a director.
+func (r *manifestReader) checkGroupNames() {
+	type seen struct {
+		name string
+		at   place.Place
+	}
+	names := map[string]seen{}
+	for i, g := range r.m.Groups {
+		if g.Name == "" {
+			continue
+		}
+		r.at = order{stage: stageManifest, group: i, step: stepCanonical}
+		c := canonical(g.Name)
+		if other, ok := names[c]; ok {
+			r.add(RuleDuplicateName, "DeploymentCanonicalJobNameTaken", g.At, "%s %q has the same name as %q at %s", r.groupWord(), g.Name, other.name, other.at).
+				cure("give one of the two another name")
+			continue
+		}
+		names[c] = seen{g.Name, g.At}
+	}
+}
+
+func (r *manifestReader) groupWord() string {
+	if r.m.Form == V1 {
+		return "job"
+	}
+	return "instance group"
+}
+
+func (r *manifestReader) groupWords(g *Group) string {
+	return fmt.Sprintf("%s %q", r.groupWord(), g.Name)
+}

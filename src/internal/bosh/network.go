@@ -1,0 +1,369 @@
+package bosh
+
+import (
+	"slices"
+	"sort"
+	"strconv"
+
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// readNetwork reads one element of networks; nil where it is no map.
+func (r *cloudConfigReader) readNetwork(v source.Value, zones zones) *Network {
+	if !r.isObject(v, "a network") {
+		return nil
+	}
+	n := &Network{Type: Manual}
+	kind, kindAt, given := r.text(v, "type", optional)
+	if given {
+		n.Type = NetworkType(kind)
+	}
+	switch {
+	case kindAt.Present() && !given:
+		return r.readUnknownNetwork(v, n)
+	case n.Type == Manual:
+		r.readManual(v, n, zones)
+	case n.Type == Dynamic:
+		r.readDynamic(v, n, zones)
+	case n.Type == VIP:
+		r.readVIP(v, n, zones)
+	default:
+		p := r.add(RuleNetworkType, "DeploymentInvalidNetworkType", kindAt.Place(), "a network's type is manual, dynamic or vip, not %q", kind)
+		if near, ok := nearest(kind, []string{string(Manual), string(Dynamic), string(VIP)}); ok {
+			p.cure("type: %s", near)
+		}
+		return r.readUnknownNetwork(v, n)
+	}
+	return n
+}
+
+// readUnknownNetwork keeps the name, so that the network is not unknown too.
+func (r *cloudConfigReader) readUnknownNetwork(v source.Value, n *Network) *Network {
+	r.networkName(v, n)
+	return n
+}
+
+func (r *cloudConfigReader) networkName(v source.Value, n *Network) source.Value {
+	name, at, ok := r.text(v, "name", required)
+	if ok {
+		n.Name, n.At = name, at.Place()
+	}
+	return at
+}
+
+func (r *cloudConfigReader) readManual(v source.Value, n *Network, zones zones) {
+	nameAt := r.networkName(v, n)
+	managed := r.opts.ManagedNetworks && v.Field("managed").Kind() == source.Bool && v.Field("managed").Bool()
+	items, _, _ := r.list(v, "subnets", required)
+	siblings := siblingCheck{}
+	for _, item := range items {
+		if !r.isObject(item, "a subnet of network "+n.Name) {
+			continue
+		}
+		s := r.readSubnet(item, n, zones, managed)
+		siblings.check(r, n, s)
+		n.Subnets = append(n.Subnets, s)
+	}
+	if n.At.IsValid() {
+		defer r.canonicalName(n.Name, nameAt, "this network")
+	}
+	r.checkAllOrNoZones(n)
+}
+
+// checkAllOrNoZones reports a network of which only some subnets have zones.
+func (r *cloudConfigReader) checkAllOrNoZones(n *Network) {
+	without := slices.IndexFunc(n.Subnets, func(s *Subnet) bool { return len(s.AZs) == 0 })
+	with := slices.IndexFunc(n.Subnets, func(s *Subnet) bool { return len(s.AZs) > 0 })
+	if without >= 0 && with >= 0 {
+		r.add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", n.Subnets[without].AZsAt,
+			"this subnet of network %q names no availability zone, and the one at %s does: all must or none may", n.Name, n.Subnets[with].At).
+			cure("az: NAME")
+	}
+}
+
+// siblingCheck compares each subnet with those before it in its network.
+type siblingCheck struct {
+	v4, v6 []placedSpan // sorted, disjoint
+	prefix string       // of the first subnet
+	count  int
+	odd    *Subnet // an earlier one with another prefix
+}
+
+type placedSpan struct {
+	span
+	subnet *Subnet
+}
+
+func (c *siblingCheck) check(r *cloudConfigReader, n *Network, s *Subnet) {
+	if s.Range.IsValid() {
+		c.checkOverlap(r, n, s)
+	}
+	// A director compares the first prefix with those of the subnets before this
+	// one: an odd last subnet passes (manual_network.rb, parse).
+	if c.odd != nil && !r.opts.single() {
+		r.add(RulePrefix, "NetworkPrefixSizesDiffer", c.odd.PrefixAt,
+			"this subnet of network %q gives each VM a /%s, the first one a /%s: all must be alike", n.Name, prefixWords(c.odd), c.prefix)
+		c.odd = nil
+	}
+	if c.count == 0 {
+		c.prefix = prefixWords(s)
+	} else if prefixWords(s) != c.prefix && s.Range.IsValid() {
+		c.odd = s
+	}
+	c.count++
+}
+
+func (c *siblingCheck) checkOverlap(r *cloudConfigReader, n *Network, s *Subnet) {
+	list := &c.v4
+	if s.Range.Addr().Is6() {
+		list = &c.v6
+	}
+	own := placedSpan{fromPrefix(s.Range).span(), s}
+	i := sort.Search(len(*list), func(i int) bool { return !(*list)[i].last.less(own.first) })
+	if i < len(*list) && !own.last.less((*list)[i].first) {
+		other := (*list)[i].subnet
+		r.add(RuleOverlappingSubnets, "NetworkOverlappingSubnets", s.RangeAt,
+			"the subnet %s of network %q overlaps %s at %s", s.Range, n.Name, other.Range, other.RangeAt).
+			cure("subnets of one network must be apart; put this one into a network of its own")
+		return
+	}
+	*list = slices.Insert(*list, i, own)
+}
+
+func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones zones) {
+	nameAt := r.networkName(v, n)
+	if n.At.IsValid() {
+		r.canonicalName(n.Name, nameAt, "this network")
+	}
+	for _, key := range []string{"az", "azs", "managed", "prefix"} {
+		if at := v.Field(key); at.Present() && !(key == "prefix" && r.opts.single()) {
+			p := r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place in the dynamic network %q", key, n.Name)
+			if key == "az" || key == "azs" {
+				p.cure("subnets: [{%s: …}]", key)
+			}
+		}
+	}
+	subnets := v.Field("subnets")
+	if !subnets.Present() {
+		r.object(v, "cloud_properties", optional)
+		s := newSubnet(v)
+		s.DNS = r.readDNS(v, n.Name)
+		s.CloudProperties = cloudProperties(v)
+		n.Subnets = []*Subnet{s}
+		return
+	}
+	for _, key := range []string{"dns", "cloud_properties"} {
+		if at := v.Field(key); at.Present() {
+			r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place beside subnets in network %q", key, n.Name).
+				cure("move %s into each subnet", key)
+		}
+	}
+	if subnets.Kind() != source.List {
+		if !r.hidden(subnets, "the subnets of network %s", n.Name) {
+			r.add(RuleWrongType, "NoMethodError", subnets.Place(), "subnets must be a list, not %s", subnets.Kind())
+		}
+		return
+	}
+	for _, item := range subnets.Items() {
+		if r.isObject(item, "a subnet of network "+n.Name) {
+			n.Subnets = append(n.Subnets, r.readDynamicSubnet(item, n, zones))
+		}
+	}
+}
+
+func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones zones) *Subnet {
+	s := newSubnet(v)
+	if v.Kind() == source.Nil {
+		r.add(RuleWrongType, "NoMethodError", v.Place(), "a subnet of network %q is null; it must be a map", n.Name)
+		return s
+	}
+	s.DNS = r.readDNS(v, n.Name)
+	r.object(v, "cloud_properties", optional)
+	s.CloudProperties = cloudProperties(v)
+	if !r.opts.single() {
+		prefix, at, ok := r.integer(v, "prefix", optional)
+		if ok && prefix != 32 {
+			r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "a dynamic network gives each VM one address; prefix %d has no place in network %q", prefix, n.Name).
+				cure("remove prefix")
+		}
+	}
+	r.readZones(v, s, n.Name, zones)
+	for _, key := range []string{"range", "gateway", "reserved", "static"} {
+		if at := v.Field(key); at.Present() {
+			r.warn(RuleIgnoredKey, at.Place(), "a director passes over %s in the dynamic network %q: the IaaS chooses the addresses", key, n.Name).
+				cure("remove %s, or make the network manual", key)
+		}
+	}
+	return s
+}
+
+func (r *cloudConfigReader) readVIP(v source.Value, n *Network, zones zones) {
+	nameAt := r.networkName(v, n)
+	items, _, _ := r.list(v, "subnets", optional)
+	for _, item := range items {
+		if r.isObject(item, "a subnet of network "+n.Name) {
+			n.Subnets = append(n.Subnets, r.readVIPSubnet(item, n, zones))
+		}
+	}
+	r.object(v, "cloud_properties", optional)
+	if n.At.IsValid() {
+		r.canonicalName(n.Name, nameAt, "this network")
+	}
+}
+
+func (r *cloudConfigReader) readVIPSubnet(v source.Value, n *Network, zones zones) *Subnet {
+	s := newSubnet(v)
+	if v.Kind() == source.Nil {
+		r.add(RuleWrongType, "NoMethodError", v.Place(), "a subnet of network %q is null; it must be a map", n.Name)
+		return s
+	}
+	if _, at, ok := r.list(v, "static", optional); ok {
+		what := "static of network " + n.Name
+		s.StaticAt = at.Place()
+		s.Incomplete = !r.eachEntry(at, what, func(e entry) {
+			s.Static = appendBlock(s.Static, e)
+			r.warnEntry(e, what)
+		})
+	} else if at.Present() {
+		s.Incomplete = true
+	}
+	s.CloudProperties = cloudProperties(v)
+	r.readZones(v, s, n.Name, zones)
+	return s
+}
+
+// newSubnet is a subnet of which nothing is known but its place.
+func newSubnet(v source.Value) *Subnet {
+	at := v.Place()
+	return &Subnet{At: at, RangeAt: at, GatewayAt: at, ReservedAt: at, StaticAt: at, AZsAt: at, PrefixAt: at, Prefix: 32}
+}
+
+// readZones reads az or azs of a subnet (subnet.rb, parse_availability_zones).
+func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string, zones zones) {
+	one, many := v.Field("az"), v.Field("azs")
+	if one.Present() && many.Present() {
+		r.add(RuleNetworkProperty, "NetworkInvalidProperty", one.Place(), "a subnet of network %q has both az and azs", network).
+			cure("keep azs")
+	}
+	if !many.Present() {
+		name, _, ok := r.text(v, "az", optional)
+		if one.Present() {
+			s.AZsAt = one.Place()
+		}
+		if ok && r.knownZone(one, name, network, zones) {
+			s.AZs = []string{name}
+		}
+		return
+	}
+	s.AZsAt = many.Place()
+	items, _, ok := r.list(v, "azs", required)
+	if !ok {
+		s.Incomplete = true
+		return
+	}
+	if len(items) == 0 {
+		r.add(RuleNetworkProperty, "NetworkInvalidProperty", many.Place(), "azs of a subnet of network %q is empty", network).
+			cure("name a zone, or remove azs")
+	}
+	for _, item := range items {
+		name := item.Text()
+		switch item.Kind() {
+		case source.Nil:
+			name = ""
+		case source.String:
+			if !r.knownZone(item, name, network, zones) {
+				continue
+			}
+		default: // no type is coerced here: 1 is not the zone "1"
+			r.unknownZone(item, network, zones)
+			continue
+		}
+		s.AZs = append(s.AZs, name)
+	}
+}
+
+func (r *cloudConfigReader) knownZone(v source.Value, name, network string, zones zones) bool {
+	if zones.has(name) {
+		return true
+	}
+	if !r.hidden(v, "an availability zone of network %s", network) {
+		r.unknownZone(v, network, zones)
+	}
+	return false
+}
+
+func (r *cloudConfigReader) unknownZone(v source.Value, network string, zones zones) {
+	if r.v1 {
+		return // a manifest of that form defines no zones
+	}
+	r.add(RuleAvailabilityZone, "NetworkSubnetUnknownAvailabilityZone", v.Place(),
+		"network %q is in the availability zone %q, which is not defined", network, v.Text()).cure("%s", zones.cure(v.Text()))
+}
+
+// readDNS reads the resolvers (network_parser/name_servers_parser.rb).
+func (r *cloudConfigReader) readDNS(v source.Value, network string) []Block {
+	items, _, _ := r.list(v, "dns", optional)
+	var list []Block
+	for _, item := range items {
+		switch item.Kind() {
+		case source.String:
+			if r.hidden(item, "a dns server of network %s", network) {
+				continue
+			}
+			a, err := parseIPAddr(item.Text())
+			if err != nil {
+				r.add(RuleInvalidDNS, err.class, item.Place(), "dns of network %q: %q is no address: %s", network, item.Text(), err.reason)
+				continue
+			}
+			if !a.single() {
+				r.add(RuleInvalidDNS, "NetworkInvalidDns", item.Place(), "dns of network %q: %q is a block; a resolver is one address", network, item.Text()).about(a)
+				continue
+			}
+			list = append(list, Block{Range: a.addresses(), At: item.Place()})
+		case source.Int: // Ruby takes a number for the address that it encodes
+		default:
+			r.add(RuleInvalidDNS, classAddressFamily, item.Place(), "dns of network %q holds %s where an address belongs", network, item.Kind()).
+				cure("write addresses as strings, or remove the entry")
+		}
+	}
+	return list
+}
+
+// cloudProperties lists the scalars below cloud_properties by their path.
+func cloudProperties(v source.Value) map[string]string {
+	properties := v.Field("cloud_properties")
+	if !properties.IsMap() {
+		return nil
+	}
+	flat := map[string]string{}
+	flatten(properties, "", flat, 0)
+	return flat
+}
+
+// maxDepth stops at trees that no cloud_properties have.
+const maxDepth = 20
+
+func flatten(v source.Value, path string, flat map[string]string, depth int) {
+	if depth > maxDepth || len(flat) > 1000 {
+		return
+	}
+	join := func(key string) string {
+		if path == "" {
+			return key
+		}
+		return path + "." + key
+	}
+	switch v.Kind() {
+	case source.Map:
+		for key, value := range v.Fields() {
+			flatten(value, join(key.Text()), flat, depth+1)
+		}
+	case source.List:
+		for i, item := range v.Items() {
+			flatten(item, join(strconv.Itoa(i)), flat, depth+1)
+		}
+	case source.Nil:
+	default:
+		flat[path] = v.Text()
+	}
+}

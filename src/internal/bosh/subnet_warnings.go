@@ -1,0 +1,87 @@
+package bosh
+
+import "fmt"
+
+// subnetKeys are the keys of a manual network's subnet that a director reads.
+var subnetKeys = []string{"range", "gateway", "reserved", "static", "prefix", "dns", "az", "azs", "cloud_properties", "name", "netmask_bits"}
+
+// mistakenKeys are keys that people wrote for those that there are.
+var mistakenKeys = map[string]string{
+	"reserved_ips": "reserved", "reserved_ip": "reserved", "excluded": "reserved", "exclude": "reserved", "excludes": "reserved",
+	"reserved_ranges": "reserved", "blacklist": "reserved", "static_ips": "static", "static_ip": "static", "static_ranges": "static",
+	"cidr": "range", "subnet": "range", "network": "range", "gw": "gateway", "nameservers": "dns", "dns_servers": "dns",
+	"availability_zone": "az", "availability_zones": "azs", "zone": "az", "zones": "azs",
+}
+
+// warnIgnoredKeys reports keys that a director passes over in silence and that
+// somebody meant to have an effect.
+func (r *subnetReader) warnIgnoredKeys() {
+	for key := range r.spec.Fields() {
+		meant, ok := mistakenKeys[key.Text()]
+		if !ok {
+			meant, ok = nearest(key.Text(), subnetKeys)
+		}
+		if !ok || isSubnetKey(key.Text()) {
+			continue
+		}
+		r.warn(RuleIgnoredKey, key.Place(), "a director passes over %q in a subnet of network %q", key.Text(), r.network).
+			cure("did you mean %s?", meant)
+	}
+}
+
+func isSubnetKey(key string) bool {
+	for _, k := range subnetKeys {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+// warnEntry reports an entry that means nothing, or not what it says.
+func (r *report) warnEntry(e entry, what string) {
+	switch {
+	case e.empty():
+		r.warn(RuleReversedRange, e.at, "%s: %q ends before it begins, and so means no address at all", what, e.text).
+			cure("%s-%s", e.last.addr(), e.first.addr())
+	case e.open:
+		r.warn(RuleOpenRange, e.at, "%s: %q has no second address; the director takes it for %s alone", what, e.text, words(e.first)).
+			cure("%s, or FIRST-LAST", words(e.first)).about(e.first)
+	}
+}
+
+// warnUnusable reports addresses of a static block that the director accepts
+// there and refuses when an instance asks for them.
+func (r *subnetReader) warnUnusable(e entry, b ipaddr, what string, restricted spans) {
+	part, ok := restricted.meets(b.span())
+	if !ok {
+		return
+	}
+	first, last := addrOf(part.first, r.block.v6), addrOf(part.last, r.block.v6)
+	list := first.String()
+	if first != last {
+		list = fmt.Sprintf("%s-%s", first, last)
+	}
+	p := r.warn(RuleUnusableStatic, e.at, "%s: %s holds %s, which is %s: no instance can have it; directors before v282.0.10 refuse the whole entry", what, words(b), list, r.reason(part.first))
+	p.cure("leave %s out of static", list)
+	p.Range = spanRange(part, r.block.v6)
+}
+
+// warnUnaligned reports static addresses that do not begin a block of the
+// subnet's prefix: the director drops them without a word.
+func (r *subnetReader) warnUnaligned() {
+	if r.s.Prefix == r.block.width() {
+		return
+	}
+	for _, e := range r.static {
+		if e.empty() || e.first.v6 != r.block.v6 {
+			continue
+		}
+		for _, b := range cidrs(e) {
+			if b.bits > r.s.Prefix && b.withBits(r.s.Prefix).base != b.base {
+				r.warn(RuleUnusableStatic, e.at, "static of network %s: %s does not begin a block of /%d, and so is dropped", r.network, words(b), r.s.Prefix).
+					cure("%s", b.withBits(r.s.Prefix).addr()).about(b)
+			}
+		}
+	}
+}

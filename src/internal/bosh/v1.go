@@ -1,0 +1,48 @@
+package bosh
+
+import (
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// readV1Networks reads networks and compilation that stand in the manifest, as
+// directors before v270 took them. Availability zones did not exist there.
+func (r *manifestReader) readV1Networks() {
+	if !r.doc.Field("networks").Present() {
+		return // the director's cloud-config has them
+	}
+	own := &cloudConfigReader{report: report{opts: r.opts, at: order{stage: stageCloudConfig}}, cc: &CloudConfig{}, v1: true}
+	items, _, _ := own.list(r.doc, "networks", required)
+	own.readNetworks(items)
+	if compilation, ok := own.object(r.doc, "compilation", optional); ok {
+		own.readCompilation(compilation, false)
+	}
+	r.m.Own = own.cc
+	r.problems = append(r.problems, own.problems...)
+	r.unresolved = append(r.unresolved, own.unresolved...)
+}
+
+// readPoolNetwork gives a job without networks the one of its resource pool.
+func (r *manifestReader) readPoolNetwork(v source.Value, g *Group) bool {
+	if v.Field("networks").Present() {
+		return false
+	}
+	pool, ok := r.resourcePool(v.Field("resource_pool").Text())
+	if !ok {
+		return false
+	}
+	network := pool.Field("network")
+	name, ok := network.Coerced()
+	if ok {
+		g.Networks = append(g.Networks, &GroupNetwork{Name: name, At: network.Place()})
+	}
+	return ok
+}
+
+func (r *manifestReader) resourcePool(name string) (source.Value, bool) {
+	for _, pool := range r.doc.Field("resource_pools").Items() {
+		if text, ok := pool.Field("name").Coerced(); ok && text == name && name != "" {
+			return pool, true
+		}
+	}
+	return source.Value{}, false
+}

@@ -1,0 +1,20 @@
+package bosh
+
+import "strings"
+
+// variableIn finds the first ((variable)) of a text.
+func variableIn(s string) (name string, ok bool) {
+	_, rest, ok := strings.Cut(s, "((")
+	if !ok {
+		return "", false
+	}
+	name, _, ok = strings.Cut(rest, "))")
+	name = strings.TrimPrefix(strings.TrimSpace(name), "!")
+	return name, ok && name != ""
+}
+
+// isWholeVariable reports whether nothing but one variable stands in s, so that
+// its value may be of any type.
+func isWholeVariable(s string) bool {
+	return strings.HasPrefix(s, "((") && strings.HasSuffix(s, "))") && strings.Count(s, "((") == 1
+}
