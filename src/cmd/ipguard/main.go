@@ -2,4 +2,13 @@
 // be theirs: in their files, before a deploy, and on the wire.
 package main
 
-func main() {}
+import (
+	"context"
+	"os"
+
+	"github.com/ipguard/ipguard/src/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Run(context.Background()))
+}

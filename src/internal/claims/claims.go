@@ -98,16 +98,24 @@ func (b *builder) director(d *Director) {
 func ownAddresses(d *Director) []bosh.Block {
 	own := slices.Clone(d.Addresses)
 	for _, m := range d.CreateEnvs {
-		for _, g := range m.Groups {
-			if !slices.Contains(g.Jobs, "director") {
-				continue
-			}
-			for _, n := range g.Networks {
-				own = append(own, n.Static...)
-			}
-		}
+		own = append(own, DirectorMachine(m)...)
 	}
 	return own
+}
+
+// DirectorMachine returns the static addresses of a create-env VM that runs the
+// director job, none for any other VM.
+func DirectorMachine(m *bosh.Manifest) []bosh.Block {
+	var list []bosh.Block
+	for _, g := range m.Groups {
+		if !slices.Contains(g.Jobs, "director") {
+			continue
+		}
+		for _, n := range g.Networks {
+			list = append(list, n.Static...)
+		}
+	}
+	return list
 }
 
 // networks maps a network's name to its subnets.

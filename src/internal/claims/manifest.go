@@ -21,10 +21,12 @@ func (b *builder) deployment(director string, m *bosh.Manifest, known networks, 
 			if kind == plan.CreateEnvVM && len(blocks) > 1 {
 				blocks = blocks[:1] // the CLI hands only the first one to the CPI
 			}
+			index := 0
 			for _, block := range blocks {
-				if b.static(kind, owner, known[n.Name], block) {
+				if b.static(kind, owner, known[n.Name], block, index) {
 					claimed = true
 				}
+				index += instances(block)
 			}
 		}
 	}
@@ -40,7 +42,7 @@ func (b *builder) deployment(director string, m *bosh.Manifest, known networks, 
 // static adds one entry of static_ips: its part in each subnet of its network.
 // What lies in no subnet is refused by the director; that is a problem of the
 // manifest, not a claim.
-func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, block bosh.Block) bool {
+func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, block bosh.Block, index int) bool {
 	added := false
 	for _, s := range subnets {
 		switch s.kind {
@@ -56,10 +58,20 @@ func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, blo
 				r = netipx.RangeOfPrefix(netip.PrefixFrom(r.From(), bits).Masked())
 			}
 			b.add(kind, owner, s.Subnet, r, block.At)
+			b.plan.Claims[len(b.plan.Claims)-1].Index = index
 			added = true
 		}
 	}
 	return added
+}
+
+// instances is how many instances get an address from the block; blocks that no
+// group could fill count as one.
+func instances(block bosh.Block) int {
+	if size := plan.Size(block.Range); size.IsInt64() && size.Int64() < 1<<16 {
+		return int(size.Int64())
+	}
+	return 1
 }
 
 // groupNetworks are the networks of one group first, then all others: a virtual

@@ -25,6 +25,8 @@ func who(c *plan.Claim) string {
 		return "the create-env VM " + o.Deployment + ofDirector(o)
 	case c.Kind == plan.VIP && o.Property != "":
 		return "virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
+	case c.Kind == plan.Static && c.Range.From() == c.Range.To():
+		return fmt.Sprintf("instance %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
 	case c.Kind.InUse():
 		return "instance group " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
 	case c.Kind == plan.Gateway:

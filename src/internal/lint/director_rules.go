@@ -1,11 +1,47 @@
 package lint
 
-import "github.com/ipguard/ipguard/src/internal/plan"
+import (
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
 
 // directorRules report what a director, or the CLI for create-env, says about
 // its own files: the problems that the readers found.
 func directorRules() []Rule {
-	return nil
+	var rules []Rule
+	for _, p := range directorPages {
+		rules = append(rules, Rule{
+			ID: p.id, Severity: Error, Family: FamilyDirector, Title: p.title, Doc: p.doc,
+			Run: func(f *Facts, report func(Finding)) { reportProblems(f, p.id, report) },
+		})
+	}
+	return rules
+}
+
+// directorPage documents one kind of problem.
+type directorPage struct{ id, title, doc string }
+
+// reportProblems reports the problems of one rule.
+func reportProblems(f *Facts, id string, report func(Finding)) {
+	for i := range f.Problems {
+		p := &f.Problems[i]
+		if p.Rule != id || toldAsOverlap(p) {
+			continue
+		}
+		finding := Finding{
+			Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure,
+			Claims: []Party{{Owner: ownerOf(p.Director, p.Deployment), Range: p.Range, At: p.At}},
+		}
+		if p.Warning {
+			finding.Severity = Warning
+		}
+		report(finding)
+	}
+}
+
+// toldAsOverlap reports whether a fleet rule says the same with both places.
+func toldAsOverlap(p *Problem) bool {
+	return p.Rule == bosh.RuleStaticIPTwice && p.Class == "NetworkReservationAlreadyInUse"
 }
 
 func ownerOf(director, deployment string) plan.Owner {

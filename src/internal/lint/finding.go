@@ -101,3 +101,18 @@ type Address struct {
 	IP                     netip.Prefix // a single address has the full length
 	Kind                   string       // static, dynamic, compilation or vip
 }
+
+// NewResult puts a run's findings and failures together and counts them.
+func NewResult(findings []Finding, failures []Failure, summary Summary) Result {
+	for _, f := range findings {
+		switch f.Severity {
+		case Error:
+			summary.Errors++
+		case Warning:
+			summary.Warnings++
+		case Info:
+			summary.Infos++
+		}
+	}
+	return Result{Findings: findings, Failures: failures, Summary: summary}
+}

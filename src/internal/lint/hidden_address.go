@@ -1,8 +1,6 @@
 package lint
 
-import (
-	"fmt"
-)
+import "fmt"
 
 var hiddenAddress = Rule{
 	ID: "hidden-address", Severity: Warning, Family: FamilyFleet,
@@ -17,18 +15,43 @@ Bad:
 
 Good: give lint the same variables that the deploy gets, on the command line or
 in the fleet file (vars, vars_files, vars_store).`,
-	Run: func(f *Facts, report func(Finding)) {
-		for _, h := range f.Hidden {
-			finding := Finding{
-				Message:    fmt.Sprintf("%s hides behind the variable ((%s)), which has no value here", h.What, h.Variable),
-				Claims:     []Party{{Owner: ownerOf(h.Director, h.Deployment), At: h.At, Note: "unresolved"}},
-				Why:        "what cannot be seen cannot be compared with other directors",
-				Suggestion: fmt.Sprintf("give its value as the deploy does: -v %s=…, -l FILE or --vars-store FILE, or vars_files in the fleet file", h.Variable),
-			}
-			if f.Strict {
-				finding.Severity = Error
-			}
-			report(finding)
+	Run: runHiddenAddress,
+}
+
+func runHiddenAddress(f *Facts, report func(Finding)) {
+	type key struct{ director, deployment, variable string }
+	hides := map[key][]Hidden{}
+	var order []key
+	for _, h := range f.Hidden {
+		k := key{h.Director, h.Deployment, h.Variable}
+		if hides[k] == nil {
+			order = append(order, k)
 		}
-	},
+		hides[k] = append(hides[k], h)
+	}
+	for _, k := range order {
+		finding := hiddenFinding(hides[k])
+		if f.Strict {
+			finding.Severity = Error
+		}
+		report(finding)
+	}
+}
+
+// hiddenFinding tells of all that one variable of one deployment hides.
+func hiddenFinding(list []Hidden) Finding {
+	first := list[0]
+	what := first.What
+	if len(list) > 1 {
+		what += fmt.Sprintf(" (and %d more)", len(list)-1)
+	}
+	finding := Finding{
+		Message:    fmt.Sprintf("the variable ((%s)) has no value here and hides %s", first.Variable, what),
+		Why:        "what cannot be seen cannot be compared with other directors",
+		Suggestion: fmt.Sprintf("give its value as the deploy does: -v %s=…, -l FILE or --vars-store FILE, or vars_files in the fleet file", first.Variable),
+	}
+	for _, h := range list {
+		finding.Claims = append(finding.Claims, Party{Owner: ownerOf(h.Director, h.Deployment), At: h.At, Note: h.What})
+	}
+	return finding
 }

@@ -80,7 +80,7 @@ func claimedTwice(f *Facts) map[*plan.Claim][]string {
 // that is being linted; else the VM of create-env, which nothing guards; else
 // the later one by place.
 func (f *Facts) changeFirst(a, b *plan.Claim) (first, second *plan.Claim) {
-	if len(f.Targets) > 0 && f.Targets.Match(a.Owner) != f.Targets.Match(b.Owner) {
+	if f.Targets.Match(a.Owner) != f.Targets.Match(b.Owner) {
 		if f.Targets.Match(b.Owner) {
 			return b, a
 		}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -54,8 +55,7 @@ type Facts struct {
 	Space    *plan.Space
 	Problems []Problem
 	Hidden   []Hidden
-	// Targets are the deployments to judge; empty means all.
-	Targets Targets
+	Targets  Targets
 	// Strict makes hidden addresses errors.
 	Strict bool
 }
@@ -87,25 +87,24 @@ func relevant(a, b *plan.Claim) bool {
 	return true
 }
 
-// Targets are the deployments that a run judges. The whole fleet is the zero
-// value.
-type Targets []plan.Owner
+// Targets are what a run judges: findings in which they have no part are left
+// out. The zero value is the whole fleet.
+type Targets struct {
+	// Some says that only Owners are judged, be there none.
+	Some bool
+	// Owners are deployments; one without a deployment stands for everything of
+	// its director.
+	Owners []plan.Owner
+}
 
-// Match reports whether o belongs to a target. A target without a deployment
-// stands for everything of its director.
+// Match reports whether o is judged.
 func (t Targets) Match(o plan.Owner) bool {
-	if len(t) == 0 {
+	if !t.Some {
 		return true
 	}
-	for _, target := range t {
-		if target.Director != o.Director {
-			continue
-		}
-		if target.Deployment == "" || target.Deployment == o.Deployment {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Owners, func(target plan.Owner) bool {
+		return target.Director == o.Director && (target.Deployment == "" || target.Deployment == o.Deployment)
+	})
 }
 
 // Run applies the rules to the facts. The findings are sorted; those that no

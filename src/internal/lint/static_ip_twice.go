@@ -1,6 +1,9 @@
 package lint
 
-import "github.com/ipguard/ipguard/src/internal/plan"
+import (
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
 
 var staticIPTwice = Rule{
 	ID:       "static-ip-twice",
@@ -22,6 +25,7 @@ Bad:
 
 Good: one address for each instance.`,
 	Run: func(f *Facts, report func(Finding)) {
+		reportProblems(f, bosh.RuleStaticIPTwice, report)
 		for _, o := range f.Overlaps {
 			if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) {
 				continue

@@ -90,6 +90,10 @@ type Claim struct {
 	Owner  Owner
 	Subnet *Subnet
 	At     place.Place
+	// Index is, for a Static claim, the instance that gets the first address,
+	// counted from 0 by the address's place in static_ips. A director may give
+	// it to another instance of the group, to suit availability zones.
+	Index int
 }
 
 // Subnet is one subnet of one director's network: the unit that is or is not

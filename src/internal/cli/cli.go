@@ -1,0 +1,147 @@
+// Package cli is ipguard's command line: it reads arguments, calls the packages
+// that work, and turns what they say into text and an exit code.
+//
+// What every command keeps to:
+//
+//   - standard output is the result, standard error the talk around it;
+//   - all flags are judged before any work begins;
+//   - messages are lower case, without a full stop; where the user can act, a
+//     line "hint: …" follows;
+//   - the exit code is one of those below, in every format;
+//   - colour on a terminal only, and never with NO_COLOR set.
+//
+// One file per command.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes, the same for every command.
+const (
+	// ExitOK: nothing was found at or above --fail-on.
+	ExitOK = 0
+	// ExitFindings: something was found.
+	ExitFindings = 1
+	// ExitUsage: the command line is wrong.
+	ExitUsage = 2
+	// ExitIncomplete: something could not be read or decided.
+	ExitIncomplete = 3
+)
+
+// Streams are what a command reads, writes and may look at.
+type Streams struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Environ is the environment, as of os.Environ.
+	Environ []string
+}
+
+// env returns an environment variable.
+func (s Streams) env(name string) (string, bool) {
+	for _, e := range slices.Backward(s.Environ) {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// Main runs the program and returns its exit code.
+func Main(ctx context.Context, args []string, streams Streams) int {
+	root := newRoot(streams)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var code exitCode
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(streams.Stderr, "ipguard: %s\n", strings.TrimSuffix(err.Error(), "."))
+	var told *toldError
+	if errors.As(err, &told) {
+		if told.hint != "" {
+			fmt.Fprintf(streams.Stderr, "hint: %s\n", told.hint)
+		}
+		return told.code
+	}
+	fmt.Fprintln(streams.Stderr, "hint: see ipguard --help")
+	return ExitUsage
+}
+
+// Run is Main for the real process.
+func Run(ctx context.Context) int {
+	return Main(ctx, os.Args[1:], Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()})
+}
+
+// exitCode ends a command whose output is already complete.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// toldError ends a command with a message, a hint and an exit code.
+type toldError struct {
+	message, hint string
+	code          int
+}
+
+func (e *toldError) Error() string { return e.message }
+
+// usage is a wrong command line; hint may be empty.
+func usage(hint, format string, args ...any) error {
+	return &toldError{message: fmt.Sprintf(format, args...), hint: hint, code: ExitUsage}
+}
+
+// incomplete is something that could not be read; hint may be empty.
+func incomplete(hint, format string, args ...any) error {
+	return &toldError{message: fmt.Sprintf(format, args...), hint: hint, code: ExitIncomplete}
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ipguard",
+		Short: "find IP addresses that two BOSH directors both believe to be theirs",
+		Long: `ipguard finds IP addresses that two BOSH directors both believe to be theirs.
+
+Directors cannot see each other: each hands out addresses of a shared network as
+if it were alone. ipguard reads the manifests and cloud-configs of all of them,
+and refuses a deploy that overlaps another director's.
+
+Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 something could not be
+read or decided.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("see ipguard --help for the commands", "unknown command %q", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.SetIn(streams.Stdin)
+	root.SetOut(streams.Stdout)
+	root.SetErr(streams.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("see "+cmd.CommandPath()+" --help", "%s", err)
+	})
+	root.AddCommand(
+		newLintCommand(streams),
+		newInitCommand(streams),
+		newSchemaCommand(streams),
+		newVersionCommand(streams),
+	)
+	return root
+}

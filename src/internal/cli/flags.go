@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+)
+
+// fleetFlags say where the fleet file is.
+type fleetFlags struct {
+	path string
+	none bool
+}
+
+func (f *fleetFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.path, "fleet", "", "fleet file (default: ipguard.yml, from the manifest's folder upward to the git root)")
+	cmd.Flags().BoolVar(&f.none, "no-fleet", false, "judge the manifest with its -c cloud-configs alone")
+}
+
+// inputFlags are what bosh deploy takes to change a manifest.
+type inputFlags struct {
+	vars, varFiles, varsFiles, varsEnv, opsFiles []string
+	varsStore                                    string
+}
+
+func (f *inputFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&f.vars, "var", "v", nil, "set a variable: NAME=VALUE, the value read as YAML; may be repeated")
+	flags.StringArrayVar(&f.varFiles, "var-file", nil, "set a variable to a file's text: NAME=PATH; may be repeated")
+	flags.StringArrayVarP(&f.varsFiles, "vars-file", "l", nil, "load variables from a YAML file; may be repeated")
+	flags.StringArrayVar(&f.varsEnv, "vars-env", nil, "load variables from the environment: PREFIX, for PREFIX_name=value; may be repeated")
+	flags.StringVar(&f.varsStore, "vars-store", "", "load generated variables from a YAML file; never written")
+	flags.StringArrayVarP(&f.opsFiles, "ops-file", "o", nil, "change the manifest by an ops file; may be repeated")
+}
+
+// inputs are the flags as the engine takes them.
+func (f *inputFlags) inputs() (interpolate.Inputs, error) {
+	vars, err := pairs("-v", f.vars)
+	if err != nil {
+		return interpolate.Inputs{}, err
+	}
+	varFiles, err := pairs("--var-file", f.varFiles)
+	if err != nil {
+		return interpolate.Inputs{}, err
+	}
+	return interpolate.Inputs{
+		OpsFiles: f.opsFiles, VarsEnv: f.varsEnv, VarsFiles: f.varsFiles,
+		VarFiles: varFiles, Vars: vars, VarsStore: f.varsStore,
+	}, nil
+}
+
+// pairs splits NAME=VALUE at the first equals sign, as bosh does.
+func pairs(flag string, texts []string) ([]interpolate.KV, error) {
+	var list []interpolate.KV
+	for _, text := range texts {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" || value == "" {
+			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got %q", flag, name)
+		}
+		list = append(list, interpolate.KV{Name: name, Value: value})
+	}
+	return list, nil
+}

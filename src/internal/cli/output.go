@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// outputFlags say how findings are told, and which of them fail the run.
+type outputFlags struct {
+	formats []string
+	failOn  string
+	color   string
+}
+
+func (f *outputFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.formats, "format", []string{"text"}, "FORMAT or FORMAT=FILE: "+formatNames()+"; may be repeated")
+	flags.StringVar(&f.failOn, "fail-on", "error", "lowest severity that ends the run with exit code 1: error, warning or info")
+	flags.StringVar(&f.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+}
+
+func formatNames() string {
+	text := ""
+	for i, f := range report.Formats() {
+		if i > 0 {
+			text += ", "
+		}
+		text += f.Name
+	}
+	return text
+}
+
+// outputs is a judged outputFlags.
+type outputs struct {
+	formats []output
+	failOn  lint.Severity
+	color   string
+}
+
+type output struct {
+	format report.Format
+	file   string
+}
+
+func (f *outputFlags) parse() (*outputs, error) {
+	o := &outputs{color: f.color}
+	toStdout := 0
+	for _, text := range f.formats {
+		format, file, err := report.ParseFormat(text)
+		if err != nil {
+			return nil, usage("write --format NAME or --format NAME=FILE", "%s", err)
+		}
+		if file == "" {
+			toStdout++
+		}
+		o.formats = append(o.formats, output{format, file})
+	}
+	if toStdout > 1 {
+		return nil, usage("give all but one of them a file: --format NAME=FILE", "two formats cannot both go to standard output")
+	}
+	switch f.failOn {
+	case "error":
+		o.failOn = lint.Error
+	case "warning":
+		o.failOn = lint.Warning
+	case "info":
+		o.failOn = lint.Info
+	default:
+		return nil, usage("", "--fail-on takes error, warning or info, and got %q", f.failOn)
+	}
+	if f.color != "auto" && f.color != "always" && f.color != "never" {
+		return nil, usage("", "--color takes auto, always or never, and got %q", f.color)
+	}
+	return o, nil
+}
+
+// write tells the result in every format. The error carries the exit code: with
+// both findings and failures it is that of findings.
+func (o *outputs) write(result lint.Result, files *source.Files, streams Streams) error {
+	for _, out := range o.formats {
+		if err := o.writeOne(out, result, files, streams); err != nil {
+			return err
+		}
+	}
+	for _, f := range result.Findings {
+		if f.Severity >= o.failOn {
+			return exitCode(ExitFindings)
+		}
+	}
+	if len(result.Failures) > 0 {
+		return exitCode(ExitIncomplete)
+	}
+	return nil
+}
+
+func (o *outputs) writeOne(out output, result lint.Result, files *source.Files, streams Streams) error {
+	options := report.Options{Line: files.Line, Version: versionText(), FailOn: o.failOn, Rules: ruleInfos()}
+	if out.file == "" {
+		options.Color, options.Width = o.terminal(streams)
+		if err := out.format.Write(streams.Stdout, result, options); err != nil {
+			return incomplete("", "cannot write to standard output: %s", err)
+		}
+		return nil
+	}
+	file, err := os.Create(out.file)
+	if err != nil {
+		return incomplete("", "cannot write the %s report: %s", out.format.Name, err)
+	}
+	err = out.format.Write(file, result, options)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return incomplete("", "cannot write the %s report: %s", out.format.Name, err)
+	}
+	return nil
+}
+
+// terminal says whether standard output takes colour, and how wide it is; 0 for
+// no terminal.
+func (o *outputs) terminal(streams Streams) (color bool, width int) {
+	fd, isTerminal := terminalOf(streams.Stdout)
+	if isTerminal {
+		width, _, _ = term.GetSize(fd)
+	}
+	if columns, ok := streams.env("COLUMNS"); ok {
+		if n, err := strconv.Atoi(columns); err == nil && n > 0 {
+			width = n
+		}
+	}
+	noColor, _ := streams.env("NO_COLOR")
+	termName, _ := streams.env("TERM")
+	switch o.color {
+	case "always":
+		color = true
+	case "auto":
+		color = isTerminal && noColor == "" && termName != "dumb"
+	}
+	return color, width
+}
+
+func terminalOf(w io.Writer) (fd int, ok bool) {
+	file, isFile := w.(*os.File)
+	if !isFile {
+		return 0, false
+	}
+	return int(file.Fd()), isatty.IsTerminal(file.Fd())
+}
+
+func ruleInfos() []report.RuleInfo {
+	var list []report.RuleInfo
+	for _, r := range lint.Rules() {
+		list = append(list, report.RuleInfo{ID: r.ID, Title: r.Title, Doc: r.Doc, Severity: r.Severity})
+	}
+	return list
+}
+
+// printTo writes a command's own text and turns a failed write into an error.
+func printTo(w io.Writer, format string, args ...any) error {
+	if _, err := fmt.Fprintf(w, format, args...); err != nil {
+		return incomplete("", "cannot write to standard output: %s", err)
+	}
+	return nil
+}

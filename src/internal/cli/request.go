@@ -1,0 +1,372 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+// request is what a run of lint has to read: the fleet as its file tells it,
+// with the manifests of the command line in the place of their former selves.
+type request struct {
+	fleet    survey.Fleet
+	file     *fleet.File // nil with --no-fleet
+	loader   *interpolate.Loader
+	failures []lint.Failure
+}
+
+// newRequest reads the fleet file and puts the arguments into it.
+func newRequest(flags *lintFlags, args []string, changed func(string) bool, files *source.Files, streams Streams) (*request, error) {
+	inputs, err := flags.inputs.inputs()
+	if err != nil {
+		return nil, err
+	}
+	if err := flags.check(args, changed); err != nil {
+		return nil, err
+	}
+	r := &request{loader: interpolate.NewLoader(files, streams.Environ)}
+	r.fleet.Strict = flags.strict
+	r.fleet.SegmentOf = func(*plan.Subnet) string { return "" }
+	r.fleet.VIPs = bosh.DefaultPatterns()
+	t := &targets{request: r, flags: flags, inputs: inputs, given: anyChanged(changed, inputFlagNames)}
+	if flags.fleet.none {
+		return r, t.alone(args)
+	}
+	if err := r.readFleet(flags.fleet.path, args, files); err != nil {
+		return nil, err
+	}
+	return r, t.inFleet(args)
+}
+
+var inputFlagNames = []string{"var", "var-file", "vars-file", "vars-env", "vars-store", "ops-file"}
+
+func anyChanged(changed func(string) bool, names []string) bool {
+	for _, name := range names {
+		if changed(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// check judges flags that need each other.
+func (f *lintFlags) check(args []string, changed func(string) bool) error {
+	switch {
+	case f.fleet.none && changed("fleet"):
+		return usage("leave one of them out", "--fleet and --no-fleet contradict each other")
+	case f.fleet.none && len(args) == 0 && len(f.cloudConfigs) == 0:
+		return usage("ipguard lint --no-fleet -c CLOUD-CONFIG MANIFEST", "--no-fleet needs a manifest")
+	case len(args) == 0 && !f.fleet.none && (anyChanged(changed, inputFlagNames) || changed("cloud-config") || changed("create-env") ||
+		changed("deployment") || changed("director") || changed("director-version")):
+		return usage("name the manifest: ipguard lint [FLAGS] MANIFEST", "these flags are about a manifest, and none is given")
+	case f.createEnv && len(f.cloudConfigs) > 0:
+		return usage("leave -c out", "create-env reads no cloud-config")
+	case f.deployment != "" && len(args) > 1:
+		return usage("lint the manifests one by one", "-d names one deployment, and %d manifests are given", len(args))
+	}
+	stdin := 0
+	for _, arg := range append(append([]string{}, args...), f.cloudConfigs...) {
+		if arg == "-" {
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return usage("give the others as files", "standard input can only be read once")
+	}
+	return nil
+}
+
+// readFleet reads the fleet file at path, or the one that covers the first
+// argument, into the request.
+func (r *request) readFleet(path string, args []string, files *source.Files) error {
+	if path == "" {
+		start := "."
+		if len(args) > 0 && args[0] != "-" {
+			start = args[0]
+		}
+		found, ok, err := fleet.Find(start)
+		if err != nil {
+			return incomplete("", "cannot look for %s: %s", fleet.FileName, err)
+		}
+		if !ok {
+			return incomplete("write one with ipguard init, name it with --fleet FILE, or lint a manifest by itself with --no-fleet",
+				"no %s from here up to the root of the repository", fleet.FileName)
+		}
+		path = found
+	}
+	file, errs := fleet.Load(files, path)
+	r.fail(errs)
+	if file == nil {
+		return nil
+	}
+	r.file = file
+	resolved, errs := file.Resolve()
+	r.fail(errs)
+	r.use(file, resolved)
+	return nil
+}
+
+func (r *request) fail(errs []*source.Error) {
+	for _, e := range errs {
+		r.failures = append(r.failures, lint.Failure{Message: e.Message, At: e.Place, Hint: e.Hint})
+	}
+}
+
+// use takes over what the fleet file says.
+func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
+	for i := range resolved.Directors {
+		d := &resolved.Directors[i]
+		r.fleet.Directors = append(r.fleet.Directors, survey.Director{
+			Name: d.Director.Name.Value, Version: d.Director.Version.Value, At: d.Director.At,
+			Addresses:    addressBlocks(d.Director.Addresses),
+			CloudConfigs: entries(d.CloudConfigs), Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
+			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
+		})
+	}
+	for _, e := range file.External {
+		external := claims.External{Owner: e.Owner.Value, Segment: e.Segment.Value}
+		for _, a := range e.Addresses {
+			external.Blocks = append(external.Blocks, a.Block)
+		}
+		r.fleet.Externals = append(r.fleet.Externals, external)
+	}
+	for _, p := range file.VIPProperties.Add {
+		r.fleet.VIPs.Find = append(r.fleet.VIPs.Find, p.Pattern)
+	}
+	for _, p := range file.VIPProperties.Ignore {
+		r.fleet.VIPs.Ignore = append(r.fleet.VIPs.Ignore, p.Pattern)
+	}
+	r.fleet.SegmentOf = file.SegmentOf
+}
+
+func addressBlocks(addresses []fleet.Address) []bosh.Block {
+	var blocks []bosh.Block
+	for _, a := range addresses {
+		blocks = append(blocks, a.Block)
+	}
+	return blocks
+}
+
+func entries(files []fleet.SourceFile) []survey.Entry {
+	list := make([]survey.Entry, len(files))
+	for i, f := range files {
+		list[i] = survey.Entry{Path: f.Path, Name: f.Name, Inputs: f.Inputs, At: f.At}
+	}
+	return list
+}
+
+// targets puts the manifests of the command line into a request.
+type targets struct {
+	request *request
+	flags   *lintFlags
+	inputs  interpolate.Inputs
+	given   bool // inputs were given on the command line
+}
+
+// alone makes a fleet of the arguments and nothing else.
+func (t *targets) alone(args []string) error {
+	director := survey.Director{Name: t.flags.director, Version: t.flags.version}
+	for _, path := range t.flags.cloudConfigs {
+		director.CloudConfigs = append(director.CloudConfigs, survey.Entry{Path: path, Inputs: t.cloudConfigInputs(), Target: len(args) == 0})
+	}
+	for _, path := range args {
+		entry := survey.Entry{Path: path, Inputs: t.inputs, Target: true}
+		kind, err := t.kindOf(&entry)
+		if err != nil {
+			return err
+		}
+		*listOf(&director, kind) = append(*listOf(&director, kind), entry)
+	}
+	t.request.fleet.Directors = []survey.Director{director}
+	return nil
+}
+
+// cloudConfigInputs are what changes a -c cloud-config: its variables may be
+// given by the same flags, its ops are its own.
+func (t *targets) cloudConfigInputs() interpolate.Inputs {
+	inputs := t.inputs
+	inputs.OpsFiles = nil
+	return inputs
+}
+
+// inFleet puts each argument in the place of what the fleet file says of it.
+func (t *targets) inFleet(args []string) error {
+	for _, path := range args {
+		if err := t.place(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *targets) place(path string) error {
+	if found, err := t.placeByPath(path); found || err != nil {
+		return err
+	}
+	if t.flags.director == "" {
+		if t.request.file == nil || len(t.request.failures) > 0 {
+			return nil // the fleet file could not be read whole; that is said already
+		}
+		return usage("name its director with --director NAME, or add it to "+t.request.file.Path,
+			"%s is not in the fleet file: whose is it?", path)
+	}
+	director, err := t.directorNamed(t.flags.director)
+	if err != nil {
+		return err
+	}
+	entry := survey.Entry{Path: path, Inputs: t.inputs, Target: true}
+	kind, err := t.kindOf(&entry)
+	if err != nil {
+		return err
+	}
+	if kind == fleet.CloudConfigs {
+		return t.placeCloudConfig(director, entry)
+	}
+	t.overrideDirector(director)
+	*listOf(director, kind) = append(*listOf(director, kind), entry)
+	return nil
+}
+
+// placeByPath marks the fleet's own entries for a path, and gives them the
+// inputs of the command line, if there are any.
+func (t *targets) placeByPath(path string) (bool, error) {
+	if path == "-" {
+		return false, nil
+	}
+	wanted, err := filepath.Abs(path)
+	if err != nil {
+		return false, incomplete("", "%s: %s", path, err)
+	}
+	found := false
+	for i := range t.request.fleet.Directors {
+		d := &t.request.fleet.Directors[i]
+		if t.flags.director != "" && d.Name != t.flags.director {
+			continue
+		}
+		for _, kind := range []fleet.Kind{fleet.CloudConfigs, fleet.Deployments, fleet.CreateEnv} {
+			list := *listOf(d, kind)
+			for j := range list {
+				if absolute, err := filepath.Abs(list[j].Path); err != nil || absolute != wanted {
+					continue
+				}
+				found = true
+				list[j].Path, list[j].Target = path, true
+				if t.given {
+					list[j].Inputs = t.inputs
+				}
+				t.overrideDirector(d)
+				if err := t.checkName(&list[j]); err != nil {
+					return true, err
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// directorNamed returns the fleet's director of that name.
+func (t *targets) directorNamed(name string) (*survey.Director, error) {
+	var names []string
+	for i := range t.request.fleet.Directors {
+		d := &t.request.fleet.Directors[i]
+		if d.Name == name {
+			return d, nil
+		}
+		names = append(names, d.Name)
+	}
+	return nil, usage("the fleet file has "+strings.Join(names, ", "), "the fleet file has no director %q", name)
+}
+
+// overrideDirector applies -c and --director-version.
+func (t *targets) overrideDirector(d *survey.Director) {
+	if t.flags.version != "" {
+		d.Version = t.flags.version
+	}
+	if len(t.flags.cloudConfigs) == 0 {
+		return
+	}
+	d.CloudConfigs = nil
+	for _, path := range t.flags.cloudConfigs {
+		d.CloudConfigs = append(d.CloudConfigs, survey.Entry{Path: path, Inputs: t.cloudConfigInputs()})
+	}
+}
+
+// placeCloudConfig puts a cloud-config that the fleet file does not name into
+// the place of the director's only one.
+func (t *targets) placeCloudConfig(d *survey.Director, entry survey.Entry) error {
+	t.overrideDirector(d)
+	switch len(d.CloudConfigs) {
+	case 0, 1:
+		d.CloudConfigs = []survey.Entry{entry}
+		return nil
+	}
+	var paths []string
+	for _, c := range d.CloudConfigs {
+		paths = append(paths, c.Path)
+	}
+	return usage("lint the file under one of those paths, or pass those that it does not replace with -c",
+		"director %s has %d cloud-configs (%s): which one does %s replace?", d.Name, len(paths), strings.Join(paths, ", "), entry.Path)
+}
+
+// kindOf reads a file of the command line and says what it is for.
+func (t *targets) kindOf(entry *survey.Entry) (fleet.Kind, error) {
+	if t.flags.createEnv {
+		return fleet.CreateEnv, t.checkName(entry)
+	}
+	doc, err := t.request.loader.Load(entry.Path, entry.Inputs)
+	if err != nil {
+		return fleet.Deployments, nil // the survey says what is wrong with it
+	}
+	entry.Document = doc
+	root := doc.Root()
+	switch {
+	case root.Field("cloud_provider").Present():
+		return fleet.CreateEnv, t.checkName(entry)
+	case bosh.IsCloudConfig(root):
+		return fleet.CloudConfigs, nil
+	default:
+		return fleet.Deployments, t.checkName(entry)
+	}
+}
+
+// checkName holds the manifest's name against -d, as bosh deploy does.
+func (t *targets) checkName(entry *survey.Entry) error {
+	if t.flags.deployment == "" {
+		return nil
+	}
+	doc := entry.Document
+	if doc == nil {
+		var err error
+		if doc, err = t.request.loader.Load(entry.Path, entry.Inputs); err != nil {
+			return nil // the survey says what is wrong with it
+		}
+		entry.Document = doc
+	}
+	name := doc.Root().Field("name")
+	if name.Text() == t.flags.deployment {
+		return nil
+	}
+	return usage("bosh deploy refuses this as well", "%s: the manifest's name is %q, and -d says %q",
+		fmt.Sprint(name.Place()), name.Text(), t.flags.deployment)
+}
+
+// listOf is the list of a director that holds files of a kind.
+func listOf(d *survey.Director, kind fleet.Kind) *[]survey.Entry {
+	switch kind {
+	case fleet.CloudConfigs:
+		return &d.CloudConfigs
+	case fleet.CreateEnv:
+		return &d.CreateEnvs
+	default:
+		return &d.Deployments
+	}
+}

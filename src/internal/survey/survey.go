@@ -1,0 +1,287 @@
+// Package survey reads a fleet: every file of every director, as a deploy would
+// get it, down to the facts that lint looks at.
+//
+//	entries ─▶ documents (ops, variables) ─▶ bosh values ─▶ claims ─▶ lint.Facts
+//
+// Files are read side by side, as many at a time as there are processors; what
+// one file is worth is taken out of it at once, so that no more documents are
+// in memory than are being read. What cannot be read is a lint.Failure and does
+// not stop the rest.
+package survey
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// Entry is one file with what changes it before it is used.
+type Entry struct {
+	Path   string
+	Inputs interpolate.Inputs
+	// Name is the deployment's name where it is known better than from the
+	// manifest; usually empty.
+	Name string
+	// At is the line of the fleet file that names it; nowhere for a file named
+	// on the command line.
+	At place.Place
+	// Document is the file if it was read already.
+	Document *source.Document
+	// Target marks what this run judges.
+	Target bool
+}
+
+// Director is one director and the files that are known of it.
+type Director struct {
+	Name string
+	// Version is the director's, e.g. "282.1.4"; empty means the newest.
+	Version string
+	// Addresses are of the machine that the director runs on.
+	Addresses    []bosh.Block
+	CloudConfigs []Entry
+	Deployments  []Entry
+	CreateEnvs   []Entry
+	// Unresolved says that the fleet file names files of this director, even if
+	// none of them was found; that they are missing is said already.
+	Unresolved bool
+	// At is where the fleet file names the director.
+	At place.Place
+}
+
+// Fleet is everything to read.
+type Fleet struct {
+	Directors []Director
+	Externals []claims.External
+	// SegmentOf names the segment that the fleet file gives a subnet, or "".
+	SegmentOf func(*plan.Subnet) string
+	// VIPs are the patterns of properties that hold virtual addresses.
+	VIPs bosh.Patterns
+	// Strict makes addresses that nobody can see errors.
+	Strict bool
+}
+
+// Survey is what was read.
+type Survey struct {
+	Facts    *lint.Facts
+	Failures []lint.Failure
+	// Summary counts directors, deployments and claims; findings are not yet known.
+	Summary lint.Summary
+}
+
+// Read reads the fleet.
+func Read(fleet Fleet, loader *interpolate.Loader) *Survey {
+	s := &surveyor{targets: lint.Targets{Some: fleet.hasTargets()}}
+	var directors []claims.Director
+	for _, files := range readAll(&fleet, loader) {
+		directors = append(directors, s.director(&files))
+	}
+	p := claims.Build(directors, fleet.Externals, fleet.SegmentOf)
+	return &Survey{
+		Facts:    lint.NewFacts(p, s.problems, s.hidden, s.targets, fleet.Strict),
+		Failures: s.failures,
+		Summary:  lint.Summary{Directors: len(fleet.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
+	}
+}
+
+// hasTargets reports whether the run judges some files, not all.
+func (f *Fleet) hasTargets() bool {
+	isTarget := func(e Entry) bool { return e.Target }
+	for _, d := range f.Directors {
+		for _, list := range [][]Entry{d.CloudConfigs, d.Deployments, d.CreateEnvs} {
+			if slices.ContainsFunc(list, isTarget) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// surveyor gathers what the directors' files say.
+type surveyor struct {
+	problems []lint.Problem
+	hidden   []lint.Hidden
+	failures []lint.Failure
+	targets  lint.Targets
+}
+
+// director turns one director's files into claims, and notes what is wrong.
+func (s *surveyor) director(files *directorFiles) claims.Director {
+	d := claims.Director{Name: files.Name, Addresses: files.Addresses}
+	replaceByTargets(files)
+	createEnvs := s.manifests(files.Name, files.createEnvs)
+	for _, m := range createEnvs {
+		d.CreateEnvs = append(d.CreateEnvs, m.read)
+	}
+	opts := bosh.Options{DirectorVersion: files.Version, DirectorIPs: directorIPs(files.Addresses, d.CreateEnvs)}
+	var ofConfig []bosh.Problem
+	d.CloudConfig, d.CloudVIPs, ofConfig = s.cloudConfigs(files, opts)
+	deployments := s.manifests(files.Name, files.deployments)
+	for _, m := range deployments {
+		d.Deployments = append(d.Deployments, m.read)
+	}
+	s.report(files.Name, "", ofConfig, nil)
+	for i, m := range deployments {
+		s.deployment(files.Name, d.CloudConfig, m, others(d.Deployments, i), ofConfig, opts)
+	}
+	for _, m := range createEnvs {
+		s.report(files.Name, m.read.Name, m.problems, m.hidden)
+	}
+	s.missingSources(files)
+	return d
+}
+
+// deployment checks one manifest against its director's networks.
+func (s *surveyor) deployment(director string, cc *bosh.CloudConfig, m manifest, existing []*bosh.Manifest, ofConfig []bosh.Problem, opts bosh.Options) {
+	problems := slices.Clone(m.problems)
+	if own := m.read.Own; own != nil && len(own.Networks) > 0 {
+		cc = own
+	}
+	if cc != nil {
+		_ = existing
+	}
+	bosh.Sort(problems)
+	s.report(director, m.read.Name, problems, m.hidden)
+}
+
+func others(all []*bosh.Manifest, i int) []*bosh.Manifest {
+	return slices.Concat(all[:i], all[i+1:])
+}
+
+// manifests notes failures and returns the manifests that could be read.
+func (s *surveyor) manifests(director string, list []manifest) []manifest {
+	var readable []manifest
+	for _, m := range list {
+		s.failures = append(s.failures, m.failures...)
+		if m.read == nil {
+			s.report(director, "", m.problems, m.hidden)
+			if m.entry.Target && len(m.problems) > 0 {
+				s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: director})
+			}
+			continue
+		}
+		if m.entry.Name != "" {
+			m.read.Name = m.entry.Name
+		}
+		if m.entry.Target {
+			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: director, Deployment: m.read.Name})
+		}
+		readable = append(readable, m)
+	}
+	return readable
+}
+
+// cloudConfigs reads a director's cloud-configs together, as it merges them.
+func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.CloudConfig, []bosh.PropertyAddress, []bosh.Problem) {
+	var docs []source.Value
+	for _, c := range files.cloudConfigs {
+		s.failures = append(s.failures, c.failures...)
+		if c.doc != nil {
+			docs = append(docs, c.doc.Root())
+		}
+		if c.entry.Target {
+			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: files.Name})
+		}
+	}
+	if len(docs) == 0 {
+		return nil, nil, nil
+	}
+	cc, problems, hidden := bosh.ReadCloudConfigs(docs, opts)
+	var vips []bosh.PropertyAddress
+	for _, doc := range docs {
+		found, behind, err := bosh.FindCloudConfigVIPs(doc)
+		if err != nil {
+			s.failures = append(s.failures, failure(err, place.Place{}))
+		}
+		vips = append(vips, found...)
+		hidden = append(hidden, behind...)
+	}
+	bosh.Sort(problems)
+	s.report(files.Name, "", nil, hidden)
+	return cc, vips, problems
+}
+
+func (s *surveyor) report(director, deployment string, problems []bosh.Problem, hidden []bosh.Unresolved) {
+	for _, p := range problems {
+		s.problems = append(s.problems, lint.Problem{Director: director, Deployment: deployment, Problem: p})
+	}
+	for _, h := range hidden {
+		s.hidden = append(s.hidden, lint.Hidden{Director: director, Deployment: deployment, Unresolved: h})
+	}
+}
+
+// replaceByTargets drops the deployments that a linted one of the same name
+// stands for: a changed manifest is not in conflict with its own past.
+func replaceByTargets(files *directorFiles) {
+	for _, list := range []*[]manifest{&files.deployments, &files.createEnvs} {
+		named := map[string]bool{}
+		for _, m := range *list {
+			if m.entry.Target && m.read != nil {
+				named[m.name()] = true
+			}
+		}
+		*list = slices.DeleteFunc(*list, func(m manifest) bool {
+			return !m.entry.Target && m.read != nil && named[m.name()]
+		})
+	}
+}
+
+func (m manifest) name() string {
+	if m.entry.Name != "" {
+		return m.entry.Name
+	}
+	return m.read.Name
+}
+
+// directorIPs are the addresses of the director's machine: those that the fleet
+// file tells, and those of a create-env VM that runs the director.
+func directorIPs(declared []bosh.Block, createEnvs []*bosh.Manifest) []netip.Addr {
+	var list []netip.Addr
+	add := func(blocks []bosh.Block) {
+		for _, b := range blocks {
+			if b.Range.From() == b.Range.To() {
+				list = append(list, b.Range.From())
+			}
+		}
+	}
+	add(declared)
+	for _, m := range createEnvs {
+		add(claims.DirectorMachine(m))
+	}
+	return list
+}
+
+// missingSources says what keeps a director from being judged at all.
+func (s *surveyor) missingSources(files *directorFiles) {
+	of := "director " + files.Name
+	if files.Name == "" {
+		of = "this deployment"
+	}
+	switch {
+	case len(files.CloudConfigs)+len(files.Deployments)+len(files.CreateEnvs) == 0:
+		if files.Unresolved {
+			return
+		}
+		s.failures = append(s.failures, lint.Failure{
+			Message: fmt.Sprintf("%s has no source: nothing is known of its addresses", of), At: files.At,
+			Hint: "name its cloud_configs, deployments or create_env in the fleet file",
+		})
+	case len(files.CloudConfigs) == 0:
+		for _, m := range files.deployments {
+			if m.read != nil && m.read.Form == bosh.V2 {
+				s.failures = append(s.failures, lint.Failure{
+					Message: fmt.Sprintf("no cloud-config of %s is given: its networks are unknown", of), At: m.read.NameAt,
+					Hint: "name it in cloud_configs of the fleet file, or pass -c FILE",
+				})
+				return
+			}
+		}
+	}
+}
