@@ -1,0 +1,146 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"unicode/utf16"
+
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// jsonVersion changes when a field is renamed, removed or gets another meaning;
+// fields may be added at any time.
+const jsonVersion = 1
+
+// The JSON shape. No field is ever left out (except addresses, which is there
+// when it was asked for), no list is null.
+type (
+	jsonReport struct {
+		Version   int            `json:"version"`
+		Findings  []jsonFinding  `json:"findings"`
+		Failures  []jsonFailure  `json:"failures"`
+		Summary   jsonSummary    `json:"summary"`
+		Addresses *[]jsonAddress `json:"addresses,omitempty"`
+	}
+	jsonFinding struct {
+		Rule          string      `json:"rule"`
+		Severity      string      `json:"severity"`
+		Message       string      `json:"message"`
+		Addresses     string      `json:"addresses"`
+		Segment       string      `json:"segment"`
+		DirectorError string      `json:"director_error"`
+		Claims        []jsonClaim `json:"claims"`
+		Suggestion    string      `json:"suggestion"`
+		Why           string      `json:"why"`
+		Fingerprint   string      `json:"fingerprint"`
+	}
+	jsonClaim struct {
+		Director      string `json:"director"`
+		Deployment    string `json:"deployment"`
+		InstanceGroup string `json:"instance_group"`
+		Network       string `json:"network"`
+		Kind          string `json:"kind"`
+		Addresses     string `json:"addresses"`
+		File          string `json:"file"`
+		Line          int    `json:"line"`
+		Column        int    `json:"column"`
+		Property      string `json:"property"`
+		Through       string `json:"through"`
+		Note          string `json:"note"`
+	}
+	jsonFailure struct {
+		Message string `json:"message"`
+		File    string `json:"file"`
+		Line    int    `json:"line"`
+		Column  int    `json:"column"`
+		Hint    string `json:"hint"`
+	}
+	jsonSummary struct {
+		Errors      int `json:"errors"`
+		Warnings    int `json:"warnings"`
+		Infos       int `json:"infos"`
+		Directors   int `json:"directors"`
+		Deployments int `json:"deployments"`
+		Claims      int `json:"claims"`
+	}
+	jsonAddress struct {
+		Network       string `json:"network"`
+		InstanceGroup string `json:"instance_group"`
+		Index         int    `json:"index"`
+		AZ            string `json:"az"`
+		IP            string `json:"ip"`
+		Kind          string `json:"kind"`
+	}
+)
+
+func writeJSON(w io.Writer, result lint.Result, options Options) error {
+	report := jsonReport{
+		Version:  jsonVersion,
+		Findings: make([]jsonFinding, len(result.Findings)),
+		Failures: make([]jsonFailure, len(result.Failures)),
+		Summary:  jsonSummary(result.Summary),
+	}
+	for i, f := range result.Findings {
+		report.Findings[i] = newJSONFinding(f)
+	}
+	for i, f := range result.Failures {
+		report.Failures[i] = jsonFailure{f.Message, f.At.File, f.At.Line, f.At.Column, f.Hint}
+	}
+	if options.ShowAddresses {
+		addresses := make([]jsonAddress, len(result.Addresses))
+		for i, a := range result.Addresses {
+			addresses[i] = jsonAddress{a.Network, a.InstanceGroup, a.Index, a.AZ, addressText(a), a.Kind}
+		}
+		report.Addresses = &addresses
+	}
+	return encodeJSON(w, report)
+}
+
+func newJSONFinding(f lint.Finding) jsonFinding {
+	j := jsonFinding{
+		Rule: f.Rule, Severity: f.Severity.String(), Message: f.Message, Addresses: plan.RangeText(f.Range),
+		Segment: f.Segment, DirectorError: f.DirectorError, Claims: make([]jsonClaim, len(f.Claims)),
+		Suggestion: f.Suggestion, Why: f.Why, Fingerprint: f.Fingerprint(),
+	}
+	for i, c := range f.Claims {
+		j.Claims[i] = jsonClaim{
+			Director: c.Owner.Director, Deployment: c.Owner.Deployment, InstanceGroup: c.Owner.InstanceGroup,
+			Network: c.Owner.Network, Addresses: plan.RangeText(c.Range), File: c.At.File, Line: c.At.Line,
+			Column: c.At.Column, Property: c.Owner.Property, Through: c.At.Through, Note: c.Note,
+		}
+		if c.Kind != 0 {
+			j.Claims[i].Kind = c.Kind.String()
+		}
+	}
+	return j
+}
+
+// encodeJSON writes a value as indented JSON. Characters that could steer a
+// terminal are written as \u escapes, which mean the same to a JSON reader.
+func encodeJSON(w io.Writer, value any) error {
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	var safe bytes.Buffer
+	for _, r := range plain.String() {
+		switch {
+		case r == '\n' || !hidden(r):
+			safe.WriteRune(r)
+		case r > 0xffff:
+			// JSON knows only surrogate pairs here (RFC 8259, section 7).
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&safe, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		}
+	}
+	_, err := w.Write(safe.Bytes())
+	return err
+}

@@ -1,0 +1,104 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/xml"
+	"io"
+
+	"github.com/ipguard/ipguard/src/internal/lint"
+)
+
+// The parts of JUnit's XML that CI systems agree on. There is no standard; the
+// names are those of the Ant task, as Jenkins and GitLab read them.
+type (
+	junitSuites struct {
+		XMLName xml.Name     `xml:"testsuites"`
+		Suites  []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Name      string        `xml:"name,attr"`
+		ClassName string        `xml:"classname,attr"`
+		File      string        `xml:"file,attr,omitempty"`
+		Line      int           `xml:"line,attr,omitempty"`
+		Failure   *junitProblem `xml:"failure"`
+		Error     *junitProblem `xml:"error"`
+		SystemOut *junitText    `xml:"system-out"`
+	}
+	junitText struct {
+		Text string `xml:",cdata"`
+	}
+	junitProblem struct {
+		Type    string `xml:"type,attr"`
+		Message string `xml:"message,attr"`
+		Text    string `xml:",cdata"`
+	}
+)
+
+// writeJUnit makes a test case of every finding: one that failed if the finding
+// fails the run, else one that passed with output, because JUnit knows no
+// warnings. What could not be read or decided is a test case with an error. A
+// run without anything to say is one test case that passed.
+func writeJUnit(w io.Writer, result lint.Result, options Options) error {
+	options.Color, options.Width = false, 0
+	failOn := cmp.Or(options.FailOn, lint.Error)
+	suite := junitSuite{Name: "ipguard"}
+	text := newTextReport(result, options)
+	for _, f := range result.Findings {
+		text.out.Reset()
+		text.finding(f)
+		suite.add(newJUnitCase(f, text.out.String(), failOn))
+	}
+	for _, f := range result.Failures {
+		text.out.Reset()
+		text.failure(f)
+		c := junitCase{ClassName: "failure", Name: located(position(f.At), visible(f.Message)), File: visible(f.At.File), Line: f.At.Line}
+		c.Error = &junitProblem{"failure", visible(f.Message), text.out.String()}
+		suite.add(c)
+	}
+	if len(suite.Cases) == 0 {
+		suite.add(junitCase{ClassName: "ipguard", Name: "no findings"})
+	}
+	var out bytes.Buffer
+	out.WriteString(xml.Header)
+	encoder := xml.NewEncoder(&out)
+	encoder.Indent("", "  ")
+	if err := encoder.Encode(junitSuites{Suites: []junitSuite{suite}}); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func (s *junitSuite) add(c junitCase) {
+	s.Cases = append(s.Cases, c)
+	s.Tests++
+	if c.Failure != nil {
+		s.Failures++
+	}
+	if c.Error != nil {
+		s.Errors++
+	}
+}
+
+func newJUnitCase(f lint.Finding, text string, failOn lint.Severity) junitCase {
+	c := junitCase{ClassName: visible(f.Rule), Name: visible(f.Message)}
+	if main, _, ok := mainParty(f); ok {
+		c.Name = located(position(main.At), c.Name)
+		c.File, c.Line = visible(main.At.File), main.At.Line
+	}
+	if f.Severity < failOn {
+		c.SystemOut = &junitText{text}
+		return c
+	}
+	c.Failure = &junitProblem{f.Severity.String(), visible(f.Message), text}
+	return c
+}

@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+const (
+	minWidth = 40
+	// widthWithoutTerminal cuts source lines where the terminal's width is not
+	// known: a manifest may be one line of JSON.
+	widthWithoutTerminal = 160
+)
+
+func writeText(w io.Writer, result lint.Result, options Options) error {
+	t := newTextReport(result, options)
+	for _, f := range result.Findings {
+		t.finding(f)
+		t.line("")
+	}
+	for _, f := range result.Failures {
+		t.failure(f)
+	}
+	if len(result.Failures) > 0 {
+		t.line("")
+	}
+	if options.ShowAddresses {
+		t.addresses(result.Addresses)
+	}
+	t.summary(result)
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+// textReport lays findings out for people. Every method writes whole lines.
+type textReport struct {
+	out     bytes.Buffer
+	sources sources
+	painter painter
+	// wrapAt is where prose is broken, cutAt where source lines are cut; in
+	// columns, 0 for never.
+	wrapAt, cutAt int
+}
+
+func newTextReport(result lint.Result, options Options) *textReport {
+	t := &textReport{sources: newSources(result, options), painter: painter(options.Color), cutAt: widthWithoutTerminal}
+	if options.Width > 0 {
+		t.wrapAt = max(options.Width, minWidth)
+		t.cutAt = t.wrapAt
+	}
+	return t
+}
+
+func (t *textReport) line(s string) {
+	t.out.WriteString(strings.TrimRight(s, " "))
+	t.out.WriteByte('\n')
+}
+
+// finding writes the header, one block for each party, and the notes:
+//
+//	error[rule]: message
+//	  --> file:14:17
+//	   |
+//	14 | source line
+//	   |        ^^^^ label
+//	   |
+//	   = why: …
+func (t *textReport) finding(f lint.Finding) {
+	header := t.painter.paint(severityStyle(f.Severity), f.Severity.String()+"["+visible(f.Rule)+"]")
+	t.line(header + t.painter.paint(bold, ": "+visible(f.Message)))
+	g := t.gutterOf(f)
+	for i, party := range f.Claims {
+		t.party(g, f.Severity, i, party)
+	}
+	if len(f.Claims) > 0 && len(notes(f)) > 0 {
+		t.line(g.empty)
+	}
+	for _, n := range notes(f) {
+		t.note(g, n)
+	}
+}
+
+// gutter is the column of line numbers of one finding.
+type gutter struct {
+	width int    // of the longest line number
+	empty string // "   |"
+}
+
+func (t *textReport) gutterOf(f lint.Finding) gutter {
+	width := 1
+	for _, c := range f.Claims {
+		if _, ok := t.sources.excerpt(c.At); ok {
+			width = max(width, len(strconv.Itoa(c.At.Line)))
+		}
+	}
+	return gutter{width, strings.Repeat(" ", width+1) + t.painter.paint(faint, "|")}
+}
+
+// party writes one side: the first is marked with carets in the severity's
+// colour, the others with dashes.
+func (t *textReport) party(g gutter, severity lint.Severity, i int, p lint.Party) {
+	arrow, mark, style := "-->", "^", severityStyle(severity)
+	if i > 0 {
+		arrow, mark, style = ":::", "-", bold
+		t.line(g.empty)
+	}
+	arrow = strings.Repeat(" ", g.width) + t.painter.paint(faint, arrow)
+	t.line(arrow + " " + cmp.Or(position(p.At), "(no place)"))
+	text := label(p)
+	e, ok := t.sources.excerpt(p.At)
+	if !ok {
+		if text != "" {
+			t.below(g, 0, text, style)
+		}
+		return
+	}
+	t.line(g.empty)
+	t.source(g, p.At, e, mark, text, style)
+}
+
+// source writes a source line, the mark under it and the label beside the mark,
+// or below it where there is no room.
+func (t *textReport) source(g gutter, at place.Place, e excerpt, mark, text, style string) {
+	room := t.cutAt - g.width - len(" | ")
+	s := newSnippet(e, room)
+	number := fmt.Sprintf("%*d ", g.width, at.Line)
+	t.line(t.painter.paint(faint, number+"|") + " " + s.text)
+	marks := strings.Repeat(mark, s.markLen)
+	before := g.empty + " " + strings.Repeat(" ", s.markAt)
+	if n := textWidth(text); s.markAt+s.markLen+1+n <= room {
+		t.line(before + t.painter.paint(style, strings.TrimRight(marks+" "+text, " ")))
+		return
+	}
+	t.line(before + t.painter.paint(style, marks))
+	t.below(g, min(s.markAt, max(room-textWidth(text), 0)), text, style)
+}
+
+// below writes a label on lines of its own, indented by a number of columns.
+func (t *textReport) below(g gutter, indent int, text, style string) {
+	for _, line := range wrap(text, max(t.cutAt-g.width-len(" | ")-indent, 1)) {
+		t.line(g.empty + " " + strings.Repeat(" ", indent) + t.painter.paint(style, line))
+	}
+}
+
+func (t *textReport) note(g gutter, n note) {
+	lead := strings.Repeat(" ", g.width+1) + t.painter.paint(faint, "=") + " " + t.painter.paint(bold, n.name+":") + " "
+	indent := g.width + 1 + len("= "+n.name+": ")
+	for _, line := range lines(n.text) {
+		wrapped := []string{line}
+		if !n.verbatim && t.wrapAt > 0 {
+			wrapped = wrap(line, max(t.wrapAt-indent, minWidth/2))
+		}
+		for _, part := range wrapped {
+			t.line(lead + part)
+			lead = strings.Repeat(" ", indent)
+		}
+	}
+}
+
+func (t *textReport) failure(f lint.Failure) {
+	text := visible(f.Message)
+	if at := position(f.At); at != "" {
+		text = at + ": " + text
+	}
+	t.line(t.painter.paint(red, "failure") + t.painter.paint(bold, ": "+text))
+	lead := "  " + t.painter.paint(bold, "hint:") + " "
+	for _, line := range lines(f.Hint) {
+		if line != "" {
+			t.line(lead + line)
+			lead = strings.Repeat(" ", len("  hint: "))
+		}
+	}
+}
+
+// addresses writes the addresses that the deploy would take, as a table.
+func (t *textReport) addresses(addresses []lint.Address) {
+	if len(addresses) == 0 {
+		t.line("this deploy would take no addresses")
+		t.line("")
+		return
+	}
+	t.line("addresses that this deploy would take:")
+	table := tabwriter.NewWriter(&t.out, 0, 0, 2, ' ', 0)
+	for _, a := range addresses {
+		instance := "-"
+		if a.InstanceGroup != "" {
+			instance = visible(a.InstanceGroup) + "/" + strconv.Itoa(a.Index)
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\tnetwork %s\taz %s\n", addressText(a), visible(a.Kind),
+			instance, cmp.Or(visible(a.Network), "-"), cmp.Or(visible(a.AZ), "-"))
+	}
+	table.Flush() // cannot fail: it writes into memory
+	t.line("")
+}
+
+// addressText is a predicted address; a block that is more than one address is
+// written as a CIDR.
+func addressText(a lint.Address) string {
+	if a.IP.IsSingleIP() {
+		return a.IP.Addr().String()
+	}
+	return a.IP.String()
+}
+
+// summary writes the last line. It says "no findings" only if everything could
+// be seen: failures count there too.
+func (t *textReport) summary(result lint.Result) {
+	s := result.Summary
+	var found []string
+	count := func(n int, word, style string) {
+		if n > 0 {
+			found = append(found, t.painter.paint(style, plural(n, word)))
+		}
+	}
+	count(s.Errors, "error", red)
+	count(s.Warnings, "warning", magenta)
+	count(s.Infos, "info", bold)
+	if len(found) == 0 {
+		found = append(found, "no findings")
+	}
+	count(len(result.Failures), "failure", red)
+	t.line(fmt.Sprintf("%s: %s, %s, %s", strings.Join(found, ", "),
+		plural(s.Directors, "director"), plural(s.Deployments, "deployment"), plural(s.Claims, "claim")))
+}
+
+func plural(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return strconv.Itoa(n) + " " + word
+}
