@@ -10,7 +10,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
-	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 )
@@ -19,7 +18,7 @@ import (
 // with the manifests of the command line in the place of their former selves.
 type request struct {
 	fleet    survey.Fleet
-	file     *fleet.File // nil with --no-fleet
+	path     string // of the fleet file; empty with --no-fleet
 	loader   *interpolate.Loader
 	failures []lint.Failure
 }
@@ -35,7 +34,7 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 	}
 	r := &request{loader: interpolate.NewLoader(files, streams.Environ)}
 	r.fleet.Strict = flags.strict
-	r.fleet.SegmentOf = func(*plan.Subnet) string { return "" }
+	r.fleet.File = &fleet.File{}
 	r.fleet.VIPs = bosh.DefaultPatterns()
 	t := &targets{request: r, flags: flags, inputs: inputs, given: anyChanged(changed, inputFlagNames)}
 	if flags.fleet.none {
@@ -105,13 +104,17 @@ func (r *request) readFleet(path string, args []string, files *source.Files) err
 	}
 	file, errs := fleet.Load(files, path)
 	r.fail(errs)
+	whole := len(errs) == 0
 	if file == nil {
 		return nil
 	}
-	r.file = file
+	r.path = path
 	resolved, errs := file.Resolve()
 	r.fail(errs)
 	r.use(file, resolved)
+	for i := range r.fleet.Directors {
+		r.fleet.Directors[i].Unresolved = r.fleet.Directors[i].Unresolved || !whole
+	}
 	return nil
 }
 
@@ -145,7 +148,7 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 	for _, p := range file.VIPProperties.Ignore {
 		r.fleet.VIPs.Ignore = append(r.fleet.VIPs.Ignore, p.Pattern)
 	}
-	r.fleet.SegmentOf = file.SegmentOf
+	r.fleet.File = file
 }
 
 func addressBlocks(addresses []fleet.Address) []bosh.Block {
@@ -213,10 +216,10 @@ func (t *targets) place(path string) error {
 		return err
 	}
 	if t.flags.director == "" {
-		if t.request.file == nil || len(t.request.failures) > 0 {
+		if t.request.path == "" || len(t.request.failures) > 0 {
 			return nil // the fleet file could not be read whole; that is said already
 		}
-		return usage("name its director with --director NAME, or add it to "+t.request.file.Path,
+		return usage("name its director with --director NAME, or add it to "+t.request.path,
 			"%s is not in the fleet file: whose is it?", path)
 	}
 	director, err := t.directorNamed(t.flags.director)

@@ -24,7 +24,7 @@ func who(c *plan.Claim) string {
 	case c.Kind == plan.CreateEnvVM:
 		return "the create-env VM " + o.Deployment + ofDirector(o)
 	case c.Kind == plan.VIP && o.Property != "":
-		return "virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
+		return "the virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
 	case c.Kind == plan.Static && c.Range.From() == c.Range.To():
 		return fmt.Sprintf("instance %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
 	case c.Kind.InUse():
@@ -70,11 +70,18 @@ func use(k plan.Kind) string {
 	switch k {
 	case plan.StaticPool:
 		return "keeps for static_ips"
-	case plan.Compilation:
-		return "hands out by itself, to compilation VMs too"
 	default:
 		return "hands out by itself"
 	}
+}
+
+// poolLabel labels a pool's line.
+func poolLabel(c *plan.Claim) string {
+	text := side(c) + " " + use(c.Kind)
+	if c.Kind == plan.Compilation {
+		text += ", compilation VMs included"
+	}
+	return text
 }
 
 // party makes a side of a finding out of a claim.

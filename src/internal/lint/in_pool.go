@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -85,8 +86,9 @@ Bad:
 
 Good: each reserves the other's gateway.`,
 	Run: func(f *Facts, report func(Finding)) {
+		taken := f.deployedAt(plan.Gateway) // gateway-in-use tells of those
 		f.inPools(report, func(p pooled) bool {
-			return p.address.Kind == plan.Gateway && p.address.Subnet != p.pool.Subnet
+			return p.address.Kind == plan.Gateway && p.address.Subnet != p.pool.Subnet && !taken[p.knownAs()]
 		})
 	},
 }
@@ -110,14 +112,7 @@ static address is no finding.`,
 }
 
 func runDNSInPool(f *Facts, report func(Finding)) {
-	deployed := map[string]bool{}
-	for _, o := range f.Overlaps {
-		for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
-			if pair[0].Kind == plan.DNS && pair[1].Kind.InUse() {
-				deployed[pair[1].Owner.Director+" "+o.Range.From().String()] = true
-			}
-		}
-	}
+	deployed := f.deployedAt(plan.DNS)
 	f.inPools(func(finding Finding) {
 		if finding.Claims[0].Owner.Director == finding.Claims[1].Owner.Director {
 			finding.Severity = Warning
@@ -127,9 +122,32 @@ func runDNSInPool(f *Facts, report func(Finding)) {
 		if p.address.Kind != plan.DNS {
 			return false
 		}
-		known := deployed[p.pool.Owner.Director+" "+p.overlap.Range.From().String()]
-		return !known && (foreign(p.overlap) || p.pool.Kind != plan.StaticPool)
+		return !deployed[p.knownAs()] && (foreign(p.overlap) || p.pool.Kind != plan.StaticPool)
 	})
+}
+
+// ownAddress is an address as one director knows it.
+type ownAddress struct {
+	director string
+	address  netip.Addr
+}
+
+// knownAs is the address as the pool's director knows it.
+func (p pooled) knownAs() ownAddress {
+	return ownAddress{p.pool.Owner.Director, p.overlap.Range.From()}
+}
+
+// deployedAt returns the gateways or resolvers that a director itself deploys.
+func (f *Facts) deployedAt(kind plan.Kind) map[ownAddress]bool {
+	deployed := map[ownAddress]bool{}
+	for _, o := range f.Overlaps {
+		for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
+			if pair[0].Kind == kind && pair[1].Kind.InUse() {
+				deployed[ownAddress{pair[1].Owner.Director, o.Range.From()}] = true
+			}
+		}
+	}
+	return deployed
 }
 
 var externalInPool = Rule{
@@ -175,26 +193,30 @@ func (f *Facts) inPools(report func(Finding), counts func(pooled) bool) {
 
 func (f *Facts) pooledFinding(p pooled) Finding {
 	o := p.overlap
-	answers := "a VM that gets it will fight with whoever has it; "
-	cure := f.instead(p.address)
-	if p.address.Kind == plan.Gateway || p.address.Kind == plan.DNS || p.address.Kind == plan.External || p.address.Kind == plan.DirectorOwn {
-		cure = "" // not the operator's to move
-	}
-	reserve := ""
-	if p.pool.Kind != plan.StaticPool {
-		reserve = reserveLine(p.pool.Subnet, o.Range)
-	} else {
-		reserve = fmt.Sprintf("or take %s out of static: of %s (%s)", plan.RangeText(o.Range), p.pool.Subnet.Label(), p.pool.At)
-	}
-	if cure != "" && p.pool.Kind != plan.StaticPool {
-		reserve = "or " + reserve
-	}
 	return Finding{
 		Range: o.Range, Segment: segmentText(o.Contact),
-		Message: fmt.Sprintf("%s of %s lies in what %s %s on network %s",
+		Message: fmt.Sprintf("%s, %s, lies in what %s %s on network %s",
 			plan.RangeText(o.Range), who(p.address), side(p.pool), use(p.pool.Kind), p.pool.Owner.Network),
-		Claims:     []Party{party(p.address, who(p.address)), party(p.pool, side(p.pool)+" "+use(p.pool.Kind))},
-		Why:        answers + whySame(o.Contact),
-		Suggestion: paragraphs(cure, reserve, isolateIfAssumed(o)),
+		Claims:     []Party{party(p.address, who(p.address)), party(p.pool, poolLabel(p.pool))},
+		Why:        "a VM that gets it will fight with whoever has it; " + whySame(o.Contact),
+		Suggestion: paragraphs(f.movePooled(p), isolateIfAssumed(o)),
 	}
+}
+
+// movePooled proposes another address, where it is the operator's to choose, or
+// else how the pool keeps off.
+func (f *Facts) movePooled(p pooled) string {
+	keepOff := reserveLine(p.pool.Subnet, p.overlap.Range)
+	if p.pool.Kind == plan.StaticPool {
+		keepOff = fmt.Sprintf("take %s out of static: of %s (%s)", plan.RangeText(p.overlap.Range), p.pool.Subnet.Label(), p.pool.At)
+	}
+	move := ""
+	switch p.address.Kind {
+	case plan.Static, plan.VIP, plan.CreateEnvVM:
+		move = f.instead(p.address)
+	}
+	if move == "" {
+		return keepOff
+	}
+	return paragraphs(move, "or "+keepOff)
 }

@@ -3,7 +3,7 @@ package lint
 import (
 	"fmt"
 	"math/big"
-	"slices"
+	"strings"
 
 	"go4.org/netipx"
 
@@ -92,25 +92,24 @@ func (f *Facts) clashFinding(c *clash) Finding {
 	contact := c.pairs[0].Contact
 	return Finding{
 		Range: whole, Segment: segmentText(contact),
-		Message: fmt.Sprintf("%s and %s may both hand out %s of %s",
-			side(c.a)+" (network "+c.a.Owner.Network+")", side(c.b)+" (network "+c.b.Owner.Network+")",
-			count(ranges), plan.RangeText(whole)),
-		Claims:     []Party{party(c.a, side(c.a)+" "+use(c.a.Kind)), party(c.b, side(c.b)+" "+use(c.b.Kind))},
+		Message: fmt.Sprintf("%s (network %s) and %s (network %s) may both hand out %s",
+			side(c.a), c.a.Owner.Network, side(c.b), c.b.Owner.Network, extent(ranges, whole)),
+		Claims:     []Party{party(c.a, poolLabel(c.a)), party(c.b, poolLabel(c.b))},
 		Why:        "each takes its lowest free address, so sooner or later both take the same one; " + whySame(contact),
 		Suggestion: paragraphs(f.split(c), isolateIfAssumed(c.pairs[0])),
 	}
 }
 
-// count says how many addresses the ranges hold.
-func count(ranges []netipx.IPRange) string {
+// extent says which addresses the ranges hold: all of whole, or how many of it.
+func extent(ranges []netipx.IPRange, whole netipx.IPRange) string {
+	if len(ranges) == 1 {
+		return plan.RangeText(whole)
+	}
 	total := new(big.Int)
 	for _, r := range ranges {
 		total.Add(total, plan.Size(r))
 	}
-	if total.Cmp(big.NewInt(1)) == 0 {
-		return "1 address"
-	}
-	return total.String() + " addresses"
+	return fmt.Sprintf("%s addresses between %s and %s", total, whole.From(), whole.To())
 }
 
 // split proposes the reserved: lines that make the two sides disjoint without
@@ -147,30 +146,14 @@ func (f *Facts) split(c *clash) string {
 }
 
 func listRanges(ranges []netipx.IPRange) string {
+	const most = 6
 	words := make([]string, 0, len(ranges))
-	for _, r := range ranges {
+	for _, r := range ranges[:min(most, len(ranges))] {
 		words = append(words, plan.RangeText(r))
 	}
-	return shortList(words)
-}
-
-// shortList names the first few of many.
-func shortList(words []string) string {
-	const most = 6
-	rest := len(words) - most
-	if rest <= 0 {
-		return joinWords(words)
-	}
-	return joinWords(slices.Clone(words[:most])) + fmt.Sprintf(" and %d more", rest)
-}
-
-func joinWords(words []string) string {
-	text := ""
-	for i, w := range words {
-		if i > 0 {
-			text += ", "
-		}
-		text += w
+	text := strings.Join(words, ", ")
+	if rest := len(ranges) - most; rest > 0 {
+		text += fmt.Sprintf(" and %d more ranges", rest)
 	}
 	return text
 }

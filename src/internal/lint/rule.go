@@ -56,16 +56,15 @@ type Facts struct {
 	Problems []Problem
 	Hidden   []Hidden
 	Targets  Targets
+	// Idle are entries of the fleet file's segments that match no subnet.
+	Idle []Failure
 	// Strict makes hidden addresses errors.
 	Strict bool
 }
 
-// NewFacts prepares what rules share.
-func NewFacts(p *plan.Plan, problems []Problem, hidden []Hidden, targets Targets, strict bool) *Facts {
-	return &Facts{
-		Plan: p, Overlaps: p.Overlaps(relevant), Space: plan.NewSpace(p),
-		Problems: problems, Hidden: hidden, Targets: targets, Strict: strict,
-	}
+// NewFacts returns the facts of a plan, with what rules share.
+func NewFacts(p *plan.Plan) *Facts {
+	return &Facts{Plan: p, Overlaps: p.Overlaps(relevant), Space: plan.NewSpace(p)}
 }
 
 // relevant leaves out pairs that no rule looks at: what is reserved is nobody's,

@@ -20,5 +20,6 @@ func Rules() []Rule {
 		externalInPool,
 		overlappingPools,
 		hiddenAddress,
+		idleSegment,
 	}, directorRules()...)
 }

@@ -22,10 +22,19 @@ Good: one virtual address for each deployment. Several groups of one deployment
 may name the same one. A property that only names another deployment's virtual
 address can be left out by vip_properties in the fleet file.`,
 	Run: func(f *Facts, report func(Finding)) {
+		told := map[[2]plan.Owner]bool{} // groups of a deployment share an address
 		for _, o := range f.Overlaps {
 			if o.A.Kind != plan.VIP || o.B.Kind != plan.VIP || !onWire(o) || sameDeployment(o) {
 				continue
 			}
+			key := [2]plan.Owner{
+				{Director: o.A.Owner.Director, Deployment: o.A.Owner.Deployment, Property: o.Range.String()},
+				{Director: o.B.Owner.Director, Deployment: o.B.Owner.Deployment},
+			}
+			if told[key] {
+				continue
+			}
+			told[key] = true
 			report(f.usedTwice(o, "the address will flap between the two, or both will hold it; "+whySame(o.Contact)))
 		}
 	},

@@ -117,6 +117,14 @@ func readManifest(e Entry, loader *interpolate.Loader, opts bosh.Options, vips b
 	return m
 }
 
+func failures(errs []*source.Error) []lint.Failure {
+	var list []lint.Failure
+	for _, e := range errs {
+		list = append(list, failure(e, place.Place{}))
+	}
+	return list
+}
+
 // failure turns an error of a reader into what the user is told; at is the line
 // that names the file.
 func failure(err error, at place.Place) lint.Failure {

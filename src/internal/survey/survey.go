@@ -16,6 +16,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -60,8 +61,8 @@ type Director struct {
 type Fleet struct {
 	Directors []Director
 	Externals []claims.External
-	// SegmentOf names the segment that the fleet file gives a subnet, or "".
-	SegmentOf func(*plan.Subnet) string
+	// File is the fleet file, for its segments; an empty one if there is none.
+	File *fleet.File
 	// VIPs are the patterns of properties that hold virtual addresses.
 	VIPs bosh.Patterns
 	// Strict makes addresses that nobody can see errors.
@@ -77,17 +78,21 @@ type Survey struct {
 }
 
 // Read reads the fleet.
-func Read(fleet Fleet, loader *interpolate.Loader) *Survey {
-	s := &surveyor{targets: lint.Targets{Some: fleet.hasTargets()}}
+func Read(f Fleet, loader *interpolate.Loader) *Survey {
+	s := &surveyor{targets: lint.Targets{Some: f.hasTargets()}}
 	var directors []claims.Director
-	for _, files := range readAll(&fleet, loader) {
+	for _, files := range readAll(&f, loader) {
 		directors = append(directors, s.director(&files))
 	}
-	p := claims.Build(directors, fleet.Externals, fleet.SegmentOf)
+	p := claims.Build(directors, f.Externals, f.File.SegmentOf)
+	contradictions, idle := f.File.CheckSegments(p.Subnets)
+	facts := lint.NewFacts(p)
+	facts.Problems, facts.Hidden, facts.Idle = s.problems, s.hidden, failures(idle)
+	facts.Targets, facts.Strict = s.targets, f.Strict
 	return &Survey{
-		Facts:    lint.NewFacts(p, s.problems, s.hidden, s.targets, fleet.Strict),
-		Failures: s.failures,
-		Summary:  lint.Summary{Directors: len(fleet.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
+		Facts:    facts,
+		Failures: append(s.failures, failures(contradictions)...),
+		Summary:  lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
 	}
 }
 
