@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"iter"
 	"math/big"
 	"net/netip"
 	"slices"
@@ -12,6 +13,7 @@ import (
 // computed for a subnet, so many questions cost little more than one.
 type Space struct {
 	plan      *Plan
+	index     *rangeIndex // made by the first question
 	unclaimed map[*Subnet][]netipx.IPRange
 	unowned   map[*Subnet][]netipx.IPRange
 	static    map[*Subnet][]netipx.IPRange
@@ -61,8 +63,7 @@ func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
 		return free
 	}
 	var set netipx.IPSetBuilder
-	for i := range sp.plan.Claims {
-		c := &sp.plan.Claims[i]
+	for c := range sp.around(s) {
 		if c.Subnet == s && c.Kind == StaticPool {
 			set.AddRange(c.Range)
 		}
@@ -85,8 +86,7 @@ func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
 // remove takes away the claims that count and that s may meet.
 func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim) bool) {
 	contacts := map[*Subnet]bool{}
-	for i := range sp.plan.Claims {
-		c := &sp.plan.Claims[i]
+	for c := range sp.around(s) {
 		if !c.Range.IsValid() || !counts(c) {
 			continue
 		}
@@ -102,6 +102,61 @@ func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim)
 		}
 		if meets {
 			set.RemoveRange(c.Range)
+		}
+	}
+}
+
+// around yields the claims that may lie in s: those that overlap its range, or
+// all if it has none. Without it a fleet with conflicts everywhere would look at
+// every claim once for each of its subnets.
+func (sp *Space) around(s *Subnet) iter.Seq[*Claim] {
+	if !s.Range.IsValid() {
+		return func(yield func(*Claim) bool) {
+			for i := range sp.plan.Claims {
+				if !yield(&sp.plan.Claims[i]) {
+					return
+				}
+			}
+		}
+	}
+	if sp.index == nil {
+		sp.index = newRangeIndex(sp.plan)
+	}
+	return sp.index.overlapping(netipx.RangeOfPrefix(s.Range))
+}
+
+// rangeIndex finds the claims that overlap a range.
+type rangeIndex struct {
+	claims []*Claim     // by first address
+	reach  []netip.Addr // the highest last address of all claims up to here
+}
+
+func newRangeIndex(p *Plan) *rangeIndex {
+	order := p.byFirstAddress()
+	x := &rangeIndex{claims: make([]*Claim, len(order)), reach: make([]netip.Addr, len(order))}
+	var highest netip.Addr
+	for i, j := range order {
+		x.claims[i] = &p.Claims[j]
+		if last := p.Claims[j].Range.To(); highest.Less(last) {
+			highest = last
+		}
+		x.reach[i] = highest
+	}
+	return x
+}
+
+// overlapping yields the claims that overlap r. All of them lie between the
+// first that somebody up to it reaches r from, and the last that begins in r.
+func (x *rangeIndex) overlapping(r netipx.IPRange) iter.Seq[*Claim] {
+	from, _ := slices.BinarySearchFunc(x.reach, r.From(), netip.Addr.Compare)
+	return func(yield func(*Claim) bool) {
+		for _, c := range x.claims[from:] {
+			if r.To().Less(c.Range.From()) {
+				return
+			}
+			if !c.Range.To().Less(r.From()) && !yield(c) {
+				return
+			}
 		}
 	}
 }
