@@ -14,8 +14,8 @@ func (a ipaddr) span() span { return span{a.base, a.last()} }
 
 func (b Block) span() span { return span{numberOf(b.Range.From()), numberOf(b.Range.To())} }
 
-// spans is a set of numbers of one family: sorted spans that do not touch. A
-// set of a million addresses in one range is one span.
+// spans is a set of numbers of one family: sorted spans with gaps between them.
+// A set of a million addresses in one range is one span.
 type spans []span
 
 // newSpans merges a list.
@@ -24,13 +24,12 @@ func newSpans(list []span) spans {
 	slices.SortFunc(list, func(a, b span) int { return a.first.compare(b.first) })
 	merged := list[:0]
 	for _, s := range list {
-		if n := len(merged); n > 0 && !merged[n-1].last.less(s.first) {
-			if merged[n-1].last.less(s.last) {
-				merged[n-1].last = s.last
-			}
-			continue
+		n := len(merged)
+		if n == 0 || merged[n-1].last.less(s.first.dec()) && !s.first.isZero() {
+			merged = append(merged, s)
+		} else if merged[n-1].last.less(s.last) {
+			merged[n-1].last = s.last
 		}
-		merged = append(merged, s)
 	}
 	return spans(merged)
 }
@@ -64,9 +63,16 @@ func (s spans) meets(r span) (span, bool) {
 
 // add puts one span into the set.
 func (s *spans) add(r span) {
-	i := s.find(r.first)
+	below, above := r.first, r.last
+	if !below.isZero() {
+		below = below.dec()
+	}
+	if above != lowBits(128) {
+		above = above.inc()
+	}
+	i := s.find(below)
 	j := i
-	for ; j < len(*s) && !r.last.less((*s)[j].first); j++ {
+	for ; j < len(*s) && !above.less((*s)[j].first); j++ {
 		if (*s)[j].first.less(r.first) {
 			r.first = (*s)[j].first
 		}

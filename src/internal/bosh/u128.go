@@ -21,6 +21,7 @@ func (a u128) and(b u128) u128    { return u128{a.hi & b.hi, a.lo & b.lo} }
 func (a u128) or(b u128) u128     { return u128{a.hi | b.hi, a.lo | b.lo} }
 func (a u128) xor(b u128) u128    { return u128{a.hi ^ b.hi, a.lo ^ b.lo} }
 func (a u128) isZero() bool       { return a.hi|a.lo == 0 }
+func (a u128) dec() u128          { return a.minus(u128{0, 1}) }
 func (a u128) inc() u128          { return a.plus(u128{0, 1}) }
 func (a u128) trailingZeros() int {
 	if a.lo != 0 {

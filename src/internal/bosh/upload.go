@@ -14,10 +14,25 @@ import (
 func (r *report) upload(doc source.Value, class, what string) bool {
 	r.checkClasses(doc, doc.Node(), class)
 	if doc.IsMap() {
+		r.checkByteOrderMark(doc)
 		return true
 	}
 	r.add(RuleInvalidYAML, class, doc.Place(), "%s must be a map, not %s", what, doc.Kind())
 	return false
+}
+
+// checkByteOrderMark reports a mark before the first key. Ruby sees that key one
+// column further right than the others, and ends the map behind it.
+func (r *report) checkByteOrderMark(doc source.Value) {
+	if d := doc.Document(); d == nil || !d.HasByteOrderMark() || doc.Node().Line != 1 || doc.Node().Style == yaml.FlowStyle {
+		return
+	}
+	class := classMissingField
+	if r.at.stage == stageUploadCloudConfig && doc.Node().Content[0].Value != "networks" {
+		class = "DeploymentNoNetworks"
+	}
+	r.add(RuleInvalidYAML, class, doc.Place(), "the file begins with a byte order mark, behind which a director reads one key only").
+		cure("save the file as UTF-8 without a byte order mark")
 }
 
 // checkClasses reports values that Ruby would make objects of. Directors load

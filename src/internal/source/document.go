@@ -51,6 +51,7 @@ const MaxNodes = 10_000_000
 type Document struct {
 	file    string
 	root    *yaml.Node
+	marked  bool
 	origins map[*yaml.Node]place.Place
 }
 
@@ -68,7 +69,7 @@ func Parse(file string, text []byte) (*Document, error) {
 	if err != nil {
 		return nil, syntaxError(file, err)
 	}
-	doc := &Document{file: file, root: stream.Content[0]}
+	doc := &Document{file: file, root: stream.Content[0], marked: bytes.HasPrefix(text, []byte("\ufeff"))}
 	if err := doc.checkSize(); err != nil {
 		return nil, err
 	}
@@ -87,6 +88,10 @@ func NewDocument(file string, root *yaml.Node, origins map[*yaml.Node]place.Plac
 
 // File is the name that the document was read under.
 func (d *Document) File() string { return d.file }
+
+// HasByteOrderMark reports whether the text began with one. Go's YAML reader
+// takes it away; Ruby's counts it as a character of the first line.
+func (d *Document) HasByteOrderMark() bool { return d.marked }
 
 // Root is the document's outermost value.
 func (d *Document) Root() Value { return Value{doc: d, node: d.root} }

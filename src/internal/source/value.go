@@ -35,6 +35,9 @@ func (v Value) Node() *yaml.Node {
 	return n
 }
 
+// Document is the document that the value stands in; nil for the zero Value.
+func (v Value) Document() *Document { return v.doc }
+
 // At is the value of another node of the same document.
 func (v Value) At(n *yaml.Node) Value { return v.with(n) }
 

@@ -1,0 +1,158 @@
+package bosh
+
+import (
+	"fmt"
+)
+
+// director is what a director knows between two deploys: its networks and, in
+// its database, who holds which address.
+type director struct {
+	report
+	cc    *CloudConfig
+	zones zones
+	pools map[*Subnet]*pool
+	// held is the table ip_addresses with its unique index: one holder for each
+	// address and prefix length, whatever the network.
+	held  map[ipaddr]*instance
+	taken takenSpans
+	// deployments by name, and the names by canonical name.
+	deployments map[string]*deployment
+	canonical   map[string]string
+}
+
+type takenSpans struct{ v4, v6 spans }
+
+func (t *takenSpans) of(v6 bool) *spans {
+	if v6 {
+		return &t.v6
+	}
+	return &t.v4
+}
+
+// deployment is what a director remembers of one.
+type deployment struct {
+	name      string
+	instances []*instance
+}
+
+// instance is one row of the table instances with its addresses.
+type instance struct {
+	deployment string
+	group      string
+	index      int
+	az         string
+	addresses  []heldAddress
+}
+
+// heldAddress is an address that an instance keeps until it is gone.
+type heldAddress struct {
+	address ipaddr
+	network string
+	static  bool
+}
+
+func (i *instance) String() string {
+	return fmt.Sprintf("%s/%d of deployment %q", i.group, i.index, i.deployment)
+}
+
+func newDirector(cc *CloudConfig, opts Options) *director {
+	if cc == nil {
+		cc = &CloudConfig{}
+	}
+	d := &director{
+		report: report{opts: opts}, cc: cc, zones: newZones(cc.AZs), pools: map[*Subnet]*pool{},
+		held: map[ipaddr]*instance{}, deployments: map[string]*deployment{}, canonical: map[string]string{},
+	}
+	return d
+}
+
+// deploy judges one manifest and, as far as it could be deployed, remembers it.
+func (d *director) deploy(m *Manifest) []PredictedAddress {
+	if m == nil || m.Form == CreateEnv {
+		return nil
+	}
+	if m.Own != nil {
+		return d.deployOwn(m)
+	}
+	d.checkDeploymentName(m)
+	run := &run{director: d, m: m, cc: d.cc}
+	return run.deploy()
+}
+
+// deployOwn deploys a manifest that brings its own networks. Directors kept the
+// addresses of those in memory for each deployment alone
+// (ip_provider/in_memory_ip_repo.rb, v262), so nothing is shared.
+func (d *director) deployOwn(m *Manifest) []PredictedAddress {
+	own := newDirector(m.Own, d.opts)
+	run := &run{director: own, m: m, cc: m.Own}
+	addresses := run.deploy()
+	d.problems = append(d.problems, own.problems...)
+	return addresses
+}
+
+// checkDeploymentName reports a name that another deployment has already, in
+// the eyes of DNS (deployment_plan/deployment_repo.rb).
+func (d *director) checkDeploymentName(m *Manifest) {
+	if m.Name == "" {
+		return
+	}
+	c := canonical(m.Name)
+	other, ok := d.canonical[c]
+	if ok && other != m.Name {
+		d.at = order{stage: stageUploadManifest}
+		d.add(RuleDuplicateName, "DeploymentCanonicalNameTaken", m.NameAt, "the deployment name %q is taken by %q: a director sees both as %q", m.Name, other, c).
+			cure("give one of the two another name")
+		return
+	}
+	d.canonical[c] = m.Name
+}
+
+// pool returns what is free in a subnet.
+func (d *director) pool(s *Subnet) *pool {
+	p, ok := d.pools[s]
+	if !ok {
+		p = newPool(s, d.opts)
+		d.pools[s] = p
+	}
+	return p
+}
+
+// hold writes an address into the table. It returns the instance that has it
+// already, which may be i itself.
+func (d *director) hold(i *instance, a ipaddr, network string, static bool) *instance {
+	if holder, ok := d.held[a]; ok {
+		return holder
+	}
+	d.held[a] = i
+	d.taken.of(a.v6).add(a.span())
+	i.addresses = append(i.addresses, heldAddress{a, network, static})
+	return nil
+}
+
+// forget replaces the instances of a deployment and frees what nobody of them
+// keeps, as a director does when a deploy is through.
+func (d *director) forget(name string, now []*instance, released []*instance) {
+	d.deployments[name] = &deployment{name: name, instances: now}
+	if len(released) == 0 {
+		return
+	}
+	for _, i := range released {
+		for _, a := range i.addresses {
+			if d.held[a.address] == i {
+				delete(d.held, a.address)
+			}
+		}
+	}
+	var v4, v6 []span
+	for a := range d.held {
+		if a.v6 {
+			v6 = append(v6, a.span())
+		} else {
+			v4 = append(v4, a.span())
+		}
+	}
+	d.taken = takenSpans{newSpans(v4), newSpans(v6)}
+	for _, p := range d.pools {
+		p.rewind()
+	}
+}

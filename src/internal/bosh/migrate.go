@@ -1,0 +1,74 @@
+package bosh
+
+import "slices"
+
+// migrate returns the instances that a group takes over from the deployment's
+// past: those of its own name and of migrated_from
+// (deployment_plan/job_migrator.rb).
+func (r *run) migrate(g *plannedGroup, past *deployment) []*instance {
+	var existing []*instance
+	take := func(name string, accept func(*instance) bool) {
+		if past == nil {
+			return
+		}
+		for _, i := range past.instances {
+			if i.group == name && !slices.Contains(existing, i) && accept(i) {
+				existing = append(existing, i)
+			}
+		}
+	}
+	take(g.Name, func(*instance) bool { return true })
+	for _, from := range g.MigratedFrom {
+		r.checkMigration(g, from)
+		take(from.Name, func(i *instance) bool { return r.canMigrate(g, from, i) })
+	}
+	return existing
+}
+
+const classMigration = "DeploymentInvalidMigratedFromJob"
+
+// checkMigration reports a source that is still in the manifest or that two
+// groups claim.
+func (r *run) checkMigration(g *plannedGroup, from Migration) {
+	claims := 0
+	for _, other := range r.m.Groups {
+		if other.Name == from.Name && other.Name != g.Name {
+			r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, which is still in the manifest", g.Name, from.Name).
+				cure("remove the instance group %s", from.Name)
+		}
+		if other.Name != g.Name && slices.ContainsFunc(other.MigratedFrom, func(o Migration) bool { return o.Name == from.Name }) {
+			claims++
+		}
+	}
+	if claims > 0 {
+		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, and so does another instance group", g.Name, from.Name)
+	}
+}
+
+// canMigrate reports whether the zones of source and target fit.
+func (r *run) canMigrate(g *plannedGroup, from Migration, i *instance) bool {
+	switch {
+	case i.az == "" && from.AZ == "" && len(g.AZs) > 0:
+		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, whose instances have no availability zone, and does not name one", g.Name, from.Name).
+			cure("az: %s", g.AZs[0])
+		return false
+	case i.az != "" && from.AZ != "" && i.az != from.AZ:
+		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q in availability zone %q, and its instances are in %q", g.Name, from.Name, from.AZ, i.az)
+		return false
+	}
+	return true
+}
+
+// zoneOf is the zone that an existing instance counts for: its own, or the one
+// that migrated_from gives it.
+func (g *plannedGroup) zoneOf(i *instance) string {
+	if i.az != "" {
+		return i.az
+	}
+	for _, from := range g.MigratedFrom {
+		if from.Name == i.group {
+			return from.AZ
+		}
+	}
+	return ""
+}

@@ -1,0 +1,248 @@
+package bosh
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// reserveGroup reserves the addresses of a group's instances, in the order in
+// which a director updates them (instance_plan_sorter.rb): the first instance,
+// the rest of its zone, then zone by zone.
+func (r *run) reserveGroup(g *plannedGroup) {
+	if !g.sound {
+		return
+	}
+	plans := slices.Clone(g.plans)
+	slices.SortStableFunc(plans, func(a, b *instancePlan) int { return cmp.Compare(a.instance.index, b.instance.index) })
+	if len(plans) > 0 {
+		first := plans[0]
+		class := func(p *instancePlan) int {
+			switch p.az {
+			case first.az:
+				return 0
+			case "":
+				return 1
+			}
+			return 2
+		}
+		slices.SortStableFunc(plans[1:], func(a, b *instancePlan) int {
+			return cmp.Or(cmp.Compare(class(a), class(b)), cmp.Compare(a.az, b.az))
+		})
+	}
+	full := map[*plannedNetwork]bool{}
+	for _, plan := range plans {
+		wants := r.reconcile(plan)
+		for _, want := range wants {
+			if full[want.network] {
+				continue
+			}
+			if !r.reserve(g, plan, want) && !want.static {
+				full[want.network] = true // the others would fail in the same way
+			}
+		}
+	}
+}
+
+// predictErrand tells which addresses an errand asks for. They are reserved when
+// it runs first, not by the deploy.
+func (r *run) predictErrand(g *plannedGroup) {
+	for _, plan := range g.plans {
+		for _, want := range plan.wants {
+			if want.static && want.network.network.Type == Manual {
+				r.predict(g, plan, want, want.address, StaticAddress)
+			}
+		}
+	}
+}
+
+// reserve reserves one address (ip_provider/ip_provider.rb). It returns false
+// where it reported a problem.
+func (r *run) reserve(g *plannedGroup, plan *instancePlan, want *reservation) bool {
+	switch n := want.network.network; {
+	case n.Type == Dynamic:
+		return true
+	case n.Type == VIP && !want.static:
+		return r.reserveVIP(g, plan, want)
+	case n.Type == VIP:
+		return r.reserveStatic(g, plan, want, VIPAddress)
+	case want.static:
+		return r.checkStaticReservation(g, want) && r.reserveStatic(g, plan, want, StaticAddress)
+	}
+	return r.reserveDynamic(g, plan, want)
+}
+
+// checkStaticReservation reports an address that its subnet restricts.
+func (r *run) checkStaticReservation(g *plannedGroup, want *reservation) bool {
+	for _, s := range want.network.network.Subnets {
+		if !s.Range.IsValid() {
+			continue
+		}
+		block := fromPrefix(s.Range)
+		inside, err := block.includes(want.address)
+		if err != nil {
+			r.add(RulePrefix, err.class, want.at, "instance group %q cannot have %s on network %q: a director compares it with the IPv4 subnet %s first", g.Name, words(want.address), want.network.Name, s.Range).
+				cure("keep IPv4 and IPv6 subnets in networks of their own")
+			return false
+		}
+		if !inside {
+			continue
+		}
+		if pool := r.pool(s); pool.restricted.contains(want.address.base) {
+			r.add(RuleStaticIPReserved, "NetworkReservationIpReserved", want.at, "instance group %q asks for %s, which the subnet %s of network %q reserves", g.Name, words(want.address), s.Range, want.network.Name).
+				cure("take it out of static, or out of reserved").about(want.address)
+			return false
+		}
+		return true
+	}
+	r.add(RuleStaticIPOutsidePool, "NetworkReservationIpOutsideSubnet", want.at, "instance group %q asks for %s, which is in no subnet of network %q", g.Name, words(want.address), want.network.Name).about(want.address)
+	return false
+}
+
+func (r *run) reserveStatic(g *plannedGroup, plan *instancePlan, want *reservation, kind AddressKind) bool {
+	holder := r.hold(plan.instance, want.address, want.network.Name, true)
+	if holder != nil && holder != plan.past && holder != plan.instance {
+		r.add(RuleStaticIPTwice, "NetworkReservationAlreadyInUse", want.at, "instance group %q asks for %s, which %s has", g.Name, words(want.address), holder).
+			cure("choose another address").about(want.address)
+		return false
+	}
+	if holder == plan.past && holder != nil {
+		r.takeOver(plan, want.address, want.network.Name, true)
+	}
+	if kind == StaticAddress && want.subnet != nil && !r.pool(want.subnet).isStatic(want.address.base) {
+		r.add(RulePrefix, "NetworkReservationWrongType", want.at, "instance group %q gets %s on network %q, which no subnet lists as static: the network's first subnet gives out blocks of /%d", g.Name, words(want.address), want.network.Name, want.address.bits).
+			cure("give all subnets of the network the same prefix").about(want.address)
+		return false
+	}
+	r.predict(g, plan, want, want.address, kind)
+	return true
+}
+
+// takeOver moves an address from what an instance was to what it becomes.
+func (r *run) takeOver(plan *instancePlan, a ipaddr, network string, static bool) {
+	r.held[a] = plan.instance
+	plan.instance.addresses = append(plan.instance.addresses, heldAddress{a, network, static})
+}
+
+func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservation) bool {
+	for _, s := range want.network.network.Subnets {
+		if s.Incomplete || !s.Range.IsValid() {
+			return true // what is free there cannot be told
+		}
+		if !s.serves(plan.az) {
+			continue
+		}
+		if class := r.poolError(s); class != "" {
+			r.add(RulePrefix, class, s.PrefixAt, "the subnet %s of network %q cannot give addresses to instance group %q: its prefix makes no block of it", s.Range, want.network.Name, g.Name).
+				cure("prefix: a number from %d to %d", s.Range.Bits(), s.Range.Addr().BitLen())
+			return false
+		}
+		pool := r.pool(s)
+		a, ok := pool.allocate(r.taken.of(pool.block.v6))
+		if !ok {
+			continue
+		}
+		r.hold(plan.instance, a, want.network.Name, false)
+		r.predict(g, plan, want, a, DynamicAddress)
+		return true
+	}
+	r.notEnough(g, plan, want, "network")
+	return false
+}
+
+// poolError is the class of the error that a director raises when it looks for
+// a free block: of a bad prefix, or of IPv6 addresses below 2^32, which it takes
+// for IPv4.
+func (r *run) poolError(s *Subnet) string {
+	if s.PrefixError != "" {
+		return s.PrefixError
+	}
+	if pool := r.pool(s); !r.opts.single() && pool.block.v6 && pool.block.base.isV4() && pool.bits() > 32 {
+		return classInvalidPrefix
+	}
+	return ""
+}
+
+func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation) bool {
+	for _, s := range want.network.network.Subnets {
+		if s.Incomplete {
+			return true
+		}
+		if plan.az != "" && s.AZs == nil {
+			r.add(RuleVIPNetwork, "NoMethodError", s.At, "this subnet of the vip network %q names no azs, and instance group %q does", want.network.Name, g.Name).
+				cure("azs: [%s]", plan.az)
+			return false
+		}
+		if !s.serves(plan.az) {
+			continue
+		}
+		if a, ok := r.freeVIP(s); ok {
+			r.hold(plan.instance, a, want.network.Name, false)
+			r.predict(g, plan, want, a, VIPAddress)
+			return true
+		}
+	}
+	r.notEnough(g, plan, want, "vip network")
+	return false
+}
+
+// freeVIP is the first address of static that nobody holds: the first address
+// of a held block counts, not the block (ip_repo.rb, try_to_allocate_vip_ip).
+func (r *run) freeVIP(s *Subnet) (ipaddr, bool) {
+	tries := 0
+	for _, b := range s.Static {
+		list := b.span()
+		for n := list.first; tries < maxInstances; n = n.inc() {
+			tries++
+			a := ipaddr{v6: b.Range.From().Is6(), base: n, bits: 32}
+			if a.v6 {
+				a.bits = 128
+			}
+			if !r.heldAt(a) {
+				return a, true
+			}
+			if n == list.last {
+				break
+			}
+		}
+	}
+	return ipaddr{}, false
+}
+
+// heldAt reports whether a block of any length that begins at a is held.
+func (r *run) heldAt(a ipaddr) bool {
+	if !r.taken.of(a.v6).contains(a.base) {
+		return false
+	}
+	for bits := range a.width() + 1 {
+		if _, ok := r.held[ipaddr{v6: a.v6, base: a.base, bits: bits}]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *run) notEnough(g *plannedGroup, plan *instancePlan, want *reservation, what string) {
+	at := want.at
+	if g.InstancesAt.IsValid() && len(want.network.network.Subnets) > 0 {
+		at = g.InstancesAt
+	}
+	where := ""
+	if plan.az != "" {
+		where = " in availability zone " + plan.az
+	}
+	r.add(RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", at, "%s %q has no free address%s for %s/%d", what, want.network.Name, where, g.Name, plan.instance.index).
+		cure("fewer instances, a larger range, or fewer reserved and static addresses")
+}
+
+func (r *run) predict(g *plannedGroup, plan *instancePlan, want *reservation, a ipaddr, kind AddressKind) {
+	r.addPrediction(want.network.Name, g.Name, plan.instance.index, plan.az, a, kind, want.at)
+}
+
+func (r *run) addPrediction(network, group string, index int, az string, a ipaddr, kind AddressKind, at place.Place) {
+	r.addresses = append(r.addresses, PredictedAddress{
+		Network: network, InstanceGroup: group, Index: index, AZ: az, IP: netip.PrefixFrom(a.addr(), a.bits), Kind: kind, At: at,
+	})
+}

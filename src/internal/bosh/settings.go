@@ -1,0 +1,78 @@
+package bosh
+
+import "slices"
+
+// checkSettings checks what fails when a director writes an instance's network
+// settings, behind all reservations (network_settings of each network class).
+func (r *run) checkSettings(g *plannedGroup) {
+	if !g.sound || g.Instances <= 0 {
+		return
+	}
+	for _, n := range g.networks {
+		switch n.network.Type {
+		case VIP:
+			r.checkVIPDefaults(g, n)
+		case Dynamic:
+			r.checkDynamicSubnets(g, n)
+		case Manual:
+			r.checkStaticPrefixes(g, n)
+		}
+	}
+}
+
+// checkVIPDefaults reports a vip network that would be the default for dns or
+// gateway, as an only network always is.
+func (r *run) checkVIPDefaults(g *plannedGroup, n *plannedNetwork) {
+	only := len(g.Networks) == 1
+	if !only && !slices.ContainsFunc(n.Default, func(d string) bool { return d == "dns" || d == "gateway" }) {
+		return
+	}
+	p := r.add(RuleVIPNetwork, "NetworkReservationVipDefaultProvided", n.At, "the vip network %q cannot be the default for dns or gateway of instance group %q", n.Name, g.Name)
+	if only {
+		p.cure("add a manual or dynamic network to the group")
+	} else {
+		p.cure("move default to another network")
+	}
+}
+
+func (r *run) checkDynamicSubnets(g *plannedGroup, n *plannedNetwork) {
+	subnets := n.network.Subnets
+	const class = "NoMethodError"
+	if len(subnets) == 0 {
+		r.add(RuleDynamicNetwork, class, n.network.At, "the dynamic network %q has an empty list of subnets, and instance group %q uses it", n.Name, g.Name).
+			cure("remove subnets, or list one")
+		return
+	}
+	for _, plan := range g.plans {
+		if plan.az == "" {
+			continue
+		}
+		for _, s := range subnets {
+			if s.AZs == nil && !s.Incomplete {
+				r.add(RuleDynamicNetwork, class, s.AZsAt, "this subnet of the dynamic network %q names no availability zone and stands before the one of %s, where instance group %q is", n.Name, plan.az, g.Name).
+					cure("az: %s", plan.az)
+				return
+			}
+			if s.serves(plan.az) {
+				break
+			}
+		}
+	}
+}
+
+// checkStaticPrefixes reports static addresses that are kept with the prefix of
+// the network's first subnet and belong to one with another.
+func (r *run) checkStaticPrefixes(g *plannedGroup, n *plannedNetwork) {
+	if r.opts.single() {
+		return
+	}
+	for _, plan := range g.plans {
+		for _, w := range plan.wants {
+			if w.network == n && w.static && w.subnet != nil && r.pool(w.subnet).bits() != w.address.bits {
+				r.add(RulePrefix, "NetworkReservationInvalidPrefix", w.at, "instance group %q gets %s on network %q, whose subnet %s gives out blocks of /%d", g.Name, w.address.prefix(), n.Name, w.subnet.Range, r.pool(w.subnet).bits()).
+					cure("give all subnets of the network the same prefix").about(w.address)
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package bosh
+
+import "slices"
+
+// placeExisting keeps instances that hold one of the addresses, and reuses
+// others where their zone has addresses left
+// (static_ips_availability_zone_picker.rb, place_existing_instance_plans).
+func (p *staticPlacement) placeExisting(existing []*instance) bool {
+	var others []*instance
+	for _, i := range existing {
+		kept := p.keptAddresses(i)
+		switch {
+		case len(kept) == 0:
+			others = append(others, i)
+		case len(p.g.plans) == p.g.Instances:
+			p.drop(kept)
+		case !p.keep(i, kept):
+			return false
+		}
+	}
+	for _, i := range others {
+		if len(p.g.plans) < p.g.Instances && p.hasRoom(i) {
+			p.reuse(i)
+		}
+	}
+	for _, plan := range p.g.plans {
+		if !p.completePlan(plan) {
+			return false
+		}
+	}
+	return true
+}
+
+type keptAddress struct {
+	network *plannedNetwork
+	held    heldAddress
+}
+
+// keptAddresses are the instance's addresses that the group asks for.
+func (p *staticPlacement) keptAddresses(i *instance) []keptAddress {
+	var kept []keptAddress
+	for _, n := range p.static {
+		for _, h := range i.addresses {
+			if slices.ContainsFunc(p.same[single(h.address)], func(a *staticAddress) bool { return slices.Contains(p.lists[n.Name], a) }) {
+				kept = append(kept, keptAddress{n, h})
+			}
+		}
+	}
+	return kept
+}
+
+// single is the first address of a block.
+func single(a ipaddr) ipaddr {
+	a.bits = a.width()
+	return a
+}
+
+func (p *staticPlacement) drop(kept []keptAddress) {
+	for _, k := range kept {
+		for name, list := range p.lists {
+			p.lists[name] = slices.DeleteFunc(list, func(a *staticAddress) bool { return a.address() == single(k.held.address) })
+		}
+	}
+}
+
+// keep plans an instance with the addresses that it has. It must stay in its
+// zone.
+func (p *staticPlacement) keep(i *instance, kept []keptAddress) bool {
+	plan := &instancePlan{past: i}
+	az := p.g.zoneOf(i)
+	for _, k := range kept {
+		list := p.lists[k.network.Name]
+		at := slices.IndexFunc(list, func(a *staticAddress) bool { return a.address() == single(k.held.address) && !a.claimed })
+		if at < 0 {
+			continue
+		}
+		a := list[at]
+		if !slices.Contains(a.zones, az) {
+			if plan.placed {
+				continue
+			}
+			p.add(RuleStaticIPPlacement, "NetworkReservationError", a.at, "%s is held by %s in %s, and would move to %s", addrOf(a.n, a.v6), i, zoneWords(az), joinZones(a.zones)).
+				cure("use another address, or keep its subnet in the zone")
+			return false
+		}
+		if !plan.placed {
+			p.settle(plan, az)
+		}
+		p.claim(a, az)
+		if !p.wantStatic(p.g, plan, k.network, *a) {
+			return false
+		}
+	}
+	p.g.plans = append(p.g.plans, plan)
+	return true
+}
+
+// hasRoom reports whether every network has an address left in the zone of an
+// instance.
+func (p *staticPlacement) hasRoom(i *instance) bool {
+	plan := &instancePlan{az: p.g.zoneOf(i), placed: true}
+	return !slices.ContainsFunc(p.static, func(n *plannedNetwork) bool { return p.choose(plan, n, nil) == nil })
+}
+
+// reuse plans an instance with new addresses.
+func (p *staticPlacement) reuse(i *instance) {
+	plan := &instancePlan{past: i}
+	p.settle(plan, p.g.zoneOf(i))
+	p.g.plans = append(p.g.plans, plan)
+	for _, n := range p.static {
+		if a := p.choose(plan, n, nil); a != nil {
+			p.claim(a, plan.az)
+			p.wantStatic(p.g, plan, n, *a)
+		}
+	}
+}

@@ -1,0 +1,326 @@
+package bosh
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// staticAddress is one address of static_ips and the zones that it can be in.
+type staticAddress struct {
+	n       u128
+	v6      bool
+	subnet  *Subnet
+	zones   []string // "" for none
+	claimed bool
+	at      place.Place
+}
+
+// staticPlacement holds the addresses by network name: two uses of one network
+// share a list (placement_planner/networks_to_static_ips.rb).
+type staticPlacement struct {
+	*run
+	g      *plannedGroup
+	static []*plannedNetwork
+	names  []string
+	lists  map[string][]*staticAddress
+	// same lists the uses of one address on all networks.
+	same map[ipaddr][]*staticAddress
+	// free is where to look for the next free address of a network and zone.
+	free map[networkZone]int
+	// placed counts the instances of each zone.
+	placed map[string]int
+}
+
+type networkZone struct{ network, az string }
+
+const anyZone = otherZone
+
+// placeStatic spreads the instances of a group by their addresses
+// (placement_planner/static_ips_availability_zone_picker.rb). It returns whether
+// that was possible.
+func (r *run) placeStatic(g *plannedGroup, static []*plannedNetwork, existing []*instance) bool {
+	p, ok := r.locateStatic(g, static)
+	if !ok || !p.checkDesiredZones() || !p.placeExisting(existing) || !p.distribute() {
+		return false
+	}
+	for len(g.plans) < g.Instances {
+		g.plans = append(g.plans, &instancePlan{})
+	}
+	r.number(g)
+	for _, plan := range g.plans {
+		if !p.completePlan(plan) {
+			return false
+		}
+		plan.instance.az = plan.az
+	}
+	return true
+}
+
+// locateStatic finds the subnets of all addresses that a group asks for.
+func (r *run) locateStatic(g *plannedGroup, static []*plannedNetwork) (*staticPlacement, bool) {
+	p := &staticPlacement{run: r, g: g, static: static, lists: map[string][]*staticAddress{},
+		same: map[ipaddr][]*staticAddress{}, free: map[networkZone]int{}, placed: map[string]int{}}
+	ok := true
+	for _, n := range static {
+		ok = p.locate(n) && ok
+	}
+	return p, ok
+}
+
+// staticAddresses are the single addresses of static_ips in order.
+func staticAddresses(n *plannedNetwork) []staticAddress {
+	var list []staticAddress
+	for _, b := range n.Static {
+		s := b.span()
+		for a := s.first; len(list) < maxInstances; a = a.inc() {
+			list = append(list, staticAddress{n: a, v6: b.Range.From().Is6(), at: b.At})
+			if a == s.last {
+				break
+			}
+		}
+	}
+	return list
+}
+
+// locate finds the subnet of each address.
+func (p *staticPlacement) locate(n *plannedNetwork) bool {
+	desired := p.g.AZs
+	if desired == nil {
+		desired = []string{""}
+	}
+	if !slices.Contains(p.names, n.Name) {
+		p.names = append(p.names, n.Name)
+		p.lists[n.Name] = nil
+	}
+	complete := !slices.ContainsFunc(n.network.Subnets, func(s *Subnet) bool { return s.Incomplete })
+	ok := true
+	var reported place.Place
+	for _, a := range staticAddresses(n) {
+		subnet := p.staticSubnet(n.network, a)
+		if subnet == nil {
+			if complete && a.at != reported {
+				p.outside(n, a)
+				reported = a.at // once for each entry
+			}
+			ok = false
+			continue
+		}
+		a.subnet = subnet
+		zones := subnet.AZs
+		if zones == nil {
+			zones = []string{""}
+		}
+		for _, az := range zones {
+			if slices.Contains(desired, az) && !slices.Contains(a.zones, az) {
+				a.zones = append(a.zones, az)
+			}
+		}
+		p.lists[n.Name] = append(p.lists[n.Name], &a)
+		p.same[a.address()] = append(p.same[a.address()], &a)
+	}
+	return ok
+}
+
+// address is the single address, whatever the prefix.
+func (a *staticAddress) address() ipaddr {
+	if a.v6 {
+		return ipaddr{v6: true, base: a.n, bits: 128}
+	}
+	return ipaddr{base: a.n, bits: 32}
+}
+
+func (p *staticPlacement) staticSubnet(n *Network, a staticAddress) *Subnet {
+	for _, s := range n.Subnets {
+		if s.Range.IsValid() && s.Range.Addr().Is6() == a.v6 && p.pool(s).isStatic(a.n) {
+			return s
+		}
+	}
+	return nil
+}
+
+// outside reports an address that no subnet lists as static, and says what it
+// is instead.
+func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
+	address := addrOf(a.n, a.v6)
+	why, cure := "which is in no subnet of it", ""
+	for _, s := range n.network.Subnets {
+		if !s.Range.IsValid() || !s.Range.Contains(address) {
+			continue
+		}
+		pool := p.pool(s)
+		switch {
+		case pool.restricted.contains(a.n):
+			why, cure = "which its subnet reserves", "choose an address of the subnet's static list"
+		case pool.static.contains(a.n):
+			why, cure = "which begins no block of the subnet's prefix", "choose the first address of a block"
+		default:
+			why, cure = "which its subnet hands out dynamically", "add "+address.String()+" to static of the subnet"
+		}
+	}
+	problem := p.add(RuleStaticIPOutsidePool, "InstanceGroupNetworkInstanceIpMismatch", a.at, "instance group %q asks for %s on network %q, %s", p.g.Name, address, n.Name, why)
+	problem.Cure = cure
+	problem.Range = spanRange(span{a.n, a.n}, a.v6)
+}
+
+// checkDesiredZones checks that each address can be in a zone of the group.
+func (p *staticPlacement) checkDesiredZones() bool {
+	ok := true
+	for _, name := range p.names {
+		for _, a := range p.lists[name] {
+			if len(a.zones) > 0 {
+				continue
+			}
+			ok = false
+			address := addrOf(a.n, a.v6)
+			var problem *Problem
+			if p.g.AZs == nil {
+				problem = p.add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", p.g.AZsAt, "instance group %q names no azs, and the subnet of %s does", p.g.Name, address)
+			} else {
+				problem = p.add(RuleAvailabilityZone, "JobStaticIpsFromInvalidAvailabilityZone", a.at, "instance group %q is in %s, and its address %s in %s",
+					p.g.Name, joinZones(p.g.AZs), address, joinZones(a.subnet.AZs))
+			}
+			problem.Range = spanRange(span{a.n, a.n}, a.v6)
+		}
+	}
+	return ok
+}
+
+// distribute decides for addresses that can be in several zones, so that all
+// networks have as many in each.
+func (p *staticPlacement) distribute() bool {
+	d := distribution{networks: make([][]*staticAddress, len(p.names))}
+	for i, name := range p.names {
+		d.networks[i] = p.lists[name]
+	}
+	switch d.run() {
+	case unevenZones:
+		p.add(RuleStaticIPPlacement, "InstanceGroupNetworkInstanceIpMismatch", p.static[0].StaticAt,
+			"the static_ips of instance group %q cannot be spread evenly: its networks have different numbers of addresses in each availability zone", p.g.Name).
+			cure("give each instance addresses of one availability zone on all networks")
+		return false
+	case tooManyZones:
+		p.warn(RuleStaticIPPlacement, p.static[0].StaticAt, "the static_ips of instance group %q can be spread over the zones in too many ways to try; no addresses are predicted", p.g.Name)
+		return false
+	}
+	return true
+}
+
+// completePlan gives an instance what it lacks, network by network.
+func (p *staticPlacement) completePlan(plan *instancePlan) bool {
+	cards := map[int]*Subnet{}
+	for _, n := range p.g.networks {
+		if n.network.Type == VIP {
+			continue
+		}
+		if !n.isStatic() {
+			plan.wants = append(plan.wants, &reservation{network: n, at: n.At})
+			continue
+		}
+		if slices.ContainsFunc(plan.wants, func(w *reservation) bool { return w.static && w.network.network == n.network && plan.past != nil }) {
+			continue
+		}
+		var like *Subnet
+		if n.NICGroup != nil {
+			like = cards[*n.NICGroup]
+		}
+		a := p.choose(plan, n, like)
+		if a == nil {
+			return p.cannotChoose(n, like)
+		}
+		if n.NICGroup != nil && like == nil {
+			cards[*n.NICGroup] = a.subnet
+		}
+		if !plan.placed {
+			p.settle(plan, p.leastUsed(a.zones))
+		}
+		p.claim(a, plan.az)
+		if !p.wantStatic(p.g, plan, n, *a) {
+			return false
+		}
+	}
+	return true
+}
+
+// choose returns the first free address, in the instance's zone if it has one
+// and with the cloud_properties of like.
+func (p *staticPlacement) choose(plan *instancePlan, n *plannedNetwork, like *Subnet) *staticAddress {
+	key := networkZone{n.Name, anyZone}
+	if plan.placed {
+		key.az = plan.az
+	}
+	list := p.lists[n.Name]
+	skipping := true
+	for i := p.free[key]; i < len(list); i++ {
+		a := list[i]
+		if a.claimed || plan.placed && !slices.Contains(a.zones, plan.az) {
+			continue
+		}
+		if skipping { // what is claimed or elsewhere now stays so
+			p.free[key], skipping = i, false
+		}
+		if like == nil || maps.Equal(like.CloudProperties, a.subnet.CloudProperties) {
+			return a
+		}
+	}
+	return nil
+}
+
+func (p *staticPlacement) cannotChoose(n *plannedNetwork, like *Subnet) bool {
+	const class = "NetworkReservationError"
+	if like != nil {
+		p.add(RuleNICGroup, class, n.At, "network %q shares a network card with another network of instance group %q, and none of its addresses is in a subnet with the same cloud_properties", n.Name, p.g.Name)
+	} else {
+		p.add(RuleStaticIPPlacement, class, n.StaticAt, "the static_ips of instance group %q on network %q do not suffice: an address was given twice, or is in another availability zone than the rest of its instance", p.g.Name, n.Name)
+	}
+	return false
+}
+
+// leastUsed is the zone with the fewest instances so far, the first of several.
+func (p *staticPlacement) leastUsed(zones []string) string {
+	return slices.MinFunc(zones, func(a, b string) int { return cmp.Compare(p.placed[a], p.placed[b]) })
+}
+
+// settle puts an instance into a zone.
+func (p *staticPlacement) settle(plan *instancePlan, az string) {
+	plan.az, plan.placed = az, true
+	p.placed[az]++
+}
+
+// claim marks an address as given, on all networks that list it.
+func (p *staticPlacement) claim(a *staticAddress, az string) {
+	for _, other := range p.same[a.address()] {
+		other.claimed, other.zones = true, []string{az}
+	}
+}
+
+// wantStatic adds a reservation for one address, or the block that begins there:
+// the length is that of the network's first subnet.
+func (r *run) wantStatic(g *plannedGroup, plan *instancePlan, n *plannedNetwork, a staticAddress) bool {
+	address := a.address()
+	bits, class := r.networkPrefix(n.network, address.width())
+	if class == "" && bits > address.width() {
+		class = classInvalidPrefix
+	}
+	if class != "" {
+		r.add(RulePrefix, class, a.at, "instance group %q cannot have %s on network %q: the network's first subnet gives out blocks of /%d, of another family or of no valid length", g.Name, address.addr(), n.Name, bits).
+			cure("do not mix families or prefixes in one network")
+		return false
+	}
+	plan.wants = append(plan.wants, &reservation{network: n, static: true, address: address.withBits(bits), at: a.at, subnet: a.subnet})
+	return true
+}
+
+// networkPrefix is the length by which static addresses of a network are kept.
+func (r *run) networkPrefix(n *Network, width int) (bits int, errorClass string) {
+	switch {
+	case r.opts.single():
+		return width, ""
+	case n.Type == VIP || len(n.Subnets) == 0:
+		return 32, ""
+	}
+	s := n.Subnets[0]
+	return r.pool(s).bits(), s.PrefixError
+}
