@@ -1,0 +1,60 @@
+package fleet
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Find looks for the fleet file that covers start, a file or a folder: in its
+// folder and then upward to the root of the git repository, which is the first
+// folder with a .git in it, or to the root of the file system where there is
+// none. The path is as short as it can be from the working directory.
+func Find(start string) (path string, ok bool, err error) {
+	folder, err := filepath.Abs(start)
+	if err != nil {
+		return "", false, err
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		folder = filepath.Dir(folder)
+	}
+	for {
+		candidate := filepath.Join(folder, FileName)
+		if ok, err := exists(candidate); ok || err != nil {
+			return shown(candidate), ok, err
+		}
+		isRoot, err := exists(filepath.Join(folder, ".git"))
+		if err != nil {
+			return "", false, err
+		}
+		parent := filepath.Dir(folder)
+		if isRoot || parent == folder {
+			return "", false, nil
+		}
+		folder = parent
+	}
+}
+
+// exists reports whether something is at path, be it a file or not.
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// shown is how an absolute path is shown to the user: relative to the working
+// directory, unless that is longer.
+func shown(absolute string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return absolute
+	}
+	relative, err := filepath.Rel(wd, absolute)
+	if err != nil || len(relative) > len(absolute) {
+		return absolute
+	}
+	return relative
+}

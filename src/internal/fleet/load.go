@@ -1,0 +1,153 @@
+package fleet
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"reflect"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/spelling"
+)
+
+// Load reads the fleet file at path. It returns everything that is wrong with
+// it, in the order of the file, and what could be understood all the same; nil
+// if that is nothing. Every error means that the picture is incomplete.
+func Load(files *source.Files, path string) (*File, []*source.Error) {
+	text, err := files.Read(path)
+	if err != nil {
+		return nil, []*source.Error{asError(path, err)}
+	}
+	return Parse(path, text)
+}
+
+// Parse reads the text of a fleet file; path names it in places.
+func Parse(path string, text []byte) (*File, []*source.Error) {
+	doc, err := source.Parse(path, text)
+	if err != nil {
+		e := asError(path, err)
+		if e.Hint == "" && len(bytes.TrimSpace(text)) == 0 {
+			e.Hint = "ipguard init proposes a first one"
+		}
+		return nil, []*source.Error{e}
+	}
+	d := &decoder{left: maxValues}
+	file := d.file(path, doc.Root())
+	d.meaning(file)
+	if at, ok := secondDocument(path, text); ok {
+		d.fail(at, "", "a second YAML document begins here; a fleet file has one")
+	}
+	return file, sorted(d.errs)
+}
+
+// file decodes the form of the file, without asking what it means.
+func (d *decoder) file(path string, root source.Value) *File {
+	file := &File{Path: path}
+	d.decode(root, reflect.ValueOf(file).Elem(), wholeFile)
+	return file
+}
+
+func asError(path string, err error) *source.Error {
+	var e *source.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &source.Error{Place: place.Place{File: path}, Message: err.Error()}
+}
+
+// secondDocument returns where a second document with content begins: everything
+// from there on would be passed over.
+func secondDocument(path string, text []byte) (place.Place, bool) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	if decoder.Decode(&first) != nil {
+		return place.Place{}, false
+	}
+	err := decoder.Decode(&second)
+	switch {
+	case errors.Is(err, io.EOF):
+		return place.Place{}, false
+	case err != nil:
+		return place.Place{File: path, Line: 1, Column: 1}, true
+	}
+	content := second.Content[0]
+	at := place.Place{File: path, Line: content.Line, Column: content.Column}
+	return at, content.ShortTag() != "!!null"
+}
+
+// meaning checks what no schema can say: names that stand for something else.
+func (d *decoder) meaning(file *File) {
+	var directors, segments names
+	for _, director := range file.Directors {
+		d.unique("director", director.Name, director.At, &directors)
+	}
+	for _, segment := range file.Segments {
+		d.unique("segment", segment.Name, segment.At, &segments)
+	}
+	for _, s := range file.Segments {
+		for _, m := range s.Subnets {
+			d.known("director", m.Director, directors)
+		}
+	}
+	for _, e := range file.External {
+		d.known("segment", e.Segment, segments)
+	}
+}
+
+// names are the names of one kind, each once.
+type names []Text
+
+func (n names) find(name string) int {
+	return slices.IndexFunc(n, func(t Text) bool { return t.Value == name })
+}
+
+// unique adds a name, or complains that it is there already. at is the entry that
+// has the name: with an alias or a merge, two entries have the very same one.
+func (d *decoder) unique(kind string, name Text, at place.Place, all *names) {
+	if name.Value == "" {
+		return // which was said
+	}
+	i := all.find(name.Value)
+	if i < 0 {
+		*all = append(*all, name)
+		return
+	}
+	earlier := (*all)[i].At
+	if name.At != earlier {
+		at = name.At
+	}
+	d.fail(at, "", "%s %s is already defined at %s", kind, quoted(name.Value), earlier)
+}
+
+// known complains about a name that names nothing.
+func (d *decoder) known(kind string, name Text, all names) {
+	if name.Value == "" || all.find(name.Value) >= 0 {
+		return
+	}
+	var candidates []string
+	for _, n := range all {
+		candidates = append(candidates, n.Value)
+	}
+	hint := ""
+	if near, ok := spelling.Nearest(name.Value, candidates); ok {
+		hint = "did you mean " + quoted(near) + "?"
+	}
+	d.fail(name.At, hint, "no %s of this file is named %s", kind, quoted(name.Value))
+}
+
+// VIPPatterns are the default patterns and what the file adds to them.
+func (f *File) VIPPatterns() bosh.Patterns {
+	patterns := bosh.DefaultPatterns()
+	for _, p := range f.VIPProperties.Add {
+		patterns.Find = append(patterns.Find, p.Pattern)
+	}
+	for _, p := range f.VIPProperties.Ignore {
+		patterns.Ignore = append(patterns.Ignore, p.Pattern)
+	}
+	return patterns
+}

@@ -1,0 +1,197 @@
+// Package fleet reads the fleet file ipguard.yml, which tells where the files
+// of all directors are and what nobody could know from them.
+//
+//	ipguard.yml ──Load──▶ File ──Resolve──▶ Resolved: existing paths and their inputs
+//	                        └──SegmentOf──▶ the segment that the file gives a subnet
+//
+// The form of the file is the types of model.go and nothing else: Load decodes
+// strictly into them (decode.go), Schema makes the JSON Schema for editors out of
+// them (schema.go), with their comments as descriptions. A new key is a new field.
+//
+// Load does not stop at the first mistake: it returns all of them, with places,
+// and what could be understood. Find looks for the file, Init proposes a first
+// one from what lies below a folder.
+package fleet
+
+import (
+	"net/netip"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// FileName is the name under which the fleet file is looked for.
+const FileName = "ipguard.yml"
+
+// The types below are the form of the file. Field tags have a second reader
+// each: yaml names the key, and a key without omitempty is required;
+// jsonschema:"minItems=1" forbids an empty list; fleet:"shorthand" marks the key
+// whose value may stand alone, in place of the whole mapping. A mapping that
+// has no key at all is refused everywhere.
+
+// File is the fleet file of ipguard: the directors of a fleet, where their
+// files are, and which of their networks are one broadcast domain. Paths are
+// relative to the file's folder.
+type File struct {
+	// Path is the file's own path, as it is shown to the user.
+	Path string `yaml:"-"`
+
+	// All directors, also those whose files are elsewhere: an address can only
+	// be known to be taken if its owner is known.
+	Directors []Director `yaml:"directors" jsonschema:"minItems=1"`
+	// Segments (broadcast domains) that cannot be told from cloud_properties.
+	// What is named by none of them and cannot be decided counts as the same.
+	Segments []Segment `yaml:"segments,omitempty"`
+	// Addresses that are held by somebody outside of all directors: load
+	// balancers, NAT boxes, DHCP ranges, machines that were made by hand.
+	External []External `yaml:"external,omitempty"`
+	// Which job properties hold virtual addresses, beside the usual names.
+	VIPProperties VIPProperties `yaml:"vip_properties,omitempty"`
+}
+
+// Director is a BOSH director, or an environment of its own that was made by
+// create-env alone.
+type Director struct {
+	At place.Place `yaml:"-"`
+
+	// The name by which findings call the director; no two have the same.
+	Name Text `yaml:"name"`
+	// The director's version, as bosh env prints it; the newest if it is not given.
+	Version Version `yaml:"director_version,omitempty"`
+	// The addresses of the machine that the director runs on. It never hands
+	// them out. Those of a VM in create_env that runs the director are known.
+	Addresses []Address `yaml:"director_ips,omitempty"`
+	// The director's cloud-configs: paths or globs, or mappings where ops files
+	// or variables belong to them.
+	CloudConfigs []Config `yaml:"cloud_configs,omitempty"`
+	// The deployments' manifests: paths or globs, or mappings where ops files or
+	// variables belong to them.
+	Deployments []Manifest `yaml:"deployments,omitempty"`
+	// Manifests of bosh create-env or bosh-init: the director's own VM, jumpboxes.
+	CreateEnv []Manifest `yaml:"create_env,omitempty"`
+}
+
+// Config is a cloud-config, with what bosh update-config would get beside it.
+type Config struct {
+	At place.Place `yaml:"-"`
+
+	// Path or glob of the cloud-config.
+	Config Text `yaml:"config" fleet:"shorthand"`
+	Inputs
+}
+
+// Manifest is a deployment's manifest, with what bosh deploy would get beside it.
+type Manifest struct {
+	At place.Place `yaml:"-"`
+
+	// Path or glob of the manifest.
+	Manifest Text `yaml:"manifest" fleet:"shorthand"`
+	// The deployment's name, where the manifest does not tell it. It also tells
+	// two deployments of one manifest apart.
+	Name Text `yaml:"name,omitempty"`
+	Inputs
+}
+
+// Inputs are ops and variables, as on the command line of bosh.
+type Inputs struct {
+	// Ops files, in this order (-o).
+	OpsFiles []Text `yaml:"ops_files,omitempty"`
+	// Files of variables; later ones win (-l).
+	VarsFiles []Text `yaml:"vars_files,omitempty"`
+	// Variables and their values (-v).
+	Vars map[string]source.Value `yaml:"vars,omitempty"`
+	// Variables whose value is the text of a file (--var-file).
+	VarFiles map[string]Text `yaml:"var_files,omitempty"`
+	// Prefixes of environment variables: PREFIX_name gives the variable name
+	// (--vars-env).
+	VarsEnv []Text `yaml:"vars_env,omitempty"`
+	// File of generated values (--vars-store); it is only read.
+	VarsStore Text `yaml:"vars_store,omitempty"`
+}
+
+// Segment is a broadcast domain: everything that matches one of its subnets is
+// in it, and isolated from every other segment that is named here.
+type Segment struct {
+	At place.Place `yaml:"-"`
+
+	// The name by which findings call the segment; no two have the same.
+	Name Text `yaml:"name"`
+	// What lies in the segment.
+	Subnets []Match `yaml:"subnets" jsonschema:"minItems=1"`
+}
+
+// Match describes subnets. A subnet matches if everything that is given here is
+// true of it; what is not given may be anything.
+type Match struct {
+	At place.Place `yaml:"-"`
+
+	// A director's name.
+	Director Text `yaml:"director,omitempty"`
+	// A network's name.
+	Network Text `yaml:"network,omitempty"`
+	// The deployment whose manifest defines the network: a v1 or a create-env
+	// manifest. Networks of cloud-configs belong to no deployment.
+	Deployment Text `yaml:"deployment,omitempty"`
+	// A CIDR; the subnet's range is it or a part of it.
+	Range Prefix `yaml:"range,omitempty"`
+	// Values of the subnet's cloud_properties; it may have others beside them.
+	CloudProperties Properties `yaml:"cloud_properties,omitempty"`
+}
+
+// External is a group of addresses that no director knows of.
+type External struct {
+	At place.Place `yaml:"-"`
+
+	// Who holds the addresses: a team, a machine, a purpose.
+	Owner Text `yaml:"owner"`
+	// Addresses, CIDRs or ranges (first - last).
+	Addresses []Range `yaml:"addresses" jsonschema:"minItems=1"`
+	// The segment that the addresses are in, one of segments. If it is not
+	// given they may be in any.
+	Segment Text `yaml:"segment,omitempty"`
+}
+
+// VIPProperties are patterns [JOB/]NAME[.NAME…] of job properties. A pattern
+// matches the end of a property's path, and * any characters of a name.
+type VIPProperties struct {
+	// Properties that hold a virtual address, beside the usual names.
+	Add []Pattern `yaml:"add,omitempty"`
+	// Properties that hold none though their name says so.
+	Ignore []Pattern `yaml:"ignore,omitempty"`
+}
+
+// Text is a string and its place; nowhere if the file does not give it.
+type Text struct {
+	Value string
+	At    place.Place
+}
+
+func (t Text) String() string { return t.Value }
+
+// Version is a director's version.
+type Version struct{ Text }
+
+// Address is one IP address and its place.
+type Address struct{ bosh.Block }
+
+// Range is an address, a CIDR or a range, and its place.
+type Range struct{ bosh.Block }
+
+// Prefix is a CIDR without host bits and its place.
+type Prefix struct {
+	Prefix netip.Prefix
+	At     place.Place
+}
+
+// Pattern is a pattern of job properties and its place.
+type Pattern struct {
+	Pattern bosh.Pattern
+	At      place.Place
+}
+
+// Properties are scalars by their dotted path, as text, and where they stand.
+type Properties struct {
+	Scalars map[string]string
+	At      place.Place
+}

@@ -1,0 +1,238 @@
+package fleet
+
+import (
+	"cmp"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// Kind says what a file of a director is: the key that names it.
+type Kind string
+
+// The kinds of files.
+const (
+	CloudConfigs Kind = "cloud_configs"
+	Deployments  Kind = "deployments"
+	CreateEnv    Kind = "create_env"
+)
+
+// Resolved is a fleet file whose paths and globs were followed.
+type Resolved struct {
+	// Directors are in the order of the fleet file.
+	Directors []ResolvedDirector
+}
+
+// ResolvedDirector is one director and its files, each kind sorted by path and name.
+type ResolvedDirector struct {
+	Director     *Director
+	CloudConfigs []SourceFile
+	Deployments  []SourceFile
+	CreateEnv    []SourceFile
+}
+
+// SourceFile is one existing file and what the bosh CLI would get beside it. All
+// paths are as short as they can be from the working directory.
+type SourceFile struct {
+	Path string
+	// Name is the deployment's name if the fleet file gives it.
+	Name   string
+	Inputs interpolate.Inputs
+	// At is the entry of the fleet file.
+	At place.Place
+}
+
+// Resolve follows the paths and globs of the file. A path that does not exist
+// and a glob that matches nothing are errors at their place; the rest is
+// resolved all the same.
+//
+// A glob takes neither hidden files nor the fleet file nor what the fleet file
+// names as something else: a path that it gives, or, for globs of manifests, what
+// a glob of cloud-configs takes. A file that one director lists several times is used once, an
+// explicit entry before a glob; several deployments of one manifest are told
+// apart by their names.
+func (f *File) Resolve() (*Resolved, []*source.Error) {
+	base, err := filepath.Abs(filepath.Dir(f.Path))
+	if err != nil {
+		return &Resolved{}, []*source.Error{{Place: place.Place{File: f.Path}, Message: err.Error()}}
+	}
+	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), named: map[string][]Kind{}}
+	for i := range f.Directors {
+		r.noteNames(&f.Directors[i])
+	}
+	resolved := &Resolved{}
+	for i := range f.Directors {
+		d := &f.Directors[i]
+		resolved.Directors = append(resolved.Directors, ResolvedDirector{Director: d, CloudConfigs: r.files(d, CloudConfigs)})
+	}
+	for i := range resolved.Directors {
+		d := &resolved.Directors[i]
+		d.Deployments = r.files(d.Director, Deployments)
+		d.CreateEnv = r.files(d.Director, CreateEnv)
+	}
+	return resolved, sorted(r.errs)
+}
+
+// Use is one part that a file has in the fleet.
+type Use struct {
+	Director *ResolvedDirector
+	Kind     Kind
+	File     SourceFile
+}
+
+// Uses returns what the file at path is in the fleet: nothing if no entry leads
+// to it, several if one manifest is deployed more than once.
+func (r *Resolved) Uses(path string) []Use {
+	wanted, err := filepath.Abs(path)
+	if err != nil {
+		return nil
+	}
+	var uses []Use
+	for i := range r.Directors {
+		d := &r.Directors[i]
+		for _, list := range []struct {
+			kind  Kind
+			files []SourceFile
+		}{{CloudConfigs, d.CloudConfigs}, {Deployments, d.Deployments}, {CreateEnv, d.CreateEnv}} {
+			for _, file := range list.files {
+				if absolute, err := filepath.Abs(file.Path); err == nil && absolute == wanted {
+					uses = append(uses, Use{Director: d, Kind: list.kind, File: file})
+				}
+			}
+		}
+	}
+	return uses
+}
+
+// inputFile is the kind of an ops file or a vars file, for the globs' sake.
+const inputFile Kind = "input"
+
+type resolver struct {
+	base      string // absolute folder of the fleet file
+	fleetFile string
+	// named holds what the fleet file names without a glob, and all cloud-configs,
+	// by absolute path.
+	named map[string][]Kind
+	errs  []*source.Error
+}
+
+// entry is what Config and Manifest have in common.
+type entry struct {
+	path, name Text
+	inputs     *Inputs
+	at         place.Place
+}
+
+func (d *Director) entries(kind Kind) []entry {
+	var list []entry
+	switch kind {
+	case CloudConfigs:
+		for i := range d.CloudConfigs {
+			c := &d.CloudConfigs[i]
+			list = append(list, entry{c.Config, Text{}, &c.Inputs, c.At})
+		}
+	case Deployments, CreateEnv:
+		manifests := d.Deployments
+		if kind == CreateEnv {
+			manifests = d.CreateEnv
+		}
+		for i := range manifests {
+			m := &manifests[i]
+			list = append(list, entry{m.Manifest, m.Name, &m.Inputs, m.At})
+		}
+	}
+	return list
+}
+
+// noteNames remembers what a director names explicitly, and as what.
+func (r *resolver) noteNames(d *Director) {
+	note := func(t Text, kind Kind) {
+		if t.Value != "" {
+			path := r.absolute(t.Value)
+			r.named[path] = append(r.named[path], kind)
+		}
+	}
+	for _, kind := range []Kind{CloudConfigs, Deployments, CreateEnv} {
+		for _, e := range d.entries(kind) {
+			note(e.path, kind)
+			for _, t := range slices.Concat(e.inputs.OpsFiles, e.inputs.VarsFiles, slices.Collect(maps.Values(e.inputs.VarFiles))) {
+				note(t, inputFile)
+			}
+			note(e.inputs.VarsStore, inputFile)
+		}
+	}
+}
+
+// candidate is a file that an entry leads to.
+type candidate struct {
+	SourceFile
+	absolute string
+	explicit bool // named without a glob
+}
+
+// files follows the entries of one kind of a director.
+func (r *resolver) files(d *Director, kind Kind) []SourceFile {
+	byPath := map[string][]candidate{}
+	for _, e := range d.entries(kind) {
+		for _, c := range r.candidates(kind, e) {
+			byPath[c.absolute] = append(byPath[c.absolute], c)
+		}
+	}
+	var files []SourceFile
+	for _, path := range slices.Sorted(maps.Keys(byPath)) {
+		if kind == CloudConfigs {
+			r.named[path] = append(r.named[path], kind)
+		}
+		files = append(files, r.once(d, byPath[path])...)
+	}
+	slices.SortStableFunc(files, func(a, b SourceFile) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name))
+	})
+	return files
+}
+
+// candidates follows one entry.
+func (r *resolver) candidates(kind Kind, e entry) []candidate {
+	if e.path.Value == "" {
+		return nil // it could not be read, which was said
+	}
+	paths, explicit := r.follow(kind, e.path)
+	inputs := r.inputs(e.inputs)
+	if !explicit && e.name.Value != "" && len(paths) > 1 {
+		r.fail(e.name.At, "list the manifests one by one to name their deployments",
+			"one name for the %d files that %s matches", len(paths), quoted(e.path.Value))
+		e.name = Text{}
+	}
+	list := make([]candidate, len(paths))
+	for i, path := range paths {
+		list[i] = candidate{
+			SourceFile: SourceFile{Path: shown(path), Name: e.name.Value, Inputs: inputs, At: e.at},
+			absolute:   path, explicit: explicit,
+		}
+	}
+	return list
+}
+
+// once decides which of several entries for one file count.
+func (r *resolver) once(d *Director, list []candidate) []SourceFile {
+	if slices.ContainsFunc(list, func(c candidate) bool { return c.explicit }) {
+		list = slices.DeleteFunc(list, func(c candidate) bool { return !c.explicit })
+	}
+	kept := []SourceFile{list[0].SourceFile}
+	for _, c := range list[1:] {
+		same := slices.IndexFunc(kept, func(k SourceFile) bool { return k.Name == c.Name || k.Name == "" || c.Name == "" })
+		switch {
+		case same < 0: // another deployment of the same manifest
+			kept = append(kept, c.SourceFile)
+		case kept[same].Name != c.Name || !sameInputs(kept[same].Inputs, c.Inputs):
+			r.fail(c.At, "keep one of the entries, or give each its name if they are two deployments",
+				"%s is listed for director %s at %s already, with other inputs or another name; that entry counts",
+				c.Path, quoted(d.Name.Value), kept[same].At)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,252 @@
+package fleet
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+func load(t *testing.T, path string) *File {
+	t.Helper()
+	file, errs := Load(source.NewFiles(strings.NewReader("")), path)
+	if len(errs) > 0 {
+		t.Fatal(lines(errs))
+	}
+	return file
+}
+
+// TestResolve follows the paths of the fleet file of each page of
+// testdata/resolve, whose other files are the files of the fleet.
+func TestResolve(t *testing.T) {
+	for _, p := range pages(t, "testdata/resolve/*.txtar") {
+		t.Run(p.name(), func(t *testing.T) {
+			p.extract(t, "want", "errors")
+			path := FileName
+			if _, ok := p.file(path); !ok {
+				path = "fleets/" + FileName
+			}
+			resolved, errs := load(t, path).Resolve()
+			p.compare(t, "want", resolvedLines(resolved))
+			p.compare(t, "errors", lines(errs))
+		})
+	}
+}
+
+func resolvedLines(r *Resolved) string {
+	var b strings.Builder
+	for _, d := range r.Directors {
+		fmt.Fprintf(&b, "%s\n", d.Director.Name)
+		for _, list := range []struct {
+			kind  Kind
+			files []SourceFile
+		}{{CloudConfigs, d.CloudConfigs}, {Deployments, d.Deployments}, {CreateEnv, d.CreateEnv}} {
+			for _, f := range list.files {
+				fmt.Fprintf(&b, "  %s %d:%d %s", list.kind, f.At.Line, f.At.Column, f.Path)
+				if f.Name != "" {
+					fmt.Fprintf(&b, " as %s", f.Name)
+				}
+				fmt.Fprintf(&b, "%s\n", inputsText(f.Inputs))
+			}
+		}
+	}
+	return b.String()
+}
+
+func inputsText(in interpolate.Inputs) string {
+	var b strings.Builder
+	for _, list := range []struct {
+		flag  string
+		texts []string
+	}{{"-o", in.OpsFiles}, {"-l", in.VarsFiles}, {"--vars-env", in.VarsEnv}} {
+		for _, text := range list.texts {
+			b.WriteString(" " + list.flag + " " + text)
+		}
+	}
+	for _, kv := range in.VarFiles {
+		b.WriteString(" --var-file " + kv.Name + "=" + kv.Value)
+	}
+	for _, v := range in.Values {
+		fmt.Fprintf(&b, " -v %s=%s@%d:%d", v.Name, v.Value.Text(), v.Value.Place().Line, v.Value.Place().Column)
+	}
+	if in.VarsStore != "" {
+		b.WriteString(" --vars-store " + in.VarsStore)
+	}
+	return b.String()
+}
+
+// TestResolveFromElsewhere shows paths from three working directories.
+func TestResolveFromElsewhere(t *testing.T) {
+	root := t.TempDir()
+	for _, dir := range []string{"fleet/promo", "near", "a/very/deep/folder/far/away/from/there"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(root, "fleet/ipguard.yml"), "directors: [{name: p, deployments: [promo/*.yml]}]")
+	write(t, filepath.Join(root, "fleet/promo/m.yml"), "")
+	for dir, want := range map[string]string{
+		"fleet":       "promo/m.yml",
+		"fleet/promo": "m.yml",
+		"near":        "../fleet/promo/m.yml",
+		"":            "fleet/promo/m.yml",
+	} {
+		t.Chdir(filepath.Join(root, dir))
+		file := load(t, filepath.Join(root, "fleet/ipguard.yml"))
+		resolved, errs := file.Resolve()
+		if len(errs) > 0 {
+			t.Fatal(lines(errs))
+		}
+		got := resolved.Directors[0].Deployments[0].Path
+		if got != want {
+			t.Errorf("from %q: %s, want %s", dir, got, want)
+		}
+		if _, err := os.Stat(got); err != nil {
+			t.Errorf("from %q: %v", dir, err)
+		}
+	}
+}
+
+// TestShownIsNeverLonger: a path far away is shown as it is.
+func TestShownIsNeverLonger(t *testing.T) {
+	deep := filepath.Join(t.TempDir(), strings.Repeat("d/", 30))
+	if err := os.MkdirAll(deep, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(deep)
+	if got := shown("/etc/hosts"); got != "/etc/hosts" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestGlobAndLinks: ** does not go through links between folders, which may lead
+// in circles; a link that is named is followed, and so is a link to a file.
+func TestGlobAndLinks(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"real", "fleet"} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, "real/m.yml", "")
+	for link, target := range map[string]string{
+		"fleet/around": ".", "fleet/again": ".", "fleet/real": "../real", "fleet/file.yml": "../real/m.yml",
+	} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Skipf("cannot make links here: %v", err)
+		}
+	}
+	for glob, want := range map[string][]string{
+		"fleet/**/*.yml":    {"fleet/file.yml"},
+		"fleet/real/*.yml":  {"fleet/real/m.yml"},
+		"fleet/r*/m.yml":    {"fleet/real/m.yml"},
+		"fleet/real/**.yml": {"fleet/real/m.yml"},
+	} {
+		write(t, FileName, fmt.Sprintf("directors: [{name: p, deployments: [%q]}]", glob))
+		resolved, errs := load(t, FileName).Resolve()
+		if len(errs) > 0 {
+			t.Errorf("%s: %s", glob, lines(errs))
+		}
+		var got []string
+		for _, f := range resolved.Directors[0].Deployments {
+			got = append(got, f.Path)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", glob, diff)
+		}
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("promo", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"promo/cc.yml", "promo/m.yml", "promo/unused.yml"} {
+		write(t, path, "")
+	}
+	write(t, FileName, `directors:
+- name: promo
+  cloud_configs: [promo/cc.yml]
+  deployments:
+  - {manifest: promo/m.yml, name: blue}
+  - {manifest: promo/m.yml, name: green}
+- name: other
+  create_env: [promo/m.yml]
+`)
+	resolved, errs := load(t, FileName).Resolve()
+	if len(errs) > 0 {
+		t.Fatal(lines(errs))
+	}
+	absolute, err := filepath.Abs("promo/cc.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"promo/cc.yml":                     "promo cloud_configs",
+		"./promo/../promo/../promo/cc.yml": "promo cloud_configs",
+		absolute:                           "promo cloud_configs",
+		"promo/m.yml":                      "promo deployments blue, promo deployments green, other create_env",
+		"promo/unused.yml":                 "",
+		"nowhere.yml":                      "",
+	} {
+		var got []string
+		for _, u := range resolved.Uses(path) {
+			got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", u.Director.Director.Name, u.Kind, u.File.Name)))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
+// TestFind looks for the fleet file from several places of one tree.
+func TestFind(t *testing.T) {
+	root := t.TempDir()
+	t.Chdir(root)
+	for _, dir := range []string{
+		"fleet/.git", "fleet/promo/web", "fleet/own/deep",
+		"bare/.git", "bare/promo", "worktree/promo", "outer/inner/.git", "outer/inner/promo",
+	} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"fleet/ipguard.yml", "fleet/own/ipguard.yml", "outer/ipguard.yml", "fleet/promo/web/m.yml"} {
+		write(t, path, "directors: [{name: a}]")
+	}
+	write(t, "worktree/.git", "gitdir: elsewhere")
+	for start, want := range map[string]string{
+		"fleet":                         "fleet/ipguard.yml",
+		"fleet/promo/web":               "fleet/ipguard.yml",
+		"fleet/promo/web/m.yml":         "fleet/ipguard.yml",
+		"fleet/promo/web/not-there.yml": "fleet/ipguard.yml",
+		"fleet/own/deep":                "fleet/own/ipguard.yml",
+		"fleet/own/ipguard.yml":         "fleet/own/ipguard.yml",
+		"bare/promo":                    "", // the git root ends the search
+		"worktree/promo":                "", // .git is a file in worktrees and submodules
+		"outer/inner/promo":             "",
+	} {
+		got, ok, err := Find(start)
+		if err != nil || got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v, %v; want %q", start, got, ok, err, want)
+		}
+	}
+	t.Chdir(filepath.Join(root, "fleet/promo/web"))
+	if got, _, _ := Find("m.yml"); got != "../../ipguard.yml" {
+		t.Errorf("from below: %q", got)
+	}
+}

@@ -1,0 +1,86 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// SegmentOf returns the name of the segment that the file gives a subnet, or "".
+// A subnet that two segments claim is in neither: it counts as undecided, which
+// is the harmless mistake, and CheckSegments says so.
+func (f *File) SegmentOf(s *plan.Subnet) string {
+	names := f.segmentsOf(s)
+	if len(names) != 1 {
+		return ""
+	}
+	return names[0]
+}
+
+func (f *File) segmentsOf(s *plan.Subnet) []string {
+	var names []string
+	for _, segment := range f.Segments {
+		if slices.ContainsFunc(segment.Subnets, func(m Match) bool { return m.Matches(s) }) {
+			names = append(names, segment.Name.Value)
+		}
+	}
+	return names
+}
+
+// Matches reports whether everything that the match gives is true of s.
+func (m Match) Matches(s *plan.Subnet) bool {
+	for _, pair := range [][2]string{
+		{m.Director.Value, s.Director}, {m.Network.Value, s.Network}, {m.Deployment.Value, s.Deployment},
+	} {
+		if pair[0] != "" && pair[0] != pair[1] {
+			return false
+		}
+	}
+	if r := m.Range.Prefix; r.IsValid() {
+		if !s.Range.IsValid() || r.Bits() > s.Range.Bits() || !r.Contains(s.Range.Addr()) {
+			return false
+		}
+	}
+	for path, value := range m.CloudProperties.Scalars {
+		if got, ok := s.CloudProperties[path]; !ok || got != value {
+			return false
+		}
+	}
+	return m.saysSomething()
+}
+
+// saysSomething tells a match from one that could not be read: that one must
+// not match everything.
+func (m Match) saysSomething() bool {
+	return m.Director.Value != "" || m.Network.Value != "" || m.Deployment.Value != "" ||
+		m.Range.Prefix.IsValid() || len(m.CloudProperties.Scalars) > 0
+}
+
+// CheckSegments holds the file's segments against all subnets of the fleet. It
+// returns contradictions, which are subnets that two segments claim, and idle
+// matches, which no subnet fits: what they were to declare is not in force.
+func (f *File) CheckSegments(subnets []*plan.Subnet) (contradictions, idle []*source.Error) {
+	for _, s := range subnets {
+		if names := f.segmentsOf(s); len(names) > 1 {
+			contradictions = append(contradictions, &source.Error{
+				Place:   s.At,
+				Message: fmt.Sprintf("the fleet file puts %s into two segments, %s and %s", s.Label(), names[0], names[1]),
+				Hint:    "describe the segments so that each subnet matches one; until then it counts as undecided",
+			})
+		}
+	}
+	for _, segment := range f.Segments {
+		for _, m := range segment.Subnets {
+			if m.saysSomething() && !slices.ContainsFunc(subnets, m.Matches) {
+				idle = append(idle, &source.Error{
+					Place:   m.At,
+					Message: fmt.Sprintf("no subnet matches this entry of segment %s", segment.Name.Value),
+					Hint:    "compare it with the networks of the cloud-configs, letter by letter",
+				})
+			}
+		}
+	}
+	return contradictions, idle
+}

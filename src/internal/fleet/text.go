@@ -1,0 +1,169 @@
+package fleet
+
+import (
+	"net/netip"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// text returns a string value that is not empty, or complains.
+func (d *decoder) text(v source.Value, what string) (Text, bool) {
+	switch {
+	case typeName(v) != "a string":
+		d.wrongType(v, what, "a string")
+	case v.Text() == "":
+		d.fail(v.Place(), "", "%s must not be empty", what)
+	default:
+		return Text{Value: v.Text(), At: v.Place()}, true
+	}
+	return Text{}, false
+}
+
+func (t *Text) decodeValue(d *decoder, v source.Value, what string) {
+	*t, _ = d.text(v, what)
+}
+
+// versionForm is how directors tell their version: "282.1.4", "282.1.4 (00000000)".
+var versionForm = regexp.MustCompile(`^v?[0-9]+(\.[0-9]+)*( .*)?$`)
+
+func (t *Version) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if ok && !versionForm.MatchString(text.Value) {
+		d.fail(text.At, "bosh env prints it", "%s must be a version such as 282.1.4", what)
+		return
+	}
+	t.Text = text
+}
+
+func (a *Address) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if !ok {
+		return
+	}
+	addr, ok := parseAddr(text.Value)
+	if !ok {
+		d.fail(text.At, "", "%s must be an IP address", what)
+		return
+	}
+	*a = Address{bosh.Block{Range: netipx.IPRangeFrom(addr, addr), At: text.At}}
+}
+
+func (r *Range) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if !ok {
+		return
+	}
+	parsed, ok := parseRange(text.Value)
+	if !ok {
+		d.fail(text.At, "write 10.0.0.5, 10.0.0.0/28 or 10.0.0.5 - 10.0.0.9", "%s must be an address, a CIDR or a range", what)
+		return
+	}
+	*r = Range{bosh.Block{Range: parsed, At: text.At}}
+}
+
+func (p *Prefix) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if !ok {
+		return
+	}
+	prefix, err := netip.ParsePrefix(text.Value)
+	if err != nil || prefix.Addr().Is4In6() {
+		d.fail(text.At, "write it as 10.0.0.0/24", "%s must be a CIDR", what)
+		return
+	}
+	*p = Prefix{Prefix: prefix.Masked(), At: text.At}
+}
+
+func (p *Pattern) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if !ok {
+		return
+	}
+	pattern, err := bosh.ParsePattern(text.Value)
+	if err != nil {
+		d.fail(text.At, "", "%s: %v", what, err)
+		return
+	}
+	*p = Pattern{Pattern: pattern, At: text.At}
+}
+
+// A match that is wrong in one key must not match by the others: it could put
+// into a segment, and so isolate, what was not meant.
+func (m *Match) decodeValue(d *decoder, v source.Value, what string) {
+	type plain Match
+	before := len(d.errs)
+	d.decodeStruct(v, reflect.ValueOf((*plain)(m)).Elem(), what)
+	if len(d.errs) > before {
+		*m = Match{At: v.Place()}
+	}
+}
+
+func (p *Properties) decodeValue(d *decoder, v source.Value, what string) {
+	*p = Properties{Scalars: map[string]string{}, At: v.Place()}
+	if !v.IsMap() {
+		d.wrongType(v, what, "a mapping")
+		return
+	}
+	d.properties(v, what, "", p.Scalars)
+}
+
+// properties notes the scalars below v under their dotted paths, as package bosh
+// does with the cloud_properties of subnets: an entry of a list has its index.
+func (d *decoder) properties(v source.Value, owner, path string, into map[string]string) {
+	what := owner
+	if path != "" {
+		what = quoted(path) + " of " + owner
+		path += "."
+	}
+	switch {
+	case !d.mayRead(v):
+	case v.IsMap():
+		if d.isMapping(v, what, "a mapping") {
+			for key, value := range v.Fields() {
+				if d.isWord(key) {
+					d.properties(value, owner, path+key.Text(), into)
+				}
+			}
+		}
+	case v.IsList():
+		if len(v.Items()) == 0 {
+			d.fail(v.Place(), "", "%s must not be empty", what)
+		}
+		for i, item := range v.Items() {
+			d.properties(item, owner, path+strconv.Itoa(i), into)
+		}
+	case isNull(v):
+		d.wrongType(v, what, "a string, a number or a mapping")
+	default:
+		into[strings.TrimSuffix(path, ".")] = v.Text()
+	}
+}
+
+// parseAddr reads one address; an IPv4 address in IPv6 form is IPv4.
+func parseAddr(text string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(strings.TrimSpace(text))
+	return addr.Unmap(), err == nil && addr.Zone() == ""
+}
+
+// parseRange reads what a director takes in reserved, but no reversed range: it
+// would mean nothing there, and cannot be meant here.
+func parseRange(text string) (netipx.IPRange, bool) {
+	if first, last, ok := strings.Cut(text, "-"); ok {
+		from, ok1 := parseAddr(first)
+		to, ok2 := parseAddr(last)
+		r := netipx.IPRangeFrom(from, to)
+		return r, ok1 && ok2 && r.IsValid()
+	}
+	if prefix, err := netip.ParsePrefix(strings.TrimSpace(text)); err == nil && !prefix.Addr().Is4In6() {
+		return netipx.RangeOfPrefix(prefix.Masked()), true
+	}
+	addr, ok := parseAddr(text)
+	return netipx.IPRangeFrom(addr, addr), ok
+}
