@@ -85,15 +85,14 @@ func gitHubCommand(out *bytes.Buffer, level string, at place.Place, title, messa
 		message = located(position(at), message)
 	}
 	properties = append(properties, "title="+gitHubProperty(title))
-	fmt.Fprintf(out, "::%s %s::%s\n", level, strings.Join(properties, ","), gitHubData(strings.Join(lines(message), "\n")))
+	fmt.Fprintf(out, "::%s %s::%s\n", level, strings.Join(properties, ","), gitHubDataEscapes.Replace(strings.Join(lines(message), "\n")))
 }
 
 // The escapes of workflow commands (github.com/actions/toolkit,
 // packages/core/src/command.ts, escapeData and escapeProperty).
-func gitHubData(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
-}
+var (
+	gitHubDataEscapes     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	gitHubPropertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+)
 
-func gitHubProperty(s string) string {
-	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(gitHubData(visible(s)))
-}
+func gitHubProperty(s string) string { return gitHubPropertyEscapes.Replace(visible(s)) }

@@ -65,7 +65,7 @@ func kindText(kind plan.Kind) string {
 	case plan.VIP:
 		return "virtual address"
 	case plan.DirectorOwn:
-		return "machine of the director"
+		return "director VM"
 	case plan.Lease:
 		return "granted address"
 	case plan.Orphan:

@@ -76,9 +76,15 @@ func (t *textReport) line(s string) {
 func (t *textReport) finding(f lint.Finding) {
 	header := t.painter.paint(severityStyle(f.Severity), f.Severity.String()+"["+visible(f.Rule)+"]")
 	t.line(header + t.painter.paint(bold, ": "+visible(f.Message)))
-	g := t.gutterOf(f)
+	shown := make([]*excerpt, len(f.Claims)) // nil where there is no line to show
 	for i, party := range f.Claims {
-		t.party(g, f.Severity, i, party)
+		if e, ok := t.sources.excerpt(party.At); ok {
+			shown[i] = &e
+		}
+	}
+	g := t.gutterOf(f, shown)
+	for i, party := range f.Claims {
+		t.party(g, f.Severity, i, party, shown[i])
 	}
 	if len(f.Claims) > 0 && len(notes(f)) > 0 {
 		t.line(g.empty)
@@ -94,10 +100,10 @@ type gutter struct {
 	empty string // "   |"
 }
 
-func (t *textReport) gutterOf(f lint.Finding) gutter {
+func (t *textReport) gutterOf(f lint.Finding, shown []*excerpt) gutter {
 	width := 1
-	for _, c := range f.Claims {
-		if _, ok := t.sources.excerpt(c.At); ok {
+	for i, c := range f.Claims {
+		if shown[i] != nil {
 			width = max(width, len(strconv.Itoa(c.At.Line)))
 		}
 	}
@@ -106,7 +112,7 @@ func (t *textReport) gutterOf(f lint.Finding) gutter {
 
 // party writes one side: the first is marked with carets in the severity's
 // colour, the others with dashes.
-func (t *textReport) party(g gutter, severity lint.Severity, i int, p lint.Party) {
+func (t *textReport) party(g gutter, severity lint.Severity, i int, p lint.Party, e *excerpt) {
 	arrow, mark, style := "-->", "^", severityStyle(severity)
 	if i > 0 {
 		arrow, mark, style = ":::", "-", bold
@@ -115,15 +121,14 @@ func (t *textReport) party(g gutter, severity lint.Severity, i int, p lint.Party
 	arrow = strings.Repeat(" ", g.width) + t.painter.paint(faint, arrow)
 	t.line(arrow + " " + cmp.Or(position(p.At), "(no place)"))
 	text := label(p)
-	e, ok := t.sources.excerpt(p.At)
-	if !ok {
+	if e == nil {
 		if text != "" {
 			t.below(g, 0, text, style)
 		}
 		return
 	}
 	t.line(g.empty)
-	t.source(g, p.At, e, mark, text, style)
+	t.source(g, p.At, *e, mark, text, style)
 }
 
 // source writes a source line, the mark under it and the label beside the mark,

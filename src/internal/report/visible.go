@@ -49,6 +49,9 @@ func visibleRune(r rune) string {
 }
 
 func hidden(r rune) bool {
+	if r < 0x7f { // most are; spares five tables
+		return r < ' '
+	}
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Noncharacter_Code_Point)
 }
 

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -64,16 +65,15 @@ func (f *Files) Line(name string, n int) (string, bool) {
 	if !ok || n < 1 {
 		return "", false
 	}
-	rest := string(text)
 	for ; n > 1; n-- {
-		_, after, found := strings.Cut(rest, "\n")
+		_, after, found := bytes.Cut(text, []byte("\n"))
 		if !found {
 			return "", false
 		}
-		rest = after
+		text = after
 	}
-	line, _, _ := strings.Cut(rest, "\n")
-	return strings.TrimSuffix(line, "\r"), true
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return strings.TrimSuffix(string(line), "\r"), true
 }
 
 func (f *Files) readOnce(path string) ([]byte, error) {
