@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
+)
+
+// publicVars gives every variable of the public cloud-configs that an address
+// depends on.
+var publicVars = []string{
+	"internal_cidr=10.0.0.0/20", "internal_gw=10.0.0.1", "internal_ip=10.0.0.6",
+	"internal_reserved_ips=[10.0.0.2 - 10.0.0.20]", "internal_static_ips=[10.0.0.21 - 10.0.0.80]",
+	"az1_vswitch_range=10.0.0.0/20", "az1_vswitch_gateway=10.0.0.1", "az1_vswitch_id=vsw-1",
+	"az2_vswitch_range=10.0.16.0/20", "az2_vswitch_gateway=10.0.16.1", "az2_vswitch_id=vsw-2",
+	"az3_vswitch_range=10.0.32.0/20", "az3_vswitch_gateway=10.0.32.1", "az3_vswitch_id=vsw-3",
+	"z1_network_range=10.0.0.0/20", "z1_network_gateway=10.0.0.1", "z1_network_reserved_array=[10.0.0.2 - 10.0.0.9]",
+	"z2_network_range=10.0.16.0/20", "z2_network_gateway=10.0.16.1", "z2_network_reserved_array=[10.0.16.2 - 10.0.16.9]",
+	"z3_network_range=10.0.32.0/20", "z3_network_gateway=10.0.32.1", "z3_network_reserved_array=[10.0.32.2 - 10.0.32.9]",
+	"z1_network_dns_array=[8.8.8.8]", "z2_network_dns_array=[8.8.8.8]", "z3_network_dns_array=[8.8.8.8]",
+	"network_id1=net-1", "network_id2=net-2", "network_id3=net-3", "net_id=net-1", "subnet_id=subnet-1",
+	"vswitch_id=vsw-1", "network=default", "subnetwork=default", "network_name=VM Network", "vnet_name=vnet", "subnet_name=subnet",
+	"availability_zone1=one", "availability_zone2=two", "availability_zone3=three",
+}
+
+// lintJSON is what of the JSON report these tests look at.
+type lintJSON struct {
+	Findings []struct {
+		Rule, Severity, Message string
+		Claims                  []struct {
+			File         string
+			Line, Column int
+		}
+	}
+	Failures []struct{ Message, File string }
+	Summary  struct{ Claims int }
+}
+
+func runJSON(t *testing.T, args ...string) (int, lintJSON) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := Main(context.Background(), append(args, "--format", "json"), Streams{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+	})
+	var result lintJSON
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+		t.Fatalf("%v\nstdout: %s\nstderr: %s", err, stdout.String(), stderr.String())
+	}
+	return code, result
+}
+
+// TestPublicCloudConfigs lints cf-deployment with each public cloud-config: all
+// is read, and no rule across directors has anything to say.
+func TestPublicCloudConfigs(t *testing.T) {
+	dir := sharedtest.Dir(t, "public")
+	var configs []string
+	for _, pattern := range []string{"bosh-deployment/*/cloud-config*.yml", "cf-deployment/iaas-support/*/cloud-config.yml"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs = append(configs, found...)
+	}
+	if len(configs) < 14 {
+		t.Fatalf("only %d cloud-configs below %s", len(configs), dir)
+	}
+	fleetRules := map[string]bool{}
+	for _, r := range lint.Rules() {
+		fleetRules[r.ID] = r.Family == lint.FamilyFleet
+	}
+	for _, config := range configs {
+		args := []string{"lint", "--no-fleet", "-c", config}
+		for _, v := range publicVars {
+			args = append(args, "-v", v)
+		}
+		_, result := runJSON(t, append(args, filepath.Join(dir, "cf-deployment/cf-deployment.yml"))...)
+		if len(result.Failures) > 0 {
+			t.Errorf("%s: %v", config, result.Failures)
+		}
+		// SoftLayer's networks are dynamic: the IaaS chooses.
+		if result.Summary.Claims == 0 && !strings.Contains(config, "softlayer") {
+			t.Errorf("%s: no claim at all was read", config)
+		}
+		for _, f := range result.Findings {
+			if fleetRules[f.Rule] {
+				t.Errorf("%s: %s: %s", config, f.Rule, f.Message)
+			}
+		}
+	}
+	t.Logf("cf-deployment.yml linted with %d cloud-configs", len(configs))
+}
