@@ -5,6 +5,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
 // readGroup reads one instance group, or a job of a v1 manifest
@@ -53,7 +54,7 @@ func (r *manifestReader) readLifecycle(v source.Value, g *Group) {
 		g.Lifecycle = text
 	default:
 		p := r.add(RuleInvalidValue, "JobInvalidLifecycle", at.Place(), "the lifecycle of %s is service or errand, not %q", r.groupWords(g), text)
-		if near, ok := nearest(text, []string{"service", "errand"}); ok {
+		if near, ok := spelling.Nearest(text, []string{"service", "errand"}); ok {
 			p.cure("lifecycle: %s", near)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
 // The parts of reading one entry of a group's networks, in the director's order.
@@ -126,7 +127,7 @@ func (r *manifestReader) checkDefaults(g *Group) {
 				continue
 			}
 			p := r.add(RuleNetworkDefaults, "JobNetworkInvalidDefault", n.At, "default of network %q in %s is dns, gateway or addressable, not %q", n.Name, r.groupWords(g), strings.Trim(d, otherZone))
-			if near, ok := nearest(d, validDefaults); ok {
+			if near, ok := spelling.Nearest(d, validDefaults); ok {
 				p.cure("default: [%s]", near)
 			}
 		}

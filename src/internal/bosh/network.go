@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
 // readNetwork reads one element of networks; nil where it is no map.
@@ -29,7 +30,7 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones zones) *Network {
 		r.readVIP(v, n, zones)
 	default:
 		p := r.add(RuleNetworkType, "DeploymentInvalidNetworkType", kindAt.Place(), "a network's type is manual, dynamic or vip, not %q", kind)
-		if near, ok := nearest(kind, []string{string(Manual), string(Dynamic), string(VIP)}); ok {
+		if near, ok := spelling.Nearest(kind, []string{string(Manual), string(Dynamic), string(VIP)}); ok {
 			p.cure("type: %s", near)
 		}
 		return r.readUnknownNetwork(v, n)

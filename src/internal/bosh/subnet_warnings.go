@@ -1,6 +1,10 @@
 package bosh
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/spelling"
+)
 
 // subnetKeys are the keys of a manual network's subnet that a director reads.
 var subnetKeys = []string{"range", "gateway", "reserved", "static", "prefix", "dns", "az", "azs", "cloud_properties", "name", "netmask_bits"}
@@ -19,7 +23,7 @@ func (r *subnetReader) warnIgnoredKeys() {
 	for key := range r.spec.Fields() {
 		meant, ok := mistakenKeys[key.Text()]
 		if !ok {
-			meant, ok = nearest(key.Text(), subnetKeys)
+			meant, ok = spelling.Nearest(key.Text(), subnetKeys)
 		}
 		if !ok || isSubnetKey(key.Text()) {
 			continue
