@@ -17,7 +17,7 @@ type excerpt struct {
 // not count it.
 func newExcerpt(line string, column int) excerpt {
 	line = strings.TrimPrefix(strings.TrimRight(line, "\r\n"), "\ufeff")
-	e := excerpt{line: []rune(line)}
+	e := excerpt{line: []rune(withoutSecrets(line))}
 	e.start = min(max(column-1, 0), len(e.line))
 	e.start = skipProperties(e.line, e.start)
 	e.end = scalarEnd(e.line, e.start)

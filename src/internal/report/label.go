@@ -8,9 +8,11 @@ import (
 )
 
 // label says what stands at a party's place: its note, else its kind and owner.
+// A place that is no claim is what the message speaks of, and needs no label
+// that names a director.
 func label(p lint.Party) string {
 	text := p.Note
-	if text == "" {
+	if text == "" && (p.Kind != 0 || p.Owner.Network != "" || p.Owner.Property != "") {
 		text = describe(p.Kind, p.Owner)
 	}
 	if p.At.Through != "" {
