@@ -1,0 +1,109 @@
+package interpolate
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// overlay lays the places of the traced document over the nodes of the engine's
+// output.
+type overlay struct {
+	base    *source.Document
+	scalars *scalars
+	origins map[*yaml.Node]place.Place
+	// untraced counts the values for which the traced document had another value
+	// or none.
+	untraced int
+}
+
+func newOverlay(base *source.Document, s *scalars) *overlay {
+	return &overlay{base: base, scalars: s, origins: map[*yaml.Node]place.Place{}}
+}
+
+// document returns the engine's output with the places of the traced document,
+// which may be nil.
+func (o *overlay) document(output []byte, traced *node) (*source.Document, error) {
+	var stream yaml.Node
+	if err := yaml.Unmarshal(output, &stream); err != nil || len(stream.Content) != 1 {
+		return nil, &source.Error{Place: o.base.Root().Place(), Message: "what the bosh CLI makes of this document is not valid YAML"}
+	}
+	root := stream.Content[0]
+	o.lay(root, traced, o.base.Root().Place())
+	return source.NewDocument(o.base.File(), root, o.origins)
+}
+
+// lay gives n and what is below it their places; ancestor is the place of the
+// value around it.
+func (o *overlay) lay(n *yaml.Node, traced *node, ancestor place.Place) {
+	if traced == nil || !o.same(n, traced) {
+		o.untraced++
+		o.cover(n, ancestor)
+		return
+	}
+	o.put(n, traced.at)
+	switch v := traced.value.(type) {
+	case *mapping:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			o.layPair(n.Content[i], n.Content[i+1], v, traced.at)
+		}
+	case *sequence:
+		for i, item := range n.Content {
+			o.lay(item, v.items[i], traced.at)
+		}
+	}
+}
+
+func (o *overlay) layPair(key, value *yaml.Node, m *mapping, ancestor place.Place) {
+	i := o.findKey(m, o.scalars.value(key))
+	if i < 0 {
+		o.untraced++
+		o.cover(key, ancestor)
+		o.cover(value, ancestor)
+		return
+	}
+	o.put(key, m.keys[i].at)
+	o.lay(value, m.values[i], ancestor)
+}
+
+// findKey returns the number of the pair with a key as the engine wrote it.
+func (o *overlay) findKey(m *mapping, written any) int {
+	if i := m.find(written); i >= 0 {
+		return i
+	}
+	for i, k := range m.keys {
+		if sameScalar(o.scalars.rewritten(k.value), written) {
+			return i
+		}
+	}
+	return -1
+}
+
+// same reports whether both values are equal, what is below them left aside.
+func (o *overlay) same(n *yaml.Node, traced *node) bool {
+	switch v := traced.value.(type) {
+	case *mapping:
+		return n.Kind == yaml.MappingNode && len(n.Content) == 2*len(v.keys)
+	case *sequence:
+		return n.Kind == yaml.SequenceNode && len(n.Content) == len(v.items)
+	}
+	return n.Kind == yaml.ScalarNode && sameScalar(o.scalars.value(n), o.scalars.rewritten(traced.value))
+}
+
+// cover gives n and everything below it one place.
+func (o *overlay) cover(n *yaml.Node, at place.Place) {
+	o.put(n, at)
+	for _, child := range n.Content {
+		o.cover(child, at)
+	}
+}
+
+// put sets a node's place: in the node itself if it is one of the base file.
+func (o *overlay) put(n *yaml.Node, at place.Place) {
+	if at.File == o.base.File() && at.Through == "" {
+		n.Line, n.Column = at.Line, at.Column
+		return
+	}
+	o.origins[n] = at
+}

@@ -1,0 +1,111 @@
+package interpolate
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	yaml2 "gopkg.in/yaml.v2"
+	"gopkg.in/yaml.v3"
+)
+
+// scalars tells what the engine's YAML library (yaml.v2, YAML 1.1) makes of a
+// scalar: "yes" is true, "010" is 8, "1:30" is text. The library itself is
+// asked; what it said is kept, as texts repeat. It is not safe for concurrent
+// use.
+type scalars struct {
+	plainTexts map[string]any
+}
+
+func newScalars() *scalars { return &scalars{plainTexts: map[string]any{}} }
+
+// value returns a scalar node's value: nil, bool, int, int64, uint64, float64
+// or string.
+func (s *scalars) value(n *yaml.Node) any {
+	switch {
+	case n.Style&yaml.TaggedStyle != 0:
+		return s.tagged(n)
+	case n.Style != 0: // quoted or a block
+		return n.Value
+	}
+	return s.plain(n.Value)
+}
+
+// plain returns the value of a scalar that stands without quotes and tag.
+func (s *scalars) plain(text string) any {
+	if text == "" {
+		return nil
+	}
+	if surelyText(text) {
+		return text
+	}
+	if v, ok := s.plainTexts[text]; ok {
+		return v
+	}
+	v := s.ask(text)
+	s.plainTexts[text] = v
+	return v
+}
+
+// surelyText tells most texts at a glance: yaml.v2 looks for another type only
+// behind certain first characters, the words it knows have at most five
+// letters, and no number or time has two dots (an IP address has three).
+func surelyText(text string) bool {
+	switch c := text[0]; {
+	case strings.IndexByte("yYnNtTfFoO~", c) >= 0:
+		return len(text) > len("false")
+	case strings.IndexByte("+-.0123456789", c) < 0:
+		return true
+	}
+	if strings.Count(text, ".") >= 2 {
+		return true
+	}
+	for i := range len(text) {
+		if c := text[i]; !isNumberOrTimeByte(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// isNumberOrTimeByte covers 0x1F, 1_000, 1e+5, .inf and 2001-01-01T00:00:00Z.
+func isNumberOrTimeByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("+-._: ", c) >= 0
+}
+
+func (s *scalars) tagged(n *yaml.Node) any {
+	text, err := yaml.Marshal(&yaml.Node{Kind: yaml.ScalarNode, Tag: n.Tag, Style: n.Style, Value: n.Value})
+	if err != nil {
+		return n.Value
+	}
+	return s.ask(string(text))
+}
+
+// ask has yaml.v2 read a scalar. What it refuses is text here: the engine, which
+// reads the whole document, refuses it as well.
+func (s *scalars) ask(text string) any {
+	var document struct{ X any }
+	if err := yaml2.Unmarshal([]byte("x: "+text), &document); err != nil {
+		return text
+	}
+	return document.X
+}
+
+// rewritten returns the value that a scalar has after the engine wrote and read
+// it again: 1.0 is written as 1 and read as an integer.
+func (s *scalars) rewritten(value any) any {
+	f, ok := value.(float64)
+	if !ok || math.IsInf(f, 0) || math.IsNaN(f) {
+		return value
+	}
+	return s.plain(strconv.FormatFloat(f, 'g', -1, 64))
+}
+
+// sameScalar compares two values; unlike ==, NaN is equal to itself.
+func sameScalar(a, b any) bool {
+	if f, ok := a.(float64); ok && math.IsNaN(f) {
+		g, ok := b.(float64)
+		return ok && math.IsNaN(g)
+	}
+	return a == b
+}

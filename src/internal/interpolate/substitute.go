@@ -1,0 +1,288 @@
+package interpolate
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/cppforlife/go-patch/patch"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// tracer evaluates a document over nodes that know their place, after the engine
+// has evaluated it over values.
+type tracer struct {
+	root *node
+	vars *variables
+	// uses holds the first place at which each variable without a value is used
+	// or defined.
+	uses map[string]place.Place
+	// definitions is the list of the document's own variable definitions.
+	definitions *node
+	copies      map[string]*node // of variables, by the name used
+}
+
+func newTracer(root *node, vars *variables) *tracer {
+	return &tracer{root: root, vars: vars, uses: map[string]place.Place{}, copies: map[string]*node{}}
+}
+
+// run follows the engine: operations, variables, then the removal of definitions
+// that were used up (Evaluate in director/template/template.go of bosh-cli).
+func (t *tracer) run(ops []operation) error {
+	for _, o := range ops {
+		if err := t.apply(o); err != nil {
+			return err
+		}
+	}
+	names, err := t.definedNames()
+	if err != nil {
+		return err
+	}
+	if t.root, err = t.substitute(t.root); err != nil {
+		return err
+	}
+	return t.removeDefinitions(names)
+}
+
+// definedNames lists the names below "variables", which must be a list of maps.
+func (t *tracer) definedNames() ([]string, error) {
+	root, ok := t.root.value.(*mapping)
+	if !ok {
+		return nil, nil
+	}
+	t.definitions = root.get("variables")
+	if t.definitions == nil || t.definitions.value == nil {
+		return nil, nil
+	}
+	list, ok := t.definitions.value.(*sequence)
+	if !ok {
+		return nil, &source.Error{Place: t.definitions.at, Message: "variables must be a list, not " + t.definitions.kind()}
+	}
+	var names []string
+	for _, item := range list.items {
+		m, ok := item.value.(*mapping)
+		if !ok && item.value != nil {
+			return nil, &source.Error{Place: item.at, Message: "an entry of variables must be a map with name and type, not " + item.kind()}
+		}
+		name := ""
+		if ok {
+			for _, field := range []string{"name", "type"} {
+				if value := m.get(field); value != nil && !isScalar(value) {
+					return nil, &source.Error{Place: value.at, Message: "the " + field + " of a variable must be text, not " + value.kind()}
+				}
+			}
+			if value := m.get("name"); value != nil && value.value != nil {
+				name = fmt.Sprint(value.value)
+				t.noteUse(name, value.at)
+			}
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// removeDefinitions takes the definitions of variables that have a value out of
+// the document, so that the director does not make values of its own.
+func (t *tracer) removeDefinitions(names []string) error {
+	for _, name := range names {
+		if !t.vars.found[name] {
+			continue
+		}
+		root, ok := t.root.value.(*mapping)
+		if !ok || root.find("variables") < 0 {
+			return errDiverged
+		}
+		i := root.find("variables")
+		c := &cursor{node: root.values[i], store: func(n *node) { root.values[i] = n }}
+		token := patch.MatchingIndexToken{Key: "name", Value: name}
+		if list, ok := c.node.value.(*sequence); ok && len(list.matching(token)) != 1 {
+			return &source.Error{Place: c.node.at, Message: fmt.Sprintf(
+				"variable %s has a value and %d definitions of that name as text, where the bosh CLI wants exactly one", name, len(list.matching(token)))}
+		}
+		if err := c.remove(token); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tracer) noteUse(name string, at place.Place) {
+	if !t.vars.missing[name] {
+		return
+	}
+	if first, ok := t.uses[name]; !ok || at.Compare(first) < 0 {
+		t.uses[name] = at
+	}
+}
+
+// The syntax of variables in the bosh CLI (interpolationRegex in template.go).
+var (
+	variableUse   = regexp.MustCompile(`\(\( ?(!?[-/\.\w\pL]+) ?\)\)`)
+	variableAlone = regexp.MustCompile(`\A\(\( ?(!?[-/\.\w\pL]+) ?\)\)\z`)
+)
+
+// substitute returns the value with variables in the place of ((name)). What a
+// variable brings in is not looked through again.
+func (t *tracer) substitute(n *node) (*node, error) {
+	switch v := n.value.(type) {
+	case *mapping:
+		return n, t.substitutePairs(v)
+	case *sequence:
+		for i, item := range v.items {
+			changed, err := t.substitute(item)
+			if err != nil {
+				return nil, err
+			}
+			v.items[i] = changed
+		}
+	case string:
+		if strings.Contains(v, "((") {
+			return t.substituteText(n, v)
+		}
+	}
+	return n, nil
+}
+
+func (t *tracer) substitutePairs(m *mapping) error {
+	renamed := false
+	for i := range m.keys {
+		value, err := t.substitute(m.values[i])
+		if err != nil {
+			return err
+		}
+		key, err := t.substitute(m.keys[i])
+		if err != nil {
+			return err
+		}
+		if !isScalar(key) {
+			return &source.Error{Place: m.keys[i].at, Message: fmt.Sprintf("variable %s is %s and cannot be a key", key.at.Through, key.kind())}
+		}
+		renamed = renamed || key != m.keys[i]
+		m.keys[i], m.values[i] = key, value
+	}
+	if !renamed {
+		return nil
+	}
+	m.index = nil
+	return m.checkKeysDiffer()
+}
+
+// checkKeysDiffer refuses keys that variables have made equal: the engine keeps
+// one of them, by chance.
+func (m *mapping) checkKeysDiffer() error {
+	seen := make(map[any]bool, len(m.keys))
+	for _, key := range m.keys {
+		if seen[key.value] {
+			return &source.Error{Place: key.at, Message: "with its variable this key is equal to another one of the map: which one bosh takes is left to chance"}
+		}
+		seen[key.value] = true
+	}
+	return nil
+}
+
+// substituteText follows Interpolate in template.go: names are looked for once,
+// in the text as it was; a text that is nothing but a variable becomes the
+// variable's value, of whatever type.
+func (t *tracer) substituteText(n *node, text string) (*node, error) {
+	changed := text
+	through := ""
+	for _, match := range variableUse.FindAllStringSubmatch(text, -1) {
+		name := strings.TrimPrefix(match[1], "!")
+		value, err := t.lookup(name, n.at)
+		if err != nil {
+			return nil, err
+		}
+		if value == nil {
+			continue
+		}
+		if variableAlone.MatchString(changed) {
+			return value, nil
+		}
+		switch v := value.value.(type) {
+		case string, int, int64, uint64:
+			inserted := fmt.Sprint(v)
+			before := changed
+			changed = strings.ReplaceAll(changed, "(("+name+"))", inserted)
+			changed = strings.ReplaceAll(changed, "((!"+name+"))", inserted)
+			if through == "" && changed != before {
+				through = name
+			}
+		default:
+			return nil, &source.Error{Place: n.at, Message: fmt.Sprintf(
+				"variable %s is %s, but within a text only text and whole numbers can stand", name, value.kind())}
+		}
+	}
+	if through == "" {
+		return n, nil
+	}
+	at := n.at
+	at.Through = through
+	return &node{at: at, value: changed}, nil
+}
+
+// lookup returns the value of a variable that is used at a place, nil if it has
+// none. Dots and slashes lead into the value.
+func (t *tracer) lookup(name string, at place.Place) (*node, error) {
+	head, rest, dotted := strings.Cut(name, ".")
+	if !t.vars.found[head] {
+		t.noteUse(head, at)
+		return nil, nil
+	}
+	if value, ok := t.copies[name]; ok {
+		return value, nil
+	}
+	given, ok := t.vars.lookup(head)
+	if !ok {
+		return nil, errDiverged
+	}
+	value := given.traced
+	if dotted {
+		if value = value.dig(strings.ReplaceAll(rest, ".", "/")); value == nil {
+			return nil, &source.Error{Place: at, Message: fmt.Sprintf("variable %s has no %s in it", head, rest)}
+		}
+	}
+	t.copies[name] = value.through(name)
+	return t.copies[name], nil
+}
+
+// dig follows a path into a value. A piece that is a number is the index of a
+// list; only if that leads nowhere, all such pieces are keys.
+func (n *node) dig(path string) *node {
+	pointer, err := patch.NewPointerFromString("/" + path)
+	if err != nil {
+		return nil
+	}
+	tokens := pointer.Tokens()[1:]
+	if found := n.find(tokens); found != nil {
+		return found
+	}
+	keys := make([]patch.Token, len(tokens))
+	for i, token := range tokens {
+		keys[i] = token
+		if index, ok := token.(patch.IndexToken); ok {
+			keys[i] = patch.KeyToken{Key: fmt.Sprint(index.Index)}
+		}
+	}
+	return n.find(keys)
+}
+
+func (n *node) find(tokens []patch.Token) *node {
+	c := &cursor{node: n}
+	for _, token := range tokens {
+		var err error
+		switch token := token.(type) {
+		case patch.IndexToken:
+			err = c.enterIndex(token)
+		case patch.KeyToken:
+			err = c.enterKey(token)
+		default:
+			return nil
+		}
+		if err != nil {
+			return nil
+		}
+	}
+	return c.node
+}

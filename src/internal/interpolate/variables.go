@@ -1,0 +1,313 @@
+package interpolate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	boshtpl "github.com/cloudfoundry/bosh-cli/v7/director/template"
+	yaml2 "gopkg.in/yaml.v2"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// variable is a value as the engine has it and as the tracer has it.
+type variable struct {
+	engine any
+	traced *node
+}
+
+// variables gives the engine its values and notes what it asked for. It
+// implements boshtpl.Variables; bosh-cli's own StaticVariables, which has the
+// same meaning, copies all of its values for each question.
+type variables struct {
+	scalars  *scalars
+	given    map[string]variable // dotted names folded into maps
+	store    map[string]variable
+	hasStore bool
+
+	// found and missing are the names that the engine asked for. A name whose
+	// definition depends on a missing one is in neither: the engine then leaves
+	// it alone without asking.
+	found, missing map[string]bool
+}
+
+// Get implements boshtpl.Variables.
+func (v *variables) Get(definition boshtpl.VariableDefinition) (any, bool, error) {
+	value, ok := v.lookup(definition.Name)
+	if !ok {
+		generated := v.hasStore && definition.Type != ""
+		v.missing[definition.Name] = !generated
+		return nil, false, nil
+	}
+	v.found[definition.Name] = true
+	return value.engine, true, nil
+}
+
+// List implements boshtpl.Variables. The engine calls it only when it checks
+// for unused variables, which bosh deploy does not.
+func (v *variables) List() ([]boshtpl.VariableDefinition, error) {
+	return nil, errors.New("unused variables are not checked")
+}
+
+func (v *variables) lookup(name string) (variable, bool) {
+	if value, ok := v.given[name]; ok {
+		return value, true
+	}
+	value, ok := v.store[name]
+	return value, ok
+}
+
+// readVariables reads all variables, lowest precedence first.
+func (l *Loader) readVariables(in Inputs, s *scalars) (*variables, error) {
+	v := &variables{scalars: s, given: map[string]variable{}, found: map[string]bool{}, missing: map[string]bool{}}
+	steps := []func() error{
+		func() error { return l.readEnvironment(in.VarsEnv, v.given) },
+		func() error { return l.readVarsFiles(in.VarsFiles, v) },
+		func() error { return l.readVarFiles(in.VarFiles, v.given) },
+		func() error { return readValues(in.Values, v) },
+		func() error { return readTexts(in.Vars, v.given) },
+		func() (err error) { v.given, err = foldDottedNames(v.given); return err },
+		func() error { return l.readStore(in.VarsStore, v) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+func (l *Loader) readEnvironment(prefixes []string, into map[string]variable) error {
+	for _, prefix := range prefixes {
+		flag := "--vars-env " + prefix
+		if prefix == "" {
+			return &source.Error{Place: place.Place{File: "--vars-env"}, Message: "the prefix of environment variables is empty"}
+		}
+		arg := boshtpl.VarsEnvArg{EnvironFunc: func() []string { return l.environ }}
+		if err := arg.UnmarshalFlag(prefix); err != nil {
+			return &source.Error{Place: place.Place{File: flag}, Message: "the value of an environment variable that starts with " + prefix + "_ is not valid YAML",
+				Hint: "each such variable is read as YAML, also those that nothing uses"}
+		}
+		for name, value := range arg.Vars {
+			into[name] = variable{value, fromEngine(value, atFlag(flag+"_"+name))}
+		}
+	}
+	return nil
+}
+
+func (l *Loader) readVarsFiles(paths []string, v *variables) error {
+	for _, path := range paths {
+		text, err := l.files.Read(path)
+		if err != nil {
+			return err
+		}
+		if err := readVarsText(path, text, v.scalars, v.given); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readVarsText reads a vars file: a map of names to values. An empty file gives
+// none, as for bosh.
+func readVarsText(path string, text []byte, s *scalars, into map[string]variable) error {
+	if isBlank(text) {
+		return nil
+	}
+	doc, err := source.Parse(path, text)
+	if err != nil {
+		return withoutValues(err)
+	}
+	root, err := buildDocument(doc, s)
+	if err != nil {
+		return err
+	}
+	m, ok := root.value.(*mapping)
+	if !ok && root.value != nil {
+		return &source.Error{Place: root.at, Message: "a vars file must be a map of names to values, not " + root.kind(),
+			Hint: "write each variable as \"name: value\""}
+	}
+	var values boshtpl.StaticVariables
+	if err := yaml2.Unmarshal(text, &values); err != nil {
+		return engineYAMLError(path, err)
+	}
+	for name, value := range values {
+		traced := m.named(name)
+		if traced == nil {
+			traced = fromEngine(value, root.at)
+		}
+		into[name] = variable{value, traced}
+	}
+	return nil
+}
+
+// named returns the value of a variable by its name, or nil. Names are texts for
+// the engine also where YAML sees a number or a truth value (1, true); those are
+// compared in their usual spelling.
+func (m *mapping) named(name string) *node {
+	if value := m.get(name); value != nil {
+		return value
+	}
+	for i, key := range m.keys {
+		if key.value != nil && fmt.Sprint(key.value) == name {
+			return m.values[i]
+		}
+	}
+	return nil
+}
+
+// withoutValues removes from a syntax error what it quotes from the text.
+func withoutValues(err error) error {
+	var e *source.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &source.Error{Place: e.Place, Message: withoutQuotes(e.Message), Hint: e.Hint}
+}
+
+func (l *Loader) readVarFiles(list []KV, into map[string]variable) error {
+	for _, kv := range list {
+		at := place.Place{File: "--var-file " + kv.Name}
+		if kv.Name == "" {
+			return &source.Error{Place: at, Message: "the name of the variable is empty"}
+		}
+		if kv.Value == "" {
+			return &source.Error{Place: at, Message: "the path of the file is empty"}
+		}
+		text, err := l.files.Read(kv.Value)
+		if err != nil {
+			return err
+		}
+		value := string(text)
+		into[kv.Name] = variable{value, &node{at: place.Place{File: kv.Value, Line: 1, Column: 1}, value: value}}
+	}
+	return nil
+}
+
+func readValues(list []Value, v *variables) error {
+	for _, value := range list {
+		if value.Name == "" {
+			return &source.Error{Place: value.Value.Place(), Message: "the name of the variable is empty"}
+		}
+		traced := v.scalars.fromValue(value.Value)
+		v.given[value.Name] = variable{traced.engineValue(), traced}
+	}
+	return nil
+}
+
+func readTexts(list []KV, into map[string]variable) error {
+	for _, kv := range list {
+		flag := "-v " + kv.Name
+		if kv.Name == "" {
+			return &source.Error{Place: place.Place{File: "-v"}, Message: "the name of the variable is empty"}
+		}
+		if kv.Value == "" {
+			return &source.Error{Place: place.Place{File: flag}, Message: "the variable has no value",
+				Hint: "for an empty text write -v " + kv.Name + `='""'`}
+		}
+		var arg boshtpl.VarKV
+		if err := arg.UnmarshalFlag(kv.Name + "=" + kv.Value); err != nil {
+			return &source.Error{Place: place.Place{File: flag}, Message: "the value is not valid YAML",
+				Hint: "put text with special characters into double quotes, inside the shell's quotes"}
+		}
+		into[arg.Name] = variable{arg.Value, fromEngine(arg.Value, atFlag("-v "+arg.Name))}
+	}
+	return nil
+}
+
+// readStore reads a vars store. Its names are taken as they are, dots and all
+// (cmd/opts/vars_fs_store.go of bosh-cli).
+func (l *Loader) readStore(path string, v *variables) error {
+	if path == "" {
+		return nil
+	}
+	v.hasStore, v.store = true, map[string]variable{}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	text, err := l.files.Read(path)
+	if err != nil {
+		return err
+	}
+	return readVarsText(path, text, v.scalars, v.store)
+}
+
+// foldDottedNames turns a variable "a.b" into a map "a" with the key "b". bosh
+// does so in the random order of a Go map, so that names that meet on the way
+// give one of several results, or a crash; those are refused.
+func foldDottedNames(flat map[string]variable) (map[string]variable, error) {
+	folded := make(map[string]variable, len(flat))
+	var dotted []string
+	heads := map[string]bool{}
+	for name, value := range flat {
+		head, _, isDotted := strings.Cut(name, ".")
+		heads[head] = true
+		if isDotted {
+			dotted = append(dotted, name)
+		} else {
+			folded[name] = value
+		}
+	}
+	slices.Sort(dotted)
+	tree := map[string]*node{}
+	for i, name := range dotted {
+		rival := rivalOf(name, flat, heads)
+		if i > 0 && rival == "" && meet(dotted[i-1], name) {
+			rival = dotted[i-1]
+		}
+		if rival != "" {
+			return nil, &source.Error{Place: flat[name].traced.at,
+				Message: "variables " + name + " and " + rival + " exclude each other: which one bosh takes is left to chance",
+				Hint:    "give one map in place of both"}
+		}
+		addDotted(tree, name, flat[name].traced)
+	}
+	for head, traced := range tree {
+		folded[head] = variable{traced.engineValue(), traced}
+	}
+	return folded, nil
+}
+
+// rivalOf returns a variable whose name decides what the dotted name means,
+// depending on which of the two comes first, or "" (processed in
+// director/template/static_vars.go of bosh-cli).
+func rivalOf(name string, flat map[string]variable, heads map[string]bool) string {
+	pieces := strings.Split(name, ".")
+	if _, ok := flat[pieces[0]]; ok {
+		return pieces[0]
+	}
+	for _, inner := range pieces[1 : len(pieces)-1] {
+		if heads[inner] {
+			return inner
+		}
+	}
+	return ""
+}
+
+// meet reports whether one of two neighbours in sorted order replaces what the
+// other made: they agree in two pieces, and one of them has more.
+func meet(a, b string) bool {
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	return (len(as) > 2 || len(bs) > 2) && as[0] == bs[0] && as[1] == bs[1]
+}
+
+// addDotted puts a value into the maps that its name makes. They have no text of
+// their own, so that their place is that of the value.
+func addDotted(tree map[string]*node, name string, value *node) {
+	pieces := strings.Split(name, ".")
+	if tree[pieces[0]] == nil {
+		tree[pieces[0]] = &node{at: value.at, value: &mapping{}}
+	}
+	m := tree[pieces[0]].value.(*mapping)
+	for _, piece := range pieces[1 : len(pieces)-1] {
+		inner := &mapping{}
+		m.put(&node{at: value.at, value: piece}, &node{at: value.at, value: inner})
+		m = inner
+	}
+	m.put(&node{at: value.at, value: pieces[len(pieces)-1]}, value)
+}
