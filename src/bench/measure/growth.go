@@ -1,0 +1,134 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// A shape says how a plan of about n claims is put together.
+type shape struct {
+	name    string
+	members func(n int) []member
+	// findings says how many findings there are at least, and at most, for n.
+	least, most func(n int) int
+}
+
+func none(int) int { return 0 }
+
+var shapes = []shape{
+	{"many VLANs, each split among 4 directors", splitVLANs(0), none, none},
+	{"one VLAN, split among 100 directors", oneVLAN, none, none},
+	{"isolated networks of equal range", isolatedNetworks, none, none},
+	{"many VLANs, one address in 100 claimed twice", splitVLANs(50), func(n int) int { return n / 150 }, func(n int) int { return n / 20 }},
+}
+
+// claimsPerDirector is how large directors are, where fleets grow by directors.
+const claimsPerDirector = 1000
+
+// splitVLANs has sites of four directors. If every is not 0, every second one also
+// uses each such address of its neighbour.
+func splitVLANs(every int) func(n int) []member {
+	return func(n int) []member {
+		count := max(4, n/claimsPerDirector)
+		list := make([]member, count)
+		for i := range list {
+			site := i / 4
+			prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(10 + site/256), byte(site), 0, 0}), 16)
+			list[i] = member{number: i, prefix: prefix, property: "name", value: fmt.Sprintf("VLAN-%d", site),
+				share: shareOf(prefix, i%4, 4), static: n/count - 6}
+			if every == 0 {
+				continue
+			}
+			neighbour := shareOf(prefix, i%4^1, 4).From()
+			for j := range list[i].static {
+				if j%every == 0 && i%2 == 0 {
+					list[i].stolen = append(list[i].stolen, neighbour)
+				}
+				neighbour = neighbour.Next()
+			}
+		}
+		return list
+	}
+}
+
+func oneVLAN(n int) []member {
+	const directors = 100
+	prefix := netip.MustParsePrefix("10.0.0.0/8")
+	list := make([]member, directors)
+	for i := range list {
+		list[i] = member{number: i, prefix: prefix, property: "name", value: "VLAN",
+			share: shareOf(prefix, i, directors), static: max(1, n/directors-6)}
+	}
+	return list
+}
+
+func isolatedNetworks(n int) []member {
+	prefix := netip.MustParsePrefix("10.0.0.0/16")
+	list := make([]member, max(2, n/claimsPerDirector))
+	for i := range list {
+		list[i] = member{number: i, prefix: prefix, property: "subnet", value: fmt.Sprintf("subnet-%08x", i),
+			share: shareOf(prefix, 0, 1), static: n/len(list) - 5}
+	}
+	return list
+}
+
+// measureGrowth times everything that comes after reading: claims, overlaps and
+// rules. Per shape it prints each size beside c·n·log n, with the c that fits
+// best, and the exponent of n·log n that fits best.
+func measureGrowth(s *settings, t *table) error {
+	sizes := []int{1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000}
+	for _, shape := range shapes {
+		walls := make([][]time.Duration, len(sizes))
+		counts := make([]int, len(sizes))
+		for range s.runs {
+			for i, n := range sizes {
+				wall, count, err := timeOnce(shape, n)
+				if err != nil {
+					return err
+				}
+				walls[i] = append(walls[i], wall)
+				counts[i] = count
+			}
+		}
+		addFit(t, shape.name, counts, walls)
+	}
+	return nil
+}
+
+// timeOnce builds a plan and times what ipguard does with it.
+func timeOnce(shape shape, n int) (time.Duration, int, error) {
+	wall, p, findings := afterReading(shape.members(n), func(*plan.Subnet) string { return "" })
+	if len(findings) < shape.least(n) || len(findings) > shape.most(n) {
+		return 0, 0, fmt.Errorf("%s, %d claims: %d findings, want %d to %d; %w",
+			shape.name, len(p.Claims), len(findings), shape.least(n), shape.most(n), errNotComparable)
+	}
+	return wall, len(p.Claims), nil
+}
+
+var errNotComparable = errors.New("a time for a wrong answer says nothing")
+
+// addFit adds a row for each size and one for the exponent. The fit is by least
+// squares of logarithms, so that every size weighs the same.
+func addFit(t *table, name string, counts []int, walls [][]time.Duration) {
+	var sumX, sumY, sumXX, sumXY, count float64
+	x, y := make([]float64, len(counts)), make([]float64, len(counts))
+	for i, n := range counts {
+		x[i] = math.Log(float64(n) * math.Log(float64(n)))
+		y[i] = math.Log(median(walls[i]).Seconds())
+		sumX, sumY, sumXX, sumXY, count = sumX+x[i], sumY+y[i], sumXX+x[i]*x[i], sumXY+x[i]*y[i], count+1
+	}
+	constant := (sumY - sumX) / count // of ln c, with the exponent 1
+	for i, n := range counts {
+		fit := time.Duration(math.Exp(constant+x[i]) * float64(time.Second))
+		t.add(row{what: fmt.Sprintf("%s: %d claims", name, n), ours: spread(walls[i]), peers: short(fit), ratio: float64(median(walls[i])) / float64(fit)})
+	}
+	exponent := (count*sumXY - sumX*sumY) / (count*sumXX - sumX*sumX)
+	t.add(row{what: name + ": exponent of n·log n", ours: fmt.Sprintf("%.2f", exponent), peers: "1", ratio: exponent, target: 1.15})
+}
