@@ -1,0 +1,260 @@
+// Package layout keeps the shape of the source tree: which package may import
+// which, and habits that a reader of one file can rely on without looking at the
+// others. It reads every Go file below src, whatever its build tags.
+package layout
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// layer is one package and all that its code, tests aside, may import besides
+// the standard library.
+type layer struct {
+	// name is the folder below src.
+	name string
+	// imports are packages of this table, by name without "internal/". They
+	// must stand below it: data flows one way.
+	imports []string
+	// modules are packages or modules of others.
+	modules []string
+	// pure packages compute with values: they touch no file, no network, no
+	// clock and no process. One that needs an innocent function of a package
+	// that does names it in modules.
+	pure bool
+}
+
+const (
+	boshCLI = "github.com/cloudfoundry/bosh-cli/v7"
+	goPatch = "github.com/cppforlife/go-patch"
+	netipx  = "go4.org/netipx"
+	yaml    = "gopkg.in/yaml.v3"
+)
+
+// layers is the whole tree, from the command line down to the leaves. Only
+// interpolate knows bosh-cli; rules know neither YAML nor files.
+var layers = []layer{
+	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
+	{name: "cmd/ipguard", imports: list("cli")},
+	{name: "internal/cli",
+		imports: list("report", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place"),
+		modules: list("github.com/spf13/cobra", "github.com/mattn/go-isatty", "golang.org/x/term")},
+	{name: "internal/report", imports: list("lint", "plan", "place"), modules: list("github.com/mattn/go-runewidth", netipx)},
+	{name: "internal/survey", imports: list("fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place")},
+	{name: "internal/fleet",
+		imports: list("interpolate", "bosh", "plan", "source", "place", "spelling"),
+		modules: list("github.com/bmatcuk/doublestar/v4", "github.com/invopop/jsonschema", netipx, yaml)},
+	{name: "internal/interpolate", imports: list("source", "place"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
+	{name: "internal/lint", imports: list("bosh", "plan", "place"), modules: list(netipx), pure: true},
+	{name: "internal/claims", imports: list("bosh", "plan", "place"), modules: list(netipx), pure: true},
+	{name: "internal/bosh", imports: list("source", "place", "spelling"), modules: list(netipx, yaml, "net" /* SplitHostPort */), pure: true},
+	{name: "internal/plan", imports: list("place"), modules: list(netipx), pure: true},
+	{name: "internal/source", imports: list("place"), modules: list(yaml)},
+	{name: "internal/spelling", pure: true},
+	{name: "internal/place", pure: true},
+
+	// For benchmarks and tests only, as is bench/measure.
+	{name: "bench/fleet", imports: list("madefleet")},
+	{name: "bench/yamlnodes", modules: list(yaml)},
+	{name: "internal/madefleet"},
+	{name: "internal/sharedtest"},
+	{name: "internal/layout"},
+}
+
+func list(names ...string) []string { return names }
+
+// impure are the packages of the standard library that reach outside.
+var impure = list("net", "net/http", "os", "os/exec", "os/signal", "os/user", "path/filepath", "syscall", "time")
+
+const module = "github.com/ipguard/ipguard/src/"
+
+// TestTableIsInOrder refuses a table that allows an import upward.
+func TestTableIsInOrder(t *testing.T) {
+	for i, l := range layers {
+		below := layers[i+1:]
+		for _, name := range l.imports {
+			if !slices.ContainsFunc(below, func(o layer) bool { return o.name == "internal/"+name }) {
+				t.Errorf("%s may import %s, which does not stand below it in the table", l.name, name)
+			}
+		}
+	}
+}
+
+func TestImports(t *testing.T) {
+	found := readTree(t)
+	for _, l := range layers {
+		if found[l.name] == nil {
+			t.Errorf("the table has src/%s, but there is no such package", l.name)
+		}
+	}
+	for _, folder := range slices.Sorted(maps.Keys(found)) {
+		i := slices.IndexFunc(layers, func(l layer) bool { return l.name == folder })
+		if i < 0 {
+			t.Errorf("src/%s is not in the table: give it its place there", folder)
+			continue
+		}
+		for _, file := range found[folder] {
+			for _, problem := range layers[i].refuse(file) {
+				t.Error(problem)
+			}
+		}
+	}
+}
+
+// refuse lists what is wrong with the imports of one file.
+func (l layer) refuse(file *sourceFile) []string {
+	var problems []string
+	for _, spec := range file.syntax.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		refuse := func(format string, args ...any) {
+			problems = append(problems, fmt.Sprintf("%s: %s", file.at(spec.Pos()), fmt.Sprintf(format, args...)))
+		}
+		own, isOwn := strings.CutPrefix(name, module+"internal/")
+		switch {
+		case isOwn && !slices.Contains(l.imports, own):
+			refuse("%s may not import %s", l.name, own)
+		case !isOwn && isModule(name) && !slices.ContainsFunc(l.modules, func(m string) bool { return name == m || strings.HasPrefix(name, m+"/") }):
+			refuse("%s may not import %s", l.name, name)
+		case l.pure && slices.Contains(impure, name) && !slices.Contains(l.modules, name):
+			refuse("%s computes with values only, and may not import %s", l.name, name)
+		case name == "testing" && l.name != "internal/sharedtest":
+			refuse("code outside of tests may not import testing")
+		}
+	}
+	return problems
+}
+
+// isModule tells a path of a module from one of the standard library.
+func isModule(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	return strings.Contains(first, ".")
+}
+
+// vague are package names that say nothing of what is inside.
+var vague = list("util", "utils", "common", "helper", "helpers", "manager", "misc", "shared", "base", "types", "lib")
+
+func TestHabits(t *testing.T) {
+	const longest = 500 // lines; longer files are named, not refused
+	for folder, files := range readTree(t) {
+		if slices.Contains(vague, path.Base(folder)) {
+			t.Errorf("src/%s: the name says nothing of what is inside", folder)
+		}
+		for _, file := range files {
+			for _, declaration := range file.syntax.Decls {
+				if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+					t.Errorf("%s: no init functions: what runs is called", file.at(f.Pos()))
+				}
+			}
+			if file.lines > longest {
+				t.Logf("%s has %d lines; more than %d are hard to read", file.name, file.lines, longest)
+			}
+		}
+	}
+}
+
+// TestRefusals holds the checks against files that break them.
+func TestRefusals(t *testing.T) {
+	pure := layer{name: "internal/plan", imports: list("place"), modules: list(netipx), pure: true}
+	for name, c := range map[string]struct {
+		imports string
+		refused bool
+	}{
+		"standard library":       {"slices", false},
+		"a named layer":          {module + "internal/place", false},
+		"a named module":         {netipx, false},
+		"inside of a module":     {netipx + "/sub", false},
+		"another layer":          {module + "internal/lint", true},
+		"another module":         {yaml, true},
+		"a module named alike":   {netipx + "other", true},
+		"files":                  {"os", true},
+		"network":                {"net", true},
+		"addresses":              {"net/netip", false},
+		"testing":                {"testing", true},
+		"a package beside those": {module + "bench/measure", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, err := parse("x.go", []byte("package x\nimport _ \""+c.imports+"\"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if problems := pure.refuse(file); (len(problems) > 0) != c.refused {
+				t.Errorf("refused: %q, want %t", problems, c.refused)
+			}
+		})
+	}
+}
+
+// sourceFile is one Go file that is no test.
+type sourceFile struct {
+	name   string
+	lines  int
+	syntax *ast.File
+	set    *token.FileSet
+}
+
+func (f *sourceFile) at(pos token.Pos) string { return f.set.Position(pos).String() }
+
+func parse(name string, text []byte) (*sourceFile, error) {
+	set := token.NewFileSet()
+	syntax, err := parser.ParseFile(set, name, text, parser.SkipObjectResolution)
+	return &sourceFile{name: name, lines: bytes.Count(text, []byte("\n")), syntax: syntax, set: set}, err
+}
+
+// readTree parses the tree, by folder below src. Folders without Go files are
+// left out; so are modules of their own, which are not ours.
+func readTree(t *testing.T) map[string][]*sourceFile {
+	t.Helper()
+	const root = "../.."
+	found := map[string][]*sourceFile{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil || entry.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		folder = filepath.ToSlash(folder)
+		if strings.HasSuffix(name, "_test.go") {
+			if found[folder] == nil {
+				found[folder] = []*sourceFile{} // a package of tests alone
+			}
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		file, err := parse(name, text)
+		found[folder] = append(found[folder], file)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found["cmd/ipguard"]) == 0 {
+		t.Fatalf("no command found below %s: the walk looks in the wrong place", root)
+	}
+	return found
+}
