@@ -157,11 +157,13 @@ func (d *director) random(purpose int) *rand.Rand {
 
 func newDeployment(index, number int, d *director) *deployment {
 	r := d.random(number + 1)
-	turn := number + 7*d.index // spreads each sort over all directors
+	// The turns spread large, medium and templated ones over all directors, and
+	// templated ones over all sizes.
+	turn, templateTurn := number+7*d.index, 11*number+3*d.index
 	dep := &deployment{
 		name:      fmt.Sprintf("%s-%02d", pick(r, services), number),
 		index:     index,
-		templated: turn%templateEvery == templateEvery/2,
+		templated: templateTurn%templateEvery == templateEvery/2,
 	}
 	groups, jobs := 1+r.IntN(4), 3
 	switch {

@@ -41,40 +41,49 @@ func (p *page) certificate(depth int, name string) {
 	}
 }
 
-// properties writes about n lines of a job's properties.
+// properties writes a mapping of about n lines: a job's properties.
 func (p *page) properties(depth, n int) {
+	keys := p.keys()
 	for n > 0 {
 		switch kind := p.r.IntN(12); {
 		case kind < 2 && n > 4 && depth < 9:
 			inner := 3 + p.r.IntN(n-3)
-			p.line(depth, "%s:", p.key())
+			p.line(depth, "%s:", keys())
 			p.properties(depth+1, inner)
 			n -= inner + 1
 		case kind == 2 && n > 3:
-			p.line(depth, "%s:", p.key())
+			p.line(depth, "%s:", keys())
 			p.certificate(depth+1, pick(p.r, services)+"_tls")
 			n -= 4
 		case kind == 3 && n > 4:
-			p.list(depth, p.key(), []string{pick(p.r, services), pick(p.r, services), pick(p.r, services)})
+			p.list(depth, keys(), []string{pick(p.r, services), pick(p.r, services), pick(p.r, services)})
 			n -= 4
 		case kind == 4 && n > 8:
-			p.line(depth, "%s: |", p.key())
+			p.line(depth, "%s: |", keys())
 			p.script(depth + 1)
 			n -= 5
 		case kind == 5:
-			p.line(depth, "%s:", p.key())
+			p.line(depth, "%s:", keys())
 			p.line(depth+1, "%s", pick(p.r, references))
 			n -= 2
 		default:
-			p.line(depth, "%s: %s", p.key(), p.value())
+			p.line(depth, "%s: %s", keys(), p.value())
 			n--
 		}
 	}
 }
 
-// key makes a property name; the number keeps the keys of a mapping apart.
-func (p *page) key() string {
-	return fmt.Sprintf("%s_%s_%d", pick(p.r, services), pick(p.r, aspects), p.r.IntN(1_000_000))
+// keys returns a source of names for the keys of one mapping.
+func (p *page) keys() func() string {
+	used := map[string]bool{}
+	return func() string {
+		name := pick(p.r, services) + "_" + pick(p.r, aspects)
+		for used[name] {
+			name += "_" + pick(p.r, aspects)
+		}
+		used[name] = true
+		return name
+	}
 }
 
 func (p *page) value() string {
