@@ -48,7 +48,7 @@ func FindVIPs(manifest source.Value, patterns Patterns) ([]PropertyAddress, []Un
 // vm_types and vm_extensions (the OpenStack CPI's way to allow VRRP), and of
 // the resource_pools of old manifests.
 func FindCloudConfigVIPs(cloudConfig source.Value) ([]PropertyAddress, []Unresolved, error) {
-	f := newVIPFinder(Patterns{Find: []Pattern{{names: []string{"allowed_address_pairs"}}}})
+	f := newVIPFinder(Patterns{Find: []Pattern{{names: []wildcard{{"allowed_address_pairs"}}}}})
 	for _, key := range []string{"vm_types", "vm_extensions", "resource_pools"} {
 		for _, kind := range cloudConfig.Field(key).Items() {
 			below := []string{key, kind.Field("name").Text(), "cloud_properties"}

@@ -2,7 +2,6 @@ package bosh
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"strings"
 )
@@ -17,11 +16,38 @@ type Patterns struct {
 
 // Pattern matches the dotted path of a job property from its end: "keepalived.vip"
 // matches the properties keepalived.vip and ha.keepalived.vip. Lists have no
-// part in a path: vips.ip is also the path of ip in "vips: [{ip: …}]".
+// part in a path: vips.ip is also the path of ip in "vips: [{ip: …}]". The zero
+// Pattern matches nothing.
 type Pattern struct {
-	job   string   // in lower case; empty: any job
-	names []string // in lower case
+	job   wildcard // nil: any job
+	names []wildcard
 }
+
+// wildcard is a name in which * stands for any characters, in lower case, cut at
+// each *. A manifest is searched by thousands of names, and comparing the parts
+// is several times as fast as path.Match.
+type wildcard []string
+
+func (w wildcard) match(name string) bool {
+	last := len(w) - 1
+	if last == 0 {
+		return name == w[0]
+	}
+	if !strings.HasPrefix(name, w[0]) {
+		return false
+	}
+	name = name[len(w[0]):]
+	for _, part := range w[1:last] {
+		i := strings.Index(name, part)
+		if i < 0 {
+			return false
+		}
+		name = name[i+len(part):]
+	}
+	return strings.HasSuffix(name, w[last])
+}
+
+func (w wildcard) String() string { return strings.Join(w, "*") }
 
 var patternForm = regexp.MustCompile(`^(?:([\w*-]+)/)?([\w*-]+(?:\.[\w*-]+)*)$`)
 
@@ -32,14 +58,25 @@ func ParsePattern(text string) (Pattern, error) {
 	if m == nil {
 		return Pattern{}, fmt.Errorf("%q is no property pattern: it is written [JOB/]NAME[.NAME…], with letters, digits, _, - and *", text)
 	}
-	return Pattern{job: m[1], names: strings.Split(m[2], ".")}, nil
+	var p Pattern
+	if m[1] != "" {
+		p.job = strings.Split(m[1], "*")
+	}
+	for _, name := range strings.Split(m[2], ".") {
+		p.names = append(p.names, strings.Split(name, "*"))
+	}
+	return p, nil
 }
 
-// String is the pattern as ParsePattern reads it.
+// String is the pattern as ParsePattern reads it, in lower case.
 func (p Pattern) String() string {
-	text := strings.Join(p.names, ".")
-	if p.job != "" {
-		text = p.job + "/" + text
+	names := make([]string, len(p.names))
+	for i, name := range p.names {
+		names[i] = name.String()
+	}
+	text := strings.Join(names, ".")
+	if p.job != nil {
+		text = p.job.String() + "/" + text
 	}
 	return text
 }
@@ -84,7 +121,7 @@ var defaultFind = []string{
 func DefaultPatterns() Patterns {
 	var p Patterns
 	for _, text := range defaultFind {
-		p.Find = append(p.Find, Pattern{names: []string{text}})
+		p.Find = append(p.Find, Pattern{names: []wildcard{strings.Split(text, "*")}})
 	}
 	return p
 }
@@ -105,39 +142,30 @@ func matchAny(patterns []Pattern, jobs, names []string) bool {
 }
 
 func (p Pattern) match(jobs, names []string) bool {
-	if len(p.names) > len(names) {
+	if len(p.names) == 0 || len(p.names) > len(names) {
 		return false
 	}
 	end := names[len(names)-len(p.names):]
 	for i := len(end) - 1; i >= 0; i-- {
-		if !matchName(p.names[i], end[i]) {
+		if !p.names[i].match(end[i]) {
 			return false
 		}
 	}
-	if p.job == "" {
+	if p.job == nil {
 		return true
 	}
 	for _, job := range jobs {
-		if matchName(p.job, strings.ToLower(job)) {
+		if p.job.match(strings.ToLower(job)) {
 			return true
 		}
 	}
 	return false
 }
 
-// matchName matches one name; ParsePattern lets no malformed pattern through.
-func matchName(pattern, name string) bool {
-	if !strings.Contains(pattern, "*") {
-		return pattern == name
-	}
-	ok, err := path.Match(pattern, name)
-	return ok && err == nil
-}
-
 // mayEndIn reports whether a property of this name (lower case) could match.
 func (p Patterns) mayEndIn(name string) bool {
 	for _, pattern := range p.Find {
-		if matchName(pattern.names[len(pattern.names)-1], name) {
+		if n := len(pattern.names); n > 0 && pattern.names[n-1].match(name) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package bosh
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -110,6 +111,48 @@ func TestParsePattern(t *testing.T) {
 		if p, err := ParsePattern(text); err == nil {
 			t.Errorf("%q was read as %s", text, p)
 		}
+	}
+}
+
+// TestWildcardAgainstPathMatch compares all short patterns and names over a small
+// alphabet with the standard library's answer.
+func TestWildcardAgainstPathMatch(t *testing.T) {
+	words := func(alphabet string, longest int) []string {
+		all := []string{""}
+		for from := 0; longest > 0; longest-- {
+			to := len(all)
+			for _, w := range all[from:to] {
+				for _, c := range alphabet {
+					all = append(all, w+string(c))
+				}
+			}
+			from = to
+		}
+		return all
+	}
+	for _, pattern := range words("ab*", 5) {
+		for _, name := range words("ab", 5) {
+			want, err := path.Match(pattern, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := wildcard(strings.Split(pattern, "*")).match(name); got != want {
+				t.Fatalf("%q and %q: %v, want %v", pattern, name, got, want)
+			}
+		}
+	}
+}
+
+func TestZeroPatternMatchesNothing(t *testing.T) {
+	doc := parseText(t, "manifest.yml", "properties: {vip: 10.0.0.1, web_vip: 10.0.0.2}")
+	found, _, err := FindVIPs(doc.Root(), Patterns{Find: []Pattern{{}}})
+	if len(found) > 0 || err != nil {
+		t.Errorf("found %v, error %v", found, err)
+	}
+	patterns := DefaultPatterns()
+	patterns.Ignore = []Pattern{{}}
+	if found, _, _ := FindVIPs(doc.Root(), patterns); len(found) != 2 {
+		t.Errorf("it ignores all but %v", found)
 	}
 }
 

@@ -169,15 +169,21 @@ func (d *decoder) unknownKey(key source.Value, fields []field) {
 	d.fail(key.Place(), hint, "unknown key %s", quoted(key.Text()))
 }
 
+// decodeList reads a list. An entry that could not be read at all is left out, so
+// that nobody takes it for an address or a pattern.
 func (d *decoder) decodeList(v source.Value, into reflect.Value, what string) {
 	if !v.IsList() {
 		d.wrongType(v, what, "a list")
 		return
 	}
 	items := v.Items()
-	list := reflect.MakeSlice(into.Type(), len(items), len(items))
-	for i, item := range items {
-		d.decode(item, list.Index(i), "an entry of "+what)
+	list := reflect.MakeSlice(into.Type(), 0, len(items))
+	for _, item := range items {
+		element := reflect.New(into.Type().Elem()).Elem()
+		d.decode(item, element, "an entry of "+what)
+		if !element.IsZero() {
+			list = reflect.Append(list, element)
+		}
 	}
 	into.Set(list)
 }
@@ -196,7 +202,9 @@ func (d *decoder) decodeMap(v source.Value, into reflect.Value, what string) {
 		}
 		element := reflect.New(into.Type().Elem()).Elem()
 		d.decode(value, element, quoted(key.Text())+" of "+what)
-		table.SetMapIndex(reflect.ValueOf(key.Text()), element)
+		if !element.IsZero() {
+			table.SetMapIndex(reflect.ValueOf(key.Text()), element)
+		}
 	}
 	into.Set(table)
 }

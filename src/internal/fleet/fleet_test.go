@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -303,6 +304,40 @@ func TestLoadOfMissingFile(t *testing.T) {
 	file, errs := Load(source.NewFiles(strings.NewReader("")), filepath.Join(t.TempDir(), FileName))
 	if file != nil || len(errs) != 1 || errs[0].Message != "no such file" {
 		t.Errorf("%v, %v", file, errs)
+	}
+}
+
+// TestWhatCannotBeReadIsLeftOut: beside its errors, a file yields only values that
+// were really written in it.
+func TestWhatCannotBeReadIsLeftOut(t *testing.T) {
+	file, errs := Parse(FileName, []byte(`directors:
+- {director_ips: [10.0.0.1], deployments: [m.yml]}
+- name: a
+  director_ips: [nonsense, 10.0.0.2]
+  deployments: [{manifest: m.yml, var_files: {a: 1, b: b.pem}, ops_files: [7]}]
+external: [{owner: x, addresses: [10.0.0.9 - 10.0.0.1, 10.0.0.3]}]
+vip_properties: {add: ["a b", lb.ip], ignore: ["?"]}
+`))
+	if len(errs) != 7 {
+		t.Errorf("%d errors: %s", len(errs), lines(errs))
+	}
+	a := file.Directors[1]
+	if len(a.Addresses) != 1 || a.Addresses[0].Range.From().String() != "10.0.0.2" {
+		t.Errorf("director_ips %v", a.Addresses)
+	}
+	if in := a.Deployments[0]; len(in.VarFiles) != 1 || len(in.OpsFiles) != 0 {
+		t.Errorf("inputs %v", in)
+	}
+	if got := file.External[0].Addresses; len(got) != 1 || got[0].Range.From().String() != "10.0.0.3" {
+		t.Errorf("external %v", got)
+	}
+	defaults, patterns := bosh.DefaultPatterns(), file.VIPPatterns()
+	if len(patterns.Find) != len(defaults.Find)+1 || len(patterns.Ignore) != 0 {
+		t.Errorf("patterns %v", patterns)
+	}
+	resolved, _ := file.Resolve()
+	if len(resolved.Directors) != 1 || resolved.Directors[0].Director.Name.Value != "a" {
+		t.Errorf("directors %v", resolved.Directors)
 	}
 }
 

@@ -161,9 +161,6 @@ func (r *resolver) inputs(in *Inputs) interpolate.Inputs {
 func (r *resolver) inputFiles(list []Text) []string {
 	var paths []string
 	for _, t := range list {
-		if t.Value == "" {
-			continue
-		}
 		if path, ok := r.file(t); ok {
 			paths = append(paths, shown(path))
 		}

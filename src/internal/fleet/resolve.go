@@ -67,6 +67,9 @@ func (f *File) Resolve() (*Resolved, []*source.Error) {
 	resolved := &Resolved{}
 	for i := range f.Directors {
 		d := &f.Directors[i]
+		if d.Name.Value == "" {
+			continue // nothing can be said of whom nobody can name
+		}
 		resolved.Directors = append(resolved.Directors, ResolvedDirector{Director: d, CloudConfigs: r.files(d, CloudConfigs)})
 	}
 	for i := range resolved.Directors {
