@@ -16,8 +16,8 @@ type Identity struct {
 	// Scheme names the kind of id: "aws subnet", "openstack network", …; empty
 	// where the properties name nothing.
 	Scheme string
-	// ID is the value in lower case, since several clouds ignore case; empty
-	// where it is hidden behind a variable.
+	// ID is the value, compared without regard to case, since several clouds
+	// ignore it; empty where it is hidden behind a variable.
 	ID string
 	// Scope is what the ID is unique in (a project, a resource group), if told.
 	Scope string
@@ -52,15 +52,15 @@ var identitySchemes = []identityScheme{
 func IdentityOf(cloudProperties map[string]string) Identity {
 	for _, s := range identitySchemes {
 		value, ok := cloudProperties[s.key]
-		if !ok || value == "" || !strings.HasPrefix(value, s.prefix) {
+		if !ok || value == "" || !strings.HasPrefix(strings.ToLower(value), s.prefix) {
 			continue
 		}
 		if strings.Contains(value, "((") {
 			return Identity{Scheme: s.name}
 		}
-		id := Identity{Scheme: s.name, ID: strings.ToLower(value), Distinct: s.distinct, Unique: s.unique}
+		id := Identity{Scheme: s.name, ID: value, Distinct: s.distinct, Unique: s.unique}
 		if scope := cloudProperties[s.scope]; s.scope != "" && !strings.Contains(scope, "((") {
-			id.Scope = strings.ToLower(scope)
+			id.Scope = scope
 		}
 		return id
 	}
@@ -128,7 +128,7 @@ func (s *Subnet) contactByID(o *Subnet) Contact {
 			return Contact{Relation: Isolated, Reason: "one is " + a.String() + ", the other " + b.String()}
 		}
 		return s.assumed(o, "one is "+a.String()+", the other "+b.String()+"; that does not prove two networks")
-	case a.ID != b.ID:
+	case !strings.EqualFold(a.ID, b.ID):
 		if a.Distinct {
 			return Contact{Relation: Isolated, Reason: "one is " + a.String() + ", the other " + b.String()}
 		}
@@ -136,7 +136,7 @@ func (s *Subnet) contactByID(o *Subnet) Contact {
 	case a.Unique:
 		return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + a.String()}
 	case a.Scope != "" && b.Scope != "":
-		if a.Scope == b.Scope {
+		if strings.EqualFold(a.Scope, b.Scope) {
 			return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + a.String() + " of " + a.Scope}
 		}
 		return Contact{Relation: Isolated, Reason: fmt.Sprintf("%s is one of %s and one of %s", a, a.Scope, b.Scope)}
