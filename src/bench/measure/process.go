@@ -25,7 +25,8 @@ type command struct {
 // usage is what one run of a program took.
 type usage struct {
 	wall time.Duration
-	peak int64 // of resident memory, in bytes, as wait4 reports it
+	cpu  time.Duration // user and system time of all threads
+	peak int64         // of resident memory, in bytes, as wait4 reports it
 }
 
 // run runs the command on two processors and returns what it printed.
@@ -45,7 +46,8 @@ func (c command) run() (usage, []byte, error) {
 		return usage{}, nil, fmt.Errorf("%s: exit code %d: %s", strings.Join(c.args, " "), code, firstLines(stderr.String()+stdout.String()))
 	}
 	rusage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return usage{wall: wall, peak: rusage.Maxrss * 1024}, stdout.Bytes(), nil
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return usage{wall: wall, cpu: cpu, peak: rusage.Maxrss * 1024}, stdout.Bytes(), nil
 }
 
 func firstLines(text string) string {
@@ -58,8 +60,8 @@ func firstLines(text string) string {
 
 // series is what the runs of one command took.
 type series struct {
-	walls []time.Duration
-	peaks []int64
+	walls, cpus []time.Duration
+	peaks       []int64
 }
 
 // sideBySide runs all commands in turn: once to warm up, then runs times. Every
@@ -78,6 +80,7 @@ func sideBySide(runs int, commands ...command) ([]series, error) {
 			}
 			if round > 0 {
 				results[i].walls = append(results[i].walls, u.wall)
+				results[i].cpus = append(results[i].cpus, u.cpu)
 				results[i].peaks = append(results[i].peaks, u.peak)
 			}
 		}
