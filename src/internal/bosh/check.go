@@ -47,7 +47,8 @@ func Check(cc *CloudConfig, m *Manifest, existing []*Manifest, opts Options) ([]
 		d.deploy(e)
 	}
 	d.report = report{opts: opts}
-	return d.problems, d.deploy(m)
+	addresses := d.deploy(m)
+	return d.problems, addresses
 }
 
 // CheckAll is Check for each of a director's deployments, each of them with the

@@ -45,7 +45,13 @@ func (o order) compare(p order) int {
 // director and one manifest, into the director's order: the first that is no
 // warning is the one that it would stop at.
 func Sort(problems []Problem) {
-	slices.SortStableFunc(problems, func(a, b Problem) int {
+	SortBy(problems, func(p Problem) Problem { return p })
+}
+
+// SortBy is Sort for values that hold a problem.
+func SortBy[T any](list []T, problemOf func(T) Problem) {
+	slices.SortStableFunc(list, func(x, y T) int {
+		a, b := problemOf(x), problemOf(y)
 		if a.Warning != b.Warning {
 			if a.Warning {
 				return 1

@@ -1,5 +1,81 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
-func newInitCommand(streams Streams) *cobra.Command { return &cobra.Command{Use: "init"} }
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+)
+
+func newInitCommand(streams Streams) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "init [FOLDER]",
+		Short: "write a first ipguard.yml from the manifests and cloud-configs below a folder",
+		Long: `init looks for cloud-configs, deployment manifests and create-env manifests below
+a folder and writes an ipguard.yml there that names them. Which files belong to
+one director is guessed from the folders; comments in the file say what to check.
+A file that exists is never overwritten.`,
+		Example: `  ipguard init
+  ipguard init --dry-run ~/deployments`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("ipguard init FOLDER", "init takes one folder, and got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			return runInit(dir, dryRun, streams)
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the file in place of writing it")
+	return cmd
+}
+
+func runInit(dir string, dryRun bool, streams Streams) error {
+	path := filepath.Join(dir, fleet.FileName)
+	if _, err := os.Lstat(path); err == nil && !dryRun {
+		return usage("see what would be written with --dry-run", "%s: %s", path, fleet.ErrExists)
+	}
+	text, notes, err := fleet.Init(dir)
+	for _, note := range notes {
+		fmt.Fprintf(streams.Stderr, "ipguard: %s\n", note)
+	}
+	if err != nil {
+		return incomplete("name a folder with manifests and cloud-configs", "%s", err)
+	}
+	if dryRun {
+		return printTo(streams.Stdout, "%s", text)
+	}
+	if err := writeNew(path, text); err != nil {
+		return incomplete("", "cannot write %s: %s", path, err)
+	}
+	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s\nhint: check its comments, then run ipguard lint\n", path)
+	return nil
+}
+
+// writeNew writes a file that must not exist.
+func writeNew(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			return pathErr.Err
+		}
+		return err
+	}
+	_, err = file.Write(text)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

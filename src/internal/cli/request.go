@@ -142,12 +142,7 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 		}
 		r.fleet.Externals = append(r.fleet.Externals, external)
 	}
-	for _, p := range file.VIPProperties.Add {
-		r.fleet.VIPs.Find = append(r.fleet.VIPs.Find, p.Pattern)
-	}
-	for _, p := range file.VIPProperties.Ignore {
-		r.fleet.VIPs.Ignore = append(r.fleet.VIPs.Ignore, p.Pattern)
-	}
+	r.fleet.VIPs = file.VIPPatterns()
 	r.fleet.File = file
 }
 

@@ -43,6 +43,11 @@ A virtual address that the same deployment parks as a static_ips is no conflict.
 // usedTwice is the finding about an address that two claims use.
 func (f *Facts) usedTwice(o plan.Overlap, why string) Finding {
 	first, second := f.changeFirst(o.A, o.B)
+	return f.usedTwiceBy(first, second, o, why)
+}
+
+// usedTwiceBy is usedTwice for claims whose order is known.
+func (f *Facts) usedTwiceBy(first, second *plan.Claim, o plan.Overlap, why string) Finding {
 	return Finding{
 		Range:      o.Range,
 		Segment:    segmentText(o.Contact),

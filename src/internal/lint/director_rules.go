@@ -2,6 +2,7 @@ package lint
 
 import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -29,7 +30,7 @@ func reportProblems(f *Facts, id string, report func(Finding)) {
 			continue
 		}
 		finding := Finding{
-			Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure,
+			Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure, Order: p.Order,
 			Claims: []Party{{Owner: ownerOf(p.Director, p.Deployment), Range: p.Range, At: p.At}},
 		}
 		if p.Warning {
@@ -39,9 +40,24 @@ func reportProblems(f *Facts, id string, report func(Finding)) {
 	}
 }
 
+// alreadyInUse is the director's answer to an address that another instance has.
+const alreadyInUse = "NetworkReservationAlreadyInUse"
+
 // toldAsOverlap reports whether a fleet rule says the same with both places.
 func toldAsOverlap(p *Problem) bool {
-	return p.Rule == bosh.RuleStaticIPTwice && p.Class == "NetworkReservationAlreadyInUse"
+	return p.Rule == bosh.RuleStaticIPTwice && p.Class == alreadyInUse
+}
+
+// refusals maps the places at which a director refuses an address that is in
+// use to where in its work it does.
+func (f *Facts) refusals() map[place.Place]int {
+	orders := map[place.Place]int{}
+	for i := range f.Problems {
+		if p := &f.Problems[i]; toldAsOverlap(p) {
+			orders[p.At] = p.Order
+		}
+	}
+	return orders
 }
 
 func ownerOf(director, deployment string) plan.Owner {

@@ -50,6 +50,9 @@ type Finding struct {
 	Segment string
 	// DirectorError is the error class that a director would answer with.
 	DirectorError string
+	// Order is where, among the refusals of its director, a director would meet
+	// this one, from 1; 0 for what is no refusal of a director.
+	Order int
 	// Claims are the rivals, the one to change first. A finding about one
 	// value has one claim, with its place.
 	Claims []Party

@@ -193,11 +193,13 @@ func (f *Facts) inPools(report func(Finding), counts func(pooled) bool) {
 
 func (f *Facts) pooledFinding(p pooled) Finding {
 	o := p.overlap
+	address := *p.address
+	address.Range = plan.Union(address.Range, o.Range) // a run of a group's addresses
 	return Finding{
 		Range: o.Range, Segment: segmentText(o.Contact),
 		Message: fmt.Sprintf("%s, %s, lies in what %s %s on network %s",
-			plan.RangeText(o.Range), who(p.address), side(p.pool), use(p.pool.Kind), p.pool.Owner.Network),
-		Claims:     []Party{party(p.address, who(p.address)), party(p.pool, poolLabel(p.pool))},
+			plan.RangeText(o.Range), who(&address), side(p.pool), use(p.pool.Kind), p.pool.Owner.Network),
+		Claims:     []Party{party(&address, who(&address)), party(p.pool, poolLabel(p.pool))},
 		Why:        "a VM that gets it will fight with whoever has it; " + whySame(o.Contact),
 		Suggestion: paragraphs(f.movePooled(p), isolateIfAssumed(o)),
 	}

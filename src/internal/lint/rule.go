@@ -38,6 +38,8 @@ const (
 // Problem is a problem of one director's files.
 type Problem struct {
 	Director, Deployment string
+	// Order counts, from 1, the refusals of one director as it would meet them.
+	Order int
 	bosh.Problem
 }
 

@@ -11,9 +11,11 @@ import (
 )
 
 // Sort orders findings for the user and drops exact duplicates. It reuses the
-// slice. The order is by the place to change first, then by rule and addresses;
-// every other field decides after these, so that the result does not depend on
-// the order in which rules ran.
+// slice. What a director would refuse comes first, director by director, in the
+// order in which it would: the first is the one that it would stop at. All else
+// is ordered by the place to change first, then by rule and addresses; every
+// other field decides after these, so that the result does not depend on the
+// order in which rules ran.
 func Sort(findings []Finding) []Finding {
 	slices.SortFunc(findings, compareFindings)
 	return slices.CompactFunc(findings, func(a, b Finding) bool { return compareFindings(a, b) == 0 })
@@ -21,6 +23,7 @@ func Sort(findings []Finding) []Finding {
 
 func compareFindings(a, b Finding) int {
 	return cmp.Or(
+		compareRefusals(a, b),
 		firstPlace(a).Compare(firstPlace(b)),
 		cmp.Compare(a.Rule, b.Rule),
 		compareRanges(a.Range, b.Range),
@@ -32,6 +35,19 @@ func compareFindings(a, b Finding) int {
 		cmp.Compare(a.Why, b.Why),
 		cmp.Compare(a.Suggestion, b.Suggestion),
 	)
+}
+
+// compareRefusals puts refusals before all else, in their director's order.
+func compareRefusals(a, b Finding) int {
+	switch {
+	case a.Order == 0 && b.Order == 0:
+		return 0
+	case a.Order == 0:
+		return 1
+	case b.Order == 0:
+		return -1
+	}
+	return cmp.Or(cmp.Compare(a.Claims[0].Owner.Director, b.Claims[0].Owner.Director), cmp.Compare(a.Order, b.Order))
 }
 
 // firstPlace is the place to change first, or nowhere.

@@ -24,27 +24,32 @@ Bad:
       networks: [{name: default, static_ips: [10.0.0.10]}]
 
 Good: one address for each instance.`,
-	Run: func(f *Facts, report func(Finding)) {
-		reportProblems(f, bosh.RuleStaticIPTwice, report)
-		for _, o := range f.Overlaps {
-			if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) {
-				continue
-			}
-			if o.A.Kind == plan.VIP && o.B.Kind == plan.VIP && !(leased(o.A) && leased(o.B)) {
-				continue // vip-claimed-twice
-			}
-			if !onWire(o) && !(leased(o.A) && leased(o.B)) {
-				continue // the director does not know of addresses in properties
-			}
-			finding := f.usedTwice(o, "the director refuses the second one in the middle of its deploy")
-			if leased(o.A) && leased(o.B) {
-				finding.DirectorError = "NetworkReservationAlreadyInUse"
-			} else {
-				finding.Why = "the director does not know of the virtual address; both will answer for it"
-			}
-			report(finding)
+	Run: runStaticIPTwice,
+}
+
+func runStaticIPTwice(f *Facts, report func(Finding)) {
+	reportProblems(f, bosh.RuleStaticIPTwice, report)
+	orders := f.refusals()
+	for _, o := range f.Overlaps {
+		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) {
+			continue
 		}
-	},
+		known := leased(o.A) && leased(o.B)
+		if !known && (!onWire(o) || o.A.Kind == plan.VIP && o.B.Kind == plan.VIP) {
+			continue // the director knows of no properties; vip-claimed-twice tells of two
+		}
+		if !known {
+			report(f.usedTwice(o, "the director does not know of the virtual address; both will answer for it"))
+			continue
+		}
+		first, second := f.changeFirst(o.A, o.B)
+		if orders[first.At] < orders[second.At] {
+			first, second = second, first // the director refuses the later one
+		}
+		finding := f.usedTwiceBy(first, second, o, "the director refuses the second one in the middle of its deploy")
+		finding.DirectorError, finding.Order = alreadyInUse, orders[first.At]
+		report(finding)
+	}
 }
 
 // leased reports whether the director itself hands the address out: an address

@@ -161,6 +161,18 @@ func Intersection(a, b netipx.IPRange) netipx.IPRange {
 	return netipx.IPRangeFrom(from, to)
 }
 
+// Union returns the range from the first to the last address of both.
+func Union(a, b netipx.IPRange) netipx.IPRange {
+	from, to := a.From(), a.To()
+	if b.From().Less(from) {
+		from = b.From()
+	}
+	if to.Less(b.To()) {
+		to = b.To()
+	}
+	return netipx.IPRangeFrom(from, to)
+}
+
 // arenas numbers the subnets such that two that overlap and may meet have the
 // same number. Subnets without a range are in none: they are anywhere.
 func (p *Plan) arenas() map[*Subnet]int {

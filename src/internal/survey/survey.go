@@ -75,6 +75,16 @@ type Survey struct {
 	Failures []lint.Failure
 	// Summary counts directors, deployments and claims; findings are not yet known.
 	Summary lint.Summary
+	// Predicted holds the addresses that each deployment's next deploy would take.
+	Predicted []Prediction
+}
+
+// Prediction is the addresses that one deploy would take.
+type Prediction struct {
+	Director, Deployment string
+	// Target says that this run judges the deployment.
+	Target    bool
+	Addresses []bosh.PredictedAddress
 }
 
 // Read reads the fleet.
@@ -90,9 +100,10 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	facts.Problems, facts.Hidden, facts.Idle = s.problems, s.hidden, failures(idle)
 	facts.Targets, facts.Strict = s.targets, f.Strict
 	return &Survey{
-		Facts:    facts,
-		Failures: append(s.failures, failures(contradictions)...),
-		Summary:  lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
+		Facts:     facts,
+		Failures:  append(s.failures, failures(contradictions)...),
+		Predicted: s.predicted,
+		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
 	}
 }
 
@@ -115,11 +126,14 @@ type surveyor struct {
 	hidden   []lint.Hidden
 	failures []lint.Failure
 	targets  lint.Targets
+	// predicted holds what each deploy would take.
+	predicted []Prediction
 }
 
 // director turns one director's files into claims, and notes what is wrong.
 func (s *surveyor) director(files *directorFiles) claims.Director {
 	d := claims.Director{Name: files.Name, Addresses: files.Addresses}
+	defer s.number(len(s.problems), files)
 	replaceByTargets(files)
 	createEnvs := s.manifests(files.Name, files.createEnvs)
 	for _, m := range createEnvs {
@@ -133,9 +147,7 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 		d.Deployments = append(d.Deployments, m.read)
 	}
 	s.report(files.Name, "", ofConfig, nil)
-	for i, m := range deployments {
-		s.deployment(files.Name, d.CloudConfig, m, others(d.Deployments, i), ofConfig, opts)
-	}
+	s.check(files.Name, d.CloudConfig, deployments, opts)
 	for _, m := range createEnvs {
 		s.report(files.Name, m.read.Name, m.problems, m.hidden)
 	}
@@ -143,21 +155,34 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 	return d
 }
 
-// deployment checks one manifest against its director's networks.
-func (s *surveyor) deployment(director string, cc *bosh.CloudConfig, m manifest, existing []*bosh.Manifest, ofConfig []bosh.Problem, opts bosh.Options) {
-	problems := slices.Clone(m.problems)
-	if own := m.read.Own; own != nil && len(own.Networks) > 0 {
-		cc = own
+// check deploys the manifests to the director's networks, one after the other,
+// and reports what the director would say to each. What is judged comes last: a
+// director knows the others already.
+func (s *surveyor) check(director string, cc *bosh.CloudConfig, list []manifest, opts bosh.Options) {
+	slices.SortStableFunc(list, func(a, b manifest) int { return lastIf(a.entry.Target) - lastIf(b.entry.Target) })
+	var known []manifest
+	var read []*bosh.Manifest
+	for _, m := range list {
+		if cc == nil && m.read.Form == bosh.V2 {
+			s.report(director, m.read.Name, m.problems, m.hidden)
+			continue // its networks are unknown; that is said elsewhere
+		}
+		known, read = append(known, m), append(read, m.read)
 	}
-	if cc != nil {
-		_ = existing
+	found, addresses := bosh.CheckAll(cc, read, opts)
+	for i, m := range known {
+		problems := slices.Concat(m.problems, found[i])
+		bosh.Sort(problems)
+		s.report(director, m.read.Name, problems, m.hidden)
+		s.predicted = append(s.predicted, Prediction{Director: director, Deployment: m.read.Name, Target: m.entry.Target, Addresses: addresses[i]})
 	}
-	bosh.Sort(problems)
-	s.report(director, m.read.Name, problems, m.hidden)
 }
 
-func others(all []*bosh.Manifest, i int) []*bosh.Manifest {
-	return slices.Concat(all[:i], all[i+1:])
+func lastIf(target bool) int {
+	if target {
+		return 1
+	}
+	return 0
 }
 
 // manifests notes failures and returns the manifests that could be read.
@@ -219,6 +244,23 @@ func (s *surveyor) report(director, deployment string, problems []bosh.Problem, 
 	}
 	for _, h := range hidden {
 		s.hidden = append(s.hidden, lint.Hidden{Director: director, Deployment: deployment, Unresolved: h})
+	}
+}
+
+// number gives the refusals of one director, which are s.problems from first on,
+// their order: that of the director for the cloud-configs together with one
+// manifest; where there are several, one manifest after the other.
+func (s *surveyor) number(first int, files *directorFiles) {
+	list := s.problems[first:]
+	if len(files.deployments) == 1 {
+		bosh.SortBy(list, func(p lint.Problem) bosh.Problem { return p.Problem })
+	}
+	order := 0
+	for i := range list {
+		if !list[i].Warning {
+			order++
+			list[i].Order = order
+		}
 	}
 }
 
