@@ -154,6 +154,7 @@ func (b *builder) networks(director, deployment string, cc *bosh.CloudConfig, ow
 func (b *builder) subnet(director, deployment string, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
 	s := &plan.Subnet{
 		Director: director, Deployment: deployment, Network: n.Name, Range: read.Range,
+		Prefix: read.Prefix, Incomplete: read.Incomplete,
 		At: read.At, ReservedAt: read.ReservedAt,
 		Identity: plan.IdentityOf(read.CloudProperties), CloudProperties: read.CloudProperties,
 	}

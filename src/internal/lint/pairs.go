@@ -6,29 +6,9 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
-// foreign reports whether two claims belong to directors, or to manifests with
-// networks of their own, that keep no common list of addresses: neither can see
-// what the other does.
-func foreign(o plan.Overlap) bool {
-	switch {
-	case o.A.Kind == plan.External || o.B.Kind == plan.External:
-		return true
-	case o.A.Owner.Director != o.B.Owner.Director:
-		return true
-	default:
-		return !o.Contact.OneList && o.A.Owner.Deployment != o.B.Owner.Deployment
-	}
-}
-
-// onWire reports whether the two claims can meet in a segment.
-func onWire(o plan.Overlap) bool { return o.Contact.Relation != plan.Isolated }
-
-// sameMachine reports whether both claims are one VM that is named twice: the
-// director's own address and the create-env manifest that made it.
-func sameMachine(o plan.Overlap) bool {
-	own := o.A.Kind == plan.DirectorOwn || o.B.Kind == plan.DirectorOwn
-	return own && o.A.Owner.Director == o.B.Owner.Director
-}
+func foreign(o plan.Overlap) bool     { return o.Foreign() }
+func onWire(o plan.Overlap) bool      { return o.OnWire() }
+func sameMachine(o plan.Overlap) bool { return o.SameMachine() }
 
 // pooled is an address in use, or a reference to one, inside a pool.
 type pooled struct {

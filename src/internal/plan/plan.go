@@ -104,7 +104,13 @@ type Subnet struct {
 	Network    string
 	// Range is invalid for vip networks and addresses of no known network.
 	Range netip.Prefix
-	At    place.Place
+	// Prefix is the length of the block that each VM gets, the full length for
+	// single addresses; 0 where nothing is handed out by range.
+	Prefix int
+	// Incomplete says that a part of the subnet could not be read or hides
+	// behind a variable: what it hands out is not known for certain.
+	Incomplete bool
+	At         place.Place
 	// ReservedAt is where a reserved: line would go or be extended.
 	ReservedAt place.Place
 	// Segment is the name that the fleet file gives it; empty if it gives none.

@@ -1,0 +1,25 @@
+package plan
+
+// Foreign reports whether the two claims belong to directors, or to manifests
+// with networks of their own, that keep no common list of addresses: neither can
+// see what the other does.
+func (o Overlap) Foreign() bool {
+	switch {
+	case o.A.Kind == External || o.B.Kind == External:
+		return true
+	case o.A.Owner.Director != o.B.Owner.Director:
+		return true
+	default:
+		return !o.Contact.OneList && o.A.Owner.Deployment != o.B.Owner.Deployment
+	}
+}
+
+// OnWire reports whether the two claims can meet in a segment.
+func (o Overlap) OnWire() bool { return o.Contact.Relation != Isolated }
+
+// SameMachine reports whether both claims are one VM that is named twice: the
+// director's own address and the create-env manifest that made it.
+func (o Overlap) SameMachine() bool {
+	own := o.A.Kind == DirectorOwn || o.B.Kind == DirectorOwn
+	return own && o.A.Owner.Director == o.B.Owner.Director
+}
