@@ -51,6 +51,7 @@ place of what the fleet file says for that manifest.`,
 	flags.inputs.add(cmd)
 	flags.output.add(cmd)
 	f := cmd.Flags()
+	f.BoolVar(&flags.output.addresses, "show-addresses", false, "tell the addresses that the judged deploys would take")
 	f.StringVar(&flags.director, "director", "", "director of manifests that the fleet file does not name")
 	f.StringVarP(&flags.deployment, "deployment", "d", "", "deployment name that the manifest must have, as for bosh deploy")
 	f.BoolVar(&flags.createEnv, "create-env", false, "the manifests are for bosh create-env")
@@ -58,6 +59,23 @@ place of what the fleet file says for that manifest.`,
 	f.BoolVar(&flags.strict, "strict", false, "an address that hides behind an unresolved variable is an error")
 	f.StringVar(&flags.version, "director-version", "", "version of the director, e.g. 282.1.4 (default: the fleet file's, else the newest)")
 	return cmd
+}
+
+// predicted are the addresses that the judged deploys would take.
+func predicted(read *survey.Survey, targetsOnly bool) []lint.Address {
+	var list []lint.Address
+	for _, p := range read.Predicted {
+		if targetsOnly && !p.Target {
+			continue
+		}
+		for _, a := range p.Addresses {
+			list = append(list, lint.Address{
+				Director: p.Director, Deployment: p.Deployment,
+				Network: a.Network, InstanceGroup: a.InstanceGroup, Index: a.Index, AZ: a.AZ, IP: a.IP, Kind: string(a.Kind),
+			})
+		}
+	}
+	return list
 }
 
 func runLint(flags *lintFlags, args []string, changed func(string) bool, streams Streams) error {
@@ -73,5 +91,8 @@ func runLint(flags *lintFlags, args []string, changed func(string) bool, streams
 	read := survey.Read(request.fleet, request.loader)
 	findings := lint.Run(read.Facts, lint.Rules())
 	result := lint.NewResult(findings, append(request.failures, read.Failures...), read.Summary)
+	if flags.output.addresses {
+		result.Addresses = predicted(read, len(args) > 0)
+	}
 	return outputs.write(result, files, streams)
 }

@@ -20,6 +20,8 @@ type outputFlags struct {
 	formats []string
 	failOn  string
 	color   string
+	// addresses adds the predicted addresses (lint only).
+	addresses bool
 }
 
 func (f *outputFlags) add(cmd *cobra.Command) {
@@ -45,6 +47,8 @@ type outputs struct {
 	formats []output
 	failOn  lint.Severity
 	color   string
+	// addresses tells the predicted addresses as well.
+	addresses bool
 }
 
 type output struct {
@@ -53,7 +57,7 @@ type output struct {
 }
 
 func (f *outputFlags) parse() (*outputs, error) {
-	o := &outputs{color: f.color}
+	o := &outputs{color: f.color, addresses: f.addresses}
 	toStdout := 0
 	for _, text := range f.formats {
 		format, file, err := report.ParseFormat(text)
@@ -104,7 +108,7 @@ func (o *outputs) write(result lint.Result, files *source.Files, streams Streams
 }
 
 func (o *outputs) writeOne(out output, result lint.Result, files *source.Files, streams Streams) error {
-	options := report.Options{Line: files.Line, Version: versionText(), FailOn: o.failOn, Rules: ruleInfos()}
+	options := report.Options{Line: files.Line, Version: versionText(), FailOn: o.failOn, Rules: ruleInfos(), ShowAddresses: o.addresses}
 	if out.file == "" {
 		options.Color, options.Width = o.terminal(streams)
 		if err := out.format.Write(streams.Stdout, result, options); err != nil {

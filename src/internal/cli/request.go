@@ -130,6 +130,7 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 		d := &resolved.Directors[i]
 		r.fleet.Directors = append(r.fleet.Directors, survey.Director{
 			Name: d.Director.Name.Value, Version: d.Director.Version.Value, At: d.Director.At,
+			IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
 			Addresses:    addressBlocks(d.Director.Addresses),
 			CloudConfigs: entries(d.CloudConfigs), Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
 			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,

@@ -55,6 +55,8 @@ func (d *decoder) decode(v source.Value, into reflect.Value, what string) {
 	switch {
 	case into.Type() == valueType:
 		into.Set(reflect.ValueOf(v))
+	case into.Kind() == reflect.Bool:
+		d.decodeBool(v, into, what)
 	case into.Kind() == reflect.Struct:
 		d.decodeStruct(v, into, what)
 	case into.Kind() == reflect.Slice:
@@ -73,6 +75,15 @@ func (d *decoder) mayRead(v source.Value) bool {
 		d.fail(v.Place(), "", "the fleet file stands for more than %d values", maxValues)
 	}
 	return d.left > 0
+}
+
+func (d *decoder) decodeBool(v source.Value, into reflect.Value, what string) {
+	var b bool
+	if typeName(v) != aBool || v.Node().Decode(&b) != nil {
+		d.wrongType(v, what, aBool)
+		return
+	}
+	into.SetBool(b)
 }
 
 func (d *decoder) decodeStruct(v source.Value, into reflect.Value, what string) {

@@ -62,6 +62,10 @@ type Director struct {
 	// The addresses of the machine that the director runs on. It never hands
 	// them out. Those of a VM in create_env that runs the director are known.
 	Addresses []Address `yaml:"director_ips,omitempty"`
+	// Whether the director takes subnets without a gateway (director.ignore_missing_gateway).
+	IgnoreMissingGateway bool `yaml:"ignore_missing_gateway,omitempty"`
+	// Whether the director makes networks itself (director.networks.enable_cpi_management).
+	ManagedNetworks bool `yaml:"managed_networks,omitempty"`
 	// The director's cloud-configs: paths or globs, or mappings where ops files
 	// or variables belong to them.
 	CloudConfigs []Config `yaml:"cloud_configs,omitempty"`

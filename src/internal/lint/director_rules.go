@@ -1,8 +1,6 @@
 package lint
 
 import (
-	"github.com/ipguard/ipguard/src/internal/bosh"
-	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -25,39 +23,21 @@ type directorPage struct{ id, title, doc string }
 // reportProblems reports the problems of one rule.
 func reportProblems(f *Facts, id string, report func(Finding)) {
 	for i := range f.Problems {
-		p := &f.Problems[i]
-		if p.Rule != id || toldAsOverlap(p) {
-			continue
+		if p := &f.Problems[i]; p.Rule == id {
+			report(problemFinding(p))
 		}
-		finding := Finding{
-			Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure, Order: p.Order,
-			Claims: []Party{{Owner: ownerOf(p.Director, p.Deployment), Range: p.Range, At: p.At}},
-		}
-		if p.Warning {
-			finding.Severity = Warning
-		}
-		report(finding)
 	}
 }
 
-// alreadyInUse is the director's answer to an address that another instance has.
-const alreadyInUse = "NetworkReservationAlreadyInUse"
-
-// toldAsOverlap reports whether a fleet rule says the same with both places.
-func toldAsOverlap(p *Problem) bool {
-	return p.Rule == bosh.RuleStaticIPTwice && p.Class == alreadyInUse
-}
-
-// refusals maps the places at which a director refuses an address that is in
-// use to where in its work it does.
-func (f *Facts) refusals() map[place.Place]int {
-	orders := map[place.Place]int{}
-	for i := range f.Problems {
-		if p := &f.Problems[i]; toldAsOverlap(p) {
-			orders[p.At] = p.Order
-		}
+func problemFinding(p *Problem) Finding {
+	finding := Finding{
+		Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure, Order: p.Order,
+		Claims: []Party{{Owner: ownerOf(p.Director, p.Deployment), Range: p.Range, At: p.At}},
 	}
-	return orders
+	if p.Warning {
+		finding.Severity = Warning
+	}
+	return finding
 }
 
 func ownerOf(director, deployment string) plan.Owner {

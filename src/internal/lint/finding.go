@@ -98,6 +98,7 @@ type Summary struct {
 
 // Address is one address that a deploy would take.
 type Address struct {
+	Director, Deployment   string
 	Network, InstanceGroup string
 	Index                  int
 	AZ                     string

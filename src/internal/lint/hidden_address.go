@@ -2,8 +2,10 @@ package lint
 
 import "fmt"
 
+const hiddenAddressID = "hidden-address"
+
 var hiddenAddress = Rule{
-	ID: "hidden-address", Severity: Warning, Family: FamilyFleet,
+	ID: hiddenAddressID, Severity: Warning, Family: FamilyFleet,
 	Title: "an address hides behind a variable that stays unresolved",
 	Doc: `A variable stands where an address is expected and nothing gives its value, so
 that ipguard cannot compare the address with anybody's. With --strict this is an

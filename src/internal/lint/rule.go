@@ -108,6 +108,20 @@ func (t Targets) Match(o plan.Owner) bool {
 	})
 }
 
+// concern reports whether a target has part in the finding. What makes a
+// director refuse its cloud-config, or hides there, concerns each of its
+// deploys.
+func (t Targets) concern(f Finding) bool {
+	ofCloudConfig := f.Order > 0 || f.Rule == hiddenAddressID
+	return slices.ContainsFunc(f.Claims, func(p Party) bool {
+		return t.Match(p.Owner) || ofCloudConfig && p.Owner.Deployment == "" && t.haveDirector(p.Owner.Director)
+	})
+}
+
+func (t Targets) haveDirector(name string) bool {
+	return slices.ContainsFunc(t.Owners, func(o plan.Owner) bool { return o.Director == name })
+}
+
 // Run applies the rules to the facts. The findings are sorted; those that no
 // target has part in are left out.
 func Run(f *Facts, rules []Rule) []Finding {
@@ -118,11 +132,8 @@ func Run(f *Facts, rules []Rule) []Finding {
 			if finding.Severity == 0 {
 				finding.Severity = rule.Severity
 			}
-			for _, party := range finding.Claims {
-				if f.Targets.Match(party.Owner) {
-					findings = append(findings, finding)
-					return
-				}
+			if f.Targets.concern(finding) {
+				findings = append(findings, finding)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -28,8 +29,7 @@ Good: one address for each instance.`,
 }
 
 func runStaticIPTwice(f *Facts, report func(Finding)) {
-	reportProblems(f, bosh.RuleStaticIPTwice, report)
-	orders := f.refusals()
+	refusals := f.inUse()
 	for _, o := range f.Overlaps {
 		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) {
 			continue
@@ -42,14 +42,54 @@ func runStaticIPTwice(f *Facts, report func(Finding)) {
 			report(f.usedTwice(o, "the director does not know of the virtual address; both will answer for it"))
 			continue
 		}
-		first, second := f.changeFirst(o.A, o.B)
-		if orders[first.At] < orders[second.At] {
-			first, second = second, first // the director refuses the later one
-		}
-		finding := f.usedTwiceBy(first, second, o, "the director refuses the second one in the middle of its deploy")
-		finding.DirectorError, finding.Order = alreadyInUse, orders[first.At]
-		report(finding)
+		report(f.refusedTwice(o, refusals))
 	}
+	for _, r := range refusals {
+		if !r.told {
+			report(problemFinding(r.problem))
+		}
+	}
+	reportProblems(f, bosh.RuleStaticIPTwice, func(finding Finding) {
+		if finding.DirectorError != alreadyInUse {
+			report(finding)
+		}
+	})
+}
+
+// alreadyInUse is the director's answer to an address that another instance has.
+const alreadyInUse = "NetworkReservationAlreadyInUse"
+
+// refusal is a director's own word about an address that is in use; the plan
+// often knows who uses it.
+type refusal struct {
+	problem *Problem
+	told    bool
+}
+
+// inUse returns the refusals by the place of the address.
+func (f *Facts) inUse() map[place.Place]*refusal {
+	list := map[place.Place]*refusal{}
+	for i := range f.Problems {
+		if p := &f.Problems[i]; p.Rule == bosh.RuleStaticIPTwice && p.Class == alreadyInUse {
+			list[p.At] = &refusal{problem: p}
+		}
+	}
+	return list
+}
+
+// refusedTwice tells of two claims of which a director refuses the later one.
+func (f *Facts) refusedTwice(o plan.Overlap, refusals map[place.Place]*refusal) Finding {
+	first, second := f.changeFirst(o.A, o.B)
+	if refusals[first.At] == nil && refusals[second.At] != nil {
+		first, second = second, first
+	}
+	finding := f.usedTwiceBy(first, second, o, "the director gives it to one of the two and refuses the other in the middle of a deploy")
+	finding.DirectorError = alreadyInUse
+	if r := refusals[first.At]; r != nil {
+		r.told = true
+		finding.Order = r.problem.Order
+	}
+	return finding
 }
 
 // leased reports whether the director itself hands the address out: an address

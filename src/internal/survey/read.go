@@ -53,11 +53,12 @@ func readAll(fleet *Fleet, loader *interpolate.Loader) []directorFiles {
 			tasks = append(tasks, func() { files.cloudConfigs[j] = readCloudConfig(e, loader) })
 		}
 		for j, e := range d.Deployments {
-			opts := bosh.Options{DirectorVersion: d.Version}
+			opts := d.options()
 			tasks = append(tasks, func() { files.deployments[j] = readManifest(e, loader, opts, fleet.VIPs) })
 		}
 		for j, e := range d.CreateEnvs {
-			opts := bosh.Options{DirectorVersion: d.Version, Form: bosh.CreateEnv}
+			opts := d.options()
+			opts.Form = bosh.CreateEnv
 			tasks = append(tasks, func() { files.createEnvs[j] = readManifest(e, loader, opts, fleet.VIPs) })
 		}
 	}

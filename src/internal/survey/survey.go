@@ -45,6 +45,8 @@ type Director struct {
 	Name string
 	// Version is the director's, e.g. "282.1.4"; empty means the newest.
 	Version string
+	// IgnoreMissingGateway and ManagedNetworks are settings of the director.
+	IgnoreMissingGateway, ManagedNetworks bool
 	// Addresses are of the machine that the director runs on.
 	Addresses    []bosh.Block
 	CloudConfigs []Entry
@@ -130,16 +132,25 @@ type surveyor struct {
 	predicted []Prediction
 }
 
+// options say how the director reads.
+func (d *Director) options() bosh.Options {
+	return bosh.Options{
+		DirectorVersion: d.Version, IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks,
+	}
+}
+
 // director turns one director's files into claims, and notes what is wrong.
 func (s *surveyor) director(files *directorFiles) claims.Director {
 	d := claims.Director{Name: files.Name, Addresses: files.Addresses}
 	defer s.number(len(s.problems), files)
-	replaceByTargets(files)
+	past := setPastAside(&files.deployments)
+	setPastAside(&files.createEnvs)
 	createEnvs := s.manifests(files.Name, files.createEnvs)
 	for _, m := range createEnvs {
 		d.CreateEnvs = append(d.CreateEnvs, m.read)
 	}
-	opts := bosh.Options{DirectorVersion: files.Version, DirectorIPs: directorIPs(files.Addresses, d.CreateEnvs)}
+	opts := files.options()
+	opts.DirectorIPs = directorIPs(files.Addresses, d.CreateEnvs)
 	var ofConfig []bosh.Problem
 	d.CloudConfig, d.CloudVIPs, ofConfig = s.cloudConfigs(files, opts)
 	deployments := s.manifests(files.Name, files.deployments)
@@ -147,7 +158,7 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 		d.Deployments = append(d.Deployments, m.read)
 	}
 	s.report(files.Name, "", ofConfig, nil)
-	s.check(files.Name, d.CloudConfig, deployments, opts)
+	s.check(files.Name, d.CloudConfig, past, deployments, opts)
 	for _, m := range createEnvs {
 		s.report(files.Name, m.read.Name, m.problems, m.hidden)
 	}
@@ -156,12 +167,15 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 }
 
 // check deploys the manifests to the director's networks, one after the other,
-// and reports what the director would say to each. What is judged comes last: a
-// director knows the others already.
-func (s *surveyor) check(director string, cc *bosh.CloudConfig, list []manifest, opts bosh.Options) {
+// and reports what the director would say to each, after what it deployed in
+// the past. What is judged comes last: a director knows the others already.
+func (s *surveyor) check(director string, cc *bosh.CloudConfig, past, list []manifest, opts bosh.Options) {
 	slices.SortStableFunc(list, func(a, b manifest) int { return lastIf(a.entry.Target) - lastIf(b.entry.Target) })
 	var known []manifest
 	var read []*bosh.Manifest
+	for _, m := range past {
+		read = append(read, m.read)
+	}
 	for _, m := range list {
 		if cc == nil && m.read.Form == bosh.V2 {
 			s.report(director, m.read.Name, m.problems, m.hidden)
@@ -170,6 +184,7 @@ func (s *surveyor) check(director string, cc *bosh.CloudConfig, list []manifest,
 		known, read = append(known, m), append(read, m.read)
 	}
 	found, addresses := bosh.CheckAll(cc, read, opts)
+	found, addresses = found[len(past):], addresses[len(past):]
 	for i, m := range known {
 		problems := slices.Concat(m.problems, found[i])
 		bosh.Sort(problems)
@@ -264,20 +279,25 @@ func (s *surveyor) number(first int, files *directorFiles) {
 	}
 }
 
-// replaceByTargets drops the deployments that a linted one of the same name
-// stands for: a changed manifest is not in conflict with its own past.
-func replaceByTargets(files *directorFiles) {
-	for _, list := range []*[]manifest{&files.deployments, &files.createEnvs} {
-		named := map[string]bool{}
-		for _, m := range *list {
-			if m.entry.Target && m.read != nil {
-				named[m.name()] = true
-			}
+// setPastAside takes out the manifests that a linted one of the same name
+// stands for, and returns them: a changed manifest is not in conflict with its
+// own past. To a director that past is what it deployed before.
+func setPastAside(list *[]manifest) []manifest {
+	named := map[string]bool{}
+	for _, m := range *list {
+		if m.entry.Target && m.read != nil {
+			named[m.name()] = true
 		}
-		*list = slices.DeleteFunc(*list, func(m manifest) bool {
-			return !m.entry.Target && m.read != nil && named[m.name()]
-		})
 	}
+	var past []manifest
+	*list = slices.DeleteFunc(*list, func(m manifest) bool {
+		replaced := !m.entry.Target && m.read != nil && named[m.name()]
+		if replaced {
+			past = append(past, m)
+		}
+		return replaced
+	})
+	return past
 }
 
 func (m manifest) name() string {
