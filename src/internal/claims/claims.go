@@ -262,29 +262,10 @@ func (b *builder) dynamicPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owne
 		set.RemoveRange(block.Range)
 	}
 	for _, r := range built(&set).Ranges() {
-		if r, ok := wholeBlocks(r, read.Prefix); ok {
+		if r, ok := plan.WholeBlocks(r, read.Prefix); ok {
 			b.add(kind, owner, s, r, read.RangeAt)
 		}
 	}
-}
-
-// wholeBlocks cuts r down to whole blocks of the given prefix length: a VM with
-// a delegated prefix gets all of a block or nothing (ip_provider/ip_repo.rb).
-func wholeBlocks(r netipx.IPRange, bits int) (netipx.IPRange, bool) {
-	if bits <= 0 || bits >= r.From().BitLen() {
-		return r, true
-	}
-	from, to := r.From(), r.To()
-	if first := netip.PrefixFrom(from, bits); first.Masked().Addr() != from {
-		from = netipx.PrefixLastIP(first).Next()
-	}
-	if last := netip.PrefixFrom(to, bits); netipx.PrefixLastIP(last) != to {
-		to = last.Masked().Addr().Prev()
-	}
-	if !from.IsValid() || !to.IsValid() || to.Less(from) {
-		return netipx.IPRange{}, false
-	}
-	return netipx.IPRangeFrom(from, to), true
 }
 
 func within(p netip.Prefix, r netipx.IPRange) (netipx.IPRange, bool) {
