@@ -25,7 +25,7 @@ var publicVars = []string{
 	"z3_network_range=10.0.32.0/20", "z3_network_gateway=10.0.32.1", "z3_network_reserved_array=[10.0.32.2 - 10.0.32.9]",
 	"z1_network_dns_array=[8.8.8.8]", "z2_network_dns_array=[8.8.8.8]", "z3_network_dns_array=[8.8.8.8]",
 	"network_id1=net-1", "network_id2=net-2", "network_id3=net-3", "net_id=net-1", "subnet_id=subnet-1",
-	"vswitch_id=vsw-1", "network=default", "subnetwork=default", "network_name=VM Network", "vnet_name=vnet", "subnet_name=subnet",
+	"vswitch_id=vsw-1", "network=default", "subnetwork=default", "network_name=concourse", "azs=[z1]", "vnet_name=vnet", "subnet_name=subnet",
 	"availability_zone1=one", "availability_zone2=two", "availability_zone3=three",
 }
 
@@ -94,4 +94,55 @@ func TestPublicCloudConfigs(t *testing.T) {
 		}
 	}
 	t.Logf("cf-deployment.yml linted with %d cloud-configs", len(configs))
+}
+
+// TestPublicPairs lints every public manifest that is complete together with a
+// public cloud-config, and every create-env manifest: a director, or the CLI,
+// would take them, so no rule of the director may speak.
+func TestPublicPairs(t *testing.T) {
+	dir := sharedtest.Dir(t, "public")
+	var runs [][]string
+	for _, iaas := range []string{"alicloud", "bosh-lite", "openstack", "vsphere"} {
+		runs = append(runs, []string{"-c", filepath.Join(dir, "cf-deployment/iaas-support", iaas, "cloud-config.yml"),
+			filepath.Join(dir, "cf-deployment/cf-deployment.yml")})
+	}
+	concourse := filepath.Join(dir, "concourse-bosh-deployment")
+	runs = append(runs, []string{"-c", filepath.Join(concourse, "cluster/cloud_configs/vbox.yml"), filepath.Join(concourse, "cluster/concourse.yml")})
+	lite, err := filepath.Glob(filepath.Join(concourse, "lite/infrastructures/*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ops := range lite {
+		runs = append(runs, []string{"--create-env", "-o", ops, filepath.Join(concourse, "lite/concourse.yml")})
+	}
+	cpis, err := filepath.Glob(filepath.Join(dir, "bosh-deployment/*/cpi.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ops := range cpis {
+		runs = append(runs, []string{"--create-env", "-o", ops, filepath.Join(dir, "bosh-deployment/bosh.yml")})
+	}
+	if len(runs) < 20 {
+		t.Fatalf("only %d pairs below %s", len(runs), dir)
+	}
+	ofDirector := map[string]bool{}
+	for _, r := range lint.Rules() {
+		ofDirector[r.ID] = r.Family == lint.FamilyDirector
+	}
+	for _, run := range runs {
+		args := append([]string{"lint", "--no-fleet"}, run...)
+		for _, v := range publicVars {
+			args = append(args, "-v", v)
+		}
+		_, result := runJSON(t, args...)
+		if len(result.Failures) > 0 {
+			t.Errorf("%v: %v", run, result.Failures)
+		}
+		for _, f := range result.Findings {
+			if ofDirector[f.Rule] {
+				t.Errorf("%v: %s: %s", run, f.Rule, f.Message)
+			}
+		}
+	}
+	t.Logf("%d complete pairs linted", len(runs))
 }
