@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -97,6 +98,14 @@ func (d *decoder) meaning(file *File) {
 	for _, e := range file.External {
 		d.known("segment", e.Segment, segments)
 	}
+	for _, p := range file.Pools {
+		d.known("segment", p.Segment, segments)
+	}
+	for _, a := range file.Allow {
+		for _, owner := range a.Owners {
+			d.knownOwner(file, owner, directors)
+		}
+	}
 }
 
 // names are the names of one kind, each once.
@@ -138,6 +147,16 @@ func (d *decoder) known(kind string, name Text, all names) {
 		hint = "did you mean " + quoted(near) + "?"
 	}
 	d.fail(name.At, hint, "no %s of this file is named %s", kind, quoted(name.Value))
+}
+
+// knownOwner complains about an owner that is neither of a director nor the
+// owner of external addresses. Deployments are known when manifests are read.
+func (d *decoder) knownOwner(file *File, owner Text, directors names) {
+	if slices.ContainsFunc(file.External, func(e External) bool { return e.Owner.Value == owner.Value }) {
+		return
+	}
+	director, _, _ := strings.Cut(owner.Value, "/")
+	d.known("director", Text{Value: director, At: owner.At}, directors)
 }
 
 // VIPPatterns are the default patterns and what the file adds to them.

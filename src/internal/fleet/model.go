@@ -15,6 +15,7 @@ package fleet
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -48,6 +49,12 @@ type File struct {
 	External []External `yaml:"external,omitempty"`
 	// Which job properties hold virtual addresses, beside the usual names.
 	VIPProperties VIPProperties `yaml:"vip_properties,omitempty"`
+	// Addresses that anybody of a team may take without asking. ipguard free
+	// proposes no others as soon as there is one such pool.
+	Pools []Pool `yaml:"pools,omitempty"`
+	// Findings that are accepted for a while. The only way to accept one address
+	// in use by two owners.
+	Allow []Allowance `yaml:"allow,omitempty"`
 }
 
 // Director is a BOSH director, or an environment of its own that was made by
@@ -156,6 +163,43 @@ type External struct {
 	Segment Text `yaml:"segment,omitempty"`
 }
 
+// Pool is a range of addresses that was handed to a team: they are free to use
+// as far as nobody does.
+type Pool struct {
+	At place.Place `yaml:"-"`
+
+	// The team that may take the addresses.
+	Team Text `yaml:"team"`
+	// What the addresses are for, such as directors or virtual addresses.
+	Purpose Text `yaml:"purpose,omitempty"`
+	// Addresses, CIDRs or ranges (first - last).
+	Addresses []Range `yaml:"addresses" jsonschema:"minItems=1"`
+	// Addresses among them that nobody may take.
+	Except []Range `yaml:"except,omitempty"`
+	// The segment that the addresses are in, one of segments. If it is not
+	// given they may be in any.
+	Segment Text `yaml:"segment,omitempty"`
+}
+
+// Allowance accepts the findings of one rule about some addresses, as long as
+// nobody else than its owners has part in them.
+type Allowance struct {
+	At place.Place `yaml:"-"`
+
+	// The rule's id; ipguard rules lists them.
+	Rule Text `yaml:"rule"`
+	// Addresses, CIDRs or ranges (first - last). A finding is accepted if all of
+	// its addresses are among them.
+	Addresses []Range `yaml:"addresses" jsonschema:"minItems=1"`
+	// Everybody who has part in the finding: DIRECTOR, DIRECTOR/DEPLOYMENT, or
+	// the owner of external addresses.
+	Owners []Text `yaml:"owners" jsonschema:"minItems=1"`
+	// Why it is accepted.
+	Reason Text `yaml:"reason"`
+	// The last day on which it is accepted, such as 2027-01-31.
+	Until Date `yaml:"until"`
+}
+
 // VIPProperties are patterns [JOB/]NAME[.NAME…] of job properties. A pattern
 // matches the end of a property's path, and * any characters of a name.
 type VIPProperties struct {
@@ -175,6 +219,13 @@ func (t Text) String() string { return t.Value }
 
 // Version is a director's version.
 type Version struct{ Text }
+
+// Date is a day of the Gregorian calendar, in no time zone.
+type Date struct {
+	// Day is midnight UTC of that day; the zero time if the file gives none.
+	Day time.Time
+	At  place.Place
+}
 
 // Address is one IP address and its place.
 type Address struct{ bosh.Block }

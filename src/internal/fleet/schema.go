@@ -59,6 +59,10 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Ref: "#/$defs/Properties"}
 	case reflect.TypeFor[source.Value]():
 		return &jsonschema.Schema{}
+	case reflect.TypeFor[Date]():
+		date := nonEmptyString()
+		date.Format = "date"
+		return date
 	case reflect.TypeFor[Text](), reflect.TypeFor[Version](), reflect.TypeFor[Address](),
 		reflect.TypeFor[Range](), reflect.TypeFor[Prefix](), reflect.TypeFor[Pattern]():
 		return nonEmptyString()

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"go4.org/netipx"
 
@@ -40,6 +41,19 @@ func (t *Version) decodeValue(d *decoder, v source.Value, what string) {
 		return
 	}
 	t.Text = text
+}
+
+func (t *Date) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if !ok {
+		return
+	}
+	day, err := time.Parse(time.DateOnly, text.Value)
+	if err != nil {
+		d.fail(text.At, "write it as 2027-01-31", "%s must be a date", what)
+		return
+	}
+	*t = Date{Day: day, At: text.At}
 }
 
 func (a *Address) decodeValue(d *decoder, v source.Value, what string) {
@@ -98,11 +112,33 @@ func (p *Pattern) decodeValue(d *decoder, v source.Value, what string) {
 // into a segment, and so isolate, what was not meant.
 func (m *Match) decodeValue(d *decoder, v source.Value, what string) {
 	type plain Match
-	before := len(d.errs)
-	d.decodeStruct(v, reflect.ValueOf((*plain)(m)).Elem(), what)
-	if len(d.errs) > before {
+	if !d.decodeWhole(v, reflect.ValueOf((*plain)(m)).Elem(), what) {
 		*m = Match{At: v.Place()}
 	}
+}
+
+// A pool that is wrong in one key must not hand out by the others: an exception
+// may be missing.
+func (p *Pool) decodeValue(d *decoder, v source.Value, what string) {
+	type plain Pool
+	if !d.decodeWhole(v, reflect.ValueOf((*plain)(p)).Elem(), what) {
+		*p = Pool{At: v.Place()}
+	}
+}
+
+// An allowance that is wrong in one key must not accept anything.
+func (a *Allowance) decodeValue(d *decoder, v source.Value, what string) {
+	type plain Allowance
+	if !d.decodeWhole(v, reflect.ValueOf((*plain)(a)).Elem(), what) {
+		*a = Allowance{At: v.Place()}
+	}
+}
+
+// decodeWhole reads a mapping and reports whether nothing of it was wrong.
+func (d *decoder) decodeWhole(v source.Value, into reflect.Value, what string) bool {
+	before := len(d.errs)
+	d.decodeStruct(v, into, what)
+	return len(d.errs) == before
 }
 
 func (p *Properties) decodeValue(d *decoder, v source.Value, what string) {
