@@ -26,6 +26,7 @@ var shapes = []shape{
 	{"many VLANs, each split among 4 directors", splitVLANs(0), none, none},
 	{"one VLAN, split among 100 directors", oneVLAN, none, none},
 	{"isolated networks of equal range", isolatedNetworks, none, none},
+	{"the same, half of the addresses on vip networks", elasticNetworks, none, none},
 	{"many VLANs, one address in 100 claimed twice", splitVLANs(50), func(n int) int { return n / 150 }, func(n int) int { return n / 20 }},
 }
 
@@ -75,6 +76,21 @@ func isolatedNetworks(n int) []member {
 	for i := range list {
 		list[i] = member{number: i, prefix: prefix, property: "subnet", value: fmt.Sprintf("subnet-%08x", i),
 			share: shareOf(prefix, 0, 1), static: n/len(list) - 5}
+	}
+	return list
+}
+
+// elasticNetworks has as many public addresses, which lie in no subnet, as
+// static ones.
+func elasticNetworks(n int) []member {
+	list := isolatedNetworks(n)
+	next := netip.MustParseAddr("100.64.0.0")
+	for i := range list {
+		list[i].static /= 2
+		for range list[i].static {
+			list[i].elastic = append(list[i].elastic, next)
+			next = next.Next()
+		}
 	}
 	return list
 }

@@ -30,6 +30,8 @@ type member struct {
 	static int
 	// stolen are addresses of others that it uses as well.
 	stolen []netip.Addr
+	// elastic are addresses on a vip network, which has no range.
+	elastic []netip.Addr
 }
 
 func (m member) name() string { return fmt.Sprintf("director-%05d", m.number) }
@@ -69,24 +71,26 @@ func (m member) director() claims.Director {
 			subnet.Reserved = append(subnet.Reserved, bosh.Block{Range: netipx.IPRangeFrom(r[0], r[1]), At: at(6)})
 		}
 	}
-	return claims.Director{
-		Name:        name,
-		CloudConfig: &bosh.CloudConfig{Networks: []*bosh.Network{{Name: "default", Type: bosh.Manual, At: at(7), Subnets: []*bosh.Subnet{subnet}}}},
-		Deployments: deployments(used, at),
+	networks := []*bosh.Network{{Name: "default", Type: bosh.Manual, At: at(7), Subnets: []*bosh.Subnet{subnet}}}
+	manifests := deployments("default", used, at)
+	if len(m.elastic) > 0 {
+		networks = append(networks, &bosh.Network{Name: "vip", Type: bosh.VIP, At: at(8)})
+		manifests = append(manifests, deployments("vip", m.elastic, at)...)
 	}
+	return claims.Director{Name: name, CloudConfig: &bosh.CloudConfig{Networks: networks}, Deployments: manifests}
 }
 
 // deployments deals the addresses out to groups of ten and deployments of ten
 // groups.
-func deployments(used []netip.Addr, at func(int) place.Place) []*bosh.Manifest {
+func deployments(network string, used []netip.Addr, at func(int) place.Place) []*bosh.Manifest {
 	var list []*bosh.Manifest
 	for i, a := range used {
 		if i%100 == 0 {
-			list = append(list, &bosh.Manifest{Name: fmt.Sprintf("deployment-%d", i/100), Form: bosh.V2})
+			list = append(list, &bosh.Manifest{Name: fmt.Sprintf("%s-%d", network, i/100), Form: bosh.V2})
 		}
 		m := list[len(list)-1]
 		if i%10 == 0 {
-			m.Groups = append(m.Groups, &bosh.Group{Name: fmt.Sprintf("group-%d", i/10%10), Networks: []*bosh.GroupNetwork{{Name: "default"}}})
+			m.Groups = append(m.Groups, &bosh.Group{Name: fmt.Sprintf("group-%d", i/10%10), Networks: []*bosh.GroupNetwork{{Name: network}}})
 		}
 		n := m.Groups[len(m.Groups)-1].Networks[0]
 		n.Static = append(n.Static, bosh.Block{Range: netipx.IPRangeFrom(a, a), At: at(10 + i)})

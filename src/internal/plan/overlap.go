@@ -118,8 +118,10 @@ func (s *sweeper) pair(arena int, i int32, relevant func(a, b *Claim) bool) {
 			s.report(a, b)
 		}
 	}
-	if len(open) > 0 {
+	if kept > 0 {
 		s.open[arena] = open[:kept]
+	} else {
+		delete(s.open, arena) // or every claim anywhere would look into it again
 	}
 }
 
