@@ -90,6 +90,7 @@ func runLint(flags *lintFlags, args []string, changed func(string) bool, streams
 	}
 	read := survey.Read(request.fleet, request.loader)
 	findings := lint.Run(read.Facts, lint.Rules())
+	lint.HideValues(findings, files.Line)
 	result := lint.NewResult(findings, append(request.failures, read.Failures...), read.Summary)
 	if flags.output.addresses {
 		result.Addresses = predicted(read, len(args) > 0)

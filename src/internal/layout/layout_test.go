@@ -48,6 +48,7 @@ const (
 var layers = []layer{
 	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
+	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
 		imports: list("report", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place"),
 		modules: list("github.com/spf13/cobra", "github.com/mattn/go-isatty", "golang.org/x/term")},

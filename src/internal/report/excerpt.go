@@ -1,8 +1,9 @@
 package report
 
 import (
-	"net/netip"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
 // excerpt is a source line, as characters, and the part of it that is meant:
@@ -101,7 +102,7 @@ func isBlank(r rune) bool { return r == ' ' || r == '\t' }
 // the address, or in its place.
 func (e excerpt) redacted() excerpt {
 	value := e.line[e.start:e.end]
-	if !isAddressText(string(value)) {
+	if !plan.IsAddressText(string(value)) {
 		return excerpt{line: []rune("…"), start: 0, end: 1}
 	}
 	var line []rune
@@ -115,19 +116,4 @@ func (e excerpt) redacted() excerpt {
 		line = append(line, []rune(" …")...)
 	}
 	return excerpt{line: line, start: start, end: end}
-}
-
-func isAddressText(s string) bool {
-	s = strings.Trim(s, `"'`)
-	from, to, isRange := strings.Cut(s, "-")
-	return isAddress(from) && (!isRange || isAddress(to))
-}
-
-func isAddress(s string) bool {
-	s = strings.Trim(s, " \t")
-	if addr, err := netip.ParseAddr(s); err == nil {
-		return addr.Zone() == "" // a zone may be any text
-	}
-	_, err := netip.ParsePrefix(s)
-	return err == nil
 }
