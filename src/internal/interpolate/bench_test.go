@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	boshtpl "github.com/cloudfoundry/bosh-cli/v7/director/template"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -23,7 +24,7 @@ func benchmarkInputs(b *testing.B) (base string, in Inputs) {
 func BenchmarkEngine(b *testing.B) {
 	base, in := benchmarkInputs(b)
 	for b.Loop() {
-		if _, err := boshResult(base, in, nil); err != nil {
+		if _, err := boshResult(base, in, nil, boshtpl.EvaluateOpts{}); err != nil {
 			b.Fatal(err)
 		}
 	}

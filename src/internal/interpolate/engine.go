@@ -32,8 +32,8 @@ func runEngine(path string, text []byte, vars *variables, ops []operation) (outp
 	}
 	limit := sizeLimit{at: place.Place{File: path, Line: 1, Column: 1}}
 	output, err = boshtpl.NewTemplate(text).Evaluate(vars, list, boshtpl.EvaluateOpts{PostVarSubstitutionOp: limit})
-	if err != nil && strings.HasPrefix(err.Error(), "yaml: ") && !strings.Contains(err.Error(), "into template.") {
-		return nil, engineYAMLError(path, err) // about this text; else about the definitions of variables in it
+	if err != nil && strings.HasPrefix(err.Error(), "yaml: ") && !strings.Contains(err.Error(), "cannot unmarshal") {
+		return nil, engineYAMLError(path, err) // else it is about the definitions of variables in a copy of the text
 	}
 	return output, err
 }

@@ -13,7 +13,9 @@
 // over nodes that know their place. The overlay then walks both results side by
 // side. The engine's value always wins; where the traced one is another, the
 // value takes the place of its nearest ancestor that was traced. Tests hold that
-// this never happens, on all public material and on random input.
+// this never happens, on public manifests and on random input; one exception is
+// known, the definition of a variable whose options use a variable whose value
+// uses another one that has none.
 //
 // Without ops and variables nothing of this runs: the document is parsed and
 // that is all.
@@ -23,6 +25,7 @@
 package interpolate
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"slices"
@@ -106,21 +109,23 @@ func (l *Loader) Load(path string, in Inputs) (*source.Document, error) {
 
 // LoadCreateEnv reads the document at path as bosh create-env does, which
 // refuses to start while a variable has no value. Each of those becomes one
-// element of missing, in the order of places; the document is returned all the
-// same, with ((name)) in it. With a vars store, variables that bosh would
-// generate are not missing.
+// element of missing, at the first place of its use; the document is returned
+// all the same, with ((name)) in it. With a vars store, variables that bosh would
+// generate are not missing. err is a *source.Error.
 func (l *Loader) LoadCreateEnv(path string, in Inputs) (doc *source.Document, missing []*source.Error, err error) {
 	result, err := l.evaluate(path, in)
 	if err != nil {
 		return nil, nil, err
 	}
-	return result.document, result.missing, nil
+	return result.document, missingErrors(result.missing), nil
 }
 
 // evaluated is a document with its inputs applied.
 type evaluated struct {
 	document *source.Document
-	missing  []*source.Error
+	// missing holds the variables that create-env would miss, with the first place
+	// of their use.
+	missing map[string]place.Place
 	// untraced counts the values that did not keep their place.
 	untraced int
 }
@@ -147,56 +152,59 @@ func (l *Loader) evaluate(path string, in Inputs) (*evaluated, error) {
 	if err != nil {
 		return nil, err
 	}
-
 	output, engineErr := runEngine(path, text, vars, ops)
-	if placed := (*source.Error)(nil); errors.As(engineErr, &placed) {
-		return nil, placed
-	}
 	trace := newTracer(root, vars)
-	traceErr := trace.run(ops)
-	if engineErr != nil {
-		return nil, engineFailure(engineErr, traceErr, trace)
+	traced, err := judge(engineErr, trace, ops)
+	if err != nil {
+		return nil, err
 	}
-	return l.overlay(base, output, trace, traceErr)
-}
-
-func (l *Loader) overlay(base *source.Document, output []byte, trace *tracer, traceErr error) (*evaluated, error) {
-	traced := trace.root
-	if traceErr != nil {
-		traced = nil
-	}
-	lay := newOverlay(base, trace.vars.scalars)
+	lay := newOverlay(base, scalars)
 	doc, err := lay.document(output, traced)
 	if err != nil {
 		return nil, err
 	}
-	return &evaluated{document: doc, missing: trace.missingErrors(), untraced: lay.untraced}, nil
+	return &evaluated{document: doc, missing: trace.missing, untraced: lay.untraced}, nil
 }
 
-// missingErrors says which variables have no value though create-env needs one,
-// and where each is used first.
-func (t *tracer) missingErrors() []*source.Error {
-	names := slices.SortedFunc(maps.Keys(t.uses), func(a, b string) int {
-		return t.uses[a].Compare(t.uses[b])
+// judge runs the tracer and returns its document, nil if it could not follow the
+// engine, or the error that best tells why there is none.
+func judge(engineErr error, trace *tracer, ops []operation) (*node, error) {
+	var placed *source.Error
+	if errors.As(engineErr, &placed) {
+		return nil, placed
+	}
+	traceErr := trace.run(ops)
+	if errors.As(traceErr, &placed) {
+		return nil, placed // also where the engine accepts what it then decides by chance
+	}
+	if engineErr != nil {
+		return nil, engineFailure(engineErr, trace)
+	}
+	if traceErr != nil {
+		return nil, nil
+	}
+	return trace.root, nil
+}
+
+func missingErrors(missing map[string]place.Place) []*source.Error {
+	names := slices.SortedFunc(maps.Keys(missing), func(a, b string) int {
+		return cmp.Or(missing[a].Compare(missing[b]), cmp.Compare(a, b))
 	})
-	var list []*source.Error
-	for _, name := range names {
-		list = append(list, &source.Error{
-			Place:   t.uses[name],
-			Message: "variable " + name + " has no value, and create-env needs one for every variable",
+	list := make([]*source.Error, len(names))
+	for i, name := range names {
+		list[i] = &source.Error{
+			Place:   missing[name],
+			Message: "variable " + cmp.Or(name, `""`) + " has no value, and create-env needs one for every variable",
 			Hint:    "give it with -v " + name + "=... or in a vars file",
-		})
+		}
 	}
 	return list
 }
 
-// engineFailure turns an engine's refusal that does not know its place into one
-// that does. The engine's own text can quote a variable's value, so that it is
-// never shown.
-func engineFailure(engineErr, traceErr error, trace *tracer) error {
-	if traceErr != nil {
-		return traceErr
-	}
+// engineFailure words a refusal of the engine for which the tracer found neither
+// reason nor place. The engine's own text can quote a variable's value, so that
+// it is never shown.
+func engineFailure(engineErr error, trace *tracer) error {
 	e := &source.Error{
 		Place:   trace.root.at,
 		Message: "the bosh CLI cannot apply ops and variables to this document",

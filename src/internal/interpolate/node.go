@@ -120,7 +120,11 @@ func (b *builder) node(n *yaml.Node) (*node, error) {
 		}
 		return built, nil
 	}
-	built.value = b.scalars.value(n)
+	value, ok := b.scalars.value(n)
+	if !ok {
+		return nil, &source.Error{Place: built.at, Message: "the bosh CLI cannot read this value as " + n.Tag}
+	}
+	built.value = value
 	if b.rewritten {
 		built.value = b.scalars.rewritten(built.value)
 	}
@@ -198,7 +202,7 @@ func (s *scalars) fromValue(v source.Value) *node {
 		}
 		built.value = list
 	case v.IsScalar():
-		built.value = s.value(v.Node())
+		built.value, _ = s.value(v.Node()) // what its tag does not fit is null
 	}
 	return built
 }

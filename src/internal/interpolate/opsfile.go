@@ -2,6 +2,7 @@ package interpolate
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
 		return nil, err
 	}
 	if isBlank(text) {
-		return nil, nil
+		return nil, checkBlank(path, text)
 	}
 	doc, err := source.Parse(path, text)
 	if err != nil {
@@ -59,11 +60,10 @@ func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if root.value == nil {
-		return nil, nil
-	}
 	list, ok := root.value.(*sequence)
-	if !ok {
+	if root.value == nil {
+		list = &sequence{}
+	} else if !ok {
 		return nil, &source.Error{Place: root.at, Message: "an ops file must be a list of operations, not " + root.kind(),
 			Hint: "write each operation as an element: \"- type: replace\""}
 	}
@@ -85,6 +85,16 @@ func isBlank(text []byte) bool {
 		}
 	}
 	return true
+}
+
+// checkBlank refuses what the engine's YAML library does not take even in a
+// comment, such as control characters.
+func checkBlank(path string, text []byte) error {
+	var nothing any
+	if err := yaml2.Unmarshal(text, &nothing); err != nil {
+		return engineYAMLError(path, err)
+	}
+	return nil
 }
 
 // checkOperationFields refuses what does not fit into an operation, with a place
@@ -173,7 +183,7 @@ func (o operation) Apply(document any) (any, error) {
 		reason, hint := whyNot(err)
 		return nil, &source.Error{
 			Place:   o.at,
-			Message: fmt.Sprintf("%s %s does not apply: %s", o.kind, o.path, reason),
+			Message: fmt.Sprintf("%s %s does not apply: %s", o.kind, cmp.Or(o.path.String(), `""`), reason),
 			Hint:    hint,
 		}
 	}
@@ -188,9 +198,9 @@ func whyNot(err error) (reason, hint string) {
 	var mismatch patch.OpMismatchTypeErr
 	switch {
 	case errors.As(err, &noKey):
-		return fmt.Sprintf("there is no key %q at %s", noKey.Key, noKey.Path), keysHint(noKey)
+		return fmt.Sprintf("there is no %s", noKey.Path), keysHint(noKey)
 	case errors.As(err, &noIndex):
-		return fmt.Sprintf("the list at %s has %d elements, none with index %d", noIndex.Path, len(noIndex.Obj), noIndex.Idx), ""
+		return fmt.Sprintf("there is no %s, the list's length is %d", noIndex.Path, len(noIndex.Obj)), ""
 	case errors.As(err, &matches) && len(matches.Idxs) == 0:
 		return fmt.Sprintf("no element of the list matches %s", matches.Path), "operations apply in order: each sees what those before it left"
 	case errors.As(err, &matches):

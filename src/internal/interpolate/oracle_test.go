@@ -10,7 +10,7 @@ import (
 
 // boshResult is what the bosh CLI makes of the same files, by its own flag
 // parsers and its own order of variables: the oracle of these tests.
-func boshResult(path string, in Inputs, environ []string) (output []byte, err error) {
+func boshResult(path string, in Inputs, environ []string, opts boshtpl.EvaluateOpts) (output []byte, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			output, err = nil, fmt.Errorf("the engine panics: %v", cause)
@@ -32,7 +32,7 @@ func boshResult(path string, in Inputs, environ []string) (output []byte, err er
 	if err != nil {
 		return nil, err
 	}
-	return boshtpl.NewTemplate(text).Evaluate(vars.AsVariables(), ops.AsOp(), boshtpl.EvaluateOpts{})
+	return boshtpl.NewTemplate(text).Evaluate(vars.AsVariables(), ops.AsOp(), opts)
 }
 
 func boshVariables(in Inputs, environ []string) (*boshopts.VarFlags, error) {
@@ -64,6 +64,11 @@ func boshVariables(in Inputs, environ []string) (*boshopts.VarFlags, error) {
 			return nil, err
 		}
 		flags.VarKVs = append(flags.VarKVs, arg)
+	}
+	if in.VarsStore != "" {
+		if err := flags.VarsFSStore.UnmarshalFlag(in.VarsStore); err != nil {
+			return nil, err
+		}
 	}
 	return &flags, nil
 }

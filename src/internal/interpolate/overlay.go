@@ -56,7 +56,8 @@ func (o *overlay) lay(n *yaml.Node, traced *node, ancestor place.Place) {
 }
 
 func (o *overlay) layPair(key, value *yaml.Node, m *mapping, ancestor place.Place) {
-	i := o.findKey(m, o.scalars.value(key))
+	written, _ := o.scalars.value(key)
+	i := o.findKey(m, written)
 	if i < 0 {
 		o.untraced++
 		o.cover(key, ancestor)
@@ -88,7 +89,8 @@ func (o *overlay) same(n *yaml.Node, traced *node) bool {
 	case *sequence:
 		return n.Kind == yaml.SequenceNode && len(n.Content) == len(v.items)
 	}
-	return n.Kind == yaml.ScalarNode && sameScalar(o.scalars.value(n), o.scalars.rewritten(traced.value))
+	value, ok := o.scalars.value(n)
+	return ok && n.Kind == yaml.ScalarNode && sameScalar(value, o.scalars.rewritten(traced.value))
 }
 
 // cover gives n and everything below it one place.

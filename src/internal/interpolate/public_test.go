@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	boshopts "github.com/cloudfoundry/bosh-cli/v7/cmd/opts"
+	boshtpl "github.com/cloudfoundry/bosh-cli/v7/director/template"
 	yaml2 "gopkg.in/yaml.v2"
 	"gopkg.in/yaml.v3"
 
@@ -220,7 +221,7 @@ func publicVars(t testing.TB, base string) []KV {
 // compare requires the loader to agree with the bosh CLI.
 func (c *comparison) compare(t *testing.T, in Inputs) {
 	t.Helper()
-	want, wantErr := boshResult(c.base, in, nil)
+	want, wantErr := boshResult(c.base, in, nil, boshtpl.EvaluateOpts{})
 	files := source.NewFiles(nil)
 	got, err := NewLoader(files, nil).evaluate(c.base, in)
 	if (err == nil) != (wantErr == nil) {

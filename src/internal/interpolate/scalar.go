@@ -20,15 +20,16 @@ type scalars struct {
 func newScalars() *scalars { return &scalars{plainTexts: map[string]any{}} }
 
 // value returns a scalar node's value: nil, bool, int, int64, uint64, float64
-// or string.
-func (s *scalars) value(n *yaml.Node) any {
+// or string. It reports false for a value that is not what its tag says, which
+// yaml.v2 refuses to read.
+func (s *scalars) value(n *yaml.Node) (value any, ok bool) {
 	switch {
 	case n.Style&yaml.TaggedStyle != 0:
 		return s.tagged(n)
 	case n.Style != 0: // quoted or a block
-		return n.Value
+		return n.Value, true
 	}
-	return s.plain(n.Value)
+	return s.plain(n.Value), true
 }
 
 // plain returns the value of a scalar that stands without quotes and tag.
@@ -42,7 +43,10 @@ func (s *scalars) plain(text string) any {
 	if v, ok := s.plainTexts[text]; ok {
 		return v
 	}
-	v := s.ask(text)
+	v, ok := ask(text)
+	if !ok {
+		v = text
+	}
 	s.plainTexts[text] = v
 	return v
 }
@@ -73,22 +77,19 @@ func isNumberOrTimeByte(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("+-._: ", c) >= 0
 }
 
-func (s *scalars) tagged(n *yaml.Node) any {
+func (s *scalars) tagged(n *yaml.Node) (value any, ok bool) {
 	text, err := yaml.Marshal(&yaml.Node{Kind: yaml.ScalarNode, Tag: n.Tag, Style: n.Style, Value: n.Value})
 	if err != nil {
-		return n.Value
+		return nil, false
 	}
-	return s.ask(string(text))
+	return ask(string(text))
 }
 
-// ask has yaml.v2 read a scalar. What it refuses is text here: the engine, which
-// reads the whole document, refuses it as well.
-func (s *scalars) ask(text string) any {
+// ask has yaml.v2 read a scalar.
+func ask(text string) (value any, ok bool) {
 	var document struct{ X any }
-	if err := yaml2.Unmarshal([]byte("x: "+text), &document); err != nil {
-		return text
-	}
-	return document.X
+	err := yaml2.Unmarshal([]byte("x: "+text), &document)
+	return document.X, err == nil
 }
 
 // rewritten returns the value that a scalar has after the engine wrote and read

@@ -3,6 +3,7 @@ package interpolate
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cppforlife/go-patch/patch"
@@ -16,16 +17,16 @@ import (
 type tracer struct {
 	root *node
 	vars *variables
-	// uses holds the first place at which each variable without a value is used
-	// or defined.
-	uses map[string]place.Place
+	// missing holds the variables without a value, each with the first place at
+	// which it is used or defined.
+	missing map[string]place.Place
 	// definitions is the list of the document's own variable definitions.
 	definitions *node
 	copies      map[string]*node // of variables, by the name used
 }
 
 func newTracer(root *node, vars *variables) *tracer {
-	return &tracer{root: root, vars: vars, uses: map[string]place.Place{}, copies: map[string]*node{}}
+	return &tracer{root: root, vars: vars, missing: map[string]place.Place{}, copies: map[string]*node{}}
 }
 
 // run follows the engine: operations, variables, then the removal of definitions
@@ -46,74 +47,12 @@ func (t *tracer) run(ops []operation) error {
 	return t.removeDefinitions(names)
 }
 
-// definedNames lists the names below "variables", which must be a list of maps.
-func (t *tracer) definedNames() ([]string, error) {
-	root, ok := t.root.value.(*mapping)
-	if !ok {
-		return nil, nil
-	}
-	t.definitions = root.get("variables")
-	if t.definitions == nil || t.definitions.value == nil {
-		return nil, nil
-	}
-	list, ok := t.definitions.value.(*sequence)
-	if !ok {
-		return nil, &source.Error{Place: t.definitions.at, Message: "variables must be a list, not " + t.definitions.kind()}
-	}
-	var names []string
-	for _, item := range list.items {
-		m, ok := item.value.(*mapping)
-		if !ok && item.value != nil {
-			return nil, &source.Error{Place: item.at, Message: "an entry of variables must be a map with name and type, not " + item.kind()}
-		}
-		name := ""
-		if ok {
-			for _, field := range []string{"name", "type"} {
-				if value := m.get(field); value != nil && !isScalar(value) {
-					return nil, &source.Error{Place: value.at, Message: "the " + field + " of a variable must be text, not " + value.kind()}
-				}
-			}
-			if value := m.get("name"); value != nil && value.value != nil {
-				name = fmt.Sprint(value.value)
-				t.noteUse(name, value.at)
-			}
-		}
-		names = append(names, name)
-	}
-	return names, nil
-}
-
-// removeDefinitions takes the definitions of variables that have a value out of
-// the document, so that the director does not make values of its own.
-func (t *tracer) removeDefinitions(names []string) error {
-	for _, name := range names {
-		if !t.vars.found[name] {
-			continue
-		}
-		root, ok := t.root.value.(*mapping)
-		if !ok || root.find("variables") < 0 {
-			return errDiverged
-		}
-		i := root.find("variables")
-		c := &cursor{node: root.values[i], store: func(n *node) { root.values[i] = n }}
-		token := patch.MatchingIndexToken{Key: "name", Value: name}
-		if list, ok := c.node.value.(*sequence); ok && len(list.matching(token)) != 1 {
-			return &source.Error{Place: c.node.at, Message: fmt.Sprintf(
-				"variable %s has a value and %d definitions of that name as text, where the bosh CLI wants exactly one", name, len(list.matching(token)))}
-		}
-		if err := c.remove(token); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *tracer) noteUse(name string, at place.Place) {
+func (t *tracer) noteMissing(name string, at place.Place) {
 	if !t.vars.missing[name] {
 		return
 	}
-	if first, ok := t.uses[name]; !ok || at.Compare(first) < 0 {
-		t.uses[name] = at
+	if first, ok := t.missing[name]; !ok || at.Compare(first) < 0 {
+		t.missing[name] = at
 	}
 }
 
@@ -146,36 +85,60 @@ func (t *tracer) substitute(n *node) (*node, error) {
 }
 
 func (t *tracer) substitutePairs(m *mapping) error {
-	renamed := false
-	for i := range m.keys {
+	written := m.keys
+	m.keys = make([]*node, len(written))
+	for i := range written {
 		value, err := t.substitute(m.values[i])
 		if err != nil {
 			return err
 		}
-		key, err := t.substitute(m.keys[i])
+		key, err := t.substitute(written[i])
 		if err != nil {
 			return err
 		}
 		if !isScalar(key) {
-			return &source.Error{Place: m.keys[i].at, Message: fmt.Sprintf("variable %s is %s and cannot be a key", key.at.Through, key.kind())}
+			return &source.Error{Place: written[i].at, Message: fmt.Sprintf("variable %s is %s and cannot be a key", key.at.Through, key.kind())}
 		}
-		renamed = renamed || key != m.keys[i]
+		if key != written[i] && (t.usesGiven(key) || t.usesGiven(value)) {
+			return &source.Error{Place: written[i].at, Message: "the variables of this key and its value bring in further variables: whether bosh replaces those is left to chance"}
+		}
 		m.keys[i], m.values[i] = key, value
 	}
-	if !renamed {
+	if slices.Equal(m.keys, written) {
 		return nil
 	}
 	m.index = nil
-	return m.checkKeysDiffer()
+	return checkKeysDiffer(m.keys, written)
+}
+
+// usesGiven reports whether variables with a value are left in n after it has
+// been substituted. The engine replaces them if it comes upon n once more, which
+// happens to values whose key it has renamed: they are new in the Go map that it
+// is going through.
+func (t *tracer) usesGiven(n *node) bool {
+	switch v := n.value.(type) {
+	case *mapping:
+		return slices.ContainsFunc(v.keys, t.usesGiven) || slices.ContainsFunc(v.values, t.usesGiven)
+	case *sequence:
+		return slices.ContainsFunc(v.items, t.usesGiven)
+	case string:
+		for _, match := range variableUse.FindAllStringSubmatch(v, -1) {
+			head, _, _ := strings.Cut(strings.TrimPrefix(match[1], "!"), ".")
+			if _, given := t.vars.lookup(head); given {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkKeysDiffer refuses keys that variables have made equal: the engine keeps
-// one of them, by chance.
-func (m *mapping) checkKeysDiffer() error {
-	seen := make(map[any]bool, len(m.keys))
-	for _, key := range m.keys {
+// one of them, by chance. written are the keys before.
+func checkKeysDiffer(keys, written []*node) error {
+	seen := make(map[any]bool, len(keys))
+	for i, key := range keys {
 		if seen[key.value] {
-			return &source.Error{Place: key.at, Message: "with its variable this key is equal to another one of the map: which one bosh takes is left to chance"}
+			return &source.Error{Place: written[i].at, Message: "with its variable this key is equal to another one of the map: which one bosh takes is left to chance"}
 		}
 		seen[key.value] = true
 	}
@@ -227,7 +190,7 @@ func (t *tracer) substituteText(n *node, text string) (*node, error) {
 func (t *tracer) lookup(name string, at place.Place) (*node, error) {
 	head, rest, dotted := strings.Cut(name, ".")
 	if !t.vars.found[head] {
-		t.noteUse(head, at)
+		t.noteMissing(head, at)
 		return nil, nil
 	}
 	if value, ok := t.copies[name]; ok {

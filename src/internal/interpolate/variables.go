@@ -19,6 +19,57 @@ import (
 type variable struct {
 	engine any
 	traced *node
+	// nested tells that the value has variables in it.
+	nested bool
+}
+
+func newVariable(engine any, traced *node) variable {
+	return variable{engine, traced, hasUses(engine)}
+}
+
+// forEngine returns the value for one use of it. The engine puts the very map or
+// list into the document and can come upon it a second time; a value that names
+// itself would then contain itself, and the engine would never end. A copy ends
+// that.
+func (v variable) forEngine() any {
+	if v.nested {
+		return copied(v.engine)
+	}
+	return v.engine
+}
+
+func hasUses(value any) bool {
+	switch v := value.(type) {
+	case map[any]any:
+		for key, value := range v {
+			if hasUses(key) || hasUses(value) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(v, hasUses)
+	case string:
+		return variableUse.MatchString(v)
+	}
+	return false
+}
+
+func copied(value any) any {
+	switch v := value.(type) {
+	case map[any]any:
+		m := make(map[any]any, len(v))
+		for key, value := range v {
+			m[key] = copied(value)
+		}
+		return m
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = copied(item)
+		}
+		return list
+	}
+	return value
 }
 
 // variables gives the engine its values and notes what it asked for. It
@@ -45,7 +96,7 @@ func (v *variables) Get(definition boshtpl.VariableDefinition) (any, bool, error
 		return nil, false, nil
 	}
 	v.found[definition.Name] = true
-	return value.engine, true, nil
+	return value.forEngine(), true, nil
 }
 
 // List implements boshtpl.Variables. The engine calls it only when it checks
@@ -82,19 +133,26 @@ func (l *Loader) readVariables(in Inputs, s *scalars) (*variables, error) {
 	return v, nil
 }
 
+// readEnvironment hands the environment to bosh-cli's parser entry by entry, so
+// that an error can name the entry.
 func (l *Loader) readEnvironment(prefixes []string, into map[string]variable) error {
 	for _, prefix := range prefixes {
-		flag := "--vars-env " + prefix
 		if prefix == "" {
 			return &source.Error{Place: place.Place{File: "--vars-env"}, Message: "the prefix of environment variables is empty"}
 		}
-		arg := boshtpl.VarsEnvArg{EnvironFunc: func() []string { return l.environ }}
-		if err := arg.UnmarshalFlag(prefix); err != nil {
-			return &source.Error{Place: place.Place{File: flag}, Message: "the value of an environment variable that starts with " + prefix + "_ is not valid YAML",
-				Hint: "each such variable is read as YAML, also those that nothing uses"}
-		}
-		for name, value := range arg.Vars {
-			into[name] = variable{value, fromEngine(value, atFlag(flag+"_"+name))}
+		for _, entry := range l.environ {
+			if !strings.HasPrefix(entry, prefix+"_") {
+				continue
+			}
+			flag, _, _ := strings.Cut("--vars-env "+entry, "=")
+			arg := boshtpl.VarsEnvArg{EnvironFunc: func() []string { return []string{entry} }}
+			if err := arg.UnmarshalFlag(prefix); err != nil {
+				return &source.Error{Place: place.Place{File: flag}, Message: "the value of this environment variable is not valid YAML",
+					Hint: "every variable with the prefix is read as YAML, also one that nothing uses"}
+			}
+			for name, value := range arg.Vars {
+				into[name] = newVariable(value, fromEngine(value, atFlag(flag)))
+			}
 		}
 	}
 	return nil
@@ -117,7 +175,7 @@ func (l *Loader) readVarsFiles(paths []string, v *variables) error {
 // none, as for bosh.
 func readVarsText(path string, text []byte, s *scalars, into map[string]variable) error {
 	if isBlank(text) {
-		return nil
+		return checkBlank(path, text)
 	}
 	doc, err := source.Parse(path, text)
 	if err != nil {
@@ -141,7 +199,7 @@ func readVarsText(path string, text []byte, s *scalars, into map[string]variable
 		if traced == nil {
 			traced = fromEngine(value, root.at)
 		}
-		into[name] = variable{value, traced}
+		into[name] = newVariable(value, traced)
 	}
 	return nil
 }
@@ -184,7 +242,7 @@ func (l *Loader) readVarFiles(list []KV, into map[string]variable) error {
 			return err
 		}
 		value := string(text)
-		into[kv.Name] = variable{value, &node{at: place.Place{File: kv.Value, Line: 1, Column: 1}, value: value}}
+		into[kv.Name] = newVariable(value, &node{at: place.Place{File: kv.Value, Line: 1, Column: 1}, value: value})
 	}
 	return nil
 }
@@ -195,7 +253,7 @@ func readValues(list []Value, v *variables) error {
 			return &source.Error{Place: value.Value.Place(), Message: "the name of the variable is empty"}
 		}
 		traced := v.scalars.fromValue(value.Value)
-		v.given[value.Name] = variable{traced.engineValue(), traced}
+		v.given[value.Name] = newVariable(traced.engineValue(), traced)
 	}
 	return nil
 }
@@ -215,7 +273,7 @@ func readTexts(list []KV, into map[string]variable) error {
 			return &source.Error{Place: place.Place{File: flag}, Message: "the value is not valid YAML",
 				Hint: "put text with special characters into double quotes, inside the shell's quotes"}
 		}
-		into[arg.Name] = variable{arg.Value, fromEngine(arg.Value, atFlag("-v "+arg.Name))}
+		into[arg.Name] = newVariable(arg.Value, fromEngine(arg.Value, atFlag("-v "+arg.Name)))
 	}
 	return nil
 }
@@ -268,7 +326,7 @@ func foldDottedNames(flat map[string]variable) (map[string]variable, error) {
 		addDotted(tree, name, flat[name].traced)
 	}
 	for head, traced := range tree {
-		folded[head] = variable{traced.engineValue(), traced}
+		folded[head] = newVariable(traced.engineValue(), traced)
 	}
 	return folded, nil
 }
