@@ -91,8 +91,16 @@ func (r *report) entry(v source.Value, what string) (entry, bool) {
 		return bad("the ends of a range are single addresses")
 	}
 	e.first, e.last, e.ranged = first, last, true
-	if !e.empty() && first.v6 != last.v6 {
-		return bad("its ends are of different families")
+	if e.empty() {
+		return e, true
+	}
+	// The director goes from one end to the other by number, and takes numbers
+	// below 2^32 for IPv4.
+	if first.base.isV4() {
+		if !last.base.isV4() {
+			return bad("its ends are of different families")
+		}
+		e.first, e.last = byNumber(first.base), byNumber(last.base)
 	}
 	return e, true
 }

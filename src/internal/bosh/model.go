@@ -98,6 +98,7 @@ type Subnet struct {
 	// it uses the prefix (33 for IPv4); empty where all is well.
 	PrefixError string
 	PrefixAt    place.Place // of the key, or of the subnet where there is none
+	prefixText  string      // as it is written; empty for the default
 	// Incomplete says that entries could not be read or hide behind variables:
 	// what is free cannot be told.
 	Incomplete bool

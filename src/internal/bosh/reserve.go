@@ -135,8 +135,7 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 			continue
 		}
 		if class := r.poolError(s); class != "" {
-			r.add(RulePrefix, class, s.PrefixAt, "the subnet %s of network %q cannot give addresses to instance group %q: its prefix makes no block of it", s.Range, want.network.Name, g.Name).
-				cure("prefix: a number from %d to %d", s.Range.Bits(), s.Range.Addr().BitLen())
+			r.reportPoolError(g, want, s, class)
 			return false
 		}
 		pool := r.pool(s)
@@ -145,6 +144,7 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 			continue
 		}
 		r.hold(plan.instance, a, want.network.Name, false)
+		want.address, want.subnet = a, s
 		r.predict(g, plan, want, a, DynamicAddress)
 		return true
 	}
@@ -153,16 +153,32 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 }
 
 // poolError is the class of the error that a director raises when it looks for
-// a free block: of a bad prefix, or of IPv6 addresses below 2^32, which it takes
-// for IPv4.
+// a free block: of a bad prefix, of a range that begins at 0 (it asks for the
+// address before), or of IPv6 addresses below 2^32, which it takes for IPv4.
 func (r *run) poolError(s *Subnet) string {
 	if s.PrefixError != "" {
 		return s.PrefixError
 	}
-	if pool := r.pool(s); !r.opts.single() && pool.block.v6 && pool.block.base.isV4() && pool.bits() > 32 {
+	if r.opts.single() {
+		return ""
+	}
+	switch pool := r.pool(s); {
+	case pool.block.base.isZero():
+		return classInvalidAddress
+	case pool.block.v6 && pool.block.base.isV4() && pool.bits() > 32:
 		return classInvalidPrefix
 	}
 	return ""
+}
+
+func (r *run) reportPoolError(g *plannedGroup, want *reservation, s *Subnet, class string) {
+	if s.PrefixError != "" {
+		r.add(RulePrefix, class, s.PrefixAt, "the subnet %s of network %q cannot give addresses to instance group %q: its prefix makes no block of it", s.Range, want.network.Name, g.Name).
+			cure("prefix: a number from %d to %d", s.Range.Bits(), s.Range.Addr().BitLen())
+		return
+	}
+	r.add(RuleInvalidRange, class, s.RangeAt, "the subnet %s of network %q cannot give addresses to instance group %q: a director cannot count from its first address", s.Range, want.network.Name, g.Name).
+		cure("use another range")
 }
 
 func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation) bool {

@@ -50,7 +50,7 @@ type instancePlan struct {
 type reservation struct {
 	network *plannedNetwork
 	static  bool
-	address ipaddr // of a static one
+	address ipaddr // of a static one; of a dynamic one once it is reserved
 	at      place.Place
 	subnet  *Subnet // that a static one was found in
 }

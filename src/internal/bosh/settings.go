@@ -15,7 +15,7 @@ func (r *run) checkSettings(g *plannedGroup) {
 		case Dynamic:
 			r.checkDynamicSubnets(g, n)
 		case Manual:
-			r.checkStaticPrefixes(g, n)
+			r.checkSubnets(g, n)
 		}
 	}
 }
@@ -60,19 +60,40 @@ func (r *run) checkDynamicSubnets(g *plannedGroup, n *plannedNetwork) {
 	}
 }
 
-// checkStaticPrefixes reports static addresses that are kept with the prefix of
-// the network's first subnet and belong to one with another.
-func (r *run) checkStaticPrefixes(g *plannedGroup, n *plannedNetwork) {
+// checkSubnets reports addresses whose subnet a director does not find again, or
+// finds with another prefix than that of the network's first subnet, with which
+// static addresses are kept.
+func (r *run) checkSubnets(g *plannedGroup, n *plannedNetwork) {
 	if r.opts.single() {
 		return
 	}
 	for _, plan := range g.plans {
 		for _, w := range plan.wants {
-			if w.network == n && w.static && w.subnet != nil && r.pool(w.subnet).bits() != w.address.bits {
-				r.add(RulePrefix, "NetworkReservationInvalidPrefix", w.at, "instance group %q gets %s on network %q, whose subnet %s gives out blocks of /%d", g.Name, w.address.prefix(), n.Name, w.subnet.Range, r.pool(w.subnet).bits()).
-					cure("give all subnets of the network the same prefix").about(w.address)
-				return
+			if w.network == n && w.subnet != nil && !r.findsAgain(g, w) {
+				return // the others are likely to be the same
 			}
 		}
 	}
+}
+
+func (r *run) findsAgain(g *plannedGroup, w *reservation) bool {
+	for _, s := range w.network.network.Subnets {
+		if s == w.subnet {
+			break
+		}
+		if !s.Range.IsValid() {
+			continue
+		}
+		if _, err := fromPrefix(s.Range).includes(w.address); err != nil {
+			r.add(RulePrefix, err.class, s.RangeAt, "network %q has the IPv4 subnet %s before the IPv6 subnet %s, in which instance group %q is: a director cannot compare the two", w.network.Name, s.Range, w.subnet.Range, g.Name).
+				cure("keep IPv4 and IPv6 subnets in networks of their own")
+			return false
+		}
+	}
+	if r.pool(w.subnet).bits() == w.address.bits {
+		return true
+	}
+	r.add(RulePrefix, "NetworkReservationInvalidPrefix", w.at, "instance group %q gets %s on network %q, whose subnet %s gives out blocks of /%d", g.Name, w.address.prefix(), w.network.Name, w.subnet.Range, r.pool(w.subnet).bits()).
+		cure("give all subnets of the network the same prefix").about(w.address)
+	return false
 }

@@ -27,6 +27,7 @@ func (r *cloudConfigReader) readSubnet(v source.Value, n *Network, zones zones, 
 	}
 	subnet.readReserved()
 	subnet.addDirectorIPs()
+	subnet.checkLowRange()
 	subnet.readStatic()
 	if s.Range.IsValid() && !r.opts.single() {
 		subnet.readPrefix()
@@ -76,16 +77,15 @@ func (r *subnetReader) readRange(text string, at source.Value) {
 	r.s.Range = block.prefix()
 	r.s.Prefix = block.width()
 	r.restricted = append(r.restricted, span{block.base, block.base}, span{block.last(), block.last()})
-	r.checkLowRange(at)
 }
 
 // checkLowRange reports IPv6 ranges that begin below 2^32: the director takes
 // their first address for IPv4 and then compares it with the last.
-func (r *subnetReader) checkLowRange(at source.Value) {
-	if r.opts.single() || !r.block.v6 || !r.block.base.isV4() || r.block.last().isV4() {
+func (r *subnetReader) checkLowRange() {
+	if !r.known || r.opts.single() || !r.block.v6 || !r.block.base.isV4() || r.block.last().isV4() {
 		return
 	}
-	r.add(RuleInvalidRange, classInvalidAddress, at.Place(),
+	r.add(RuleInvalidRange, classInvalidAddress, r.s.RangeAt,
 		"the range %s of network %q begins below ::1:0:0, which a director mistakes for IPv4", r.block.prefix(), r.network).
 		cure("use another IPv6 range").about(r.block)
 }
@@ -142,7 +142,7 @@ func (r *subnetReader) readReserved() {
 // checkReserved tests what a director tests: each block by its first address,
 // before v282.0.10 each address.
 func (r *subnetReader) checkReserved(e entry, what string) {
-	if e.empty() || !r.known {
+	if e.empty() || !r.known || r.endsAtTop(e, what) {
 		return
 	}
 	for _, b := range cidrs(e) {
@@ -166,10 +166,17 @@ func (r *subnetReader) checkReserved(e entry, what string) {
 				cure("%s", r.block.prefix()).about(b)
 		}
 	}
-	if e.ranged && e.last.base == lowBits(e.last.width()) {
-		// ip_range_to_cidr_list asks for the address behind the last one.
-		r.badEntry(e, what, badAddress("no address follows its last one, and the director asks for it"))
+}
+
+// endsAtTop reports a range that ends at the last address of its family: to cut
+// it into blocks, the director asks for the address behind (d/ip_util.rb,
+// ip_range_to_cidr_list).
+func (r *subnetReader) endsAtTop(e entry, what string) bool {
+	if !e.ranged || e.last.base != lowBits(e.last.width()) {
+		return false
 	}
+	r.badEntry(e, what, badAddress("no address follows its last one, and the director asks for it"))
+	return true
 }
 
 func (r *subnetReader) badEntry(e entry, what string, err *addressError) {
@@ -203,7 +210,7 @@ func (r *subnetReader) readStatic() {
 }
 
 func (r *subnetReader) checkStatic(e entry, what string, restricted spans) {
-	if e.empty() {
+	if e.empty() || r.endsAtTop(e, what) {
 		return
 	}
 	const class = "NetworkStaticIpOutOfRange"
@@ -227,9 +234,6 @@ func (r *subnetReader) checkStatic(e entry, what string, restricted spans) {
 			return
 		}
 		r.warnUnusable(e, b, what, restricted)
-	}
-	if e.ranged && e.last.base == lowBits(e.last.width()) {
-		r.badEntry(e, what, badAddress("no address follows its last one, and the director asks for it"))
 	}
 }
 
@@ -274,15 +278,23 @@ func (r *subnetReader) readPrefix() {
 			cure("prefix: a number from %d to %d", r.block.bits, r.block.width())
 		return
 	}
+	r.s.prefixText = text
 	effective, err := r.block.mask(text)
-	if err == nil {
+	if _, plain := smallNumber(text); err == nil && plain {
 		r.s.Prefix = effective.bits
 		r.warnUnaligned()
 		return
 	}
-	r.s.PrefixError = err.class
+	class, reason := "NetworkReservationInvalidPrefix", "it is no number"
+	if err != nil {
+		class, reason = err.class, err.reason
+	}
+	r.s.PrefixError = class
 	if len(r.s.Static) > 0 {
-		r.add(RulePrefix, err.class, v.Place(), "prefix %s of network %q cannot be used: %s", text, r.network, err.reason).
+		if err == nil {
+			class = classAddressFamily // its steps through static are fractions
+		}
+		r.add(RulePrefix, class, v.Place(), "prefix %s of network %q cannot be used: %s", text, r.network, reason).
 			cure("prefix: a number from %d to %d", r.block.bits, r.block.width())
 	}
 }
@@ -302,7 +314,12 @@ func leadingInt(s string) int {
 }
 
 // prefixWords is the prefix as a director compares it: as text.
-func prefixWords(s *Subnet) string { return strconv.Itoa(s.Prefix) }
+func prefixWords(s *Subnet) string {
+	if s.prefixText != "" {
+		return s.prefixText
+	}
+	return strconv.Itoa(s.Prefix)
+}
 
 // cidrs cuts an entry into the aligned blocks that the director makes of it.
 func cidrs(e entry) []ipaddr {
