@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -130,9 +131,9 @@ func scanPlain(s string) (Kind, float64) {
 		return Nil, 0
 	case looksLikeWord(s):
 		return scanWord(s)
-	case mayBeTime(s) && timePattern.MatchString(s):
+	case mayBeTime(s) && isTime(s):
 		return Time, 0
-	case mayBeTime(s) && datePattern.MatchString(s):
+	case mayBeTime(s) && isDate(s):
 		return Date, 0
 	case strings.EqualFold(s, ".inf"), strings.EqualFold(s, "+.inf"):
 		return Float, math.Inf(1)
@@ -181,9 +182,36 @@ func scanWord(s string) (Kind, float64) {
 }
 
 var (
-	timePattern = regexp.MustCompile(`^-?\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|\s+)\d{1,2}:\d\d:\d\d(?:\.\d*)?(?:\s*(?:Z|[-+]\d{1,2}:?(?:\d\d)?))?$`)
-	datePattern = regexp.MustCompile(`^\d{4}-(?:1[012]|0\d|\d)-(?:[12]\d|3[01]|0\d|\d)$`)
+	timePattern = regexp.MustCompile(`^-?\d{4}-(\d{1,2})-(\d{1,2})(?:[Tt]|\s+)(\d{1,2}):(\d\d):(\d\d)(?:\.\d*)?(?:\s*(?:Z|[-+]\d{1,2}:?(?:\d\d)?))?$`)
+	datePattern = regexp.MustCompile(`^(\d{4})-(1[012]|0\d|\d)-([12]\d|3[01]|0\d|\d)$`)
 )
+
+// isTime reports whether s is a timestamp that Ruby's Time takes: 30 February
+// is one, the 32nd of a month stays a string.
+func isTime(s string) bool {
+	m := timePattern.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	month, day, hour, minute, second := number(m[1]), number(m[2]), number(m[3]), number(m[4]), number(m[5])
+	return month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour <= 24 && minute <= 59 && second <= 60
+}
+
+// isDate reports whether s is a day of the calendar.
+func isDate(s string) bool {
+	m := datePattern.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	year, month, day := number(m[1]), number(m[2]), number(m[3])
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	return month >= 1 && int(t.Month()) == month && t.Day() == day
+}
+
+func number(digits string) int {
+	n, _ := strconv.Atoi(digits)
+	return n
+}
 
 // mayBeTime keeps addresses and names away from the patterns.
 func mayBeTime(s string) bool {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"iter"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -76,45 +77,66 @@ func (v Value) Items() []Value {
 }
 
 // Field returns the value of a mapping's key, absent if there is none. Where a
-// key stands twice the last one counts; merge keys ("<<") are honoured, a key
-// of the mapping itself before any merged one.
+// key stands twice the last one counts, also where it comes in by a merge key
+// ("<<"): Ruby's Psych and bosh-cli's yaml.v2 merge at the place where the merge
+// stands.
 func (v Value) Field(name string) Value {
+	return v.field(name, nil)
+}
+
+func (v Value) field(name string, inside []*yaml.Node) Value {
 	n := v.Node()
 	if n == nil || n.Kind != yaml.MappingNode {
 		return Value{}
 	}
-	merged := false
 	for i := len(n.Content) - 2; i >= 0; i -= 2 {
 		key := n.Content[i]
 		if key.Kind == yaml.AliasNode {
 			key = key.Alias
 		}
 		if isMerge(key) {
-			merged = true
+			if found := v.with(n.Content[i+1]).mergedField(name, append(inside, n)); found.Present() {
+				return found
+			}
 		} else if key.Kind == yaml.ScalarNode && key.Value == name {
 			return v.with(n.Content[i+1])
-		}
-	}
-	if !merged {
-		return Value{}
-	}
-	for key, value := range v.Fields() {
-		if key.Text() == name {
-			return value
 		}
 	}
 	return Value{}
 }
 
-// Fields yields the keys and values of a mapping in the order in which they
-// were written, each key once, merged keys where the merge stands.
+// mergedField is the value of a key in what "<<" brings in; in a list the
+// earlier mapping wins. inside holds the mappings whose merge led here, against
+// a merge that names itself.
+func (v Value) mergedField(name string, inside []*yaml.Node) Value {
+	n := v.Node()
+	if slices.Contains(inside, n) {
+		return Value{}
+	}
+	if n.Kind == yaml.MappingNode {
+		return v.field(name, inside)
+	}
+	for _, item := range v.Items() {
+		if item.IsMap() && !slices.Contains(inside, item.Node()) {
+			if found := item.field(name, inside); found.Present() {
+				return found
+			}
+		}
+	}
+	return Value{}
+}
+
+// Fields yields the keys and values of a mapping in the order in which the keys
+// were first written, each key once, with the value that counts.
 func (v Value) Fields() iter.Seq2[Value, Value] {
 	return func(yield func(Value, Value) bool) {
 		n := v.Node()
 		if n == nil || n.Kind != yaml.MappingNode {
 			return
 		}
-		for _, p := range v.pairs(n, nil) {
+		list := pairList{index: make(map[string]int, len(n.Content)/2)}
+		list.addAll(v, nil)
+		for _, p := range list.pairs {
 			if !yield(p.key, p.value) {
 				return
 			}
@@ -124,68 +146,52 @@ func (v Value) Fields() iter.Seq2[Value, Value] {
 
 type pair struct{ key, value Value }
 
-// pairs lists a mapping's effective pairs. inside holds the mappings whose
-// merge led here, against a merge that names itself.
-func (v Value) pairs(n *yaml.Node, inside []*yaml.Node) []pair {
-	list := make([]pair, 0, len(n.Content)/2)
-	index := make(map[string]int, len(n.Content)/2)
-	var merges []*yaml.Node
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := v.with(n.Content[i]), v.with(n.Content[i+1])
-		k := key.Node()
-		if isMerge(k) {
-			merges = append(merges, value.Node())
-			continue
-		}
-		if k.Kind != yaml.ScalarNode {
-			list = append(list, pair{key, value})
-			continue
-		}
-		if at, ok := index[k.Value]; ok {
-			list[at] = pair{key, value}
-			continue
-		}
-		index[k.Value] = len(list)
-		list = append(list, pair{key, value})
-	}
-	for _, m := range merges {
-		for _, p := range v.mergedPairs(m, append(inside, n)) {
-			if k := p.key.Node(); k.Kind == yaml.ScalarNode {
-				if _, ok := index[k.Value]; ok {
-					continue
-				}
-				index[k.Value] = len(list)
-			}
-			list = append(list, p)
-		}
-	}
-	return list
+// pairList collects a mapping's pairs; a later one replaces an earlier one of
+// the same key.
+type pairList struct {
+	pairs []pair
+	index map[string]int
 }
 
-// mergedPairs lists the pairs that "<<: m" brings in; in a list the earlier
-// mapping wins.
-func (v Value) mergedPairs(m *yaml.Node, inside []*yaml.Node) []pair {
-	for _, n := range inside {
-		if n == m {
-			return nil
+func (l *pairList) add(p pair) {
+	k := p.key.Node()
+	if k.Kind != yaml.ScalarNode {
+		l.pairs = append(l.pairs, p)
+		return
+	}
+	if at, ok := l.index[k.Value]; ok {
+		l.pairs[at] = p
+		return
+	}
+	l.index[k.Value] = len(l.pairs)
+	l.pairs = append(l.pairs, p)
+}
+
+// addAll adds the pairs of a mapping. inside holds the mappings whose merge led
+// here, against a merge that names itself.
+func (l *pairList) addAll(v Value, inside []*yaml.Node) {
+	n := v.Node()
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := v.with(n.Content[i]), v.with(n.Content[i+1])
+		if !isMerge(key.Node()) {
+			l.add(pair{key, value})
+			continue
+		}
+		l.merge(value, append(inside, n))
+	}
+}
+
+// merge adds what "<<: v" brings in; in a list the earlier mapping wins.
+func (l *pairList) merge(v Value, inside []*yaml.Node) {
+	items := v.Items()
+	if v.IsMap() {
+		items = []Value{v}
+	}
+	for _, item := range slices.Backward(items) {
+		if item.IsMap() && !slices.Contains(inside, item.Node()) {
+			l.addAll(item, inside)
 		}
 	}
-	switch m.Kind {
-	case yaml.MappingNode:
-		return v.pairs(m, inside)
-	case yaml.SequenceNode:
-		var list []pair
-		for _, c := range m.Content {
-			if c.Kind == yaml.AliasNode {
-				c = c.Alias
-			}
-			if c.Kind == yaml.MappingNode {
-				list = append(list, v.mergedPairs(c, inside)...)
-			}
-		}
-		return list
-	}
-	return nil
 }
 
 func isMerge(key *yaml.Node) bool {
