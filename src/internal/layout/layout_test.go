@@ -52,6 +52,8 @@ var layers = []layer{
 	{name: "internal/cli",
 		imports: list("report", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place"),
 		modules: list("github.com/spf13/cobra", "github.com/mattn/go-isatty", "golang.org/x/term")},
+	{name: "internal/fence", imports: list("plan"), modules: list(netipx), pure: true},
+	{name: "internal/yamledit", modules: list(yaml), pure: true},
 	{name: "internal/report", imports: list("lint", "plan", "place"), modules: list("github.com/mattn/go-runewidth", netipx)},
 	{name: "internal/survey", imports: list("fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place")},
 	{name: "internal/fleet",
