@@ -299,9 +299,13 @@ func decimal(s string) (float64, bool) {
 			return 0, false
 		}
 	}
-	number, err := strconv.ParseFloat(strings.NewReplacer("_", "", ",", "").Replace(s), 64)
+	number, err := strconv.ParseFloat(withoutSeparators.Replace(s), 64)
 	return number, err == nil || !math.IsNaN(number)
 }
+
+// withoutSeparators drops what may stand between the digits of a number. It is
+// made once: most of the time of reading a number went into making it.
+var withoutSeparators = strings.NewReplacer("_", "", ",", "")
 
 // integer takes a whole number apart: its digits, sign included, and base.
 func integer(s string) (digits string, base int, ok bool) {
@@ -325,7 +329,7 @@ func integer(s string) (digits string, base int, ok bool) {
 	if rest == "" || strings.Trim(rest, set) != "" {
 		return "", 0, false
 	}
-	return sign + strings.NewReplacer("_", "", ",", "").Replace(rest), base, true
+	return sign + withoutSeparators.Replace(rest), base, true
 }
 
 // toInt reads an integer that scan has seen; base-60 ones are number.
