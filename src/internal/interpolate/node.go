@@ -88,9 +88,6 @@ func (m *mapping) remove(key any) {
 type builder struct {
 	doc     *source.Document
 	scalars *scalars
-	// rewritten builds values as they are after the engine has copied them by
-	// writing and reading, as it does with the value of a replace operation.
-	rewritten bool
 }
 
 func buildDocument(doc *source.Document, s *scalars) (*node, error) {
@@ -125,9 +122,6 @@ func (b *builder) node(n *yaml.Node) (*node, error) {
 		return nil, &source.Error{Place: built.at, Message: "the bosh CLI cannot read this value as " + n.Tag}
 	}
 	built.value = value
-	if b.rewritten {
-		built.value = b.scalars.rewritten(built.value)
-	}
 	return built, nil
 }
 

@@ -55,8 +55,7 @@ func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := builder{doc: doc, scalars: s, rewritten: true}
-	root, err := b.node(doc.Node())
+	root, err := buildDocument(doc, s)
 	if err != nil {
 		return nil, err
 	}
