@@ -13,9 +13,6 @@ import (
 func (r *manifestReader) readGroup(v source.Value, index int) {
 	at := func(step uint8) { r.at = order{stage: stageManifest, group: index, step: step} }
 	at(stepName)
-	if !r.isObject(v, "an element of instance_groups") {
-		return
-	}
 	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service"}
 	r.m.Groups = append(r.m.Groups, g)
 	name, nameAt, ok := r.text(v, "name", required)

@@ -63,10 +63,25 @@ func (r *manifestReader) readDeployment() {
 	}
 	items, _, _ := r.list(r.doc, key, optional)
 	for i, item := range items {
-		r.at.group = i
-		r.readGroup(item, i)
+		r.at = order{stage: stageManifest, group: i}
+		if r.isGroup(item) {
+			r.readGroup(item, i)
+		}
 	}
 	r.checkGroupNames()
+}
+
+// isGroup reports whether an element can be read as a map. The director asks
+// anything else for its name before it checks the type.
+func (r *manifestReader) isGroup(v source.Value) bool {
+	k := v.Kind()
+	if k == source.Map {
+		return true
+	}
+	if !r.hidden(v, "a whole %s", r.groupWord()) {
+		r.add(RuleWrongType, classOfIndexing(k == source.List || k == source.Int), v.Place(), "an element of instance_groups must be a map, not %s", k)
+	}
+	return false
 }
 
 func (r *manifestReader) readName() {

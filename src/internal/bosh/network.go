@@ -54,7 +54,7 @@ func (r *cloudConfigReader) networkName(v source.Value, n *Network) source.Value
 
 func (r *cloudConfigReader) readManual(v source.Value, n *Network, zones zones) {
 	nameAt := r.networkName(v, n)
-	managed := r.opts.ManagedNetworks && v.Field("managed").Kind() == source.Bool && v.Field("managed").Bool()
+	managed := r.opts.ManagedNetworks && truthy(v.Field("managed"))
 	items, _, _ := r.list(v, "subnets", required)
 	siblings := siblingCheck{}
 	for _, item := range items {
@@ -69,6 +69,12 @@ func (r *cloudConfigReader) readManual(v source.Value, n *Network, zones zones) 
 		defer r.canonicalName(n.Name, nameAt, "this network")
 	}
 	r.checkAllOrNoZones(n)
+}
+
+// truthy is what Ruby takes for true: everything but false and null.
+func truthy(v source.Value) bool {
+	k := v.Kind()
+	return k != source.Absent && k != source.Nil && (k != source.Bool || v.Bool())
 }
 
 // checkAllOrNoZones reports a network of which only some subnets have zones.
@@ -159,17 +165,32 @@ func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones zones)
 				cure("move %s into each subnet", key)
 		}
 	}
-	if subnets.Kind() != source.List {
-		if !r.hidden(subnets, "the subnets of network %s", n.Name) {
-			r.add(RuleWrongType, "NoMethodError", subnets.Place(), "subnets must be a list, not %s", subnets.Kind())
+	if k := subnets.Kind(); k != source.List {
+		if k == source.Map && len(subnets.Node().Content) == 0 || r.hidden(subnets, "the subnets of network %s", n.Name) {
+			return // an empty map is an empty list to Ruby
 		}
+		r.add(RuleWrongType, classOfIndexing(k == source.Map), subnets.Place(), "subnets must be a list, not %s", k)
 		return
 	}
 	for _, item := range subnets.Items() {
-		if r.isObject(item, "a subnet of network "+n.Name) {
-			n.Subnets = append(n.Subnets, r.readDynamicSubnet(item, n, zones))
+		switch item.Kind() {
+		case source.List, source.Int, source.Bool, source.Float:
+			r.add(RuleWrongType, classOfIndexing(item.Kind() == source.List || item.Kind() == source.Int), item.Place(), "a subnet of network %q must be a map, not %s", n.Name, item.Kind())
+		default:
+			if r.isObject(item, "a subnet of network "+n.Name) {
+				n.Subnets = append(n.Subnets, r.readDynamicSubnet(item, n, zones))
+			}
 		}
 	}
+}
+
+// classOfIndexing is the error of Ruby code that takes what it got for a map:
+// lists and integers can be indexed, but not by a string.
+func classOfIndexing(indexed bool) string {
+	if indexed {
+		return "TypeError"
+	}
+	return "NoMethodError"
 }
 
 func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones zones) *Subnet {

@@ -41,14 +41,15 @@ func (r *report) checkClasses(doc source.Value, n *yaml.Node, class string) {
 	if n == nil || n.Kind == yaml.AliasNode {
 		return
 	}
-	if n.Kind == yaml.ScalarNode && (n.Style == 0 || n.Style == yaml.TaggedStyle) && mayBeObject(n) {
+	switch {
+	case n.Style&yaml.TaggedStyle != 0 && namesClass(n):
+		r.add(RuleInvalidYAML, class, doc.At(n).Place(), "the tag %s makes an object, which a director does not load", n.Tag).
+			cure("remove the tag")
+	case n.Kind == yaml.ScalarNode && mayBeDate(n):
 		v := doc.At(n)
-		switch k := v.Kind(); {
-		case k == source.Date || k == source.Time:
+		if k := v.Kind(); k == source.Date || k == source.Time {
 			r.add(RuleInvalidYAML, class, v.Place(), "%s is %s, which a director does not load", n.Value, k).
 				cure("quote it: %q", n.Value)
-		case strings.HasPrefix(n.Tag, "!ruby/") && k != source.Symbol:
-			r.add(RuleInvalidYAML, class, v.Place(), "the tag %s makes an object, which a director does not load", n.Tag)
 		}
 	}
 	for _, c := range n.Content {
@@ -56,10 +57,33 @@ func (r *report) checkClasses(doc source.Value, n *yaml.Node, class string) {
 	}
 }
 
-// mayBeObject keeps the walk cheap: dates begin with a digit or a minus.
-func mayBeObject(n *yaml.Node) bool {
-	if n.Style == yaml.TaggedStyle {
-		return true
+// mayBeDate keeps the walk cheap: dates begin with a digit or a minus.
+func mayBeDate(n *yaml.Node) bool {
+	return (n.Style == 0 || n.Style&yaml.TaggedStyle != 0) && len(n.Value) >= 8 &&
+		(isDigit(n.Value[0]) || n.Value[0] == '-') && strings.IndexByte(n.Value, '-') >= 0
+}
+
+// namesClass reports whether Psych would look for a Ruby class
+// (psych/visitors/to_ruby.rb).
+func namesClass(n *yaml.Node) bool {
+	name, argument, named := strings.Cut(n.Tag, ":")
+	switch name {
+	case "!ruby/regexp", "!ruby/range", "!ruby/class", "!ruby/module":
+		return n.Kind == yaml.ScalarNode
+	case "!ruby/object":
+		return n.Kind != yaml.ScalarNode || argument == "BigDecimal" || argument == "DateTime" || argument == "Complex" || argument == "Rational"
+	case "!ruby/exception":
+		return n.Kind == yaml.MappingNode
+	case "!ruby/struct":
+		return n.Kind == yaml.MappingNode
+	case "!!set", "!set", "!!omap":
+		return n.Kind == yaml.MappingNode
+	case "!ruby/hash", "!ruby/hash-with-ivars", "!map":
+		return named && n.Kind == yaml.MappingNode
+	case "!ruby/array", "!seq":
+		return named && n.Kind == yaml.SequenceNode
+	case "!ruby/string", "!str":
+		return named && n.Kind == yaml.ScalarNode
 	}
-	return len(n.Value) >= 8 && (isDigit(n.Value[0]) || n.Value[0] == '-') && strings.IndexByte(n.Value, '-') >= 0
+	return false
 }

@@ -107,13 +107,13 @@ func (v Value) Coerced() (text string, ok bool) {
 // integers and floats; other integers are read by toInt, without rounding.
 func scan(n *yaml.Node) (kind Kind, number float64) {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
-	tagged := n.Style&yaml.TaggedStyle != 0
+	tagged := n.Style&yaml.TaggedStyle != 0 && n.Tag != "!"
 	if !tagged && n.Style&quoted != 0 {
 		return String, 0
 	}
 	if tagged {
 		switch tag := n.Tag; {
-		case tag == "!" || tag == "!!str" || tag == "!!binary" || tag == "!binary" || strings.HasPrefix(tag, "!str"):
+		case tag == "!!str" || tag == "!!binary" || tag == "!binary" || strings.HasPrefix(tag, "!str"):
 			return String, 0
 		case tag == "!!float" || tag == "!float":
 			_, number = scanPlain(n.Value)
