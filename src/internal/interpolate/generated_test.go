@@ -55,7 +55,10 @@ func (x texts) String() string {
 // TestGenerated compares with the engine on documents, operations and variables
 // made at random from few words, so that paths and names often meet.
 func TestGenerated(t *testing.T) {
-	const runs = 2000
+	runs := 2000
+	if raceDetector {
+		runs = 500
+	}
 	outcomes := map[string]int{}
 	for seed := range uint64(runs) {
 		outcomes[compareGenerated(t, seed)]++

@@ -140,25 +140,9 @@ func (c *cursor) set(token patch.Token, value *node, at place.Place) error {
 	if !ok {
 		return errDiverged
 	}
-	to := position{number: len(list.items), insert: true}
-	switch token := token.(type) {
-	case patch.AfterLastIndexToken:
-	case patch.IndexToken:
-		number, insert, err := list.position(token.Index, token.Modifiers)
-		if err != nil {
-			return err
-		}
-		to = position{number, insert}
-	case patch.MatchingIndexToken:
-		if len(list.matching(token)) == 0 && token.Optional {
-			break
-		}
-		var err error
-		if to, err = c.matchingPosition(token); err != nil {
-			return err
-		}
-	default:
-		return errDiverged
+	to, err := c.target(list, token)
+	if err != nil {
+		return err
 	}
 	if to.insert {
 		c.store(c.node.withItems(slices.Insert(slices.Clone(list.items), to.number, value)))
@@ -167,6 +151,24 @@ func (c *cursor) set(token patch.Token, value *node, at place.Place) error {
 	list.items[to.number] = value
 	c.store(c.node)
 	return nil
+}
+
+// target returns where in a list the last token of a path puts its value.
+func (c *cursor) target(list *sequence, token patch.Token) (position, error) {
+	end := position{number: len(list.items), insert: true}
+	switch token := token.(type) {
+	case patch.AfterLastIndexToken:
+		return end, nil
+	case patch.IndexToken:
+		number, insert, err := list.position(token.Index, token.Modifiers)
+		return position{number, insert}, err
+	case patch.MatchingIndexToken:
+		if len(list.matching(token)) == 0 && token.Optional {
+			return end, nil
+		}
+		return c.matchingPosition(token)
+	}
+	return position{}, errDiverged
 }
 
 // removeAt follows remove_op.go of go-patch. An optional part of the path that is
