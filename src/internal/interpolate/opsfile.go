@@ -73,6 +73,10 @@ func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
 	if err := yaml2.Unmarshal(text, &definitions); err != nil {
 		return nil, engineYAMLError(path, err)
 	}
+	if len(definitions) != len(list.items) {
+		return nil, &source.Error{Place: root.at, Message: fmt.Sprintf(
+			"the bosh CLI sees %d operations in a list of %d elements", len(definitions), len(list.items))}
+	}
 	return newOperations(definitions, list)
 }
 
@@ -120,9 +124,6 @@ func checkOperationFields(list *sequence) error {
 
 // newOperations pairs go-patch's definitions with the list's elements.
 func newOperations(definitions []patch.OpDefinition, list *sequence) ([]operation, error) {
-	if len(definitions) != len(list.items) {
-		return nil, fmt.Errorf("%d operations in a list of %d elements", len(definitions), len(list.items))
-	}
 	ops := make([]operation, len(definitions))
 	for i, definition := range definitions {
 		op, err := newOperation(definition, list.items[i], i)
