@@ -83,9 +83,10 @@ func secondDocument(path string, text []byte) (place.Place, bool) {
 
 // meaning checks what no schema can say: names that stand for something else.
 func (d *decoder) meaning(file *File) {
-	var directors, segments names
+	var directors, segments, snapshots names
 	for _, director := range file.Directors {
 		d.unique("director", director.Name, director.At, &directors)
+		d.unique("snapshot", director.Snapshot, director.At, &snapshots)
 	}
 	for _, segment := range file.Segments {
 		d.unique("segment", segment.Name, segment.At, &segments)

@@ -55,6 +55,8 @@ type File struct {
 	// Findings that are accepted for a while. The only way to accept one address
 	// in use by two owners.
 	Allow []Allowance `yaml:"allow,omitempty"`
+	// What ipguard bosh may do beside refusing.
+	Gate Gate `yaml:"gate,omitempty"`
 }
 
 // Director is a BOSH director, or an environment of its own that was made by
@@ -81,6 +83,46 @@ type Director struct {
 	Deployments []Manifest `yaml:"deployments,omitempty"`
 	// Manifests of bosh create-env or bosh-init: the director's own VM, jumpboxes.
 	CreateEnv []Manifest `yaml:"create_env,omitempty"`
+	// Where the director answers and how to log in: an alias of bosh alias-env or
+	// a URL, or a mapping. ipguard collect asks it; ipguard bosh knows by it
+	// which director a command is for.
+	Environment Environment `yaml:"environment,omitempty"`
+	// File that ipguard collect writes: what the director said about itself. Where
+	// cloud_configs or deployments have the same thing, they count.
+	Snapshot Text `yaml:"snapshot,omitempty"`
+	// How old the snapshot may be, such as 90m, 24h or 7d. Without it, any age
+	// will do.
+	MaxAge Duration `yaml:"max_age,omitempty"`
+}
+
+// Environment is where a director answers and how to log in. What is not given
+// here comes from the environment variables of bosh (BOSH_CA_CERT, BOSH_CLIENT,
+// BOSH_CLIENT_SECRET, BOSH_ALL_PROXY), else from bosh's configuration file.
+type Environment struct {
+	At place.Place `yaml:"-"`
+
+	// An alias of bosh alias-env, or the director's address or URL.
+	Target Text `yaml:"target" fleet:"shorthand"`
+	// Path of the certificate that signed the director's and the UAA's.
+	CACert Text `yaml:"ca_cert,omitempty"`
+	// UAA client, or user where the director has its own. bosh.read is enough;
+	// orphaned VMs are shown to bosh.admin alone.
+	Client Text `yaml:"client,omitempty"`
+	// Name of the environment variable that holds the client's secret. The secret
+	// itself never stands in this file.
+	ClientSecretEnv Text `yaml:"client_secret_env,omitempty"`
+	// Proxy on the way to the director, as in BOSH_ALL_PROXY: socks5://HOST:PORT
+	// or ssh+socks5://USER@HOST:PORT?private-key=PATH.
+	Proxy Text `yaml:"proxy,omitempty"`
+}
+
+// Gate is what ipguard bosh may do beside refusing.
+type Gate struct {
+	At place.Place `yaml:"-"`
+
+	// File to which --ipguard-override REASON appends who ran what, when and why.
+	// Without it, nothing can be overridden.
+	OverrideLog Text `yaml:"override_log"`
 }
 
 // Config is a cloud-config, with what bosh update-config would get beside it.
@@ -225,6 +267,12 @@ type Date struct {
 	// Day is midnight UTC of that day; the zero time if the file gives none.
 	Day time.Time
 	At  place.Place
+}
+
+// Duration is a length of time; 0 if the file gives none.
+type Duration struct {
+	Length time.Duration
+	At     place.Place
 }
 
 // Address is one IP address and its place.

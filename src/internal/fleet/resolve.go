@@ -33,6 +33,9 @@ type ResolvedDirector struct {
 	CloudConfigs []SourceFile
 	Deployments  []SourceFile
 	CreateEnv    []SourceFile
+	// Snapshot is the path of the director's snapshot, which need not exist;
+	// empty if the fleet file names none.
+	Snapshot string
 }
 
 // SourceFile is one existing file and what the bosh CLI would get beside it. All
@@ -76,8 +79,21 @@ func (f *File) Resolve() (*Resolved, []*source.Error) {
 		d := &resolved.Directors[i]
 		d.Deployments = r.files(d.Director, Deployments)
 		d.CreateEnv = r.files(d.Director, CreateEnv)
+		if d.Director.Snapshot.Value != "" {
+			d.Snapshot = shown(r.absolute(d.Director.Snapshot.Value))
+		}
 	}
 	return resolved, sorted(r.errs)
+}
+
+// PathOf is the path that a text of the file means, as it is shown to the user.
+func (f *File) PathOf(t Text) (string, error) {
+	base, err := filepath.Abs(filepath.Dir(f.Path))
+	if err != nil {
+		return "", err
+	}
+	r := resolver{base: base}
+	return shown(r.absolute(t.Value)), nil
 }
 
 // Use is one part that a file has in the fleet.
@@ -159,6 +175,8 @@ func (r *resolver) noteNames(d *Director) {
 			r.named[path] = append(r.named[path], kind)
 		}
 	}
+	note(d.Snapshot, inputFile)
+	note(d.Environment.CACert, inputFile)
 	for _, kind := range []Kind{CloudConfigs, Deployments, CreateEnv} {
 		for _, e := range d.entries(kind) {
 			note(e.path, kind)

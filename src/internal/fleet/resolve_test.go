@@ -43,6 +43,9 @@ func resolvedLines(r *Resolved) string {
 	var b strings.Builder
 	for _, d := range r.Directors {
 		fmt.Fprintf(&b, "%s\n", d.Director.Name)
+		if d.Snapshot != "" {
+			fmt.Fprintf(&b, "  snapshot %s\n", d.Snapshot)
+		}
 		for _, list := range []struct {
 			kind  Kind
 			files []SourceFile

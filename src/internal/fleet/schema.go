@@ -63,6 +63,10 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 		date := nonEmptyString()
 		date.Format = "date"
 		return date
+	case reflect.TypeFor[Duration]():
+		duration := nonEmptyString()
+		duration.Pattern = durationForm.String()
+		return duration
 	case reflect.TypeFor[Text](), reflect.TypeFor[Version](), reflect.TypeFor[Address](),
 		reflect.TypeFor[Range](), reflect.TypeFor[Prefix](), reflect.TypeFor[Pattern]():
 		return nonEmptyString()

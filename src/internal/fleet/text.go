@@ -56,6 +56,25 @@ func (t *Date) decodeValue(d *decoder, v source.Value, what string) {
 	*t = Date{Day: day, At: text.At}
 }
 
+// durationForm is a whole number and its unit.
+var durationForm = regexp.MustCompile(`^([1-9][0-9]{0,5})(m|h|d)$`)
+
+var durationUnits = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
+
+func (l *Duration) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if !ok {
+		return
+	}
+	m := durationForm.FindStringSubmatch(text.Value)
+	if m == nil {
+		d.fail(text.At, "write it as 90m, 24h or 7d", "%s must be a length of time", what)
+		return
+	}
+	n, _ := strconv.Atoi(m[1]) // the form lets nothing else pass
+	*l = Duration{Length: time.Duration(n) * durationUnits[m[2]], At: text.At}
+}
+
 func (a *Address) decodeValue(d *decoder, v source.Value, what string) {
 	text, ok := d.text(v, what)
 	if !ok {
