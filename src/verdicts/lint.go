@@ -59,10 +59,10 @@ func lint(dir string) (result, error) {
 		return result{}, fmt.Errorf("%w\n%s%s", err, stdout.String(), stderr.String())
 	}
 	var r result
-	for _, f := range report.Failures {
-		r.unread, r.message = true, f.Message
-		r.class = "BadManifest"
-		if strings.HasPrefix(filepath.Base(f.File), "cloud-config") {
+	if len(report.Failures) > 0 {
+		first := report.Failures[0]
+		r.unread, r.message, r.class = true, first.Message, "BadManifest"
+		if strings.HasPrefix(filepath.Base(first.File), "cloud-config") {
 			r.class = "BadConfig"
 		}
 		return r, nil

@@ -50,11 +50,11 @@ func main() {
 
 // tally counts agreement.
 type tally struct {
-	left                          int // cases about releases, stemcells, config servers
-	cases, verdicts               int
-	refused, classes              int
-	accepted, addresses           int
-	list                          []string
+	left                int // cases about releases, stemcells, config servers
+	cases, verdicts     int
+	refused, classes    int
+	accepted, addresses int
+	list                []string
 }
 
 func (t *tally) add(dir string) error {

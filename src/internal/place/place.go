@@ -17,7 +17,7 @@ import (
 type Place struct {
 	// File is the path as it is shown to the user: relative to the working
 	// directory where that is possible, "-" for standard input, or the flag
-	// that carried the value ("-v NAME", "--var-file NAME", "--vars-env NAME").
+	// that carried the value ("-v NAME", "--vars-env NAME").
 	File string
 	// Line and Column count from 1. Columns count characters, not bytes.
 	Line, Column int

@@ -99,7 +99,7 @@ func overlapsByHand(p *Plan, base netip.Addr) []string {
 func TestOverlapsAgreeWithAnOracle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	total := 0
-	for round := range 600 {
+	for round := range 150 {
 		base := bases[round%len(bases)]
 		p := randomPlan(rng, base)
 		var got []string
@@ -113,7 +113,7 @@ func TestOverlapsAgreeWithAnOracle(t *testing.T) {
 		}
 		total += len(got)
 	}
-	if total < 10_000 {
+	if total < 3_000 {
 		t.Errorf("only %d overlaps in all rounds: the random plans are too thin to prove anything", total)
 	}
 }
@@ -142,7 +142,7 @@ func TestOverlapsAreSortedWhateverTheOrderOfClaims(t *testing.T) {
 func TestFreeAgreesWithAnOracle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	seen := 0
-	for round := range 300 {
+	for round := range 60 {
 		base := bases[round%len(bases)]
 		p := randomPlan(rng, base)
 		space := NewSpace(p)
@@ -161,7 +161,7 @@ func TestFreeAgreesWithAnOracle(t *testing.T) {
 			}
 		}
 	}
-	if seen < 1000 {
+	if seen < 300 {
 		t.Errorf("only %d free addresses seen", seen)
 	}
 }
