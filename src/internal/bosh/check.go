@@ -44,10 +44,10 @@ const (
 func Check(cc *CloudConfig, m *Manifest, existing []*Manifest, opts Options) ([]Problem, []PredictedAddress) {
 	d := newDirector(cc, opts)
 	for _, e := range existing {
-		d.deploy(e)
+		d.deploy(e, false)
 	}
 	d.report = report{opts: opts}
-	addresses := d.deploy(m)
+	addresses := d.deploy(m, true)
 	return d.problems, addresses
 }
 
@@ -59,7 +59,7 @@ func CheckAll(cc *CloudConfig, manifests []*Manifest, opts Options) ([][]Problem
 	addresses := make([][]PredictedAddress, len(manifests))
 	for i, m := range manifests {
 		d.report = report{opts: opts}
-		addresses[i] = d.deploy(m)
+		addresses[i] = d.deploy(m, i == len(manifests)-1)
 		problems[i] = d.problems
 	}
 	return problems, addresses

@@ -232,13 +232,13 @@ func (r *cloudConfigReader) checkCompilationNetwork(c *Compilation, v source.Val
 	if !newZones(r.cc.AZs).has(c.AZ) {
 		az[0] = ""
 	}
-	if !network.serves(az) {
+	if own := network.zones(); !own.serve(az) {
 		at := c.At
 		if azAt := v.Field("az"); azAt.Present() {
 			at = azAt.Place()
 		}
 		r.add(RuleCompilation, "JobNetworkMissingRequiredAvailabilityZone", at,
 			"compilation runs in %s, but network %q has no subnet there", zoneWords(az[0]), network.Name).
-			cure("az: one of %s", joinZones(network.zones()))
+			cure("az: one of %s", joinZones(own.names))
 	}
 }

@@ -1,41 +1,112 @@
 package bosh
 
 // predictCompilation tells which addresses the compilation workers would take
-// at most, once the instances have theirs. A lack of them stops no deploy at
-// its start, so it is a warning.
-func (r *run) predictCompilation() {
+// at most, once the instances have theirs, and how many workers get none.
+func (r *run) predictCompilation() (missing int) {
 	c := r.cc.Compilation
 	if c == nil {
-		return
+		return 0
 	}
-	network := findNetwork(r.cc, c.Network)
+	network := r.networks[c.Network]
 	if network == nil || network.Type != Manual {
-		return
+		return 0
 	}
 	az := ""
 	if r.zones.has(c.AZ) {
 		az = c.AZ
 	}
-	// Workers are released at the end: they must not stay in the table.
-	taken := takenSpans{append(spans(nil), r.taken.v4...), append(spans(nil), r.taken.v6...)}
-	got := 0
-	for ; got < min(c.Workers, maxInstances); got++ {
-		a, state := r.allocateFor(network, az, &taken)
-		if state == poolUnknown {
-			return
+	trial := r.newTrial()
+	defer trial.end()
+	for i := range min(c.Workers, maxInstances) {
+		a, state := trial.allocate(network, az)
+		switch state {
+		case poolUnknown:
+			return 0
+		case poolEmpty:
+			return c.Workers - i
 		}
-		if state == poolEmpty {
-			break
+		r.addPrediction(c.Network, "", i, az, a, CompilationAddress, c.At)
+	}
+	return 0
+}
+
+// warnCompilation reports workers without an address. A lack of them stops no
+// deploy at its start, so it is a warning.
+func (r *run) warnCompilation(missing int) {
+	if missing == 0 {
+		return
+	}
+	c := r.cc.Compilation
+	r.warn(RuleCompilation, c.At, "with deployment %q, network %q has %d free addresses for %d compilation workers", r.m.Name, c.Network, c.Workers-missing, c.Workers).
+		cure("fewer workers, a larger range, or fewer reserved and static addresses")
+}
+
+// warnHotSwaps reports groups that are updated by create-swap-delete and find
+// too few addresses: all their instances are there twice for a while, in all
+// such groups at once. Groups with static_ips or vip networks are never updated
+// that way.
+func (r *run) warnHotSwaps() {
+	trial := r.newTrial()
+	defer trial.end()
+	for _, g := range r.groups {
+		if !r.isSwapped(g) {
+			continue
 		}
-		taken.of(a.v6).add(a.span())
-		r.addPrediction(c.Network, "", got, az, a, CompilationAddress, c.At)
+		for _, n := range g.networks {
+			if missing := r.missingForSwap(g, n, trial); missing > 0 {
+				r.warn(RuleNotEnoughAddresses, n.At, "instance group %q is updated by create-swap-delete, which makes each instance twice, and network %q has too few free addresses for %d of them", g.Name, n.Name, missing).
+					cure("a larger range, or vm_strategy: delete-create")
+			}
+		}
 	}
-	for _, s := range network.Subnets {
-		r.pool(s).rewind()
+}
+
+func (r *run) isSwapped(g *plannedGroup) bool {
+	strategy := g.VMStrategy
+	if strategy == "" {
+		strategy = r.m.VMStrategy
 	}
-	if got < c.Workers {
-		r.warn(RuleCompilation, c.At, "with deployment %q, network %q has %d free addresses for %d compilation workers", r.m.Name, c.Network, got, c.Workers).
-			cure("fewer workers, a larger range, or fewer reserved and static addresses")
+	if strategy != "create-swap-delete" || !g.sound || g.Lifecycle == "errand" {
+		return false
+	}
+	for _, n := range g.networks {
+		if n.isStatic() || n.network.Type == VIP {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *run) missingForSwap(g *plannedGroup, n *plannedNetwork, trial *trial) (missing int) {
+	if n.network.Type != Manual {
+		return 0
+	}
+	for i, plan := range g.plans {
+		switch _, state := trial.allocate(n.network, plan.az); state {
+		case poolUnknown:
+			return 0
+		case poolEmpty:
+			return len(g.plans) - i
+		}
+	}
+	return 0
+}
+
+// trial hands out addresses that nobody keeps.
+type trial struct {
+	*run
+	taken takenSpans
+	pools map[*pool]bool
+}
+
+func (r *run) newTrial() *trial {
+	return &trial{run: r, taken: takenSpans{append(spans(nil), r.taken.v4...), append(spans(nil), r.taken.v6...)}, pools: map[*pool]bool{}}
+}
+
+// end lets the next search begin at the bottom again.
+func (t *trial) end() {
+	for p := range t.pools {
+		p.rewind()
 	}
 }
 
@@ -47,17 +118,19 @@ const (
 	poolUnknown // something hides behind a variable or cannot work
 )
 
-// allocateFor takes the lowest free block of the subnets that serve a zone.
-func (r *run) allocateFor(n *Network, az string, taken *takenSpans) (ipaddr, poolState) {
+// allocate takes the lowest free block of the subnets that serve a zone.
+func (t *trial) allocate(n *Network, az string) (ipaddr, poolState) {
 	for _, s := range n.Subnets {
-		if s.Incomplete || !s.Range.IsValid() || r.poolError(s) != "" {
+		if s.Incomplete || !s.Range.IsValid() || t.poolError(s) != "" {
 			return ipaddr{}, poolUnknown
 		}
 		if !s.serves(az) {
 			continue
 		}
-		pool := r.pool(s)
-		if a, ok := pool.allocate(taken.of(pool.block.v6)); ok {
+		pool := t.pool(s)
+		t.pools[pool] = true
+		if a, ok := pool.allocate(t.taken.of(pool.block.v6)); ok {
+			t.taken.of(a.v6).add(a.span())
 			return a, poolGave
 		}
 	}

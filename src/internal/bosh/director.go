@@ -11,6 +11,10 @@ type director struct {
 	cc    *CloudConfig
 	zones zones
 	pools map[*Subnet]*pool
+	// networks are those of cc by name, of several the first; served are their
+	// zones.
+	networks map[string]*Network
+	served   map[*Network]networkZones
 	// held is the table ip_addresses with its unique index: one holder for each
 	// address and prefix length, whatever the network.
 	held  map[ipaddr]*instance
@@ -31,8 +35,8 @@ func (t *takenSpans) of(v6 bool) *spans {
 
 // deployment is what a director remembers of one.
 type deployment struct {
-	name      string
 	instances []*instance
+	byGroup   map[string][]*instance
 }
 
 // instance is one row of the table instances with its addresses.
@@ -62,12 +66,19 @@ func newDirector(cc *CloudConfig, opts Options) *director {
 	d := &director{
 		report: report{opts: opts}, cc: cc, zones: newZones(cc.AZs), pools: map[*Subnet]*pool{},
 		held: map[ipaddr]*instance{}, deployments: map[string]*deployment{}, canonical: map[string]string{},
+		networks: make(map[string]*Network, len(cc.Networks)), served: map[*Network]networkZones{},
+	}
+	for _, n := range cc.Networks {
+		if _, taken := d.networks[n.Name]; !taken {
+			d.networks[n.Name] = n
+		}
 	}
 	return d
 }
 
 // deploy judges one manifest and, as far as it could be deployed, remembers it.
-func (d *director) deploy(m *Manifest) []PredictedAddress {
+// Behind the last one it tells what would be short of addresses.
+func (d *director) deploy(m *Manifest, last bool) []PredictedAddress {
 	if m == nil || m.Form == CreateEnv {
 		return nil
 	}
@@ -75,7 +86,7 @@ func (d *director) deploy(m *Manifest) []PredictedAddress {
 		return d.deployOwn(m)
 	}
 	d.checkDeploymentName(m)
-	run := &run{director: d, m: m, cc: d.cc}
+	run := &run{director: d, m: m, cc: d.cc, last: last}
 	return run.deploy()
 }
 
@@ -84,7 +95,7 @@ func (d *director) deploy(m *Manifest) []PredictedAddress {
 // (ip_provider/in_memory_ip_repo.rb, v262), so nothing is shared.
 func (d *director) deployOwn(m *Manifest) []PredictedAddress {
 	own := newDirector(m.Own, d.opts)
-	run := &run{director: own, m: m, cc: m.Own}
+	run := &run{director: own, m: m, cc: m.Own, last: true}
 	addresses := run.deploy()
 	d.problems = append(d.problems, own.problems...)
 	return addresses
@@ -105,6 +116,16 @@ func (d *director) checkDeploymentName(m *Manifest) {
 		return
 	}
 	d.canonical[c] = m.Name
+}
+
+// zonesOf are the zones that a network serves.
+func (d *director) zonesOf(n *Network) networkZones {
+	z, ok := d.served[n]
+	if !ok {
+		z = n.zones()
+		d.served[n] = z
+	}
+	return z
 }
 
 // pool returns what is free in a subnet.
@@ -132,7 +153,11 @@ func (d *director) hold(i *instance, a ipaddr, network string, static bool) *ins
 // forget replaces the instances of a deployment and frees what nobody of them
 // keeps, as a director does when a deploy is through.
 func (d *director) forget(name string, now []*instance, released []*instance) {
-	d.deployments[name] = &deployment{name: name, instances: now}
+	remembered := &deployment{instances: now, byGroup: map[string][]*instance{}}
+	for _, i := range now {
+		remembered.byGroup[i.group] = append(remembered.byGroup[i.group], i)
+	}
+	d.deployments[name] = remembered
 	if len(released) == 0 {
 		return
 	}

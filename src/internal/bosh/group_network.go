@@ -44,6 +44,7 @@ func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
 	}
 	if ok {
 		n.Name = name
+		r.hidden(nameAt, "the name of a network of %s", g.Name)
 	}
 	defaults, _, _ := r.list(v, "default", optional)
 	for _, d := range defaults {

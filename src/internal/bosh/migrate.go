@@ -1,18 +1,18 @@
 package bosh
 
-import "slices"
-
 // migrate returns the instances that a group takes over from the deployment's
 // past: those of its own name and of migrated_from
 // (deployment_plan/job_migrator.rb).
 func (r *run) migrate(g *plannedGroup, past *deployment) []*instance {
 	var existing []*instance
+	taken := map[string]bool{}
 	take := func(name string, accept func(*instance) bool) {
-		if past == nil {
+		if past == nil || taken[name] {
 			return
 		}
-		for _, i := range past.instances {
-			if i.group == name && !slices.Contains(existing, i) && accept(i) {
+		taken[name] = true
+		for _, i := range past.byGroup[name] {
+			if accept(i) {
 				existing = append(existing, i)
 			}
 		}
@@ -30,19 +30,44 @@ const classMigration = "DeploymentInvalidMigratedFromJob"
 // checkMigration reports a source that is still in the manifest or that two
 // groups claim.
 func (r *run) checkMigration(g *plannedGroup, from Migration) {
-	claims := 0
-	for _, other := range r.m.Groups {
-		if other.Name == from.Name && other.Name != g.Name {
-			r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, which is still in the manifest", g.Name, from.Name).
-				cure("remove the instance group %s", from.Name)
-		}
-		if other.Name != g.Name && slices.ContainsFunc(other.MigratedFrom, func(o Migration) bool { return o.Name == from.Name }) {
-			claims++
-		}
+	if r.sources == nil {
+		r.sources = migrationSources(r.m)
 	}
-	if claims > 0 {
+	source := r.sources[from.Name]
+	if source.present && from.Name != g.Name {
+		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, which is still in the manifest", g.Name, from.Name).
+			cure("remove the instance group %s", from.Name)
+	}
+	if source.claims > 1 {
 		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, and so does another instance group", g.Name, from.Name)
 	}
+}
+
+// migrationSource is a name that migrated_from of some group gives.
+type migrationSource struct {
+	present bool // it is a group of the manifest itself
+	claims  int  // by how many groups
+}
+
+func migrationSources(m *Manifest) map[string]migrationSource {
+	sources := map[string]migrationSource{}
+	for _, g := range m.Groups {
+		counted := map[string]bool{}
+		for _, from := range g.MigratedFrom {
+			if s := sources[from.Name]; !counted[from.Name] {
+				counted[from.Name] = true
+				s.claims++
+				sources[from.Name] = s
+			}
+		}
+	}
+	for _, g := range m.Groups {
+		if s, ok := sources[g.Name]; ok {
+			s.present = true
+			sources[g.Name] = s
+		}
+	}
+	return sources
 }
 
 // canMigrate reports whether the zones of source and target fit.

@@ -36,7 +36,7 @@ func (r *run) reconcile(plan *instancePlan) []*reservation {
 // existingReservation finds the network in which an address can stay: its own,
 // or any other in which it may be reserved.
 func (r *run) existingReservation(h heldAddress) (n *Network, zones []string, static, ok bool) {
-	own := findNetwork(r.cc, h.network)
+	own := r.networks[h.network]
 	if own != nil && (own.Type == Dynamic || own.Type == VIP && len(own.Subnets) == 0) {
 		return own, nil, true, true
 	}

@@ -16,6 +16,9 @@ type run struct {
 	groups    []*plannedGroup
 	addresses []PredictedAddress
 	obsolete  []*instance // of the manifest's past, not in it any more
+	last      bool        // nothing is deployed behind it
+	planned   int         // instances of the groups so far
+	sources   map[string]migrationSource
 }
 
 // plannedGroup is a group with its networks found.
@@ -24,6 +27,7 @@ type plannedGroup struct {
 	index    int
 	networks []*plannedNetwork
 	sound    bool // everything that planning needs is known
+	crowd    bool // it is, and there are too many instances to plan each
 	plans    []*instancePlan
 }
 
@@ -57,8 +61,11 @@ type reservation struct {
 
 // maxInstances is how many instances of a group are planned one by one. No
 // director manages as many; the limit keeps a mistyped number from taking all
-// memory.
-const maxInstances = 1 << 16
+// memory. What is beyond is said (checkCrowd).
+const maxInstances = 10_000
+
+// maxPlanned is the same for all groups of a manifest.
+const maxPlanned = 50_000
 
 func (r *run) deploy() []PredictedAddress {
 	past := r.deployments[r.m.Name]
@@ -70,17 +77,20 @@ func (r *run) deploy() []PredictedAddress {
 		existing := r.migrate(g, past)
 		if g.sound {
 			r.place(g, existing)
-		} else {
+		} else if !g.crowd {
 			r.locateStatic(g, g.static()) // for what it reports
 		}
 	}
 	r.collectObsolete(past)
 	for _, g := range r.groups {
 		r.at = order{stage: stageReservation, group: g.index}
-		if g.Lifecycle != "errand" {
-			r.reserveGroup(g)
-		} else {
+		switch {
+		case g.Lifecycle == "errand":
 			r.predictErrand(g)
+		case g.crowd:
+			r.checkCrowd(g)
+		default:
+			r.reserveGroup(g)
 		}
 	}
 	for _, g := range r.groups {
@@ -90,13 +100,16 @@ func (r *run) deploy() []PredictedAddress {
 		}
 	}
 	r.remember()
-	r.predictCompilation()
+	if missing := r.predictCompilation(); r.last {
+		r.warnCompilation(missing)
+		r.warnHotSwaps()
+	}
 	return r.addresses
 }
 
 // bind finds the networks and zones of a group.
 func (r *run) bind(g *Group, index int) *plannedGroup {
-	p := &plannedGroup{Group: g, index: index, sound: g.InstancesAt.IsValid() && !g.AZsUnknown && g.Instances <= maxInstances}
+	p := &plannedGroup{Group: g, index: index, sound: g.InstancesAt.IsValid() && !g.AZsUnknown}
 	for i, n := range g.Networks {
 		r.at = order{stage: stageManifest, group: index, step: stepNetworks, entry: i}
 		if network := r.lookUp(g, n); network != nil {
@@ -111,15 +124,18 @@ func (r *run) bind(g *Group, index int) *plannedGroup {
 	}
 	r.at = order{stage: stageManifest, group: index, step: stepZones}
 	r.checkZones(p)
+	r.planned += max(g.Instances, 0)
+	if p.sound && (g.Instances > maxInstances || r.planned > maxPlanned) {
+		p.sound, p.crowd = false, true
+	}
 	return p
 }
 
 func (r *run) lookUp(g *Group, n *GroupNetwork) *Network {
-	if name, ok := variableIn(n.Name); ok {
-		r.unresolved = append(r.unresolved, Unresolved{Variable: name, What: "the network of " + g.Name, At: n.At})
-		return nil
+	if _, ok := variableIn(n.Name); ok {
+		return nil // which the reader said
 	}
-	network := findNetwork(r.cc, n.Name)
+	network := r.networks[n.Name]
 	if network == nil {
 		r.at.part = partLookup
 		r.add(RuleUnknownNetwork, "JobUnknownNetwork", n.At, "instance group %q uses the network %q, which is not defined", g.Name, n.Name).
@@ -150,17 +166,17 @@ func (r *run) checkZones(g *plannedGroup) {
 		azs = []string{""}
 	}
 	for _, n := range g.networks {
-		if n.network.serves(azs) || r.hasHiddenZones(n.network) {
+		own := r.zonesOf(n.network)
+		if own.serve(azs) || r.hasHiddenZones(n.network) {
 			continue
 		}
 		g.sound = false
-		own := n.network.zones()
 		p := r.add(RuleAvailabilityZone, "JobNetworkMissingRequiredAvailabilityZone", g.AZsAt,
-			"instance group %q is in %s, and network %q serves %s", g.Name, joinZones(azs), n.Name, joinZones(own))
+			"instance group %q is in %s, and network %q serves %s", g.Name, joinZones(azs), n.Name, joinZones(own.names))
 		switch {
 		case g.AZs == nil:
-			p.cure("azs: one or more of %s", joinZones(own))
-		case slices.Equal(own, []string{""}):
+			p.cure("azs: one or more of %s", joinZones(own.names))
+		case slices.Equal(own.names, []string{""}):
 			p.cure("remove azs, or give each subnet of %s an az", n.Name)
 		default:
 			p.cure("name only zones that the network serves")

@@ -41,12 +41,22 @@ func (p *staticPlacement) keptAddresses(i *instance) []keptAddress {
 	var kept []keptAddress
 	for _, n := range p.static {
 		for _, h := range i.addresses {
-			if slices.ContainsFunc(p.same[single(h.address)], func(a *staticAddress) bool { return slices.Contains(p.lists[n.Name], a) }) {
+			if p.listed(n, h.address) != nil {
 				kept = append(kept, keptAddress{n, h})
 			}
 		}
 	}
 	return kept
+}
+
+// listed finds an address among those that the group asks for on a network.
+func (p *staticPlacement) listed(n *plannedNetwork, a ipaddr) *staticAddress {
+	for _, s := range p.same[single(a)] {
+		if s.network == n.Name {
+			return s
+		}
+	}
+	return nil
 }
 
 // single is the first address of a block.
@@ -57,8 +67,8 @@ func single(a ipaddr) ipaddr {
 
 func (p *staticPlacement) drop(kept []keptAddress) {
 	for _, k := range kept {
-		for name, list := range p.lists {
-			p.lists[name] = slices.DeleteFunc(list, func(a *staticAddress) bool { return a.address() == single(k.held.address) })
+		for _, a := range p.same[single(k.held.address)] {
+			a.claimed, a.dropped = true, true
 		}
 	}
 }
@@ -69,12 +79,10 @@ func (p *staticPlacement) keep(i *instance, kept []keptAddress) bool {
 	plan := &instancePlan{past: i}
 	az := p.g.zoneOf(i)
 	for _, k := range kept {
-		list := p.lists[k.network.Name]
-		at := slices.IndexFunc(list, func(a *staticAddress) bool { return a.address() == single(k.held.address) && !a.claimed })
-		if at < 0 {
+		a := p.listed(k.network, k.held.address)
+		if a.claimed {
 			continue
 		}
-		a := list[at]
 		if !slices.Contains(a.zones, az) {
 			if plan.placed {
 				continue

@@ -14,7 +14,9 @@ type staticAddress struct {
 	v6      bool
 	subnet  *Subnet
 	zones   []string // "" for none
+	network string
 	claimed bool
+	dropped bool // an instance that goes away has it
 	at      place.Place
 }
 
@@ -108,7 +110,7 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 			ok = false
 			continue
 		}
-		a.subnet = subnet
+		a.subnet, a.network = subnet, n.Name
 		zones := subnet.AZs
 		if zones == nil {
 			zones = []string{""}
@@ -193,8 +195,10 @@ func (p *staticPlacement) checkDesiredZones() bool {
 func (p *staticPlacement) distribute() bool {
 	d := distribution{networks: make([][]*staticAddress, len(p.names))}
 	for i, name := range p.names {
+		p.lists[name] = slices.DeleteFunc(p.lists[name], func(a *staticAddress) bool { return a.dropped })
 		d.networks[i] = p.lists[name]
 	}
+	clear(p.free)
 	switch d.run() {
 	case unevenZones:
 		p.add(RuleStaticIPPlacement, "InstanceGroupNetworkInstanceIpMismatch", p.static[0].StaticAt,

@@ -40,6 +40,17 @@ func (a u128) minus(b u128) u128 {
 	return u128{a.hi - b.hi - borrow, lo}
 }
 
+// shift divides by 2 to the nth, n from 0 to 127.
+func (a u128) shift(n int) u128 {
+	switch {
+	case n <= 0:
+		return a
+	case n >= 64:
+		return u128{0, a.hi >> (n - 64)}
+	}
+	return u128{a.hi >> n, a.lo>>n | a.hi<<(64-n)}
+}
+
 // lowBits has the lowest n bits set, 0 to 128.
 func lowBits(n int) u128 {
 	switch {

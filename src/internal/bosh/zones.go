@@ -29,35 +29,38 @@ func (z zones) cure(name string) string {
 	return nearestCure(name, z.names)
 }
 
-// zones lists the zones of all subnets, "" for a subnet without any.
-func (n *Network) zones() []string {
-	var list []string
+// networkZones are the zones of a network's subnets, "" for a subnet without any.
+type networkZones struct {
+	everywhere bool // a vip network
+	names      []string
+	set        map[string]bool
+}
+
+func (n *Network) zones() networkZones {
+	z := networkZones{everywhere: n.Type == VIP, set: map[string]bool{}}
 	for _, s := range n.Subnets {
 		names := s.AZs
 		if names == nil {
 			names = []string{""}
 		}
 		for _, name := range names {
-			if !slices.Contains(list, name) {
-				list = append(list, name)
+			if !z.set[name] {
+				z.set[name] = true
+				z.names = append(z.names, name)
 			}
 		}
 	}
-	return list
+	return z
 }
 
-// serves reports whether the network has subnets for all those zones ("" for
-// none), as NetworkWithSubnets#has_azs? does.
-func (n *Network) serves(azs []string) bool {
-	if n.Type == VIP {
-		return true
-	}
-	own := n.zones()
-	if len(own) == 0 && !slices.ContainsFunc(azs, func(az string) bool { return az != "" }) {
+// serve reports whether there are subnets for all those zones ("" for none), as
+// NetworkWithSubnets#has_azs? does.
+func (z networkZones) serve(azs []string) bool {
+	if z.everywhere || len(z.names) == 0 && !slices.ContainsFunc(azs, func(az string) bool { return az != "" }) {
 		return true
 	}
 	for _, az := range azs {
-		if !slices.Contains(own, az) {
+		if !z.set[az] {
 			return false
 		}
 	}

@@ -1,0 +1,138 @@
+package bosh
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"go4.org/netipx"
+)
+
+// CheckNetworks reports what a director accepts of its networks as a whole and
+// yet is wrong: networks that overlap, static pools that no deployment uses, a
+// version that hands out reserved addresses. manifests are all of the director's
+// deployments; where there are none, no pool is called unused.
+func CheckNetworks(cc *CloudConfig, manifests []*Manifest, opts Options) []Problem {
+	r := &report{opts: opts}
+	if cc == nil {
+		return nil
+	}
+	r.warnOverlappingNetworks(cc)
+	r.warnUnusedPools(cc, manifests)
+	r.warnLeaks(cc)
+	return r.problems
+}
+
+// warnOverlappingNetworks reports each subnet that overlaps one of another
+// network. Blocks overlap only where one holds the other, so in the order of
+// their first addresses, larger ones first, the holders form a stack.
+func (r *report) warnOverlappingNetworks(cc *CloudConfig) {
+	type owned struct {
+		*Subnet
+		network *Network
+		index   int
+	}
+	var list []owned
+	for _, n := range cc.Networks {
+		for _, s := range n.Subnets {
+			if n.Type == Manual && s.Range.IsValid() {
+				list = append(list, owned{s, n, len(list)})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b owned) int {
+		return cmp.Or(a.Range.Addr().Compare(b.Range.Addr()), cmp.Compare(a.Range.Bits(), b.Range.Bits()))
+	})
+	var holders []owned
+	for _, s := range list {
+		for len(holders) > 0 && !holders[len(holders)-1].Range.Overlaps(s.Range) {
+			holders = holders[:len(holders)-1]
+		}
+		i := slices.IndexFunc(holders, func(h owned) bool { return h.network != s.network })
+		holders = append(holders, s)
+		if i < 0 {
+			continue
+		}
+		first, second := holders[i], s
+		if second.index < first.index {
+			first, second = second, first
+		}
+		p := r.warn(RuleOverlappingNetworks, second.RangeAt, "network %q (%s) overlaps network %q (%s) at %s: what one reserves the other may hand out, and they share one table of addresses",
+			second.network.Name, second.Range, first.network.Name, first.Range, first.RangeAt)
+		p.cure("make one network of the two, or reserve in each what the other hands out")
+		p.Range = netipx.RangeOfPrefix(s.Range)
+	}
+}
+
+// warnUnusedPools reports static lists of which no deployment uses an address.
+func (r *report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
+	if len(manifests) == 0 {
+		return
+	}
+	wanted, unknown := map[string][]span{}, map[string]bool{}
+	for _, m := range manifests {
+		for _, g := range m.Groups {
+			for _, n := range g.Networks {
+				_, hidden := variableIn(n.Name)
+				unknown[n.Name] = unknown[n.Name] || n.Incomplete
+				unknown[""] = unknown[""] || hidden
+				for _, b := range n.Static {
+					wanted[n.Name] = append(wanted[n.Name], b.span())
+				}
+			}
+		}
+	}
+	if unknown[""] {
+		return
+	}
+	for _, n := range cc.Networks {
+		if n.Type != Manual || unknown[n.Name] {
+			continue
+		}
+		used := newSpans(wanted[n.Name])
+		for _, s := range n.Subnets {
+			if len(s.Static) > 0 && !s.Incomplete && !slices.ContainsFunc(s.Static, func(b Block) bool { _, ok := used.meets(b.span()); return ok }) {
+				r.warn(RuleUnusedStaticPool, s.StaticAt, "no deployment asks for an address of static in the subnet %s of network %q, and nobody else can have one", s.Range, n.Name).
+					cure("remove static, or shorten it")
+			}
+		}
+	}
+}
+
+// warnLeaks reports reserved blocks that directors from v282.0.10 to v282.1.8
+// may forget: those that begin at an address that is restricted by itself (the
+// set of restricted addresses took the two for one).
+func (r *report) warnLeaks(cc *CloudConfig) {
+	if r.opts.before(prefixDelegation) || !r.opts.before(leakFixed) {
+		return
+	}
+	for _, n := range cc.Networks {
+		for _, s := range n.Subnets {
+			if n.Type == Manual && s.Range.IsValid() {
+				r.warnLeaksOf(n, s)
+			}
+		}
+	}
+}
+
+func (r *report) warnLeaksOf(n *Network, s *Subnet) {
+	block := fromPrefix(s.Range)
+	singles := []u128{block.base, block.last()}
+	if s.Gateway.IsValid() {
+		singles = append(singles, numberOf(s.Gateway))
+	}
+	for _, a := range r.opts.DirectorIPs {
+		if a.Is6() == block.v6 {
+			singles = append(singles, numberOf(a))
+		}
+	}
+	for _, b := range s.Reserved {
+		for _, p := range b.Range.Prefixes() {
+			if a := fromPrefix(p); !a.single() && slices.Contains(singles, a.base) {
+				r.warn(RuleLeakyReserved, b.At, "this director's version, %s, may hand out addresses of %s although network %q reserves it: versions from 282.0.10 to 282.1.8 forget such blocks",
+					strings.TrimPrefix(r.opts.DirectorVersion, "v"), a.prefix(), n.Name).
+					cure("upgrade the director to v282.1.9 or newer").about(a)
+			}
+		}
+	}
+}
