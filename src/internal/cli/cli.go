@@ -139,6 +139,8 @@ read or decided.`,
 	})
 	root.AddCommand(
 		newLintCommand(streams),
+		newWhoCommand(streams),
+		newFreeCommand(streams),
 		newInitCommand(streams),
 		newSchemaCommand(streams),
 		newVersionCommand(streams),

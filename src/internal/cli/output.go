@@ -82,10 +82,14 @@ func (f *outputFlags) parse() (*outputs, error) {
 	default:
 		return nil, usage("", "--fail-on takes error, warning or info, and got %q", f.failOn)
 	}
-	if f.color != "auto" && f.color != "always" && f.color != "never" {
-		return nil, usage("", "--color takes auto, always or never, and got %q", f.color)
+	return o, checkColor(f.color)
+}
+
+func checkColor(color string) error {
+	if color != "auto" && color != "always" && color != "never" {
+		return usage("write --color auto, always or never", "--color takes auto, always or never, and got %q", color)
 	}
-	return o, nil
+	return nil
 }
 
 // write tells the result in every format. The error carries the exit code: with
@@ -110,7 +114,7 @@ func (o *outputs) write(result lint.Result, files *source.Files, streams Streams
 func (o *outputs) writeOne(out output, result lint.Result, files *source.Files, streams Streams) error {
 	options := report.Options{Line: files.Line, Version: versionText(), FailOn: o.failOn, Rules: ruleInfos(), ShowAddresses: o.addresses}
 	if out.file == "" {
-		options.Color, options.Width = o.terminal(streams)
+		options.Color, options.Width = terminal(o.color, streams)
 		if err := out.format.Write(streams.Stdout, result, options); err != nil {
 			return incomplete("", "cannot write to standard output: %s", err)
 		}
@@ -130,9 +134,9 @@ func (o *outputs) writeOne(out output, result lint.Result, files *source.Files, 
 	return nil
 }
 
-// terminal says whether standard output takes colour, and how wide it is; 0 for
-// no terminal.
-func (o *outputs) terminal(streams Streams) (color bool, width int) {
+// terminal says whether standard output takes colour, as a --color flag wants
+// it, and how wide it is; 0 for no terminal.
+func terminal(wanted string, streams Streams) (color bool, width int) {
 	fd, isTerminal := terminalOf(streams.Stdout)
 	if isTerminal {
 		width, _, _ = term.GetSize(fd)
@@ -144,7 +148,7 @@ func (o *outputs) terminal(streams Streams) (color bool, width int) {
 	}
 	noColor, _ := streams.env("NO_COLOR")
 	termName, _ := streams.env("TERM")
-	switch o.color {
+	switch wanted {
 	case "always":
 		color = true
 	case "auto":

@@ -32,10 +32,8 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 	if err := flags.check(args, changed); err != nil {
 		return nil, err
 	}
-	r := &request{loader: interpolate.NewLoader(files, streams.Environ)}
+	r := emptyRequest(files, streams)
 	r.fleet.Strict = flags.strict
-	r.fleet.File = &fleet.File{}
-	r.fleet.VIPs = bosh.DefaultPatterns()
 	t := &targets{request: r, flags: flags, inputs: inputs, given: anyChanged(changed, inputFlagNames)}
 	if flags.fleet.none {
 		return r, t.alone(args)
@@ -44,6 +42,14 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 		return nil, err
 	}
 	return r, t.inFleet(args)
+}
+
+// emptyRequest has no director yet, and what a fleet without a fleet file has.
+func emptyRequest(files *source.Files, streams Streams) *request {
+	r := &request{loader: interpolate.NewLoader(files, streams.Environ)}
+	r.fleet.File = &fleet.File{}
+	r.fleet.VIPs = bosh.DefaultPatterns()
+	return r
 }
 
 var inputFlagNames = []string{"var", "var-file", "vars-file", "vars-env", "vars-store", "ops-file"}

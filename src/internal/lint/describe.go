@@ -12,45 +12,8 @@ import (
 
 // This file owns the words that several rules use for owners, places and cures.
 
-// who names the owner of a claim: "instance group web of deployment cf
-// (director promo)".
-func who(c *plan.Claim) string {
-	o := c.Owner
-	switch {
-	case c.Kind == plan.External:
-		return o.Property + " (outside of bosh)"
-	case c.Kind == plan.DirectorOwn:
-		return "the machine of director " + o.Director
-	case c.Kind == plan.CreateEnvVM:
-		return "the create-env VM " + o.Deployment + ofDirector(o)
-	case c.Kind == plan.VIP && o.Property != "":
-		return "the virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
-	case c.Kind == plan.Static && c.Range.From() == c.Range.To():
-		return fmt.Sprintf("instance %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
-	case c.Kind.InUse():
-		return "instance group " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
-	case c.Kind == plan.Gateway:
-		return "the gateway of network " + o.Network + ofDeployment(o) + ofDirector(o)
-	case c.Kind == plan.DNS:
-		return "a DNS server of network " + o.Network + ofDeployment(o) + ofDirector(o)
-	default:
-		return "network " + o.Network + ofDeployment(o) + ofDirector(o)
-	}
-}
-
-func ofDeployment(o plan.Owner) string {
-	if o.Deployment == "" {
-		return ""
-	}
-	return " of deployment " + o.Deployment
-}
-
-func ofDirector(o plan.Owner) string {
-	if o.Director == "" {
-		return ""
-	}
-	return " (director " + o.Director + ")"
-}
+// who names the owner of a claim.
+func who(c *plan.Claim) string { return c.Who() }
 
 // side names a director for a sentence that compares two.
 func side(c *plan.Claim) string {

@@ -80,14 +80,11 @@ func writeJSON(w io.Writer, result lint.Result, options Options) error {
 	report := jsonReport{
 		Version:  jsonVersion,
 		Findings: make([]jsonFinding, len(result.Findings)),
-		Failures: make([]jsonFailure, len(result.Failures)),
+		Failures: jsonFailures(result.Failures),
 		Summary:  jsonSummary(result.Summary),
 	}
 	for i, f := range result.Findings {
 		report.Findings[i] = newJSONFinding(f)
-	}
-	for i, f := range result.Failures {
-		report.Failures[i] = jsonFailure{f.Message, f.At.File, f.At.Line, f.At.Column, f.Hint}
 	}
 	if options.ShowAddresses {
 		addresses := make([]jsonAddress, len(result.Addresses))
@@ -106,14 +103,19 @@ func newJSONFinding(f lint.Finding) jsonFinding {
 		Suggestion: f.Suggestion, Why: f.Why, Fingerprint: f.Fingerprint(),
 	}
 	for i, c := range f.Claims {
-		j.Claims[i] = jsonClaim{
-			Director: c.Owner.Director, Deployment: c.Owner.Deployment, InstanceGroup: c.Owner.InstanceGroup,
-			Network: c.Owner.Network, Addresses: plan.RangeText(c.Range), File: c.At.File, Line: c.At.Line,
-			Column: c.At.Column, Property: c.Owner.Property, Through: c.At.Through, Note: c.Note,
-		}
-		if c.Kind != 0 {
-			j.Claims[i].Kind = c.Kind.String()
-		}
+		j.Claims[i] = newJSONClaim(c)
+	}
+	return j
+}
+
+func newJSONClaim(c lint.Party) jsonClaim {
+	j := jsonClaim{
+		Director: c.Owner.Director, Deployment: c.Owner.Deployment, InstanceGroup: c.Owner.InstanceGroup,
+		Network: c.Owner.Network, Addresses: plan.RangeText(c.Range), File: c.At.File, Line: c.At.Line,
+		Column: c.At.Column, Property: c.Owner.Property, Through: c.At.Through, Note: c.Note,
+	}
+	if c.Kind != 0 {
+		j.Kind = c.Kind.String()
 	}
 	return j
 }

@@ -170,6 +170,17 @@ func (t *textReport) note(g gutter, n note) {
 	}
 }
 
+// WriteFailures writes what could not be read or decided, in the words of the
+// text format, beside a result that is written elsewhere.
+func WriteFailures(w io.Writer, failures []lint.Failure, options Options) error {
+	t := newTextReport(lint.Result{}, options)
+	for _, f := range failures {
+		t.failure(f)
+	}
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
 func (t *textReport) failure(f lint.Failure) {
 	text := visible(f.Message)
 	if at := position(f.At); at != "" {

@@ -1,0 +1,198 @@
+package answer
+
+import (
+	"math/big"
+	"slices"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Holders is everybody who has part in some addresses.
+type Holders struct {
+	Asked netipx.IPRange
+	// Segments are those with a claim on what was asked, or, if there is none
+	// anywhere, those with a subnet around it; sorted by name.
+	Segments []Held
+	// Nearest are the closest addresses in use or in a pool, if Nobody has what was
+	// asked: before and behind it, in its segments, or else in the whole plan.
+	Nearest []plan.Claim
+	// Pools are delegations that hold some of it.
+	Pools []Pool
+}
+
+// Held is what one segment knows about some addresses.
+type Held struct {
+	Segment
+	// Claims are sorted: in use, gateways and resolvers, pools, reservations. If
+	// one address was asked for, a claim of several instances is narrowed to the
+	// one that gets it.
+	Claims []plan.Claim
+}
+
+// InUse, Infrastructure and MayHandOut count the claims of addresses that
+// somebody has, of gateways and resolvers, and of pools that they are in.
+func (h *Holders) InUse() int          { return h.count(plan.Kind.InUse) }
+func (h *Holders) Infrastructure() int { return h.count(infrastructure) }
+func (h *Holders) MayHandOut() int     { return h.count(plan.Kind.Pool) }
+
+// Nobody reports whether nobody has what was asked, or may get it.
+func (h *Holders) Nobody() bool { return h.InUse()+h.Infrastructure()+h.MayHandOut() == 0 }
+
+func (h *Holders) count(counts func(plan.Kind) bool) int {
+	n := 0
+	for _, segment := range h.Segments {
+		for _, c := range segment.Claims {
+			if counts(c.Kind) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Who returns the holders of the addresses of asked.
+func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
+	h := Holders{Asked: asked}
+	bySubnet := map[*plan.Subnet][]plan.Claim{}
+	for i := range p.Claims {
+		if c := &p.Claims[i]; c.Range.IsValid() && c.Range.Overlaps(asked) {
+			bySubnet[c.Subnet] = append(bySubnet[c.Subnet], narrowed(c, asked))
+		}
+	}
+	var stray []plan.Claim // may be in any segment
+	var located []*plan.Subnet
+	for _, s := range p.Subnets {
+		switch {
+		case bySubnet[s] != nil && (s.Range.IsValid() || s.Segment != "" || s.Identity.ID != ""):
+			located = append(located, s)
+		case bySubnet[s] != nil:
+			stray = append(stray, bySubnet[s]...)
+		case s.Range.IsValid() && netipx.RangeOfPrefix(s.Range).Overlaps(asked):
+			located = append(located, s)
+		}
+	}
+	stray = append(stray, bySubnet[nil]...)
+	for _, segment := range group(located) {
+		held := Held{Segment: segment}
+		for _, s := range segment.Subnets {
+			held.Claims = append(held.Claims, bySubnet[s]...)
+		}
+		sortClaims(held.Claims)
+		h.Segments = append(h.Segments, held)
+	}
+	if len(stray) > 0 {
+		sortClaims(stray)
+		h.Segments = append(h.Segments, Held{Claims: stray})
+	}
+	if h.Nobody() {
+		h.Nearest = nearest(p, asked, located)
+	}
+	for i := range pools {
+		if slices.ContainsFunc(pools[i].Ranges, asked.Overlaps) {
+			h.Pools = append(h.Pools, pools[i])
+		}
+	}
+	return h
+}
+
+// narrowed returns the claim, cut to the one instance that asked is about.
+func narrowed(c *plan.Claim, asked netipx.IPRange) plan.Claim {
+	cut := *c
+	single := c.Subnet == nil || c.Subnet.Prefix == 0 || c.Subnet.Prefix == c.Range.From().BitLen()
+	if c.Kind != plan.Static || !single || asked.From() != asked.To() {
+		return cut
+	}
+	offset := plan.Size(netipx.IPRangeFrom(c.Range.From(), asked.From()))
+	if !offset.IsInt64() || offset.Int64() > 1<<16 {
+		return cut
+	}
+	cut.Range, cut.Index = asked, c.Index+int(offset.Int64())-1
+	return cut
+}
+
+// nearest returns the claims closest to asked that somebody has or may hand out,
+// one before it and one behind it.
+func nearest(p *plan.Plan, asked netipx.IPRange, near []*plan.Subnet) []plan.Claim {
+	reach := newContacts(near)
+	var before, behind *plan.Claim
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		counts := c.Range.IsValid() && (c.Kind.InUse() || c.Kind.Pool()) && c.Range.From().BitLen() == asked.From().BitLen()
+		if !counts || len(near) > 0 && !reach.meet(c.Subnet) {
+			continue
+		}
+		switch {
+		case c.Range.To().Less(asked.From()) && (before == nil || before.Range.To().Less(c.Range.To())):
+			before = c
+		case asked.To().Less(c.Range.From()) && (behind == nil || c.Range.From().Less(behind.Range.From())):
+			behind = c
+		}
+	}
+	var list []plan.Claim
+	for _, c := range []*plan.Claim{before, behind} {
+		if c != nil {
+			list = append(list, *c)
+		}
+	}
+	return list
+}
+
+// Distance is how far a claim is from the asked addresses, in addresses; 0 where
+// they overlap.
+func (h *Holders) Distance(c *plan.Claim) *big.Int {
+	var gap netipx.IPRange
+	switch {
+	case c.Range.To().Less(h.Asked.From()):
+		gap = netipx.IPRangeFrom(c.Range.To(), h.Asked.From())
+	case h.Asked.To().Less(c.Range.From()):
+		gap = netipx.IPRangeFrom(h.Asked.To(), c.Range.From())
+	default:
+		return new(big.Int)
+	}
+	d := plan.Size(gap)
+	return d.Sub(d, big.NewInt(1))
+}
+
+// directorsOf lists the directors of subnets, sorted.
+func directorsOf(subnets []*plan.Subnet) []string {
+	var list []string
+	for _, s := range subnets {
+		if s.Director != "" {
+			list = append(list, s.Director)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Places are the places of all claims of the answer, each once.
+func (h *Holders) Places() []place.Place {
+	seen := map[place.Place]bool{}
+	var list []place.Place
+	add := func(claims []plan.Claim) {
+		for _, c := range claims {
+			if !seen[c.At] {
+				seen[c.At] = true
+				list = append(list, c.At)
+			}
+		}
+	}
+	for _, segment := range h.Segments {
+		add(segment.Claims)
+	}
+	add(h.Nearest)
+	return list
+}
+
+// Directors are those of the subnets around what was asked, sorted: whoever else
+// has it is one of them.
+func (h *Holders) Directors() []string {
+	var subnets []*plan.Subnet
+	for _, segment := range h.Segments {
+		subnets = append(subnets, segment.Subnets...)
+	}
+	return directorsOf(subnets)
+}

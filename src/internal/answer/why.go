@@ -1,0 +1,178 @@
+package answer
+
+import (
+	"net/netip"
+	"slices"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Reason says why an address is not offered.
+type Reason uint8
+
+// The reasons, in the order in which an address that has several counts.
+const (
+	// ReasonOutside: it is not in the scope.
+	ReasonOutside Reason = iota + 1
+	// ReasonEdge: it is the first or the last of a subnet's range.
+	ReasonEdge
+	// ReasonInUse: somebody has it.
+	ReasonInUse
+	// ReasonInfrastructure: it is a gateway or a DNS server.
+	ReasonInfrastructure
+	// ReasonPool: a director may hand it out.
+	ReasonPool
+	// ReasonUnsure: a subnet could not be read whole.
+	ReasonUnsure
+	// ReasonNotDelegated: no pool delegates it, or none that was asked for.
+	ReasonNotDelegated
+)
+
+var reasonNames = [...]string{
+	ReasonOutside: "outside", ReasonEdge: "edge", ReasonInUse: "in-use", ReasonInfrastructure: "infrastructure",
+	ReasonPool: "pool", ReasonUnsure: "unsure", ReasonNotDelegated: "not-delegated",
+}
+
+// String is the reason's name in JSON.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) && reasonNames[r] != "" {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+// Obstacle is one thing that keeps an address from being offered.
+type Obstacle struct {
+	Reason Reason
+	// Claim is what takes the address, for reasons that are claims.
+	Claim *plan.Claim
+	// Subnet is the one whose edge it is, or that could not be read whole.
+	Subnet *plan.Subnet
+	// Pool excepts it, or delegates it to somebody else.
+	Pool *Pool
+}
+
+// Verdict is whether an address may be taken.
+type Verdict struct {
+	Offer
+	// Obstacles are all that stand against it; with none it is free.
+	Obstacles []Obstacle
+}
+
+// Why returns everything that keeps an address from being offered.
+func Why(p *plan.Plan, q Question, a netip.Addr) Verdict {
+	f := newFree(p, q)
+	v := Verdict{Offer: f.offer(a)}
+	if !f.base.Contains(a) {
+		v.Obstacles = []Obstacle{{Reason: ReasonOutside}}
+		return v
+	}
+	v.Obstacles = f.ofSubnets(a)
+	for _, c := range f.claims {
+		if f.takes(c) && c.Range.Contains(a) {
+			v.Obstacles = append(v.Obstacles, Obstacle{Reason: reasonOf(c), Claim: c})
+		}
+	}
+	if f.delegated() {
+		v.Obstacles = append(v.Obstacles, f.ofPools(a)...)
+	}
+	slices.SortStableFunc(v.Obstacles, func(x, y Obstacle) int { return int(x.Reason) - int(y.Reason) })
+	return v
+}
+
+// ofSubnets are the obstacles that lie in the form of subnets.
+func (f *free) ofSubnets(a netip.Addr) []Obstacle {
+	var list []Obstacle
+	for _, s := range f.near {
+		if !s.Range.Contains(a) {
+			continue
+		}
+		if a == s.Range.Masked().Addr() || a == netipx.PrefixLastIP(s.Range) {
+			list = append(list, Obstacle{Reason: ReasonEdge, Subnet: s})
+		}
+		if s.Incomplete {
+			list = append(list, Obstacle{Reason: ReasonUnsure, Subnet: s})
+		}
+	}
+	return list
+}
+
+// ofPools says why no wanted pool delegates a; nothing if one does.
+func (f *free) ofPools(a netip.Addr) []Obstacle {
+	var list []Obstacle
+	for i := range f.Pools {
+		p := &f.Pools[i]
+		if f.wants(p) && f.delegations[i].Contains(a) {
+			return nil
+		}
+		if inside, _ := p.delegates(a); inside {
+			list = append(list, Obstacle{Reason: ReasonNotDelegated, Pool: p})
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, Obstacle{Reason: ReasonNotDelegated})
+	}
+	return list
+}
+
+// Text says what the obstacle to taking a is, as a clause: "instance web/0 of
+// deployment cf (director promo) has it".
+func (o Obstacle) Text(a netip.Addr) string {
+	switch o.Reason {
+	case ReasonOutside:
+		return "it is not among the addresses that were asked for"
+	case ReasonEdge:
+		which := "last"
+		if a == o.Subnet.Range.Masked().Addr() {
+			which = "first"
+		}
+		return "it is the " + which + " address of " + o.Subnet.Label()
+	case ReasonInUse:
+		one := netipx.IPRangeFrom(a, a)
+		c := narrowed(o.Claim, one)
+		return c.Who() + " has it"
+	case ReasonInfrastructure:
+		return "it is " + o.Claim.Who()
+	case ReasonPool:
+		return o.Claim.Who() + " " + PoolUse(o.Claim.Kind)
+	case ReasonUnsure:
+		return "not all that " + o.Subnet.Label() + " hands out is known"
+	case ReasonNotDelegated:
+		return o.poolText(a)
+	}
+	return o.Reason.String()
+}
+
+// poolText says what the pools have against a.
+func (o Obstacle) poolText(a netip.Addr) string {
+	if o.Pool == nil {
+		return "no pool of the fleet file delegates it"
+	}
+	if _, excepted := o.Pool.delegates(a); excepted {
+		return "the pool of " + o.Pool.Label() + " excepts it"
+	}
+	return "it is delegated to " + o.Pool.Label() + ", which is not what was asked for"
+}
+
+// Label names the pool for people: "team database, for virtual addresses".
+func (p *Pool) Label() string {
+	label := "team " + p.Team
+	if p.Purpose != "" {
+		label += ", for " + p.Purpose
+	}
+	return label
+}
+
+// PoolUse says what a director does with the addresses of a pool.
+func PoolUse(k plan.Kind) string {
+	switch k {
+	case plan.StaticPool:
+		return "keeps it for static_ips"
+	case plan.Compilation:
+		return "hands it out by itself, to compilation VMs too"
+	default:
+		return "hands it out by itself"
+	}
+}

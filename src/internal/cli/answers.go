@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+// answerFlags are those of commands that answer a question about the fleet.
+type answerFlags struct {
+	fleet, format, color string
+}
+
+func (f *answerFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.fleet, "fleet", "", "fleet file (default: ipguard.yml, from here upward to the git root)")
+	flags.StringVar(&f.format, "format", "text", "text or json")
+	flags.StringVar(&f.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+}
+
+func (f *answerFlags) check() error {
+	if f.format != "text" && f.format != "json" {
+		return usage("write --format text or --format json", "--format takes text or json, and got %q", f.format)
+	}
+	return checkColor(f.color)
+}
+
+// picture is the fleet as its files tell it, without anything to judge.
+type picture struct {
+	*survey.Survey
+	request  *request
+	failures []lint.Failure
+	pools    []answer.Pool
+}
+
+// readPicture reads the whole fleet as lint does.
+func readPicture(fleetFile string, streams Streams) (*picture, error) {
+	files := source.NewFiles(streams.Stdin)
+	r := emptyRequest(files, streams)
+	if err := r.readFleet(fleetFile, nil, files); err != nil {
+		return nil, err
+	}
+	read := survey.Read(r.fleet, r.loader)
+	return &picture{Survey: read, request: r, failures: append(r.failures, read.Failures...), pools: poolsOf(r.fleet.File)}, nil
+}
+
+func poolsOf(file *fleet.File) []answer.Pool {
+	var list []answer.Pool
+	for _, p := range file.Pools {
+		pool := answer.Pool{Team: p.Team.Value, Purpose: p.Purpose.Value, Segment: p.Segment.Value, At: p.At}
+		for _, a := range p.Addresses {
+			pool.Ranges = append(pool.Ranges, a.Range)
+		}
+		for _, a := range p.Except {
+			pool.Except = append(pool.Except, a.Range)
+		}
+		if len(pool.Ranges) > 0 { // else it could not be read, which is said
+			list = append(list, pool)
+		}
+	}
+	return list
+}
+
+// hiddenOf returns the addresses that hide behind variables in the files of some
+// directors; every one of them may be any address there.
+func (p *picture) hiddenOf(directors []string) []lint.Hidden {
+	return slices.DeleteFunc(slices.Clone(p.Facts.Hidden), func(h lint.Hidden) bool {
+		return !slices.Contains(directors, h.Director)
+	})
+}
+
+// write writes an answer, and what could not be read to standard error. What
+// hides in the picture makes the exit code.
+func (f *answerFlags) write(streams Streams, text func(io.Writer, report.Options) error, json func(io.Writer) error, failures []lint.Failure, whole bool) error {
+	options := report.Options{}
+	options.Color, options.Width = terminal(f.color, streams)
+	var err error
+	if f.format == "json" {
+		err = json(streams.Stdout)
+	} else {
+		err = text(streams.Stdout, options)
+	}
+	if err != nil {
+		return incomplete("", "cannot write to standard output: %s", err)
+	}
+	if err := report.WriteFailures(streams.Stderr, failures, report.Options{}); err != nil {
+		return incomplete("", "cannot write to standard error: %s", err)
+	}
+	if !whole {
+		return exitCode(ExitIncomplete)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package plan
+
+import "fmt"
+
+// Who names the owner of a claim for people: "instance web/0 of deployment cf
+// (director promo)".
+func (c *Claim) Who() string {
+	o := c.Owner
+	switch {
+	case c.Kind == External:
+		return o.Property + " (outside of bosh)"
+	case c.Kind == DirectorOwn:
+		return "the machine of director " + o.Director
+	case c.Kind == CreateEnvVM:
+		return "the create-env VM " + o.Deployment + ofDirector(o)
+	case c.Kind == VIP && o.Property != "":
+		return "the virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
+	case c.Kind == Static && c.Range.From() == c.Range.To():
+		return fmt.Sprintf("instance %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
+	case c.Kind.InUse():
+		return "instance group " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
+	case c.Kind == Gateway:
+		return "the gateway of network " + o.Network + ofDeployment(o) + ofDirector(o)
+	case c.Kind == DNS:
+		return "a DNS server of network " + o.Network + ofDeployment(o) + ofDirector(o)
+	default:
+		return "network " + o.Network + ofDeployment(o) + ofDirector(o)
+	}
+}
+
+func ofDeployment(o Owner) string {
+	if o.Deployment == "" {
+		return ""
+	}
+	return " of deployment " + o.Deployment
+}
+
+func ofDirector(o Owner) string {
+	if o.Director == "" {
+		return ""
+	}
+	return " (director " + o.Director + ")"
+}

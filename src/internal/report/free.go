@@ -1,0 +1,211 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/big"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// Free is the answer to "which addresses may I take?", with what it rests on.
+type Free struct {
+	Question answer.Question
+	answer.Offers
+	// Verdicts are set, in place of offers, where single addresses were asked about.
+	Verdicts []answer.Verdict
+	// Files are all that the answer was made from.
+	Files []string
+	// Withheld says that addresses are not named because something could not be
+	// read: one of them may be taken.
+	Withheld bool
+	Hidden   []lint.Hidden
+	Failures []lint.Failure
+}
+
+// WriteFree writes the answer as text: the addresses, one a line, and below
+// them what is known of all of them.
+func WriteFree(w io.Writer, f Free, options Options) error {
+	t := &freeText{Free: f, painter: painter(options.Color)}
+	switch {
+	case f.Verdicts != nil:
+		for i := range f.Verdicts {
+			t.verdict(&f.Verdicts[i])
+		}
+	case f.Withheld:
+		t.line("%s", t.painter.paint(bold, "no address is named: something could not be read, so that any of them may be taken"))
+	default:
+		t.offers()
+	}
+	t.evidence()
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+type freeText struct {
+	Free
+	out     bytes.Buffer
+	painter painter
+}
+
+func (t *freeText) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
+
+func (t *freeText) offers() {
+	width := 0
+	for _, o := range t.Offers.Offers {
+		width = max(width, len(o.Address.String()))
+	}
+	for _, o := range t.Offers.Offers {
+		address := o.Address.String()
+		t.line("%s%s  %s", t.painter.paint(bold, address), strings.Repeat(" ", width-len(address)), t.origin(o))
+	}
+	if len(t.Offers.Offers) < t.Question.Count {
+		t.shortage()
+	}
+}
+
+// origin says why just this address may be taken.
+func (t *freeText) origin(o answer.Offer) string {
+	var parts []string
+	if o.Static != nil {
+		parts = append(parts, fmt.Sprintf("static address of %s (%s)", visible(o.Static.Subnet.Label()), position(o.Static.At)))
+	}
+	if o.Pool != nil {
+		parts = append(parts, fmt.Sprintf("delegated to %s (%s)", visible(o.Pool.Label()), position(o.Pool.At)))
+	}
+	for _, c := range o.KeptOff {
+		parts = append(parts, fmt.Sprintf("kept off by %s (%s)", visible(c.Who()), position(c.At)))
+	}
+	if len(parts) == 0 {
+		return "named in no file"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// shortage says what became of all other addresses.
+func (t *freeText) shortage() {
+	if len(t.Offers.Offers) > 0 {
+		t.line("")
+	}
+	text := fmt.Sprintf("only %d of the %d asked for", len(t.Offers.Offers), t.Question.Count)
+	switch {
+	case t.Question.Contiguous && t.Left.Sign() > 0:
+		text = fmt.Sprintf("no run of %d addresses is free; single ones are: %s", t.Question.Count, t.Left)
+	case len(t.Offers.Offers) == 0:
+		text = "no address is free"
+	}
+	t.line("%s", t.painter.paint(bold, text))
+	for _, c := range t.Tally {
+		t.line("  %s %s", c.Size, tallyText(c.Reason, c.Size))
+	}
+}
+
+// tallyText says what keeps a number of addresses from being offered.
+func tallyText(r answer.Reason, n *big.Int) string {
+	one := n.IsInt64() && n.Int64() == 1
+	choose := func(singular, plural string) string {
+		if one {
+			return singular
+		}
+		return plural
+	}
+	switch r {
+	case answer.ReasonEdge:
+		return choose("is the first or the last of a subnet", "are the first or the last of a subnet")
+	case answer.ReasonInUse:
+		return choose("is in use", "are in use")
+	case answer.ReasonInfrastructure:
+		return choose("is a gateway or a DNS server", "are gateways or DNS servers")
+	case answer.ReasonPool:
+		return "may be handed out by a director"
+	case answer.ReasonUnsure:
+		return choose("lies", "lie") + " in a subnet that could not be read whole"
+	case answer.ReasonNotDelegated:
+		return choose("is", "are") + " not delegated by a pool that was asked for"
+	}
+	return r.String()
+}
+
+// evidence says what the whole answer rests on.
+func (t *freeText) evidence() {
+	t.line("")
+	for _, s := range t.Segments {
+		text := "segment: " + visible(s.Name)
+		if s.Assumed {
+			text += " (assumed: " + visible(s.Reason) + ")"
+		}
+		t.line("%s", text)
+	}
+	if t.Verdicts == nil && !t.Withheld && len(t.Offers.Offers) > 0 {
+		t.line("declared by nobody: not among the addresses in use there (%d)", t.InUse)
+		t.line("handed out by nobody: in no range that a director may hand out there (%d)", t.Owned)
+		if t.keptOff() {
+			t.line("kept off: no director hands it out, but somebody had a reason to reserve it; ask whoever wrote the line")
+		}
+		t.line("left: %s", t.Left)
+	}
+	t.line("as of: %s", list(t.Files, "files"))
+}
+
+func (t *freeText) keptOff() bool {
+	for _, o := range t.Offers.Offers {
+		if len(o.KeptOff) > 0 && o.Pool == nil && o.Static == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// list names things, or the first ones and how many there are.
+func list(names []string, what string) string {
+	const most = 8
+	shown := make([]string, 0, most)
+	for _, n := range names[:min(most, len(names))] {
+		shown = append(shown, visible(n))
+	}
+	switch text := strings.Join(shown, ", "); {
+	case len(names) == 0:
+		return "no " + what
+	case len(names) > most:
+		return fmt.Sprintf("%d %s (%s, …)", len(names), what, text)
+	default:
+		return text
+	}
+}
+
+// verdict answers whether one address is free.
+func (t *freeText) verdict(v *answer.Verdict) {
+	address := t.painter.paint(bold, v.Address.String())
+	switch {
+	case len(v.Obstacles) == 0 && t.Withheld:
+		t.line("%s may be free: nothing that could be read is against it, but not all could be read", address)
+		return
+	case len(v.Obstacles) == 0:
+		t.line("%s is free: %s", address, t.origin(v.Offer))
+		return
+	}
+	t.line("%s is not free:", address)
+	for _, o := range v.Obstacles {
+		text := visible(o.Text(v.Address))
+		if at := obstaclePlace(o); at.IsValid() {
+			text += " (" + position(at) + ")"
+		}
+		t.line("  %s", text)
+	}
+}
+
+func obstaclePlace(o answer.Obstacle) (at place.Place) {
+	switch {
+	case o.Claim != nil:
+		return o.Claim.At
+	case o.Subnet != nil:
+		return o.Subnet.At
+	case o.Pool != nil:
+		return o.Pool.At
+	}
+	return at
+}

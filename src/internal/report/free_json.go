@@ -1,0 +1,113 @@
+package report
+
+import (
+	"io"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+)
+
+// The JSON shape of free.
+type (
+	jsonFree struct {
+		Version    int           `json:"version"`
+		Asked      string        `json:"asked"`
+		Count      int           `json:"count"`
+		Contiguous bool          `json:"contiguous"`
+		Withheld   bool          `json:"withheld"`
+		Free       []jsonOffer   `json:"free"`
+		Verdicts   []jsonVerdict `json:"verdicts"`
+		Segments   []jsonSegment `json:"segments"`
+		Directors  []string      `json:"directors"`
+		InUse      int           `json:"in_use"`
+		MayHandOut int           `json:"may_hand_out"`
+		// Left counts all free addresses; a number too large for some readers is text.
+		Left     string        `json:"left"`
+		Refused  []jsonRefused `json:"refused"`
+		Files    []string      `json:"files"`
+		Hidden   []jsonHidden  `json:"hidden"`
+		Failures []jsonFailure `json:"failures"`
+	}
+	jsonOffer struct {
+		Address string      `json:"address"`
+		Pool    *jsonPool   `json:"pool"`
+		Static  *jsonClaim  `json:"static"`
+		KeptOff []jsonClaim `json:"kept_off"`
+	}
+	jsonVerdict struct {
+		Address   string         `json:"address"`
+		Free      bool           `json:"free"`
+		Offer     *jsonOffer     `json:"offer"`
+		Obstacles []jsonObstacle `json:"obstacles"`
+	}
+	jsonObstacle struct {
+		Reason string     `json:"reason"`
+		Text   string     `json:"text"`
+		Claim  *jsonClaim `json:"claim"`
+		File   string     `json:"file"`
+		Line   int        `json:"line"`
+		Column int        `json:"column"`
+	}
+	jsonRefused struct {
+		Reason string `json:"reason"`
+		Count  string `json:"count"`
+	}
+)
+
+// WriteFreeJSON writes the answer as JSON.
+func WriteFreeJSON(w io.Writer, f Free) error {
+	out := jsonFree{
+		Version: jsonVersion, Asked: f.Question.Scope.Name, Count: f.Question.Count, Contiguous: f.Question.Contiguous, Withheld: f.Withheld,
+		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(f.Segments)), Directors: append([]string{}, f.Directors...),
+		InUse: f.InUse, MayHandOut: f.Owned, Left: f.Left.String(), Refused: make([]jsonRefused, len(f.Tally)),
+		Files: append([]string{}, f.Files...), Hidden: jsonHiddens(f.Hidden), Failures: jsonFailures(f.Failures),
+	}
+	for i, s := range f.Segments {
+		out.Segments[i] = newJSONSegment(s)
+	}
+	for i, c := range f.Tally {
+		out.Refused[i] = jsonRefused{c.Reason.String(), c.Size.String()}
+	}
+	for _, v := range f.Verdicts {
+		out.Verdicts = append(out.Verdicts, verdictJSON(v, f.Withheld))
+	}
+	if f.Verdicts == nil && !f.Withheld {
+		for _, o := range f.Offers.Offers {
+			out.Free = append(out.Free, offerJSON(o))
+		}
+	}
+	return encodeJSON(w, out)
+}
+
+func offerJSON(o answer.Offer) jsonOffer {
+	j := jsonOffer{Address: o.Address.String(), KeptOff: []jsonClaim{}}
+	if o.Pool != nil {
+		pool := newJSONPool(o.Pool)
+		j.Pool = &pool
+	}
+	if o.Static != nil {
+		static := claimJSON(o.Static)
+		j.Static = &static
+	}
+	for _, c := range o.KeptOff {
+		j.KeptOff = append(j.KeptOff, claimJSON(c))
+	}
+	return j
+}
+
+func verdictJSON(v answer.Verdict, withheld bool) jsonVerdict {
+	j := jsonVerdict{Address: v.Address.String(), Free: len(v.Obstacles) == 0 && !withheld, Obstacles: []jsonObstacle{}}
+	if j.Free {
+		offer := offerJSON(v.Offer)
+		j.Offer = &offer
+	}
+	for _, o := range v.Obstacles {
+		at := obstaclePlace(o)
+		obstacle := jsonObstacle{Reason: o.Reason.String(), Text: o.Text(v.Address), File: at.File, Line: at.Line, Column: at.Column}
+		if o.Claim != nil {
+			claim := claimJSON(o.Claim)
+			obstacle.Claim = &claim
+		}
+		j.Obstacles = append(j.Obstacles, obstacle)
+	}
+	return j
+}

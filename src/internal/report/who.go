@@ -1,0 +1,158 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Who is the answer to "who has these addresses?".
+type Who struct {
+	// Holders are in the order of the questions.
+	Holders []answer.Holders
+	// Changed says who changed a line last, if that is known.
+	Changed func(place.Place) (Change, bool)
+	// Hidden are values behind variables that could be one of the addresses.
+	Hidden   []lint.Hidden
+	Failures []lint.Failure
+}
+
+// Change is the last change of a line. Commit is empty for a line that is not
+// committed.
+type Change struct {
+	Author, Commit string
+	When           time.Time
+}
+
+// WriteWho writes the answer as text.
+func WriteWho(w io.Writer, who Who, options Options) error {
+	t := &whoText{painter: painter(options.Color), changed: who.Changed}
+	for i := range who.Holders {
+		t.holders(&who.Holders[i])
+	}
+	for _, h := range who.Hidden {
+		t.line(0, "%s: ((%s)) hides %s, which may be any address", position(h.At), visible(h.Variable), visible(h.What))
+	}
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+// whoText lays out text: one paragraph for each question.
+type whoText struct {
+	out     bytes.Buffer
+	painter painter
+	changed func(place.Place) (Change, bool)
+}
+
+// line writes one line, indented by a number of steps.
+func (t *whoText) line(steps int, format string, args ...any) {
+	t.out.WriteString(strings.Repeat("  ", steps))
+	fmt.Fprintf(&t.out, format+"\n", args...)
+}
+
+func (t *whoText) holders(h *answer.Holders) {
+	t.line(0, "%s: %s", t.painter.paint(bold, plan.RangeText(h.Asked)), t.painter.paint(bold, standing(h)))
+	for _, segment := range h.Segments {
+		t.segment(&segment)
+	}
+	if len(h.Segments) == 0 {
+		t.line(1, "no network of the fleet contains it")
+	}
+	for _, p := range h.Pools {
+		t.line(1, "delegated to %s (%s)", visible(p.Label()), position(p.At))
+	}
+	for i := range h.Nearest {
+		c := &h.Nearest[i]
+		side := "behind it"
+		if c.Range.To().Less(h.Asked.From()) {
+			side = "before it"
+		}
+		t.line(1, "nearest %s, at a distance of %s:", side, h.Distance(c))
+		t.claim(c)
+	}
+}
+
+// standing is the headline of an answer: how many have part in the addresses.
+func standing(h *answer.Holders) string {
+	if h.Nobody() {
+		return "nobody has it, and nobody may hand it out"
+	}
+	var parts []string
+	if n := h.InUse(); n > 0 {
+		parts = append(parts, fmt.Sprintf("in use by %d", n))
+	}
+	if n := h.Infrastructure(); n > 0 {
+		parts = append(parts, fmt.Sprintf("named as gateway or DNS server by %d", n))
+	}
+	if n := h.MayHandOut(); n > 0 {
+		parts = append(parts, "in "+plural(n, "pool"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (t *whoText) segment(held *answer.Held) {
+	switch {
+	case held.Name == "":
+		t.line(1, "in a segment that is not known, so perhaps in any:")
+	case held.Assumed:
+		t.line(1, "segment %s (assumed: %s)", visible(held.Name), visible(held.Reason))
+	default:
+		t.line(1, "segment %s", visible(held.Name))
+	}
+	if len(held.Claims) == 0 {
+		t.line(2, "no claim; it lies in %s", visible(labels(held.Subnets)))
+	}
+	for i := range held.Claims {
+		t.claim(&held.Claims[i])
+	}
+}
+
+func labels(subnets []*plan.Subnet) string {
+	var words []string
+	for _, s := range subnets {
+		words = append(words, s.Label())
+	}
+	return strings.Join(words, ", ")
+}
+
+// claim writes one claim in two lines: what it is, and where it is written.
+func (t *whoText) claim(c *plan.Claim) {
+	what := kindText(c.Kind) + " " + plan.RangeText(c.Range)
+	text := c.Who()
+	switch {
+	case c.Kind.Pool():
+		text += " " + answer.PoolUse(c.Kind)
+	case c.Kind == plan.Reserved:
+		text += " never hands it out"
+	case c.Owner.Network != "" && c.Kind != plan.Gateway && c.Kind != plan.DNS:
+		text += ", network " + c.Owner.Network
+	}
+	t.line(2, "%s: %s", t.painter.paint(bold, what), visible(text))
+	where := position(c.At)
+	if c.At.Through != "" {
+		where += " through ((" + visible(c.At.Through) + "))"
+	}
+	if t.changed != nil {
+		if change, ok := t.changed(c.At); ok {
+			where += ", " + changeText(change)
+		}
+	}
+	t.line(3, "%s", where)
+}
+
+// shortCommit is how many digits of a commit's name are shown.
+const shortCommit = 12
+
+func changeText(c Change) string {
+	if c.Commit == "" {
+		return "changed and not committed"
+	}
+	return fmt.Sprintf("last changed by %s on %s in %s", visible(c.Author), c.When.Format(time.DateOnly), c.Commit[:min(shortCommit, len(c.Commit))])
+}
