@@ -32,6 +32,7 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 	if err := flags.check(args, changed); err != nil {
 		return nil, err
 	}
+	args, flags.cloudConfigs = shownPaths(args), shownPaths(flags.cloudConfigs)
 	r := emptyRequest(files, streams)
 	r.fleet.Strict = flags.strict
 	t := &targets{request: r, flags: flags, inputs: inputs, given: anyChanged(changed, inputFlagNames)}
@@ -50,6 +51,14 @@ func emptyRequest(files *source.Files, streams Streams) *request {
 	r.fleet.File = &fleet.File{}
 	r.fleet.VIPs = bosh.DefaultPatterns()
 	return r
+}
+
+func shownPaths(paths []string) []string {
+	shown := make([]string, len(paths))
+	for i, path := range paths {
+		shown[i] = fleet.Shown(path)
+	}
+	return shown
 }
 
 var inputFlagNames = []string{"var", "var-file", "vars-file", "vars-env", "vars-store", "ops-file"}
@@ -93,6 +102,7 @@ func (f *lintFlags) check(args []string, changed func(string) bool) error {
 // readFleet reads the fleet file at path, or the one that covers the first
 // argument, into the request.
 func (r *request) readFleet(path string, args []string, files *source.Files) error {
+	path = fleet.Shown(path)
 	if path == "" {
 		start := "."
 		if len(args) > 0 && args[0] != "-" {

@@ -45,6 +45,15 @@ func exists(path string) (bool, error) {
 	return err == nil, err
 }
 
+// Shown is how a path that the user gave is shown: as it was given, unless it is
+// absolute and shorter from the working directory.
+func Shown(path string) string {
+	if !filepath.IsAbs(path) {
+		return path
+	}
+	return shown(filepath.Clean(path))
+}
+
 // shown is how an absolute path is shown to the user: relative to the working
 // directory, unless that is longer.
 func shown(absolute string) string {

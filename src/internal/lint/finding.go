@@ -8,6 +8,7 @@ package lint
 
 import (
 	"net/netip"
+	"slices"
 
 	"go4.org/netipx"
 
@@ -118,5 +119,15 @@ func NewResult(findings []Finding, failures []Failure, summary Summary) Result {
 			summary.Infos++
 		}
 	}
-	return Result{Findings: findings, Failures: failures, Summary: summary}
+	return Result{Findings: findings, Failures: once(failures), Summary: summary}
+}
+
+// once drops failures that were told before: one file may be wanted twice.
+func once(failures []Failure) []Failure {
+	told := map[Failure]bool{}
+	return slices.DeleteFunc(failures, func(f Failure) bool {
+		again := told[f]
+		told[f] = true
+		return again
+	})
 }
