@@ -142,6 +142,7 @@ read or decided.`,
 		newWhoCommand(streams),
 		newFreeCommand(streams),
 		newInitCommand(streams),
+		newFenceCommand(streams),
 		newSchemaCommand(streams),
 		newVersionCommand(streams),
 	)
