@@ -37,7 +37,7 @@ func (r *run) warnCompilation(missing int) {
 		return
 	}
 	c := r.cc.Compilation
-	r.warn(RuleCompilation, c.At, "with deployment %q, network %q has %d free addresses for %d compilation workers", r.m.Name, c.Network, c.Workers-missing, c.Workers).
+	r.warn(RuleCompilation, c.At, "with deployment %q, network %q has %s for %s", r.m.Name, c.Network, counted(c.Workers-missing, "free address", "es"), counted(c.Workers, "compilation worker", "s")).
 		cure("fewer workers, a larger range, or fewer reserved and static addresses")
 }
 

@@ -124,9 +124,10 @@ func (r *run) bind(g *Group, index int) *plannedGroup {
 	}
 	r.at = order{stage: stageManifest, group: index, step: stepZones}
 	r.checkZones(p)
-	r.planned += max(g.Instances, 0)
-	if p.sound && (g.Instances > maxInstances || r.planned > maxPlanned) {
+	if p.sound && (g.Instances > maxInstances || r.planned+g.Instances > maxPlanned) {
 		p.sound, p.crowd = false, true
+	} else if p.sound {
+		r.planned += max(g.Instances, 0)
 	}
 	return p
 }
