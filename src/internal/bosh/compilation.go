@@ -120,12 +120,12 @@ const (
 
 // allocate takes the lowest free block of the subnets that serve a zone.
 func (t *trial) allocate(n *Network, az string) (ipaddr, poolState) {
-	for _, s := range n.Subnets {
-		if s.Incomplete || !s.Range.IsValid() || t.poolError(s) != "" {
+	if t.hasHidden(n) {
+		return ipaddr{}, poolUnknown
+	}
+	for _, s := range t.subnetsFor(n, az) {
+		if t.poolError(s) != "" {
 			return ipaddr{}, poolUnknown
-		}
-		if !s.serves(az) {
-			continue
 		}
 		pool := t.pool(s)
 		t.pools[pool] = true

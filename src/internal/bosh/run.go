@@ -19,6 +19,8 @@ type run struct {
 	last      bool        // nothing is deployed behind it
 	planned   int         // instances of the groups so far
 	sources   map[string]migrationSource
+	// incomplete are the networks of which something could not be read.
+	incomplete map[*Network]bool
 }
 
 // plannedGroup is a group with its networks found.
