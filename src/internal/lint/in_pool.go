@@ -173,7 +173,7 @@ func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
 	twice := claimedTwice(f)
 	f.inPools(report, func(p pooled) bool {
 		return slices.Contains(kinds, p.address.Kind) && foreign(p.overlap) && !sameMachine(p.overlap) &&
-			!slices.Contains(twice[p.address], p.pool.Owner.Director)
+			!slices.ContainsFunc(twice[p.address], func(r rival) bool { return r.uses(p) })
 	})
 }
 
