@@ -47,8 +47,9 @@ type Director struct {
 	Name string
 	// Version is the director's, e.g. "282.1.4"; empty means the newest.
 	Version string
-	// IgnoreMissingGateway and ManagedNetworks are settings of the director.
-	IgnoreMissingGateway, ManagedNetworks bool
+	// IgnoreMissingGateway, ManagedNetworks and NoConfigServer are settings of
+	// the director.
+	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
 	// Addresses are of the machine that the director runs on.
 	Addresses    []bosh.Block
 	CloudConfigs []Entry
@@ -180,6 +181,7 @@ type surveyor struct {
 func (d *Director) options() bosh.Options {
 	return bosh.Options{
 		DirectorVersion: d.Version, IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks,
+		NoConfigServer: d.NoConfigServer,
 	}
 }
 
