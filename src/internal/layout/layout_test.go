@@ -76,6 +76,7 @@ var layers = []layer{
 	{name: "bench/fleet", imports: list("madefleet")},
 	{name: "bench/yamlnodes", modules: list(yaml)},
 	{name: "internal/madefleet"},
+	{name: "internal/directordouble"},
 	{name: "internal/sharedtest"},
 	{name: "internal/layout"},
 }
