@@ -21,6 +21,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -43,6 +44,18 @@ type Streams struct {
 	Stdout, Stderr io.Writer
 	// Environ is the environment, as of os.Environ.
 	Environ []string
+	// Now is the clock; time.Now if it is nil.
+	Now func() time.Time
+}
+
+// today is the day of the clock, at midnight UTC.
+func (s Streams) today() time.Time {
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	year, month, day := now().Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
 // env returns an environment variable.
@@ -147,6 +160,7 @@ read or decided.`,
 		newLintCommand(streams),
 		newWhoCommand(streams),
 		newFreeCommand(streams),
+		newBaselineCommand(streams),
 		newRulesCommand(streams),
 		newExplainCommand(streams),
 		newInitCommand(streams),
