@@ -37,14 +37,16 @@ type layer struct {
 }
 
 const (
-	boshCLI = "github.com/cloudfoundry/bosh-cli/v7"
-	goPatch = "github.com/cppforlife/go-patch"
-	netipx  = "go4.org/netipx"
-	yaml    = "gopkg.in/yaml.v3"
+	boshCLI   = "github.com/cloudfoundry/bosh-cli/v7"
+	boshUtils = "github.com/cloudfoundry/bosh-utils"
+	goPatch   = "github.com/cppforlife/go-patch"
+	netipx    = "go4.org/netipx"
+	yaml      = "gopkg.in/yaml.v3"
 )
 
-// layers is the whole tree, from the command line down to the leaves. Only
-// interpolate knows bosh-cli; rules know neither YAML nor files.
+// layers is the whole tree, from the command line down to the leaves.
+// interpolate knows of bosh-cli how it applies ops and variables, collect and
+// environment how it talks to directors; rules know neither YAML nor files.
 var layers = []layer{
 	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
@@ -63,6 +65,8 @@ var layers = []layer{
 	{name: "internal/fleet",
 		imports: list("interpolate", "bosh", "plan", "source", "place", "spelling"),
 		modules: list("github.com/bmatcuk/doublestar/v4", "github.com/invopop/jsonschema", netipx, yaml)},
+	{name: "internal/collect", imports: list("environment", "snapshot"), modules: list(boshCLI, boshUtils)},
+	{name: "internal/environment", modules: list(boshCLI, boshUtils)},
 	{name: "internal/snapshot", imports: list("bosh", "plan", "source", "place"), modules: list(netipx, yaml)},
 	{name: "internal/interpolate", imports: list("source", "place"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame"},
