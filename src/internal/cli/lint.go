@@ -108,6 +108,7 @@ type judged struct {
 
 // judge lints what the command line says.
 func (f *lintFlags) judge(args []string, changed func(string) bool, files *source.Files, streams Streams) (*judged, error) {
+	defer showProgress(streams, files)()
 	request, err := newRequest(f, args, changed, files, streams)
 	if err != nil {
 		return nil, err

@@ -58,6 +58,13 @@ func (f *Files) Keep(name string, text []byte) {
 	f.texts[name] = text
 }
 
+// Len is how many texts were read or kept so far.
+func (f *Files) Len() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.texts)
+}
+
 // Each calls visit for every text that was read or kept, in the order of names.
 func (f *Files) Each(visit func(name string, text []byte)) {
 	f.mu.Lock()
