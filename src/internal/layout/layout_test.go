@@ -52,7 +52,7 @@ var layers = []layer{
 	{name: "cmd/ipguard", imports: list("cli")},
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
-		imports: list("addressmap", "report", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling"),
+		imports: list("collect", "environment", "snapshot", "addressmap", "report", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/addressmap", imports: list("report", "lint", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/fencetext", imports: list("fence", "yamledit", "plan", "place"), modules: list(netipx), pure: true},
