@@ -136,9 +136,22 @@ func (r *Round) Next() (time.Time, bool) { return r.next, !r.done }
 // of zero is not settled yet.
 func (r *Round) Results() []Result { return slices.Clone(r.results) }
 
-// Controlled reports whether somebody answered a control question: frames get
-// out to the segment and back.
-func (r *Round) Controlled() bool { return len(r.controls) > 0 }
+// controlled reports whether somebody answered a control question, so that
+// frames get out to the segment and back. Where gateways of the address's own
+// family are known, one of that family has to answer: a switch may let ARP pass
+// and lose multicast.
+func (r *Round) controlled(a netip.Addr) bool {
+	sameFamily := func(c netip.Addr) bool { return c.Is4() == a.Is4() }
+	if !slices.ContainsFunc(r.config.Gateways, sameFamily) {
+		return len(r.controls) > 0
+	}
+	for c := range r.controls {
+		if sameFamily(c) {
+			return true
+		}
+	}
+	return false
+}
 
 // Controls returns who answered for each control address.
 func (r *Round) Controls() map[netip.Addr][]frame.MAC { return r.controls }
@@ -350,7 +363,7 @@ func (r *Round) conclude(result Result) (Outcome, Reason) {
 		return SharedByRule, ""
 	case r.failed:
 		return Inconclusive, SendFailed
-	case r.Controlled():
+	case r.controlled(result.Subject.Address):
 		return Free, ""
 	case len(r.config.Gateways)+len(r.config.Neighbours) == 0:
 		return Inconclusive, NobodyToAsk

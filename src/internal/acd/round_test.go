@@ -87,6 +87,16 @@ func TestRound(t *testing.T) {
 		{"somebody probes for what we want", with(func(c *RoundConfig) { c.Subjects[0].Tentative = true }),
 			[]station{gateway, says(rival)}, Inconclusive, RivalProbe},
 		{"ipv6 free", six(), []station{gateway}, Free, ""},
+		{"ipv6 silent, though the gateway of ipv4 answers", func() RoundConfig {
+			c := six()
+			c.Gateways = append(c.Gateways, gateway4)
+			return c
+		}(), []station{host(macG, gateway4)}, Inconclusive, NoControl},
+		{"ipv6 without a gateway of its own", func() RoundConfig {
+			c := six()
+			c.Gateways = []netip.Addr{gateway4}
+			return c
+		}(), []station{host(macG, gateway4)}, Free, ""},
 		{"ipv6 twin", six(), []station{gateway, host(macB, own6)}, Conflict, ""},
 		{"ipv6 proxy", six(), []station{everything(macG)}, ProxyAnswers, ""},
 	} {
