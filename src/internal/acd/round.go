@@ -60,7 +60,10 @@ type ClaimSeen struct {
 	Kind        frame.Kind
 	First, Last time.Time
 	Count       int
-	asked       int
+	// Believed says that this claim settled a conflict: the station repeated it,
+	// and is none that answers for everything.
+	Believed bool
+	asked    int
 }
 
 // Result is what is known about one subject.
@@ -296,6 +299,7 @@ func (r *Round) noteClaim(result *Result, v Verdict, f frame.Frame, now time.Tim
 		return
 	}
 	if r.believes(*c) {
+		c.Believed = true
 		settle(result, Conflict, "", now)
 		r.checkDone()
 		return

@@ -195,6 +195,9 @@ func hint(f Finding, passes bool) string {
 func stations(f Finding) string {
 	var names []string
 	for _, c := range f.Claims {
+		if f.Outcome == acd.Conflict && !c.Believed {
+			continue
+		}
 		if name := describe(c.MAC); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -206,6 +209,9 @@ func claimText(f Finding, c acd.ClaimSeen) string {
 	from := ""
 	if c.Source != c.MAC {
 		from = " sent by " + describe(c.Source)
+	}
+	if f.Outcome == acd.Conflict && !c.Believed {
+		from += " (not believed)"
 	}
 	return fmt.Sprintf("%s%s: %s, %d times, first %s after the first probe, at %s", c.MAC, from, c.Kind, c.Count,
 		c.First.Sub(f.FirstProbe).Round(10*time.Microsecond), c.First.UTC().Format(time.RFC3339Nano))
@@ -252,6 +258,7 @@ type jsonClaim struct {
 	EthernetSource frame.MAC `json:"ethernet_source"`
 	Vendor         string    `json:"vendor,omitempty"`
 	Verdict        string    `json:"verdict"`
+	Believed       bool      `json:"believed"`
 	Kind           string    `json:"kind"`
 	Count          int       `json:"count"`
 	First          time.Time `json:"first"`
@@ -277,7 +284,7 @@ func (r *reporter) document() document {
 		}
 		for _, c := range f.Claims {
 			j.Claims = append(j.Claims, jsonClaim{MAC: c.MAC, EthernetSource: c.Source, Vendor: oui.Vendor(c.MAC),
-				Verdict: c.Verdict.String(), Kind: c.Kind.String(), Count: c.Count, First: c.First, Last: c.Last})
+				Verdict: c.Verdict.String(), Believed: c.Believed, Kind: c.Kind.String(), Count: c.Count, First: c.First, Last: c.Last})
 		}
 		for a, macs := range f.Controls {
 			j.Controls = append(j.Controls, jsonControl{Address: a, MACs: macs})
