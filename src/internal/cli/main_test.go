@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -87,4 +88,17 @@ func run(t testing.TB, h *wirelab.Host, c *exec.Cmd) (stdout, stderr string, cod
 		t.Fatal(err)
 	}
 	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+// dialHere connects on the calling thread, in its namespace.
+func dialHere(address string) (net.Conn, error) {
+	a, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	return net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(a))
+}
+
+func commandOutput(name string, args ...string) ([]byte, error) {
+	return exec.Command(name, args...).Output()
 }

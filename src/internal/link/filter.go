@@ -12,6 +12,7 @@ import (
 // Offsets in an untagged Ethernet frame.
 const (
 	offSource       = 6
+	offARPOperation = 14 + 6
 	offARPSenderMAC = 14 + 8
 	offARPSender    = 14 + 14
 	offARPTarget    = 14 + 24
@@ -21,6 +22,7 @@ const (
 	offICMPv6Type   = 14 + 40
 	offNDTarget     = 14 + 40 + 8
 
+	arpReply       = 2
 	icmpv6         = 58
 	typeEchoReply6 = 129
 	typeNS         = 135
@@ -78,23 +80,31 @@ func Neighbors() Filter {
 	}
 }
 
-// AboutARP accepts ARP that claims one of the addresses, or probes for one.
-func AboutARP(addresses []netip.Addr) Filter {
-	words := lastWords(addresses)
-	probe := slices.Concat(Filter{bpf.LoadAbsolute{Off: offARPTarget, Size: 4}}, oneOf(words))
-	return slices.Concat(Filter{
-		bpf.LoadAbsolute{Off: offARPSender, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 1},
-		bpf.Jump{Skip: uint32(len(oneOf(words)))},
-	}, oneOf(words), probe)
+// AboutARP accepts ARP that claims one of the addresses or probes for one, and
+// the replies of peers.
+func AboutARP(addresses, peers []netip.Addr) Filter {
+	own := oneOf(lastWords(addresses))
+	senders := slices.Concat(Filter{bpf.LoadAbsolute{Off: offARPSender, Size: 4}}, oneOf(lastWords(slices.Concat(addresses, peers))))
+	probe := slices.Concat(Filter{bpf.LoadAbsolute{Off: offARPTarget, Size: 4}}, own)
+	return slices.Concat(
+		Filter{
+			bpf.LoadAbsolute{Off: offARPOperation, Size: 2},
+			bpf.JumpIf{Cond: bpf.JumpEqual, Val: arpReply, SkipFalse: 1},
+			bpf.Jump{Skip: uint32(3 + len(own) + len(probe))},
+			bpf.LoadAbsolute{Off: offARPSender, Size: 4},
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 1},
+			bpf.Jump{Skip: uint32(len(own))},
+		},
+		own, probe, senders,
+	)
 }
 
-// AboutNeighbors accepts neighbour messages that claim one of the addresses, or
-// probe for one. It compares the last 32 bits; the rest is for the judge.
-func AboutNeighbors(addresses []netip.Addr) Filter {
-	words := lastWords(addresses)
-	target := slices.Concat(Filter{bpf.LoadAbsolute{Off: offNDTarget + 12, Size: 4}}, oneOf(words))
-	source := slices.Concat(Filter{bpf.LoadAbsolute{Off: offIPv6Source + 12, Size: 4}}, oneOf(words))
+// AboutNeighbors accepts neighbour messages that claim one of the addresses or
+// probe for one, and the advertisements of peers. It compares the last 32 bits;
+// the rest is for the judge.
+func AboutNeighbors(addresses, peers []netip.Addr) Filter {
+	target := slices.Concat(Filter{bpf.LoadAbsolute{Off: offNDTarget + 12, Size: 4}}, oneOf(lastWords(slices.Concat(addresses, peers))))
+	source := slices.Concat(Filter{bpf.LoadAbsolute{Off: offIPv6Source + 12, Size: 4}}, oneOf(lastWords(addresses)))
 	return slices.Concat(Filter{
 		bpf.LoadAbsolute{Off: offIPv6Next, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: icmpv6, SkipTrue: 3},

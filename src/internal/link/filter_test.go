@@ -49,13 +49,13 @@ func TestFiltersAgreeWithJudge(t *testing.T) {
 		}
 		for range 300 {
 			sender, target := addr(random.IntN(64)), addr(random.IntN(64))
-			agree(t, AboutARP(own4), own4, station, someFrame(t, random, sender, target))
+			agree(t, AboutARP(own4, nil), own4, station, someFrame(t, random, sender, target))
 			six := func(a netip.Addr) netip.Addr {
 				b := netip.MustParseAddr("2001:db8::").As16()
 				copy(b[12:], a.AsSlice())
 				return netip.AddrFrom16(b)
 			}
-			agree(t, AboutNeighbors(own6), own6, station, someFrame(t, random, six(sender), six(target)))
+			agree(t, AboutNeighbors(own6, nil), own6, station, someFrame(t, random, six(sender), six(target)))
 		}
 	}
 }
@@ -133,21 +133,43 @@ func TestNeighbors(t *testing.T) {
 	}
 }
 
+// TestPeers: what a peer answers gets through, what it asks does not.
+func TestPeers(t *testing.T) {
+	own, peer := []netip.Addr{addr(1)}, []netip.Addr{addr(9)}
+	asks, err := frame.Request(macB, addr(9), addr(200), frame.MAC{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := append([]byte{}, asks...)
+	answers[14+7] = arpReply
+	if run(t, AboutARP(own, peer), asks) || !run(t, AboutARP(own, peer), answers) || run(t, AboutARP(own, nil), answers) {
+		t.Error("peer's frames")
+	}
+	six := netip.MustParseAddr("2001:db8::9")
+	says, err := frame.Announcement(macB, six)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !run(t, AboutNeighbors(nil, []netip.Addr{six}), says) || run(t, AboutNeighbors(nil, nil), says) {
+		t.Error("peer's advertisement")
+	}
+}
+
 // TestTooLong: a program that the kernel would refuse becomes an open one.
 func TestTooLong(t *testing.T) {
 	var many []netip.Addr
 	for i := range 5000 {
 		many = append(many, addr(i))
 	}
-	raw, err := AboutARP(many).Assemble()
+	raw, err := AboutARP(many, nil).Assemble()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := len(ours) + 1; len(raw) != want {
 		t.Errorf("%d instructions, want %d", len(raw), want)
 	}
-	raw, err = AboutARP(many[:300]).Assemble()
-	if err != nil || len(raw) < 300 || len(raw) > maxProgram {
+	raw, err = AboutARP(many[:200], nil).Assemble()
+	if err != nil || len(raw) < 200 || len(raw) > maxProgram {
 		t.Errorf("%d instructions, %v", len(raw), err)
 	}
 }

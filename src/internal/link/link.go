@@ -132,22 +132,28 @@ func (p *Port) Send(b []byte) error {
 	return err
 }
 
+// maxFailures is how many reads in a row may fail before a socket is given up.
+const maxFailures = 16
+
 // Receive hands every frame to the function, one goroutine per socket, until
 // the port is closed. It returns at once. When a socket fails for another
-// reason than being closed, or its interface goes away, failed is called.
+// reason than being closed, failed is called; that its interface went down is
+// such a reason, and the socket works again when it comes up.
 func (p *Port) Receive(handle func(Received), failed func(error)) {
 	for _, socket := range p.sockets {
 		go func() {
 			buffer := make([]byte, 1514)
-			for {
+			for failures := 0; failures < maxFailures; {
 				n, _, err := socket.ReadFrom(buffer)
 				switch {
 				case errors.Is(err, net.ErrClosed):
 					return
 				case err != nil:
+					failures++
 					failed(err)
-					return
+					continue
 				}
+				failures = 0
 				f, err := frame.Parse(buffer[:n])
 				handle(Received{Frame: f, Err: err, At: time.Now()})
 			}
