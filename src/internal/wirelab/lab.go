@@ -171,7 +171,7 @@ func (l *Lab) Connect(h *Host, mac frame.MAC, addresses ...netip.Prefix) error {
 	if err != nil {
 		return err
 	}
-	return h.Do(func() error {
+	err = h.Do(func() error {
 		for _, a := range addresses {
 			if err := addAddress(device, a); err != nil {
 				return err
@@ -182,6 +182,11 @@ func (l *Lab) Connect(h *Host, mac frame.MAC, addresses ...netip.Prefix) error {
 		}
 		return awaitCarrier(device, true)
 	})
+	if err != nil {
+		return err
+	}
+	// The bridge forwards only once it has noticed too.
+	return l.hub.Do(func() error { return awaitCarrier(port, true) })
 }
 
 // awaitCarrier waits for the kernel to notice that a link came or went, which it
