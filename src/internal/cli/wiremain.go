@@ -12,7 +12,7 @@ import (
 // Run runs the program and returns its exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{Use: "ipguard", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(newProbeCommand(), newWatchCommand())
+	root.AddCommand(newProbeCommand(), newWatchCommand(), newScanCommand(nil))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

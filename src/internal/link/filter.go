@@ -196,3 +196,18 @@ func foreign(inventory map[netip.Addr][]frame.MAC, address, station uint32) Filt
 	}
 	return slices.Concat(Filter{bpf.LoadAbsolute{Off: address, Size: 4}}, search(words, check))
 }
+
+// ARPFrom accepts ARP whose sender address lies in the IPv4 prefix.
+func ARPFrom(prefix netip.Prefix) Filter {
+	mask := uint32(0)
+	if prefix.Bits() > 0 {
+		mask = ^uint32(0) << (32 - prefix.Bits())
+	}
+	return Filter{
+		bpf.LoadAbsolute{Off: offARPSender, Size: 4},
+		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: mask},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: lastWord(prefix.Masked().Addr()), SkipTrue: 1},
+		drop,
+		accept,
+	}
+}

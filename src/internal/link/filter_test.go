@@ -173,3 +173,18 @@ func TestTooLong(t *testing.T) {
 		t.Errorf("%d instructions, %v", len(raw), err)
 	}
 }
+
+func TestARPFrom(t *testing.T) {
+	for _, prefix := range []string{"10.9.0.0/24", "10.9.0.0/16", "0.0.0.0/0", "10.9.0.7/32"} {
+		p := netip.MustParsePrefix(prefix)
+		for _, a := range []netip.Addr{addr(7), addr(300), netip.MustParseAddr("192.0.2.1")} {
+			b, err := frame.Announcement(macB, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := run(t, ARPFrom(p), b); got != p.Contains(a) {
+				t.Errorf("%s in %s: %v", a, p, got)
+			}
+		}
+	}
+}

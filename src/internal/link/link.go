@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -132,6 +133,11 @@ func (p *Port) Send(b []byte) error {
 	return err
 }
 
+// IsClosed reports whether a read failed because the socket was closed.
+func IsClosed(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed)
+}
+
 // maxFailures is how many reads in a row may fail before a socket is given up.
 const maxFailures = 16
 
@@ -146,7 +152,7 @@ func (p *Port) Receive(handle func(Received), failed func(error)) {
 			for failures := 0; failures < maxFailures; {
 				n, _, err := socket.ReadFrom(buffer)
 				switch {
-				case errors.Is(err, net.ErrClosed):
+				case IsClosed(err):
 					return
 				case err != nil:
 					failures++
