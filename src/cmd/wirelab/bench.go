@@ -1,0 +1,627 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/wirelab"
+)
+
+const runs = 7
+
+var (
+	macA = frame.MAC{0, 0x50, 0x56, 0, 0, 0xa}
+	macB = frame.MAC{0, 0x50, 0x56, 0, 0, 0xb}
+	macD = frame.MAC{0, 0x50, 0x56, 0, 0, 0xd}
+	macO = frame.MAC{0, 0x50, 0x56, 0, 0, 0xf}
+
+	victim  = netip.MustParsePrefix("10.9.0.191/16")
+	victim6 = netip.MustParsePrefix("2001:db8:9::bf/64")
+	peer    = netip.MustParsePrefix("10.9.0.1/16")
+	peer6   = netip.MustParsePrefix("2001:db8:9::1/64")
+)
+
+// bound is one thing that must hold; value and limit have the same unit.
+type bound struct {
+	name         string
+	value, limit float64
+	note         string
+}
+
+type benchmark struct {
+	program string
+	bounds  []bound
+}
+
+func (b *benchmark) must(name string, value, limit float64, format string, args ...any) {
+	x := bound{name, value, limit, fmt.Sprintf(format, args...)}
+	b.bounds = append(b.bounds, x)
+	mark := "ok    "
+	if x.value > x.limit {
+		mark = "MISSED"
+	}
+	fmt.Printf("%s %-58s %10.4g  (bound %.4g)  %s\n", mark, x.name, x.value, x.limit, x.note)
+}
+
+// bench measures everything, or what is named.
+func bench(program string, only []string) error {
+	program, err := filepath.Abs(program)
+	if err != nil {
+		return err
+	}
+	b := &benchmark{program: program}
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"probe", b.probe}, {"dad", b.dad}, {"detect", b.detect}, {"defend", b.defend}, {"watch", b.watch}, {"scan", b.scan},
+	} {
+		if len(only) > 0 && !slices.Contains(only, part.name) {
+			continue
+		}
+		if err := part.run(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	missed := slices.DeleteFunc(slices.Clone(b.bounds), func(x bound) bool { return x.value <= x.limit })
+	if len(missed) > 0 {
+		return fmt.Errorf("%d of %d bounds are missed", len(missed), len(b.bounds))
+	}
+	return nil
+}
+
+type scene struct {
+	*wirelab.Lab
+	a, d *wirelab.Host
+}
+
+func newScene() (s scene, err error) {
+	if s.Lab, err = wirelab.New(); err != nil {
+		return s, err
+	}
+	var errs [4]error
+	s.a, errs[0] = s.Host("a", macA, victim, victim6)
+	s.d, errs[1] = s.Host("d", macD, peer, peer6)
+	errs[2] = s.a.Gateway(peer.Addr())
+	errs[3] = s.a.Gateway(peer6.Addr())
+	return s, errors.Join(errs[:]...)
+}
+
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// timed runs a command in the host and returns how long the process took.
+func timed(h *wirelab.Host, wantCode int, name string, args ...string) (time.Duration, []byte, error) {
+	c := exec.Command(name, args...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	begin := time.Now()
+	if err := h.Start(c); err != nil {
+		return 0, nil, err
+	}
+	err := c.Wait()
+	took := time.Since(begin)
+	if code := c.ProcessState.ExitCode(); wantCode >= 0 && code != wantCode {
+		return 0, nil, fmt.Errorf("%s %v ended with %d, want %d: %w: %s%s", name, args, code, wantCode, err, out.Bytes(), errs.Bytes())
+	}
+	return took, out.Bytes(), nil
+}
+
+// contest runs the commands in turn and returns the median time of each.
+func contest(h *wirelab.Host, commands ...contestant) ([]time.Duration, error) {
+	times := make([][]time.Duration, len(commands))
+	for range runs {
+		for i, c := range commands {
+			took, out, err := timed(h, c.code, c.words[0], c.words[1:]...)
+			if err == nil && c.check != nil {
+				err = c.check(out)
+			}
+			if err != nil {
+				return nil, err
+			}
+			times[i] = append(times[i], took)
+		}
+	}
+	var medians []time.Duration
+	for _, t := range times {
+		medians = append(medians, median(t))
+	}
+	return medians, nil
+}
+
+type contestant struct {
+	code  int
+	words []string
+	check func([]byte) error
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (b *benchmark) probe() error {
+	s, err := newScene()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ip := victim.Addr().String()
+	m, err := contest(s.a,
+		contestant{0, []string{b.program, "probe", ip}, nil},
+		contestant{0, []string{"arping", "-q", "-D", "-c", "2", "-w", "2", "-I", "eth0", ip}, nil})
+	if err != nil {
+		return err
+	}
+	b.must("free verdict / arping -D -c 2 -w 2", ms(m[0])/ms(m[1]), 1.0/8, "%.0f / %.0f ms", ms(m[0]), ms(m[1]))
+	if _, err := s.Host("b", macB, victim); err != nil {
+		return err
+	}
+	var settled []float64
+	m, err = contest(s.a,
+		contestant{1, []string{b.program, "probe", ip, "--format", "json"}, func(out []byte) error {
+			var report struct {
+				Results []struct {
+					MS float64 `json:"settled_after_ms"`
+				}
+			}
+			if err := json.Unmarshal(out, &report); err != nil {
+				return err
+			}
+			settled = append(settled, report.Results[0].MS)
+			return nil
+		}},
+		contestant{1, []string{b.program, "probe", ip}, nil},
+		contestant{1, []string{"arping", "-q", "-D", "-c", "1", "-w", "1", "-I", "eth0", ip}, nil})
+	if err != nil {
+		return err
+	}
+	b.must("twin: verdict after the first probe, ms", median(settled), 2, "confirmed twice")
+	b.must("twin: whole process / arping -D -c 1", ms(m[1])/ms(m[2]), 1, "%.1f / %.1f ms", ms(m[1]), ms(m[2]))
+	return nil
+}
+
+// dad compares with the time until the kernel lets an IPv6 address be used.
+func (b *benchmark) dad() error {
+	s, err := newScene()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var ours, kernels []time.Duration
+	for i := range runs {
+		took, _, err := timed(s.a, 0, b.program, "probe", fmt.Sprintf("2001:db8:9::%x", 0x100+i))
+		if err != nil {
+			return err
+		}
+		ours = append(ours, took)
+		begin := time.Now()
+		address := fmt.Sprintf("2001:db8:9::%x/64", 0x200+i)
+		if err := s.a.Run("ip", "-6", "addr", "add", address, "dev", "eth0"); err != nil {
+			return err
+		}
+		for tentative := true; tentative; time.Sleep(2 * time.Millisecond) {
+			_, out, err := timed(s.a, 0, "ip", "-6", "addr", "show", "dev", "eth0", "tentative")
+			if err != nil {
+				return err
+			}
+			tentative = len(out) > 0
+		}
+		kernels = append(kernels, time.Since(begin))
+	}
+	b.must("ipv6: free verdict / kernel's detection", ms(median(ours))/ms(median(kernels)), 1.0/5, "%.0f / %.0f ms", ms(median(ours)), ms(median(kernels)))
+	return nil
+}
+
+// watching is a running watch whose log is read with the time of each line.
+type watching struct {
+	command *exec.Cmd
+	lines   chan map[string]any
+}
+
+func (b *benchmark) start(h *wirelab.Host, args ...string) (*watching, error) {
+	c := exec.Command(b.program, append([]string{"watch", "--interface", "eth0", "--log-format", "json"}, args...)...)
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Start(c); err != nil {
+		return nil, err
+	}
+	w := &watching{c, make(chan map[string]any, 1000)}
+	go func() {
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			l := map[string]any{}
+			if json.Unmarshal(s.Bytes(), &l) == nil {
+				w.lines <- l
+			}
+		}
+		close(w.lines)
+	}()
+	_, err = w.await(10*time.Second, func(l map[string]any) bool { return l["msg"] == "watching" })
+	return w, err
+}
+
+func (w *watching) await(patience time.Duration, match func(map[string]any) bool) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		select {
+		case l, open := <-w.lines:
+			if !open {
+				return nil, errors.New("watch ended")
+			}
+			if match(l) {
+				return l, nil
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (w *watching) end() error {
+	if err := w.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	for range w.lines {
+	}
+	return w.command.Wait()
+}
+
+// detect plays each rogue and measures how long the watch takes to say so. The
+// time of a rogue's first broadcast is when the bridge port of D sees it.
+func (b *benchmark) detect() error {
+	found := 0
+	const every = time.Second
+	for _, kind := range wirelab.RogueKinds {
+		var passive, active []float64
+		for range runs {
+			d, err := b.detectOnce(kind, "--probe-every", "1s", "--check-every", every.String(), "--check-timeout", "100ms")
+			if err != nil {
+				return fmt.Errorf("%s: %w", kind, err)
+			}
+			active = append(active, ms(d))
+			if kind == wirelab.Cached || kind == wirelab.QCached {
+				continue
+			}
+			if d, err = b.detectOnce(kind, "--probe-every", "-1s", "--check-every", "0"); err != nil {
+				return fmt.Errorf("%s, passive: %w", kind, err)
+			}
+			passive = append(passive, ms(d))
+		}
+		found++
+		if len(passive) > 0 {
+			b.must(string(kind)+": passive, ms after its first broadcast", median(passive), 10, "")
+		} else {
+			b.must(string(kind)+": ms after the theft", median(active), ms(every)+500, "checks every %s", every)
+		}
+	}
+	b.must("kinds of rogues that are not found", float64(len(wirelab.RogueKinds)-found), 0, "%d of 6 found", found)
+	return nil
+}
+
+// detectOnce returns the time from the moment that the segment or, for those
+// that only it hears, the director is told, to the watch's log line.
+func (b *benchmark) detectOnce(kind wirelab.RogueKind, args ...string) (time.Duration, error) {
+	s, err := newScene()
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	w, err := b.start(s.a, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer w.end()
+	time.Sleep(3500 * time.Millisecond)
+	heard := make(chan time.Time, 1)
+	stop, err := listenForClaims(s.d, heard)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	r, err := s.Rogue(kind, macB, victim)
+	if err != nil {
+		return 0, err
+	}
+	if err := r.Speak(peer.Addr(), macD); err != nil {
+		return 0, err
+	}
+	l, err := w.await(20*time.Second, func(l map[string]any) bool {
+		return (l["state"] == "suspect" || l["state"] == "conflict") && l["address"] == victim.Addr().String()
+	})
+	if err != nil {
+		return 0, err
+	}
+	said, err := time.Parse(time.RFC3339Nano, fmt.Sprint(l["time"]))
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case at := <-heard:
+		return max(0, said.Sub(at)), nil // an active probe may find it before it speaks
+	case <-time.After(10 * time.Second):
+		return 0, nil
+	}
+}
+
+// listenForClaims reports when B's first claim reaches D.
+func listenForClaims(d *wirelab.Host, heard chan<- time.Time) (stop func() error, err error) {
+	return d.Listen(func(f frame.Frame, at time.Time) {
+		if claimed, ok := f.Claims(); ok && claimed == victim.Addr() && f.SenderMAC == macB {
+			select {
+			case heard <- at:
+			default:
+			}
+		}
+	})
+}
+
+// defend measures how long TCP stands still while each rogue steals.
+func (b *benchmark) defend() error {
+	const span = 20 * time.Second
+	for _, kind := range []wirelab.RogueKind{wirelab.Normal, wirelab.Quiet, wirelab.Silent, wirelab.Flapping} {
+		stalls := map[string]time.Duration{}
+		for _, defence := range []string{"never", "once", "always"} {
+			stall, worst, err := b.stall(kind, defence, span)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", kind, defence, err)
+			}
+			stalls[defence] = stall
+			fmt.Printf("       %s, defend %s: stalled %.2f of %s, worst gap %.0f ms\n", kind, defence, stall.Seconds(), span, ms(worst))
+		}
+		for _, defence := range []string{"once", "always"} {
+			b.must(fmt.Sprintf("%s: stall with defend %s / never", kind, defence), stalls[defence].Seconds()/stalls["never"].Seconds(), 1.0/50, "one run of %s", span)
+		}
+	}
+	return nil
+}
+
+func (b *benchmark) stall(kind wirelab.RogueKind, defence string, span time.Duration) (stall, worst time.Duration, err error) {
+	s, err := newScene()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer s.Close()
+	w, err := b.start(s.a, "--defend", defence, "--check-every", "0", "--probe-every", "-1s")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer w.end()
+	h, err := wirelab.StartHeartbeat(s.a, s.d, netip.AddrPortFrom(peer.Addr(), 4222))
+	if err != nil {
+		return 0, 0, err
+	}
+	time.Sleep(3500 * time.Millisecond)
+	r, err := s.Rogue(kind, macB, victim)
+	if err != nil {
+		return 0, 0, err
+	}
+	h.Reset()
+	if err := r.Speak(peer.Addr(), macD); err != nil {
+		return 0, 0, err
+	}
+	time.Sleep(span)
+	stall, worst = h.Stop()
+	return stall, worst, nil
+}
+
+// cost of a process so far.
+type cost struct {
+	cpu time.Duration
+	rss int // KiB
+}
+
+func costOf(pid int) (cost, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid))
+	if err != nil {
+		return cost{}, err
+	}
+	_ = stat
+	var c cost
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return cost{}, err
+	}
+	for _, t := range tasks {
+		b, err := os.ReadFile(t)
+		if err != nil {
+			continue // the thread has ended
+		}
+		ns, err := strconv.ParseInt(strings.Fields(string(b))[0], 10, 64)
+		if err != nil {
+			return cost{}, err
+		}
+		c.cpu += time.Duration(ns)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return cost{}, err
+	}
+	for line := range strings.SplitSeq(string(status), "\n") {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			if c.rss, err = strconv.Atoi(strings.Fields(rest)[0]); err != nil {
+				return cost{}, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// watch measures what foreign ARP costs, beside arpwatch, and whether a day's
+// worth of it makes the process grow.
+func (b *benchmark) watch() error {
+	s, err := newScene()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	w, err := b.start(s.a, "--listen", "127.0.0.1:9479", "--check-every", "0", "--probe-every", "-1s")
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	data := filepath.Join(os.TempDir(), "wirelab-arpwatch.dat")
+	if err := os.WriteFile(data, nil, 0o600); err != nil {
+		return err
+	}
+	defer os.Remove(data)
+	rival := exec.Command("arpwatch", "-d", "-N", "-i", "eth0", "-f", data)
+	rival.Stdout, rival.Stderr = nil, nil
+	if err := s.a.Start(rival); err != nil {
+		return err
+	}
+	defer func() { rival.Process.Kill(); rival.Wait() }()
+	o, err := s.Host("o", macO)
+	if err != nil {
+		return err
+	}
+	time.Sleep(3 * time.Second)
+	const frames = 40960
+	foreign, err := foreignFrames(frames)
+	if err != nil {
+		return err
+	}
+	if err := o.Inject(foreign...); err != nil { // arpwatch learns its stations
+		return err
+	}
+	var ours, theirs []float64
+	for range runs {
+		before, rivalBefore, err := both(w.command.Process.Pid, rival.Process.Pid)
+		if err != nil {
+			return err
+		}
+		if err := paced(o, foreign); err != nil {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond)
+		after, rivalAfter, err := both(w.command.Process.Pid, rival.Process.Pid)
+		if err != nil {
+			return err
+		}
+		ours = append(ours, float64(after.cpu-before.cpu)/1000/frames)
+		theirs = append(theirs, float64(rivalAfter.cpu-rivalBefore.cpu)/1000/frames)
+	}
+	b.must("cpu per foreign frame / arpwatch", median(ours)/median(theirs), 1.0/15, "%.4f / %.3f us", median(ours), median(theirs))
+	first, err := costOf(w.command.Process.Pid)
+	if err != nil {
+		return err
+	}
+	// A day of a segment with 20 such frames a second, and of a rogue that claims
+	// our address every 15 minutes, and of 100 scrapes.
+	claim, err := frame.Announcement(macB, victim.Addr())
+	if err != nil {
+		return err
+	}
+	for i := range 24 * 3600 * 20 / frames {
+		if err := o.Inject(foreign...); err != nil {
+			return err
+		}
+		if err := o.Inject(claim, claim, claim); err != nil {
+			return err
+		}
+		if _, _, err := timed(s.a, -1, "curl", "-s", "http://127.0.0.1:9479/metrics"); err != nil && i == 0 {
+			return err
+		}
+	}
+	last, err := costOf(w.command.Process.Pid)
+	if err != nil {
+		return err
+	}
+	b.must("rss with metrics after a day's frames, MiB", float64(last.rss)/1024, 16, "%.1f MiB before", float64(first.rss)/1024)
+	b.must("growth over a day's frames, MiB", float64(last.rss-first.rss)/1024, 2, "")
+	return nil
+}
+
+func both(a, b int) (x, y cost, err error) {
+	x, err = costOf(a)
+	if err != nil {
+		return x, y, err
+	}
+	y, err = costOf(b)
+	return x, y, err
+}
+
+// foreignFrames are requests of 4096 stations that are not about the victim.
+func foreignFrames(n int) ([][]byte, error) {
+	var frames [][]byte
+	for i := range n {
+		station := i % 4096
+		m := frame.MAC{2, 0, 0, 1, byte(station >> 8), byte(station)}
+		b, err := frame.Request(m, netip.AddrFrom4([4]byte{10, 9, byte(16 + station>>8), byte(station)}), peer.Addr(), frame.MAC{})
+		if err != nil {
+			return nil, err
+		}
+		frames = append(frames, b)
+	}
+	return frames, nil
+}
+
+// paced injects about 10 000 frames a second.
+func paced(o *wirelab.Host, frames [][]byte) error {
+	for part := range slices.Chunk(frames, 100) {
+		if err := o.Inject(part...); err != nil {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return nil
+}
+
+// scan compares sweeps; a machine with many addresses stands for many machines.
+func (b *benchmark) scan() error {
+	s, err := newScene()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	o, err := s.Host("o", macO)
+	if err != nil {
+		return err
+	}
+	// Every fourth address of the /16 is alive: 16384 of 65536.
+	if err := o.Run("sh", "-c", `i=2; while [ $i -lt 256 ]; do echo "route add local 10.9.$i.64/26 dev lo"; i=$((i+1)); done | ip -batch -; ip route add local 10.9.0.64/26 dev lo; ip route add local 10.9.1.64/26 dev lo`); err != nil {
+		return err
+	}
+	for _, x := range []struct {
+		name, prefix string
+		alive        int
+		limit        float64
+		ours, rival  []string
+	}{
+		{"/24 at the default rate / arp-scan's default", "10.9.7.0/24", 64, 0.5, nil, []string{"-q"}},
+		{"/16 at full rate / arp-scan -g -N -B 1000M", "10.9.0.0/16", 256*64 + 1, 1, []string{"--rate", "0", "--i-own-this-network"}, []string{"-q", "-g", "-N", "-B", "1000M"}},
+	} {
+		missed := 0
+		m, err := contest(s.a,
+			contestant{0, append([]string{b.program, "scan", x.prefix, "--interface", "eth0", "--format", "csv"}, x.ours...), func(out []byte) error {
+				alive := bytes.Count(out, []byte("unknown,"))
+				missed = max(missed, x.alive-alive)
+				return nil
+			}},
+			contestant{0, append([]string{"arp-scan", "-I", "eth0", x.prefix}, x.rival...), nil})
+		if err != nil {
+			return err
+		}
+		b.must(x.name, ms(m[0])/ms(m[1]), x.limit, "%.0f / %.0f ms", ms(m[0]), ms(m[1]))
+		b.must("  missed addresses, worst run", float64(missed), 0, "%d alive", x.alive)
+	}
+	return nil
+}
