@@ -400,15 +400,27 @@ func (b *benchmark) defend() error {
 	const span = 20 * time.Second
 	for _, kind := range []wirelab.RogueKind{wirelab.Normal, wirelab.Quiet, wirelab.Silent, wirelab.Flapping} {
 		stalls := map[string]float64{}
+		type outcome struct {
+			defence string
+			times   []float64
+			err     error
+		}
+		outcomes := make(chan outcome)
 		for _, defence := range []string{"never", "once", "always"} {
-			times, err := together(func() (float64, error) {
-				stall, err := b.stall(kind, defence, span)
-				return stall.Seconds(), err
-			})
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", kind, defence, err)
+			go func() {
+				times, err := together(func() (float64, error) {
+					stall, err := b.stall(kind, defence, span)
+					return stall.Seconds(), err
+				})
+				outcomes <- outcome{defence, times, err}
+			}()
+		}
+		for range 3 {
+			o := <-outcomes
+			if o.err != nil {
+				return fmt.Errorf("%s, defend %s: %w", kind, o.defence, o.err)
 			}
-			stalls[defence] = median(times)
+			stalls[o.defence] = median(o.times)
 		}
 		for _, defence := range []string{"once", "always"} {
 			b.must(fmt.Sprintf("%s: stall with defend %s / never", kind, defence), stalls[defence]/stalls["never"], 1.0/50,
@@ -511,7 +523,10 @@ func (b *benchmark) watch() error {
 	if err := s.a.Start(rival); err != nil {
 		return err
 	}
-	defer func() { rival.Process.Kill(); rival.Wait() }()
+	defer func() {
+		_ = rival.Process.Kill() // it has ended already unless we return early
+		_ = rival.Wait()
+	}()
 	o, err := s.Host("o", macO)
 	if err != nil {
 		return err
@@ -546,6 +561,9 @@ func (b *benchmark) watch() error {
 	b.must("cpu per foreign frame / arpwatch", median(ours)/median(theirs), 1.0/15, "%.4f / %.3f us", median(ours), median(theirs))
 	if median(theirs) < 0.1 {
 		return fmt.Errorf("arpwatch spent %.3f us on a frame: it does not listen", median(theirs))
+	}
+	if err := rival.Process.Kill(); err != nil {
+		return err
 	}
 	var first cost
 	// A day of a segment with 20 such frames a second, and of a rogue that claims
