@@ -105,6 +105,9 @@ func TestProbeOnLinks(t *testing.T) {
 		{name: "twin", setup: rogue(wirelab.Normal), want: "conflict", mac: macB, code: 1},
 		{name: "twin that drops all but arp", setup: rogue(wirelab.Quiet), want: "conflict", mac: macB, code: 1},
 		{name: "twin that does not answer arp cannot be seen by asking", setup: rogue(wirelab.Silent), want: "free"},
+		{name: "twin that drops all but arp and knows its peer", setup: rogue(wirelab.QCached), want: "conflict", mac: macB, code: 1},
+		{name: "twin that answers nothing and knows its peer cannot be seen by asking", setup: rogue(wirelab.Cached), want: "free"},
+		{name: "flapping twin", setup: rogue(wirelab.Flapping), want: "conflict", mac: macB, code: 1},
 		{name: "two interfaces in one segment", setup: func(t *testing.T, s scene) {
 			check(t, s.Connect(s.a, macO, third))
 		}, want: "free"},
