@@ -21,6 +21,7 @@ func main() {
 	flag.IntVar(&size.Deployments, "deployments", size.Deployments, "number of deployments")
 	flag.IntVar(&size.StaticAddresses, "addresses", size.StaticAddresses, "number of static addresses")
 	flag.IntVar(&size.Conflicts, "conflicts", 0, "number of addresses that two directors claim")
+	flag.BoolVar(&size.AsWritten, "as-written", false, "no ops files and variables")
 	flag.Uint64Var(&size.Seed, "seed", size.Seed, "varies names, sizes and properties")
 	flag.Parse()
 	if flag.NArg() != 1 {

@@ -54,9 +54,6 @@ func Network(s *plan.Subnet) string {
 	return name
 }
 
-// isExternal tells the subnets that stand for a group of external addresses.
-func isExternal(s *plan.Subnet) bool { return s.Director == "" && !s.Range.IsValid() }
-
 // contacts remembers which subnets may meet a scope.
 type contacts struct {
 	scope []*plan.Subnet

@@ -227,7 +227,7 @@ func (f *free) delegation(p *Pool) *netipx.IPSet {
 // Free looks for addresses to take.
 func Free(p *plan.Plan, q Question) Offers {
 	f := newFree(p, q)
-	answer := Offers{Segments: group(q.Scope.Subnets), Directors: directorsOf(f.near)}
+	answer := Offers{Segments: segmentsOf(p.Segments(), q.Scope.Subnets), Directors: directorsOf(f.near)}
 	for _, c := range f.claims {
 		switch {
 		case c.Kind.InUse():

@@ -32,8 +32,8 @@ func (e *NotFound) Error() string {
 	return fmt.Sprintf("no segment, network or range of the fleet is %q", e.Name)
 }
 
-// Ambiguous says that a name stands for networks that are isolated from each
-// other, so that an address may be free in one and taken in the other.
+// Ambiguous says that a name stands for networks of several segments, so that an
+// address may be free in one and taken in another.
 type Ambiguous struct {
 	Name string
 	// Choices are names of which each stands for one of them, sorted.
@@ -41,12 +41,12 @@ type Ambiguous struct {
 }
 
 func (e *Ambiguous) Error() string {
-	return fmt.Sprintf("%q stands for %d networks that are isolated from each other", e.Name, len(e.Choices))
+	return fmt.Sprintf("%q stands for %d networks that are not one segment", e.Name, len(e.Choices))
 }
 
 // Find returns what a CIDR, an address, a segment's name or a network's name
 // stands for. A network is named as in its cloud-config, or as Network does; a
-// segment as in the fleet file, or by its id, such as VLAN-52. The error is a
+// segment as in the plan (plan.Segments), or by its id, such as VLAN-52. The error is a
 // *NotFound or an *Ambiguous.
 func Find(p *plan.Plan, name string) (Scope, error) {
 	scope := Scope{Name: name}
@@ -58,16 +58,20 @@ func Find(p *plan.Plan, name string) (Scope, error) {
 		}
 		return scope, nil
 	}
+	segments := p.Segments()
+	for _, g := range segments {
+		if strings.EqualFold(g.Name, name) {
+			scope.Subnets = g.Subnets
+			return scope, nil
+		}
+	}
 	for _, fits := range []func(*plan.Subnet) bool{
-		func(s *plan.Subnet) bool { return s.Segment == name },
 		func(s *plan.Subnet) bool { return Network(s) == name },
 		func(s *plan.Subnet) bool { return s.Network == name },
-		func(s *plan.Subnet) bool {
-			return s.Identity.ID != "" && (strings.EqualFold(s.Identity.ID, name) || s.Identity.String() == name)
-		},
+		func(s *plan.Subnet) bool { return s.Identity.ID != "" && strings.EqualFold(s.Identity.ID, name) },
 	} {
 		if scope.Subnets = ranged(p, fits); len(scope.Subnets) > 0 {
-			return scope, oneSegment(name, scope.Subnets)
+			return scope, oneSegment(name, segments, scope.Subnets)
 		}
 	}
 	return scope, &NotFound{Name: name, Known: Names(p)}
@@ -94,20 +98,16 @@ func ranged(p *plan.Plan, fits func(*plan.Subnet) bool) []*plan.Subnet {
 	return list
 }
 
-// oneSegment refuses subnets of which some can never meet.
-func oneSegment(name string, subnets []*plan.Subnet) error {
-	groups := group(subnets)
-	if len(groups) == 1 {
-		return nil
-	}
+// oneSegment refuses networks of which some cannot meet the others.
+func oneSegment(name string, all []*plan.Segment, subnets []*plan.Subnet) error {
 	var choices []string
 	for _, s := range subnets {
 		choices = append(choices, Network(s))
 	}
 	slices.Sort(choices)
 	choices = slices.Compact(choices)
-	if len(choices) == 1 {
-		return nil // one network with subnets in several segments
+	if len(choices) == 1 || inOne(all, subnets) {
+		return nil // one network may have subnets in several segments
 	}
 	return &Ambiguous{Name: name, Choices: choices}
 }
@@ -115,11 +115,14 @@ func oneSegment(name string, subnets []*plan.Subnet) error {
 // Names returns every name that Find takes, but for ranges, sorted.
 func Names(p *plan.Plan) []string {
 	var names []string
+	for _, g := range p.Segments() {
+		names = append(names, g.Name)
+	}
 	for _, s := range p.Subnets {
 		if !s.Range.IsValid() {
 			continue
 		}
-		for _, name := range []string{s.Segment, Network(s), s.Network, s.Identity.ID} {
+		for _, name := range []string{Network(s), s.Network, s.Identity.ID} {
 			if name != "" {
 				names = append(names, name)
 			}

@@ -13,8 +13,8 @@ import (
 // Holders is everybody who has part in some addresses.
 type Holders struct {
 	Asked netipx.IPRange
-	// Segments are those with a claim on what was asked, or, if there is none
-	// anywhere, those with a subnet around it; sorted by name.
+	// Segments are those with a subnet around what was asked or a claim on it,
+	// in the order of the plan; last the unknown one.
 	Segments []Held
 	// Nearest are the closest addresses in use or in a pool, if Nobody has what was
 	// asked: before and behind it, in its segments, or else in the whole plan.
@@ -41,16 +41,17 @@ func (h *Holders) MayHandOut() int     { return h.count(plan.Kind.Pool) }
 // Nobody reports whether nobody has what was asked, or may get it.
 func (h *Holders) Nobody() bool { return h.InUse()+h.Infrastructure()+h.MayHandOut() == 0 }
 
+// count counts claims, each once: one that may be in two segments is in both.
 func (h *Holders) count(counts func(plan.Kind) bool) int {
-	n := 0
+	seen := map[plan.Claim]bool{}
 	for _, segment := range h.Segments {
 		for _, c := range segment.Claims {
 			if counts(c.Kind) {
-				n++
+				seen[c] = true
 			}
 		}
 	}
-	return n
+	return len(seen)
 }
 
 // Who returns the holders of the addresses of asked.
@@ -62,33 +63,22 @@ func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
 			bySubnet[c.Subnet] = append(bySubnet[c.Subnet], narrowed(c, asked))
 		}
 	}
-	var stray []plan.Claim // may be in any segment
-	var located []*plan.Subnet
-	for _, s := range p.Subnets {
-		switch {
-		case bySubnet[s] != nil && (s.Range.IsValid() || s.Segment != "" || s.Identity.ID != ""):
-			located = append(located, s)
-		case bySubnet[s] != nil:
-			stray = append(stray, bySubnet[s]...)
-		case s.Range.IsValid() && netipx.RangeOfPrefix(s.Range).Overlaps(asked):
-			located = append(located, s)
-		}
-	}
-	stray = append(stray, bySubnet[nil]...)
-	for _, segment := range group(located) {
+	around := ranged(p, func(s *plan.Subnet) bool {
+		return bySubnet[s] != nil || netipx.RangeOfPrefix(s.Range).Overlaps(asked)
+	})
+	for _, segment := range segmentsOf(p.Segments(), around) {
 		held := Held{Segment: segment}
 		for _, s := range segment.Subnets {
 			held.Claims = append(held.Claims, bySubnet[s]...)
 		}
-		sortClaims(held.Claims)
 		h.Segments = append(h.Segments, held)
 	}
-	if len(stray) > 0 {
-		sortClaims(stray)
-		h.Segments = append(h.Segments, Held{Claims: stray})
+	h.addRangeless(p, bySubnet)
+	for i := range h.Segments {
+		sortClaims(h.Segments[i].Claims)
 	}
 	if h.Nobody() {
-		h.Nearest = nearest(p, asked, located)
+		h.Nearest = nearest(p, asked, around)
 	}
 	for i := range pools {
 		if slices.ContainsFunc(pools[i].Ranges, asked.Overlaps) {
@@ -96,6 +86,29 @@ func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
 		}
 	}
 	return h
+}
+
+// addRangeless adds the claims that lie in no subnet's range: those of external
+// addresses and of vip networks. Where the fleet file does not tell their
+// segment it is not known.
+func (h *Holders) addRangeless(p *plan.Plan, bySubnet map[*plan.Subnet][]plan.Claim) {
+	add := func(name string, claims []plan.Claim) {
+		if len(claims) == 0 {
+			return
+		}
+		i := slices.IndexFunc(h.Segments, func(held Held) bool { return held.Name == name })
+		if i < 0 {
+			i = len(h.Segments)
+			h.Segments = append(h.Segments, Held{Segment: Segment{Name: name}})
+		}
+		h.Segments[i].Claims = append(h.Segments[i].Claims, claims...)
+	}
+	for _, s := range p.Subnets {
+		if !s.Range.IsValid() {
+			add(s.Segment, bySubnet[s])
+		}
+	}
+	add("", bySubnet[nil])
 }
 
 // narrowed returns the claim, cut to the one instance that asked is about.

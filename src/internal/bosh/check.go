@@ -47,8 +47,31 @@ func Check(cc *CloudConfig, m *Manifest, existing []*Manifest, opts Options) ([]
 		d.deploy(e, false)
 	}
 	d.report = report{opts: opts}
+	if m != nil && m.Form == CreateEnv {
+		return nil, createEnvAddresses(m)
+	}
 	addresses := d.deploy(m, true)
 	return d.problems, addresses
+}
+
+// createEnvAddresses are those of the VM: of each static_ips the first, which is
+// the only one that the CLI uses.
+func createEnvAddresses(m *Manifest) []PredictedAddress {
+	var list []PredictedAddress
+	for _, g := range m.Groups {
+		for _, n := range g.Networks {
+			if len(n.Static) == 0 {
+				continue
+			}
+			a := n.Static[0].Range.From()
+			kind := StaticAddress
+			if network := findNetwork(m.Own, n.Name); network != nil && network.Type == VIP {
+				kind = VIPAddress
+			}
+			list = append(list, PredictedAddress{Network: n.Name, InstanceGroup: g.Name, IP: netip.PrefixFrom(a, a.BitLen()), Kind: kind, At: n.Static[0].At})
+		}
+	}
+	return list
 }
 
 // CheckAll is Check for each of a director's deployments, each of them with the

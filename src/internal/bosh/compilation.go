@@ -37,7 +37,7 @@ func (r *run) warnCompilation(missing int) {
 		return
 	}
 	c := r.cc.Compilation
-	r.warn(RuleCompilation, c.At, "with deployment %q, network %q has %d free addresses for %d compilation workers", r.m.Name, c.Network, c.Workers-missing, c.Workers).
+	r.warn(RuleCompilation, c.At, "with deployment %q, network %q has %s for %s", r.m.Name, c.Network, counted(c.Workers-missing, "free address", "es"), counted(c.Workers, "compilation worker", "s")).
 		cure("fewer workers, a larger range, or fewer reserved and static addresses")
 }
 
@@ -120,12 +120,12 @@ const (
 
 // allocate takes the lowest free block of the subnets that serve a zone.
 func (t *trial) allocate(n *Network, az string) (ipaddr, poolState) {
-	for _, s := range n.Subnets {
-		if s.Incomplete || !s.Range.IsValid() || t.poolError(s) != "" {
+	if t.hasHidden(n) {
+		return ipaddr{}, poolUnknown
+	}
+	for _, s := range t.subnetsFor(n, az) {
+		if t.poolError(s) != "" {
 			return ipaddr{}, poolUnknown
-		}
-		if !s.serves(az) {
-			continue
 		}
 		pool := t.pool(s)
 		t.pools[pool] = true

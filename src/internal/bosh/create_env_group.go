@@ -138,21 +138,29 @@ func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwor
 	if network == nil || network.Type != Manual {
 		return
 	}
+	var ranges []string
 	for _, s := range network.Subnets {
-		if s.Range.IsValid() {
-			r.checkEnvAddress(a, v, n, s)
+		switch {
+		case !s.Range.IsValid():
+			return // which was said
+		case s.Range.Contains(a):
+			r.warnEnvAddress(a, v, n, s)
+			return
 		}
+		ranges = append(ranges, s.Range.String())
+	}
+	if len(ranges) > 0 {
+		p := r.add(RuleStaticIPOutsidePool, "", v.Place(), "%s is outside the range %s of network %q", a, strings.Join(ranges, ", "), n.Name)
+		p.Range = netipx.IPRangeFrom(a, a)
 	}
 }
 
-// checkEnvAddress checks an address against its subnet: the CLI looks at the
-// range only.
-func (r *manifestReader) checkEnvAddress(a netip.Addr, v source.Value, n *GroupNetwork, s *Subnet) {
+// warnEnvAddress reports an address that its subnet needs for itself: the CLI
+// looks at the range only.
+func (r *manifestReader) warnEnvAddress(a netip.Addr, v source.Value, n *GroupNetwork, s *Subnet) {
 	block := fromPrefix(s.Range)
 	var p *Problem
 	switch {
-	case !s.Range.Contains(a):
-		p = r.add(RuleStaticIPOutsidePool, "", v.Place(), "%s is outside the range %s of network %q", a, s.Range, n.Name)
 	case a == s.Gateway:
 		p = r.warn(RuleCreateEnvAddress, v.Place(), "%s is the gateway of network %q", a, n.Name)
 	case numberOf(a) == block.base:

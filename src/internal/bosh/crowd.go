@@ -9,11 +9,11 @@ func (r *run) checkCrowd(g *plannedGroup) {
 		}
 		free, known := r.countFree(n.network, g.AZs)
 		if known && free < uint64(g.Instances) {
-			r.add(RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", g.InstancesAt, "network %q has %d free addresses for the %d instances of %q", n.Name, free, g.Instances, g.Name).
+			r.add(RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", g.InstancesAt, "network %q has %s for the %d instances of %q", n.Name, counted(int(free), "free address", "es"), g.Instances, g.Name).
 				cure("fewer instances, or a larger range")
 		}
 	}
-	r.warn(RuleNotEnoughAddresses, g.InstancesAt, "%q has %d instances, more than %d; their addresses are not predicted", g.Name, g.Instances, maxInstances)
+	r.warn(RuleNotEnoughAddresses, g.InstancesAt, "%q has %d instances: with more than %d in a group, or %d in a manifest, no addresses are predicted", g.Name, g.Instances, maxInstances, maxPlanned)
 }
 
 // countFree counts the free blocks of the subnets that serve a group's zones.
@@ -70,7 +70,8 @@ func (p *pool) before(n u128, taken *spans) u128 {
 	size := lowBits(p.block.width() - p.bits())
 	for i := p.static.find(n); i < len(p.static) && !end.less(p.static[i].first); i++ {
 		// Of static only the first addresses of blocks count.
-		if base := p.static[i].first.plus(size).and(size.xor(lowBits(128))); !p.static[i].last.less(base) {
+		base := p.static[i].first.plus(size).and(size.xor(lowBits(128)))
+		if !p.static[i].last.less(base) && base.dec().less(end) {
 			return base.dec()
 		}
 	}

@@ -15,6 +15,7 @@ type director struct {
 	// zones.
 	networks map[string]*Network
 	served   map[*Network]networkZones
+	inZone   map[*Network]map[string][]*Subnet
 	// held is the table ip_addresses with its unique index: one holder for each
 	// address and prefix length, whatever the network.
 	held  map[ipaddr]*instance
@@ -66,7 +67,7 @@ func newDirector(cc *CloudConfig, opts Options) *director {
 	d := &director{
 		report: report{opts: opts}, cc: cc, zones: newZones(cc.AZs), pools: map[*Subnet]*pool{},
 		held: map[ipaddr]*instance{}, deployments: map[string]*deployment{}, canonical: map[string]string{},
-		networks: make(map[string]*Network, len(cc.Networks)), served: map[*Network]networkZones{},
+		networks: make(map[string]*Network, len(cc.Networks)), served: map[*Network]networkZones{}, inZone: map[*Network]map[string][]*Subnet{},
 	}
 	for _, n := range cc.Networks {
 		if _, taken := d.networks[n.Name]; !taken {
@@ -126,6 +127,27 @@ func (d *director) zonesOf(n *Network) networkZones {
 		d.served[n] = z
 	}
 	return z
+}
+
+// subnetsFor are the subnets that may give addresses to an instance in a zone;
+// one without zone ("") takes them from every subnet.
+func (d *director) subnetsFor(n *Network, az string) []*Subnet {
+	if az == "" {
+		return n.Subnets
+	}
+	zones, ok := d.inZone[n]
+	if !ok {
+		zones = map[string][]*Subnet{}
+		for _, s := range n.Subnets {
+			for _, az := range s.AZs {
+				if list := zones[az]; len(list) == 0 || list[len(list)-1] != s {
+					zones[az] = append(list, s)
+				}
+			}
+		}
+		d.inZone[n] = zones
+	}
+	return zones[az]
 }
 
 // pool returns what is free in a subnet.

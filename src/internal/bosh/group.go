@@ -179,7 +179,7 @@ func (r *manifestReader) readInstances(v source.Value, g *Group) {
 			continue
 		}
 		r.add(RuleInstanceCount, "InstanceGroupNetworkInstanceIpMismatch", countPlace(g, network),
-			"%s has %d instances and %s static_ips on network %q: there must be one for each", r.groupWords(g), n, count, network.Name).
+			"%s has %s and %s on network %q: each instance needs one", r.groupWords(g), counted(int(n), "instance", "s"), addressCount(count), network.Name).
 			cure("give each instance one address, or change instances")
 	}
 }
@@ -190,6 +190,13 @@ func countPlace(g *Group, n *GroupNetwork) place.Place {
 		return n.StaticAt
 	}
 	return g.InstancesAt
+}
+
+func addressCount(n u128) string {
+	if n.hi == 0 && n.lo < 1<<31 {
+		return counted(int(n.lo), "static address", "es")
+	}
+	return n.String() + " static addresses"
 }
 
 // countOf is the number of addresses in a list of blocks.

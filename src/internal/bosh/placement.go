@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"cmp"
+	"container/heap"
 	"slices"
 )
 
@@ -35,29 +36,20 @@ func (g *plannedGroup) static() []*plannedNetwork {
 	return list
 }
 
-// placeBalanced spreads instances evenly over the zones. Of zones with equally
-// few it prefers one that has instances already, then the first by name
-// (placement_planner/availability_zone_picker.rb, balancer.rb, tie_strategy.rb).
+// placeBalanced spreads instances evenly over the zones
+// (placement_planner/availability_zone_picker.rb).
 func (r *run) placeBalanced(g *plannedGroup, existing []*instance) {
-	byZone := map[string][]*instance{}
+	balance := newZoneBalance(uniqueZones(g.AZs))
 	for _, i := range existing {
 		az := g.zoneOf(i)
-		byZone[az] = append(byZone[az], i)
+		balance.existing[az] = append(balance.existing[az], i)
 	}
-	azs := uniqueZones(g.AZs)
-	placed := map[string]int{}
+	heap.Init(balance)
 	var taken, fresh []*instancePlan
 	for range max(g.Instances, 0) {
-		az := ""
-		if len(azs) > 0 {
-			az = slices.MinFunc(azs, func(a, b string) int {
-				return cmp.Or(cmp.Compare(placed[a], placed[b]), compareBool(len(byZone[b]) > 0, len(byZone[a]) > 0), cmp.Compare(a, b))
-			})
-		}
-		placed[az]++
-		plan := &instancePlan{az: az, placed: true}
-		if list := byZone[az]; len(list) > 0 {
-			plan.past, byZone[az] = list[0], list[1:]
+		az, past := balance.next()
+		plan := &instancePlan{az: az, placed: true, past: past}
+		if past != nil {
 			taken = append(taken, plan)
 		} else {
 			fresh = append(fresh, plan)
@@ -74,21 +66,55 @@ func (r *run) placeBalanced(g *plannedGroup, existing []*instance) {
 	}
 }
 
-// compareBool orders false before true.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+// zoneBalance is a heap of zones: on top the one with the fewest instances; of
+// several one that has instances of the past left, then the first by name
+// (placement_planner/balancer.rb, tie_strategy.rb).
+type zoneBalance struct {
+	names    []string
+	placed   map[string]int
+	existing map[string][]*instance
+}
+
+func newZoneBalance(names []string) *zoneBalance {
+	if len(names) == 0 {
+		names = []string{""}
 	}
-	return 1
+	return &zoneBalance{names: names, placed: map[string]int{}, existing: map[string][]*instance{}}
+}
+
+// next places one instance, if it can one of the past.
+func (b *zoneBalance) next() (az string, past *instance) {
+	az = b.names[0]
+	if list := b.existing[az]; len(list) > 0 {
+		past, b.existing[az] = list[0], list[1:]
+	}
+	b.placed[az]++
+	heap.Fix(b, 0)
+	return az, past
+}
+
+func (b *zoneBalance) Len() int      { return len(b.names) }
+func (b *zoneBalance) Swap(i, j int) { b.names[i], b.names[j] = b.names[j], b.names[i] }
+func (b *zoneBalance) Push(any)      {}
+func (b *zoneBalance) Pop() any      { return nil }
+
+func (b *zoneBalance) Less(i, j int) bool {
+	x, y := b.names[i], b.names[j]
+	if b.placed[x] != b.placed[y] {
+		return b.placed[x] < b.placed[y]
+	}
+	if left := len(b.existing[x]) > 0; left != (len(b.existing[y]) > 0) {
+		return left
+	}
+	return x < y
 }
 
 func uniqueZones(azs []string) []string {
-	var list []string
+	seen := make(map[string]bool, len(azs))
+	list := make([]string, 0, len(azs))
 	for _, az := range azs {
-		if !slices.Contains(list, az) {
+		if !seen[az] {
+			seen[az] = true
 			list = append(list, az)
 		}
 	}

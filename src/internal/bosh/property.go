@@ -39,7 +39,8 @@ func (r *report) has(object source.Value, key string, n need) (source.Value, boo
 	v := object.Field(key)
 	if !v.Present() {
 		if n == required {
-			r.add(RuleMissingKey, classMissingField, object.Place(), "the key %q is missing", key)
+			r.add(RuleMissingKey, classMissingField, object.Place(), "the key %q is missing here", key).
+				cure("%s: …", key)
 		}
 		return v, false
 	}

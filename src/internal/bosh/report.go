@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -81,6 +82,14 @@ func (r *report) warn(rule string, at place.Place, format string, args ...any) *
 	p := r.add(rule, "", at, format, args...)
 	p.Warning, p.order = true, order{stage: stageWarnings}
 	return p
+}
+
+// counted writes a number with its word: "1 instance", "2 instances".
+func counted(n int, word, plural string) string {
+	if n != 1 {
+		word += plural
+	}
+	return strconv.Itoa(n) + " " + word
 }
 
 func (p *Problem) cure(format string, args ...any) *Problem {

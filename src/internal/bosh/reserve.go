@@ -127,13 +127,10 @@ func (r *run) takeOver(plan *instancePlan, a ipaddr, network string, static bool
 }
 
 func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservation) bool {
-	for _, s := range want.network.network.Subnets {
-		if s.Incomplete || !s.Range.IsValid() {
-			return true // what is free there cannot be told
-		}
-		if !s.serves(plan.az) {
-			continue
-		}
+	if r.hasHidden(want.network.network) {
+		return true // what is free there cannot be told
+	}
+	for _, s := range r.subnetsFor(want.network.network, plan.az) {
 		if class := r.poolError(s); class != "" {
 			r.reportPoolError(g, want, s, class)
 			return false
@@ -150,6 +147,19 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 	}
 	r.notEnough(g, plan, want, "network")
 	return false
+}
+
+// hasHidden reports whether something about a subnet could not be read.
+func (r *run) hasHidden(n *Network) bool {
+	hidden, ok := r.incomplete[n]
+	if !ok {
+		hidden = slices.ContainsFunc(n.Subnets, func(s *Subnet) bool { return s.Incomplete || !s.Range.IsValid() })
+		if r.incomplete == nil {
+			r.incomplete = map[*Network]bool{}
+		}
+		r.incomplete[n] = hidden
+	}
+	return hidden
 }
 
 // poolError is the class of the error that a director raises when it looks for

@@ -19,6 +19,8 @@ type run struct {
 	last      bool        // nothing is deployed behind it
 	planned   int         // instances of the groups so far
 	sources   map[string]migrationSource
+	// incomplete are the networks of which something could not be read.
+	incomplete map[*Network]bool
 }
 
 // plannedGroup is a group with its networks found.
@@ -124,9 +126,10 @@ func (r *run) bind(g *Group, index int) *plannedGroup {
 	}
 	r.at = order{stage: stageManifest, group: index, step: stepZones}
 	r.checkZones(p)
-	r.planned += max(g.Instances, 0)
-	if p.sound && (g.Instances > maxInstances || r.planned > maxPlanned) {
+	if p.sound && (g.Instances > maxInstances || r.planned+g.Instances > maxPlanned) {
 		p.sound, p.crowd = false, true
+	} else if p.sound {
+		r.planned += max(g.Instances, 0)
 	}
 	return p
 }

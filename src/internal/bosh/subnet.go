@@ -1,6 +1,7 @@
 package bosh
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -225,8 +226,7 @@ func (r *subnetReader) checkStatic(e entry, what string, restricted spans) {
 			tested.last = b.last()
 		}
 		if part, ok := restricted.meets(tested); ok {
-			r.add(RuleStaticPoolOutOfRange, class, e.at, "%s: %s holds %s, which is %s", what, words(b), addrOf(part.first, r.block.v6), r.reason(part.first)).
-				cure("begin behind it, or remove it from reserved").about(b)
+			r.restrictedStatic(e, b, part.first, what)
 			return
 		}
 		if n.less(r.block.base) || r.block.last().less(tested.last) {
@@ -236,6 +236,25 @@ func (r *subnetReader) checkStatic(e entry, what string, restricted spans) {
 		r.warnUnusable(e, b, what, restricted)
 	}
 }
+
+func (r *subnetReader) restrictedStatic(e entry, b ipaddr, n u128, what string) {
+	at := addrOf(n, r.block.v6)
+	p := r.add(RuleStaticPoolOutOfRange, "NetworkStaticIpOutOfRange", e.at, "%s: %s is %s", what, at, r.reason(n)).about(b)
+	if !b.single() {
+		p.Message = fmt.Sprintf("%s: %s holds %s, which is %s", what, words(b), at, r.reason(n))
+	}
+	switch {
+	case r.reason(n) == reserved:
+		p.cure("take it out of static or out of reserved")
+	case b.single() && !e.ranged:
+		p.cure("remove it")
+	default:
+		p.cure("let static begin behind it")
+	}
+}
+
+// reserved is the reason for what somebody reserved.
+const reserved = "reserved"
 
 // reason says why an address of the range is restricted.
 func (r *subnetReader) reason(n u128) string {
@@ -252,7 +271,7 @@ func (r *subnetReader) reason(n u128) string {
 			return "the director's own"
 		}
 	}
-	return "reserved"
+	return reserved
 }
 
 // readPrefix reads the length of the block that each VM gets.

@@ -14,7 +14,7 @@ func (r *manifestReader) checkUpdate(v source.Value, n need) {
 		if !ok {
 			continue
 		}
-		if text, isText := value.Coerced(); value.Kind() != source.Int && (!isText || !validUpdateText(key, text)) && !r.hidden(value, "%s", key) {
+		if text, isText := value.Coerced(); value.Kind() != source.Int && (!isText || !validUpdateText(key, text)) && !strings.Contains(text, "((") {
 			if strings.HasSuffix(key, "watch_time") {
 				r.add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", value.Place(), "%s must be milliseconds or a range of them", key).cure("%s: 1000-60000", key)
 			} else {

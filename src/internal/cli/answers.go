@@ -37,6 +37,7 @@ func (f *answerFlags) check() error {
 type picture struct {
 	*survey.Survey
 	request  *request
+	files    *source.Files
 	failures []lint.Failure
 	pools    []answer.Pool
 }
@@ -49,7 +50,7 @@ func readPicture(fleetFile string, streams Streams) (*picture, error) {
 		return nil, err
 	}
 	read := survey.Read(r.fleet, r.loader)
-	return &picture{Survey: read, request: r, failures: append(r.failures, read.Failures...), pools: poolsOf(r.fleet.File)}, nil
+	return &picture{Survey: read, request: r, files: files, failures: append(r.failures, read.Failures...), pools: poolsOf(r.fleet.File)}, nil
 }
 
 func poolsOf(file *fleet.File) []answer.Pool {

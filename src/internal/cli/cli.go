@@ -143,6 +143,7 @@ read or decided.`,
 		newFreeCommand(streams),
 		newProbeCommand(streams), newWatchCommand(streams), newScanCommand(streams),
 		newInitCommand(streams),
+		newFenceCommand(streams),
 		newSchemaCommand(streams),
 		newVersionCommand(streams),
 	)

@@ -42,3 +42,29 @@ func Apply(p *plan.Plan, changes []Change) *plan.Plan {
 	}
 	return &after
 }
+
+// Differing returns the subnets of a plan that may hand out other addresses by
+// themselves than in the other plan, where the subnets stand in the same order.
+func Differing(a, b *plan.Plan) []*plan.Subnet {
+	if len(a.Subnets) != len(b.Subnets) {
+		return a.Subnets
+	}
+	poolsA, poolsB := dynamicSets(a), dynamicSets(b)
+	var list []*plan.Subnet
+	for i, s := range a.Subnets {
+		if !built(poolsA[s]).Equal(built(poolsB[b.Subnets[i]])) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func dynamicSets(p *plan.Plan) setsOf {
+	sets := setsOf{}
+	for i := range p.Claims {
+		if c := &p.Claims[i]; isDynamic(c) {
+			sets.add(c)
+		}
+	}
+	return sets
+}

@@ -150,6 +150,7 @@ type stretch struct {
 	// ways are all ways to settle it, one where nothing is contested; options are
 	// those of them that are allowed.
 	ways, options []option
+	contested     bool
 	// adjacent says that the stretch before it ends where this one begins.
 	adjacent bool
 }
@@ -157,8 +158,9 @@ type stretch struct {
 // option is one way to settle a stretch: lost are the pools that it is taken
 // from, forced ones included. No pool could keep it beside those that do.
 type option struct {
-	lost members
-	cost cost // entries is not counted here: it depends on the neighbour
+	lost, keepers members
+	// cost has what does not depend on the neighbours.
+	cost cost
 }
 
 // stretches cuts everything that the group's pools lose or contest at every
@@ -222,6 +224,7 @@ func (g *group) stretch(at netipx.IPRange) *stretch {
 	if len(contenders) == 0 && s.forced.empty() {
 		return nil
 	}
+	s.contested = len(contenders) > 0
 	s.ways = g.ways(s, contenders)
 	s.options = s.ways
 	return s
@@ -237,7 +240,7 @@ func (g *group) ways(s *stretch, contenders []int) []option {
 	for _, first := range contenders {
 		keepers := []int{first}
 		lost := s.forced.clone()
-		o := option{lost: lost}
+		o := option{lost: lost, keepers: newMembers(len(g.pools))}
 		for _, i := range contenders {
 			if i == first {
 				continue
@@ -249,6 +252,9 @@ func (g *group) ways(s *stretch, contenders []int) []option {
 			lost.add(i)
 			o.cost.taken += size(s.at)
 			o.cost.weight += size(s.at) * float64(len(g.pools)-i)
+		}
+		for _, i := range keepers {
+			o.keepers.add(i)
 		}
 		if !slices.ContainsFunc(list, func(other option) bool { return slices.Equal(other.lost, lost) }) {
 			list = append(list, o)

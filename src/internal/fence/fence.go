@@ -19,7 +19,9 @@
 //  1. every pool keeps enough (below), where that can be;
 //  2. the number of added entries is the smallest;
 //  3. then the number of addresses that are taken away;
-//  4. then the pool gives way that uses fewer of the addresses at stake; of
+//  4. then the number of changes of hands from one range to the next, so that what
+//     belongs to one side lies together;
+//  5. then the pool gives way that uses fewer of the addresses at stake; of
 //     equals, the one whose director's name, network's name or place is later.
 //
 // An entry holds only addresses that its pool loses: never an address of the

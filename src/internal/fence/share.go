@@ -122,7 +122,8 @@ func (g *group) share(s settlement) settlement {
 // have enough, then the cost. Of equals the one that was proposed first stays.
 func preferred(a settlement, ha hunger, b settlement, hb hunger) bool {
 	return cmp.Or(cmp.Compare(ha.needs, hb.needs), cmp.Compare(ha.shares, hb.shares),
-		cmp.Compare(a.cost.entries, b.cost.entries), cmp.Compare(ha.missing, hb.missing), cmp.Compare(a.cost.taken, b.cost.taken)) < 0
+		cmp.Compare(a.cost.entries, b.cost.entries), cmp.Compare(ha.missing, hb.missing),
+		cmp.Compare(a.cost.taken, b.cost.taken), cmp.Compare(a.cost.changes, b.cost.changes)) < 0
 }
 
 // mostRemedies limits how many stretches are tried for one hungry pool, the

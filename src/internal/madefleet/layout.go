@@ -16,6 +16,8 @@ type director struct {
 	deployments []*deployment
 	seed        uint64
 	index       int
+	// asWritten directors use no ops files and variables.
+	asWritten bool
 	// shared tells sites with VLANs and neighbours from lone cloud networks.
 	shared bool
 	// slot numbers the directors of a site from 0.
@@ -74,7 +76,7 @@ var zones = []string{"z1", "z2", "z3"}
 func layOut(size Size) ([]*director, error) {
 	directors := make([]*director, size.Directors)
 	for i := range directors {
-		directors[i] = newDirector(i, size.Seed)
+		directors[i] = newDirector(i, size)
 	}
 	for i := range size.Deployments {
 		d := directors[i%len(directors)]
@@ -99,8 +101,8 @@ func layOut(size Size) ([]*director, error) {
 	return directors, nil
 }
 
-func newDirector(index int, seed uint64) *director {
-	d := &director{name: fmt.Sprintf("director-%03d", index), index: index, seed: seed}
+func newDirector(index int, size Size) *director {
+	d := &director{name: fmt.Sprintf("director-%03d", index), index: index, seed: size.Seed, asWritten: size.AsWritten}
 	if index%loneEvery == loneEvery-1 {
 		d.buildLone()
 		return d
@@ -163,7 +165,7 @@ func newDeployment(index, number int, d *director) *deployment {
 	dep := &deployment{
 		name:      fmt.Sprintf("%s-%02d", pick(r, services), number),
 		index:     index,
-		templated: templateTurn%templateEvery == templateEvery/2,
+		templated: !d.asWritten && templateTurn%templateEvery == templateEvery/2,
 	}
 	groups, jobs := 1+r.IntN(4), 3
 	switch {

@@ -33,6 +33,8 @@ type Size struct {
 	StaticAddresses int
 	// Conflicts is how many addresses two directors claim.
 	Conflicts int
+	// AsWritten leaves out ops files and variables: every file is used as it is.
+	AsWritten bool
 	// Seed varies names, sizes and properties.
 	Seed uint64
 }

@@ -152,9 +152,13 @@ func (s *subnet) reserved() []span {
 	return rest
 }
 
-// static lists what the subnet hands out on request only.
+// static lists what the subnet hands out on request only: nothing where nobody
+// ever asked, as in a network for compilation.
 func (s *subnet) static() []span {
-	list := []span{{s.first, s.staticLast}}
+	var list []span
+	if s.next > s.first {
+		list = append(list, span{s.first, s.staticLast})
+	}
 	for _, offset := range s.stolenOffsets() {
 		if s.stolen[offset] {
 			list = append(list, span{offset, offset})

@@ -31,12 +31,12 @@ func (d *director) networksFile() string {
 func (d *director) twoCloudConfigs() bool { return d.index%4 == 1 }
 
 // varsInCloudConfig: one director in twenty has gateways in a vars file.
-func (d *director) varsInCloudConfig() bool { return d.index%20 == 3 }
+func (d *director) varsInCloudConfig() bool { return !d.asWritten && d.index%20 == 3 }
 
 func (d *director) networkVarsFile() string { return d.name + "/vars/networks.yml" }
 
 // ownTemplated: half of the create-env manifests take the address from a file.
-func (d *director) ownTemplated() bool { return d.index%2 == 0 }
+func (d *director) ownTemplated() bool { return !d.asWritten && d.index%2 == 0 }
 
 func writeFleetFile(directors []*director) File {
 	p := &page{}
@@ -169,9 +169,11 @@ func (s *subnet) write(p *page, gateway string) {
 	for _, r := range s.reserved() {
 		p.line(2, "- %s", s.text(r))
 	}
-	p.line(2, "static:")
-	for _, r := range s.static() {
-		p.line(2, "- %s", s.text(r))
+	if static := s.static(); len(static) > 0 {
+		p.line(2, "static:")
+		for _, r := range static {
+			p.line(2, "- %s", s.text(r))
+		}
 	}
 	p.line(2, "cloud_properties:")
 	p.line(3, "%s", s.identity)

@@ -181,11 +181,21 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 	}
 	s.report(files.Name, "", ofConfig, nil)
 	s.check(files.Name, d.CloudConfig, past, deployments, opts)
+	s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
 	for _, m := range createEnvs {
 		s.report(files.Name, m.read.Name, m.problems, m.hidden)
 	}
 	s.missingSources(files)
 	return d
+}
+
+// whole returns the manifests if they are all that the director has: those of a
+// fleet file, all of which could be read.
+func whole(files *directorFiles, read []*bosh.Manifest) []*bosh.Manifest {
+	if !files.At.IsValid() || len(read) != len(files.deployments) {
+		return nil
+	}
+	return read
 }
 
 // check deploys the manifests to the director's networks, one after the other,

@@ -60,7 +60,7 @@ func (e *editor) add(a Addition) (change, error) {
 		return change{}, refuse(mapping, "its %s comes from a merge key (<<)", a.Key)
 	}
 	if n := e.sharedBy(path); n != nil {
-		return change{}, refuse(n, "it is used in other places as well, through the anchor &%s", n.Anchor)
+		return change{}, refuse(n, "this is used in other places as well, through the anchor &%s", n.Anchor)
 	}
 	c := change{mapping: mapping, key: a.Key, value: value}
 	var err error

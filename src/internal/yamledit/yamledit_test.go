@@ -105,8 +105,8 @@ func TestIPv6IsQuoted(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"an alias":            {"x: &a [y]\ns: {range: r, reserved: *a}\n", "2:25: reserved is the alias *a"},
-		"a shared list":       {"x: {range: r, reserved: &a [y]}\ny: *a\n", "1:25: it is used in other places as well, through the anchor &a"},
-		"a shared mapping":    {"x: &a {range: r}\ny: *a\n", "1:4: it is used in other places as well, through the anchor &a"},
+		"a shared list":       {"x: {range: r, reserved: &a [y]}\ny: *a\n", "1:25: this is used in other places as well, through the anchor &a"},
+		"a shared mapping":    {"x: &a {range: r}\ny: *a\n", "1:4: this is used in other places as well, through the anchor &a"},
 		"a merged list":       {"x: &a {reserved: [y]}\ns: {<<: *a, range: r}\n", "2:4: its reserved comes from a merge key (<<)"},
 		"a mapping":           {"range: r\nreserved: {a: b}\n", "2:11: reserved is no list"},
 		"only long values":    {"range: >\n  r\n  s\n", "1:1: it has no gateway or range that ends on its own line"},

@@ -1,0 +1,231 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/fence"
+	"github.com/ipguard/ipguard/src/internal/fencetext"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+// fenceFlags is the command line of fence.
+type fenceFlags struct {
+	fleet string
+	fix   bool
+	color string
+}
+
+func newFenceCommand(streams Streams) *cobra.Command {
+	var flags fenceFlags
+	cmd := &cobra.Command{
+		Use:   "fence [SEGMENT]",
+		Short: "compute the reserved lines that keep directors of one segment apart",
+		Long: `fence computes the smallest change of reserved: lines after which no two
+directors of a segment can hand out the same address, and no director one that
+somebody else uses: VMs of create-env, virtual addresses, gateways, DNS servers,
+externals. It prints the change as a diff for each file; --fix writes it, and
+changes nothing else in the files.
+
+Every address that is in use stays where it is. Addresses that two directors may
+hand out by themselves stay with one of them: as few lines as can be, then as few
+addresses taken away as can be; the director that uses fewer of them gives way,
+of equals the one whose name is later. Everybody keeps what his manifests need.
+
+SEGMENT is a name that ipguard map shows, a network, or an address or CIDR in the
+segment. Without it, all segments are fenced.
+
+Exit codes: 0 nothing is left to do, 1 lines are to be added or something is for
+people to decide, 3 something could not be read or decided. With --fix nothing is
+written as long as a file cannot be read.`,
+		Example: `  ipguard fence                       what would keep all directors apart
+  ipguard fence vlan-70               in one segment
+  ipguard fence 10.8.52.0/22 --fix    and write it
+  ipguard fence | git apply           or let git do so`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("ipguard fence SEGMENT", "fence takes one segment, and got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			return runFence(&flags, strings.Join(args, ""), streams)
+		},
+	}
+	cmd.Flags().StringVar(&flags.fleet, "fleet", "", "fleet file (default: ipguard.yml, from here upward to the git root)")
+	cmd.Flags().BoolVar(&flags.fix, "fix", false, "write the change into the files")
+	cmd.Flags().StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	return cmd
+}
+
+// fencing is one run of fence.
+type fencing struct {
+	*picture
+	streams  Streams
+	segments []*plan.Segment // nil for all
+	fence    *fence.Fence
+	edits    *fencetext.Edits
+	color    bool
+	// refused says that a director would refuse the edited files.
+	refused bool
+}
+
+func runFence(flags *fenceFlags, name string, streams Streams) error {
+	if err := checkColor(flags.color); err != nil {
+		return err
+	}
+	read, err := readPicture(flags.fleet, streams)
+	if err != nil {
+		return err
+	}
+	run := &fencing{picture: read, streams: streams}
+	run.color, _ = terminal(flags.color, streams)
+	if name != "" {
+		if run.segments, err = read.segmentsNamed(name); err != nil {
+			return err
+		}
+	}
+	if err := report.WriteFailures(streams.Stderr, read.failures, report.Options{}); err != nil {
+		return incomplete("", "cannot write to standard error: %s", err)
+	}
+	if err := run.compute(); err != nil {
+		return err
+	}
+	return run.finish(flags.fix)
+}
+
+// within reports whether a subnet is to be fenced.
+func (r *fencing) within(s *plan.Subnet) bool {
+	return r.segments == nil || slices.ContainsFunc(r.segments, func(g *plan.Segment) bool { return g.Contains(s) })
+}
+
+// compute works out the fence and the edits, and checks them.
+func (r *fencing) compute() error {
+	r.fence = fence.Compute(r.Facts.Plan, needsOf(r.Survey), r.within)
+	var err error
+	r.edits, err = fencetext.Edit(r.fence.Changes, fencetext.Files{Read: r.files.Read, Uses: r.uses()})
+	if err != nil {
+		return incomplete("", "%s", err)
+	}
+	return r.check()
+}
+
+// needsOf counts the addresses that the deployments would take by themselves.
+// Compilation VMs are there during one deploy only: the largest number counts.
+func needsOf(read *survey.Survey) fence.Needs {
+	needs, workers := fence.Needs{}, fence.Needs{}
+	for _, deploy := range read.Predicted {
+		compiling := fence.Needs{}
+		for _, a := range deploy.Addresses {
+			for _, s := range read.Facts.Plan.Subnets {
+				if s.Director != deploy.Director || s.Deployment != "" && s.Deployment != deploy.Deployment ||
+					s.Network != a.Network || !s.Range.IsValid() || !s.Range.Contains(a.IP.Addr()) {
+					continue
+				}
+				switch a.Kind {
+				case bosh.DynamicAddress:
+					needs[s]++
+				case bosh.CompilationAddress:
+					compiling[s]++
+				}
+			}
+		}
+		for s, n := range compiling {
+			workers[s] = max(workers[s], n)
+		}
+	}
+	for s, n := range workers {
+		needs[s] += n
+	}
+	return needs
+}
+
+// uses returns a function that counts how often the fleet uses a file as a
+// config or manifest.
+func (r *fencing) uses() func(path string) int {
+	counts := map[string]int{}
+	real := func(path string) string {
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			path = resolved
+		}
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		return path
+	}
+	for _, d := range r.request.fleet.Directors {
+		for _, list := range [][]survey.Entry{d.CloudConfigs, d.Deployments, d.CreateEnvs} {
+			for _, e := range list {
+				counts[real(e.Path)]++
+			}
+		}
+	}
+	return func(path string) int { return counts[real(path)] }
+}
+
+// check reads the fleet once more with the edited texts: each pool must be what
+// was computed, and no director may refuse what it did not refuse before.
+func (r *fencing) check() error {
+	if len(r.edits.Files) == 0 {
+		return nil
+	}
+	files := source.NewFiles(strings.NewReader(""))
+	var changes []fence.Change
+	for _, f := range r.edits.Files {
+		files.Keep(f.Path, f.After)
+		changes = append(changes, f.Changes...)
+	}
+	after := survey.Read(r.request.fleet, interpolate.NewLoader(files, r.streams.Environ))
+	expected := fence.Apply(r.Facts.Plan, changes)
+	if wrong := fence.Differing(expected, after.Facts.Plan); len(wrong) > 0 {
+		return incomplete("add the lines by hand; an ops file may undo what is written here",
+			"written into the files, the lines would not have their effect on %s (%s): nothing is proposed", wrong[0].Label(), wrong[0].At)
+	}
+	known := map[string]bool{}
+	for _, f := range directorErrors(r.Facts) {
+		known[f.Rule+f.Message] = true
+	}
+	for _, f := range directorErrors(after.Facts) {
+		if !known[f.Rule+f.Message] {
+			r.refused = true
+			r.say("with these lines a director would refuse: %s", f.Message)
+		}
+	}
+	return nil
+}
+
+// directorErrors are the findings that a director would answer with an error.
+func directorErrors(facts *lint.Facts) []lint.Finding {
+	family := map[string]lint.Family{}
+	for _, rule := range lint.Rules() {
+		family[rule.ID] = rule.Family
+	}
+	var list []lint.Finding
+	for _, f := range lint.Run(facts, lint.Rules()) {
+		if family[f.Rule] == lint.FamilyDirector && f.Severity == lint.Error {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// say writes a line to standard error.
+func (r *fencing) say(format string, args ...any) {
+	fmt.Fprintf(r.streams.Stderr, "ipguard: %s\n", fmt.Sprintf(format, args...))
+}
+
+// hint writes a hint to standard error.
+func hint(w io.Writer, format string, args ...any) {
+	fmt.Fprintf(w, "hint: %s\n", fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"bytes"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/ipguard/ipguard/src/internal/fence"
+	"github.com/ipguard/ipguard/src/internal/fencetext"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
+)
+
+// finish tells the fence, writes it if that is wanted, and ends the run.
+func (r *fencing) finish(fix bool) error {
+	if err := r.printDiffs(); err != nil {
+		return err
+	}
+	for _, h := range r.edits.ByHand {
+		r.tellByHand(h)
+	}
+	for _, s := range r.fence.Unknown {
+		r.say("%s (%s) is left out: what it hands out hides behind variables, in part", s.Label(), s.At)
+		hint(r.streams.Stderr, "give their values in the fleet file (vars, vars_files, vars_store)")
+	}
+	for _, s := range r.fence.Shortages {
+		r.tellShortage(s)
+	}
+	left := r.tellLeft()
+	written, err := r.write(fix)
+	if err != nil {
+		return err
+	}
+	undone := left + len(r.edits.ByHand) + len(r.fence.Shortages)
+	unknown := len(r.failures) + len(r.fence.Unknown) + r.tellHidden()
+	switch {
+	case fix && !written && !r.refused:
+		return exitCode(ExitIncomplete)
+	case undone > 0 || !written:
+		return exitCode(ExitFindings)
+	case unknown > 0:
+		return exitCode(ExitIncomplete)
+	}
+	if len(r.edits.Files) == 0 {
+		r.say("nothing to do: no two directors can hand out one address, and none an address that is in use elsewhere")
+	}
+	return nil
+}
+
+// write writes the files, or says why not. It reports whether none is left to
+// be written.
+func (r *fencing) write(fix bool) (written bool, err error) {
+	files := r.edits.Files
+	switch {
+	case len(files) == 0:
+		return true, nil
+	case r.refused:
+		r.say("nothing is written as long as a director would refuse it")
+		return false, nil
+	case !fix:
+		hint(r.streams.Stderr, "write this into %s with --fix", count(len(files), "file"))
+		return false, nil
+	case len(r.failures)+len(r.fence.Unknown) > 0:
+		r.say("nothing was written: what could not be read may use the same addresses")
+		return false, nil
+	}
+	for _, f := range files {
+		if err := replaceFile(f.Path, f.Before, f.After); err != nil {
+			return false, incomplete("", "cannot write %s: %s", f.Path, err)
+		}
+		r.say("wrote %s", f.Path)
+	}
+	return true, nil
+}
+
+// printDiffs prints one diff for each file to standard output, in a form that
+// patch -p1 and git apply take.
+func (r *fencing) printDiffs() error {
+	for _, f := range r.edits.Files {
+		before, after := "a/"+filepath.ToSlash(f.Path), "b/"+filepath.ToSlash(f.Path)
+		if filepath.IsAbs(f.Path) || strings.HasPrefix(f.Path, "..") {
+			before, after = f.Path, f.Path
+		}
+		text, hidden := r.shown(diff.Diff(before, f.Before, after, f.After))
+		if err := printTo(r.streams.Stdout, "%s", text); err != nil {
+			return err
+		}
+		if hidden {
+			r.say("the diff of %s hides secrets that stand beside the change; it cannot be applied, but --fix can", f.Path)
+		}
+	}
+	return nil
+}
+
+// shown is a diff as it may be printed. hidden says that some of it is not.
+func (r *fencing) shown(text []byte) (shown string, hidden bool) {
+	var b strings.Builder
+	for line := range bytes.Lines(text) {
+		body := strings.TrimRight(string(line), "\r\n")
+		end := string(line[len(body):])
+		if safe := report.ShownLine(body); safe != body {
+			body, hidden = safe, true
+		}
+		b.WriteString(r.painted(body) + end)
+	}
+	return b.String(), hidden
+}
+
+// painted colours a line of a diff.
+func (r *fencing) painted(line string) string {
+	color := ""
+	switch {
+	case !r.color || line == "":
+		return line
+	case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"), strings.HasPrefix(line, "diff "):
+		color = "1"
+	case line[0] == '+':
+		color = "32"
+	case line[0] == '-':
+		color = "31"
+	case line[0] == '@':
+		color = "36"
+	default:
+		return line
+	}
+	return "\x1b[" + color + "m" + line + "\x1b[0m"
+}
+
+func (r *fencing) tellByHand(h fencetext.ByHand) {
+	r.say("add by hand to reserved of %s, subnet %s (%s):\n    %s\nbecause %s",
+		h.Change.Subnet.Label(), h.Change.Subnet.Range.Masked(), h.At, strings.Join(h.Lines, "\n    "), h.Reason)
+}
+
+func (r *fencing) tellShortage(s fence.Shortage) {
+	if s.Needs > 0 {
+		r.say("%s (%s) keeps %s of its own and needs %d", s.Subnet.Label(), s.Subnet.At, count(s.Keeps, "address"), s.Needs)
+	} else {
+		r.say("%s (%s) keeps no address that it may hand out by itself", s.Subnet.Label(), s.Subnet.At)
+	}
+	hint(r.streams.Stderr, "the range is too small for all who share it: give it a larger one, or move something")
+}
+
+// tellHidden tells of addresses that nobody can see here, and counts them.
+func (r *fencing) tellHidden() int {
+	var directors []string
+	for _, s := range r.Facts.Plan.Subnets {
+		if r.within(s) {
+			directors = append(directors, s.Director)
+		}
+	}
+	hidden := r.hiddenOf(directors)
+	for _, h := range hidden {
+		r.say("%s: ((%s)) has no value here and hides %s: whose pool that lies in is not known", h.At, h.Variable, h.What)
+	}
+	return len(hidden)
+}
+
+// tellLeft tells which findings are left with all lines added, by hand or not,
+// and counts them.
+func (r *fencing) tellLeft() int {
+	left := r.ofSegments(lint.Run(lint.NewFacts(fence.Apply(r.Facts.Plan, r.fence.Changes)), lint.Rules()))
+	if len(left) == 0 {
+		return 0
+	}
+	lint.HideValues(left, r.files.Line)
+	r.say("%s for people to decide, since reserved cannot settle who gives way:", count(len(left), "conflict"))
+	concise, _, _ := report.ParseFormat("concise")
+	_ = concise.Write(r.streams.Stderr, lint.Result{Findings: left}, report.Options{})
+	hint(r.streams.Stderr, "ipguard lint shows both sides and proposes addresses")
+	return len(left)
+}
+
+// ofSegments keeps the findings about addresses of the segments to fence.
+func (r *fencing) ofSegments(findings []lint.Finding) []lint.Finding {
+	return slices.DeleteFunc(findings, func(f lint.Finding) bool {
+		if !f.Range.IsValid() || r.unknown(f) {
+			return true
+		}
+		return r.segments != nil && !slices.ContainsFunc(r.segments, func(g *plan.Segment) bool { return touches(g, f) })
+	})
+}
+
+// unknown reports whether a finding is about a pool that is left out of the
+// fence; that is told already.
+func (r *fencing) unknown(f lint.Finding) bool {
+	for _, party := range f.Claims {
+		for _, s := range r.fence.Unknown {
+			o := party.Owner
+			if party.Kind.Pool() && o.Director == s.Director && o.Deployment == s.Deployment && o.Network == s.Network {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// touches reports whether a finding's addresses lie in a segment, and one of its
+// parties has a subnet there.
+func touches(g *plan.Segment, f lint.Finding) bool {
+	for _, s := range g.Subnets {
+		if !s.Range.Contains(f.Range.From()) {
+			continue
+		}
+		for _, party := range f.Claims {
+			if party.Owner.Director == s.Director && (s.Deployment == "" || s.Deployment == party.Owner.Deployment) {
+				return true
+			}
+		}
+	}
+	return false
+}

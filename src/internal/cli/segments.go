@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// segmentsNamed returns the segments that a name of ipguard map stands for, or a
+// segment's, network's or range's as ipguard free takes it; all for no name.
+func (p *picture) segmentsNamed(name string) ([]*plan.Segment, error) {
+	segments := p.Facts.Plan.Segments()
+	if name == "" {
+		return segments, nil
+	}
+	for _, g := range segments {
+		if strings.EqualFold(g.Name, name) {
+			return []*plan.Segment{g}, nil
+		}
+	}
+	scope, err := answer.Find(p.Facts.Plan, name)
+	if notFound := (*answer.NotFound)(nil); errors.As(err, &notFound) {
+		return nil, p.unknownName(notFound)
+	}
+	var named []*plan.Segment
+	for _, g := range segments {
+		if slices.ContainsFunc(scope.Subnets, func(s *plan.Subnet) bool { return g.Contains(s) && inScope(s, scope) }) {
+			named = append(named, g)
+		}
+	}
+	return named, nil
+}
+
+func inScope(s *plan.Subnet, scope answer.Scope) bool {
+	return !scope.Within.IsValid() || netipx.RangeOfPrefix(s.Range).Overlaps(scope.Within)
+}
