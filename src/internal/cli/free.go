@@ -148,26 +148,16 @@ func (f *freeFlags) question(name string, read *picture) (answer.Question, error
 		q.Scope, err = poolScope(read, q)
 		return q, err
 	}
-	q.Scope, err = read.find(name)
-	switch {
-	case err != nil:
-		return q, err
+	q.Scope, err = answer.Find(read.Facts.Plan, name)
+	switch notFound, ambiguous := (*answer.NotFound)(nil), (*answer.Ambiguous)(nil); {
+	case errors.As(err, &ambiguous):
+		return q, usage("name one of them: "+strings.Join(ambiguous.Choices, ", "), "%s", err)
+	case errors.As(err, &notFound):
+		return q, read.unknownName(notFound)
 	case f.static && len(networksOf(q.Scope.Subnets)) > 1:
 		return q, usage("name one of them: "+strings.Join(networksOf(q.Scope.Subnets), ", "), "--static is about one network, and %q stands for %d", name, len(networksOf(q.Scope.Subnets)))
 	}
 	return q, nil
-}
-
-// find returns what a segment, a network or a range is the name of.
-func (p *picture) find(name string) (answer.Scope, error) {
-	scope, err := answer.Find(p.Facts.Plan, name)
-	switch notFound, ambiguous := (*answer.NotFound)(nil), (*answer.Ambiguous)(nil); {
-	case errors.As(err, &ambiguous):
-		return scope, usage("name one of them: "+strings.Join(ambiguous.Choices, ", "), "%s", err)
-	case errors.As(err, &notFound):
-		return scope, p.unknownName(notFound)
-	}
-	return scope, err
 }
 
 // unknownName is a wrong usage, but for a fleet of which something could not be

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"net/netip"
 	"os"
@@ -86,9 +88,14 @@ func tag(b []byte, vlan byte) []byte {
 	return append(append(append([]byte{}, b[:12]...), 0x81, 0, 0, vlan), b[12:]...)
 }
 
+// patientProbe is the --timeout of probes here: the machine may be busy, and an
+// answer that nobody reads in time would make another outcome.
+const patientProbe = "1s"
+
 // TestProbeOnLinks plays, with real kernels, the traps that make a probe see a
 // conflict where none is, or miss one.
 func TestProbeOnLinks(t *testing.T) {
+	t.Parallel()
 	claim := must(frame.Announcement(macB, victim.Addr()))
 	forged := append([]byte{}, claim...)
 	copy(forged[6:12], macO[:])
@@ -175,9 +182,10 @@ func TestProbeOnLinks(t *testing.T) {
 		}, want: "free"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			s := newScene(t, "nft", "ip")
 			test.setup(t, s)
-			stdout, stderr, code := ipguard(t, s.a, append([]string{"probe", victim.Addr().String(), "--interface", "eth0", "--format", "json"}, test.args...)...)
+			stdout, stderr, code := ipguard(t, s.a, append([]string{"probe", victim.Addr().String(), "--interface", "eth0", "--timeout", patientProbe, "--format", "json"}, test.args...)...)
 			results := outcomesOf(t, stdout)
 			if len(results) != 1 {
 				t.Fatalf("%d results: %s%s", len(results), stdout, stderr)
@@ -203,11 +211,12 @@ func rogue(kind wirelab.RogueKind) func(*testing.T, scene) {
 // TestProbeEverything: without arguments, each address of each interface, both
 // families, has its outcome.
 func TestProbeEverything(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "ip")
 	second := netip.MustParsePrefix("10.9.0.192/24")
 	check(t, s.a.AddAddress(second))
 	add(t, s.Lab, "b", macB, second, victim6)
-	stdout, stderr, code := ipguard(t, s.a, "probe", "--format", "json")
+	stdout, stderr, code := ipguard(t, s.a, "probe", "--timeout", patientProbe, "--format", "json")
 	got := map[string]string{}
 	for _, r := range outcomesOf(t, stdout) {
 		got[r.Address] = r.Outcome
@@ -226,10 +235,11 @@ func TestProbeEverything(t *testing.T) {
 
 // TestProbeBeforeTaking: an address that the host does not have yet.
 func TestProbeBeforeTaking(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "ip")
 	wanted := netip.MustParsePrefix("10.9.0.50/24")
 	add(t, s.Lab, "b", macB, wanted)
-	stdout, _, code := ipguard(t, s.a, "probe", wanted.Addr().String(), "10.9.0.51", "172.16.0.1")
+	stdout, _, code := ipguard(t, s.a, "probe", "--timeout", patientProbe, wanted.Addr().String(), "10.9.0.51", "172.16.0.1")
 	for _, line := range []string{
 		"inconclusive: 172.16.0.1: it lies in no subnet of this host's interfaces",
 		"conflict: 10.9.0.50 on eth0: another station has it: 00:50:56:00:00:0b (VMware)",
@@ -247,34 +257,40 @@ func TestProbeBeforeTaking(t *testing.T) {
 
 // TestProbeWaitsForPredecessor: the old machine dies while we ask again.
 func TestProbeWaitsForPredecessor(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "ip")
 	b := add(t, s.Lab, "b", macB, victim)
-	gone := make(chan error)
-	go func() {
-		time.Sleep(1500 * time.Millisecond)
-		gone <- b.DeleteAddress(victim)
-	}()
-	stdout, stderr, code := ipguard(t, s.a, "probe", victim.Addr().String(), "--retry-for", "30s")
-	check(t, <-gone)
-	if code != 0 || !strings.HasPrefix(stdout, "free: ") {
-		t.Errorf("code %d: %s", code, stdout)
+	c := wirelab.Program("probe", victim.Addr().String(), "--retry-for", "1m", "--timeout", patientProbe)
+	stderr, err := c.StderrPipe()
+	check(t, err)
+	var stdout bytes.Buffer
+	c.Stdout = &stdout
+	check(t, s.a.Start(c))
+	asked := false
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if !asked && strings.Contains(lines.Text(), "asking again") {
+			asked = true
+			check(t, b.DeleteAddress(victim))
+		}
 	}
-	if !strings.Contains(stderr, "asking again") {
-		t.Errorf("stderr %q", stderr)
+	if err := c.Wait(); err != nil || !asked || !strings.HasPrefix(stdout.String(), "free: ") {
+		t.Errorf("%v, asked again: %v: %s", err, asked, stdout.String())
 	}
 }
 
 func TestProbeOfConflictThatStays(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "ip")
 	add(t, s.Lab, "b", macB, victim)
 	begin := time.Now()
-	stdout, _, code := ipguard(t, s.a, "probe", victim.Addr().String(), "--retry-for", "2s")
+	stdout, _, code := ipguard(t, s.a, "probe", victim.Addr().String(), "--retry-for", "2s", "--timeout", patientProbe)
 	if code != 1 || strings.Count(stdout, "conflict: ") != 1 || time.Since(begin) < time.Second {
 		t.Errorf("code %d after %v: %s", code, time.Since(begin), stdout)
 	}
 }
 
 func TestProbeUsage(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "ip")
 	for _, args := range [][]string{
 		{"probe", "nonsense"}, {"probe", "10.9.0.0/24"}, {"probe", "--format", "xml"}, {"probe", "--timeout", "1ms"},
@@ -291,6 +307,7 @@ func TestProbeUsage(t *testing.T) {
 
 // TestProbeWithoutRights: a user without CAP_NET_RAW is told what is missing.
 func TestProbeWithoutRights(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "ip")
 	if ids, err := os.ReadFile("/proc/self/uid_map"); os.Getuid() != 0 || err != nil || !strings.Contains(string(ids), "4294967295") {
 		wirelab.Unavailable(t, "only root can become somebody without rights")

@@ -56,13 +56,13 @@ func (p *picture) gaps() error {
 	var parts []string
 	if n := len(p.failures); n > 0 {
 		first := p.failures[0].Message
-		if at := p.failures[0].At; at.IsValid() {
+		if at := p.failures[0].At; at.File != "" {
 			first = at.String() + ": " + first
 		}
-		parts = append(parts, fmt.Sprintf("%d failures, the first: %s", n, first))
+		parts = append(parts, fmt.Sprintf("failures: %d, the first: %s", n, first))
 	}
 	if n := len(p.Facts.Hidden); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d values hide behind variables, the first at %s", n, p.Facts.Hidden[0].At))
+		parts = append(parts, fmt.Sprintf("values behind variables: %d, the first at %s", n, p.Facts.Hidden[0].At))
 	}
 	if len(parts) == 0 {
 		return nil

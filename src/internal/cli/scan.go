@@ -156,18 +156,22 @@ func scope(target string, read *picture) ([]netip.Prefix, inventory.Inventory, e
 		return nil, inventory.Inventory{}, usage("write a CIDR such as 10.8.52.0/24, or name the fleet file with --fleet FILE",
 			"%q is no CIDR, and without a fleet file no segment is known", target)
 	}
-	found, err := read.find(target)
+	segments, err := read.segmentsNamed(target)
 	if err != nil {
 		return nil, inventory.Inventory{}, err
 	}
+	if len(segments) != 1 {
+		return nil, inventory.Inventory{}, usage("name one of them by a CIDR", "%q stands for %d segments", target, len(segments))
+	}
+	subnets := segments[0].Subnets
 	var prefixes []netip.Prefix
-	for _, s := range found.Subnets {
+	for _, s := range subnets {
 		if !slices.Contains(prefixes, s.Range) {
 			prefixes = append(prefixes, s.Range)
 		}
 	}
 	slices.SortFunc(prefixes, netip.Prefix.Compare)
-	return prefixes, inventory.Of(read.Facts.Plan, found.Subnets), nil
+	return prefixes, inventory.Of(read.Facts.Plan, subnets), nil
 }
 
 // bar draws one line on a terminal, and nothing anywhere else.

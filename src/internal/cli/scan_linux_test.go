@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/link"
 	"github.com/ipguard/ipguard/src/internal/scan"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
@@ -90,16 +91,49 @@ func TestScanBehindProxies(t *testing.T) {
 func TestScanInterrupted(t *testing.T) {
 	t.Parallel()
 	s := neighbourhood(t)
-	c := wirelab.Program("scan", "10.9.0.0/24", "--rate", "100")
+	asked := hear(t, s.d, netip.MustParseAddr("10.9.0.40"))
+	c := wirelab.Program("scan", "10.9.0.0/24", "--rate", "20")
 	var out bytes.Buffer
 	c.Stdout = &out
 	check(t, s.a.Start(c))
-	time.Sleep(time.Second)
+	check(t, <-asked)
 	check(t, c.Process.Signal(syscall.SIGINT))
 	err := c.Wait()
 	if c.ProcessState.ExitCode() != 3 || !strings.Contains(out.String(), "interrupted") || !strings.Contains(out.String(), "10.9.0.1 ") {
 		t.Errorf("%v: %s", err, out.String())
 	}
+}
+
+// hear tells when the host first hears somebody ask for the address.
+func hear(t *testing.T, h *wirelab.Host, target netip.Addr) <-chan error {
+	t.Helper()
+	var socket *link.Socket
+	check(t, h.Do(func() error {
+		host, err := link.ReadHost()
+		if err != nil {
+			return err
+		}
+		at, _ := host.Find("eth0")
+		socket, err = link.Listen(at, link.ARP, link.All())
+		return err
+	}))
+	heard := make(chan error, 1)
+	stop := time.AfterFunc(patience, func() { socket.Close() })
+	go func() {
+		defer stop.Stop()
+		for buffer := make([]byte, 1514); ; {
+			n, _, err := socket.ReadFrom(buffer)
+			if err != nil {
+				heard <- fmt.Errorf("nobody asked for %s: %w", target, err)
+				return
+			}
+			if f, err := frame.Parse(buffer[:n]); err == nil && f.Target == target {
+				heard <- socket.Close()
+				return
+			}
+		}
+	}()
+	return heard
 }
 
 func TestScanCSV(t *testing.T) {

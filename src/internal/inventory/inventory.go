@@ -36,10 +36,11 @@ func Of(p *plan.Plan, subnets []*plan.Subnet) Inventory {
 	return i
 }
 
-// Owners names who holds the address or may hand it out, holders first; each
-// with the place where that is written.
+// Owners names who holds the address or may hand it out, holders first, then
+// networks that have their gateway or resolver there; each with the place where
+// that is written.
 func (i Inventory) Owners(a netip.Addr) []string {
-	var holders, pools []string
+	var holders, machines, pools []string
 	for _, c := range i.claims {
 		if !c.Range.Contains(a) {
 			continue
@@ -47,17 +48,24 @@ func (i Inventory) Owners(a netip.Addr) []string {
 		switch text := describe(c); {
 		case c.Kind.InUse() && !slices.Contains(holders, text):
 			holders = append(holders, text)
+		case infrastructure(c.Kind) && !slices.Contains(machines, text):
+			machines = append(machines, text)
 		case c.Kind.Pool() && !slices.Contains(pools, text):
 			pools = append(pools, text)
 		}
 	}
-	return append(holders, pools...)
+	return slices.Concat(holders, machines, pools)
 }
 
-// InUse reports whether somebody is to answer at the address.
-func (i Inventory) InUse(a netip.Addr) bool {
-	return slices.ContainsFunc(i.claims, func(c plan.Claim) bool { return c.Kind.InUse() && c.Range.Contains(a) })
+// Expects reports whether it is no surprise that somebody answers at the address.
+func (i Inventory) Expects(a netip.Addr) bool {
+	return slices.ContainsFunc(i.claims, func(c plan.Claim) bool {
+		return (c.Kind.InUse() || infrastructure(c.Kind)) && c.Range.Contains(a)
+	})
 }
+
+// infrastructure are machines that networks name and nobody deploys.
+func infrastructure(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
 
 // Promised returns the single addresses within the prefix at which somebody is
 // to answer, sorted.

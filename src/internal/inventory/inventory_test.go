@@ -31,8 +31,12 @@ func TestInventory(t *testing.T) {
 		t.Errorf("whole fleet: %q", got)
 	}
 	i := Of(p, []*plan.Subnet{here})
-	if got := i.Promised(here.Range); len(got) != 1 || got[0] != a || !i.InUse(a) || i.InUse(a.Next()) {
+	if got := i.Promised(here.Range); len(got) != 1 || got[0] != a || !i.Expects(a) || i.Expects(a.Next()) {
 		t.Errorf("promised %v", got)
+	}
+	gateway := netip.MustParseAddr("10.8.52.1")
+	if got := i.Owners(gateway); !i.Expects(gateway) || len(got) != 1 {
+		t.Errorf("gateway: %q", got)
 	}
 	if got := (Inventory{}).Owners(a); got != nil {
 		t.Errorf("without a plan: %q", got)

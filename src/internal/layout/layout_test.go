@@ -56,7 +56,7 @@ var layers = []layer{
 		modules: list("github.com/spf13/cobra", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/probe", imports: list("acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},
 	{name: "internal/watch", imports: list("acd", "link", "oui", "frame"), modules: list("golang.org/x/net", yaml)},
-	{name: "internal/scan", imports: list("inventory", "link", "oui", "frame")},
+	{name: "internal/scan", imports: list("inventory", "link", "oui", "frame"), modules: list(netipx)},
 	{name: "internal/inventory", imports: list("plan"), pure: true},
 	{name: "internal/fencetext", imports: list("fence", "yamledit", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/fence", imports: list("plan"), modules: list(netipx), pure: true},

@@ -142,7 +142,7 @@ func judge(h Host, o Options) Status {
 		return Proxied
 	case real == 0:
 		return Silent
-	case o.Inventory.InUse(h.Address):
+	case o.Inventory.Expects(h.Address):
 		return Known
 	}
 	return Unknown

@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
+
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
@@ -27,6 +30,7 @@ type sweeper struct {
 	socket  *link.Socket
 	mutex   sync.Mutex // guards found
 	found   *sightings
+	subnets []netip.Prefix // of the segment, to know which addresses nobody can have
 	base    uint32
 	sentAt  []time.Duration // since begin, by address; 0 if never
 	begin   time.Time
@@ -42,7 +46,7 @@ func sweep(ctx context.Context, o Options, at link.Interface, found *sightings) 
 	if err != nil {
 		return false, 0, err
 	}
-	s := &sweeper{options: o, socket: socket, found: found, begin: time.Now()}
+	s := &sweeper{options: o, socket: socket, found: found, subnets: subnets(o.Prefix, at), begin: time.Now()}
 	if err := socket.SetReceiveBuffer(receiveRoom); err != nil {
 		return false, 0, errors.Join(err, socket.Close())
 	}
@@ -72,8 +76,9 @@ func (s *sweeper) prepare(mac frame.MAC) error {
 	return nil
 }
 
-// run makes all passes. The network and the broadcast address are asked for too:
-// nobody can have them, so whoever answers for one answers for everything.
+// run makes all passes. If the subnet's network and broadcast address are in the
+// prefix, they are asked for too: nobody can have them, so whoever answers for
+// one answers for everything.
 func (s *sweeper) run(ctx context.Context, size uint32) (complete bool, err error) {
 	targets := make([]uint32, size)
 	for i := range targets {
@@ -214,14 +219,29 @@ func (s *sweeper) note(f frame.Frame) {
 	if asked := s.sentAt[offset]; asked > 0 && f.Kind == frame.ARPReply {
 		took = now.Sub(s.begin) - asked
 	}
-	if nobodys(s.options.Prefix, offset) {
+	if slices.ContainsFunc(s.subnets, func(p netip.Prefix) bool { return nobodys(p, a) }) {
 		s.found.proxies[f.SenderMAC] = true
 	}
 	s.found.note(a, f.SenderMAC, took, now)
 }
 
-// nobodys reports whether the address is the subnet's network or broadcast one.
-func nobodys(p netip.Prefix, offset uint32) bool {
-	last := uint32(1)<<(32-p.Bits()) - 1
-	return p.Bits() <= 30 && (offset == 0 || offset == last)
+// subnets are those of the interface that meet the prefix. A part of a subnet
+// has no network and broadcast address of its own: its ends are hosts like any.
+// Of a prefix that the interface has no address in nothing better is known.
+func subnets(prefix netip.Prefix, at link.Interface) (list []netip.Prefix) {
+	for _, own := range at.Addresses {
+		if p := own.Prefix.Masked(); p.Overlaps(prefix) {
+			list = append(list, p)
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, prefix)
+	}
+	return list
+}
+
+// nobodys reports whether a is the subnet's network or broadcast address.
+func nobodys(subnet netip.Prefix, a netip.Addr) bool {
+	r := netipx.RangeOfPrefix(subnet)
+	return subnet.Bits() <= 30 && (a == r.From() || a == r.To())
 }

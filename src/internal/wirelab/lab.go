@@ -189,10 +189,14 @@ func (l *Lab) Connect(h *Host, mac frame.MAC, addresses ...netip.Prefix) error {
 	return l.hub.Do(func() error { return awaitCarrier(port, true) })
 }
 
+// carrierPatience is far more than the second for which the kernel may put off
+// such news, with all of a machine's links in one queue.
+const carrierPatience = 30 * time.Second
+
 // awaitCarrier waits for the kernel to notice that a link came or went, which it
 // does in its own time.
 func awaitCarrier(device string, carrier bool) error {
-	for range 1000 {
+	for begin := time.Now(); time.Since(begin) < carrierPatience; {
 		link, err := netlink.LinkByName(device)
 		if err != nil {
 			return err
@@ -202,7 +206,7 @@ func awaitCarrier(device string, carrier bool) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return fmt.Errorf("the carrier of %s is not %v after a second", device, carrier)
+	return fmt.Errorf("the carrier of %s is not %v after %s", device, carrier, carrierPatience)
 }
 
 // Unplug takes the carrier from eth0 of the host, or gives it back. port counts
