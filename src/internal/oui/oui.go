@@ -38,6 +38,9 @@ var lists = []string{
 func Vendor(m frame.MAC) string { return vendor(m, lists) }
 
 func vendor(m frame.MAC, files []string) string {
+	if m.IsZero() {
+		return "" // no station, though the list gives that prefix to Xerox
+	}
 	digits := strings.ToUpper(strings.ReplaceAll(m.String(), ":", ""))
 	for n := len(digits); n >= 4; n-- {
 		if name, ok := builtIn[digits[:n]]; ok {
