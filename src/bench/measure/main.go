@@ -41,7 +41,7 @@ var parts = []part{
 	{"fleet", "a whole fleet: ipguard lint, and yaml.v3 parsing the same files into nodes", measureFleet},
 	{"planted", "planted conflicts: found by ipguard, and planted", measurePlanted},
 	{"answers", "a whole fleet: ipguard who and ipguard free, and ipguard lint", measureAnswers},
-	{"sizes", "size of the ranges: time with /8 and /48 (IPv6), and with /28", measureSizes},
+	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes},
 	{"growth", "everything after reading: time, and what c·n·log n predicts", measureGrowth},
 }
 

@@ -20,7 +20,7 @@ const pairs = 100
 // measureSizes compares fleets that differ in nothing but the size of their
 // ranges, as a whole program and without reading.
 func measureSizes(s *settings, t *table) error {
-	ranges := []string{"10.0.0.0/28", "10.0.0.0/8", "fd00::/48"}
+	ranges := []string{"10.0.0.0/28", "10.0.0.0/8", "fd00::/124", "fd00::/48"}
 	var lints []command
 	walls := make([][]time.Duration, len(ranges))
 	for i, r := range ranges {
@@ -44,9 +44,13 @@ func measureSizes(s *settings, t *table) error {
 	if err != nil {
 		return err
 	}
-	for i := 1; i < len(ranges); i++ {
-		t.durations(fmt.Sprintf("%s and %s, ipguard lint", ranges[i], ranges[0]), results[i].walls, results[0].walls, 1.2)
-		t.durations(fmt.Sprintf("%s and %s, without reading", ranges[i], ranges[0]), walls[i], walls[0], 1.2)
+	// Large to small within a family, and IPv6 to IPv4, whose addresses are
+	// longer to write, to parse and to compare.
+	for _, pair := range [][2]int{{1, 0}, {3, 2}, {3, 0}} {
+		large, small := pair[0], pair[1]
+		what := ranges[large] + " and " + ranges[small]
+		t.durations(what+", ipguard lint", results[large].walls, results[small].walls, 1.2)
+		t.durations(what+", without reading", walls[large], walls[small], 1.2)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -86,15 +87,41 @@ func (r *manifestReader) isGroup(v source.Value) bool {
 
 func (r *manifestReader) readName() {
 	name := r.doc.Field("name")
-	text, ok := name.Coerced()
+	r.m.NameAt = name.Place()
 	switch {
-	case !name.Present() || name.Kind() == source.Nil:
+	case !truthy(name):
+		r.m.NameAt = r.doc.Place()
 		r.add(RuleMissingKey, classMissingField, r.doc.Place(), "the manifest has no name").cure("name: DEPLOYMENT")
-	case !ok:
-		r.wrongType(name, "name", "a string")
-	default:
-		r.m.Name, r.m.NameAt = text, name.Place()
+		return
+	case name.Kind() != source.String:
+		// It is made a DNS name before anybody looks at its type.
+		r.add(RuleWrongType, "NoMethodError", name.Place(), "the name of a deployment must be a string, not %s", name.Kind()).
+			cure("name: %q", name.Text())
+		r.m.Name, _ = name.Coerced()
+		return
 	}
+	r.m.Name = name.Text()
+	if _, variable := variableIn(r.m.Name); variable {
+		return
+	}
+	if _, ok := r.canonicalName(r.m.Name, name, "this deployment"); ok && !isValidID(r.m.Name) {
+		r.add(RuleInvalidName, "Sequel::ValidationFailed", name.Place(), "the deployment name %q may have letters, digits and - _ + . only", r.m.Name)
+	}
+}
+
+// isValidID reports whether a name may stand in the director's database: one
+// line of it must consist of letters, digits and -_+. (VALID_ID).
+func isValidID(name string) bool {
+	for line := range strings.SplitSeq(name, "\n") {
+		valid := line != ""
+		for _, c := range []byte(line) {
+			valid = valid && (isDigit(c) || isLetter(c) || strings.IndexByte("-_+.", c) >= 0)
+		}
+		if valid {
+			return true
+		}
+	}
+	return false
 }
 
 // checkForm reports keys that a v2 manifest must not have

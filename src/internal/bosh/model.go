@@ -8,6 +8,19 @@
 //
 //	documents ──ReadCloudConfigs──▶ CloudConfig ─┐
 //	document  ──ReadManifest─────▶ Manifest ─────┴─Check──▶ problems, predicted addresses
+//
+// A Problem carries the class of the error that the director would raise, and
+// where in its work it would (order, report.go): Sort brings the problems of
+// all three functions into that order. What the director accepts and yet is
+// wrong is a Problem with Warning set; what hides behind a variable is an
+// Unresolved and never guessed.
+//
+// Check plays a deploy against the tables of a director (director.go, run.go):
+// groups find their networks, instances are placed in zones (placement.go,
+// static_placement.go), then get their addresses (reserve.go, pool.go). Sets of
+// addresses are sorted spans (spans.go): the size of a range costs nothing.
+// Addresses are read and compared as Ruby's IPAddr does it (ipaddr.go), which
+// is not what net/netip does.
 package bosh
 
 import (

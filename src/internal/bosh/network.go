@@ -142,14 +142,7 @@ func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones zones)
 	if n.At.IsValid() {
 		r.canonicalName(n.Name, nameAt, "this network")
 	}
-	for _, key := range []string{"az", "azs", "managed", "prefix"} {
-		if at := v.Field(key); at.Present() && !(key == "prefix" && r.opts.single()) {
-			p := r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place in the dynamic network %q", key, n.Name)
-			if key == "az" || key == "azs" {
-				p.cure("subnets: [{%s: …}]", key)
-			}
-		}
-	}
+	r.checkDynamicKeys(v, n)
 	subnets := v.Field("subnets")
 	if !subnets.Present() {
 		r.object(v, "cloud_properties", optional)
@@ -191,6 +184,19 @@ func classOfIndexing(indexed bool) string {
 		return "TypeError"
 	}
 	return "NoMethodError"
+}
+
+// checkDynamicKeys reports keys of the network that belong to subnets or to
+// other types.
+func (r *cloudConfigReader) checkDynamicKeys(v source.Value, n *Network) {
+	for _, key := range []string{"az", "azs", "managed", "prefix"} {
+		if at := v.Field(key); at.Present() && !(key == "prefix" && r.opts.single()) {
+			p := r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place in the dynamic network %q", key, n.Name)
+			if key == "az" || key == "azs" {
+				p.cure("subnets: [{%s: …}]", key)
+			}
+		}
+	}
 }
 
 func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones zones) *Subnet {

@@ -23,15 +23,13 @@ func (r *cloudConfigReader) readSubnet(v source.Value, n *Network, zones zones, 
 	} else {
 		s.Incomplete = true
 	}
-	if hasGateway {
-		subnet.readGateway(gatewayText, gatewayAt)
-	}
-	subnet.readReserved()
-	subnet.addDirectorIPs()
-	subnet.checkLowRange()
-	subnet.readStatic()
-	if s.Range.IsValid() && !r.opts.single() {
-		subnet.readPrefix()
+	// A managed subnet without range gets all addresses from the IaaS; what
+	// else is written there is not looked at.
+	if hasRange || !managed {
+		if hasGateway {
+			subnet.readGateway(gatewayText, gatewayAt)
+		}
+		subnet.readAddresses()
 	}
 	s.DNS = r.readDNS(v, n.Name)
 	r.readZones(v, s, n.Name, zones)
@@ -40,6 +38,17 @@ func (r *cloudConfigReader) readSubnet(v source.Value, n *Network, zones zones, 
 	s.CloudProperties = cloudProperties(v)
 	subnet.warnIgnoredKeys()
 	return s
+}
+
+// readAddresses reads what depends on the range.
+func (r *subnetReader) readAddresses() {
+	r.readReserved()
+	r.addDirectorIPs()
+	r.checkLowRange()
+	r.readStatic()
+	if r.known && !r.opts.single() {
+		r.readPrefix()
+	}
 }
 
 // subnetReader reads one subnet. All entries are kept as they were written;
@@ -163,7 +172,7 @@ func (r *subnetReader) checkReserved(e entry, what string) {
 		}
 		r.restricted = append(r.restricted, span{n, b.last()})
 		if r.block.last().less(b.last()) {
-			r.warn(RuleReservedTooWide, e.at, "%s: %s reaches beyond the range %s", what, words(b), r.block.prefix()).
+			r.warn(RuleReservedTooWide, e.at, "%s: %s reaches beyond the range %s; directors before v282.0.10 refuse it", what, words(b), r.block.prefix()).
 				cure("%s", r.block.prefix()).about(b)
 		}
 	}

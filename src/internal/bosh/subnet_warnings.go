@@ -20,6 +20,10 @@ var mistakenKeys = map[string]string{
 // warnIgnoredKeys reports keys that a director passes over in silence and that
 // somebody meant to have an effect.
 func (r *subnetReader) warnIgnoredKeys() {
+	if v := r.spec.Field("prefix"); v.Present() && r.opts.single() {
+		r.warn(RulePrefix, v.Place(), "this director's version, %s, passes over prefix: it gives each VM one address", r.opts.DirectorVersion).
+			cure("upgrade the director to v282.1.9 or newer, or remove prefix")
+	}
 	for key := range r.spec.Fields() {
 		meant, ok := mistakenKeys[key.Text()]
 		if !ok {

@@ -1,36 +1,60 @@
 package bosh
 
 import (
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
-// checkUpdate checks the types of an update section
-// (deployment_plan/update_config.rb). A group's section need not be complete.
+// checkUpdate checks an update section (deployment_plan/update_config.rb). A
+// group's section need not be complete.
 func (r *manifestReader) checkUpdate(v source.Value, n need) {
 	for _, key := range []string{"canaries", "max_in_flight", "canary_watch_time", "update_watch_time"} {
-		value, ok := r.has(v, key, n)
-		if !ok {
-			continue
-		}
-		if text, isText := value.Coerced(); value.Kind() != source.Int && (!isText || !validUpdateText(key, text)) && !strings.Contains(text, "((") {
-			if strings.HasSuffix(key, "watch_time") {
-				r.add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", value.Place(), "%s must be milliseconds or a range of them", key).cure("%s: 1000-60000", key)
-			} else {
-				r.add(RuleWrongType, classInvalidType, value.Place(), "%s must be a number or a percentage", key)
-			}
+		text, at, ok := r.text(v, key, n)
+		if ok && strings.HasSuffix(key, "watch_time") && !validWatchTime(text) && !strings.Contains(text, "((") {
+			r.add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", at.Place(), "%s is a number of milliseconds or a range of them, not %q", key, text).
+				cure("%s: 1000-60000", key)
 		}
 	}
+	r.oneOf(v, "vm_strategy", "create-swap-delete", "delete-create")
+	if serial := v.Field("serial"); serial.Present() && serial.Kind() != source.Bool && !strings.Contains(serial.Text(), "((") {
+		r.wrongType(serial, "serial", "a boolean")
+	}
+	r.oneOf(v, "initial_deploy_az_update_strategy", "serial", "parallel")
 }
 
-func validUpdateText(key, text string) bool {
-	if strings.HasSuffix(key, "watch_time") {
-		first, last, ranged := strings.Cut(text, "-")
-		_, ok1 := smallNumber(strings.TrimSpace(first))
-		_, ok2 := smallNumber(strings.TrimSpace(last))
-		return ok1 && (ok2 || !ranged)
+// oneOf reads a key that must be one of some words.
+func (r *manifestReader) oneOf(v source.Value, key string, words ...string) {
+	text, at, ok := r.text(v, key, optional)
+	if !ok || strings.Contains(text, "((") {
+		return
 	}
-	_, ok := smallNumber(strings.TrimSuffix(text, "%"))
-	return ok
+	for _, word := range words {
+		if text == word {
+			return
+		}
+	}
+	r.add(RuleInvalidValue, "ValidationInvalidValue", at.Place(), "%s is %s, not %q", key, strings.Join(words, " or "), text)
+}
+
+// validWatchTime reports whether text is a number or a range of two that does
+// not fall.
+func validWatchTime(text string) bool {
+	first, last, ranged := strings.Cut(text, "-")
+	from, ok1 := watchTime(first)
+	to, ok2 := watchTime(last)
+	return ok1 && (!ranged || ok2 && from <= to)
+}
+
+func watchTime(s string) (float64, bool) {
+	s = strings.Trim(s, " \t\n\v\f\r")
+	for _, c := range []byte(s) {
+		if !isDigit(c) {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	return n, err == nil || math.IsInf(n, 1)
 }

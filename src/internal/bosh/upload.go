@@ -42,6 +42,9 @@ func (r *report) checkClasses(doc source.Value, n *yaml.Node, class string) {
 		return
 	}
 	switch {
+	case n.Style&yaml.TaggedStyle != 0 && misfits(doc.At(n)):
+		r.add(RuleInvalidYAML, class, doc.At(n).Place(), "the value does not fit its tag %s", n.Tag).
+			cure("remove the tag")
 	case n.Style&yaml.TaggedStyle != 0 && namesClass(n):
 		r.add(RuleInvalidYAML, class, doc.At(n).Place(), "the tag %s makes an object, which a director does not load", n.Tag).
 			cure("remove the tag")
@@ -63,6 +66,18 @@ func mayBeDate(n *yaml.Node) bool {
 		(isDigit(n.Value[0]) || n.Value[0] == '-') && strings.IndexByte(n.Value, '-') >= 0
 }
 
+// misfits reports whether Psych fails on a tag's value: a float that is no
+// number, a string that is a map.
+func misfits(v source.Value) bool {
+	switch v.Node().Tag {
+	case "!!float", "!float":
+		return v.IsScalar() && !v.Untagged().IsNumber()
+	case "!!str", "!str":
+		return v.IsMap()
+	}
+	return false
+}
+
 // namesClass reports whether Psych would look for a Ruby class
 // (psych/visitors/to_ruby.rb).
 func namesClass(n *yaml.Node) bool {
@@ -71,7 +86,7 @@ func namesClass(n *yaml.Node) bool {
 	case "!ruby/regexp", "!ruby/range", "!ruby/class", "!ruby/module":
 		return n.Kind == yaml.ScalarNode
 	case "!ruby/object":
-		return n.Kind != yaml.ScalarNode || argument == "BigDecimal" || argument == "DateTime" || argument == "Complex" || argument == "Rational"
+		return n.Kind == yaml.MappingNode || n.Kind == yaml.ScalarNode && (argument == "BigDecimal" || argument == "DateTime" || argument == "Complex" || argument == "Rational")
 	case "!ruby/exception":
 		return n.Kind == yaml.MappingNode
 	case "!ruby/struct":

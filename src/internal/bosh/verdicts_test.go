@@ -86,6 +86,9 @@ func judge(t *testing.T, dir, version string) answer {
 	problems = append(problems, ccProblems...)
 	doc, err := parseFile(filepath.Join(dir, "manifest.yml"))
 	if err != nil {
+		if len(ccProblems) > 0 && ccProblems[0].order.stage == stageUploadCloudConfig {
+			return refuse(ccProblems[0].Class)
+		}
 		return refuse("BadManifest")
 	}
 	opts.Form = V2

@@ -121,11 +121,17 @@ Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 something could not be
 read or decided.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage("see ipguard --help for the commands", "unknown command %q", args[0])
+		// How many letters may be wrong in the name of a command.
+		SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
 			}
-			return nil
+			hint := "see ipguard --help for the commands"
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "did you mean ipguard " + near[0] + "?"
+			}
+			return usage(hint, "unknown command %q", args[0])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
@@ -141,9 +147,12 @@ read or decided.`,
 		newLintCommand(streams),
 		newWhoCommand(streams),
 		newFreeCommand(streams),
+		newRulesCommand(streams),
+		newExplainCommand(streams),
 		newProbeCommand(streams), newWatchCommand(streams), newScanCommand(streams),
 		newInitCommand(streams),
 		newFenceCommand(streams),
+		newMapCommand(streams),
 		newSchemaCommand(streams),
 		newVersionCommand(streams),
 	)

@@ -147,8 +147,9 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 		r.fleet.Directors = append(r.fleet.Directors, survey.Director{
 			Name: d.Director.Name.Value, Version: d.Director.Version.Value, At: d.Director.At,
 			IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
-			Addresses:    addressBlocks(d.Director.Addresses),
-			CloudConfigs: entries(d.CloudConfigs), Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
+			NoConfigServer: d.Director.NoConfigServer,
+			Addresses:      addressBlocks(d.Director.Addresses),
+			CloudConfigs:   entries(d.CloudConfigs), Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
 			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
 		})
 	}

@@ -75,6 +75,8 @@ type Director struct {
 	IgnoreMissingGateway bool `yaml:"ignore_missing_gateway,omitempty"`
 	// Whether the director makes networks itself (director.networks.enable_cpi_management).
 	ManagedNetworks bool `yaml:"managed_networks,omitempty"`
+	// Whether the director has no config server (CredHub) to ask for the values of variables.
+	NoConfigServer bool `yaml:"no_config_server,omitempty"`
 	// The director's cloud-configs: paths or globs, or mappings where ops files
 	// or variables belong to them.
 	CloudConfigs []Config `yaml:"cloud_configs,omitempty"`

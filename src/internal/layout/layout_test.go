@@ -66,6 +66,7 @@ var layers = []layer{
 	{name: "internal/fleet",
 		imports: list("interpolate", "bosh", "plan", "source", "place", "spelling"),
 		modules: list("github.com/bmatcuk/doublestar/v4", "github.com/invopop/jsonschema", netipx, yaml)},
+	{name: "internal/snapshot", imports: list("bosh", "plan", "source", "place"), modules: list(netipx, yaml)},
 	{name: "internal/interpolate", imports: list("source", "place"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame"},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},
@@ -88,6 +89,7 @@ var layers = []layer{
 	{name: "bench/fleet", imports: list("madefleet")},
 	{name: "bench/yamlnodes", modules: list(yaml)},
 	{name: "internal/madefleet"},
+	{name: "internal/directordouble"},
 	{name: "internal/sharedtest"},
 	{name: "internal/layout"},
 }

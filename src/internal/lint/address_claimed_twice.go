@@ -7,26 +7,12 @@ import (
 )
 
 var addressClaimedTwice = Rule{
-	ID:       "address-claimed-twice",
-	Severity: Error,
-	Family:   FamilyFleet,
-	Title:    "one address is used by two owners that cannot see each other",
-	Doc: `Two owners use the same address in one segment: a static address of one
-director, the VM of a create-env manifest, a virtual address, the machine of a
-director. Each side is told by its own director, or by nobody, that the address
-is free. Both VMs will answer for it, and connections of either break whenever
-the other speaks.
-
-Bad:
-
-    # promo/pgpool.yml                      # dr-west/director.yml (create-env)
-    networks:                               networks:
-    - name: default                         - name: private
-      static_ips: [10.8.52.190, 10.8.52.191]  static_ips: [10.8.52.191]
-
-Good: take one of the addresses that the finding proposes, in one of the files.
-If the two networks are not one segment, say so in the fleet file (segments).
-A virtual address that the same deployment parks as a static_ips is no conflict.`,
+	ID:        "address-claimed-twice",
+	Severity:  Error,
+	Family:    FamilyFleet,
+	Title:     "one address is used by two owners that cannot see each other",
+	Doc:       page("address-claimed-twice"),
+	Exception: InFleetFile,
 	Run: func(f *Facts, report func(Finding)) {
 		for _, o := range f.Overlaps {
 			if !o.A.Kind.InUse() || !o.B.Kind.InUse() || !foreign(o) || !onWire(o) || sameMachine(o) {

@@ -10,7 +10,7 @@ func directorRules() []Rule {
 	var rules []Rule
 	for _, p := range directorPages {
 		rules = append(rules, Rule{
-			ID: p.id, Severity: Error, Family: FamilyDirector, Title: p.title, Doc: p.doc,
+			ID: p.id, Severity: p.severity, Family: FamilyDirector, Title: p.title, Doc: page(p.id),
 			Run: func(f *Facts, report func(Finding)) { reportProblems(f, p.id, report) },
 		})
 	}
@@ -18,7 +18,10 @@ func directorRules() []Rule {
 }
 
 // directorPage documents one kind of problem.
-type directorPage struct{ id, title, doc string }
+type directorPage struct {
+	id, title string
+	severity  Severity // of most of its problems
+}
 
 // reportProblems reports the problems of one rule.
 func reportProblems(f *Facts, id string, report func(Finding)) {
@@ -31,7 +34,7 @@ func reportProblems(f *Facts, id string, report func(Finding)) {
 
 func problemFinding(p *Problem) Finding {
 	finding := Finding{
-		Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure, Order: p.Order,
+		Severity: Error, Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure, Order: p.Order,
 		Claims: []Party{{Owner: ownerOf(p.Director, p.Deployment), Range: p.Range, At: p.At}},
 	}
 	if p.Warning {

@@ -11,18 +11,7 @@ var gatewayInUse = Rule{
 	Severity: Error,
 	Family:   FamilyFleet,
 	Title:    "a VM uses the address of a gateway",
-	Doc: `A VM asks for an address that another subnet of the segment names as its
-gateway. Every machine of that subnet loses its way out as soon as the VM speaks.
-
-Bad:
-
-    # director promo, cloud-config          # dr-west/director.yml (create-env)
-    subnets:                                networks:
-    - range: 10.8.52.0/22                   - name: private
-      gateway: 10.8.52.1                      static_ips: [10.8.52.1]
-
-Good: take an address that is nobody's gateway. A virtual address may be a
-gateway, for that is what it is often for; it is not reported.`,
+	Doc:      page("gateway-in-use"),
 	Run: func(f *Facts, report func(Finding)) {
 		for _, o := range f.Overlaps {
 			vm, gateway := o.A, o.B

@@ -7,17 +7,8 @@ const hiddenAddressID = "hidden-address"
 var hiddenAddress = Rule{
 	ID: hiddenAddressID, Severity: Warning, Family: FamilyFleet,
 	Title: "an address hides behind a variable that stays unresolved",
-	Doc: `A variable stands where an address is expected and nothing gives its value, so
-that ipguard cannot compare the address with anybody's. With --strict this is an
-error: a gate should not pass what it cannot see.
-
-Bad:
-
-    static_ips: [((pgpool_ip))]    # and no -v, -l or --vars-store has pgpool_ip
-
-Good: give lint the same variables that the deploy gets, on the command line or
-in the fleet file (vars, vars_files, vars_store).`,
-	Run: runHiddenAddress,
+	Doc:   page(hiddenAddressID),
+	Run:   runHiddenAddress,
 }
 
 func runHiddenAddress(f *Facts, report func(Finding)) {

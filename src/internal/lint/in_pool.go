@@ -14,57 +14,21 @@ import (
 var staticInForeignPool = Rule{
 	ID: "static-in-foreign-pool", Severity: Error, Family: FamilyFleet,
 	Title: "a static address lies in what another director may hand out",
-	Doc: `An instance group asks its director for an address that a second director
-may give to one of its own VMs: it lies in the second one's dynamic addresses
-(from which it picks the lowest free one, compilation VMs first) or in its
-static range.
-
-Bad:
-
-    # director a: static_ips: [10.0.0.20]
-    # director b, same segment:
-    - range: 10.0.0.0/24
-      gateway: 10.0.0.1
-      reserved: [10.0.0.2 - 10.0.0.9]
-
-Good: b reserves what belongs to a (reserved: [10.0.0.20]), or a takes an
-address that b reserves already.`,
-	Run: func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.Static, plan.Lease, plan.Orphan) },
+	Doc:   page("static-in-foreign-pool"),
+	Run:   func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.Static, plan.Lease, plan.Orphan) },
 }
 
 var createEnvInForeignPool = Rule{
 	ID: "create-env-in-foreign-pool", Severity: Error, Family: FamilyFleet,
 	Title: "the VM of a create-env manifest lies in what a director may hand out",
-	Doc: `The VM of a create-env manifest (a director, a jumpbox) has an address that a
-director may give to one of its own VMs. No director knows of VMs made by
-create-env, but for the machine that it runs on itself.
-
-Bad:
-
-    # create-env: static_ips: [10.0.0.6]
-    # director a, same segment:
-    - range: 10.0.0.0/24
-      gateway: 10.0.0.1
-
-Good: the director reserves the address (reserved: [10.0.0.6]).`,
-	Run: func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.CreateEnvVM, plan.DirectorOwn) },
+	Doc:   page("create-env-in-foreign-pool"),
+	Run:   func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.CreateEnvVM, plan.DirectorOwn) },
 }
 
 var vipInPool = Rule{
 	ID: "vip-in-pool", Severity: Error, Family: FamilyFleet,
 	Title: "a virtual address lies in what a director may hand out",
-	Doc: `A virtual address in a job property lies in what a director may hand out:
-another director's dynamic addresses or static range, or the dynamic addresses
-of its own director, which reads no properties.
-
-Bad:
-
-    # job keepalived: vip: 10.0.0.9
-    - range: 10.0.0.0/24
-      gateway: 10.0.0.1
-
-Good: every director of the segment reserves it (reserved: [10.0.0.9]), or its
-own director keeps it in a static range.`,
+	Doc:   page("vip-in-pool"),
 	Run: func(f *Facts, report func(Finding)) {
 		f.inPools(report, func(p pooled) bool {
 			return p.address.Kind == plan.VIP && (foreign(p.overlap) || !leased(p.address) && p.pool.Kind != plan.StaticPool)
@@ -75,16 +39,7 @@ own director keeps it in a static range.`,
 var gatewayInPool = Rule{
 	ID: "gateway-in-pool", Severity: Error, Family: FamilyFleet,
 	Title: "a gateway lies in what a director may hand out",
-	Doc: `The gateway of one subnet lies in what another subnet of the same segment may
-hand out. A director leaves out its own subnet's gateway, not those that others
-name for the segment, nor that of a second network of its own.
-
-Bad:
-
-    # director a: {range: 10.0.0.0/24, gateway: 10.0.0.254}
-    # director b: {range: 10.0.0.0/24, gateway: 10.0.0.1}
-
-Good: each reserves the other's gateway.`,
+	Doc:   page("gateway-in-pool"),
 	Run: func(f *Facts, report func(Finding)) {
 		taken := f.deployedAt(plan.Gateway) // gateway-in-use tells of those
 		f.inPools(report, func(p pooled) bool {
@@ -96,19 +51,8 @@ Good: each reserves the other's gateway.`,
 var dnsInPool = Rule{
 	ID: "dns-in-pool", Severity: Error, Family: FamilyFleet,
 	Title: "a DNS server lies in what a director may hand out",
-	Doc: `A subnet names a DNS server of its own range which a director may give to one
-of its VMs. Within one director this is a warning: the server may be the
-director's own machine, which it leaves out by itself.
-
-Bad:
-
-    - range: 10.0.0.0/24
-      gateway: 10.0.0.1
-      dns: [10.0.0.2]
-
-Good: reserved: [10.0.0.2]. A DNS server that a director itself deploys as a
-static address is no finding.`,
-	Run: runDNSInPool,
+	Doc:   page("dns-in-pool"),
+	Run:   runDNSInPool,
 }
 
 func runDNSInPool(f *Facts, report func(Finding)) {
@@ -153,18 +97,8 @@ func (f *Facts) deployedAt(kind plan.Kind) map[ownAddress]bool {
 var externalInPool = Rule{
 	ID: "external-in-pool", Severity: Error, Family: FamilyFleet,
 	Title: "an address of somebody else lies in what a director may hand out",
-	Doc: `The fleet file says (external) that somebody outside of bosh holds an address,
-and a director may give it to one of its VMs.
-
-Bad:
-
-    # ipguard.yml
-    external: [{addresses: [10.0.0.250], owner: load balancer}]
-    # a cloud-config
-    - {range: 10.0.0.0/24, gateway: 10.0.0.1}
-
-Good: the director reserves it (reserved: [10.0.0.250]).`,
-	Run: func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.External) },
+	Doc:   page("external-in-pool"),
+	Run:   func(f *Facts, report func(Finding)) { f.foreignPools(report, plan.External) },
 }
 
 // foreignPools reports addresses of the given kinds in pools of others, but for
@@ -173,7 +107,7 @@ func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
 	twice := claimedTwice(f)
 	f.inPools(report, func(p pooled) bool {
 		return slices.Contains(kinds, p.address.Kind) && foreign(p.overlap) && !sameMachine(p.overlap) &&
-			!slices.Contains(twice[p.address], p.pool.Owner.Director)
+			!slices.ContainsFunc(twice[p.address], func(r rival) bool { return r.uses(p) })
 	})
 }
 

@@ -13,25 +13,7 @@ import (
 var overlappingPools = Rule{
 	ID: "overlapping-pools", Severity: Error, Family: FamilyFleet,
 	Title: "two directors may hand out the same addresses",
-	Doc: `What two directors own in one segment overlaps, though no address is in use
-twice yet. A director owns everything of its ranges that it may hand out: the
-dynamic addresses (range without first, last, gateway, reserved and static) and
-the static ranges. Since each picks its lowest free address, two directors with
-overlapping dynamic addresses pick the same ones.
-
-Bad:
-
-    # directors a and b, same segment:
-    - range: 10.0.0.0/24
-      gateway: 10.0.0.1
-
-Good: split the range by reserved, on both sides:
-
-    # a:                                    # b:
-    reserved: [10.0.0.128 - 10.0.0.254]     reserved: [10.0.0.2 - 10.0.0.127]
-
-Networks that are isolated although nothing in their cloud_properties says so
-are declared in the fleet file (segments).`,
+	Doc:   page("overlapping-pools"),
 	Run: func(f *Facts, report func(Finding)) {
 		for _, c := range clashes(f) {
 			report(f.clashFinding(c))

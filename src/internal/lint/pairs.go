@@ -43,17 +43,30 @@ func pooledRuns(list []pooled) []pooled {
 	return runs
 }
 
+// rival is a director that uses addresses of a claim as well.
+type rival struct {
+	director string
+	used     netipx.IPRange
+}
+
 // claimedTwice indexes the addresses in use that another owner uses too: for
 // those, that they also lie in the other's pool is no news.
-func claimedTwice(f *Facts) map[*plan.Claim][]string {
-	twice := map[*plan.Claim][]string{}
+func claimedTwice(f *Facts) map[*plan.Claim][]rival {
+	twice := map[*plan.Claim][]rival{}
 	for _, o := range f.Overlaps {
 		if o.A.Kind.InUse() && o.B.Kind.InUse() && foreign(o) {
-			twice[o.A] = append(twice[o.A], o.B.Owner.Director)
-			twice[o.B] = append(twice[o.B], o.A.Owner.Director)
+			twice[o.A] = append(twice[o.A], rival{o.B.Owner.Director, o.Range})
+			twice[o.B] = append(twice[o.B], rival{o.A.Owner.Director, o.Range})
 		}
 	}
 	return twice
+}
+
+// uses reports whether the director of p's pool uses all of the addresses that
+// p is about. Of a range it may use one and hand out the next.
+func (r rival) uses(p pooled) bool {
+	at := p.overlap.Range
+	return r.director == p.pool.Owner.Director && r.used.Contains(at.From()) && r.used.Contains(at.To())
 }
 
 // changeFirst orders two claims: the one to change comes first. That is the one

@@ -19,11 +19,28 @@ type Rule struct {
 	Family Family
 	// Title says in one line what the rule finds.
 	Title string
-	// Doc is the rule's page in Markdown: what, why, an example, what to do.
+	// Doc is the rule's page in Markdown (page.go): what, why, examples that
+	// tests run, what to do.
 	Doc string
+	// Exception says how a finding of the rule may be accepted.
+	Exception Exception
 	// Run reports what it finds in the facts. It must not change them.
 	Run func(f *Facts, report func(Finding))
 }
+
+// Exception is a way to accept findings.
+type Exception uint8
+
+// The ways. An address in use by two is a matter of both, so that a line in one
+// side's file must not settle it.
+const (
+	// OnLine: by a comment on the finding's line, or as InFleetFile.
+	OnLine Exception = iota
+	// InFleetFile: by an entry of allow in the fleet file.
+	InFleetFile
+	// Never: it is about exceptions itself.
+	Never
+)
 
 // Family is a group of rules.
 type Family string

@@ -7,25 +7,13 @@ import (
 )
 
 var staticIPTwice = Rule{
-	ID:       "static-ip-twice",
-	Severity: Error,
-	Family:   FamilyFleet,
-	Title:    "one director is asked for the same address twice",
-	Doc: `Two instance groups, of one deployment or of two, ask one director for the
-same static address. The director finds out in the middle of the deploy, when it
-reserves addresses (NetworkReservationAlreadyInUse). It keeps one list for all
-its networks, so that also equal addresses of isolated networks are refused.
-
-Bad:
-
-    instance_groups:
-    - name: web
-      networks: [{name: default, static_ips: [10.0.0.10]}]
-    - name: api
-      networks: [{name: default, static_ips: [10.0.0.10]}]
-
-Good: one address for each instance.`,
-	Run: runStaticIPTwice,
+	ID:        "static-ip-twice",
+	Severity:  Error,
+	Family:    FamilyFleet,
+	Title:     "one director is asked for the same address twice",
+	Doc:       page("static-ip-twice"),
+	Exception: InFleetFile,
+	Run:       runStaticIPTwice,
 }
 
 func runStaticIPTwice(f *Facts, report func(Finding)) {

@@ -3,24 +3,12 @@ package lint
 import "github.com/ipguard/ipguard/src/internal/plan"
 
 var vipClaimedTwice = Rule{
-	ID:       "vip-claimed-twice",
-	Severity: Error,
-	Family:   FamilyFleet,
-	Title:    "two deployments use the same virtual address",
-	Doc: `Two deployments announce one virtual address: through a vip network, or
-through a property such as keepalived.vip or pgpool's delegate_IP. Neither a
-director nor an IaaS knows of addresses in properties. The address flaps between
-the two, or both hold it at once.
-
-Bad:
-
-    # deployment web: keepalived job        # deployment api: keepalived job
-    properties:                             properties:
-      keepalived: {vip: 10.0.0.9}             keepalived: {vip: 10.0.0.9}
-
-Good: one virtual address for each deployment. Several groups of one deployment
-may name the same one. A property that only names another deployment's virtual
-address can be left out by vip_properties in the fleet file.`,
+	ID:        "vip-claimed-twice",
+	Severity:  Error,
+	Family:    FamilyFleet,
+	Title:     "two deployments use the same virtual address",
+	Doc:       page("vip-claimed-twice"),
+	Exception: InFleetFile,
 	Run: func(f *Facts, report func(Finding)) {
 		told := map[[2]plan.Owner]bool{} // groups of a deployment share an address
 		for _, o := range f.Overlaps {

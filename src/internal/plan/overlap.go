@@ -185,12 +185,15 @@ func (p *Plan) arenas() map[*Subnet]int {
 		}
 	}
 	slices.SortStableFunc(ranged, func(a, b *Subnet) int { return firstOf(a).Compare(firstOf(b)) })
+	last := make([]netip.Addr, len(ranged)) // costs a step per bit of the range
+	for i, s := range ranged {
+		last[i] = netipx.PrefixLastIP(s.Range)
+	}
 	sets := newDisjointSets(len(ranged))
 	var open []int
 	for i, s := range ranged {
-		open = slices.DeleteFunc(open, func(j int) bool {
-			return netipx.PrefixLastIP(ranged[j].Range).Less(firstOf(s))
-		})
+		first := firstOf(s)
+		open = slices.DeleteFunc(open, func(j int) bool { return last[j].Less(first) })
 		for _, j := range open {
 			if sets.find(i) != sets.find(j) && ContactOf(ranged[j], s).Relation != Isolated {
 				sets.join(i, j)

@@ -48,6 +48,18 @@ var identitySchemes = []identityScheme{
 	{name: "network", key: "name"},
 }
 
+// IdentityProperties are the paths of cloud_properties that IdentityOf reads.
+func IdentityProperties() []string {
+	var paths []string
+	for _, s := range identitySchemes {
+		paths = append(paths, s.key)
+		if s.scope != "" {
+			paths = append(paths, s.scope)
+		}
+	}
+	return paths
+}
+
 // IdentityOf reads the identity out of the scalars of cloud_properties.
 func IdentityOf(cloudProperties map[string]string) Identity {
 	for _, s := range identitySchemes {

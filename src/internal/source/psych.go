@@ -59,6 +59,16 @@ func (v Value) Kind() Kind {
 	return kind
 }
 
+// Untagged is the kind that a scalar would have without its tag.
+func (v Value) Untagged() Kind {
+	n := v.Node()
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return v.Kind()
+	}
+	kind, _ := scanPlain(n.Value)
+	return kind
+}
+
 // Bool is the value of a boolean; false for everything else.
 func (v Value) Bool() bool {
 	n := v.Node()

@@ -47,8 +47,9 @@ type Director struct {
 	Name string
 	// Version is the director's, e.g. "282.1.4"; empty means the newest.
 	Version string
-	// IgnoreMissingGateway and ManagedNetworks are settings of the director.
-	IgnoreMissingGateway, ManagedNetworks bool
+	// IgnoreMissingGateway, ManagedNetworks and NoConfigServer are settings of
+	// the director.
+	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
 	// Addresses are of the machine that the director runs on.
 	Addresses    []bosh.Block
 	CloudConfigs []Entry
@@ -113,11 +114,7 @@ func collectLess() (undo func()) {
 // Read reads the fleet.
 func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	defer collectLess()()
-	s := &surveyor{targets: lint.Targets{Some: f.hasTargets()}}
-	var directors []claims.Director
-	for _, files := range readAll(&f, loader) {
-		directors = append(directors, s.director(&files))
-	}
+	s, directors := readDirectors(&f, loader)
 	p := claims.Build(directors, f.Externals, f.File.SegmentOf)
 	contradictions, idle := f.File.CheckSegments(p.Subnets)
 	facts := lint.NewFacts(p)
@@ -129,6 +126,32 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 		Predicted: s.predicted,
 		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
 	}
+}
+
+// readDirectors reads all files and then judges the directors side by side.
+func readDirectors(f *Fleet, loader *interpolate.Loader) (*surveyor, []claims.Director) {
+	files := readAll(f, loader)
+	each := make([]surveyor, len(files))
+	directors := make([]claims.Director, len(files))
+	tasks := make([]func(), len(files))
+	for i := range files {
+		tasks[i] = func() { directors[i] = each[i].director(&files[i]) }
+	}
+	runAll(tasks)
+	all := &surveyor{targets: lint.Targets{Some: f.hasTargets()}}
+	for i := range each {
+		all.add(&each[i])
+	}
+	return all, directors
+}
+
+// add takes over what another surveyor found, which comes after.
+func (s *surveyor) add(o *surveyor) {
+	s.problems = append(s.problems, o.problems...)
+	s.hidden = append(s.hidden, o.hidden...)
+	s.failures = append(s.failures, o.failures...)
+	s.targets.Owners = append(s.targets.Owners, o.targets.Owners...)
+	s.predicted = append(s.predicted, o.predicted...)
 }
 
 // hasTargets reports whether the run judges some files, not all.
@@ -144,7 +167,7 @@ func (f *Fleet) hasTargets() bool {
 	return false
 }
 
-// surveyor gathers what the directors' files say.
+// surveyor gathers what one director's files say.
 type surveyor struct {
 	problems []lint.Problem
 	hidden   []lint.Hidden
@@ -158,13 +181,14 @@ type surveyor struct {
 func (d *Director) options() bosh.Options {
 	return bosh.Options{
 		DirectorVersion: d.Version, IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks,
+		NoConfigServer: d.NoConfigServer,
 	}
 }
 
 // director turns one director's files into claims, and notes what is wrong.
 func (s *surveyor) director(files *directorFiles) claims.Director {
 	d := claims.Director{Name: files.Name, Addresses: files.Addresses}
-	defer s.number(len(s.problems), files)
+	defer s.number(files)
 	past := setPastAside(&files.deployments)
 	setPastAside(&files.createEnvs)
 	createEnvs := s.manifests(files.Name, files.createEnvs)
@@ -294,11 +318,11 @@ func (s *surveyor) report(director, deployment string, problems []bosh.Problem, 
 	}
 }
 
-// number gives the refusals of one director, which are s.problems from first on,
-// their order: that of the director for the cloud-configs together with one
-// manifest; where there are several, one manifest after the other.
-func (s *surveyor) number(first int, files *directorFiles) {
-	list := s.problems[first:]
+// number gives the refusals of a director their order: that of the director for
+// the cloud-configs together with one manifest; where there are several, one
+// manifest after the other.
+func (s *surveyor) number(files *directorFiles) {
+	list := s.problems
 	if len(files.deployments) == 1 {
 		bosh.SortBy(list, func(p lint.Problem) bosh.Problem { return p.Problem })
 	}

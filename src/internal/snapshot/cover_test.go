@@ -1,0 +1,92 @@
+package snapshot
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestCovers reads which addresses a snapshot may claim, as texts; "?" stands for
+// any.
+func TestCovers(t *testing.T) {
+	vm := func(ip string) []VM {
+		a, ok := NewAddress(ip)
+		if !ok {
+			t.Fatalf("%s is no address", ip)
+		}
+		return []VM{{Addresses: []Address{a}}}
+	}
+	k := keep()
+	cloud := func(text string) *Snapshot {
+		return &Snapshot{CloudConfigs: []Config{{Content: k.ReduceCloudConfig(text)}}}
+	}
+	manifest := func(text string) *Snapshot {
+		return &Snapshot{Deployments: []Deployment{{Manifest: k.ReduceManifest(text)}}}
+	}
+	for name, c := range map[string]struct {
+		s    *Snapshot
+		want string
+	}{
+		"nothing":             {&Snapshot{}, ""},
+		"ranges":              {cloud("networks: [{subnets: [{range: 10.0.0.0/24}, {range: 10.0.1.0/24}, {range: '2001:db8::/64'}]}]"), "10.0.0.0/23 2001:db8::/64"},
+		"netmask":             {cloud("networks: [{subnets: [{range: 10.0.0.7/255.255.255.0}]}]"), "10.0.0.0/24"},
+		"what is reserved":    {cloud("networks: [{subnets: [{range: 10.0.0.0/24, reserved: [10.9.0.1], gateway: 10.9.0.2, dns: [8.8.8.8]}]}]"), "10.0.0.0/24"},
+		"vip network":         {cloud("networks: [{type: vip, subnets: [{static: [192.168.9.1 - 192.168.9.2, [192.168.9.7]]}]}]"), "192.168.9.1-192.168.9.2 192.168.9.7"},
+		"reversed":            {cloud("networks: [{subnets: [{range: 10.0.0.0/24, static: [10.1.0.9 - 10.1.0.5]}]}]"), "10.0.0.0/24"},
+		"hidden range":        {cloud("networks: [{subnets: [{range: ((range))}]}]"), "?"},
+		"hidden networks":     {cloud("networks: ((networks))"), "?"},
+		"hidden gateway":      {cloud("networks: [{subnets: [{range: 10.0.0.0/24, gateway: ((gateway))}]}]"), "?"},
+		"hidden segment":      {cloud("networks: [{subnets: [{range: 10.0.0.0/24, cloud_properties: {name: ((vlan))}}]}]"), "10.0.0.0/24"},
+		"odd range":           {cloud("networks: [{subnets: [{range: 10.0.0.5-9.1}]}]"), "?"},
+		"address pair":        {cloud("vm_types: [{name: a, cloud_properties: {allowed_address_pairs: 10.7.0.1}}]"), "10.7.0.1"},
+		"no YAML":             {cloud("networks: ["), "?"},
+		"static":              {manifest("instance_groups: [{name: a, networks: [{name: public, static_ips: [192.168.9.1, 192.168.9.2]}]}]"), "192.168.9.1-192.168.9.2"},
+		"property":            {manifest("instance_groups: [{name: a, jobs: [{name: k, properties: {vip: '10.0.0.9, 10.0.0.11', vips: [{ip: 10.0.0.13/24}]}}]}]"), "10.0.0.9 10.0.0.11 10.0.0.13"},
+		"hidden property":     {manifest("instance_groups: [{name: a, jobs: [{name: k, properties: {vip: ((vip))}}]}]"), "?"},
+		"other hidden values": {manifest("instance_groups: [{name: a, jobs: [{name: k, properties: {password: ((password))}}]}]"), ""},
+		"VM":                  {&Snapshot{Deployments: []Deployment{{VMs: vm("10.0.0.32/28")}}, Orphans: vm("2001:db8::7")}, "10.0.0.32/28 2001:db8::7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := c.s.Encode()
+			if got := coverText(c.s); got != c.want {
+				t.Errorf("got %s, want %s, of\n%s", got, c.want, text)
+			}
+		})
+	}
+}
+
+func coverText(s *Snapshot) string {
+	if s.Covers == nil {
+		return "?"
+	}
+	return strings.Join(rangeTexts(s.Covers), " ")
+}
+
+func TestLacks(t *testing.T) {
+	have := keep()
+	have.CloudProperties = []string{"site", "deep.er"}
+	want := keep()
+	want.VIPProperties = append(want.VIPProperties, want.VIPProperties[0])
+	want.CloudProperties = []string{"name", "site", "site.0", "deep", "deep.er", "colour"}
+	if got := have.Lacks(want); !slices.Equal(got, []string{"the cloud property deep", "the cloud property colour"}) {
+		t.Errorf("lacks %q", got)
+	}
+	if got := (Keep{}).Lacks(keep()); len(got) != len(keep().VIPProperties) {
+		t.Errorf("nothing lacks only %q", got)
+	}
+}
+
+// TestNoNames reduces what stands where a name belongs and is none.
+func TestNoNames(t *testing.T) {
+	for _, no := range []string{`"a\nb"`, `"` + strings.Repeat("x", 256) + `"`, `"\0"`, `{a: b}`, `[a]`, `2027-01-31`} {
+		content := keep().ReduceManifest("name: " + no)
+		if kept := content.node.Content[1]; kept.Value != LeftOut && len(kept.Content) != 0 {
+			t.Errorf("of %s, %q is kept", no, kept.Value)
+		}
+	}
+	for _, yes := range []string{"a", "Größe 1", "((name))", "1", "1.5"} {
+		if kept := keep().ReduceManifest("name: " + yes).node.Content[1]; kept.Value != yes {
+			t.Errorf("%s became %s", yes, kept.Value)
+		}
+	}
+}

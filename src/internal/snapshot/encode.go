@@ -1,0 +1,235 @@
+package snapshot
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Encode returns the snapshot as its file holds it. It sorts what has no order
+// of its own and computes Covers and Deployed.
+func (s *Snapshot) Encode() []byte {
+	s.sort()
+	s.Covers, s.Deployed = s.covers(), len(s.Deployments)
+	var b bytes.Buffer
+	writeNode(&b, s.node())
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+func (s *Snapshot) sort() {
+	for _, configs := range [][]Config{s.CloudConfigs, s.RuntimeConfigs} {
+		slices.SortFunc(configs, func(a, b Config) int {
+			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Team, b.Team), compareIDs(a.ID, b.ID))
+		})
+	}
+	slices.SortFunc(s.Deployments, func(a, b Deployment) int { return cmp.Compare(a.Name, b.Name) })
+	for _, d := range s.Deployments {
+		slices.Sort(d.Teams)
+		slices.SortFunc(d.Pinned, compareIDs)
+		sortVMs(d.VMs)
+	}
+	sortVMs(s.Orphans)
+	slices.Sort(s.Unseen)
+}
+
+// compareIDs orders the ids of configs, which are numbers.
+func compareIDs(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+func sortVMs(vms []VM) {
+	for _, vm := range vms {
+		slices.SortFunc(vm.Addresses, func(a, b Address) int { return cmp.Compare(a.Text, b.Text) })
+	}
+	slices.SortFunc(vms, func(a, b VM) int {
+		return cmp.Or(cmp.Compare(a.Deployment, b.Deployment), cmp.Compare(a.Group, b.Group), cmp.Compare(a.ID, b.ID),
+			slices.CompareFunc(a.Addresses, b.Addresses, func(x, y Address) int { return cmp.Compare(x.Text, y.Text) }))
+	})
+}
+
+// object is a mapping under construction; empty values are left out.
+type mapping struct{ yaml.Node }
+
+func newMapping() *mapping { return &mapping{yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}} }
+
+func (m *mapping) put(key string, value *yaml.Node) { put(&m.Node, key, value) }
+
+func (m *mapping) text(key, value string) {
+	if value != "" {
+		m.put(key, text(value))
+	}
+}
+
+func (m *mapping) texts(key string, values []string) {
+	if values != nil {
+		m.put(key, sequence(values, text))
+	}
+}
+
+func sequence[T any](values []T, node func(T) *yaml.Node) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	for _, v := range values {
+		n.Content = append(n.Content, node(v))
+	}
+	return n
+}
+
+// node is the whole file; its first keys are those of the head.
+func (s *Snapshot) node() *yaml.Node {
+	m := newMapping()
+	m.put("ipguard_snapshot", number64(strconv.Itoa(Version)))
+	m.put("collected", text(s.Collected.UTC().Format(time.RFC3339)))
+	m.put("director", s.Director.node())
+	if s.Covers != nil {
+		m.texts("covers", rangeTexts(s.Covers))
+	}
+	m.put("deployed", number64(strconv.Itoa(s.Deployed)))
+	if len(s.Unseen) > 0 {
+		m.texts("unseen", s.Unseen)
+	}
+	kept := newMapping()
+	patterns := []string{}
+	for _, p := range s.Kept.VIPProperties {
+		patterns = append(patterns, p.String())
+	}
+	slices.Sort(patterns)
+	kept.texts("vip_properties", slices.Compact(patterns))
+	if len(s.Kept.CloudProperties) > 0 {
+		kept.texts("cloud_properties", slices.Compact(slices.Sorted(slices.Values(s.Kept.CloudProperties))))
+	}
+	m.put("kept", &kept.Node)
+	m.put("cloud_configs", sequence(s.CloudConfigs, Config.node))
+	if len(s.RuntimeConfigs) > 0 {
+		m.put("runtime_configs", sequence(s.RuntimeConfigs, Config.node))
+	}
+	m.put("deployments", sequence(s.Deployments, Deployment.node))
+	if len(s.Orphans) > 0 {
+		m.put("orphaned_vms", sequence(s.Orphans, VM.node))
+	}
+	return &m.Node
+}
+
+func (i Identity) node() *yaml.Node {
+	m := newMapping()
+	m.text("name", i.Name)
+	m.text("uuid", i.UUID)
+	m.text("version", i.Version)
+	m.text("cpi", i.CPI)
+	return &m.Node
+}
+
+func (c Config) node() *yaml.Node {
+	m := newMapping()
+	m.text("id", c.ID)
+	m.text("name", c.Name)
+	m.text("team", c.Team)
+	if !c.Latest {
+		m.put("superseded", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	}
+	c.Content.put(m, "content")
+	return &m.Node
+}
+
+func (c Content) put(m *mapping, key string) {
+	m.text("unreadable", c.Unreadable)
+	if c.node != nil {
+		m.put(key, c.node)
+	}
+}
+
+func (d Deployment) node() *yaml.Node {
+	m := newMapping()
+	m.text("name", d.Name)
+	if len(d.Teams) > 0 {
+		m.texts("teams", d.Teams)
+	}
+	m.texts("pinned", d.Pinned)
+	d.Manifest.put(m, "manifest")
+	if len(d.VMs) > 0 {
+		m.put("vms", sequence(d.VMs, VM.node))
+	}
+	return &m.Node
+}
+
+func (v VM) node() *yaml.Node {
+	m := newMapping()
+	m.text("deployment", v.Deployment)
+	m.text("group", v.Group)
+	m.text("id", v.ID)
+	m.text("az", v.AZ)
+	if v.Inactive {
+		m.put("inactive", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	}
+	m.put("ips", sequence(v.Addresses, func(a Address) *yaml.Node { return text(a.Text) }))
+	return &m.Node
+}
+
+// longestLine is how long a value may be, in bytes, to stand on one line.
+const longestLine = 160
+
+// writeNode writes JSON. What does not fit on a line has each of its parts begin
+// on a line of its own.
+func writeNode(b *bytes.Buffer, n *yaml.Node) {
+	start := b.Len()
+	writeParts(b, n, "")
+	if b.Len()-start <= longestLine || len(n.Content) == 0 {
+		return
+	}
+	b.Truncate(start)
+	writeParts(b, n, "\n")
+}
+
+// writeParts writes a value; separator stands before each of its parts. Without
+// one, parts are written on the same line however long they are.
+func writeParts(b *bytes.Buffer, n *yaml.Node, separator string) {
+	child := writeNode
+	if separator == "" {
+		child = func(b *bytes.Buffer, n *yaml.Node) { writeParts(b, n, "") }
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		b.WriteByte('{')
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			writeSeparator(b, i, separator)
+			writeText(b, n.Content[i].Value)
+			b.WriteByte(':')
+			child(b, n.Content[i+1])
+		}
+		b.WriteByte('}')
+	case yaml.SequenceNode:
+		b.WriteByte('[')
+		for i, item := range n.Content {
+			writeSeparator(b, i, separator)
+			child(b, item)
+		}
+		b.WriteByte(']')
+	default:
+		if n.Tag == "!!str" {
+			writeText(b, n.Value)
+		} else {
+			b.WriteString(n.Value)
+		}
+	}
+}
+
+func writeSeparator(b *bytes.Buffer, i int, separator string) {
+	if i > 0 {
+		b.WriteByte(',')
+	}
+	b.WriteString(separator)
+}
+
+func writeText(b *bytes.Buffer, s string) {
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	// Strings can always be encoded; what is no UTF-8 is replaced.
+	_ = encoder.Encode(strings.ToValidUTF8(s, "\uFFFD"))
+	b.Truncate(b.Len() - 1) // the encoder ends with a newline
+}

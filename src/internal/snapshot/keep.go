@@ -1,0 +1,167 @@
+package snapshot
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// Keep is what a snapshot keeps beside what it always does.
+type Keep struct {
+	// VIPProperties are patterns of job properties that hold virtual addresses.
+	VIPProperties []bosh.Pattern
+	// CloudProperties are dotted paths in the cloud_properties of subnets, beside
+	// those that tell one network from another.
+	CloudProperties []string
+}
+
+// Lacks returns what o asks for and k does not keep, in words for a message.
+func (k Keep) Lacks(o Keep) []string {
+	var lacks []string
+	for _, p := range o.VIPProperties {
+		if !slices.ContainsFunc(k.VIPProperties, func(mine bosh.Pattern) bool { return mine.String() == p.String() }) {
+			lacks = append(lacks, "the job property "+p.String())
+		}
+	}
+	for _, path := range o.CloudProperties {
+		if !k.keepsProperty(path) {
+			lacks = append(lacks, "the cloud property "+path)
+		}
+	}
+	return lacks
+}
+
+// keepsProperty reports whether the cloud property at a path is kept.
+func (k Keep) keepsProperty(path string) bool {
+	within := func(key string) bool { return path == key || strings.HasPrefix(path, key+".") }
+	return slices.ContainsFunc(k.CloudProperties, within) || slices.ContainsFunc(plan.IdentityProperties(), within)
+}
+
+// CloudConfig reduces a cloud-config.
+func (k Keep) CloudConfig(doc source.Value) Content {
+	found, hidden, err := bosh.FindCloudConfigVIPs(doc)
+	if err != nil {
+		return unreadable(err)
+	}
+	vips := newVIPLeaves(found, hidden)
+	named := object(field{"name", name}, field{"cloud_properties", vips.keep})
+	return Content{node: object(
+		field{"azs", listOf(object(field{"name", name}, field{"cpi", name}))},
+		field{"networks", listOf(k.network())},
+		field{"vm_types", listOf(named)},
+		field{"vm_extensions", listOf(named)},
+		field{"disk_types", listOf(object(field{"name", name}))},
+		field{"compilation", compilation},
+	)(doc)}
+}
+
+var compilation = object(
+	field{"workers", count},
+	field{"network", name},
+	field{"az", name},
+	field{"vm_type", name},
+	field{"vm_extensions", listOf(name)},
+	field{"reuse_compilation_vms", flag},
+)
+
+func (k Keep) network() shape {
+	addresses := oneOrMany(address)
+	properties := func(v source.Value) *yaml.Node { return k.cloudProperties(v, "") }
+	zones := []field{{"az", name}, {"azs", oneOrMany(name)}}
+	subnet := object(slices.Concat([]field{
+		{"name", name}, {"range", address}, {"gateway", address}, {"prefix", count}, {"netmask_bits", count},
+		{"reserved", addresses}, {"static", addresses}, {"dns", addresses},
+	}, zones, []field{{"cloud_properties", properties}})...)
+	return object(slices.Concat([]field{
+		{"name", name}, {"type", word("manual", "dynamic", "vip")}, {"managed", flag}, {"prefix", count}, {"dns", addresses},
+	}, zones, []field{{"cloud_properties", properties}, {"subnets", listOf(subnet)}})...)
+}
+
+// cloudProperties keeps the properties that tell networks apart.
+func (k Keep) cloudProperties(v source.Value, path string) *yaml.Node {
+	if !v.IsMap() {
+		return variableOr(v)
+	}
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for key, value := range v.Fields() {
+		below := path + key.Text()
+		switch {
+		case k.keepsProperty(below) && isName(key.Text()):
+			put(n, key.Text(), whole(value))
+		case value.IsMap() && k.keepsBelow(below):
+			put(n, key.Text(), k.cloudProperties(value, below+"."))
+		}
+	}
+	return n
+}
+
+// keepsBelow reports whether something below a path is kept.
+func (k Keep) keepsBelow(path string) bool {
+	return slices.ContainsFunc(k.CloudProperties, func(key string) bool { return strings.HasPrefix(key, path+".") })
+}
+
+// whole keeps a value with everything below it, as names.
+func whole(v source.Value) *yaml.Node {
+	switch {
+	case v.IsList():
+		return listOf(whole)(v)
+	case v.IsMap():
+		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+		for key, value := range v.Fields() {
+			if isName(key.Text()) {
+				put(n, key.Text(), whole(value))
+			}
+		}
+		return n
+	}
+	return name(v)
+}
+
+// RuntimeConfig reduces a runtime config to the addons that name virtual
+// addresses; the content is empty if there are none.
+func (k Keep) RuntimeConfig(doc source.Value) Content {
+	vips, err := k.vipsOf(doc)
+	if err != nil {
+		return unreadable(err)
+	}
+	addons := vips.addons(doc.Field("addons"))
+	if addons == nil {
+		return Content{}
+	}
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	put(n, "addons", addons)
+	return Content{node: n}
+}
+
+// Manifest reduces a deployment's manifest, of the present form or of that of
+// 2017.
+func (k Keep) Manifest(doc source.Value) Content {
+	vips, err := k.vipsOf(doc)
+	if err != nil {
+		return unreadable(err)
+	}
+	groups := listOf(vips.group())
+	return Content{node: object(
+		field{"name", name},
+		field{"update", object(field{"max_in_flight", count}, field{"vm_strategy", word("create-swap-delete", "delete-create")})},
+		field{"networks", listOf(k.network())},
+		field{"compilation", compilation},
+		field{"resource_pools", listOf(object(field{"name", name}, field{"network", name}))},
+		field{"instance_groups", groups},
+		field{"jobs", groups},
+		field{"addons", vips.addons},
+		field{"properties", vips.keep},
+	)(doc)}
+}
+
+// vipsOf finds all properties that may hold virtual addresses. Exceptions do not
+// count: whoever reads the snapshot makes them, and may change them.
+func (k Keep) vipsOf(doc source.Value) (vipLeaves, error) {
+	found, hidden, err := bosh.FindVIPs(doc, bosh.Patterns{Find: k.VIPProperties})
+	return newVIPLeaves(found, hidden), err
+}

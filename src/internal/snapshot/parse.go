@@ -1,0 +1,42 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// ReduceManifest reads the text of a manifest as the director has it, and
+// reduces it. A deployment that never succeeded has none.
+func (k Keep) ReduceManifest(text string) Content { return reduce(text, k.Manifest) }
+
+// ReduceCloudConfig reads and reduces a cloud-config.
+func (k Keep) ReduceCloudConfig(text string) Content { return reduce(text, k.CloudConfig) }
+
+// ReduceRuntimeConfig reads and reduces a runtime config.
+func (k Keep) ReduceRuntimeConfig(text string) Content { return reduce(text, k.RuntimeConfig) }
+
+func reduce(text string, by func(source.Value) Content) Content {
+	if text == "" {
+		return Content{}
+	}
+	doc, err := source.Parse("", []byte(text))
+	if err != nil {
+		return unreadable(err)
+	}
+	if !doc.Root().IsMap() {
+		return Content{Unreadable: "it is no mapping"}
+	}
+	return by(doc.Root())
+}
+
+// unreadable says where a text could not be read. Why is not told: messages of a
+// YAML library quote what they stumble over.
+func unreadable(err error) Content {
+	var e *source.Error
+	if errors.As(err, &e) && e.Place.Line > 0 {
+		return Content{Unreadable: fmt.Sprintf("its line %d is not valid YAML", e.Place.Line)}
+	}
+	return Content{Unreadable: "it is not valid YAML"}
+}

@@ -1,0 +1,133 @@
+// Package snapshot keeps what a director said about its addresses in a file.
+//
+//	texts of manifests and configs ──Keep──▶ reduced nodes ─┐
+//	addresses of VMs ───────────────────────────────────────┴▶ Snapshot ──Write──▶ file ──Read──▶ documents with places
+//
+// Manifests and configs hold secrets. Nothing of them reaches the file but what
+// an allow-list names (keep.go): networks, availability zones, which group is on
+// which network and how often, and properties that hold virtual addresses. A
+// value in the place of an address stays only if it is one, a value in the place
+// of a count only if it is a small number; what is no such thing becomes
+// LeftOut. Names stay as they are: they are what findings call things by.
+//
+// The file is JSON with a line for each thing that fits on one, so that places in
+// it mean something and a difference shows what has changed. It is the same for
+// the same answers, whatever order they came in. Its head tells what a reader
+// must know before it reads on: when it was made, and which addresses it covers.
+package snapshot
+
+import (
+	"time"
+
+	"go4.org/netipx"
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// Version is the version of the file's form. Read refuses others.
+const Version = 1
+
+// Snapshot is what one director said about itself.
+type Snapshot struct {
+	Head
+	// CloudConfigs are the latest of each name and team, and those that
+	// deployments are pinned to; sorted by name, team and id.
+	CloudConfigs []Config
+	// RuntimeConfigs are the latest ones that name virtual addresses.
+	RuntimeConfigs []Config
+	// Deployments are sorted by name.
+	Deployments []Deployment
+	// Orphans are VMs that belong to no instance any more and still hold their
+	// addresses.
+	Orphans []VM
+}
+
+// Head is what a snapshot says before all else.
+type Head struct {
+	// Collected is when the director was asked, in UTC, to the second.
+	Collected time.Time
+	Director  Identity
+	// Unseen says what the director did not show: one clause each, sorted.
+	Unseen []string
+	// Kept is what was looked for beside what always is.
+	Kept Keep
+	// Covers holds every address that the snapshot may claim; nil if some are
+	// behind variables, so that it may be any.
+	Covers *netipx.IPSet
+	// Deployed counts the deployments.
+	Deployed int
+}
+
+// Identity is how a director answers the question who it is (GET /info).
+type Identity struct {
+	Name    string `json:"name"`
+	UUID    string `json:"uuid"`
+	Version string `json:"version"`
+	CPI     string `json:"cpi"`
+}
+
+// Config is one version of one config.
+type Config struct {
+	ID   string
+	Name string
+	// Team is empty for a config that all deployments get.
+	Team string
+	// Latest tells the version that the next deploy gets from those that only
+	// running deployments have.
+	Latest  bool
+	Content Content
+}
+
+// Content is a manifest or a config, reduced.
+type Content struct {
+	node *yaml.Node
+	// Document is the content with places in the snapshot's file; nil in a
+	// snapshot that was not read from one, and where there is no content.
+	Document *source.Document
+	// Unreadable says why there is no content though the director has one.
+	Unreadable string
+}
+
+// Empty reports whether there is neither content nor a reason for its absence: a
+// deployment that never succeeded has no manifest.
+func (c Content) Empty() bool { return c.node == nil && c.Unreadable == "" }
+
+// Deployment is one deployment of the director.
+type Deployment struct {
+	Name  string
+	Teams []string
+	// Pinned are the ids of the cloud-configs of its last successful deploy,
+	// sorted; nil means the latest ones of its teams.
+	Pinned []string
+	// Manifest is of the last successful deploy.
+	Manifest Content
+	VMs      []VM
+	// At is where the snapshot's file names the deployment.
+	At place.Place
+}
+
+// VM is one machine and the addresses that it was granted.
+type VM struct {
+	// Deployment is given for orphans alone.
+	Deployment string
+	Group      string
+	// ID is the instance's id.
+	ID string
+	AZ string
+	// Addresses are as the director prints them: a single one, or a block with
+	// its length.
+	Addresses []Address
+	// Inactive marks a VM that waits to be swapped in, or out.
+	Inactive bool
+	// At is where the snapshot's file has the VM.
+	At place.Place
+}
+
+// Address is one address or block that was granted.
+type Address struct {
+	Text string
+	bosh.Block
+}

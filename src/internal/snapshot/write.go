@@ -1,0 +1,105 @@
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Result says what Write did to the file.
+type Result int
+
+// The results. Refreshed: only the time has changed. Left: not even that.
+const (
+	Written Result = iota + 1
+	Refreshed
+	Left
+)
+
+// Write puts the snapshot into the file at path, with mode 0600. Whatever happens
+// on the way, the file is the old one or the new one, whole. Folders on the way
+// to it are made.
+//
+// If the file says the same already, and its time is younger than refresh, it is
+// left as it is: a commit of snapshots then shows changes and little else. Its
+// time is then older than it could be, never younger than it is.
+func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	data := s.Encode()
+	result := Written
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, withoutPath(err)
+	}
+	if since, same := s.sameAs(old); same {
+		if age := s.Collected.Sub(since); 0 <= age && age < refresh {
+			return Left, withoutPath(os.Chmod(path, mode))
+		}
+		result = Refreshed
+	}
+	return result, withoutPath(replace(path, data))
+}
+
+// mode is that of the file: who may log in to a director is known to few, and
+// what it told should be too.
+const mode = 0o600
+
+// sameAs reports whether an old file says the same at another time.
+func (s *Snapshot) sameAs(old []byte) (since time.Time, same bool) {
+	head, err := ReadHead("", old)
+	if err != nil {
+		return time.Time{}, false
+	}
+	then := *s
+	then.Collected = head.Collected
+	return head.Collected, bytes.Equal(then.Encode(), old)
+}
+
+// replace writes a file beside the old one, brings it to the disk and renames it.
+func replace(path string, data []byte) (err error) {
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(file.Name())
+		}
+	}()
+	_, err = file.Write(data)
+	err = errors.Join(err, file.Chmod(mode), file.Sync())
+	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	syncFolder(folder)
+	return nil
+}
+
+// syncFolder brings the new name to the disk as well. Not every file system can;
+// those that cannot do it in their own time.
+func syncFolder(folder string) {
+	if dir, err := os.Open(folder); err == nil {
+		_ = dir.Sync()
+		dir.Close()
+	}
+}
+
+func withoutPath(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}

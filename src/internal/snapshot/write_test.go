@@ -1,0 +1,110 @@
+package snapshot
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestWrite writes over a file of another mode, and leaves no other file behind.
+func TestWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "snapshots", "promo.json")
+	s := example(t)
+	write := func(after, refresh time.Duration, want Result) {
+		t.Helper()
+		s.Collected = example(t).Collected.Add(after)
+		if got, err := s.Write(path, refresh); err != nil || got != want {
+			t.Errorf("after %s: got %d and error %v, want %d", after, got, err, want)
+		}
+	}
+	write(0, 0, Written)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := os.ReadFile(path)
+	write(time.Minute, time.Hour, Left)
+	if again, _ := os.ReadFile(path); !bytes.Equal(first, again) {
+		t.Error("the file has changed though nothing else has")
+	}
+	write(-time.Minute, time.Hour, Refreshed) // the clock went back
+	write(time.Hour, time.Hour, Refreshed)
+	s.Deployments[1].VMs[0].AZ = "z3"
+	write(time.Hour+time.Second, time.Hour, Written)
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, error %v", info.Mode(), err)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%d files, error %v", len(entries), err)
+	}
+}
+
+// TestWriteThroughLink replaces what a link leads to, not the link.
+func TestWriteThroughLink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := os.WriteFile(target, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("target", link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := example(t).Write(link, 0); err != nil {
+		t.Fatal(err)
+	}
+	data, _ := os.ReadFile(target)
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 || len(data) < 100 {
+		t.Errorf("the link became %v (error %v), its target has %d bytes", info.Mode(), err, len(data))
+	}
+}
+
+const writerVariable = "IPGUARD_TEST_SNAPSHOT"
+
+// TestCrash kills a process that writes one of two snapshots over and over: the
+// file is always whole.
+func TestCrash(t *testing.T) {
+	if path := os.Getenv(writerVariable); path != "" {
+		for i := 0; ; i++ {
+			s := example(t)
+			s.Collected = s.Collected.Add(time.Duration(i) * time.Second)
+			if _, err := s.Write(path, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "promo.json")
+	if _, err := example(t).Write(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	written := map[time.Time]bool{}
+	for range 10 {
+		writer := exec.Command(os.Args[0], "-test.run=^TestCrash$")
+		writer.Env = append(os.Environ(), writerVariable+"="+path)
+		if err := writer.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50*time.Millisecond + time.Duration(r.Int64N(int64(20*time.Millisecond))))
+		if err := writer.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = writer.Wait() // it was killed
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Read(path, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written[s.Collected] = true
+	}
+	if len(written) < 2 {
+		t.Errorf("the file was never written")
+	}
+}
