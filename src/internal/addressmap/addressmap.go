@@ -1,0 +1,229 @@
+// Package addressmap draws the address space of a fleet: for each segment who
+// has what, who may hand out what, and where two collide.
+//
+//	plan, findings ──Build──▶ Map ──WriteText──▶ one line per block, for a terminal
+//	                               └─WriteHTML──▶ one page that needs nothing else
+//
+// Ranges are never expanded to addresses. A segment's claims are cut into spans,
+// in which the same claims hold for every address; spans are cut into blocks of
+// 256 addresses. Blocks in which nothing begins or ends are joined to bands, so
+// that a /8 or a /48 takes no more room than what is in it.
+//
+// What is a conflict is for lint to say: the map only shows its findings.
+package addressmap
+
+import (
+	"cmp"
+	"slices"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Map is the address space of a fleet.
+type Map struct {
+	// Directors are the names of all directors, sorted.
+	Directors []string
+	Segments  []*Segment
+}
+
+// Segment is one broadcast domain, or what counts as one.
+type Segment struct {
+	Name string
+	// Assumed says that nothing proves some of the subnets to be in it.
+	Assumed bool
+	// Subnets are empty for addresses that lie in no known network.
+	Subnets []*plan.Subnet
+	// Directors are the names of those that have a part in it, sorted.
+	Directors []string
+	Holdings  []Holding
+	Conflicts []Conflict
+	// Spans are sorted and cover what the subnets and the holdings cover.
+	Spans []Span
+	// Blocks are sorted and cover the same.
+	Blocks []Block
+}
+
+// Holding is one claim, or neighbouring ones of one owner.
+type Holding struct {
+	plan.Claim
+	// LastLine is the line of the last of several claims.
+	LastLine int
+}
+
+// Conflict is one finding that is about addresses of the segment.
+type Conflict struct {
+	// Ranges are sorted and disjoint.
+	Ranges []netipx.IPRange
+	// Pools says that two pools overlap; nobody has such an address twice yet.
+	Pools    bool
+	Rule     string
+	Severity lint.Severity
+	Message  string
+}
+
+// Span is a range in which the same holdings and conflicts hold everywhere.
+type Span struct {
+	Range netipx.IPRange
+	// Holdings are indexes, the most telling first; none where nobody claims.
+	Holdings []int
+	// Conflicts are indexes.
+	Conflicts []int
+}
+
+// Build makes the map of a plan. findings are those of lint; such as are not
+// about addresses are left out.
+func Build(p *plan.Plan, findings []lint.Finding) *Map {
+	m := &Map{Directors: p.Directors}
+	b := newBuilder(p)
+	for i := range p.Claims {
+		b.place(&p.Claims[i])
+	}
+	for _, f := range findings {
+		b.conflict(f)
+	}
+	for _, d := range b.drafts {
+		if d.segment.Subnets == nil && len(d.claims) == 0 {
+			continue // nothing lies outside of all networks
+		}
+		m.Segments = append(m.Segments, d.finish())
+	}
+	return m
+}
+
+// draft is a segment that is being put together.
+type draft struct {
+	segment *Segment
+	claims  []*plan.Claim
+}
+
+type builder struct {
+	plan      *plan.Plan
+	drafts    []*draft // the last one is for addresses of no known network
+	ofSubnet  map[*plan.Subnet][]*draft
+	ofClaim   map[*plan.Claim][]*draft
+	claimsAt  map[claimKey][]*plan.Claim
+	poolsOfIt map[*plan.Subnet]*netipx.IPSet
+}
+
+// nowhere names the addresses that lie in no known network.
+const nowhere = "no known network"
+
+func newBuilder(p *plan.Plan) *builder {
+	b := &builder{
+		plan: p, ofSubnet: map[*plan.Subnet][]*draft{}, ofClaim: map[*plan.Claim][]*draft{},
+		claimsAt: map[claimKey][]*plan.Claim{}, poolsOfIt: map[*plan.Subnet]*netipx.IPSet{},
+	}
+	for _, g := range p.Segments() {
+		d := &draft{segment: &Segment{Name: g.Name, Assumed: g.Assumed, Subnets: g.Subnets}}
+		b.drafts = append(b.drafts, d)
+		for _, s := range g.Subnets {
+			b.ofSubnet[s] = append(b.ofSubnet[s], d)
+		}
+	}
+	b.drafts = append(b.drafts, &draft{segment: &Segment{Name: nowhere}})
+	return b
+}
+
+// place puts a claim into the segments of its subnet; one of no known subnet,
+// into those where its address lies and where nothing proves that it is not.
+func (b *builder) place(c *plan.Claim) {
+	if !c.Range.IsValid() {
+		return
+	}
+	into := b.ofSubnet[c.Subnet]
+	if c.Subnet == nil || !c.Subnet.Range.IsValid() {
+		into = b.mayHold(c)
+	}
+	for _, d := range into {
+		d.claims = append(d.claims, c)
+	}
+	b.ofClaim[c] = into
+	key := claimKey{c.Owner, c.Kind, c.At}
+	b.claimsAt[key] = append(b.claimsAt[key], c)
+}
+
+func (b *builder) mayHold(c *plan.Claim) []*draft {
+	var list []*draft
+	for _, d := range b.drafts {
+		if slices.ContainsFunc(d.segment.Subnets, func(s *plan.Subnet) bool {
+			return netipx.RangeOfPrefix(s.Range).Overlaps(c.Range) && (c.Subnet == nil || plan.ContactOf(s, c.Subnet).Relation != plan.Isolated)
+		}) {
+			list = append(list, d)
+		}
+	}
+	if len(list) == 0 {
+		list = b.drafts[len(b.drafts)-1:]
+	}
+	return list
+}
+
+// finish turns the claims into holdings, spans and blocks.
+func (d *draft) finish() *Segment {
+	s := d.segment
+	s.Holdings = holdings(d.claims)
+	directors := map[string]bool{}
+	for _, subnet := range s.Subnets {
+		directors[subnet.Director] = true
+	}
+	for _, h := range s.Holdings {
+		directors[h.Owner.Director] = true
+	}
+	delete(directors, "")
+	for name := range directors {
+		s.Directors = append(s.Directors, name)
+	}
+	slices.Sort(s.Directors)
+	slices.SortStableFunc(s.Conflicts, func(a, b Conflict) int {
+		return cmp.Or(a.Ranges[0].From().Compare(b.Ranges[0].From()), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+	})
+	s.Spans = spans(s)
+	s.Blocks = blocks(s.Spans)
+	return s
+}
+
+// holdings joins neighbouring claims of one owner: fifty instances of a group
+// are one.
+func holdings(claims []*plan.Claim) []Holding {
+	sorted := slices.Clone(claims)
+	slices.SortStableFunc(sorted, func(a, b *plan.Claim) int { return a.Range.From().Compare(b.Range.From()) })
+	type series struct {
+		owner  plan.Owner
+		kind   plan.Kind
+		subnet *plan.Subnet
+		file   string
+	}
+	last := map[series]int{}
+	var list []Holding
+	for _, c := range sorted {
+		key := series{c.Owner, c.Kind, c.Subnet, c.At.File}
+		if i, ok := last[key]; ok && list[i].continues(c) {
+			list[i].Range = netipx.IPRangeFrom(list[i].Range.From(), c.Range.To())
+			list[i].LastLine = c.At.Line
+			continue
+		}
+		last[key] = len(list)
+		list = append(list, Holding{Claim: *c, LastLine: c.At.Line})
+	}
+	return list
+}
+
+// continues reports whether a claim follows the holding without a gap, in its
+// addresses and in the numbers of its instances.
+func (h *Holding) continues(c *plan.Claim) bool {
+	if c.Range.From() != h.Range.To().Next() {
+		return false
+	}
+	if c.Kind != plan.Static {
+		return c.Kind == plan.Reserved || c.Kind == plan.StaticPool
+	}
+	size := plan.Size(h.Range)
+	return size.IsInt64() && int64(c.Index) == int64(h.Index)+size.Int64()
+}
+
+// Keep leaves out the segments for which wanted is not true.
+func (m *Map) Keep(wanted func(*Segment) bool) {
+	m.Segments = slices.DeleteFunc(m.Segments, func(s *Segment) bool { return !wanted(s) })
+}

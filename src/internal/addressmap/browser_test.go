@@ -1,0 +1,141 @@
+package addressmap
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// browserTimeout bounds what a browser is waited for, so that a page that hangs
+// fails the test and not the whole run.
+const browserTimeout = 2 * time.Minute
+
+// newBrowser starts a headless browser. Without one the test is skipped, but in
+// CI it fails.
+func newBrowser(t *testing.T) context.Context {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		const reason = "no browser on the PATH; on Debian: apt-get install chromium"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(reason)
+		}
+		t.Skip(reason)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(browserTimeout))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // it does not start as root with one
+	}
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("%s does not start: %v", path, err)
+	}
+	return ctx
+}
+
+// browserPage is a page that is open in a browser.
+type browserPage struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// open writes a map as a page and opens it in a tab of its own. Whatever the
+// page complains of fails the test.
+func open(t *testing.T, browser context.Context, m *Map, width, height int, scheme string) *browserPage {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "map.html")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteHTML(file, m, PageOptions{Version: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return openFile(t, browser, path, width, height, scheme)
+}
+
+func openFile(t *testing.T, browser context.Context, path string, width, height int, scheme string) *browserPage {
+	t.Helper()
+	tab, cancel := chromedp.NewContext(browser)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(tab); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(tab, browserTimeout)
+	p := &browserPage{t, ctx}
+	console := chromedp.Console(ctx)
+	listened := make(chan struct{})
+	go func() {
+		defer close(listened)
+		for message, err := range console {
+			if err != nil {
+				return // the tab is closed
+			}
+			t.Errorf("the page complains: %s", message)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-listened })
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
+		t.Fatal(err)
+	}
+	p.do(
+		chromedp.EmulateViewport(int64(width), int64(height)),
+		chromedp.Navigate("file://"+path),
+		chromedp.WaitReady(`html[data-ready=true]`),
+	)
+	return p
+}
+
+func (p *browserPage) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// eval returns the value of an expression of the page.
+func eval[T any](p *browserPage, expression string) T {
+	p.t.Helper()
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+// screenshot keeps a picture of the window, if somebody wants to look at it.
+func (p *browserPage) screenshot(name string) {
+	p.t.Helper()
+	dir := os.Getenv("IPGUARD_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	image, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), image, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}

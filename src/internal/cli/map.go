@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/addressmap"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
+)
+
+// mapFlags is the command line of map.
+type mapFlags struct {
+	fleet, html, color string
+}
+
+func newMapCommand(streams Streams) *cobra.Command {
+	var flags mapFlags
+	cmd := &cobra.Command{
+		Use:   "map [SEGMENT]",
+		Short: "draw who has which addresses, segment by segment",
+		Long: `map draws the address space of the fleet: for each segment one line for each /24,
+with a bar that tells static addresses, virtual addresses, VMs of create-env,
+pools and reserved ranges apart, and marks what lint calls a conflict.
+
+With --html it writes one page that holds everything and loads nothing: a grid
+for each /24, by kind or by director, with search and details for each address.
+
+SEGMENT is a name that the map shows, a network, or an address or CIDR in the
+segment. Without it, all segments are drawn.
+
+Exit codes: 0 drawn, whatever the conflicts (ipguard lint judges), 2 wrong usage,
+3 something could not be read or hides behind a variable: the map lacks it.`,
+		Example: `  ipguard map
+  ipguard map vlan-52
+  ipguard map 10.8.52.0/22
+  ipguard map --html map.html`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("ipguard map SEGMENT", "map takes one segment, and got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			return runMap(&flags, strings.Join(args, ""), streams)
+		},
+	}
+	cmd.Flags().StringVar(&flags.fleet, "fleet", "", "fleet file (default: ipguard.yml, from here upward to the git root)")
+	cmd.Flags().StringVar(&flags.html, "html", "", "write a page to this file, in place of text to the terminal")
+	cmd.Flags().StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	return cmd
+}
+
+func runMap(flags *mapFlags, name string, streams Streams) error {
+	if err := checkColor(flags.color); err != nil {
+		return err
+	}
+	read, err := readPicture(flags.fleet, streams)
+	if err != nil {
+		return err
+	}
+	segments, err := read.segmentsNamed(name)
+	if err != nil {
+		return err
+	}
+	findings := lint.Run(read.Facts, lint.Rules())
+	lint.HideValues(findings, read.files.Line)
+	m := addressmap.Build(read.Facts.Plan, findings)
+	if name != "" {
+		m.Keep(func(s *addressmap.Segment) bool { return named(s, segments) })
+	}
+	if err := flags.write(m, read, streams); err != nil {
+		return err
+	}
+	if err := report.WriteFailures(streams.Stderr, read.failures, report.Options{}); err != nil {
+		return incomplete("", "cannot write to standard error: %s", err)
+	}
+	if n := len(read.Facts.Hidden); n > 0 {
+		fmt.Fprintf(streams.Stderr, "ipguard: %s behind variables and not in the map\nhint: ipguard lint tells which\n", hides(n))
+	}
+	if len(read.failures)+len(read.Facts.Hidden) > 0 {
+		return exitCode(ExitIncomplete)
+	}
+	return nil
+}
+
+func hides(n int) string {
+	if n == 1 {
+		return "1 value hides"
+	}
+	return count(n, "value") + " hide"
+}
+
+func named(s *addressmap.Segment, segments []*plan.Segment) bool {
+	for _, g := range segments {
+		if g.Name == s.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// write draws the map to standard output, or into the page.
+func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) error {
+	if f.html == "" {
+		var options addressmap.TextOptions
+		options.Color, options.Width = terminal(f.color, streams)
+		if err := addressmap.WriteText(streams.Stdout, m, options); err != nil {
+			return incomplete("", "cannot write to standard output: %s", err)
+		}
+		return nil
+	}
+	file, err := os.Create(f.html)
+	if err != nil {
+		return incomplete("", "cannot write the page: %s", err)
+	}
+	err = addressmap.WriteHTML(file, m, addressmap.PageOptions{Version: versionText(), Failures: read.failures, Hidden: len(read.Facts.Hidden)})
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return incomplete("", "cannot write the page: %s", err)
+	}
+	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s\n", f.html)
+	return nil
+}
