@@ -69,16 +69,14 @@ func (r *report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 	if len(manifests) == 0 {
 		return
 	}
-	wanted, unknown := map[string][]span{}, map[string]bool{}
+	wanted, unknown := map[string]bool{}, map[string]bool{}
 	for _, m := range manifests {
 		for _, g := range m.Groups {
 			for _, n := range g.Networks {
 				_, hidden := variableIn(n.Name)
 				unknown[n.Name] = unknown[n.Name] || n.Incomplete
 				unknown[""] = unknown[""] || hidden
-				for _, b := range n.Static {
-					wanted[n.Name] = append(wanted[n.Name], b.span())
-				}
+				wanted[n.Name] = wanted[n.Name] || len(n.Static) > 0
 			}
 		}
 	}
@@ -86,13 +84,14 @@ func (r *report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 		return
 	}
 	for _, n := range cc.Networks {
-		if n.Type != Manual || unknown[n.Name] {
+		// A network of which one zone's pool is used is as it should be: the
+		// others wait for the day on which the group grows.
+		if n.Type != Manual || unknown[n.Name] || wanted[n.Name] {
 			continue
 		}
-		used := newSpans(wanted[n.Name])
 		for _, s := range n.Subnets {
-			if len(s.Static) > 0 && !s.Incomplete && !slices.ContainsFunc(s.Static, func(b Block) bool { _, ok := used.meets(b.span()); return ok }) {
-				r.warn(RuleUnusedStaticPool, s.StaticAt, "no deployment asks for an address of static in the subnet %s of network %q, and nobody else can have one", s.Range, n.Name).
+			if len(s.Static) > 0 && !s.Incomplete {
+				r.warn(RuleUnusedStaticPool, s.StaticAt, "no deployment asks for a static address of network %q, and nobody else can have those of the subnet %s", n.Name, s.Range).
 					cure("remove static, or shorten it")
 			}
 		}

@@ -45,6 +45,7 @@ type picture struct {
 // readPicture reads the whole fleet as lint does.
 func readPicture(fleetFile string, streams Streams) (*picture, error) {
 	files := source.NewFiles(streams.Stdin)
+	defer showProgress(streams, files)()
 	r := emptyRequest(files, streams)
 	if err := r.readFleet(fleetFile, nil, files); err != nil {
 		return nil, err

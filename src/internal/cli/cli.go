@@ -21,8 +21,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
 // Exit codes, the same for every command.
@@ -43,6 +47,18 @@ type Streams struct {
 	Stdout, Stderr io.Writer
 	// Environ is the environment, as of os.Environ.
 	Environ []string
+	// Now is the clock; time.Now if it is nil.
+	Now func() time.Time
+}
+
+// today is the day of the clock, at midnight UTC.
+func (s Streams) today() time.Time {
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	year, month, day := now().Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
 // env returns an environment variable.
@@ -70,6 +86,9 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	fmt.Fprintf(streams.Stderr, "ipguard: %s\n", strings.TrimSuffix(err.Error(), "."))
 	var told *toldError
 	if errors.As(err, &told) {
+		if told.code == ExitUsage && told.hint == "" {
+			told.hint = "see ipguard --help"
+		}
 		if told.hint != "" {
 			fmt.Fprintf(streams.Stderr, "hint: %s\n", told.hint)
 		}
@@ -97,7 +116,7 @@ type toldError struct {
 
 func (e *toldError) Error() string { return e.message }
 
-// usage is a wrong command line; hint may be empty.
+// usage is a wrong command line; without a hint it is ipguard --help.
 func usage(hint, format string, args ...any) error {
 	return &toldError{message: fmt.Sprintf(format, args...), hint: hint, code: ExitUsage}
 }
@@ -105,6 +124,19 @@ func usage(hint, format string, args ...any) error {
 // incomplete is something that could not be read; hint may be empty.
 func incomplete(hint, format string, args ...any) error {
 	return &toldError{message: fmt.Sprintf(format, args...), hint: hint, code: ExitIncomplete}
+}
+
+// flagHint says what to do about a flag that is wrong.
+func flagHint(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		if near, ok := spelling.Nearest(unknown.GetSpecifiedName(), names); ok {
+			return "did you mean --" + near + "?"
+		}
+	}
+	return "see " + cmd.CommandPath() + " --help"
 }
 
 func newRoot(streams Streams) *cobra.Command {
@@ -121,15 +153,17 @@ Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 something could not be
 read or decided.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		// How many letters may be wrong in the name of a command.
-		SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
 			hint := "see ipguard --help for the commands"
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				hint = "did you mean ipguard " + near[0] + "?"
+			var names []string
+			for _, c := range cmd.Commands() {
+				names = append(names, c.Name())
+			}
+			if near, ok := spelling.Nearest(args[0], names); ok {
+				hint = "did you mean ipguard " + near + "?"
 			}
 			return usage(hint, "unknown command %q", args[0])
 		},
@@ -141,12 +175,13 @@ read or decided.`,
 	root.SetOut(streams.Stdout)
 	root.SetErr(streams.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("see "+cmd.CommandPath()+" --help", "%s", err)
+		return usage(flagHint(cmd, err), "%s", err)
 	})
 	root.AddCommand(
 		newLintCommand(streams),
 		newWhoCommand(streams),
 		newFreeCommand(streams),
+		newBaselineCommand(streams),
 		newRulesCommand(streams),
 		newExplainCommand(streams),
 		newProbeCommand(streams), newWatchCommand(streams), newScanCommand(streams),
@@ -154,7 +189,10 @@ read or decided.`,
 		newFenceCommand(streams),
 		newMapCommand(streams),
 		newSchemaCommand(streams),
+		newCompletionCommand(streams),
 		newVersionCommand(streams),
 	)
+	root.CompletionOptions.DisableDefaultCmd = true
+	addCompletions(root, streams)
 	return root
 }

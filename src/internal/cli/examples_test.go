@@ -69,7 +69,7 @@ func runExample(t *testing.T, rule lint.Rule, e lint.Example) {
 		writeFile(t, filepath.Join(dir, name), []byte(text))
 	}
 	args := []string{"lint"}
-	if slices.ContainsFunc(e.Files, func(f lint.ExampleFile) bool { return f.Name == baselineName }) {
+	if slices.ContainsFunc(e.Files, func(f lint.ExampleFile) bool { return f.Name == baselineFile }) {
 		args = []string{"baseline", "check"}
 	}
 	var stdout, stderr bytes.Buffer
@@ -106,7 +106,7 @@ func completed(t *testing.T, e lint.Example) map[string]string {
 		switch f.Name {
 		case fleet.FileName:
 			fleetFile = f
-		case baselineName:
+		case baselineFile:
 			b.files[f.Name] = strings.Join(strings.SplitAfter(f.Text, "\n")[1:], "") // JSON has no comments
 		default:
 			b.add(f)
@@ -319,6 +319,3 @@ func encoded(t *testing.T, doc *yaml.Node) string {
 	}
 	return string(text)
 }
-
-// baselineName is the file that makes an example one of a baseline.
-const baselineName = "ipguard-baseline.json"

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/ignore"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
@@ -47,6 +50,11 @@ place of what the fleet file says for that manifest.`,
 			return runLint(&flags, args, cmd.Flags().Changed, streams)
 		},
 	}
+	flags.add(cmd)
+	return cmd
+}
+
+func (flags *lintFlags) add(cmd *cobra.Command) {
 	flags.fleet.add(cmd)
 	flags.inputs.add(cmd)
 	flags.output.add(cmd)
@@ -58,7 +66,6 @@ place of what the fleet file says for that manifest.`,
 	f.StringArrayVarP(&flags.cloudConfigs, "cloud-config", "c", nil, "cloud-config of the director, in place of those of the fleet file; may be repeated")
 	f.BoolVar(&flags.strict, "strict", false, "an address that hides behind an unresolved variable is an error")
 	f.StringVar(&flags.version, "director-version", "", "version of the director, e.g. 282.1.4 (default: the fleet file's, else the newest)")
-	return cmd
 }
 
 // predicted are the addresses that the judged deploys would take.
@@ -84,16 +91,69 @@ func runLint(flags *lintFlags, args []string, changed func(string) bool, streams
 		return err
 	}
 	files := source.NewFiles(streams.Stdin)
-	request, err := newRequest(flags, args, changed, files, streams)
+	result, err := flags.judge(args, changed, files, streams)
 	if err != nil {
 		return err
 	}
-	read := survey.Read(request.fleet, request.loader)
-	findings := lint.Run(read.Facts, lint.Rules())
-	lint.HideValues(findings, files.Line)
-	result := lint.NewResult(findings, append(request.failures, read.Failures...), read.Summary)
-	if flags.output.addresses {
-		result.Addresses = predicted(read, len(args) > 0)
+	return outputs.write(result.Result, files, streams)
+}
+
+// judged is what lint has to say, and whether it looked at all of the fleet.
+type judged struct {
+	lint.Result
+	// whole says that everything was judged and could be read.
+	whole   bool
+	request *request
+}
+
+// judge lints what the command line says.
+func (f *lintFlags) judge(args []string, changed func(string) bool, files *source.Files, streams Streams) (*judged, error) {
+	defer showProgress(streams, files)()
+	request, err := newRequest(f, args, changed, files, streams)
+	if err != nil {
+		return nil, err
 	}
-	return outputs.write(result, files, streams)
+	read := survey.Read(request.fleet, request.loader)
+	failures := append(request.failures, read.Failures...)
+	seen := ignore.All
+	switch {
+	case read.Facts.Targets.Some:
+		seen = ignore.Part
+	case len(failures) > 0:
+		seen = ignore.AllThatCouldBeRead
+	}
+	findings := lint.Run(read.Facts, lint.Rules())
+	findings, accepted := ignore.Judge(findings, request.exceptions(files), streams.today(), seen)
+	lint.HideValues(findings, files.Line)
+	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, request: request}
+	j.Summary.Accepted = accepted
+	if f.output.addresses {
+		j.Addresses = predicted(read, len(args) > 0)
+	}
+	return j, nil
+}
+
+// exceptions are the comments in all files that were read, and what the fleet
+// file allows.
+func (r *request) exceptions(files *source.Files) ignore.Exceptions {
+	var e ignore.Exceptions
+	files.Each(func(name string, text []byte) {
+		if name == "-" || !strings.HasPrefix(name, "-") { // values of flags have no comments
+			e.Directives = append(e.Directives, ignore.Scan(name, text)...)
+		}
+	})
+	for _, a := range r.fleet.File.Allow {
+		if a.Rule.Value == "" {
+			continue // it could not be read, which is said
+		}
+		allowance := ignore.Allowance{Rule: a.Rule.Value, Until: a.Until.Day, At: a.At}
+		for _, addresses := range a.Addresses {
+			allowance.Ranges = append(allowance.Ranges, addresses.Range)
+		}
+		for _, owner := range a.Owners {
+			allowance.Owners = append(allowance.Owners, owner.Value)
+		}
+		e.Allowances = append(e.Allowances, allowance)
+	}
+	return e
 }

@@ -40,6 +40,7 @@ var familyTitles = []struct {
 }{
 	{lint.FamilyFleet, "What owners do to each other"},
 	{lint.FamilyDirector, "What a director, or the CLI for create-env, says about its own files"},
+	{lint.FamilyException, "What is wrong with exceptions from the other rules"},
 }
 
 func ruleList() string {

@@ -13,9 +13,10 @@ var version = ""
 
 func newVersionCommand(streams Streams) *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "print the version and what it was built from",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "print the version and what it was built from",
+		Example: `  ipguard version`,
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintf(streams.Stdout, "ipguard %s (%s %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,10 @@ func (d *Director) answer(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "Not authorized: '%s'\n", r.URL.Path)
 		return
 	}
-	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	for i := range parts {
+		parts[i], _ = url.PathUnescape(parts[i]) // the server has read it already
+	}
 	handle, ok := d.routes(user)[r.Method+" "+parts[0]]
 	if !ok || (d.Before == ConfigsAPI && slices.Contains([]string{"configs", "deployment_configs"}, parts[0])) {
 		w.WriteHeader(http.StatusNotFound)

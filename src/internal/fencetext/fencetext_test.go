@@ -92,7 +92,8 @@ func TestByHand(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Edit([]fence.Change{change(place.Place{File: "gone.yml", Line: 1, Column: 1}, at)}, files(1)); err == nil {
+	gone := place.Place{File: "gone.yml", Line: 1, Column: 1}
+	if _, err := Edit([]fence.Change{change(gone, gone)}, files(1)); err == nil {
 		t.Error("a file that is gone was edited")
 	}
 }

@@ -37,23 +37,25 @@ type layer struct {
 }
 
 const (
-	boshCLI = "github.com/cloudfoundry/bosh-cli/v7"
-	goPatch = "github.com/cppforlife/go-patch"
-	netipx  = "go4.org/netipx"
-	yaml    = "gopkg.in/yaml.v3"
+	boshCLI   = "github.com/cloudfoundry/bosh-cli/v7"
+	boshUtils = "github.com/cloudfoundry/bosh-utils"
+	goPatch   = "github.com/cppforlife/go-patch"
+	netipx    = "go4.org/netipx"
+	yaml      = "gopkg.in/yaml.v3"
 )
 
-// layers is the whole tree, from the command line down to the leaves. Only
-// interpolate knows bosh-cli; rules know neither YAML nor files.
+// layers is the whole tree, from the command line down to the leaves.
+// interpolate knows of bosh-cli how it applies ops and variables, collect and
+// environment how it talks to directors; rules know neither YAML nor files.
 var layers = []layer{
 	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
 	{name: "cmd/wirelab", imports: list("wirelab", "frame")},
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
-		imports: list("addressmap", "report", "answer", "blame", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling",
+		imports: list("addressmap", "report", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling",
 			"probe", "watch", "scan", "inventory", "acd", "link"),
-		modules: list("github.com/spf13/cobra", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
+		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/probe", imports: list("acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},
 	{name: "internal/watch", imports: list("acd", "link", "oui", "frame"), modules: list("golang.org/x/net", yaml)},
 	{name: "internal/scan", imports: list("inventory", "link", "oui", "frame"), modules: list(netipx)},
@@ -63,10 +65,14 @@ var layers = []layer{
 	{name: "internal/fence", imports: list("plan"), modules: list(netipx), pure: true},
 	{name: "internal/yamledit", modules: list(yaml), pure: true},
 	{name: "internal/report", imports: list("answer", "lint", "plan", "place"), modules: list("github.com/mattn/go-runewidth", netipx)},
+	{name: "internal/ignore", imports: list("lint", "plan", "place", "spelling"), modules: list(netipx, "time" /* dates */), pure: true},
+	{name: "internal/baseline", imports: list("lint", "plan", "place")},
 	{name: "internal/survey", imports: list("fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place")},
 	{name: "internal/fleet",
 		imports: list("interpolate", "bosh", "plan", "source", "place", "spelling"),
 		modules: list("github.com/bmatcuk/doublestar/v4", "github.com/invopop/jsonschema", netipx, yaml)},
+	{name: "internal/collect", imports: list("environment", "snapshot"), modules: list(boshCLI, boshUtils)},
+	{name: "internal/environment", modules: list(boshCLI, boshUtils)},
 	{name: "internal/snapshot", imports: list("bosh", "plan", "source", "place"), modules: list(netipx, yaml)},
 	{name: "internal/interpolate", imports: list("source", "place"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame"},

@@ -91,10 +91,12 @@ type Result struct {
 	Addresses []Address
 }
 
-// Summary counts. Errors, Warnings and Infos count findings.
+// Summary counts. Errors, Warnings and Infos count findings; Accepted counts
+// those that an exception or a baseline took out.
 type Summary struct {
 	Errors, Warnings, Infos        int
 	Directors, Deployments, Claims int
+	Accepted                       int
 }
 
 // Address is one address that a deploy would take.
@@ -109,17 +111,25 @@ type Address struct {
 
 // NewResult puts a run's findings and failures together and counts them.
 func NewResult(findings []Finding, failures []Failure, summary Summary) Result {
+	r := Result{Failures: once(failures), Summary: summary}
+	r.SetFindings(findings)
+	return r
+}
+
+// SetFindings replaces the findings and counts them anew.
+func (r *Result) SetFindings(findings []Finding) {
+	r.Findings = findings
+	r.Summary.Errors, r.Summary.Warnings, r.Summary.Infos = 0, 0, 0
 	for _, f := range findings {
 		switch f.Severity {
 		case Error:
-			summary.Errors++
+			r.Summary.Errors++
 		case Warning:
-			summary.Warnings++
+			r.Summary.Warnings++
 		case Info:
-			summary.Infos++
+			r.Summary.Infos++
 		}
 	}
-	return Result{Findings: findings, Failures: once(failures), Summary: summary}
 }
 
 // once drops failures that were told before: one file may be wanted twice.

@@ -1,5 +1,7 @@
 package lint
 
+import "slices"
+
 // Rules returns every rule of ipguard. The order is that of lists and pages.
 //
 // Left out on purpose: overlapping ranges of two directors that hand out
@@ -7,7 +9,7 @@ package lint
 // be); gateways and resolvers that several directors name; static ranges that
 // nobody uses.
 func Rules() []Rule {
-	return append([]Rule{
+	rules := []Rule{
 		addressClaimedTwice,
 		vipClaimedTwice,
 		staticIPTwice,
@@ -21,5 +23,6 @@ func Rules() []Rule {
 		overlappingPools,
 		hiddenAddress,
 		idleSegment,
-	}, directorRules()...)
+	}
+	return slices.Concat(rules, directorRules(), exceptionRules())
 }

@@ -128,7 +128,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(jsonFailure{"not valid YAML: did not find expected key", "promo/broken.yml", 7, 1, ""}, got.Failures[1]); diff != "" {
 		t.Errorf("failure (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(jsonSummary{1, 1, 1, 2, 5, 312}, got.Summary); diff != "" {
+	if diff := cmp.Diff(jsonSummary{1, 1, 1, 2, 5, 312, 0}, got.Summary); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(jsonAddress{"v6", "router", 0, "z2", "2001:db8:0:1::/64", "dynamic"}, (*got.Addresses)[2]); diff != "" {

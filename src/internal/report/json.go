@@ -65,6 +65,7 @@ type (
 		Directors   int `json:"directors"`
 		Deployments int `json:"deployments"`
 		Claims      int `json:"claims"`
+		Accepted    int `json:"accepted"`
 	}
 	jsonAddress struct {
 		Network       string `json:"network"`

@@ -37,6 +37,7 @@ func goldens() []golden {
 	return []golden{
 		{"incident", incident(), incidentFiles(), incidentOptions(), everyFormat + " text:40 text:80 text:200 text:color"},
 		{"clean", lint.Result{Summary: lint.Summary{Directors: 2, Deployments: 1, Claims: 312}}, nil, Options{}, everyFormat},
+		{"accepted", lint.Result{Summary: lint.Summary{Accepted: 3, Directors: 2, Deployments: 1, Claims: 312}}, nil, Options{}, "text json"},
 		{"failures", onlyFailures(), nil, Options{}, everyFormat},
 		{"secrets", secrets(), secretFiles(), Options{}, everyFormat},
 		{"hostile", hostile(), hostileFiles(), Options{}, everyFormat},

@@ -243,6 +243,9 @@ func (t *textReport) summary(result lint.Result) {
 		found = append(found, "no findings")
 	}
 	count(len(result.Failures), "failure", red)
+	if s.Accepted > 0 {
+		found = append(found, fmt.Sprintf("%d accepted", s.Accepted))
+	}
 	t.line(fmt.Sprintf("%s: %s, %s, %s", strings.Join(found, ", "),
 		plural(s.Directors, "director"), plural(s.Deployments, "deployment"), plural(s.Claims, "claim")))
 }

@@ -175,7 +175,7 @@ func (v VM) node() *yaml.Node {
 const longestLine = 160
 
 // writeNode writes JSON. What does not fit on a line has each of its parts begin
-// on a line of its own.
+// on a line of its own, but for the scalars of a list.
 func writeNode(b *bytes.Buffer, n *yaml.Node) {
 	start := b.Len()
 	writeParts(b, n, "")
@@ -205,8 +205,14 @@ func writeParts(b *bytes.Buffer, n *yaml.Node, separator string) {
 		b.WriteByte('}')
 	case yaml.SequenceNode:
 		b.WriteByte('[')
+		line := b.Len()
 		for i, item := range n.Content {
-			writeSeparator(b, i, separator)
+			if i > 0 && item.Kind == yaml.ScalarNode && b.Len()-line < longestLine/2 {
+				b.WriteByte(',') // scalars fill lines
+			} else {
+				writeSeparator(b, i, separator)
+				line = b.Len()
+			}
 			child(b, item)
 		}
 		b.WriteByte(']')

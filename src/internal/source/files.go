@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -54,6 +56,23 @@ func (f *Files) Keep(name string, text []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.texts[name] = text
+}
+
+// Len is how many texts were read or kept so far.
+func (f *Files) Len() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.texts)
+}
+
+// Each calls visit for every text that was read or kept, in the order of names.
+func (f *Files) Each(visit func(name string, text []byte)) {
+	f.mu.Lock()
+	texts := maps.Clone(f.texts)
+	f.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		visit(name, texts[name])
+	}
 }
 
 // Line returns line n (from 1) of a text that was read before, without its

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+func newCompletionCommand(streams Streams) *cobra.Command {
+	shells := []cobra.Completion{"bash", "zsh", "fish"}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish",
+		Short: "print a shell's completion script: commands, flags, rules, directors, networks",
+		Example: `  source <(ipguard completion bash)                          # in ~/.bashrc
+  ipguard completion zsh > "${fpath[1]}/_ipguard"
+  ipguard completion fish > ~/.config/fish/completions/ipguard.fish`,
+		ValidArgs: shells,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 || !slices.Contains(shells, args[0]) {
+				return usage("ipguard completion bash", "completion takes one of bash, zsh and fish, and got %q", args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := completionScript(cmd.Root(), args[0], streams.Stdout); err != nil {
+				return incomplete("", "cannot write to standard output: %s", err)
+			}
+			return nil
+		},
+	}
+}
+
+func completionScript(root *cobra.Command, shell string, w io.Writer) error {
+	switch shell {
+	case "zsh":
+		return root.GenZshCompletion(w)
+	case "fish":
+		return root.GenFishCompletion(w, true)
+	}
+	return root.GenBashCompletionV2(w, true)
+}
+
+// completer proposes one argument, or the value of one flag.
+type completer func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective)
+
+// addCompletions tells the shells what the commands' arguments and flags may be.
+// What cannot be read proposes nothing: a completion has nowhere to complain.
+func addCompletions(root *cobra.Command, streams Streams) {
+	names := func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return networkNames(cmd, streams), cobra.ShellCompDirectiveNoFileComp
+	}
+	arguments := map[string]completer{
+		"free": names, "map": names, "fence": names,
+		"explain": completeRules,
+		"who":     cobra.NoFileCompletions, "rules": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions, "version": cobra.NoFileCompletions,
+	}
+	flags := map[string]completer{
+		"director": func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return directorNames(cmd, streams), cobra.ShellCompDirectiveNoFileComp
+		},
+		"team":    poolWords(streams, func(p fleet.Pool) string { return p.Team.Value }),
+		"purpose": poolWords(streams, func(p fleet.Pool) string { return p.Purpose.Value }),
+		"color":   cobra.FixedCompletions([]cobra.Completion{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp),
+		"fail-on": cobra.FixedCompletions([]cobra.Completion{"error", "warning", "info"}, cobra.ShellCompDirectiveNoFileComp),
+		"format":  completeFormats,
+	}
+	for _, cmd := range allCommands(root) {
+		if complete, ok := arguments[cmd.Name()]; ok {
+			cmd.ValidArgsFunction = cobra.CompletionFunc(complete)
+		}
+		for name, complete := range flags {
+			if cmd.Flags().Lookup(name) == nil {
+				continue
+			}
+			if err := cmd.RegisterFlagCompletionFunc(name, cobra.CompletionFunc(complete)); err != nil {
+				panic("cli: " + err.Error()) // two completions of one flag
+			}
+		}
+	}
+}
+
+// allCommands are the commands below root, at every depth.
+func allCommands(root *cobra.Command) []*cobra.Command {
+	var list []*cobra.Command
+	for _, cmd := range root.Commands() {
+		list = append(append(list, cmd), allCommands(cmd)...)
+	}
+	return list
+}
+
+func completeRules(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var list []cobra.Completion
+	if len(args) == 0 {
+		for _, r := range lint.Rules() {
+			list = append(list, cobra.CompletionWithDesc(r.ID, r.Title))
+		}
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeFormats proposes every format where findings are told, else text and json.
+func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if cmd.Flags().Lookup("fail-on") == nil {
+		return []cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp
+	}
+	var list []cobra.Completion
+	for _, f := range report.Formats() {
+		list = append(list, cobra.CompletionWithDesc(f.Name, f.Description))
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completionRequest is the fleet file of the command line that is being written.
+func completionRequest(cmd *cobra.Command, streams Streams) (*request, bool) {
+	path, err := cmd.Flags().GetString("fleet")
+	if err != nil {
+		return nil, false
+	}
+	files := source.NewFiles(streams.Stdin)
+	r := emptyRequest(files, streams)
+	if err := r.readFleet(path, nil, files); err != nil {
+		return nil, false
+	}
+	return r, true
+}
+
+func directorNames(cmd *cobra.Command, streams Streams) []cobra.Completion {
+	r, ok := completionRequest(cmd, streams)
+	if !ok {
+		return nil
+	}
+	var names []cobra.Completion
+	for _, d := range r.fleet.Directors {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+// networkNames are the names of segments and networks. Deployments are not read
+// for them: networks stand in cloud-configs and create-env manifests.
+func networkNames(cmd *cobra.Command, streams Streams) []cobra.Completion {
+	r, ok := completionRequest(cmd, streams)
+	if !ok {
+		return nil
+	}
+	for i := range r.fleet.Directors {
+		r.fleet.Directors[i].Deployments = nil
+	}
+	return answer.Names(survey.Read(r.fleet, r.loader).Facts.Plan)
+}
+
+// poolWords proposes what the pools of the fleet file say in one key.
+func poolWords(streams Streams, word func(fleet.Pool) string) completer {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		var words []cobra.Completion
+		if r, ok := completionRequest(cmd, streams); ok {
+			for _, p := range r.fleet.File.Pools {
+				if w := word(p); w != "" && !slices.Contains(words, w) {
+					words = append(words, w)
+				}
+			}
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,179 @@
+// Package collect asks directors what they know about addresses.
+//
+//	Target ──connect──▶ director, UAA ──fetch──▶ texts ──snapshot.Keep──▶ snapshot.Snapshot
+//
+// It talks through bosh-cli's own packages, with all that these bring: UAA and
+// basic authentication, tokens that are refreshed, retries, proxies. Directors
+// are asked side by side, each with a few requests at a time. One that cannot be
+// reached or refuses costs nobody else anything.
+//
+// Manifests and configs are reduced as soon as they arrive, so that no more of
+// them are in memory than are on their way. Errors never quote what a server
+// answered, but for the sentence in which a director tells its own errors.
+package collect
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+)
+
+// Target is one director to ask.
+type Target struct {
+	// Name is how the fleet file calls it.
+	Name   string
+	Access environment.Access
+}
+
+// Options say how to ask.
+type Options struct {
+	Keep snapshot.Keep
+	// Full asks for VMs by tasks, which also tell of VMs that wait to be swapped
+	// in. Each deployment costs the director a task.
+	Full bool
+	// Timeout is how long one director may take.
+	Timeout time.Duration
+	// Config takes refreshed tokens.
+	Config *environment.Config
+	// Now is the time of collection.
+	Now func() time.Time
+	// Progress is told of each step; nil: nobody is. Calls do not overlap.
+	Progress func(Progress)
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Directors, DirectorsDone int
+	// Deployments are those of directors that have told how many they have.
+	Deployments, DeploymentsDone int
+}
+
+// Result is what one director gave: a snapshot or an error.
+type Result struct {
+	Target   Target
+	Snapshot *snapshot.Snapshot
+	Err      *Error
+}
+
+// perDirector is how many requests one director gets at a time. Its API runs in
+// one process, and others want to use it too; with answers that take 100 ms, four
+// ask 2,000 deployments in under two minutes.
+const perDirector = 4
+
+// Run asks all targets side by side and calls done with each result as it comes
+// in, one at a time. It returns when all are in, or given up.
+//
+// The library's requests cannot be cancelled: at a timeout they are left behind,
+// and end with the process at the latest.
+func Run(ctx context.Context, targets []Target, opts Options, done func(Result)) {
+	r := &run{opts: opts, connections: newConnections()}
+	defer r.connections.restore()
+	r.progress.Directors = len(targets)
+	r.tell(func(*Progress) {})
+	results := make(chan Result)
+	for _, t := range targets {
+		go func() { results <- r.one(ctx, t) }()
+	}
+	for range targets {
+		result := <-results
+		r.tell(func(p *Progress) { p.DirectorsDone++ })
+		done(result)
+	}
+}
+
+type run struct {
+	opts        Options
+	connections *connections
+
+	mu       sync.Mutex
+	progress Progress
+}
+
+func (r *run) tell(change func(*Progress)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.progress)
+	if r.opts.Progress != nil {
+		r.opts.Progress(r.progress)
+	}
+}
+
+// one asks one director, for no longer than the timeout.
+func (r *run) one(ctx context.Context, t Target) Result {
+	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
+	defer cancel()
+	answer := make(chan Result, 1)
+	go func() {
+		s, err := r.collect(ctx, t)
+		answer <- Result{Target: t, Snapshot: s, Err: asError(err, t)}
+	}()
+	select {
+	case result := <-answer:
+		return result
+	case <-ctx.Done():
+		return Result{Target: t, Err: gaveUp(ctx, r.opts.Timeout)}
+	}
+}
+
+func (r *run) collect(ctx context.Context, t Target) (*snapshot.Snapshot, error) {
+	conn, err := r.connections.open(t, r.opts.Config)
+	if err != nil {
+		return nil, err
+	}
+	f := &fetcher{
+		ctx: ctx, director: conn.director, run: r,
+		snapshot: &snapshot.Snapshot{Head: snapshot.Head{
+			Collected: r.opts.Now().UTC().Truncate(time.Second), Kept: r.opts.Keep,
+			Director: snapshot.Identity{Name: conn.info.Name, UUID: conn.info.UUID, Version: conn.info.Version, CPI: conn.info.CPI},
+		}},
+	}
+	if err := f.fetch(); err != nil {
+		return nil, err
+	}
+	return f.snapshot, nil
+}
+
+// inParallel calls work with 0 … n-1, as many at a time as one director takes. It
+// stops at the first error and returns it.
+func inParallel(ctx context.Context, n int, work func(i int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(perDirector, n) {
+		workers.Go(func() {
+			for i := range next {
+				if err := work(i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for i := range n {
+		select {
+		case next <- i:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(next)
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// proxyVariable is where the library looks for a proxy.
+const proxyVariable = "BOSH_ALL_PROXY"
+
+func setProxy(proxy string) error {
+	if err := os.Setenv(proxyVariable, proxy); err != nil {
+		return fmt.Errorf("cannot set %s", proxyVariable)
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Error is why a director gave no snapshot.
+type Error struct {
+	Message string
+	// Hint says what to do; may be empty.
+	Hint string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// answerForm is how the library tells of an answer that is no success. It makes
+// texts of all errors, so that a text is all there is to look at.
+var answerForm = regexp.MustCompile(`(?s)(Director|UAA) responded with non-successful status code '(\d+)' response '(.*)'`)
+
+// statusOf is the status code of an answer of the director, 0 for other errors.
+func statusOf(err error) int {
+	if err == nil {
+		return 0
+	}
+	m := answerForm.FindStringSubmatch(err.Error())
+	if m == nil || m[1] != "Director" {
+		return 0
+	}
+	status, _ := strconv.Atoi(m[2]) // digits
+	return status
+}
+
+// directorError is how a director tells its own errors (errors.rb).
+type directorError struct {
+	Code        int
+	Description string
+}
+
+// ownError is the error that the director names in its answer.
+func ownError(err error) directorError {
+	if m := answerForm.FindStringSubmatch(err.Error()); m != nil {
+		var e directorError
+		if json.Unmarshal([]byte(m[3]), &e) == nil && e.Code > 0 {
+			return e
+		}
+	}
+	return directorError{}
+}
+
+// isGone reports whether the deployment that was asked for does not exist.
+func isGone(err error) bool { return statusOf(err) == 404 && ownError(err).Code == 70000 }
+
+// isUnknownEndpoint reports whether the director has nothing under that path.
+func isUnknownEndpoint(err error) bool { return statusOf(err) == 404 && ownError(err).Code == 0 }
+
+// isNothing reports whether a list was empty where the library wants an element.
+func isNothing(err error) bool {
+	return err != nil && (err.Error() == "No cloud config" || err.Error() == "No config")
+}
+
+func gaveUp(ctx context.Context, timeout time.Duration) *Error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &Error{Message: "it was not waited for"}
+	}
+	return &Error{Message: fmt.Sprintf("it did not answer everything within %s", timeout), Hint: "give it more time with --timeout"}
+}
+
+// asError says in words what went wrong. The library's texts quote answers,
+// which may hold anything; nothing of them is handed on but what is known to be
+// harmless.
+func asError(err error, t Target) *Error {
+	var own *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
+	case errors.Is(err, context.Canceled):
+		return &Error{Message: "it was not waited for"}
+	}
+	text := err.Error()
+	if m := answerForm.FindStringSubmatch(text); m != nil {
+		return answered(m[1], m[2], ownError(err), t)
+	}
+	for _, known := range transport {
+		if m := known.form.FindString(text); m != "" {
+			return &Error{Message: known.says(m), Hint: known.hint}
+		}
+	}
+	return &Error{Message: "its answer cannot be understood", Hint: "BOSH_LOG_LEVEL=debug bosh env shows more"}
+}
+
+// answered is an error about an answer.
+func answered(who, status string, e directorError, t Target) *Error {
+	as := "client " + t.Access.Client
+	if t.Access.Client == "" {
+		as = "the user that has logged in"
+	}
+	switch {
+	case who == "UAA" && (status == "401" || status == "400"):
+		return &Error{Message: "its UAA does not know " + as + ", or the secret is wrong", Hint: "check the client and its secret, or log in again"}
+	case who == "UAA":
+		return &Error{Message: "its UAA answers with status " + status}
+	case status == "401" || status == "403":
+		return &Error{Message: "it refuses " + as + describe(e), Hint: "the scope bosh.read is needed"}
+	case e.Code > 0:
+		return &Error{Message: fmt.Sprintf("it answers with status %s%s", status, describe(e))}
+	}
+	return &Error{Message: "it answers with status " + status}
+}
+
+func describe(e directorError) string {
+	if e.Code == 0 {
+		return ""
+	}
+	line, _, _ := strings.Cut(e.Description, "\n")
+	return fmt.Sprintf(": %s (error %d)", line, e.Code)
+}
+
+// transport are the errors of Go's network packages, and how they are told.
+var transport = []struct {
+	form *regexp.Regexp
+	says func(match string) string
+	hint string
+}{
+	{regexp.MustCompile(`x509: [^"\n]*`), itself, "give the director's CA certificate: ca_cert in the fleet file, or BOSH_CA_CERT"},
+	{regexp.MustCompile(`lookup \S+: no such host|no such host`), itself, "check the environment's URL"},
+	{regexp.MustCompile(`dial tcp [^"\n]*`), itself, "check the environment's URL, and whether the director is reached by a proxy"},
+	{regexp.MustCompile(`tls: [^"\n]*`), itself, ""},
+	{regexp.MustCompile(`Required query param 'private-key' not found`), func(string) string { return "its proxy URL names no private-key" }, ""},
+	{regexp.MustCompile(`Reading private key file for SOCKS5 Proxy|Parsing BOSH_ALL_PROXY|Creating SOCKS5 dialer`),
+		func(string) string { return "its proxy cannot be used" }, "check the proxy, its user and the path of its private-key"},
+	{regexp.MustCompile(`server gave HTTP response to HTTPS client`), itself, ""},
+	{regexp.MustCompile(`unexpected EOF|connection reset by peer|EOF`), func(string) string { return "it broke the connection off" }, ""},
+	{regexp.MustCompile(`cannot be written to the bosh configuration`), func(string) string { return "the refreshed token cannot be written to the bosh configuration" }, ""},
+	{regexp.MustCompile(`Expected task '\d+' to succeed but state is '\w+'`), itself, ""},
+}
+
+func itself(match string) string { return match }

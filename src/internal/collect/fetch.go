@@ -1,0 +1,272 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	boshdirector "github.com/cloudfoundry/bosh-cli/v7/director"
+
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+)
+
+// fetcher asks one director for everything.
+type fetcher struct {
+	ctx      context.Context
+	director boshdirector.Director
+	run      *run
+
+	mu       sync.Mutex
+	snapshot *snapshot.Snapshot
+}
+
+func (f *fetcher) fetch() error {
+	var deployments []boshdirector.Deployment
+	steps := []func() error{
+		func() (err error) { deployments, err = f.director.Deployments(); return err },
+		f.cloudConfigs,
+		f.runtimeConfigs,
+		f.orphans,
+	}
+	if err := inParallel(f.ctx, len(steps), func(i int) error { return steps[i]() }); err != nil {
+		return err
+	}
+	f.run.tell(func(p *Progress) { p.Deployments += len(deployments) })
+	if err := f.deployments(deployments); err != nil {
+		return err
+	}
+	return f.superseded()
+}
+
+// unseen notes what the director does not show.
+func (f *fetcher) unseen(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.snapshot.Unseen = append(f.snapshot.Unseen, fmt.Sprintf(format, args...))
+}
+
+// cloudConfigs fetches the latest ones of all names and teams. Directors before
+// v264.1 have one, without a name.
+func (f *fetcher) cloudConfigs() error {
+	configs, err := f.director.ListConfigs(1, boshdirector.ConfigsFilter{Type: "cloud"})
+	if isUnknownEndpoint(err) {
+		return f.onlyCloudConfig()
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range configs {
+		f.addCloudConfig(c, true)
+	}
+	return nil
+}
+
+func (f *fetcher) addCloudConfig(c boshdirector.Config, latest bool) {
+	content := f.run.opts.Keep.ReduceCloudConfig(c.Content)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.snapshot.CloudConfigs = append(f.snapshot.CloudConfigs, snapshot.Config{ID: c.ID, Name: c.Name, Team: c.Team, Latest: latest, Content: content})
+}
+
+func (f *fetcher) onlyCloudConfig() error {
+	config, err := f.director.LatestCloudConfig("")
+	switch {
+	case isNothing(err):
+		return nil
+	case isUnknownEndpoint(err): // before cloud-configs; manifests bring their networks
+		return nil
+	case err != nil:
+		return err
+	}
+	f.addCloudConfig(boshdirector.Config{ID: "1", Name: "default", Content: config.Properties}, true)
+	return nil
+}
+
+// runtimeConfigs fetches those that name virtual addresses.
+func (f *fetcher) runtimeConfigs() error {
+	configs, err := f.director.ListConfigs(1, boshdirector.ConfigsFilter{Type: "runtime"})
+	if isUnknownEndpoint(err) {
+		f.unseen("runtime configs, of which this director has no list yet")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, c := range configs {
+		content := f.run.opts.Keep.ReduceRuntimeConfig(c.Content)
+		if content.Empty() {
+			continue
+		}
+		f.mu.Lock()
+		f.snapshot.RuntimeConfigs = append(f.snapshot.RuntimeConfigs, snapshot.Config{ID: c.ID, Name: c.Name, Team: c.Team, Latest: true, Content: content})
+		f.mu.Unlock()
+	}
+	return nil
+}
+
+func (f *fetcher) orphans() error {
+	orphans, err := f.director.OrphanedVMs()
+	switch {
+	case statusOf(err) == 401 || statusOf(err) == 403:
+		f.unseen("orphaned VMs, which are shown to the scope bosh.admin alone")
+		return nil
+	case isUnknownEndpoint(err):
+		f.unseen("orphaned VMs, of which this director has no list yet")
+		return nil
+	case err != nil:
+		return err
+	}
+	for _, o := range orphans {
+		group, id, _ := strings.Cut(o.InstanceName, "/")
+		addresses, err := granted(o.IPAddresses)
+		if err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.snapshot.Orphans = append(f.snapshot.Orphans, snapshot.VM{Deployment: o.DeploymentName, Group: group, ID: id, AZ: o.AZName, Addresses: addresses})
+		f.mu.Unlock()
+	}
+	return nil
+}
+
+func granted(texts []string) ([]snapshot.Address, error) {
+	var list []snapshot.Address
+	for _, s := range texts {
+		a, ok := snapshot.NewAddress(s)
+		if !ok {
+			return nil, &Error{Message: "it tells an address of a VM that is none"}
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// deployments fetches everything about each of them.
+func (f *fetcher) deployments(list []boshdirector.Deployment) error {
+	found := make([]*snapshot.Deployment, len(list))
+	err := inParallel(f.ctx, len(list), func(i int) error {
+		d, err := f.deployment(list[i])
+		if isGone(err) {
+			err = nil // it was deleted since it was listed
+		}
+		found[i] = d
+		f.run.tell(func(p *Progress) { p.DeploymentsDone++ })
+		return err
+	})
+	for _, d := range found {
+		if d != nil {
+			f.snapshot.Deployments = append(f.snapshot.Deployments, *d)
+		}
+	}
+	return err
+}
+
+func (f *fetcher) deployment(listed boshdirector.Deployment) (*snapshot.Deployment, error) {
+	d := &snapshot.Deployment{Name: listed.Name()}
+	var err error
+	if d.Teams, err = listed.Teams(); err != nil {
+		return nil, err
+	}
+	// The library puts names into paths as they are.
+	named, err := f.director.FindDeployment(url.PathEscape(d.Name))
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := named.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	d.Manifest = f.run.opts.Keep.ReduceManifest(manifest)
+	if d.VMs, err = f.vms(named); err != nil {
+		return nil, err
+	}
+	if d.Pinned, err = f.pinned(listed); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (f *fetcher) vms(d boshdirector.Deployment) ([]snapshot.VM, error) {
+	var vms []snapshot.VM
+	add := func(group, id, az string, ips []string, inactive bool) error {
+		addresses, err := granted(ips)
+		if len(addresses) > 0 {
+			vms = append(vms, snapshot.VM{Group: group, ID: id, AZ: az, Addresses: addresses, Inactive: inactive})
+		}
+		return err
+	}
+	if f.run.opts.Full {
+		infos, err := d.VMInfos()
+		for _, i := range infos {
+			if err == nil {
+				err = add(i.JobName, i.ID, i.AZ, i.IPs, i.Active != nil && !*i.Active)
+			}
+		}
+		return vms, err
+	}
+	instances, err := d.Instances()
+	for _, i := range instances {
+		if err == nil {
+			err = add(i.Group, i.ID, i.AZ, i.IPs, false)
+		}
+	}
+	return vms, err
+}
+
+// pinned returns the ids of the cloud-configs that the deployment was made with,
+// nil if those are the latest.
+func (f *fetcher) pinned(d boshdirector.Deployment) ([]string, error) {
+	state, err := d.CloudConfig()
+	if err != nil {
+		return nil, err
+	}
+	switch state {
+	case "latest":
+		return nil, nil
+	case "none":
+		return []string{}, nil
+	}
+	configs, err := f.director.ListDeploymentConfigs(url.QueryEscape(d.Name()))
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, c := range configs.GetConfigs() {
+		if c.Type == "cloud" {
+			ids = append(ids, strconv.Itoa(c.Id))
+		}
+	}
+	if ids == nil {
+		f.unseen("the cloud-config that deployment %s was made with, which is not the latest", d.Name())
+	}
+	return ids, nil
+}
+
+// superseded fetches the cloud-configs that deployments are pinned to and that
+// are not the latest.
+func (f *fetcher) superseded() error {
+	var ids []string
+	for _, d := range f.snapshot.Deployments {
+		ids = append(ids, d.Pinned...)
+	}
+	slices.Sort(ids)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id string) bool {
+		return slices.ContainsFunc(f.snapshot.CloudConfigs, func(c snapshot.Config) bool { return c.ID == id })
+	})
+	return inParallel(f.ctx, len(ids), func(i int) error {
+		config, err := f.director.LatestConfigByID(ids[i])
+		if statusOf(err) == 404 {
+			f.unseen("cloud-config %s, which was deleted while deployments are pinned to it", ids[i])
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f.addCloudConfig(config, false)
+		return nil
+	})
+}
