@@ -50,10 +50,16 @@ const (
 var layers = []layer{
 	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
+	{name: "cmd/wirelab", imports: list("wirelab", "frame")},
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
-		imports: list("collect", "environment", "snapshot", "addressmap", "report", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling"),
+		imports: list("collect", "environment", "snapshot", "addressmap", "report", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling",
+			"probe", "watch", "scan", "inventory", "acd", "link"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
+	{name: "internal/probe", imports: list("acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},
+	{name: "internal/watch", imports: list("acd", "link", "oui", "frame"), modules: list("golang.org/x/net", yaml)},
+	{name: "internal/scan", imports: list("inventory", "link", "oui", "frame"), modules: list(netipx)},
+	{name: "internal/inventory", imports: list("plan"), pure: true},
 	{name: "internal/addressmap", imports: list("report", "lint", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/fencetext", imports: list("fence", "yamledit", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/fence", imports: list("plan"), modules: list(netipx), pure: true},
@@ -76,8 +82,15 @@ var layers = []layer{
 	{name: "internal/bosh", imports: list("source", "place", "spelling"), modules: list(netipx, yaml, "net" /* SplitHostPort */), pure: true},
 	{name: "internal/plan", imports: list("place"), modules: list(netipx), pure: true},
 	{name: "internal/source", imports: list("place"), modules: list(yaml)},
+	{name: "internal/acd", imports: list("frame"), modules: list("github.com/mdlayher/ndp", "time" /* moments go in */), pure: true},
+	{name: "internal/oui", imports: list("frame")},
 	{name: "internal/spelling", pure: true},
 	{name: "internal/place", pure: true},
+	{name: "internal/wirelab", imports: list("link", "frame"), modules: list("github.com/vishvananda/netlink", "golang.org/x/sys")},
+	{name: "internal/link", imports: list("frame"), modules: list("github.com/mdlayher/packet", "github.com/vishvananda/netlink", "golang.org/x/net", "golang.org/x/sys")},
+	{name: "internal/frame",
+		modules: list("github.com/mdlayher/arp", "github.com/mdlayher/ethernet", "github.com/mdlayher/ndp", "golang.org/x/net", "net" /* HardwareAddr, IP */),
+		pure:    true},
 
 	// For benchmarks and tests only, as is bench/measure.
 	{name: "bench/fleet", imports: list("madefleet")},
@@ -144,12 +157,15 @@ func (l layer) refuse(file *sourceFile) []string {
 			refuse("%s may not import %s", l.name, name)
 		case l.pure && slices.Contains(impure, name) && !slices.Contains(l.modules, name):
 			refuse("%s computes with values only, and may not import %s", l.name, name)
-		case name == "testing" && l.name != "internal/sharedtest":
+		case name == "testing" && !slices.Contains(forTests, l.name):
 			refuse("code outside of tests may not import testing")
 		}
 	}
 	return problems
 }
+
+// forTests are packages that tests of several packages are built on.
+var forTests = list("internal/sharedtest", "internal/wirelab")
 
 // isModule tells a path of a module from one of the standard library.
 func isModule(name string) bool {

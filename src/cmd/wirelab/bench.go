@@ -1,0 +1,457 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/wirelab"
+)
+
+const runs = 7
+
+var (
+	macA = frame.MAC{0, 0x50, 0x56, 0, 0, 0xa}
+	macB = frame.MAC{0, 0x50, 0x56, 0, 0, 0xb}
+	macD = frame.MAC{0, 0x50, 0x56, 0, 0, 0xd}
+	macO = frame.MAC{0, 0x50, 0x56, 0, 0, 0xf}
+
+	victim  = netip.MustParsePrefix("10.9.0.191/16")
+	victim6 = netip.MustParsePrefix("2001:db8:9::bf/64")
+	peer    = netip.MustParsePrefix("10.9.0.1/16")
+	peer6   = netip.MustParsePrefix("2001:db8:9::1/64")
+)
+
+// bound is one thing that must hold; value and limit have the same unit.
+type bound struct {
+	name         string
+	value, limit float64
+	note         string
+}
+
+type benchmark struct {
+	program string
+	bounds  []bound
+}
+
+func (b *benchmark) must(name string, value, limit float64, format string, args ...any) {
+	x := bound{name, value, limit, fmt.Sprintf(format, args...)}
+	b.bounds = append(b.bounds, x)
+	mark := "ok    "
+	if x.value > x.limit {
+		mark = "MISSED"
+	}
+	fmt.Printf("%s %-58s %10.4g  (bound %.4g)  %s\n", mark, x.name, x.value, x.limit, x.note)
+}
+
+// bench measures everything, or what is named.
+func bench(program string, only []string) error {
+	program, err := filepath.Abs(program)
+	if err != nil {
+		return err
+	}
+	b := &benchmark{program: program}
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"probe", b.probe}, {"dad", b.dad}, {"detect", b.detect}, {"defend", b.defend}, {"watch", b.watch}, {"scan", b.scan},
+	} {
+		if len(only) > 0 && !slices.Contains(only, part.name) {
+			continue
+		}
+		if err := part.run(); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	missed := slices.DeleteFunc(slices.Clone(b.bounds), func(x bound) bool { return x.value <= x.limit })
+	if len(missed) > 0 {
+		return fmt.Errorf("%d of %d bounds are missed", len(missed), len(b.bounds))
+	}
+	return nil
+}
+
+type scene struct {
+	*wirelab.Lab
+	a, d *wirelab.Host
+}
+
+func newScene() (s scene, err error) {
+	if s.Lab, err = wirelab.New(); err != nil {
+		return s, err
+	}
+	var errs [4]error
+	s.a, errs[0] = s.Host("a", macA, victim, victim6)
+	s.d, errs[1] = s.Host("d", macD, peer, peer6)
+	errs[2] = s.a.Gateway(peer.Addr())
+	errs[3] = s.a.Gateway(peer6.Addr())
+	return s, errors.Join(errs[:]...)
+}
+
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// timed runs a command in the host and returns how long the process took.
+func timed(h *wirelab.Host, wantCode int, name string, args ...string) (time.Duration, []byte, error) {
+	c := exec.Command(name, args...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	begin := time.Now()
+	if err := h.Start(c); err != nil {
+		return 0, nil, err
+	}
+	err := c.Wait()
+	took := time.Since(begin)
+	if code := c.ProcessState.ExitCode(); wantCode >= 0 && code != wantCode {
+		return 0, nil, fmt.Errorf("%s %v ended with %d, want %d: %w: %s%s", name, args, code, wantCode, err, out.Bytes(), errs.Bytes())
+	}
+	return took, out.Bytes(), nil
+}
+
+// contest runs the commands in turn and returns the median time of each.
+func contest(h *wirelab.Host, commands ...contestant) ([]time.Duration, error) {
+	times := make([][]time.Duration, len(commands))
+	for range runs {
+		for i, c := range commands {
+			took, out, err := timed(h, c.code, c.words[0], c.words[1:]...)
+			if err == nil && c.check != nil {
+				err = c.check(out)
+			}
+			if err != nil {
+				return nil, err
+			}
+			times[i] = append(times[i], took)
+		}
+	}
+	var medians []time.Duration
+	for _, t := range times {
+		medians = append(medians, median(t))
+	}
+	return medians, nil
+}
+
+type contestant struct {
+	code  int
+	words []string
+	check func([]byte) error
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (b *benchmark) probe() error {
+	s, err := newScene()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ip := victim.Addr().String()
+	m, err := contest(s.a,
+		contestant{0, []string{b.program, "probe", ip}, nil},
+		contestant{0, []string{"arping", "-q", "-D", "-c", "2", "-w", "2", "-I", "eth0", ip}, nil})
+	if err != nil {
+		return err
+	}
+	b.must("free verdict / arping -D -c 2 -w 2", ms(m[0])/ms(m[1]), 1.0/8, "%.0f / %.0f ms", ms(m[0]), ms(m[1]))
+	if _, err := s.Host("b", macB, victim); err != nil {
+		return err
+	}
+	var settled []float64
+	m, err = contest(s.a,
+		contestant{1, []string{b.program, "probe", ip, "--format", "json"}, func(out []byte) error {
+			var report struct {
+				Results []struct {
+					MS float64 `json:"settled_after_ms"`
+				}
+			}
+			if err := json.Unmarshal(out, &report); err != nil {
+				return err
+			}
+			settled = append(settled, report.Results[0].MS)
+			return nil
+		}},
+		contestant{1, []string{b.program, "probe", ip}, nil},
+		contestant{1, []string{"arping", "-q", "-D", "-c", "1", "-w", "1", "-I", "eth0", ip}, nil})
+	if err != nil {
+		return err
+	}
+	b.must("twin: verdict after the first probe, ms", median(settled), 2, "confirmed twice")
+	b.must("twin: whole process / arping -D -c 1", ms(m[1])/ms(m[2]), 1, "%.1f / %.1f ms", ms(m[1]), ms(m[2]))
+	return nil
+}
+
+// dad compares with the time until the kernel lets an IPv6 address be used.
+func (b *benchmark) dad() error {
+	s, err := newScene()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	var ours, kernels []time.Duration
+	for i := range runs {
+		took, _, err := timed(s.a, 0, b.program, "probe", fmt.Sprintf("2001:db8:9::%x", 0x100+i))
+		if err != nil {
+			return err
+		}
+		ours = append(ours, took)
+		begin := time.Now()
+		address := fmt.Sprintf("2001:db8:9::%x/64", 0x200+i)
+		if err := s.a.Run("ip", "-6", "addr", "add", address, "dev", "eth0"); err != nil {
+			return err
+		}
+		for tentative := true; tentative; time.Sleep(2 * time.Millisecond) {
+			_, out, err := timed(s.a, 0, "ip", "-6", "addr", "show", "dev", "eth0", "tentative")
+			if err != nil {
+				return err
+			}
+			tentative = len(out) > 0
+		}
+		kernels = append(kernels, time.Since(begin))
+	}
+	b.must("ipv6: free verdict / kernel's detection", ms(median(ours))/ms(median(kernels)), 1.0/5, "%.0f / %.0f ms", ms(median(ours)), ms(median(kernels)))
+	return nil
+}
+
+// watching is a running watch whose log is read with the time of each line.
+type watching struct {
+	command *exec.Cmd
+	lines   chan map[string]any
+}
+
+func (b *benchmark) start(h *wirelab.Host, args ...string) (*watching, error) {
+	c := exec.Command(b.program, append([]string{"watch", "--interface", "eth0", "--log-format", "json"}, args...)...)
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Start(c); err != nil {
+		return nil, err
+	}
+	w := &watching{c, make(chan map[string]any, 1000)}
+	go func() {
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			l := map[string]any{}
+			if json.Unmarshal(s.Bytes(), &l) == nil {
+				w.lines <- l
+			}
+		}
+		close(w.lines)
+	}()
+	_, err = w.await(10*time.Second, func(l map[string]any) bool { return l["msg"] == "watching" })
+	return w, err
+}
+
+func (w *watching) await(patience time.Duration, match func(map[string]any) bool) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		select {
+		case l, open := <-w.lines:
+			if !open {
+				return nil, errors.New("watch ended")
+			}
+			if match(l) {
+				return l, nil
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (w *watching) end() error {
+	if err := w.command.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	for range w.lines {
+	}
+	return w.command.Wait()
+}
+
+// together runs f as often as there are runs, at once: these parts mostly wait,
+// and each has a lab of its own.
+func together(f func() (float64, error)) ([]float64, error) {
+	type outcome struct {
+		value float64
+		err   error
+	}
+	outcomes := make(chan outcome)
+	for range runs {
+		go func() {
+			value, err := f()
+			outcomes <- outcome{value, err}
+		}()
+	}
+	var values []float64
+	var errs []error
+	for range runs {
+		o := <-outcomes
+		values, errs = append(values, o.value), append(errs, o.err)
+	}
+	return values, errors.Join(errs...)
+}
+
+// detect plays each rogue and measures how long the watch takes to say so: the
+// ones that the segment hears by listening alone, the others by probes and the
+// return path.
+func (b *benchmark) detect() error {
+	found := 0
+	const every = time.Second
+	for _, kind := range wirelab.RogueKinds {
+		hidden := kind == wirelab.Cached || kind == wirelab.QCached
+		args := []string{"--probe-every", "-1s", "--check-every", "0"}
+		if hidden {
+			args = []string{"--probe-every", "60s", "--check-every", every.String(), "--check-timeout", "100ms"}
+		}
+		times, err := together(func() (float64, error) {
+			d, err := b.detectOnce(kind, args...)
+			return ms(d), err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+		found++
+		if hidden {
+			b.must(string(kind)+": ms after the theft", median(times), ms(every)+500, "checks every %s", every)
+		} else {
+			b.must(string(kind)+": passive, ms after its first broadcast", median(times), 10, "")
+		}
+	}
+	b.must("kinds of rogues that are not found", float64(len(wirelab.RogueKinds)-found), 0, "%d of 6 found", found)
+	return nil
+}
+
+// detectOnce returns the time from the moment that the segment or, for those
+// that only it hears, the director is told, to the watch's log line.
+func (b *benchmark) detectOnce(kind wirelab.RogueKind, args ...string) (time.Duration, error) {
+	s, err := newScene()
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	w, err := b.start(s.a, args...)
+	if err != nil {
+		return 0, err
+	}
+	defer w.end()
+	time.Sleep(3500 * time.Millisecond)
+	heard := make(chan time.Time, 1)
+	stop, err := listenForClaims(s.d, heard)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	r, err := s.Rogue(kind, macB, victim)
+	if err != nil {
+		return 0, err
+	}
+	if err := r.Speak(peer.Addr(), macD); err != nil {
+		return 0, err
+	}
+	l, err := w.await(20*time.Second, func(l map[string]any) bool {
+		return (l["state"] == "suspect" || l["state"] == "conflict") && l["address"] == victim.Addr().String()
+	})
+	if err != nil {
+		return 0, err
+	}
+	said, err := time.Parse(time.RFC3339Nano, fmt.Sprint(l["time"]))
+	if err != nil {
+		return 0, err
+	}
+	select {
+	case at := <-heard:
+		return max(0, said.Sub(at)), nil // an active probe may find it before it speaks
+	case <-time.After(10 * time.Second):
+		return 0, nil
+	}
+}
+
+// listenForClaims reports when B's first claim reaches D.
+func listenForClaims(d *wirelab.Host, heard chan<- time.Time) (stop func() error, err error) {
+	return d.Listen(func(f frame.Frame, at time.Time) {
+		if claimed, ok := f.Claims(); ok && claimed == victim.Addr() && f.SenderMAC == macB {
+			select {
+			case heard <- at:
+			default:
+			}
+		}
+	})
+}
+
+// defend measures how long TCP stands still while each rogue steals.
+func (b *benchmark) defend() error {
+	const span = 20 * time.Second
+	for _, kind := range []wirelab.RogueKind{wirelab.Normal, wirelab.Quiet, wirelab.Silent, wirelab.Flapping} {
+		stalls := map[string]float64{}
+		type outcome struct {
+			defence string
+			times   []float64
+			err     error
+		}
+		outcomes := make(chan outcome)
+		for _, defence := range []string{"never", "once", "always"} {
+			go func() {
+				times, err := together(func() (float64, error) {
+					stall, err := b.stall(kind, defence, span)
+					return stall.Seconds(), err
+				})
+				outcomes <- outcome{defence, times, err}
+			}()
+		}
+		for range 3 {
+			o := <-outcomes
+			if o.err != nil {
+				return fmt.Errorf("%s, defend %s: %w", kind, o.defence, o.err)
+			}
+			stalls[o.defence] = median(o.times)
+		}
+		for _, defence := range []string{"once", "always"} {
+			b.must(fmt.Sprintf("%s: stall with defend %s / never", kind, defence), stalls[defence]/stalls["never"], 1.0/50,
+				"%.2f / %.1f s of %s", stalls[defence], stalls["never"], span)
+		}
+	}
+	return nil
+}
+
+func (b *benchmark) stall(kind wirelab.RogueKind, defence string, span time.Duration) (stall time.Duration, err error) {
+	s, err := newScene()
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	w, err := b.start(s.a, "--defend", defence, "--check-every", "0", "--probe-every", "-1s")
+	if err != nil {
+		return 0, err
+	}
+	defer w.end()
+	h, err := wirelab.StartHeartbeat(s.a, s.d, netip.AddrPortFrom(peer.Addr(), 4222))
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(3500 * time.Millisecond)
+	r, err := s.Rogue(kind, macB, victim)
+	if err != nil {
+		return 0, err
+	}
+	h.Reset()
+	if err := r.Speak(peer.Addr(), macD); err != nil {
+		return 0, err
+	}
+	time.Sleep(span)
+	stall, _ = h.Stop()
+	return stall, nil
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/inventory"
+)
+
+// promises knows, from the fleet's files, to whom an address is promised. The
+// wire commands tell it beside what they see. They run on machines without a
+// fleet file as well, where it knows nothing and says nothing.
+type promises struct {
+	fleet   string // as of --fleet; empty means the one that is found, if any
+	streams Streams
+}
+
+// read reads the plan of the fleet; nil if no fleet file is named or found.
+func (p promises) read() (*picture, error) {
+	file := p.fleet
+	if file == "" {
+		found, ok, err := fleet.Find(".")
+		if err != nil {
+			return nil, incomplete("", "cannot look for %s: %s", fleet.FileName, err)
+		}
+		if !ok {
+			return nil, nil
+		}
+		file = found
+	}
+	return readPicture(file, p.streams)
+}
+
+// owners names those to whom the addresses are promised. The error says what of
+// the plan could not be read; what could be is returned nevertheless.
+func (p promises) owners(addresses []netip.Addr) (map[netip.Addr][]string, error) {
+	read, err := p.read()
+	if err != nil {
+		return nil, fmt.Errorf("the fleet's plan is unknown: %w", err)
+	}
+	if read == nil {
+		return nil, nil
+	}
+	plan := inventory.New(read.Facts.Plan)
+	owners := map[netip.Addr][]string{}
+	for _, a := range addresses {
+		owners[a] = plan.Owners(a)
+	}
+	return owners, read.gaps()
+}
+
+// gaps says in one line what is missing in the picture; nil if nothing is.
+func (p *picture) gaps() error {
+	var parts []string
+	if n := len(p.failures); n > 0 {
+		first := p.failures[0].Message
+		if at := p.failures[0].At; at.File != "" {
+			first = at.String() + ": " + first
+		}
+		parts = append(parts, fmt.Sprintf("failures: %d, the first: %s", n, first))
+	}
+	if n := len(p.Facts.Hidden); n > 0 {
+		parts = append(parts, fmt.Sprintf("values behind variables: %d, the first at %s", n, p.Facts.Hidden[0].At))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the fleet's plan is incomplete: %s; ipguard lint shows all", strings.Join(parts, "; "))
+}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/inventory"
+	"github.com/ipguard/ipguard/src/internal/scan"
+)
+
+const scanLong = `Asks, for each address of a segment, which stations answer, and lists every one.
+
+IPv4 is swept by ARP probes, which change no cache and find the twin of this
+host's own address too. Each probe is a broadcast that a switch copies to all of
+its ports: the rate is limited, and more than 5000 a second is sent only to who
+owns the network. IPv6 is not swept: all hosts are asked for an echo at once.
+
+If a fleet file is found, or named with --fleet, each address is known, unknown,
+promised but silent, or answered by two stations. A segment is named as in the
+fleet file, by its network, or by its id, such as VLAN-52.
+
+Exit codes: 0 done, 1 an address has two stations, 2 usage, 3 not done, or
+something of the fleet could not be read.`
+
+type scanFlags struct {
+	device, format, fleet string
+	rate                  int
+	own                   bool
+	listen                time.Duration
+}
+
+func newScanCommand(streams Streams) *cobra.Command {
+	var f scanFlags
+	c := &cobra.Command{
+		Use:   "scan CIDR|SEGMENT",
+		Short: "list which stations answer for the addresses of a segment",
+		Long:  scanLong,
+		Example: `  ipguard scan 10.8.52.0/24
+  ipguard scan vlan-52
+  ipguard scan 10.8.52.0/24 --format json > seen.json
+  ipguard scan fe80::/64 --interface eth0`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("ipguard scan 10.8.52.0/24", "scan takes one CIDR or one segment, and got %d arguments", len(args))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			ctx, stop := untilSignal(c.Context())
+			defer stop()
+			return f.run(ctx, args[0], streams)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.device, "interface", "", "scan from this `interface`")
+	flags.IntVar(&f.rate, "rate", scan.DefaultRate, "probes per second; 0 as fast as possible")
+	flags.BoolVar(&f.own, "i-own-this-network", false, "allow more than 5000 probes a second")
+	flags.DurationVar(&f.listen, "listen", 1500*time.Millisecond, "how long to listen for IPv6 hosts")
+	flags.StringVar(&f.fleet, "fleet", "", "fleet `file` (default: ipguard.yml, from here upward to the git root, if there is one)")
+	flags.StringVar(&f.format, "format", "text", "text, json or csv")
+	return c
+}
+
+func (f scanFlags) check() error {
+	switch {
+	case f.rate < 0:
+		return usage("", "--rate %d is negative", f.rate)
+	case !f.own && (f.rate == scan.Unlimited || f.rate > scan.MaxRate):
+		return usage("if it is yours, say --i-own-this-network", "more than %d probes a second may flood a segment", scan.MaxRate)
+	case f.format != "text" && f.format != "json" && f.format != "csv":
+		return usage("", "--format %q is none of text, json and csv", f.format)
+	case f.listen < 100*time.Millisecond:
+		return usage("", "--listen %s is less than 100ms", f.listen)
+	}
+	return nil
+}
+
+// run scans, and holds what answers against the fleet's plan, if there is one.
+func (f scanFlags) run(ctx context.Context, target string, streams Streams) error {
+	read, err := promises{f.fleet, streams}.read()
+	if err != nil {
+		return err
+	}
+	prefixes, inventory, err := scope(target, read)
+	if err != nil {
+		return err
+	}
+	twice := 0
+	for _, prefix := range prefixes {
+		o := scan.Options{Prefix: prefix, Interface: f.device, Rate: f.rate, Listen: f.listen, Inventory: inventory}
+		n, err := f.one(ctx, o, streams)
+		if err != nil {
+			return err
+		}
+		twice += n
+	}
+	var gaps error
+	if read != nil {
+		gaps = read.gaps()
+	}
+	if gaps != nil {
+		fmt.Fprintf(streams.Stderr, "ipguard: %s\n", gaps)
+	}
+	switch {
+	case twice > 0:
+		return exitCode(ExitFindings)
+	case gaps != nil:
+		return exitCode(ExitIncomplete)
+	}
+	return nil
+}
+
+// one scans one prefix, writes the result, and returns how many addresses have
+// two stations.
+func (f scanFlags) one(ctx context.Context, o scan.Options, streams Streams) (twice int, err error) {
+	bar := progressBar(streams.Stderr)
+	o.Progress = bar.show
+	r, err := scan.Run(ctx, o)
+	bar.clear()
+	if err != nil {
+		return 0, endOfWire(ExitIncomplete, err)
+	}
+	write := map[string]func(scan.Result, io.Writer) error{
+		"text": scan.Result.WriteText, "json": scan.Result.WriteJSON, "csv": scan.Result.WriteCSV,
+	}[f.format]
+	if err := write(r, streams.Stdout); err != nil {
+		return 0, incomplete("", "cannot write to standard output: %s", err)
+	}
+	if !r.Complete {
+		return 0, incomplete("", "interrupted")
+	}
+	return r.Count(scan.Twice), nil
+}
+
+// scope returns the prefixes that target stands for, and what the plan says of
+// them: of a segment only what may lie in it, of a CIDR all. read may be nil.
+func scope(target string, read *picture) ([]netip.Prefix, inventory.Inventory, error) {
+	prefix, err := netip.ParsePrefix(target)
+	switch {
+	case err == nil && read == nil:
+		return []netip.Prefix{prefix}, inventory.Inventory{}, nil
+	case err == nil:
+		return []netip.Prefix{prefix}, inventory.New(read.Facts.Plan), nil
+	case read == nil:
+		return nil, inventory.Inventory{}, usage("write a CIDR such as 10.8.52.0/24, or name the fleet file with --fleet FILE",
+			"%q is no CIDR, and without a fleet file no segment is known", target)
+	}
+	segments, err := read.segmentsNamed(target)
+	if err != nil {
+		return nil, inventory.Inventory{}, err
+	}
+	if len(segments) != 1 {
+		return nil, inventory.Inventory{}, usage("name one of them by a CIDR", "%q stands for %d segments", target, len(segments))
+	}
+	subnets := segments[0].Subnets
+	var prefixes []netip.Prefix
+	for _, s := range subnets {
+		if !slices.Contains(prefixes, s.Range) {
+			prefixes = append(prefixes, s.Range)
+		}
+	}
+	slices.SortFunc(prefixes, netip.Prefix.Compare)
+	return prefixes, inventory.Of(read.Facts.Plan, subnets), nil
+}
+
+// bar draws one line on a terminal, and nothing anywhere else.
+type bar struct {
+	out   io.Writer
+	drawn time.Time
+}
+
+func progressBar(w io.Writer) *bar {
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		return &bar{out: w}
+	}
+	return &bar{}
+}
+
+const barWidth = 30
+
+func (b *bar) show(done, total, found int) {
+	if b.out == nil || time.Since(b.drawn) < 100*time.Millisecond {
+		return
+	}
+	b.drawn = time.Now()
+	filled := barWidth * done / max(1, total)
+	fmt.Fprintf(b.out, "\r[%-*s] %3d %%  %d found ", barWidth, "##############################"[:min(filled, barWidth)], 100*done/max(1, total), found)
+}
+
+func (b *bar) clear() {
+	if b.out != nil {
+		fmt.Fprint(b.out, "\r\x1b[K")
+	}
+}

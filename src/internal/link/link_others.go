@@ -1,0 +1,37 @@
+//go:build !linux
+
+package link
+
+import (
+	"context"
+	"net"
+
+	"github.com/ipguard/ipguard/src/internal/frame"
+)
+
+// ReadHost says ErrUnsupported.
+func ReadHost() (Host, error) { return Host{}, ErrUnsupported }
+
+// Listen says ErrUnsupported.
+func Listen(Interface, Protocol, Filter, ...frame.MAC) (*Socket, error) { return nil, ErrUnsupported }
+
+// Changes says ErrUnsupported.
+func Changes(context.Context) (<-chan struct{}, error) { return nil, ErrUnsupported }
+
+// NeighborEvents says ErrUnsupported.
+func NeighborEvents(context.Context, func(NeighborEvent)) error { return ErrUnsupported }
+
+// Socket cannot be had here.
+type Socket struct{ net.PacketConn }
+
+// SetFilter says ErrUnsupported.
+func (*Socket) SetFilter(Filter) error { return ErrUnsupported }
+
+// Drops says ErrUnsupported.
+func (*Socket) Drops() (uint32, error) { return 0, ErrUnsupported }
+
+// SetReceiveBuffer says ErrUnsupported.
+func (*Socket) SetReceiveBuffer(int) error { return ErrUnsupported }
+
+// SendBatch says ErrUnsupported.
+func (*Socket) SendBatch([][]byte) (int, error) { return 0, ErrUnsupported }

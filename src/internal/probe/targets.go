@@ -1,0 +1,130 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/acd"
+	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/link"
+)
+
+type packetConn = net.PacketConn
+
+// segment is what is to be probed on one interface.
+type segment struct {
+	at       link.Interface
+	host     map[frame.MAC]bool
+	subjects []acd.Subject
+	// forbidden are addresses that nobody can have.
+	forbidden []netip.Addr
+	controls  []netip.Addr
+	dadFailed map[netip.Addr]bool
+}
+
+// findTargets sorts what is to be probed by interface. lost are the addresses
+// that no interface reaches.
+func findTargets(host link.Host, o Options) (segments []segment, lost []Finding, err error) {
+	for _, name := range o.Interfaces {
+		i, ok := host.Find(name)
+		if !ok {
+			return nil, nil, fmt.Errorf("no interface %q on this host", name)
+		}
+		if !i.Wire {
+			return nil, nil, fmt.Errorf("interface %q resolves no addresses: it is no Ethernet", name)
+		}
+	}
+	for _, i := range host.Interfaces {
+		if !i.Wire || len(o.Interfaces) > 0 && !slices.Contains(o.Interfaces, i.Name) {
+			continue
+		}
+		s := segment{at: i, host: host.MACs, dadFailed: map[netip.Addr]bool{}}
+		for _, a := range i.Addresses {
+			if len(o.Addresses) == 0 || slices.Contains(o.Addresses, a.Prefix.Addr()) {
+				s.add(acd.Subject{Address: a.Prefix.Addr(), Sharing: o.Shared[a.Prefix.Addr()]}, a.Prefix)
+				s.dadFailed[a.Prefix.Addr()] = a.DADFailed
+			}
+		}
+		segments = append(segments, s)
+	}
+	for _, a := range o.Addresses {
+		if !isConfigured(host, a) && !addTentative(segments, host, a, o) {
+			lost = append(lost, Finding{Address: a, Outcome: acd.Inconclusive, Reason: NotReached})
+		}
+	}
+	segments = slices.DeleteFunc(segments, func(s segment) bool { return len(s.subjects) == 0 })
+	for n := range segments {
+		for _, c := range o.Controls {
+			if at, ok := host.Reaching(c); ok && at.Index == segments[n].at.Index {
+				segments[n].controls = append(segments[n].controls, c)
+			}
+		}
+	}
+	if len(segments) == 0 && len(lost) == 0 {
+		return nil, nil, errors.New("no interface of this host has an address that could be probed")
+	}
+	return segments, lost, nil
+}
+
+func isConfigured(host link.Host, a netip.Addr) bool {
+	return slices.ContainsFunc(host.Interfaces, func(i link.Interface) bool {
+		return slices.ContainsFunc(i.Addresses, func(own link.Address) bool { return own.Prefix.Addr() == a })
+	})
+}
+
+// addTentative adds an address that this host does not have to the segment that
+// holds it.
+func addTentative(segments []segment, host link.Host, a netip.Addr, o Options) bool {
+	at, ok := host.Reaching(a)
+	n := slices.IndexFunc(segments, func(s segment) bool { return s.at.Index == at.Index })
+	if !ok || n < 0 {
+		return false
+	}
+	for _, own := range at.Addresses {
+		if own.Prefix.Contains(a) {
+			segments[n].add(acd.Subject{Address: a, Tentative: true, Sharing: o.Shared[a]}, own.Prefix)
+			return true
+		}
+	}
+	return false
+}
+
+func (s *segment) add(subject acd.Subject, prefix netip.Prefix) {
+	if slices.ContainsFunc(s.subjects, func(x acd.Subject) bool { return x.Address == subject.Address }) {
+		return
+	}
+	s.subjects = append(s.subjects, subject)
+	if a, ok := forbidden(prefix); ok && !slices.Contains(s.forbidden, a) {
+		s.forbidden = append(s.forbidden, a)
+	}
+}
+
+// minHostBits is how many host bits make a random IPv6 address nobody's.
+const minHostBits = 32
+
+// forbidden returns an address of the subnet that nobody can have: of IPv4 the
+// network address, of IPv6 a random one. A subnet without such an address gets
+// one that is nobody's anywhere (RFC 5737, TEST-NET-1; RFC 3849).
+func forbidden(prefix netip.Prefix) (netip.Addr, bool) {
+	a := prefix.Addr()
+	if a.Is4() {
+		if prefix.Bits() <= 30 {
+			return prefix.Masked().Addr(), true
+		}
+		return netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + rand.IntN(254))}), true
+	}
+	base := prefix.Masked().Addr()
+	bits := 128 - prefix.Bits()
+	if bits < minHostBits {
+		base, bits = netip.MustParseAddr("2001:db8::"), 64
+	}
+	b := base.As16()
+	for i := 15; bits >= 8 && i > 8; i, bits = i-1, bits-8 {
+		b[i] = byte(rand.Uint32())
+	}
+	return netip.AddrFrom16(b), true
+}

@@ -1,0 +1,231 @@
+package scan
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/link"
+	"github.com/ipguard/ipguard/src/internal/oui"
+)
+
+// Status says how an address stands to the plan.
+type Status string
+
+// The statuses.
+const (
+	Known   Status = "known"   // answers, and the plan says so
+	Unknown Status = "unknown" // answers, and no plan says so
+	Twice   Status = "twice"   // more than one station answers
+	Silent  Status = "silent"  // promised to somebody, and nobody answers
+	Here    Status = "here"    // this host's own, and nobody else answers
+	Proxied Status = "proxy"   // only a station that answers for everything
+)
+
+// Station is one that answered for an address.
+type Station struct {
+	MAC    frame.MAC `json:"mac"`
+	Vendor string    `json:"vendor,omitempty"`
+	// Milliseconds is how long its first answer took; 0 if it spoke unasked.
+	Milliseconds float64 `json:"ms"`
+	// Proxy says that it answers for addresses that nobody has, too.
+	Proxy bool `json:"proxy,omitempty"`
+	// Own says that it is this host.
+	Own bool `json:"own,omitempty"`
+}
+
+// Host is one address that answers or should.
+type Host struct {
+	Address  netip.Addr `json:"address"`
+	Status   Status     `json:"status"`
+	Stations []Station  `json:"stations"`
+	Promised []string   `json:"promised_to,omitempty"`
+}
+
+// Result is what a scan saw. It is evidence: an address that is missing here was
+// silent at that time, which is less than free.
+type Result struct {
+	Version   int          `json:"version"`
+	Prefix    netip.Prefix `json:"prefix"`
+	Interface string       `json:"interface"`
+	Started   time.Time    `json:"started"`
+	Finished  time.Time    `json:"finished"`
+	// Complete is false if the scan was interrupted.
+	Complete bool `json:"complete"`
+	// Dropped counts answers that the kernel threw away; the second pass may
+	// have made up for them.
+	Dropped  uint32 `json:"dropped"`
+	Answered int    `json:"answered"`
+	Hosts    []Host `json:"hosts"`
+}
+
+// Read reads what WriteJSON wrote.
+func Read(r io.Reader) (Result, error) {
+	var result Result
+	if err := json.NewDecoder(r).Decode(&result); err != nil {
+		return Result{}, fmt.Errorf("no result of a scan: %w", err)
+	}
+	if result.Version != 1 {
+		return Result{}, fmt.Errorf("result of a scan in version %d, this program knows 1", result.Version)
+	}
+	return result, nil
+}
+
+// Count returns how many hosts have the status.
+func (r Result) Count(s Status) (n int) {
+	for _, h := range r.Hosts {
+		if h.Status == s {
+			n++
+		}
+	}
+	return n
+}
+
+// hosts joins what answered with this host's own addresses and the plan.
+func (s *sightings) hosts(o Options, at link.Interface) []Host {
+	hosts := map[netip.Addr]*Host{}
+	get := func(a netip.Addr) *Host {
+		if hosts[a] == nil {
+			hosts[a] = &Host{Address: a, Stations: []Station{}, Promised: o.Inventory.Owners(a)}
+		}
+		return hosts[a]
+	}
+	for _, own := range at.Addresses {
+		if a := own.Prefix.Addr(); o.Prefix.Contains(a) {
+			get(a).Stations = append(get(a).Stations, Station{MAC: at.MAC, Vendor: oui.Vendor(at.MAC), Own: true})
+		}
+	}
+	vendors := map[frame.MAC]string{}
+	for a, seen := range s.at {
+		for _, x := range seen {
+			if _, ok := vendors[x.mac]; !ok {
+				vendors[x.mac] = oui.Vendor(x.mac)
+			}
+			get(a).Stations = append(get(a).Stations, Station{MAC: x.mac, Vendor: vendors[x.mac],
+				Milliseconds: float64(x.took.Microseconds()) / 1000, Proxy: s.proxies[x.mac]})
+		}
+	}
+	for _, a := range o.Inventory.Promised(o.Prefix) {
+		get(a)
+	}
+	var sorted []Host
+	for _, h := range hosts {
+		h.Status = judge(*h, o)
+		sorted = append(sorted, *h)
+	}
+	slices.SortFunc(sorted, func(a, b Host) int { return a.Address.Compare(b.Address) })
+	return sorted
+}
+
+func judge(h Host, o Options) Status {
+	real, own := 0, false
+	for _, s := range h.Stations {
+		if !s.Proxy {
+			real++
+		}
+		own = own || s.Own
+	}
+	switch {
+	case real > 1:
+		return Twice
+	case own:
+		return Here
+	case real == 0 && len(h.Stations) > 0:
+		return Proxied
+	case real == 0:
+		return Silent
+	case o.Inventory.Expects(h.Address):
+		return Known
+	}
+	return Unknown
+}
+
+// WriteJSON writes the result for Read and for other programs.
+func (r Result) WriteJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// WriteCSV writes one line for each station of each address.
+func (r Result) WriteCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	if err := c.Write([]string{"address", "status", "mac", "vendor", "ms", "proxy", "own", "promised_to"}); err != nil {
+		return err
+	}
+	for _, h := range r.Hosts {
+		stations := h.Stations
+		if len(stations) == 0 {
+			stations = []Station{{}}
+		}
+		for _, s := range stations {
+			mac := ""
+			if !s.MAC.IsZero() {
+				mac = s.MAC.String()
+			}
+			row := []string{h.Address.String(), string(h.Status), mac, s.Vendor, strconv.FormatFloat(s.Milliseconds, 'f', -1, 64),
+				strconv.FormatBool(s.Proxy), strconv.FormatBool(s.Own), strings.Join(h.Promised, "; ")}
+			if err := c.Write(row); err != nil {
+				return err
+			}
+		}
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// WriteText writes a table and a summary for people.
+func (r Result) WriteText(w io.Writer) error {
+	width := len("address")
+	for _, h := range r.Hosts {
+		width = max(width, len(h.Address.String()))
+	}
+	var b strings.Builder
+	for _, h := range r.Hosts {
+		fmt.Fprintf(&b, "%-*s  %-7s  %s\n", width, h.Address, h.Status, describeStations(h))
+		for _, p := range h.Promised {
+			fmt.Fprintf(&b, "%-*s           promised to %s\n", width, "", p)
+		}
+	}
+	fmt.Fprintf(&b, "%d addresses of %s answered within %s", r.Answered, r.Prefix, r.Finished.Sub(r.Started).Round(10*time.Millisecond))
+	for _, s := range []Status{Twice, Unknown, Silent, Proxied} {
+		if n := r.Count(s); n > 0 {
+			fmt.Fprintf(&b, ", %d %s", n, s)
+		}
+	}
+	b.WriteString("\n")
+	if !r.Complete {
+		b.WriteString("interrupted: what is missing here was not asked for, or had no time to answer\n")
+	}
+	if r.Dropped > 0 {
+		fmt.Fprintf(&b, "the kernel dropped %d answers; a lower --rate loses none\n", r.Dropped)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func describeStations(h Host) string {
+	var words []string
+	slices.SortFunc(h.Stations, func(a, b Station) int { return cmp.Compare(a.Milliseconds, b.Milliseconds) })
+	for _, s := range h.Stations {
+		word := s.MAC.String()
+		switch {
+		case s.Own:
+			word += " (this host)"
+		case s.Proxy:
+			word += " (answers for everything)"
+		case s.Vendor != "":
+			word += " (" + s.Vendor + ")"
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,89 @@
+//go:build linux
+
+package wirelab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const inside = "IPGUARD_WIRELAB_INSIDE"
+
+// Main runs the tests of a package that needs labs. Without root it runs them
+// again in a user namespace of their own, where they may make networks; where
+// that is forbidden too, the tests find out in ForTest. program, if any, is what
+// the test binary does when ForTest's hosts start it as a command.
+func Main(m *testing.M, program func() int) int {
+	if program != nil && os.Getenv(asProgram) != "" {
+		return program()
+	}
+	if os.Geteuid() == 0 || os.Getenv(inside) != "" {
+		return m.Run()
+	}
+	c := exec.Command("/proc/self/exe", os.Args[1:]...)
+	c.Env = append(os.Environ(), inside+"=yes")
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	err := c.Run()
+	var failed *exec.ExitError
+	switch {
+	case errors.As(err, &failed):
+		return failed.ExitCode()
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "no user namespace:", err)
+		return m.Run()
+	}
+	return 0
+}
+
+// ForTest returns a lab that is closed at the end of the test. Where none can be
+// made the test is skipped; if CI is "true" it fails. programs are commands that
+// the test needs besides.
+func ForTest(t testing.TB, programs ...string) *Lab {
+	t.Helper()
+	l, err := New()
+	if err != nil {
+		Unavailable(t, "network namespaces cannot be made here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			Unavailable(t, "%v", err)
+		}
+	}
+	return l
+}
+
+// Unavailable skips the test for a reason that CI does not accept.
+func Unavailable(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// asProgram marks the environment of a test binary that plays the program.
+const asProgram = "IPGUARD_WIRELAB_PROGRAM"
+
+// Program returns a command that runs the test binary as the program that was
+// given to Main.
+func Program(args ...string) *exec.Cmd {
+	c := exec.Command("/proc/self/exe", args...)
+	c.Env = append(os.Environ(), asProgram+"=yes")
+	return c
+}
