@@ -124,21 +124,21 @@ func (r *fencing) compute() error {
 // needsOf counts the addresses that the deployments would take by themselves.
 // Compilation VMs are there during one deploy only: the largest number counts.
 func needsOf(read *survey.Survey) fence.Needs {
+	subnets := map[string][]*plan.Subnet{} // by director
+	for _, s := range read.Facts.Plan.Subnets {
+		subnets[s.Director] = append(subnets[s.Director], s)
+	}
 	needs, workers := fence.Needs{}, fence.Needs{}
 	for _, deploy := range read.Predicted {
 		compiling := fence.Needs{}
 		for _, a := range deploy.Addresses {
-			for _, s := range read.Facts.Plan.Subnets {
-				if s.Director != deploy.Director || s.Deployment != "" && s.Deployment != deploy.Deployment ||
-					s.Network != a.Network || !s.Range.IsValid() || !s.Range.Contains(a.IP.Addr()) {
-					continue
-				}
-				switch a.Kind {
-				case bosh.DynamicAddress:
-					needs[s]++
-				case bosh.CompilationAddress:
-					compiling[s]++
-				}
+			s := subnetOf(subnets[deploy.Director], deploy.Deployment, a)
+			switch {
+			case s == nil:
+			case a.Kind == bosh.DynamicAddress:
+				needs[s]++
+			case a.Kind == bosh.CompilationAddress:
+				compiling[s]++
 			}
 		}
 		for s, n := range compiling {
@@ -149,6 +149,18 @@ func needsOf(read *survey.Survey) fence.Needs {
 		needs[s] += n
 	}
 	return needs
+}
+
+// subnetOf returns the subnet of a director that a deployment's address is taken
+// from: one of its cloud-configs, or of the deployment's own networks.
+func subnetOf(subnets []*plan.Subnet, deployment string, a bosh.PredictedAddress) *plan.Subnet {
+	for _, s := range subnets {
+		own := s.Deployment == "" || s.Deployment == deployment
+		if own && s.Network == a.Network && s.Range.IsValid() && s.Range.Contains(a.IP.Addr()) {
+			return s
+		}
+	}
+	return nil
 }
 
 // uses returns a function that counts how often the fleet uses a file as a

@@ -162,11 +162,10 @@ func (r *fencing) tellHidden() int {
 // tellLeft tells which findings are left with all lines added, by hand or not,
 // and counts them.
 func (r *fencing) tellLeft() int {
-	left := r.ofSegments(lint.Run(lint.NewFacts(fence.Apply(r.Facts.Plan, r.fence.Changes)), lint.Rules()))
+	left := r.ofSegments(r.findings(lint.NewFacts(fence.Apply(r.Facts.Plan, r.fence.Changes)), r.streams))
 	if len(left) == 0 {
 		return 0
 	}
-	lint.HideValues(left, r.files.Line)
 	r.say("%s for people to decide, since reserved cannot settle who gives way:", count(len(left), "conflict"))
 	concise, _, _ := report.ParseFormat("concise")
 	_ = concise.Write(r.streams.Stderr, lint.Result{Findings: left}, report.Options{})

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/addressmap"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
@@ -67,9 +66,7 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	findings := lint.Run(read.Facts, lint.Rules())
-	lint.HideValues(findings, read.files.Line)
-	m := addressmap.Build(read.Facts.Plan, findings)
+	m := addressmap.Build(read.Facts.Plan, read.findings(read.Facts, streams))
 	if name != "" {
 		m.Keep(func(s *addressmap.Segment) bool { return named(s, segments) })
 	}

@@ -8,6 +8,8 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/ignore"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -34,6 +36,15 @@ func (p *picture) segmentsNamed(name string) ([]*plan.Segment, error) {
 		}
 	}
 	return named, nil
+}
+
+// findings are what lint says of facts about the picture, but for what is
+// accepted.
+func (p *picture) findings(facts *lint.Facts, streams Streams) []lint.Finding {
+	findings := lint.Run(facts, lint.Rules())
+	findings, _ = ignore.Judge(findings, p.request.exceptions(p.files), streams.today(), ignore.Part)
+	lint.HideValues(findings, p.files.Line)
+	return findings
 }
 
 func inScope(s *plan.Subnet, scope answer.Scope) bool {
