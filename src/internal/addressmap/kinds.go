@@ -15,7 +15,8 @@ type look struct {
 	color string
 }
 
-// looks are in the order of the legend.
+// looks are in the order of the legend: the most telling first, so that of two
+// claims on one address the earlier one is drawn.
 var looks = []look{
 	{plan.Static, 'S', "static address", "a static address", "34"},
 	{plan.CreateEnvVM, 'E', "create-env VM", "the VM of create-env", "35"},

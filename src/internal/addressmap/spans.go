@@ -13,18 +13,7 @@ import (
 // rank orders kinds by what they tell about an address: who answers there, what
 // it is for, who may hand it out, who keeps off.
 func rank(k plan.Kind) int {
-	switch {
-	case k.InUse():
-		return int(k)
-	case k == plan.Gateway:
-		return 20
-	case k == plan.DNS:
-		return 21
-	case k == plan.Reserved:
-		return 40
-	default:
-		return 30 + int(k)
-	}
+	return slices.IndexFunc(looks, func(l look) bool { return l.kind == k })
 }
 
 // Clash says how bad it is in a span.

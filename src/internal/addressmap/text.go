@@ -92,23 +92,37 @@ func (t *text) segment(s *Segment) {
 	}
 }
 
+// painted is a text and its SGR code, or "".
+type painted struct{ color, text string }
+
 func (t *text) header(s *Segment) {
-	parts := []string{t.paint("1", clean(s.Name))}
-	if len(s.Subnets) > 0 {
-		if ranges := subnetRanges(s); ranges != s.Name {
-			parts = append(parts, ranges)
-		}
+	parts := []painted{{"1", clean(s.Name)}}
+	add := func(color, text string) { parts = append(parts, painted{color, text}) }
+	if ranges := subnetRanges(s); ranges != "" && ranges != s.Name {
+		add("", ranges)
 	}
 	if len(s.Directors) > 0 {
-		parts = append(parts, some(s.Directors, 4))
+		add("", some(s.Directors, 4))
 	}
 	if s.Assumed {
-		parts = append(parts, "taken for one segment")
+		add("", "taken for one segment")
 	}
 	if n := len(s.Conflicts); n > 0 {
-		parts = append(parts, t.paint(conflictColor, counted(n, "conflict")))
+		add(conflictColor, counted(n, "conflict"))
 	}
-	t.line(strings.Join(parts, "  "))
+	line, width := "", 0
+	for _, part := range parts {
+		n := utf8.RuneCountInString(part.text)
+		switch {
+		case line != "" && t.wrap && width+2+n > t.width:
+			t.line(line)
+			line, width = "  ", 2
+		case line != "":
+			line, width = line+"  ", width+2
+		}
+		line, width = line+t.paint(part.color, part.text), width+n
+	}
+	t.line(line)
 }
 
 // subnetRanges are the widest ranges of the segment's subnets.
@@ -126,13 +140,15 @@ func subnetRanges(s *Segment) string {
 
 // some joins words; of many the first.
 func some(words []string, most int) string {
-	for i := range words {
-		words[i] = clean(words[i])
-	}
+	shown := words
 	if len(words) > most+1 {
-		return fmt.Sprintf("%s and %d more", strings.Join(words[:most], ", "), len(words)-most)
+		shown = words[:most]
 	}
-	return strings.Join(words, ", ")
+	text := clean(strings.Join(shown, ", "))
+	if len(shown) < len(words) {
+		text += fmt.Sprintf(" and %d more", len(words)-most)
+	}
+	return text
 }
 
 func counted(n int, noun string) string {
@@ -213,7 +229,7 @@ func precedence(sign rune) int {
 	case signUnclaimed:
 		return 1
 	case signConflict:
-		return 2*len(looks) + 2
+		return 2*len(looks) + 4
 	case signOverlap: // before pools, behind what is in use
 		return 2*(len(looks)-slices.IndexFunc(looks, func(l look) bool { return l.kind.Pool() })) + 3
 	}
@@ -365,7 +381,7 @@ func (t *text) line(s string) {
 }
 
 func (t *text) paint(color, s string) string {
-	if !t.color {
+	if !t.color || color == "" {
 		return s
 	}
 	return "\x1b[" + color + "m" + s + "\x1b[0m"

@@ -80,7 +80,7 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 		return incomplete("", "cannot write to standard error: %s", err)
 	}
 	if n := len(read.Facts.Hidden); n > 0 {
-		fmt.Fprintf(streams.Stderr, "ipguard: %s behind variables and not in the map\nhint: ipguard lint tells which\n", hides(n))
+		fmt.Fprintf(streams.Stderr, "ipguard: %s not in the map\nhint: ipguard lint tells which\n", hiding(n))
 	}
 	if len(read.failures)+len(read.Facts.Hidden) > 0 {
 		return exitCode(ExitIncomplete)
@@ -88,11 +88,11 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	return nil
 }
 
-func hides(n int) string {
+func hiding(n int) string {
 	if n == 1 {
-		return "1 value hides"
+		return "1 value hides behind variables and is"
 	}
-	return count(n, "value") + " hide"
+	return count(n, "value") + " hide behind variables and are"
 }
 
 func named(s *addressmap.Segment, segments []*plan.Segment) bool {

@@ -99,24 +99,33 @@ func (f *lintFlags) check(args []string, changed func(string) bool) error {
 	return nil
 }
 
+// findFleetFile returns the path as it is shown, or, if it is empty, that of the
+// fleet file that covers start.
+func findFleetFile(path, start string) (string, error) {
+	if path != "" {
+		return fleet.Shown(path), nil
+	}
+	found, ok, err := fleet.Find(start)
+	if err != nil {
+		return "", incomplete("", "cannot look for %s: %s", fleet.FileName, err)
+	}
+	if !ok {
+		return "", incomplete("write one with ipguard init, name it with --fleet FILE, or lint a manifest by itself with --no-fleet",
+			"no %s from here up to the root of the repository", fleet.FileName)
+	}
+	return found, nil
+}
+
 // readFleet reads the fleet file at path, or the one that covers the first
 // argument, into the request.
 func (r *request) readFleet(path string, args []string, files *source.Files) error {
-	path = fleet.Shown(path)
-	if path == "" {
-		start := "."
-		if len(args) > 0 && args[0] != "-" {
-			start = args[0]
-		}
-		found, ok, err := fleet.Find(start)
-		if err != nil {
-			return incomplete("", "cannot look for %s: %s", fleet.FileName, err)
-		}
-		if !ok {
-			return incomplete("write one with ipguard init, name it with --fleet FILE, or lint a manifest by itself with --no-fleet",
-				"no %s from here up to the root of the repository", fleet.FileName)
-		}
-		path = found
+	start := "."
+	if len(args) > 0 && args[0] != "-" {
+		start = args[0]
+	}
+	path, err := findFleetFile(path, start)
+	if err != nil {
+		return err
 	}
 	file, errs := fleet.Load(files, path)
 	r.fail(errs)

@@ -53,7 +53,7 @@ var layers = []layer{
 	{name: "cmd/wirelab", imports: list("wirelab", "frame")},
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
-		imports: list("addressmap", "report", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling",
+		imports: list("collect", "environment", "snapshot", "addressmap", "report", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "survey", "fleet", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "spelling",
 			"probe", "watch", "scan", "inventory", "acd", "link"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/probe", imports: list("acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},

@@ -47,6 +47,21 @@ function holderName(h, address) {
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
+// alone tells what is told one by one from what several say alike: that an
+// address is a gateway, or reserved.
+const alone = (h) => ["use", "pool"].includes(kindOf(h).is);
+
+// grouped returns the holdings of a span; those that say the same in one group.
+function grouped(segment, span) {
+  const groups = [];
+  for (const i of span[2]) {
+    const h = segment.h[i], like = alone(h) ? undefined : groups.find((g) => g[0][0] === h[0]);
+    if (like) like.push(h);
+    else groups.push([h]);
+  }
+  return groups;
+}
+
 // place is the file and line of a holding; where each of its addresses has a line
 // of its own, that of the address.
 function place(h, address) {
@@ -426,9 +441,10 @@ function drawEntries(segment, block) {
     if (span[2].length === 0 && span[3].length === 0 && span[1] < 2) continue;
     const last = span[0] + span[1] - 1;
     const words = block[3] ? block[0] : addressText(block, span[0]) + (last > span[0] ? "–" + (block[2] < 0 ? last : addressText(block, last).split(":").pop()) : "");
-    const lines = span[2].map((i) => {
-      const h = segment.h[i], o = ownerOf(h);
-      return make("small", {}, [capital(kindOf(h).name), !block[3] && span[1] === 1 ? holderName(h, parseAddress(addressText(block, span[0]))) : holderName(h), o.director].filter((t) => t).join(" · "));
+    const single = !block[3] && span[1] === 1 ? parseAddress(addressText(block, span[0])) : undefined;
+    const lines = grouped(segment, span).map((group) => {
+      const directors = [...new Set(group.map((h) => ownerOf(h).director).filter((d) => d))];
+      return make("small", {}, [capital(kindOf(group[0]).name), alone(group[0]) ? holderName(group[0], single) : "", directors.join(", ")].filter((t) => t).join(" · "));
     });
     if (lines.length === 0) lines.push(make("small", {}, "Unclaimed"));
     const clash = clashOf(segment, span);
@@ -445,11 +461,12 @@ function showDetails(cell, pinned) {
   if (!span) return;
   const text = addressText(block, n), address = parseAddress(text), box = byId("details");
   const items = span[3].map((i) => make("li", { class: "clash" }, segment.c[i][1]));
-  for (const i of span[2]) {
-    const h = segment.h[i], o = ownerOf(h);
-    items.push(make("li", {}, capital(kindOf(h).name) + (holderName(h, address) ? ": " + holderName(h, address) : ""),
-      make("small", {}, [o.director && "director " + o.director, o.network && !holderName(h).startsWith("network") && "network " + o.network].filter((t) => t).join(", ")),
-      make("small", { class: "mono" }, place(h, address))));
+  for (const group of grouped(segment, span)) {
+    const h = group[0], name = alone(h) ? holderName(h, address) : "";
+    items.push(make("li", {}, capital(kindOf(h).name) + (name ? ": " + name : ""), ...group.map((member) => {
+      const o = ownerOf(member), network = o.network && !name.startsWith("network") ? "network " + o.network : "";
+      return make("small", {}, [o.director && "director " + o.director, network].filter((t) => t).join(", "), " ", make("span", { class: "mono" }, place(member, address)));
+    })));
   }
   if (span[2].length === 0) items.push(make("li", {}, "Claimed by nobody"));
   box.replaceChildren(make("h4", {}, text), make("ul", {}, ...items), make("button", { type: "button", "aria-label": "Close", onclick: hideDetails }, "×"));

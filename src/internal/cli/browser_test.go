@@ -1,10 +1,11 @@
-package addressmap
+package cli
 
 import (
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,26 +53,14 @@ func newBrowser(t *testing.T) context.Context {
 type browserPage struct {
 	t   *testing.T
 	ctx context.Context
+	// wanted is a part of the only complaint that the page has to make; empty for
+	// none.
+	wanted string
 }
 
-// open writes a map as a page and opens it in a tab of its own. Whatever the
-// page complains of fails the test.
-func open(t *testing.T, browser context.Context, m *Map, width, height int, scheme string) *browserPage {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "map.html")
-	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteHTML(file, m, PageOptions{Version: "test"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return openFile(t, browser, path, width, height, scheme)
-}
-
+// openFile opens a page in a tab of its own, in a window of that size and in the
+// colour scheme light or dark. Whatever the page complains of fails the test: an
+// error of its script, and what its Content-Security-Policy forbids.
 func openFile(t *testing.T, browser context.Context, path string, width, height int, scheme string) *browserPage {
 	t.Helper()
 	tab, cancel := chromedp.NewContext(browser)
@@ -80,19 +69,26 @@ func openFile(t *testing.T, browser context.Context, path string, width, height 
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(tab, browserTimeout)
-	p := &browserPage{t, ctx}
+	p := &browserPage{t: t, ctx: ctx}
 	console := chromedp.Console(ctx)
-	listened := make(chan struct{})
+	complaints := make(chan []string, 1)
 	go func() {
-		defer close(listened)
+		var list []string
 		for message, err := range console {
 			if err != nil {
-				return // the tab is closed
+				break // the tab is closed
 			}
-			t.Errorf("the page complains: %s", message)
+			list = append(list, message.String())
 		}
+		complaints <- list
 	}()
-	t.Cleanup(func() { cancel(); <-listened })
+	t.Cleanup(func() {
+		cancel()
+		list := <-complaints
+		if p.wanted != "" && (len(list) != 1 || !strings.Contains(list[0], p.wanted)) || p.wanted == "" && len(list) > 0 {
+			t.Errorf("the page complains of %q, want %q", list, p.wanted)
+		}
+	})
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}}
@@ -102,7 +98,7 @@ func openFile(t *testing.T, browser context.Context, path string, width, height 
 	p.do(
 		chromedp.EmulateViewport(int64(width), int64(height)),
 		chromedp.Navigate("file://"+path),
-		chromedp.WaitReady(`html[data-ready=true]`),
+		chromedp.WaitReady(chromedp.CSS(`html[data-ready=true]`)),
 	)
 	return p
 }

@@ -1,0 +1,316 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/collect"
+	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+type collectFlags struct {
+	fleet, config string
+	timeout       time.Duration
+	full          bool
+}
+
+func newCollectCommand(streams Streams) *cobra.Command {
+	var flags collectFlags
+	cmd := &cobra.Command{
+		Use:   "collect [DIRECTOR...]",
+		Short: "ask live directors which addresses they granted, and write a snapshot of each",
+		Long: `collect asks the directors of the fleet file that have an environment, or those
+named, and writes what each says about its addresses to its snapshot: networks,
+which instance group is on which, the addresses of all VMs, virtual addresses in
+job properties. Nothing else of manifests and configs is kept, so that no secret
+reaches the disk. ipguard lint reads the snapshots like any other file.
+
+How to log in comes from the fleet file (environment), else from BOSH_CLIENT,
+BOSH_CLIENT_SECRET, BOSH_CA_CERT and BOSH_ALL_PROXY, else from bosh's own
+configuration file. The scope bosh.read is enough; orphaned VMs are only shown to
+bosh.admin.
+
+A director that does not answer keeps its old snapshot; all others are written,
+and the exit code is 3. A snapshot in which nothing has changed is left as it is.`,
+		Example: `  ipguard collect
+  ipguard collect promo dr-west
+  ipguard collect --full --timeout 20m promo`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runCollect(cmd.Context(), &flags, args, streams)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: ipguard.yml, from here upward to the git root)")
+	f.StringVar(&flags.config, "config", "", "bosh's configuration file (default: $BOSH_CONFIG, else "+environment.DefaultConfig+")")
+	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long one director may take")
+	f.BoolVar(&flags.full, "full", false, "let each director run a task for each deployment, which also sees VMs that wait to be swapped in")
+	return cmd
+}
+
+func runCollect(ctx context.Context, flags *collectFlags, names []string, streams Streams) error {
+	if flags.timeout <= 0 {
+		return usage("write --timeout 5m", "--timeout must be longer than nothing")
+	}
+	c := &collector{streams: streams, files: source.NewFiles(streams.Stdin)}
+	if err := c.read(flags, names); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	progress := newCollectProgress(streams)
+	collect.Run(ctx, c.targets, collect.Options{
+		Keep: keepOf(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: time.Now, Progress: progress.show,
+	}, func(r collect.Result) { c.store(r) })
+	progress.end()
+	c.findTwins()
+	return c.tell()
+}
+
+// collector is one run of collect.
+type collector struct {
+	streams  Streams
+	files    *source.Files
+	fleet    *fleet.File
+	config   *environment.Config
+	targets  []collect.Target
+	places   map[string]placeOfSnapshot // by director
+	done     map[string]string          // what was written, by director
+	uuids    map[string]string          // by director
+	failures []lint.Failure
+}
+
+// placeOfSnapshot is where a director's snapshot goes.
+type placeOfSnapshot struct {
+	director *fleet.Director
+	path     string
+}
+
+// keepOf is what snapshots must keep for the fleet file.
+func keepOf(file *fleet.File) snapshot.Keep {
+	keep := snapshot.Keep{VIPProperties: file.VIPPatterns().Find}
+	for _, segment := range file.Segments {
+		for _, match := range segment.Subnets {
+			for path := range match.CloudProperties.Scalars {
+				keep.CloudProperties = append(keep.CloudProperties, path)
+			}
+		}
+	}
+	return keep
+}
+
+func (c *collector) read(flags *collectFlags, names []string) error {
+	path, err := findFleetFile(flags.fleet, ".")
+	if err != nil {
+		return err
+	}
+	var errs []*source.Error
+	if c.fleet, errs = fleet.Load(c.files, path); c.fleet == nil {
+		return incomplete(errs[0].Hint, "%s", errs[0])
+	}
+	for _, e := range errs {
+		c.failures = append(c.failures, lint.Failure{Message: e.Message, At: e.Place, Hint: e.Hint})
+	}
+	if c.config, err = loadBoshConfig(flags.config, c.streams); err != nil {
+		return err
+	}
+	c.places, c.done, c.uuids = map[string]placeOfSnapshot{}, map[string]string{}, map[string]string{}
+	asked, err := c.directors(path, names)
+	for _, d := range asked {
+		c.add(d)
+	}
+	return err
+}
+
+// loadBoshConfig reads bosh's configuration file.
+func loadBoshConfig(path string, streams Streams) (*environment.Config, error) {
+	if path == "" {
+		path, _ = streams.env("BOSH_CONFIG")
+	}
+	if path == "" {
+		path = environment.DefaultConfig
+	}
+	config, err := environment.Load(path)
+	if err != nil {
+		return nil, incomplete("", "%s", err)
+	}
+	return config, nil
+}
+
+// directors are those that were named, or all that have an environment.
+func (c *collector) directors(path string, names []string) ([]*fleet.Director, error) {
+	var asked []*fleet.Director
+	var known []string
+	for i := range c.fleet.Directors {
+		d := &c.fleet.Directors[i]
+		hasEnvironment := d.Environment.Target.Value != ""
+		if hasEnvironment && (len(names) == 0 || slices.Contains(names, d.Name.Value)) {
+			asked = append(asked, d)
+		}
+		known = append(known, d.Name.Value)
+		if !hasEnvironment && slices.Contains(names, d.Name.Value) {
+			return nil, usage("give it environment: and snapshot: there", "director %s has no environment in %s", d.Name.Value, path)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, usage("the fleet file has "+strings.Join(known, ", "), "the fleet file has no director %q", name)
+		}
+	}
+	if len(asked) == 0 {
+		return nil, usage("give the directors environment: and snapshot: there", "no director has an environment in %s", path)
+	}
+	return asked, nil
+}
+
+// add makes a target of a director, or notes why it cannot be one.
+func (c *collector) add(d *fleet.Director) {
+	fail := func(hint, format string, args ...any) {
+		c.failures = append(c.failures, lint.Failure{
+			Message: fmt.Sprintf("director %s: ", d.Name.Value) + fmt.Sprintf(format, args...), At: d.Environment.At, Hint: hint,
+		})
+	}
+	if d.Snapshot.Value == "" {
+		fail("add snapshot: snapshots/"+d.Name.Value+".json", "nothing says where its snapshot goes")
+		return
+	}
+	path, err := c.fleet.PathOf(d.Snapshot)
+	if err != nil {
+		fail("", "%s", err)
+		return
+	}
+	access, err := accessOf(c.fleet, d, c.config, c.streams)
+	if err != nil {
+		fail("name client and client_secret_env in the fleet file, set BOSH_CLIENT and BOSH_CLIENT_SECRET, or run bosh log-in", "%s", err)
+		return
+	}
+	c.places[d.Name.Value] = placeOfSnapshot{d, path}
+	c.targets = append(c.targets, collect.Target{Name: d.Name.Value, Access: access})
+}
+
+// accessOf puts together how to reach a director.
+func accessOf(file *fleet.File, d *fleet.Director, config *environment.Config, streams Streams) (environment.Access, error) {
+	e := d.Environment
+	wanted := environment.Wanted{Target: e.Target.Value, Client: e.Client.Value, SecretVariable: e.ClientSecretEnv.Value}
+	var err error
+	if e.CACert.Value != "" {
+		if wanted.CACert, err = file.PathOf(e.CACert); err != nil {
+			return environment.Access{}, err
+		}
+	}
+	wanted.Proxy, err = environment.ResolveKey(e.Proxy.Value, func(path string) (string, error) {
+		return file.PathOf(fleet.Text{Value: path})
+	})
+	if err != nil {
+		return environment.Access{}, err
+	}
+	return config.Access(wanted, func(name string) string {
+		value, _ := streams.env(name)
+		return value
+	})
+}
+
+// store writes one director's snapshot as soon as it is there.
+func (c *collector) store(r collect.Result) {
+	name, place := r.Target.Name, c.places[r.Target.Name]
+	fail := func(hint, format string, args ...any) {
+		message := fmt.Sprintf("director %s: ", name) + fmt.Sprintf(format, args...) + keptOld(place.path)
+		c.failures = append(c.failures, lint.Failure{Message: message, At: place.director.Environment.At, Hint: hint})
+	}
+	if r.Err != nil {
+		fail(r.Err.Hint, "%s", r.Err)
+		return
+	}
+	c.uuids[name] = r.Snapshot.Director.UUID
+	result, err := r.Snapshot.Write(place.path, refreshAfter(place.director))
+	if err != nil {
+		fail("", "cannot write %s: %s", place.path, err)
+		return
+	}
+	c.done[name] = written(name, place.path, r.Snapshot, result)
+}
+
+// refreshAfter is how old the time in an unchanged snapshot may be.
+func refreshAfter(d *fleet.Director) time.Duration {
+	if d.MaxAge.Length > 0 {
+		return d.MaxAge.Length / 2
+	}
+	return 12 * time.Hour
+}
+
+// keptOld says what becomes of a director whose snapshot is not written.
+func keptOld(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "; it has no snapshot"
+	}
+	head, err := snapshot.ReadHead(path, text)
+	if err != nil {
+		return "; its old snapshot cannot be read"
+	}
+	return "; its snapshot of " + head.Collected.Format(time.RFC3339) + " stays"
+}
+
+func written(name, path string, s *snapshot.Snapshot, result snapshot.Result) string {
+	vms := len(s.Orphans)
+	for _, d := range s.Deployments {
+		vms += len(d.VMs)
+	}
+	how := map[snapshot.Result]string{
+		snapshot.Written: "written to " + path, snapshot.Refreshed: "unchanged in " + path, snapshot.Left: "unchanged in " + path,
+	}[result]
+	line := fmt.Sprintf("%s: %d deployments, %d VMs, %s\n", name, len(s.Deployments), vms, how)
+	for _, u := range s.Unseen {
+		line += fmt.Sprintf("%s: not seen: %s\n", name, u)
+	}
+	return line
+}
+
+// findTwins finds directors that stand in the fleet file under two names: each
+// address of one would be in conflict with the other.
+func (c *collector) findTwins() {
+	first := map[string]string{}
+	for _, t := range c.targets {
+		uuid := c.uuids[t.Name]
+		other, ok := first[uuid]
+		switch {
+		case uuid == "":
+		case ok:
+			c.failures = append(c.failures, lint.Failure{
+				Message: fmt.Sprintf("directors %s and %s are one: both say that their UUID is %s", other, t.Name, uuid),
+				At:      c.places[t.Name].director.Environment.At, Hint: "keep one of the two in the fleet file",
+			})
+		default:
+			first[uuid] = t.Name
+		}
+	}
+}
+
+// tell says what was written, in the order of the fleet file, and what was not.
+func (c *collector) tell() error {
+	for _, t := range c.targets {
+		if err := printTo(c.streams.Stdout, "%s", c.done[t.Name]); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(c.failures, func(a, b lint.Failure) int { return a.At.Compare(b.At) })
+	if err := report.WriteFailures(c.streams.Stderr, c.failures, report.Options{}); err != nil {
+		return incomplete("", "cannot write to standard error: %s", err)
+	}
+	if len(c.failures) > 0 {
+		return exitCode(ExitIncomplete)
+	}
+	return nil
+}

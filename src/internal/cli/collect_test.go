@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/collect"
+	"github.com/ipguard/ipguard/src/internal/directordouble"
+)
+
+const testSecret = "c1c1-s3cr3t"
+
+// doubles starts directors that log ipguard in with testSecret, and writes their
+// certificate to ca.pem. It returns their URLs.
+func doubles(t *testing.T, directors ...*directordouble.Director) []string {
+	t.Helper()
+	authority, err := directordouble.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "ca.pem", authority.PEM)
+	var urls []string
+	for _, d := range directors {
+		d.Users = map[string]directordouble.User{"ipguard": {Password: testSecret}}
+		server, err := authority.Start(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Close)
+		urls = append(urls, server.URL)
+	}
+	return urls
+}
+
+// runMain runs a command as a user would, with the secret in the environment.
+func runMain(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = Main(context.Background(), args, Streams{
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+		Environ: []string{"BOSH_CLIENT_SECRET=" + testSecret, "BOSH_CONFIG=bosh-config"},
+	})
+	return code, out.String(), errs.String()
+}
+
+// twoDirectors have one deployment each, with the same address.
+func twoDirectors() []*directordouble.Director {
+	var list []*directordouble.Director
+	for i, name := range []string{"promo", "dr-west"} {
+		list = append(list, &directordouble.Director{
+			Name: name, UUID: fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", i), Version: "283.1.3",
+			Configs: []directordouble.Config{{ID: 1, Type: "cloud", Name: "default", Content: "azs: [{name: z1}]\n" +
+				"networks: [{name: default, subnets: [{range: 10.8.52.0/24, gateway: 10.8.52.1, az: z1, static: [10.8.52.190 - 10.8.52.199], reserved: [10.8.52.2 - 10.8.52.189, 10.8.52.200 - 10.8.52.254]}]}]\n" +
+				"compilation: {workers: 1, network: default, az: z1}"}},
+			Deployments: []directordouble.Deployment{{
+				Name: "db", Manifest: "name: db\ninstance_groups: [{name: pgpool, azs: [z1], instances: 1, jobs: [], networks: [{name: default, static_ips: [10.8.52.191]}]}]",
+				Instances: []directordouble.Instance{{Group: "pgpool", ID: "8934794d-aecc-489e-84ad-288219a65ff5", AZ: "z1", IPs: []string{"10.8.52.191"}}},
+			}},
+		})
+	}
+	return list
+}
+
+func liveFleet(t *testing.T, urls []string, more string) {
+	t.Helper()
+	text := "directors:\n"
+	for i, name := range []string{"promo", "dr-west", "third", "fourth"}[:len(urls)] {
+		text += fmt.Sprintf("- {name: %s, snapshot: snapshots/%s.json%s, environment: {target: '%s', ca_cert: ca.pem, client: ipguard}}\n", name, name, more, urls[i])
+	}
+	writeFile(t, "ipguard.yml", []byte(text))
+}
+
+// TestCollect collects from two directors and one that nobody has started.
+func TestCollect(t *testing.T) {
+	t.Chdir(t.TempDir())
+	urls := append(doubles(t, twoDirectors()...), "https://127.0.0.1:1")
+	liveFleet(t, urls, "")
+	code, stdout, stderr := runMain(t, "collect")
+	want := "promo: 1 deployments, 1 VMs, written to snapshots/promo.json\n" +
+		"promo: not seen: orphaned VMs, which are shown to the scope bosh.admin alone\n" +
+		"dr-west: 1 deployments, 1 VMs, written to snapshots/dr-west.json\n" +
+		"dr-west: not seen: orphaned VMs, which are shown to the scope bosh.admin alone\n"
+	if code != ExitIncomplete || stdout != want {
+		t.Errorf("exit %d, standard output:\n%s", code, stdout)
+	}
+	want = "failure: ipguard.yml:4:62: director third: dial tcp 127.0.0.1:1: connect: connection refused; it has no snapshot\n" +
+		"  hint: check the environment's URL, and whether the director is reached by a proxy\n"
+	if stderr != want {
+		t.Errorf("standard error:\n%s", stderr)
+	}
+	first, err := os.ReadFile("snapshots/promo.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = runMain(t, "collect", "dr-west", "promo")
+	if code != ExitOK || stderr != "" || !strings.Contains(stdout, "promo: 1 deployments, 1 VMs, unchanged in snapshots/promo.json\n") {
+		t.Errorf("again: exit %d\n%s%s", code, stdout, stderr)
+	}
+	if second, err := os.ReadFile("snapshots/promo.json"); err != nil || !bytes.Equal(first, second) {
+		t.Errorf("the snapshot has changed though nothing else has (error %v)", err)
+	}
+}
+
+// TestCollectKeepsOld leaves the old snapshot where a director fails.
+func TestCollectKeepsOld(t *testing.T) {
+	t.Chdir(t.TempDir())
+	liveFleet(t, doubles(t, twoDirectors()...), "")
+	if code, _, stderr := runMain(t, "collect"); code != ExitOK {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	before, _ := os.ReadFile("snapshots/promo.json")
+	liveFleet(t, []string{"https://127.0.0.1:1"}, "")
+	code, stdout, stderr := runMain(t, "collect")
+	if code != ExitIncomplete || stdout != "" || !strings.Contains(stderr, "; its snapshot of 20") || !strings.Contains(stderr, "Z stays\n") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if after, err := os.ReadFile("snapshots/promo.json"); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the old snapshot has changed (error %v)", err)
+	}
+}
+
+// TestCollectTwins finds one director under two names.
+func TestCollectTwins(t *testing.T) {
+	t.Chdir(t.TempDir())
+	url := doubles(t, twoDirectors()[0])[0]
+	liveFleet(t, []string{url, url}, "")
+	code, _, stderr := runMain(t, "collect")
+	if code != ExitIncomplete || !strings.Contains(stderr, "directors promo and dr-west are one: both say that their UUID is 00000000-0000-4000-8000-000000000000") {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}
+
+// TestCollectUsage gives command lines and fleet files that cannot be meant.
+func TestCollectUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, c := range map[string]struct {
+		fleet, args string
+		code        int
+		want        string
+	}{
+		"unknown director": {"directors: [{name: a, snapshot: a.json, environment: a}, {name: b}]", "collect c", ExitUsage,
+			`the fleet file has no director "c"`},
+		"no environment":    {"directors: [{name: a, snapshot: a.json, environment: a}, {name: b}]", "collect b", ExitUsage, "director b has no environment in ipguard.yml"},
+		"no environments":   {"directors: [{name: a}]", "collect", ExitUsage, "no director has an environment in ipguard.yml"},
+		"no snapshot":       {"directors: [{name: a, environment: a}]", "collect", ExitIncomplete, "director a: nothing says where its snapshot goes"},
+		"no credentials":    {"directors: [{name: a, snapshot: a.json, environment: a}]", "collect", ExitIncomplete, "director a: no client is given, and nobody has logged in"},
+		"no certificate":    {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, ca_cert: none.pem}}]", "collect", ExitIncomplete, "director a: the certificate none.pem cannot be read"},
+		"no secret":         {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, client_secret_env: X}}]", "collect", ExitIncomplete, "director a: the secret of client c is missing: X is not set"},
+		"timeout":           {"directors: [{name: a, snapshot: a.json, environment: a}]", "collect --timeout 0s", ExitUsage, "--timeout must be longer than nothing"},
+		"broken fleet file": {"directors: [", "collect", ExitIncomplete, "ipguard.yml:1:1: not valid YAML"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writeFile(t, "ipguard.yml", []byte(c.fleet))
+			code, stdout, stderr := runMain(t, strings.Fields(c.args)...)
+			if code != c.code || stdout != "" || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit %d, want %d and %s\n%s%s", code, c.code, c.want, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestCollectProgress(t *testing.T) {
+	var out bytes.Buffer
+	p := &collectProgress{out: &out}
+	p.end() // nothing was shown, so that nothing is erased
+	p.show(collect.Progress{Directors: 3, DirectorsDone: 1, Deployments: 40, DeploymentsDone: 12})
+	p.end()
+	if want := "\r\x1b[Kcollecting: 1 of 3 directors, 12 of 40 deployments\r\x1b[K"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
