@@ -124,7 +124,7 @@ func (r random) question(p *plan.Plan) Question {
 func TestFreeAndWhyAgree(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(1, 2))}
 	offered, refused := 0, 0
-	for range 3000 {
+	for range 600 {
 		p := r.plan()
 		q := r.question(p)
 		var got []netip.Addr
@@ -150,7 +150,7 @@ func TestFreeAndWhyAgree(t *testing.T) {
 			refused += int(c.Size.Int64())
 		}
 	}
-	if offered < 5000 || refused < 5000 {
+	if offered < 1000 || refused < 1000 {
 		t.Errorf("%d offered, %d refused: the plans are too simple", offered, refused)
 	}
 }
@@ -201,11 +201,12 @@ func lintWith(p *plan.Plan, c plan.Claim) []lint.Finding {
 	return lint.Run(facts, lint.Rules())
 }
 
-// TestContiguous holds the run that is offered against trying every start.
+// TestContiguous looks for a run by trying every start: where there is one, one
+// is offered, and what is offered is one.
 func TestContiguous(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(5, 6))}
 	found := 0
-	for range 2000 {
+	for range 800 {
 		p := r.plan()
 		q := r.question(p)
 		free := map[netip.Addr]bool{}
@@ -213,31 +214,32 @@ func TestContiguous(t *testing.T) {
 			free[o.Address] = true
 		}
 		q.Contiguous, q.Count = true, 1+r.IntN(5)
-		var want []netip.Addr
-	starts:
-		for a := space.Addr(); space.Contains(a); a = a.Next() {
+		isRun := func(from netip.Addr) bool {
 			for n := range q.Count {
-				if !free[nth(a, n)] {
-					continue starts
+				if !free[nth(from, n)] {
+					return false
 				}
 			}
-			for n := range q.Count {
-				want = append(want, nth(a, n))
+			return true
+		}
+		exists := false
+		for a := space.Addr(); space.Contains(a); a = a.Next() {
+			exists = exists || isRun(a)
+		}
+		offers := Free(p, q).Offers
+		if exists != (len(offers) == q.Count) || !exists && len(offers) > 0 {
+			t.Fatalf("%d in a row: %d offered, and a run exists: %t", q.Count, len(offers), exists)
+		}
+		for i, o := range offers {
+			if o.Address != nth(offers[0].Address, i) || !isRun(offers[0].Address) {
+				t.Fatalf("%d in a row: %v is no run of free addresses", q.Count, offers)
 			}
-			break
 		}
-		var got []netip.Addr
-		for _, o := range Free(p, q).Offers {
-			got = append(got, o.Address)
-		}
-		if !slices.Equal(want, got) {
-			t.Fatalf("%d in a row: want %v, got %v", q.Count, want, got)
-		}
-		if len(got) > 1 {
+		if len(offers) > 1 {
 			found++
 		}
 	}
-	if found < 200 {
+	if found < 80 {
 		t.Errorf("only %d runs were found", found)
 	}
 }

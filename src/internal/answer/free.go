@@ -256,15 +256,17 @@ func Free(p *plan.Plan, q Question) Offers {
 
 // pick chooses the addresses to offer, the lowest first. Where nobody delegated
 // anything, those that no network reserves come before the others: behind a
-// reservation stands a reason that may not be in any file.
+// reservation stands a reason that may not be in any file. Of reserved ranges the
+// ends come first, for routers and an IaaS take the beginnings.
 func (f *free) pick(left *netipx.IPSet) []netip.Addr {
+	choose := lowest
 	if f.Contiguous {
-		return run(left.Ranges(), f.Count)
+		choose = lowestRun
 	}
 	if f.delegated() || f.Static {
-		return first(left.Ranges(), f.Count)
+		return choose(left.Ranges(), f.Count)
 	}
-	var unnamed netipx.IPSetBuilder
+	var unnamed, kept netipx.IPSetBuilder
 	unnamed.AddSet(left)
 	for _, c := range f.claims {
 		if c.Kind == plan.Reserved {
@@ -272,15 +274,20 @@ func (f *free) pick(left *netipx.IPSet) []netip.Addr {
 		}
 	}
 	best := built(&unnamed)
-	picked := first(best.Ranges(), f.Count)
-	var kept netipx.IPSetBuilder
+	picked := choose(best.Ranges(), f.Count)
+	if f.Contiguous {
+		if picked == nil {
+			return runAtEnd(left.Ranges(), f.Count)
+		}
+		return picked
+	}
 	kept.AddSet(left)
 	kept.RemoveSet(best)
-	return append(picked, first(built(&kept).Ranges(), f.Count-len(picked))...)
+	return append(picked, fromEnds(built(&kept).Ranges(), f.Count-len(picked))...)
 }
 
-// first returns the n lowest addresses of sorted ranges.
-func first(ranges []netipx.IPRange, n int) []netip.Addr {
+// lowest returns the n lowest addresses of sorted ranges.
+func lowest(ranges []netipx.IPRange, n int) []netip.Addr {
 	var list []netip.Addr
 	for _, r := range ranges {
 		for a := r.From(); len(list) < n; a = a.Next() {
@@ -293,14 +300,45 @@ func first(ranges []netipx.IPRange, n int) []netip.Addr {
 	return list
 }
 
-// run returns the lowest n addresses that follow each other, or none.
-func run(ranges []netipx.IPRange, n int) []netip.Addr {
+// fromEnds returns n addresses of ranges: of each, in turn, the highest first.
+func fromEnds(ranges []netipx.IPRange, n int) []netip.Addr {
+	var list []netip.Addr
 	for _, r := range ranges {
-		if plan.Size(r).Cmp(big.NewInt(int64(n))) >= 0 {
-			return first([]netipx.IPRange{r}, n)
+		for a := r.To(); len(list) < n; a = a.Prev() {
+			list = append(list, a)
+			if a == r.From() {
+				break
+			}
 		}
 	}
+	return list
+}
+
+// lowestRun returns the lowest n addresses that follow each other, or none.
+func lowestRun(ranges []netipx.IPRange, n int) []netip.Addr {
+	if i := fitting(ranges, n); i >= 0 {
+		return lowest(ranges[i:i+1], n)
+	}
 	return nil
+}
+
+// runAtEnd returns the n addresses at the end of the first range that has as
+// many, or none.
+func runAtEnd(ranges []netipx.IPRange, n int) []netip.Addr {
+	i := fitting(ranges, n)
+	if i < 0 {
+		return nil
+	}
+	list := fromEnds(ranges[i:i+1], n)
+	slices.Reverse(list)
+	return list
+}
+
+// fitting is the index of the first range with n addresses, or -1.
+func fitting(ranges []netipx.IPRange, n int) int {
+	return slices.IndexFunc(ranges, func(r netipx.IPRange) bool {
+		return plan.Size(r).Cmp(big.NewInt(int64(n))) >= 0
+	})
 }
 
 // offer gathers what is known of a free address.

@@ -50,8 +50,10 @@ type Obstacle struct {
 	Claim *plan.Claim
 	// Subnet is the one whose edge it is, or that could not be read whole.
 	Subnet *plan.Subnet
-	// Pool excepts it, or delegates it to somebody else.
-	Pool *Pool
+	// Pool excepts it, or delegates it to somebody else or, Elsewhere, in another
+	// segment.
+	Pool      *Pool
+	Elsewhere bool
 }
 
 // Verdict is whether an address may be taken.
@@ -107,8 +109,8 @@ func (f *free) ofPools(a netip.Addr) []Obstacle {
 		if f.wants(p) && f.delegations[i].Contains(a) {
 			return nil
 		}
-		if inside, _ := p.delegates(a); inside {
-			list = append(list, Obstacle{Reason: ReasonNotDelegated, Pool: p})
+		if inside, excepted := p.delegates(a); inside {
+			list = append(list, Obstacle{Reason: ReasonNotDelegated, Pool: p, Elsewhere: f.wants(p) && !excepted})
 		}
 	}
 	if len(list) == 0 {
@@ -149,6 +151,9 @@ func (o Obstacle) Text(a netip.Addr) string {
 func (o Obstacle) poolText(a netip.Addr) string {
 	if o.Pool == nil {
 		return "no pool of the fleet file delegates it"
+	}
+	if o.Elsewhere {
+		return "the pool of " + o.Pool.Label() + " delegates it in segment " + o.Pool.Segment + " only"
 	}
 	if _, excepted := o.Pool.delegates(a); excepted {
 		return "the pool of " + o.Pool.Label() + " excepts it"

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -151,11 +152,11 @@ func (f *freeFlags) question(name string, read *picture) (answer.Question, error
 	q.Scope, err = answer.Find(read.Facts.Plan, name)
 	switch notFound, ambiguous := (*answer.NotFound)(nil), (*answer.Ambiguous)(nil); {
 	case errors.As(err, &ambiguous):
-		return q, usage("name one of them: "+strings.Join(ambiguous.Choices, ", "), "%s", err)
+		return q, usage("name one of them: "+someOf(ambiguous.Choices), "%s", err)
 	case errors.As(err, &notFound):
 		return q, read.unknownName(notFound)
 	case f.static && len(networksOf(q.Scope.Subnets)) > 1:
-		return q, usage("name one of them: "+strings.Join(networksOf(q.Scope.Subnets), ", "), "--static is about one network, and %q stands for %d", name, len(networksOf(q.Scope.Subnets)))
+		return q, usage("name one of them: "+someOf(networksOf(q.Scope.Subnets)), "--static is about one network, and %q stands for %d", name, len(networksOf(q.Scope.Subnets)))
 	}
 	return q, nil
 }
@@ -163,7 +164,7 @@ func (f *freeFlags) question(name string, read *picture) (answer.Question, error
 // unknownName is a wrong usage, but for a fleet of which something could not be
 // read: that may be where the name stands.
 func (p *picture) unknownName(e *answer.NotFound) error {
-	hint := "the fleet has " + strings.Join(e.Known, ", ")
+	hint := "the fleet has " + someOf(e.Known)
 	if len(e.Known) == 0 {
 		hint = "the fleet has no network with a range"
 	}
@@ -174,6 +175,15 @@ func (p *picture) unknownName(e *answer.NotFound) error {
 		return incomplete("see ipguard lint for what could not be read", "%s, as far as it could be read", e)
 	}
 	return usage(hint, "%s", e)
+}
+
+// someOf lists names, but no more than a line can hold.
+func someOf(names []string) string {
+	const most = 8
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // checkPools refuses a team or a purpose that no pool has.
