@@ -62,7 +62,7 @@ func newWatchCommand(streams Streams) *cobra.Command {
 		Short: "watch this host's addresses for a second owner",
 		Long:  watchLong,
 		Example: `  ipguard watch --state /var/vcap/store/ipguard/state.json --listen 127.0.0.1:9479
-  ipguard watch --defend once --on-conflict "/usr/local/bin/page network"`,
+  ipguard watch --defend once --on-conflict /usr/local/bin/page`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage("ipguard watch", "watch takes no arguments, and got %q", args[0])
