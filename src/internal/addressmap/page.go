@@ -2,7 +2,7 @@ package addressmap
 
 import (
 	"crypto/sha256"
-	_ "embed" // the parts of the page
+	"embed"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -21,8 +21,27 @@ var pageHTML string
 //go:embed page/style.css
 var pageCSS string
 
-//go:embed page/script.js
-var pageScript string
+//go:embed page/script
+var scripts embed.FS
+
+// scriptParts are the files of the page's script, in their order. They share one
+// scope, which is theirs alone.
+var scriptParts = []string{"data.js", "looks.js", "segments.js", "grids.js", "search.js", "start.js"}
+
+// pageScript draws the data of the page.
+func pageScript() (string, error) {
+	var b strings.Builder
+	b.WriteString("\"use strict\";\n(() => {\n")
+	for _, name := range scriptParts {
+		part, err := scripts.ReadFile("page/script/" + name)
+		if err != nil {
+			return "", err
+		}
+		b.Write(part)
+	}
+	b.WriteString("})();\n")
+	return b.String(), nil
+}
 
 // PageOptions are what a page says beside the map.
 type PageOptions struct {
@@ -43,8 +62,12 @@ func WriteHTML(w io.Writer, m *Map, options PageOptions) error {
 	if err != nil {
 		return fmt.Errorf("encode the map: %w", err)
 	}
-	policy := fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'", hashOf(pageScript), hashOf(pageCSS))
-	_, err = strings.NewReplacer("{{policy}}", policy, "{{style}}", pageCSS, "{{script}}", pageScript, "{{data}}", string(data)).WriteString(w, pageHTML)
+	script, err := pageScript()
+	if err != nil {
+		return err
+	}
+	policy := fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'", hashOf(script), hashOf(pageCSS))
+	_, err = strings.NewReplacer("{{policy}}", policy, "{{style}}", pageCSS, "{{script}}", script, "{{data}}", string(data)).WriteString(w, pageHTML)
 	return err
 }
 
@@ -55,7 +78,7 @@ func hashOf(text string) string {
 }
 
 // The types below are the data of the page. Names are short since they stand
-// there thousands of times; page/script.js is their only reader.
+// there thousands of times; page/script is their only reader.
 
 type page struct {
 	Version   string        `json:"version"`
