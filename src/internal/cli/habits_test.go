@@ -44,7 +44,25 @@ func exampleArgs(line string) ([]string, bool) {
 	for _, end := range []string{"   ", " > ", " | ", ")"} {
 		rest, _, _ = strings.Cut(rest, end)
 	}
-	return strings.Fields(rest), true
+	return shellWords(rest), true
+}
+
+// shellWords splits at blanks, but not in quotes.
+func shellWords(text string) []string {
+	quote := rune(0)
+	words := strings.FieldsFunc(text, func(r rune) bool {
+		switch {
+		case quote == r:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\''):
+			quote = r
+		}
+		return quote == 0 && r == ' '
+	})
+	for i, w := range words {
+		words[i] = strings.NewReplacer(`"`, "", "'", "").Replace(w)
+	}
+	return words
 }
 
 // checkExample reports whether the example is one of the command at path.
