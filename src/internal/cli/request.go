@@ -162,6 +162,9 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
 		})
 	}
+	for i := range file.Directors {
+		r.fail(unread(&file.Directors[i]))
+	}
 	for _, e := range file.External {
 		external := claims.External{Owner: e.Owner.Value, Segment: e.Segment.Value}
 		for _, a := range e.Addresses {
@@ -171,6 +174,19 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 	}
 	r.fleet.VIPs = file.VIPPatterns()
 	r.fleet.File = file
+}
+
+// unread are the sources that a director names and this version does not read:
+// what they would tell is missing from the picture.
+func unread(d *fleet.Director) []*source.Error {
+	if d.Snapshot.Value == "" {
+		return nil
+	}
+	return []*source.Error{{
+		Place:   d.Snapshot.At,
+		Message: "snapshots are written by ipguard collect and not read yet: what director " + d.Name.Value + " granted is not in the picture",
+		Hint:    "keep the key in a fleet file of its own for ipguard collect",
+	}}
 }
 
 func addressBlocks(addresses []fleet.Address) []bosh.Block {

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cloudfoundry/bosh-utils/httpclient"
 	socks5 "github.com/cloudfoundry/go-socks5"
 	"golang.org/x/crypto/ssh"
 )
@@ -179,6 +180,7 @@ func TestProxies(t *testing.T) {
 		"socks5://" + plain.address,
 		"",
 	}
+	t.Cleanup(httpclient.ResetDialerContext)        // once the variable is as it was: other tests dial directly
 	t.Setenv(proxyVariable, "socks5://127.0.0.1:1") // is in force for none of them
 	t.Setenv("NO_PROXY", "")
 	var targets []Target
