@@ -33,6 +33,10 @@ type Director struct {
 	CloudVIPs   []bosh.PropertyAddress
 	Deployments []*bosh.Manifest
 	CreateEnvs  []*bosh.Manifest
+	// Views are cloud-configs that the director works with beside CloudConfig.
+	Views []View
+	// Leases are what it granted, as it says itself.
+	Leases []Lease
 }
 
 // External is addresses that somebody outside of all directors holds.
@@ -60,6 +64,9 @@ func Build(directors []Director, externals []External, segmentOf func(*plan.Subn
 type builder struct {
 	plan      *plan.Plan
 	segmentOf func(*plan.Subnet) string
+	// seen are the subnets of the director's cloud-configs, by what they say;
+	// only kept where there are views.
+	seen map[string]*plan.Subnet
 }
 
 func (b *builder) director(d *Director) {
@@ -68,17 +75,26 @@ func (b *builder) director(d *Director) {
 	}
 	b.plan.Deployments += len(d.Deployments) + len(d.CreateEnvs)
 	own := ownAddresses(d)
+	b.seen = nil
 	var shared networks
 	if d.CloudConfig != nil {
 		shared = b.networks(d.Name, "", d.CloudConfig, own, true)
+		b.remember(d, shared)
 	}
+	views := b.views(d, own)
+	leases := newLeases(d)
 	for _, m := range d.Deployments {
 		known := shared
+		if view, ok := views[m.Name]; ok {
+			known = view
+		}
 		if m.Form == bosh.V1 && m.Own != nil && len(m.Own.Networks) > 0 {
 			known = b.networks(d.Name, m.Name, m.Own, own, true)
 		}
 		b.deployment(d.Name, m, known, plan.Static)
+		b.leases(d.Name, leases.take(m.Name), m, known)
 	}
+	b.leases(d.Name, leases.rest(), nil, shared)
 	for _, m := range d.CreateEnvs {
 		if m.Own != nil {
 			b.deployment(d.Name, m, b.networks(d.Name, m.Name, m.Own, nil, false), plan.CreateEnvVM)
@@ -135,13 +151,7 @@ func (b *builder) networks(director, deployment string, cc *bosh.CloudConfig, ow
 		for _, read := range n.Subnets {
 			s := b.subnet(director, deployment, n, read)
 			known[n.Name] = append(known[n.Name], subnet{s, read, n.Type})
-			owner := plan.Owner{Director: director, Deployment: deployment, Network: n.Name}
-			switch n.Type {
-			case bosh.Manual:
-				b.manual(s, read, owner, own, poolKind(cc.Compilation, n, read), handsOut)
-			case bosh.VIP:
-				b.blocks(plan.StaticPool, owner, s, read.Static)
-			}
+			b.claimSubnet(s, n, read, cc.Compilation, own, handsOut)
 		}
 		if len(n.Subnets) == 0 && n.Type == bosh.VIP {
 			read := &bosh.Subnet{At: n.At}
@@ -149,6 +159,17 @@ func (b *builder) networks(director, deployment string, cc *bosh.CloudConfig, ow
 		}
 	}
 	return known
+}
+
+// claimSubnet adds what a subnet says about its addresses.
+func (b *builder) claimSubnet(s *plan.Subnet, n *bosh.Network, read *bosh.Subnet, c *bosh.Compilation, own []bosh.Block, handsOut bool) {
+	owner := plan.Owner{Director: s.Director, Deployment: s.Deployment, Network: n.Name}
+	switch n.Type {
+	case bosh.Manual:
+		b.manual(s, read, owner, own, poolKind(c, n, read), handsOut)
+	case bosh.VIP:
+		b.blocks(plan.StaticPool, owner, s, read.Static)
+	}
 }
 
 func (b *builder) subnet(director, deployment string, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {

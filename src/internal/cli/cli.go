@@ -51,13 +51,17 @@ type Streams struct {
 	Now func() time.Time
 }
 
+// now is the time of the clock.
+func (s Streams) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
 // today is the day of the clock, at midnight UTC.
 func (s Streams) today() time.Time {
-	now := time.Now
-	if s.Now != nil {
-		now = s.Now
-	}
-	year, month, day := now().Date()
+	year, month, day := s.now().Date()
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 

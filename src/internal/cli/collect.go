@@ -72,7 +72,7 @@ func runCollect(ctx context.Context, flags *collectFlags, names []string, stream
 	defer stop()
 	progress := newCollectProgress(streams)
 	collect.Run(ctx, c.targets, collect.Options{
-		Keep: keepOf(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: time.Now, Progress: progress.show,
+		Keep: keepOf(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: streams.now, Progress: progress.show,
 	}, func(r collect.Result) { c.store(r) })
 	progress.end()
 	c.findTwins()

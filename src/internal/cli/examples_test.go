@@ -13,6 +13,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/lint"
 )
@@ -62,6 +63,9 @@ var inseparable = map[string]string{
 	"static-ip-reserved":     "unusable-static",
 }
 
+// exampleSnapshot is the name of snapshots in examples.
+const exampleSnapshot = "director.json"
+
 func runExample(t *testing.T, rule lint.Rule, e lint.Example) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -71,6 +75,9 @@ func runExample(t *testing.T, rule lint.Rule, e lint.Example) {
 	args := []string{"lint"}
 	if slices.ContainsFunc(e.Files, func(f lint.ExampleFile) bool { return f.Name == baselineFile }) {
 		args = []string{"baseline", "check"}
+	}
+	if slices.ContainsFunc(e.Files, func(f lint.ExampleFile) bool { return f.Name == exampleSnapshot }) {
+		args = append(args, "--allow-stale")
 	}
 	var stdout, stderr bytes.Buffer
 	code := Main(context.Background(), append(args, "--format", "json"), Streams{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
@@ -106,6 +113,8 @@ func completed(t *testing.T, e lint.Example) map[string]string {
 		switch f.Name {
 		case fleet.FileName:
 			fleetFile = f
+		case exampleSnapshot:
+			b.files[f.Name] = keepingAll(t, f)
 		case baselineFile:
 			b.files[f.Name] = strings.Join(strings.SplitAfter(f.Text, "\n")[1:], "") // JSON has no comments
 		default:
@@ -114,6 +123,25 @@ func completed(t *testing.T, e lint.Example) map[string]string {
 	}
 	b.addFleetFile(fleetFile)
 	return b.files
+}
+
+// keepingAll adds to a snapshot what it was to keep.
+func keepingAll(t *testing.T, f lint.ExampleFile) string {
+	t.Helper()
+	var patterns []string
+	for _, p := range bosh.DefaultPatterns().Find {
+		patterns = append(patterns, p.String())
+	}
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(strings.Join(strings.SplitAfter(f.Text, "\n")[1:], "")), &doc); err != nil {
+		t.Fatal(err)
+	}
+	doc["kept"] = map[string]any{"vip_properties": patterns}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // exampleFleet gathers the files of an example.

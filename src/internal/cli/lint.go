@@ -22,6 +22,7 @@ type lintFlags struct {
 	createEnv    bool
 	cloudConfigs []string
 	strict       bool
+	allowStale   bool
 	version      string
 }
 
@@ -65,6 +66,7 @@ func (flags *lintFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&flags.createEnv, "create-env", false, "the manifests are for bosh create-env")
 	f.StringArrayVarP(&flags.cloudConfigs, "cloud-config", "c", nil, "cloud-config of the director, in place of those of the fleet file; may be repeated")
 	f.BoolVar(&flags.strict, "strict", false, "an address that hides behind an unresolved variable is an error")
+	f.BoolVar(&flags.allowStale, "allow-stale", false, "a snapshot older than the fleet file's max_age is a warning")
 	f.StringVar(&flags.version, "director-version", "", "version of the director, e.g. 282.1.4 (default: the fleet file's, else the newest)")
 }
 

@@ -34,7 +34,7 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 	}
 	args, flags.cloudConfigs = shownPaths(args), shownPaths(flags.cloudConfigs)
 	r := emptyRequest(files, streams)
-	r.fleet.Strict = flags.strict
+	r.fleet.Strict, r.fleet.Snapshots.AllowStale = flags.strict, flags.allowStale
 	t := &targets{request: r, flags: flags, inputs: inputs, given: anyChanged(changed, inputFlagNames)}
 	if flags.fleet.none {
 		return r, t.alone(args)
@@ -49,6 +49,7 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 func emptyRequest(files *source.Files, streams Streams) *request {
 	r := &request{loader: interpolate.NewLoader(files, streams.Environ)}
 	r.fleet.File = &fleet.File{}
+	r.fleet.Snapshots = survey.Snapshots{Files: files, Now: streams.now()}
 	r.fleet.VIPs = bosh.DefaultPatterns()
 	return r
 }
@@ -159,11 +160,9 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 			NoConfigServer: d.Director.NoConfigServer,
 			Addresses:      addressBlocks(d.Director.Addresses),
 			CloudConfigs:   entries(d.CloudConfigs), Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
+			Snapshot:   snapshotFile(d),
 			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
 		})
-	}
-	for i := range file.Directors {
-		r.fail(unread(&file.Directors[i]))
 	}
 	for _, e := range file.External {
 		external := claims.External{Owner: e.Owner.Value, Segment: e.Segment.Value}
@@ -174,19 +173,16 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 	}
 	r.fleet.VIPs = file.VIPPatterns()
 	r.fleet.File = file
+	r.fleet.Snapshots.Wanted = keepOf(file)
 }
 
-// unread are the sources that a director names and this version does not read:
-// what they would tell is missing from the picture.
-func unread(d *fleet.Director) []*source.Error {
-	if d.Snapshot.Value == "" {
+func snapshotFile(d *fleet.ResolvedDirector) *survey.SnapshotFile {
+	if d.Snapshot == "" {
 		return nil
 	}
-	return []*source.Error{{
-		Place:   d.Snapshot.At,
-		Message: "snapshots are written by ipguard collect and not read yet: what director " + d.Name.Value + " granted is not in the picture",
-		Hint:    "keep the key in a fleet file of its own for ipguard collect",
-	}}
+	return &survey.SnapshotFile{
+		Path: d.Snapshot, At: d.Director.Snapshot.At, MaxAge: d.Director.MaxAge.Length, MaxAgeAt: d.Director.MaxAge.At,
+	}
 }
 
 func addressBlocks(addresses []fleet.Address) []bosh.Block {
@@ -341,12 +337,19 @@ func (t *targets) overrideDirector(d *survey.Director) {
 	}
 }
 
+// defaultConfig is the name of a config that is updated without one.
+const defaultConfig = "default"
+
 // placeCloudConfig puts a cloud-config that the fleet file does not name into
 // the place of the director's only one.
 func (t *targets) placeCloudConfig(d *survey.Director, entry survey.Entry) error {
 	t.overrideDirector(d)
-	switch len(d.CloudConfigs) {
-	case 0, 1:
+	switch {
+	case len(d.CloudConfigs) == 0 && d.Snapshot != nil:
+		entry.Name = defaultConfig
+		d.CloudConfigs = []survey.Entry{entry}
+		return nil
+	case len(d.CloudConfigs) <= 1:
 		d.CloudConfigs = []survey.Entry{entry}
 		return nil
 	}

@@ -38,11 +38,22 @@ func use(k plan.Kind) string {
 	}
 }
 
+// network names the network of a pool, and whose it still is if it is past.
+func network(c *plan.Claim) string {
+	if c.Subnet == nil || c.Subnet.Past == "" {
+		return c.Owner.Network
+	}
+	return c.Owner.Network + ", " + c.Subnet.Past
+}
+
 // poolLabel labels a pool's line.
 func poolLabel(c *plan.Claim) string {
 	text := side(c) + " " + use(c.Kind)
 	if c.Kind == plan.Compilation {
 		text += ", compilation VMs included"
+	}
+	if c.Subnet != nil && c.Subnet.Past != "" {
+		text += ", " + c.Subnet.Past
 	}
 	return text
 }
@@ -105,6 +116,9 @@ func paragraphs(parts ...string) string {
 
 // instead proposes the nearest addresses that c's owner could take.
 func (f *Facts) instead(c *plan.Claim) string {
+	if c.Kind == plan.Lease || c.Kind == plan.Orphan {
+		return f.release(c)
+	}
 	if c.Subnet == nil || !c.Subnet.Range.IsValid() {
 		return ""
 	}
@@ -126,6 +140,18 @@ func (f *Facts) instead(c *plan.Claim) string {
 			alternatives(list), target(c))
 	}
 	return fmt.Sprintf("no address of %s is left that nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
+}
+
+// release says how a director lets go of an address that it granted.
+func (f *Facts) release(c *plan.Claim) string {
+	if c.Kind == plan.Orphan {
+		return fmt.Sprintf("let director %s delete the orphaned VM: it does so by itself after some minutes, or by bosh clean-up --all", c.Owner.Director)
+	}
+	give := fmt.Sprintf("deploy %s again, by which its VM gets another address", c.Owner.Deployment)
+	if c.Subnet == nil || !c.Subnet.Range.IsValid() {
+		return give
+	}
+	return reserveLine(c.Subnet, c.Range) + "\nthen " + give
 }
 
 // proposals is how many free addresses a finding names.

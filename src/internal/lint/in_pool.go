@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 
+	"go4.org/netipx"
+
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -104,10 +106,36 @@ var externalInPool = Rule{
 // foreignPools reports addresses of the given kinds in pools of others, but for
 // those that the other side uses as well: that is reported as such.
 func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
-	twice := claimedTwice(f)
+	twice, both := claimedTwice(f), f.ownedByBoth()
 	f.inPools(report, func(p pooled) bool {
 		return slices.Contains(kinds, p.address.Kind) && foreign(p.overlap) && !sameMachine(p.overlap) &&
-			!slices.ContainsFunc(twice[p.address], func(r rival) bool { return r.uses(p) })
+			!slices.ContainsFunc(twice[p.address], func(r rival) bool { return r.uses(p) }) && !both.explain(p)
+	})
+}
+
+// commonPools are the addresses that two subnets may both hand out.
+type commonPools map[[2]*plan.Subnet][]netipx.IPRange
+
+func (f *Facts) ownedByBoth() commonPools {
+	common := commonPools{}
+	for _, o := range f.Overlaps {
+		if o.A.Kind.Pool() && o.B.Kind.Pool() && foreign(o) && onWire(o) {
+			common[[2]*plan.Subnet{o.A.Subnet, o.B.Subnet}] = append(common[[2]*plan.Subnet{o.A.Subnet, o.B.Subnet}], o.Range)
+			common[[2]*plan.Subnet{o.B.Subnet, o.A.Subnet}] = append(common[[2]*plan.Subnet{o.B.Subnet, o.A.Subnet}], o.Range)
+		}
+	}
+	return common
+}
+
+// explain reports whether p is an address that a director granted out of what
+// another may hand out too: overlapping-pools tells of the two pools, and each VM
+// in them would say the same again.
+func (c commonPools) explain(p pooled) bool {
+	if p.address.Kind != plan.Lease && p.address.Kind != plan.Orphan {
+		return false
+	}
+	return slices.ContainsFunc(c[[2]*plan.Subnet{p.address.Subnet, p.pool.Subnet}], func(r netipx.IPRange) bool {
+		return r.Contains(p.overlap.Range.From()) && r.Contains(p.overlap.Range.To())
 	})
 }
 
@@ -132,7 +160,7 @@ func (f *Facts) pooledFinding(p pooled) Finding {
 	return Finding{
 		Range: o.Range, Segment: segmentText(o.Contact),
 		Message: fmt.Sprintf("%s, %s, lies in what %s %s on network %s",
-			plan.RangeText(o.Range), who(&address), side(p.pool), use(p.pool.Kind), p.pool.Owner.Network),
+			plan.RangeText(o.Range), who(&address), side(p.pool), use(p.pool.Kind), network(p.pool)),
 		Claims:     []Party{party(&address, who(&address)), party(p.pool, poolLabel(p.pool))},
 		Why:        "a VM that gets it will fight with whoever has it; " + whySame(o.Contact),
 		Suggestion: paragraphs(f.movePooled(p), isolateIfAssumed(o)),

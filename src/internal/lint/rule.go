@@ -77,6 +77,8 @@ type Facts struct {
 	Targets  Targets
 	// Idle are entries of the fleet file's segments that match no subnet.
 	Idle []Failure
+	// Stale are snapshots that are older than they may be, and count all the same.
+	Stale []Failure
 	// Strict makes hidden addresses errors.
 	Strict bool
 }
@@ -129,6 +131,9 @@ func (t Targets) Match(o plan.Owner) bool {
 // director refuse its cloud-config, or hides there, concerns each of its
 // deploys.
 func (t Targets) concern(f Finding) bool {
+	if f.Rule == staleSnapshotID {
+		return true
+	}
 	ofCloudConfig := f.Order > 0 || f.Rule == hiddenAddressID
 	return slices.ContainsFunc(f.Claims, func(p Party) bool {
 		return t.Match(p.Owner) || ofCloudConfig && p.Owner.Deployment == "" && t.haveDirector(p.Owner.Director)

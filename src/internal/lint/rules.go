@@ -23,6 +23,7 @@ func Rules() []Rule {
 		overlappingPools,
 		hiddenAddress,
 		idleSegment,
+		staleSnapshot,
 	}
 	return slices.Concat(rules, directorRules(), exceptionRules())
 }

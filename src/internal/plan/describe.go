@@ -1,6 +1,9 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Who names the owner of a claim for people: "instance web/0 of deployment cf
 // (director promo)".
@@ -17,6 +20,10 @@ func (c *Claim) Who() string {
 		return "the virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
 	case c.Kind == Static && c.Range.From() == c.Range.To():
 		return fmt.Sprintf("instance %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
+	case c.Kind == Lease && c.Instance != "":
+		return "the VM of " + o.InstanceGroup + "/" + short(c.Instance) + ofDeployment(o) + ofDirector(o)
+	case c.Kind == Orphan:
+		return "an orphaned VM of " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
 	case c.Kind.InUse():
 		return "instance group " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
 	case c.Kind == Gateway:
@@ -26,6 +33,12 @@ func (c *Claim) Who() string {
 	default:
 		return "network " + o.Network + ofDeployment(o) + ofDirector(o)
 	}
+}
+
+// short is the first part of an instance's id, which is enough to tell it.
+func short(id string) string {
+	first, _, _ := strings.Cut(id, "-")
+	return first
 }
 
 func ofDeployment(o Owner) string {

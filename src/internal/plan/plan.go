@@ -94,6 +94,8 @@ type Claim struct {
 	// counted from 0 by the address's place in static_ips. A director may give
 	// it to another instance of the group, to suit availability zones.
 	Index int
+	// Instance is the id of the instance that has a Lease or an Orphan.
+	Instance string
 }
 
 // Subnet is one subnet of one director's network: the unit that is or is not
@@ -119,6 +121,9 @@ type Subnet struct {
 	Identity Identity
 	// CloudProperties are the scalars of cloud_properties by dotted path.
 	CloudProperties map[string]string
+	// Past says of a subnet of an older cloud-config whose it still is: a clause,
+	// such as "as web still has it". Empty for the one that counts now.
+	Past string
 }
 
 // Plan is the address plan of a fleet.

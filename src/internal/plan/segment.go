@@ -202,5 +202,8 @@ func (s *Subnet) Label() string {
 	if s.Director != "" {
 		label += " of " + s.Director
 	}
+	if s.Past != "" {
+		label += ", " + s.Past
+	}
 	return label
 }

@@ -29,28 +29,46 @@ type cloudConfig struct {
 	failures []lint.Failure
 }
 
+// runtimeConfig is what one runtime config was worth.
+type runtimeConfig struct {
+	vips     []bosh.PropertyAddress
+	hidden   []bosh.Unresolved
+	failures []lint.Failure
+}
+
 // directorFiles are all files of one director, read.
 type directorFiles struct {
 	*Director
-	cloudConfigs []cloudConfig
-	deployments  []manifest
-	createEnvs   []manifest
+	cloudConfigs   []cloudConfig
+	runtimeConfigs []runtimeConfig
+	deployments    []manifest
+	createEnvs     []manifest
+	// judged says that what is wrong with the director's files is to be found
+	// out, not only what they claim.
+	judged bool
 }
 
-// readAll reads all files, as many at a time as there are processors.
-func readAll(fleet *Fleet, loader *interpolate.Loader) []directorFiles {
-	all := make([]directorFiles, len(fleet.Directors))
+// readAll reads all files of some directors, as many at a time as there are
+// processors.
+func readAll(fleet *Fleet, which []int, loader *interpolate.Loader) []directorFiles {
+	all := make([]directorFiles, len(which))
+	someJudged := fleet.hasTargets()
 	var tasks []func()
-	for i := range fleet.Directors {
+	for k, i := range which {
 		d := &fleet.Directors[i]
-		files := &all[i]
+		files := &all[k]
 		*files = directorFiles{Director: d,
-			cloudConfigs: make([]cloudConfig, len(d.CloudConfigs)),
-			deployments:  make([]manifest, len(d.Deployments)),
-			createEnvs:   make([]manifest, len(d.CreateEnvs)),
+			cloudConfigs:   make([]cloudConfig, len(d.CloudConfigs)),
+			runtimeConfigs: make([]runtimeConfig, len(d.RuntimeConfigs)),
+			deployments:    make([]manifest, len(d.Deployments)),
+			createEnvs:     make([]manifest, len(d.CreateEnvs)),
+			judged:         !someJudged || d.hasTarget(),
 		}
 		for j, e := range d.CloudConfigs {
 			tasks = append(tasks, func() { files.cloudConfigs[j] = readCloudConfig(e, loader) })
+		}
+		for j, e := range d.RuntimeConfigs {
+			tasks = append(tasks, func() { files.runtimeConfigs[j] = readRuntimeConfig(e, loader, fleet.VIPs) })
 		}
 		for j, e := range d.Deployments {
 			opts := d.options()
@@ -99,6 +117,17 @@ func readCloudConfig(e Entry, loader *interpolate.Loader) cloudConfig {
 	return cloudConfig{entry: e, doc: doc}
 }
 
+func readRuntimeConfig(e Entry, loader *interpolate.Loader, patterns bosh.Patterns) (c runtimeConfig) {
+	doc, err := e.load(loader)
+	if err == nil {
+		c.vips, c.hidden, err = bosh.FindVIPs(doc.Root(), patterns)
+	}
+	if err != nil {
+		c.failures = append(c.failures, failure(err, e.At))
+	}
+	return c
+}
+
 func readManifest(e Entry, loader *interpolate.Loader, opts bosh.Options, vips bosh.Patterns) manifest {
 	doc, err := e.load(loader)
 	if err != nil {
@@ -106,6 +135,9 @@ func readManifest(e Entry, loader *interpolate.Loader, opts bosh.Options, vips b
 	}
 	m := manifest{entry: e}
 	m.read, m.problems, m.hidden = bosh.ReadManifest(doc.Root(), opts)
+	if e.Deployed {
+		m.problems = nil // the director took it, with keys that a snapshot does not keep
+	}
 	if m.read == nil {
 		return m
 	}

@@ -31,7 +31,8 @@ type Entry struct {
 	Path   string
 	Inputs interpolate.Inputs
 	// Name is the deployment's name where it is known better than from the
-	// manifest; usually empty.
+	// manifest; usually empty. A config with a name stands in place of the
+	// director's config of that name, one without in place of all.
 	Name string
 	// At is the line of the fleet file that names it; nowhere for a file named
 	// on the command line.
@@ -40,6 +41,8 @@ type Entry struct {
 	Document *source.Document
 	// Target marks what this run judges.
 	Target bool
+	// Deployed marks what a director told of itself: it has accepted it already.
+	Deployed bool
 }
 
 // Director is one director and the files that are known of it.
@@ -53,13 +56,19 @@ type Director struct {
 	// Addresses are of the machine that the director runs on.
 	Addresses    []bosh.Block
 	CloudConfigs []Entry
-	Deployments  []Entry
-	CreateEnvs   []Entry
+	// RuntimeConfigs are read for virtual addresses.
+	RuntimeConfigs []Entry
+	Deployments    []Entry
+	CreateEnvs     []Entry
+	// Snapshot is what the director said about itself; nil if there is none.
+	Snapshot *SnapshotFile
 	// Unresolved says that the fleet file names files of this director, even if
 	// none of them was found; that they are missing is said already.
 	Unresolved bool
 	// At is where the fleet file names the director.
 	At place.Place
+
+	live *live
 }
 
 // Fleet is everything to read.
@@ -72,6 +81,8 @@ type Fleet struct {
 	VIPs bosh.Patterns
 	// Strict makes addresses that nobody can see errors.
 	Strict bool
+	// Snapshots say how those of directors are read.
+	Snapshots Snapshots
 }
 
 // Survey is what was read.
@@ -114,35 +125,80 @@ func collectLess() (undo func()) {
 // Read reads the fleet.
 func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	defer collectLess()()
-	s, directors := readDirectors(&f, loader)
-	p := claims.Build(directors, f.Externals, f.File.SegmentOf)
+	f.Directors = slices.Clone(f.Directors)
+	headFailures, stale := f.readHeads()
+	f.choose(nil)
+	r := &reading{fleet: &f, loader: loader, each: make([]surveyor, len(f.Directors)), directors: make([]claims.Director, len(f.Directors))}
+	r.read()
+	if f.hasTargets() {
+		nowhere := func(*plan.Subnet) string { return "" }
+		if f.choose(f.claimedBy(claims.Build(r.directors, nil, nowhere))) {
+			r.read()
+		}
+	}
+	s := r.all()
+	p := claims.Build(r.directors, f.Externals, f.File.SegmentOf)
 	contradictions, idle := f.File.CheckSegments(p.Subnets)
 	facts := lint.NewFacts(p)
-	facts.Problems, facts.Hidden, facts.Idle = s.problems, s.hidden, failures(idle)
+	facts.Problems, facts.Hidden, facts.Idle, facts.Stale = s.problems, s.hidden, failures(idle), stale
 	facts.Targets, facts.Strict = s.targets, f.Strict
 	return &Survey{
 		Facts:     facts,
-		Failures:  append(s.failures, failures(contradictions)...),
+		Failures:  slices.Concat(headFailures, s.failures, failures(contradictions)),
 		Predicted: s.predicted,
-		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
+		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments + f.skipped(), Claims: len(p.Claims)},
 	}
 }
 
-// readDirectors reads all files and then judges the directors side by side.
-func readDirectors(f *Fleet, loader *interpolate.Loader) (*surveyor, []claims.Director) {
-	files := readAll(f, loader)
-	each := make([]surveyor, len(files))
-	directors := make([]claims.Director, len(files))
-	tasks := make([]func(), len(files))
-	for i := range files {
-		tasks[i] = func() { directors[i] = each[i].director(&files[i]) }
+// reading reads directors, in one or two goes.
+type reading struct {
+	fleet     *Fleet
+	loader    *interpolate.Loader
+	done      []bool
+	each      []surveyor // by director, as are the others
+	directors []claims.Director
+}
+
+// read reads all files of the directors that are to be read and were not yet, and
+// then judges these side by side.
+func (r *reading) read() {
+	if r.done == nil {
+		r.done = make([]bool, len(r.fleet.Directors))
+	}
+	var now []int
+	for i := range r.fleet.Directors {
+		if d := &r.fleet.Directors[i]; !r.done[i] && (d.live == nil || d.live.needed) {
+			r.done[i] = true
+			now = append(now, i)
+		}
+	}
+	r.unfold(now)
+	files := readAll(r.fleet, now, r.loader)
+	tasks := make([]func(), len(now))
+	for j, i := range now {
+		tasks[j] = func() { r.directors[i] = r.each[i].director(&files[j]) }
 	}
 	runAll(tasks)
-	all := &surveyor{targets: lint.Targets{Some: f.hasTargets()}}
-	for i := range each {
-		all.add(&each[i])
+}
+
+// unfold reads the snapshots of directors.
+func (r *reading) unfold(which []int) {
+	var tasks []func()
+	for _, i := range which {
+		if d := &r.fleet.Directors[i]; d.live != nil {
+			tasks = append(tasks, func() { r.each[i].failures = append(r.each[i].failures, d.unfold()...) })
+		}
 	}
-	return all, directors
+	runAll(tasks)
+}
+
+// all puts together what was found of each director.
+func (r *reading) all() *surveyor {
+	all := &surveyor{targets: lint.Targets{Some: r.fleet.hasTargets()}}
+	for i := range r.each {
+		all.add(&r.each[i])
+	}
+	return all
 }
 
 // add takes over what another surveyor found, which comes after.
@@ -156,12 +212,14 @@ func (s *surveyor) add(o *surveyor) {
 
 // hasTargets reports whether the run judges some files, not all.
 func (f *Fleet) hasTargets() bool {
-	isTarget := func(e Entry) bool { return e.Target }
-	for _, d := range f.Directors {
-		for _, list := range [][]Entry{d.CloudConfigs, d.Deployments, d.CreateEnvs} {
-			if slices.ContainsFunc(list, isTarget) {
-				return true
-			}
+	return slices.ContainsFunc(f.Directors, func(d Director) bool { return d.hasTarget() })
+}
+
+// hasTarget reports whether the run judges files of the director.
+func (d *Director) hasTarget() bool {
+	for _, list := range [][]Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
+		if slices.ContainsFunc(list, func(e Entry) bool { return e.Target }) {
+			return true
 		}
 	}
 	return false
@@ -199,13 +257,20 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 	opts.DirectorIPs = directorIPs(files.Addresses, d.CreateEnvs)
 	var ofConfig []bosh.Problem
 	d.CloudConfig, d.CloudVIPs, ofConfig = s.cloudConfigs(files, opts)
+	d.CloudVIPs = append(d.CloudVIPs, s.runtimeConfigs(files)...)
 	deployments := s.manifests(files.Name, files.deployments)
 	for _, m := range deployments {
 		d.Deployments = append(d.Deployments, m.read)
 	}
 	s.report(files.Name, "", ofConfig, nil)
-	s.check(files.Name, d.CloudConfig, past, deployments, opts)
-	s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
+	d.Leases = files.leases(deployments)
+	d.Views = files.otherViews(opts, past, deployments)
+	teams := s.teams(files, ofConfig, opts)
+	d.Views = append(teams.views(d.Views), d.Views...)
+	if files.judged {
+		s.checkEach(files.Name, d.CloudConfig, teams, past, deployments, opts)
+		s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
+	}
 	for _, m := range createEnvs {
 		s.report(files.Name, m.read.Name, m.problems, m.hidden)
 	}
@@ -335,19 +400,30 @@ func (s *surveyor) number(files *directorFiles) {
 	}
 }
 
-// setPastAside takes out the manifests that a linted one of the same name
-// stands for, and returns them: a changed manifest is not in conflict with its
-// own past. To a director that past is what it deployed before.
+// setPastAside takes out the manifests that another one of the same name stands
+// for, a linted one or, for one that the director told of, any file; and returns
+// them. A changed manifest is not in conflict with its own past. To a director
+// that past is what it deployed before.
 func setPastAside(list *[]manifest) []manifest {
-	named := map[string]bool{}
+	const deployed, file, linted = 0, 1, 2
+	rank := func(m manifest) int {
+		switch {
+		case m.entry.Target:
+			return linted
+		case m.entry.Deployed:
+			return deployed
+		}
+		return file
+	}
+	highest := map[string]int{}
 	for _, m := range *list {
-		if m.entry.Target && m.read != nil {
-			named[m.name()] = true
+		if m.read != nil {
+			highest[m.name()] = max(highest[m.name()], rank(m))
 		}
 	}
 	var past []manifest
 	*list = slices.DeleteFunc(*list, func(m manifest) bool {
-		replaced := !m.entry.Target && m.read != nil && named[m.name()]
+		replaced := m.read != nil && rank(m) < highest[m.name()]
 		if replaced {
 			past = append(past, m)
 		}
@@ -389,12 +465,12 @@ func (s *surveyor) missingSources(files *directorFiles) {
 	}
 	switch {
 	case len(files.CloudConfigs)+len(files.Deployments)+len(files.CreateEnvs) == 0:
-		if files.Unresolved {
+		if files.Unresolved || files.Snapshot != nil {
 			return
 		}
 		s.failures = append(s.failures, lint.Failure{
 			Message: fmt.Sprintf("%s has no source: nothing is known of its addresses", of), At: files.At,
-			Hint: "name its cloud_configs, deployments or create_env in the fleet file",
+			Hint: "name its cloud_configs, deployments, create_env or snapshot in the fleet file",
 		})
 	case len(files.CloudConfigs) == 0:
 		for _, m := range files.deployments {

@@ -1,0 +1,451 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+var collectedAt = time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+
+// liveDirector is what a snapshot says, in a form that is quick to write.
+type liveDirector struct {
+	Configs []liveConfig
+	// Runtime is the content of a runtime config.
+	Runtime     string
+	Deployments []liveDeployment
+	// Orphans are written as VMs: "DEPLOYMENT GROUP ADDRESS…".
+	Orphans []string
+}
+
+type liveConfig struct {
+	ID, Name, Team, Content string
+	Old                     bool
+}
+
+type liveDeployment struct {
+	Name, Manifest string
+	Teams, Pinned  []string
+	// VMs are written "GROUP ADDRESS…".
+	VMs []string
+}
+
+func defaultKeep() snapshot.Keep { return snapshot.Keep{VIPProperties: bosh.DefaultPatterns().Find} }
+
+// writeSnapshot writes the snapshot of a director.
+func writeSnapshot(t *testing.T, path string, d liveDirector) {
+	t.Helper()
+	k := defaultKeep()
+	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: collectedAt, Kept: k, Director: snapshot.Identity{Name: path, UUID: "uuid of " + path}}}
+	for _, c := range d.Configs {
+		if c.Name == "" {
+			c.Name = "default"
+		}
+		s.CloudConfigs = append(s.CloudConfigs, snapshot.Config{ID: c.ID, Name: c.Name, Team: c.Team, Latest: !c.Old, Content: k.ReduceCloudConfig(c.Content)})
+	}
+	if d.Runtime != "" {
+		s.RuntimeConfigs = []snapshot.Config{{ID: "99", Name: "default", Latest: true, Content: k.ReduceRuntimeConfig(d.Runtime)}}
+	}
+	for _, dep := range d.Deployments {
+		live := snapshot.Deployment{Name: dep.Name, Teams: dep.Teams, Pinned: dep.Pinned, Manifest: k.ReduceManifest(dep.Manifest)}
+		for i, vm := range dep.VMs {
+			live.VMs = append(live.VMs, vmOf(t, i, strings.Fields(vm)))
+		}
+		s.Deployments = append(s.Deployments, live)
+	}
+	for i, vm := range d.Orphans {
+		words := strings.Fields(vm)
+		orphan := vmOf(t, i, words[1:])
+		orphan.Deployment = words[0]
+		s.Orphans = append(s.Orphans, orphan)
+	}
+	if _, err := s.Write(path, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func vmOf(t *testing.T, i int, words []string) snapshot.VM {
+	t.Helper()
+	vm := snapshot.VM{Group: words[0], ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i)}
+	for _, text := range words[1:] {
+		a, ok := snapshot.NewAddress(text)
+		if !ok {
+			t.Fatalf("%s is no address", text)
+		}
+		vm.Addresses = append(vm.Addresses, a)
+	}
+	return vm
+}
+
+// cloudConfigOf is a cloud-config with one subnet.
+func cloudConfigOf(subnet string) string {
+	return "azs: [{name: z1}]\nnetworks: [{name: default, subnets: [{gateway: 10.0.0.1, az: z1, " + subnet + "}]}]\ncompilation: {workers: 1, network: default, az: z1}\n"
+}
+
+// manifestOf is a manifest with one group.
+func manifestOf(name, group, instances, statics string) string {
+	return fmt.Sprintf("name: %s\nreleases: []\nstemcells: [{alias: default, os: ubuntu-jammy, version: '1.1'}]\n"+
+		"update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000, update_watch_time: 1000}\n"+
+		"instance_groups: [{name: %s, azs: [z1], instances: %s, vm_type: a, stemcell: default, jobs: [], networks: [{name: default%s}]}]\n", name, group, instances, statics)
+}
+
+// lintSnapshots lints and returns the findings and failures, one on each line.
+func lintSnapshots(t *testing.T, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := Main(context.Background(), append(append([]string{"lint"}, args...), "--format", "json"), Streams{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Now: func() time.Time { return collectedAt.Add(26 * time.Hour) },
+	})
+	var result struct {
+		Findings []struct {
+			Rule, Severity, Message string
+		}
+		Failures []struct{ Message, Hint string }
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+		t.Fatalf("%v\n%s%s", err, stdout.String(), stderr.String())
+	}
+	var b strings.Builder
+	for _, f := range result.Findings {
+		if f.Rule != "unused-static-pool" { // most fleets here are too small to use theirs
+			fmt.Fprintf(&b, "%s: %s\n", f.Rule, f.Message)
+		}
+	}
+	for _, f := range result.Failures {
+		fmt.Fprintf(&b, "failure: %s\n", f.Message)
+	}
+	fmt.Fprintf(&b, "exit %d\n", code)
+	return b.String()
+}
+
+// Addresses below 10.0.0.10 are nobody's; those up to .99 are a's, the rest b's.
+const (
+	ofA = "range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.9, 10.0.0.100 - 10.0.0.254], static: [10.0.0.10 - 10.0.0.49]"
+	ofB = "range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.99], static: [10.0.0.100 - 10.0.0.149]"
+)
+
+// TestLeases lints what directors granted against what is promised.
+func TestLeases(t *testing.T) {
+	one := func(statics string) string { return manifestOf("web", "nginx", "1", statics) }
+	for name, c := range map[string]struct {
+		a, b liveDirector
+		want string
+	}{
+		"as promised": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Manifest: one(", static_ips: [10.0.0.10]"), VMs: []string{"nginx 10.0.0.10"}}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}},
+				Deployments: []liveDeployment{{Name: "web", Manifest: one(""), VMs: []string{"nginx 10.0.0.150"}}}},
+			"exit 0\n"},
+		"both granted it": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Manifest: one(""), VMs: []string{"nginx 10.0.0.60"}}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}},
+				Deployments: []liveDeployment{{Name: "web", Manifest: one(""), VMs: []string{"nginx 10.0.0.60"}}}},
+			"address-claimed-twice: 10.0.0.60 is claimed twice: by the VM of nginx/00000000 of deployment web (director a) and by the VM of nginx/00000000 of deployment web (director b)\nexit 1\n"},
+		"granted and then reserved": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Manifest: one(""), VMs: []string{"nginx 10.0.0.160"}}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"static-in-foreign-pool: 10.0.0.160, the VM of nginx/00000000 of deployment web (director a), lies in what director b hands out by itself on network default\nexit 1\n"},
+		"orphaned": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Manifest: one(", static_ips: [10.0.0.10]")}}, Orphans: []string{"old nginx 10.0.0.10"}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"static-ip-twice: 10.0.0.10 is claimed twice: by instance nginx/0 of deployment web (director a) and by an orphaned VM of nginx of deployment old (director a)\nexit 1\n"},
+		"pinned to an older cloud-config": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Old: true, Content: cloudConfigOf("range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.149, 10.0.0.160 - 10.0.0.254]")}, {ID: "2", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Pinned: []string{"1"}, Manifest: one("")}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"overlapping-pools: director a (network default, as web still has it) and director b (network default) may both hand out 10.0.0.150-10.0.0.159\nexit 1\n"},
+		"pinned to an older one that says the same": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Old: true, Content: cloudConfigOf(ofA)}, {ID: "2", Content: cloudConfigOf(ofA) + "disk_types: [{name: x}]\n"}},
+				Deployments: []liveDeployment{{Name: "web", Pinned: []string{"1"}, Manifest: one(", static_ips: [10.0.0.10]"), VMs: []string{"nginx 10.0.0.10"}}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"exit 0\n"},
+		"team": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)},
+				{ID: "2", Name: "extra", Team: "t", Content: "networks: [{name: extra, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, az: z1, reserved: [10.0.0.2 - 10.0.0.199]}]}]"}},
+				Deployments: []liveDeployment{{Name: "web", Teams: []string{"t"}, Manifest: strings.Replace(one(""), "name: default}", "name: extra}", 1)}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"overlapping-pools: director a (network extra) and director b (network default) may both hand out 10.0.0.200-10.0.0.254\nexit 1\n"},
+		"virtual address of a runtime config": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}, Runtime: "addons: [{name: lb, jobs: [{name: keepalived, properties: {vip: 10.0.0.160}}]}]"},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"vip-in-pool: 10.0.0.160, the virtual address vip (director a), lies in what director b hands out by itself on network default\nexit 1\n"},
+		"group that was renamed": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Manifest: strings.Replace(one(", static_ips: [10.0.0.10]"), "instances:", "migrated_from: [{name: apache}], instances:", 1), VMs: []string{"apache 10.0.0.10"}}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"exit 0\n"},
+		"manifest that could not be read": {
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}, Deployments: []liveDeployment{{Name: "web", Manifest: "name: [", VMs: []string{"nginx 10.0.0.160"}}}},
+			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
+			"static-in-foreign-pool: 10.0.0.160, the VM of nginx/00000000 of deployment web (director a), lies in what director b hands out by itself on network default\n" +
+				"failure: the manifest of web of director a could not be collected: its line 1 is not valid YAML\nexit 1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			writeSnapshot(t, "a.json", c.a)
+			writeSnapshot(t, "b.json", c.b)
+			writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json}, {name: b, snapshot: b.json}]\nsegments: [{name: vlan, subnets: [{range: 10.0.0.0/24}]}]\n"))
+			if diff := cmp.Diff(c.want, lintSnapshots(t)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestDeployAgainstLeases judges one manifest against what directors granted.
+func TestDeployAgainstLeases(t *testing.T) {
+	a := liveDirector{
+		Configs: []liveConfig{{ID: "1", Old: true, Content: cloudConfigOf("range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.149, 10.0.0.160 - 10.0.0.254]")}, {ID: "2", Content: cloudConfigOf(ofA)}},
+		Deployments: []liveDeployment{
+			{Name: "web", Pinned: []string{"1"}, Manifest: manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]"), VMs: []string{"nginx 10.0.0.10"}},
+			{Name: "cache", Manifest: manifestOf("cache", "redis", "1", ""), VMs: []string{"redis 10.0.0.20"}},
+		},
+	}
+	b := liveDirector{
+		Configs:     []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}},
+		Deployments: []liveDeployment{{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.11"}}},
+	}
+	for name, c := range map[string]struct{ manifest, want string }{
+		"as it is":       {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]"), "exit 0\n"},
+		"moved":          {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.12]"), "exit 0\n"},
+		"to a neighbour": {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.20]"), "static-ip-twice: 10.0.0.20 is claimed twice: by instance nginx/0 of deployment web (director a) and by the VM of redis/00000000 of deployment cache (director a)\nexit 1\n"},
+		"to another director's VM": {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.11]"),
+			"address-claimed-twice: 10.0.0.11 is claimed twice: by instance nginx/0 of deployment web (director a) and by the VM of pg/00000000 of deployment db (director b)\nexit 1\n"},
+		"of another deployment": {manifestOf("api", "puma", "1", ", static_ips: [10.0.0.10]"),
+			"static-ip-twice: 10.0.0.10 is claimed twice: by instance puma/0 of deployment api (director a) and by instance nginx/0 of deployment web (director a)\nexit 1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			writeSnapshot(t, "a.json", a)
+			writeSnapshot(t, "b.json", b)
+			writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json}, {name: b, snapshot: b.json}]\nsegments: [{name: vlan, subnets: [{range: 10.0.0.0/24}]}]\n"))
+			writeFile(t, "m.yml", []byte(c.manifest))
+			if diff := cmp.Diff(c.want, lintSnapshots(t, "--director", "a", "m.yml")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestCureOfACloudConfig lets a cloud-config through that ends a conflict which
+// deployments are still pinned to.
+func TestCureOfACloudConfig(t *testing.T) {
+	t.Chdir(t.TempDir())
+	both := "range: 10.0.0.0/24"
+	writeSnapshot(t, "a.json", liveDirector{
+		Configs:     []liveConfig{{ID: "1", Content: cloudConfigOf(both)}, {ID: "2", Name: "other", Content: "networks: [{name: other, subnets: [{range: 10.1.0.0/24, gateway: 10.1.0.1, az: z1}]}]"}},
+		Deployments: []liveDeployment{{Name: "web", Manifest: manifestOf("web", "nginx", "1", "")}},
+	})
+	writeSnapshot(t, "b.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}})
+	writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json}, {name: b, snapshot: b.json}]\nsegments: [{name: vlan, subnets: [{range: 10.0.0.0/24}]}]\n"))
+	for subnet, want := range map[string]string{both: "exit 1\n", ofA: "exit 0\n"} {
+		writeFile(t, "cc.yml", []byte(cloudConfigOf(subnet)))
+		if got := lintSnapshots(t, "--director", "a", "cc.yml"); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: got %s", subnet, got)
+		}
+	}
+}
+
+// TestFilesAndSnapshots puts a file in the place of what the director told of the
+// same deployment, and keeps the director's cloud-config beside that of the files.
+func TestFilesAndSnapshots(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeSnapshot(t, "a.json", liveDirector{
+		Configs:     []liveConfig{{ID: "1", Content: cloudConfigOf("range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.9, 10.0.0.110 - 10.0.0.254], static: [10.0.0.10 - 10.0.0.49]")}},
+		Deployments: []liveDeployment{{Name: "web", Manifest: manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]"), VMs: []string{"nginx 10.0.0.10"}}},
+	})
+	writeFile(t, "a/cc.yml", []byte(cloudConfigOf(ofA)))
+	writeFile(t, "a/web.yml", []byte(manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.11]")))
+	writeSnapshot(t, "b.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}})
+	writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json, cloud_configs: [a/cc.yml], deployments: [a/web.yml]}, {name: b, snapshot: b.json}]\nsegments: [{name: vlan, subnets: [{range: 10.0.0.0/24}]}]\n"))
+	want := "overlapping-pools: director a (network default, as the director has it) and director b (network default) may both hand out 10.0.0.100-10.0.0.109\nexit 1\n"
+	if diff := cmp.Diff(want, lintSnapshots(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// a's cloud-config is what is judged: what it had before is its past
+	if diff := cmp.Diff("exit 0\n", lintSnapshots(t, "a/cc.yml")); diff != "" {
+		t.Errorf("the update (-want +got):\n%s", diff)
+	}
+}
+
+// TestMaxAge holds the age of a snapshot against what the fleet file allows.
+func TestMaxAge(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeSnapshot(t, "a.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}})
+	for age, c := range map[string]struct{ want, stale string }{
+		"27h": {"exit 0\n", "exit 0\n"},
+		"26h": {"exit 0\n", "exit 0\n"},
+		"25h": {"failure: a.json is 1d2h old, and may be 1d1h: what director a granted since is unknown\nexit 3\n",
+			"stale-snapshot: a.json is 1d2h old, and may be 1d1h: what director a granted since is unknown\nexit 0\n"},
+		"90m": {"failure: a.json is 1d2h old, and may be 1h30m: what director a granted since is unknown\nexit 3\n",
+			"stale-snapshot: a.json is 1d2h old, and may be 1h30m: what director a granted since is unknown\nexit 0\n"},
+	} {
+		writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json, max_age: "+age+"}]\n"))
+		if diff := cmp.Diff(c.want, lintSnapshots(t)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", age, diff)
+		}
+		if diff := cmp.Diff(c.stale, lintSnapshots(t, "--allow-stale")); diff != "" {
+			t.Errorf("%s, --allow-stale (-want +got):\n%s", age, diff)
+		}
+	}
+}
+
+// TestSnapshotsThatCannotBeUsed fails closed.
+func TestSnapshotsThatCannotBeUsed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeSnapshot(t, "a.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}})
+	whole, err := os.ReadFile("a.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "cut.json", whole[:len(whole)-100])
+	writeFile(t, "future.json", bytes.Replace(whole, []byte("2027-01-31"), []byte("2027-02-28"), 1))
+	for name, c := range map[string]struct{ fleet, want string }{
+		"missing": {"directors: [{name: a, snapshot: none.json}]", "failure: none.json: no such file\nexit 3\n"},
+		"cut":     {"directors: [{name: a, snapshot: cut.json}]", "failure: this is no complete snapshot: it ends in the middle\nexit 3\n"},
+		"twins": {"directors: [{name: a, snapshot: a.json}, {name: b, snapshot: ./a.json}]",
+			"failure: directors a and b are one: the snapshots of both are of the UUID uuid of a.json\nexit 1\n"},
+		"other patterns": {"directors: [{name: a, snapshot: a.json}]\nvip_properties: {add: [lb.frontend]}\nsegments: [{name: s, subnets: [{cloud_properties: {site: west}}]}]",
+			"failure: a.json was written when nothing asked for the job property lb.frontend, the cloud property site\nexit 3\n"},
+		"future": {"directors: [{name: a, snapshot: future.json, max_age: 1d}]",
+			"failure: future.json was written at 2027-02-28T12:00:00Z, which is in the future: its age is unknown\nexit 3\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writeFile(t, "ipguard.yml", []byte(c.fleet+"\n"))
+			if got := lintSnapshots(t); !strings.HasSuffix(got, c.want) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestSnapshotsOfAFleet makes snapshots of a made fleet: lint finds the same
+// in them as in the files, and the same about one manifest whether it reads all
+// snapshots or those that matter.
+func TestSnapshotsOfAFleet(t *testing.T) {
+	made, err := madefleet.Make(madefleet.Size{Directors: 24, Deployments: 120, StaticAddresses: 2000, Conflicts: 30, Seed: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := made.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	fromFiles := messages(lintSnapshots(t))
+	manifests, err := filepath.Glob("director-0*/deployments/*.yml")
+	if err != nil || len(manifests) < 50 {
+		t.Fatalf("%d manifests, error %v", len(manifests), err)
+	}
+	ofOne := map[string]string{}
+	for i := 0; i < len(manifests); i += 9 {
+		ofOne[manifests[i]] = lintSnapshots(t, manifests[i])
+	}
+	snapshotsOf(t, madefleet.FleetFile)
+	if diff := cmp.Diff(fromFiles, messages(lintSnapshots(t))); diff != "" || len(fromFiles) < 30 {
+		t.Errorf("%d findings (-files +snapshots):\n%s", len(fromFiles), diff)
+	}
+	conflicts := 0
+	for path, want := range ofOne {
+		if diff := cmp.Diff(messages(want), messages(lintSnapshots(t, "--director", filepath.Dir(filepath.Dir(path)), path))); diff != "" {
+			t.Errorf("%s (-files +snapshots):\n%s", path, diff)
+		}
+		conflicts += len(messages(want))
+	}
+	if conflicts == 0 {
+		t.Error("no manifest has a finding: the comparison says nothing")
+	}
+}
+
+// messages are the sorted findings of a run, without the order in which the files
+// stand.
+func messages(result string) []string {
+	list := strings.Split(strings.TrimSpace(result), "\n")
+	list = slices.DeleteFunc(list, func(line string) bool { return strings.HasPrefix(line, "exit ") })
+	for i, line := range list {
+		list[i] = inOrder(line)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// inOrder puts the two sides of a message into the order of their names: which
+// one is to change depends on where they stand.
+func inOrder(line string) string {
+	rule, rest, _ := strings.Cut(line, ": ")
+	sides := strings.Split(rest, " and ")
+	slices.Sort(sides)
+	return rule + ": " + strings.Join(sides, " and ")
+}
+
+// snapshotsOf writes a snapshot of each director of a fleet, as if everything had
+// been deployed, and a fleet file that names these and the create-env manifests.
+func snapshotsOf(t *testing.T, path string) {
+	t.Helper()
+	files := source.NewFiles(strings.NewReader(""))
+	file, errs := fleet.Load(files, path)
+	if len(errs) > 0 {
+		t.Fatal(errs[0])
+	}
+	resolved, errs := file.Resolve()
+	if len(errs) > 0 {
+		t.Fatal(errs[0])
+	}
+	loader := interpolate.NewLoader(files, nil)
+	text := func(f fleet.SourceFile) string {
+		doc, err := loader.Load(f.Path, f.Inputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := yaml.Marshal(doc.Node())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	var b strings.Builder
+	b.WriteString("directors:\n")
+	for _, d := range resolved.Directors {
+		var live liveDirector
+		for i, c := range d.CloudConfigs {
+			live.Configs = append(live.Configs, liveConfig{ID: fmt.Sprint(i), Name: fmt.Sprint("config", i), Content: text(c)})
+		}
+		for _, m := range d.Deployments {
+			content := text(m)
+			var named struct{ Name string }
+			if err := yaml.Unmarshal([]byte(content), &named); err != nil {
+				t.Fatal(err)
+			}
+			live.Deployments = append(live.Deployments, liveDeployment{Name: named.Name, Manifest: content})
+		}
+		name := d.Director.Name.Value
+		writeSnapshot(t, name+".json", live)
+		fmt.Fprintf(&b, "- name: %s\n  snapshot: %s.json\n  create_env:\n", name, name)
+		for _, m := range d.CreateEnv {
+			writeFile(t, m.Path+".whole.yml", []byte(text(m)))
+			fmt.Fprintf(&b, "  - %s.whole.yml\n", m.Path)
+		}
+	}
+	writeFile(t, path, []byte(b.String()))
+}

@@ -1,0 +1,97 @@
+package survey
+
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// teamView is what deployments of some teams get: what all get, and the teams'
+// own cloud-configs.
+type teamView struct {
+	cc          *bosh.CloudConfig
+	deployments []string
+}
+
+type teamViews []teamView
+
+// teams reads the cloud-configs of teams, each set together with what all get. A
+// problem of the latter was told already.
+func (s *surveyor) teams(files *directorFiles, told []bosh.Problem, opts bosh.Options) teamViews {
+	if files.live == nil {
+		return nil
+	}
+	var list teamViews
+	for _, v := range files.live.teams {
+		var docs []source.Value
+		for _, c := range files.cloudConfigs {
+			if c.doc != nil {
+				docs = append(docs, c.doc.Root())
+			}
+		}
+		cc, problems, hidden := bosh.ReadCloudConfigs(append(docs, v.docs...), opts)
+		problems = slices.DeleteFunc(problems, func(p bosh.Problem) bool {
+			return slices.ContainsFunc(told, func(o bosh.Problem) bool { return o.At == p.At && o.Class == p.Class && o.Message == p.Message })
+		})
+		s.report(files.Name, "", problems, hidden)
+		list = append(list, teamView{cc, v.deployments})
+	}
+	return list
+}
+
+// of returns what a deployment of that name gets, or otherwise.
+func (t teamViews) of(name string, otherwise *bosh.CloudConfig) *bosh.CloudConfig {
+	for _, v := range t {
+		if slices.Contains(v.deployments, name) {
+			return v.cc
+		}
+	}
+	return otherwise
+}
+
+// views are the teams' cloud-configs for the plan, each with the deployments that
+// are not pinned to an older one.
+func (t teamViews) views(pinned []claims.View) []claims.View {
+	var list []claims.View
+	for _, v := range t {
+		free := slices.DeleteFunc(slices.Clone(v.deployments), func(name string) bool {
+			return slices.ContainsFunc(pinned, func(p claims.View) bool { return slices.Contains(p.Deployments, name) })
+		})
+		list = append(list, claims.View{CloudConfig: v.cc, Deployments: free})
+	}
+	return list
+}
+
+// checkEach checks the manifests against the cloud-config that each of them gets.
+func (s *surveyor) checkEach(director string, cc *bosh.CloudConfig, teams teamViews, past, list []manifest, opts bosh.Options) {
+	s.check(director, cc, ofView(past, teams, nil), ofView(list, teams, nil), opts)
+	for _, v := range teams {
+		s.check(director, v.cc, ofView(past, teams, v.cc), ofView(list, teams, v.cc), opts)
+	}
+}
+
+// ofView returns the manifests that get a team's cloud-config; with nil, those
+// that get what all get.
+func ofView(list []manifest, teams teamViews, cc *bosh.CloudConfig) []manifest {
+	if len(teams) == 0 {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(m manifest) bool { return teams.of(m.name(), nil) != cc })
+}
+
+// runtimeConfigs looks for virtual addresses in the director's runtime configs.
+func (s *surveyor) runtimeConfigs(files *directorFiles) []bosh.PropertyAddress {
+	var vips []bosh.PropertyAddress
+	for i, c := range files.runtimeConfigs {
+		if files.RuntimeConfigs[i].Target {
+			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: files.Name})
+		}
+		s.failures = append(s.failures, c.failures...)
+		vips = append(vips, c.vips...)
+		s.report(files.Name, "", nil, c.hidden)
+	}
+	return vips
+}
