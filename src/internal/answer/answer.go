@@ -11,10 +11,8 @@ package answer
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
-	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -26,18 +24,8 @@ type Pool struct {
 	Team string
 	// Purpose is what they are for; may be empty.
 	Purpose string
-	// Ranges are delegated, but for Except.
-	Ranges, Except []netipx.IPRange
-	// Segment is the fleet file's name of the segment; empty for any.
-	Segment string
-	At      place.Place
-}
-
-// delegates reports whether a lies in the pool's ranges, and whether it is
-// excepted.
-func (p *Pool) delegates(a netip.Addr) (inside, excepted bool) {
-	holds := func(r netipx.IPRange) bool { return r.Contains(a) }
-	return slices.ContainsFunc(p.Ranges, holds), slices.ContainsFunc(p.Except, holds)
+	plan.Delegation
+	At place.Place
 }
 
 // Network is the name by which a subnet's network can be asked for:

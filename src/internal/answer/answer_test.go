@@ -107,7 +107,7 @@ func (r random) question(p *plan.Plan) Question {
 		q.Scope.Within = r.inside(s.Range)
 	}
 	for range r.IntN(3) {
-		pool := Pool{Team: r.pick("one", "two"), Ranges: []netipx.IPRange{r.inside(space), r.inside(space)}, Segment: r.pick("", "s")}
+		pool := Pool{Team: r.pick("one", "two"), Delegation: plan.Delegation{Ranges: []netipx.IPRange{r.inside(space), r.inside(space)}, Segment: r.pick("", "s")}}
 		if r.IntN(2) == 0 {
 			pool.Except = []netipx.IPRange{r.inside(pool.Ranges[0].Prefixes()[0])}
 		}

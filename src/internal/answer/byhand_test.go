@@ -78,7 +78,7 @@ func TestStatic(t *testing.T) {
 	m.claim(y, plan.DynamicPool, "10.0.0.5-10.0.0.6")
 	m.claim(y, plan.Reserved, "10.0.0.7")
 	m.claim(far, plan.Static, "10.0.0.8")
-	q := Question{Scope: Scope{Subnets: []*plan.Subnet{x}}, Count: 9, Static: true, Pools: []Pool{{Team: "t", Ranges: []netipx.IPRange{addresses("10.0.0.9")}}}}
+	q := Question{Scope: Scope{Subnets: []*plan.Subnet{x}}, Count: 9, Static: true, Pools: []Pool{{Team: "t", Delegation: plan.Delegation{Ranges: []netipx.IPRange{addresses("10.0.0.9")}}}}}
 	if got := offered(&m.Plan, q); got != "10.0.0.4 10.0.0.7 10.0.0.8 10.0.0.9" {
 		t.Errorf("got %s", got)
 	}
@@ -94,8 +94,8 @@ func TestPools(t *testing.T) {
 	m.subnet("a", "y", "10.0.1.0/28", "dmz")
 	m.claim(lan, plan.Static, "10.0.0.4")
 	pools := []Pool{
-		{Team: "one", Ranges: []netipx.IPRange{addresses("10.0.0.3-10.0.0.6")}, Except: []netipx.IPRange{addresses("10.0.0.5")}},
-		{Team: "two", Ranges: []netipx.IPRange{addresses("10.0.0.9-10.0.0.10"), addresses("10.0.1.2")}, Segment: "lan"},
+		{Team: "one", Delegation: plan.Delegation{Ranges: []netipx.IPRange{addresses("10.0.0.3-10.0.0.6")}, Except: []netipx.IPRange{addresses("10.0.0.5")}}},
+		{Team: "two", Delegation: plan.Delegation{Ranges: []netipx.IPRange{addresses("10.0.0.9-10.0.0.10"), addresses("10.0.1.2")}, Segment: "lan"}},
 	}
 	q := Question{Scope: Scope{Subnets: m.Subnets}, Count: 9, Pools: pools}
 	if got := offered(&m.Plan, q); got != "10.0.0.3 10.0.0.6 10.0.0.9 10.0.0.10" {

@@ -95,7 +95,7 @@ func newFree(p *plan.Plan, q Question) *free {
 		}
 	}
 	for i := range q.Pools {
-		f.delegations = append(f.delegations, f.delegation(&q.Pools[i]))
+		f.delegations = append(f.delegations, q.Pools[i].In(q.Scope.Subnets))
 	}
 	return f
 }
@@ -205,24 +205,6 @@ func (f *free) notDelegated() *netipx.IPSet {
 }
 
 func (f *free) wants(p *Pool) bool { return f.Wanted == nil || f.Wanted(p) }
-
-// delegation is what a pool delegates in the scope.
-func (f *free) delegation(p *Pool) *netipx.IPSet {
-	var own, subnets netipx.IPSetBuilder
-	for _, r := range p.Ranges {
-		own.AddRange(r)
-	}
-	for _, r := range p.Except {
-		own.RemoveRange(r)
-	}
-	for _, s := range f.Scope.Subnets {
-		if p.Segment == "" || p.Segment == s.Segment {
-			subnets.AddPrefix(s.Range)
-		}
-	}
-	own.Intersect(built(&subnets))
-	return built(&own)
-}
 
 // Free looks for addresses to take.
 func Free(p *plan.Plan, q Question) Offers {

@@ -109,7 +109,7 @@ func (f *free) ofPools(a netip.Addr) []Obstacle {
 		if f.wants(p) && f.delegations[i].Contains(a) {
 			return nil
 		}
-		if inside, excepted := p.delegates(a); inside {
+		if inside, excepted := p.Names(a); inside {
 			list = append(list, Obstacle{Reason: ReasonNotDelegated, Pool: p, Elsewhere: f.wants(p) && !excepted})
 		}
 	}
@@ -155,7 +155,7 @@ func (o Obstacle) poolText(a netip.Addr) string {
 	if o.Elsewhere {
 		return "the pool of " + o.Pool.Label() + " delegates it in segment " + o.Pool.Segment + " only"
 	}
-	if _, excepted := o.Pool.delegates(a); excepted {
+	if _, excepted := o.Pool.Names(a); excepted {
 		return "the pool of " + o.Pool.Label() + " excepts it"
 	}
 	return "it is delegated to " + o.Pool.Label() + ", which is not what was asked for"

@@ -57,15 +57,9 @@ func readPicture(fleetFile string, streams Streams) (*picture, error) {
 func poolsOf(file *fleet.File) []answer.Pool {
 	var list []answer.Pool
 	for _, p := range file.Pools {
-		pool := answer.Pool{Team: p.Team.Value, Purpose: p.Purpose.Value, Segment: p.Segment.Value, At: p.At}
-		for _, a := range p.Addresses {
-			pool.Ranges = append(pool.Ranges, a.Range)
-		}
-		for _, a := range p.Except {
-			pool.Except = append(pool.Except, a.Range)
-		}
-		if len(pool.Ranges) > 0 { // else it could not be read, which is said
-			list = append(list, pool)
+		delegation := survey.DelegationOf(&p)
+		if len(delegation.Ranges) > 0 { // else it could not be read, which is said
+			list = append(list, answer.Pool{Team: p.Team.Value, Purpose: p.Purpose.Value, Delegation: delegation, At: p.At})
 		}
 	}
 	return list

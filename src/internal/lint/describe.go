@@ -128,18 +128,40 @@ func (f *Facts) instead(c *plan.Claim) string {
 				alternatives(list), target(c), c.Subnet.Network)
 		}
 	}
-	if list := plan.Nearest(f.Space.Unclaimed(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+	if list := plan.Nearest(f.delegated(f.Space.Unclaimed(c.Subnet), c.Subnet), c.Range.From(), proposals); len(list) > 0 {
 		text := fmt.Sprintf("use %s for %s: claimed by nobody", alternatives(list), target(c))
 		if c.Kind == plan.Static && c.Subnet.Deployment == "" {
 			text += fmt.Sprintf(" (put it into static: of network %s as well)", c.Subnet.Network)
 		}
 		return text
 	}
-	if list := plan.Nearest(f.Space.Unowned(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+	if list := plan.Nearest(f.delegated(f.Space.Unowned(c.Subnet), c.Subnet), c.Range.From(), proposals); len(list) > 0 {
 		return fmt.Sprintf("use %s for %s: every director of the segment reserves it, and ipguard knows of nobody who uses it",
 			alternatives(list), target(c))
 	}
+	if len(f.Delegations) > 0 {
+		return fmt.Sprintf("no address of %s is left that the fleet file's pools delegate and nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
+	}
 	return fmt.Sprintf("no address of %s is left that nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
+}
+
+// delegated is what of some free addresses of s a team may take without asking:
+// all of them in a fleet without delegations.
+func (f *Facts) delegated(free []netipx.IPRange, s *plan.Subnet) []netipx.IPRange {
+	if len(f.Delegations) == 0 {
+		return free
+	}
+	var set, theirs netipx.IPSetBuilder
+	for _, r := range free {
+		set.AddRange(r)
+	}
+	for i := range f.Delegations {
+		theirs.AddSet(f.Delegations[i].In([]*plan.Subnet{s}))
+	}
+	within, _ := theirs.IPSet() // valid ranges make no error
+	set.Intersect(within)
+	left, _ := set.IPSet()
+	return left.Ranges()
 }
 
 // release says how a director lets go of an address that it granted.

@@ -75,6 +75,9 @@ type Facts struct {
 	Problems []Problem
 	Hidden   []Hidden
 	Targets  Targets
+	// Delegations are the addresses that teams may take; if there are any, no
+	// others are proposed.
+	Delegations []plan.Delegation
 	// Idle are entries of the fleet file's segments that match no subnet.
 	Idle []Failure
 	// Stale are snapshots that are older than they may be, and count all the same.

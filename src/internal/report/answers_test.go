@@ -33,7 +33,7 @@ func hostileAnswers() (Who, Free) {
 	for kind := plan.Static; kind <= plan.DNS; kind++ {
 		claims = append(claims, plan.Claim{Range: one, Kind: kind, Owner: owner, Subnet: subnet, At: at})
 	}
-	pool := answer.Pool{Team: hostileText, Purpose: hostileText, Ranges: []netipx.IPRange{one}, At: at}
+	pool := answer.Pool{Team: hostileText, Purpose: hostileText, Delegation: plan.Delegation{Ranges: []netipx.IPRange{one}}, At: at}
 	segment := answer.Segment{Name: hostileText, Subnets: []*plan.Subnet{subnet}, Assumed: true, Reason: hostileText}
 	hidden := []lint.Hidden{{Director: hostileText, Deployment: hostileText, Unresolved: bosh.Unresolved{Variable: hostileText, What: hostileText, At: at}}}
 	failures := []lint.Failure{{Message: hostileText, At: at, Hint: hostileText}}
