@@ -109,7 +109,10 @@ type Subject struct {
 	Address netip.Addr
 	// Tentative marks an address that this host does not have yet.
 	Tentative bool
-	Sharing   Sharing
+	// Moves marks an address that moves between stations, such as that of a
+	// cluster: while this host does not have it, one other station may.
+	Moves   bool
+	Sharing Sharing
 }
 
 // Judge says what a frame, or the error of reading it, means for the subject.

@@ -24,9 +24,11 @@ const (
 	ProxyAnswers
 	// Inconclusive: nothing was proven; Reason says why.
 	Inconclusive
+	// Held: one other station has an address that moves, and this host has not.
+	Held
 )
 
-var outcomeNames = [...]string{Free: "free", Conflict: "conflict", SharedByRule: "shared", ProxyAnswers: "proxy", Inconclusive: "inconclusive"}
+var outcomeNames = [...]string{Free: "free", Conflict: "conflict", SharedByRule: "shared", ProxyAnswers: "proxy", Inconclusive: "inconclusive", Held: "held"}
 
 // String is the outcome's name in text and JSON.
 func (o Outcome) String() string {
@@ -60,8 +62,8 @@ type ClaimSeen struct {
 	Kind        frame.Kind
 	First, Last time.Time
 	Count       int
-	// Believed says that this claim settled a conflict: the station repeated it,
-	// and is none that answers for everything.
+	// Believed says that the station has the address: it repeated its claim, and
+	// is none that answers for everything.
 	Believed bool
 	asked    int
 }
@@ -300,8 +302,10 @@ func (r *Round) noteClaim(result *Result, v Verdict, f frame.Frame, now time.Tim
 	}
 	if r.believes(*c) {
 		c.Believed = true
-		settle(result, Conflict, "", now)
-		r.checkDone()
+		if !result.mayStillBeHeld() {
+			settle(result, Conflict, "", now)
+			r.checkDone()
+		}
 		return
 	}
 	if c.asked < confirmations {
@@ -318,6 +322,24 @@ func (r *Round) noteClaim(result *Result, v Verdict, f frame.Frame, now time.Tim
 // believes reports whether a claim proves a conflict.
 func (r *Round) believes(c ClaimSeen) bool {
 	return c.Verdict == Claim && c.Count > confirmations && !r.proxies[c.MAC] && !r.isGateway(c.MAC)
+}
+
+// mayStillBeHeld reports whether the address moves, and only one station has been
+// believed to have it.
+func (x *Result) mayStillBeHeld() bool {
+	if !x.Subject.Moves || !x.Subject.Tentative {
+		return false
+	}
+	var holder frame.MAC
+	for _, c := range x.Claims {
+		if c.Believed && !holder.IsZero() && c.MAC != holder {
+			return false
+		}
+		if c.Believed {
+			holder = c.MAC
+		}
+	}
+	return true
 }
 
 // isGateway reports whether the station answered for a gateway's address.
@@ -351,7 +373,7 @@ func (r *Round) conclude(result Result) (Outcome, Reason) {
 		return Inconclusive, NoCarrier
 	}
 	weigh := func(match func(ClaimSeen) bool) bool { return slices.ContainsFunc(result.Claims, match) }
-	open := func(c ClaimSeen) bool { return c.Verdict.Foreign() && !r.proxies[c.MAC] }
+	open := func(c ClaimSeen) bool { return c.Verdict.Foreign() && !r.proxies[c.MAC] && !c.Believed }
 	switch {
 	case weigh(func(c ClaimSeen) bool { return open(c) && r.isGateway(c.MAC) }):
 		return Inconclusive, GatewayAnswers
@@ -361,6 +383,8 @@ func (r *Round) conclude(result Result) (Outcome, Reason) {
 		return Inconclusive, Unconfirmed
 	case weigh(func(c ClaimSeen) bool { return c.Verdict == Rival }):
 		return Inconclusive, RivalProbe
+	case weigh(func(c ClaimSeen) bool { return c.Believed }):
+		return Held, ""
 	case weigh(func(c ClaimSeen) bool { return c.Verdict.Foreign() }):
 		return ProxyAnswers, ""
 	case weigh(func(c ClaimSeen) bool { return c.Verdict == Shared }):

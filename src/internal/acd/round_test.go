@@ -52,6 +52,7 @@ func TestRound(t *testing.T) {
 		change(&c)
 		return c
 	}
+	moving := with(func(c *RoundConfig) { c.Subjects[0].Tentative, c.Subjects[0].Moves = true, true })
 	for _, test := range []struct {
 		name     string
 		config   RoundConfig
@@ -86,6 +87,17 @@ func TestRound(t *testing.T) {
 		{"switch probes for us", four(), []station{gateway, says(rival)}, Free, ""},
 		{"somebody probes for what we want", with(func(c *RoundConfig) { c.Subjects[0].Tentative = true }),
 			[]station{gateway, says(rival)}, Inconclusive, RivalProbe},
+		{"an address that moves, and nobody has it", moving, []station{gateway}, Free, ""},
+		{"an address that moves, held", moving, []station{gateway, host(macB, own4)}, Held, ""},
+		{"an address that moves, held where nobody else can be asked", with(func(c *RoundConfig) {
+			c.Subjects[0].Tentative, c.Subjects[0].Moves, c.Gateways = true, true, nil
+		}), []station{host(macB, own4)}, Held, ""},
+		{"an address that moves, held by two", moving, []station{gateway, host(macB, own4), host(macN, own4)}, Conflict, ""},
+		{"an address that moves, held by us and another", with(func(c *RoundConfig) { c.Subjects[0].Moves = true }),
+			[]station{gateway, host(macB, own4)}, Conflict, ""},
+		{"an address that moves, held by one and claimed by a dying one", moving,
+			[]station{gateway, host(macB, own4), says(mustAnnounce(t, macN, own4))}, Inconclusive, Unconfirmed},
+		{"an address that moves, held behind a proxy", moving, []station{everything(macG), host(macB, own4)}, Held, ""},
 		{"ipv6 free", six(), []station{gateway}, Free, ""},
 		{"ipv6 silent, though the gateway of ipv4 answers", func() RoundConfig {
 			c := six()

@@ -19,12 +19,17 @@ Silence counts as free only if a gateway or a neighbour answered meanwhile; an
 answer counts as a conflict only if the station repeats it and does not answer
 for an address that nobody can have.
 
+An address that moves between the hosts of a cluster is named with --vip: one
+other host may have it, two may not, and none as long as this host has it.
+
 Exit codes: 0 free, 1 conflict, 2 usage, 3 inconclusive.`
 
 type probeFlags struct {
 	interfaces, controls, shared []string
+	vips, expected               []string
+	exclude                      excludeFlags
 	timeout, retryFor            time.Duration
-	startDelay                   time.Duration
+	startDelay, deadline         time.Duration
 	rfc5227                      bool
 	inconclusive, format, fleet  string
 }
@@ -37,6 +42,7 @@ func newProbeCommand(streams Streams) *cobra.Command {
 		Long:  probeLong,
 		Example: `  ipguard probe
   ipguard probe 10.8.52.191 --retry-for 30s --inconclusive pass
+  ipguard probe --vip 10.8.52.200 --exclude-interface 'docker*'
   ipguard probe --shared 10.8.52.200=vrrp`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o, err := f.options(args)
@@ -51,12 +57,16 @@ func newProbeCommand(streams Streams) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringSliceVar(&f.interfaces, "interface", nil, "probe only on this `interface`; may be repeated")
+	f.exclude.add(flags)
+	flags.StringSliceVar(&f.vips, "vip", nil, "an `address` that moves between hosts, to probe besides: one other host may have it")
+	flags.StringSliceVar(&f.expected, "expect", nil, "an `address` that this host must have; inconclusive if it has not")
 	flags.StringSliceVar(&f.controls, "control", nil, "an `address` that must answer, besides gateways and known neighbours")
 	flags.StringArrayVar(&f.shared, "shared", nil, "`ADDRESS[=MAC,...]` that others may have too; vrrp stands for virtual routers")
 	flags.DurationVar(&f.timeout, "timeout", 200*time.Millisecond, "how long silence must last, from 20ms to 10s")
 	flags.BoolVar(&f.rfc5227, "rfc5227", false, "use the timing of RFC 5227: 4 to 7 seconds")
 	flags.DurationVar(&f.startDelay, "start-delay", 0, "wait a random time up to this first, so that hosts do not probe together")
 	flags.DurationVar(&f.retryFor, "retry-for", 0, "how long a conflict may last before it is called one")
+	flags.DurationVar(&f.deadline, "deadline", 0, "end after this time; what is not settled by then is inconclusive")
 	flags.StringVar(&f.inconclusive, "inconclusive", "fail", "exit with 3 (fail) or 0 (pass) when nothing could be proven")
 	flags.StringVar(&f.fleet, "fleet", "", "fleet `file` that tells to whom an address is promised (default: ipguard.yml, if there is one)")
 	flags.StringVar(&f.format, "format", "text", "text or json")
@@ -70,13 +80,22 @@ func (f probeFlags) options(args []string) (o probe.Options, err error) {
 	if o.Controls, err = hostAddresses(f.controls); err != nil {
 		return o, err
 	}
+	if o.Moving, err = hostAddresses(f.vips); err != nil {
+		return o, err
+	}
+	if o.Expected, err = hostAddresses(f.expected); err != nil {
+		return o, err
+	}
 	if o.Shared, err = parseSharings(f.shared); err != nil {
+		return o, err
+	}
+	if o.Excluded, err = f.exclude.parse(); err != nil {
 		return o, err
 	}
 	switch {
 	case f.timeout < 20*time.Millisecond || f.timeout > 10*time.Second:
 		return o, usage("", "--timeout %s is not from 20ms to 10s", f.timeout)
-	case f.retryFor < 0 || f.startDelay < 0:
+	case f.retryFor < 0 || f.startDelay < 0 || f.deadline < 0:
 		return o, usage("", "a duration must not be negative")
 	case f.inconclusive != "pass" && f.inconclusive != "fail":
 		return o, usage("", "--inconclusive %q is neither pass nor fail", f.inconclusive)
@@ -88,7 +107,7 @@ func (f probeFlags) options(args []string) (o probe.Options, err error) {
 		o.Timing = acd.RFC5227Timing()
 	}
 	o.Timing.StartDelay = max(o.Timing.StartDelay, f.startDelay)
-	o.Interfaces, o.RetryFor = f.interfaces, f.retryFor
+	o.Interfaces, o.RetryFor, o.Deadline = f.interfaces, f.retryFor, f.deadline
 	o.InconclusivePasses, o.JSON = f.inconclusive == "pass", f.format == "json"
 	return o, nil
 }

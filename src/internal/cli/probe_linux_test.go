@@ -106,7 +106,9 @@ func TestProbeOnLinks(t *testing.T) {
 		want   string // outcome of the victim's address
 		reason string
 		mac    frame.MAC
-		code   int
+		// believed says that the station is believed though there is no conflict.
+		believed bool
+		code     int
 	}{
 		{name: "free", setup: func(*testing.T, scene) {}, want: "free"},
 		{name: "twin", setup: rogue(wirelab.Normal), want: "conflict", mac: macB, code: 1},
@@ -170,6 +172,19 @@ func TestProbeOnLinks(t *testing.T) {
 		}, want: "free"},
 		{name: "shared as declared", setup: rogue(wirelab.Normal), args: []string{"--shared", victim.Addr().String() + "=" + macB.String()},
 			want: "shared", mac: macB},
+		{name: "an address that moves, held by another", setup: func(t *testing.T, s scene) {
+			check(t, s.a.DeleteAddress(victim))
+			check(t, s.a.AddAddress(third))
+			rogue(wirelab.Normal)(t, s)
+		}, args: []string{"--vip", victim.Addr().String()}, want: "held", mac: macB, believed: true},
+		{name: "an address that moves, held by two", setup: func(t *testing.T, s scene) {
+			check(t, s.a.DeleteAddress(victim))
+			check(t, s.a.AddAddress(third))
+			rogue(wirelab.Normal)(t, s)
+			add(t, s.Lab, "o", macO, victim)
+		}, args: []string{"--vip", victim.Addr().String()}, want: "conflict", code: 1},
+		{name: "an address that moves, held by this host and another", setup: rogue(wirelab.Normal),
+			args: []string{"--vip", victim.Addr().String()}, want: "conflict", mac: macB, code: 1},
 		{name: "virtual router, declared", setup: func(t *testing.T, s scene) {
 			vrrp := frame.MAC{0, 0, 0x5e, 0, 1, 7}
 			add(t, s.Lab, "b", vrrp, victim)
@@ -194,7 +209,7 @@ func TestProbeOnLinks(t *testing.T) {
 			if got.Outcome != test.want || got.Reason != test.reason || code != test.code {
 				t.Errorf("%s (%s), code %d; want %s (%s), code %d\n%s%s", got.Outcome, got.Reason, code, test.want, test.reason, test.code, stdout, stderr)
 			}
-			if !test.mac.IsZero() && !got.names(test.mac, test.want == "conflict") {
+			if !test.mac.IsZero() && !got.names(test.mac, test.believed || test.want == "conflict") {
 				t.Errorf("claims %+v, want %s", got.Claims, test.mac)
 			}
 		})
@@ -289,12 +304,60 @@ func TestProbeOfConflictThatStays(t *testing.T) {
 	}
 }
 
+// TestProbeDeadline: a conflict that was to be asked for again is one when the
+// time is over, with the moment at which it was first seen; what was not settled
+// is inconclusive.
+func TestProbeDeadline(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ip")
+	add(t, s.Lab, "b", macB, victim)
+	stdout, stderr, code := ipguard(t, s.a, "probe", victim.Addr().String(), "10.9.0.51", "--rfc5227", "--retry-for", "10m", "--deadline", "3s")
+	for _, line := range []string{
+		"conflict: 10.9.0.191 on eth0: another station has it: 00:50:56:00:00:0b (VMware), since 20",
+		"inconclusive: 10.9.0.51 on eth0: the probe was interrupted",
+	} {
+		if !strings.Contains(stdout, line) {
+			t.Errorf("no %q in\n%s%s", line, stdout, stderr)
+		}
+	}
+	if code != 1 {
+		t.Errorf("code %d", code)
+	}
+}
+
+// TestProbeLeavesOut: interfaces and addresses that are excluded, and addresses
+// that are expected.
+func TestProbeLeavesOut(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ip")
+	add(t, s.Lab, "b", macB, victim)
+	check(t, s.Connect(s.a, macO, netip.MustParsePrefix("10.9.0.192/24")))
+	for _, test := range []struct {
+		args []string
+		want string // in the output
+		code int
+	}{
+		{[]string{"--exclude", "10.9.0.191", "--exclude-interface", "eth1"}, "free: 2001:db8:9::bf on eth0", 0},
+		{[]string{"--exclude", "10.9.0.128/25", "--interface", "eth0"}, "free: 2001:db8:9::bf on eth0", 0},
+		{[]string{"--exclude-interface", "eth?"}, "no interface of this host has an address that could be probed", 3},
+		{[]string{"--exclude", "10.9.0.0/24", "--exclude-interface", "eth1", "--expect", "10.9.0.8"}, "", 0},
+		{[]string{"--exclude", "10.9.0.191", "--expect", "10.9.0.192", "--expect", "10.9.1.8"}, "inconclusive: 10.9.1.8: this host is expected to have it, but no interface has it", 3},
+	} {
+		stdout, stderr, code := ipguard(t, s.a, append([]string{"probe", "--timeout", patientProbe}, test.args...)...)
+		if code != test.code || !strings.Contains(stdout+stderr, test.want) || strings.Contains(stdout, "10.9.0.191") {
+			t.Errorf("%q: code %d: %s%s", test.args, code, stdout, stderr)
+		}
+	}
+}
+
 func TestProbeUsage(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "ip")
 	for _, args := range [][]string{
 		{"probe", "nonsense"}, {"probe", "10.9.0.0/24"}, {"probe", "--format", "xml"}, {"probe", "--timeout", "1ms"},
-		{"probe", "--inconclusive", "maybe"}, {"probe", "--shared", "x"}, {"probe", "--retry-for", "-1s"}, {"probe", "--nonsense"},
+		{"probe", "--inconclusive", "maybe"}, {"probe", "--shared", "x"}, {"probe", "--retry-for", "-1s"},
+		{"probe", "--deadline", "-1s"}, {"probe", "--vip", "x"}, {"probe", "--expect", "10.9.0.0/24"}, {"probe", "--exclude", "x"}, {"probe", "--exclude-interface", "["},
+		{"probe", "--nonsense"},
 	} {
 		if _, stderr, code := ipguard(t, s.a, args...); code != 2 || stderr == "" {
 			t.Errorf("%v: code %d, %q", args, code, stderr)

@@ -47,6 +47,7 @@ const gcPercent = 25
 
 type watchFlags struct {
 	interfaces, shared, peers []string
+	exclude                   excludeFlags
 	config, state, listen     string
 	fleet                     string
 	probeEvery, checkEvery    time.Duration
@@ -95,6 +96,7 @@ func newWatchCommand(streams Streams) *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringSliceVar(&f.interfaces, "interface", nil, "watch only this `interface`; may be repeated")
+	f.exclude.add(flags)
 	flags.StringVar(&f.config, "config", "", "configuration `file`")
 	flags.StringArrayVar(&f.shared, "shared", nil, "`ADDRESS[=MAC,...]` that others may have too; vrrp stands for virtual routers")
 	flags.StringSliceVar(&f.peers, "peer", nil, "`ADDRESS[:PORT]` whose answers must reach us, besides gateways; with a port by TCP")
@@ -122,6 +124,9 @@ func (f watchFlags) options(streams Streams) (o watch.Options, err error) {
 			return o, usage("write --peer 10.8.52.10 or --peer 10.8.52.10:25555", "--peer %s", err)
 		}
 		o.Peers = append(o.Peers, p)
+	}
+	if o.Excluded, err = f.exclude.parse(); err != nil {
+		return o, err
 	}
 	if o.Defence, err = watch.ParseDefence(f.defend); err != nil {
 		return o, usage("", "--defend %s", err)

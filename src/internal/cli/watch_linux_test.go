@@ -499,3 +499,20 @@ func TestWatchUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestWatchLeavesOut: nothing is said of interfaces and addresses that are
+// excluded.
+func TestWatchLeavesOut(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ip")
+	check(t, s.Connect(s.a, macO, netip.MustParsePrefix("10.9.0.192/24")))
+	w := startWatch(t, s.a, "--exclude", victim.Addr().String(), "--exclude-interface", "eth1", "--check-every", "0", "--probe-every", "-1s")
+	o := add(t, s.Lab, "o", macN())
+	again(t, o, must(frame.Announcement(macB, victim.Addr())), must(frame.Announcement(macB, netip.MustParseAddr("10.9.0.192"))))
+	w.silent(500*time.Millisecond, "address suspect", "address conflict", "address flapping")
+	for _, l := range w.seen {
+		if l["address"] == victim.Addr().String() || l["interface"] == "eth1" {
+			t.Errorf("%v", l)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/link"
 )
@@ -23,6 +25,24 @@ func hostAddresses(words []string) ([]netip.Addr, error) {
 		addresses = append(addresses, a.Unmap())
 	}
 	return addresses, nil
+}
+
+// excludeFlags say what probe and watch leave out.
+type excludeFlags struct {
+	interfaces, addresses []string
+}
+
+func (f *excludeFlags) add(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&f.interfaces, "exclude-interface", nil, "leave out interfaces of this `name`, which may have * and ?; may be repeated")
+	flags.StringSliceVar(&f.addresses, "exclude", nil, "leave out this `address` or CIDR; may be repeated")
+}
+
+func (f *excludeFlags) parse() (link.Exclusion, error) {
+	e, err := link.ParseExclusion(f.interfaces, f.addresses)
+	if err != nil {
+		return e, usage("write --exclude-interface 'docker*' or --exclude 169.254.0.0/16", "what to exclude: %s", err)
+	}
+	return e, nil
 }
 
 func parseSharings(words []string) (map[netip.Addr]acd.Sharing, error) {

@@ -38,8 +38,16 @@ type Options struct {
 	// that this host does not have is probed from the interface whose subnet
 	// holds it.
 	Addresses []netip.Addr
+	// Moving are probed besides; while this host does not have one of them, one
+	// other station may.
+	Moving []netip.Addr
+	// Expected are addresses that this host must have. One that it does not have
+	// is inconclusive and not probed: it may be another's by now.
+	Expected []netip.Addr
 	// Interfaces limits the probe to these; none means all that have a wire.
 	Interfaces []string
+	// Excluded is left out.
+	Excluded link.Exclusion
 	// Controls are further addresses that must answer, besides gateways and
 	// neighbours that the kernel knows.
 	Controls []netip.Addr
@@ -52,6 +60,9 @@ type Options struct {
 	// InconclusivePasses makes an outcome that proves nothing exit with 0; it is
 	// still said.
 	InconclusivePasses bool
+	// Deadline, if not zero, ends the probe: what is not settled by then is
+	// inconclusive, and a conflict that was to be asked for again is one.
+	Deadline time.Duration
 	// JSON selects that format; the report then comes when all is settled.
 	JSON bool
 	// Owners says to whom the plan of the fleet promises addresses, and what of
@@ -75,6 +86,11 @@ const retryEvery = time.Second
 func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (int, error) {
 	if o.Host == nil {
 		o.Host, o.Open = link.ReadHost, Open
+	}
+	if o.Deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Deadline)
+		defer cancel()
 	}
 	host, err := o.Host()
 	if err != nil {

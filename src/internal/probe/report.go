@@ -17,6 +17,7 @@ import (
 // Reasons that belong to the run and not to a round.
 const (
 	NotReached  acd.Reason = "not-reached" // no interface of this host is in its subnet
+	Missing     acd.Reason = "missing"     // this host is expected to have it, and has not
 	Interrupted acd.Reason = "interrupted" // the run was ended before the address was settled
 )
 
@@ -35,16 +36,26 @@ type Finding struct {
 	DADFailed           bool
 	Probes              int
 	FirstProbe, Settled time.Time
+	// Since is when a conflict was first seen, in any of the rounds.
+	Since time.Time
 	// Again says that the finding will be looked at once more.
 	Again bool
 }
 
 func (p *play) finding(r acd.Result) Finding {
-	return Finding{
-		Address: r.Subject.Address, Interface: p.at.Name, Outcome: r.Outcome, Reason: r.Reason, Claims: r.Claims,
-		Controls: p.machine.Controls(), Tentative: r.Subject.Tentative, DADFailed: p.dadFailed[r.Subject.Address],
+	a := r.Subject.Address
+	f := Finding{
+		Address: a, Interface: p.at.Name, Outcome: r.Outcome, Reason: r.Reason, Claims: r.Claims,
+		Controls: p.machine.Controls(), Tentative: r.Subject.Tentative, DADFailed: p.dadFailed[a],
 		Probes: r.Probes, FirstProbe: r.FirstProbe, Settled: r.Settled,
 	}
+	if r.Outcome == acd.Conflict {
+		f.Since = r.Claims[0].First
+		if earlier := p.before[a]; earlier.Outcome == acd.Conflict {
+			f.Since = earlier.Since
+		}
+	}
+	return f
 }
 
 // reporter prints findings as they come and remembers them for the exit code.
@@ -157,7 +168,9 @@ func headline(f Finding) string {
 	case acd.Free:
 		return fmt.Sprintf("nobody else answers (asked %s, %s answered)", f.Settled.Sub(f.FirstProbe).Round(time.Millisecond), controlText(f))
 	case acd.Conflict:
-		return "another station has it: " + stations(f)
+		return fmt.Sprintf("another station has it: %s, since %s", stations(f), f.Since.UTC().Format(time.RFC3339))
+	case acd.Held:
+		return "one other station has it, as an address that moves may be: " + stations(f)
 	case acd.SharedByRule:
 		return "shared as declared with " + stations(f)
 	case acd.ProxyAnswers:
@@ -186,6 +199,8 @@ func reasonText(f Finding) string {
 		return fmt.Sprintf("%s asks for it at the same time and may be about to take it", stations(f))
 	case NotReached:
 		return "it lies in no subnet of this host's interfaces"
+	case Missing:
+		return "this host is expected to have it, but no interface has it"
 	case Interrupted:
 		return "the probe was interrupted"
 	}
@@ -262,6 +277,7 @@ type jsonFinding struct {
 	Tentative  bool          `json:"tentative"`
 	DADFailed  bool          `json:"dad_failed"`
 	ProbedAt   *time.Time    `json:"probed_at,omitempty"`
+	Since      *time.Time    `json:"since,omitempty"`
 	SettledMS  float64       `json:"settled_after_ms"`
 	Claims     []jsonClaim   `json:"claims"`
 	Controls   []jsonControl `json:"controls"`
@@ -297,6 +313,9 @@ func (r *reporter) document(owners map[netip.Addr][]string) document {
 		if !f.FirstProbe.IsZero() {
 			j.ProbedAt = &f.FirstProbe
 			j.SettledMS = float64(f.Settled.Sub(f.FirstProbe).Microseconds()) / 1000
+		}
+		if !f.Since.IsZero() {
+			j.Since = &f.Since
 		}
 		for _, c := range f.Claims {
 			j.Claims = append(j.Claims, jsonClaim{MAC: c.MAC, EthernetSource: c.Source, Vendor: oui.Vendor(c.MAC),

@@ -33,18 +33,42 @@ func (s segment) probe(ctx context.Context, o Options, settled chan<- Finding) e
 	}, func(err error) { broken <- err })
 
 	deadline := time.Now().Add(o.RetryFor)
+	before := map[netip.Addr]Finding{}
 	for subjects := s.subjects; len(subjects) > 0; {
 		last := !time.Now().Add(retryEvery).Before(deadline)
-		p := play{segment: s, port: port, received: received, broken: broken}
-		subjects = p.round(ctx, o, subjects, last, settled)
-		if len(subjects) > 0 {
-			select {
-			case <-time.After(retryEvery):
-			case <-ctx.Done():
+		p := play{segment: s, port: port, received: received, broken: broken, before: before}
+		again := p.round(ctx, o, subjects, last, settled)
+		subjects = nil
+		for _, a := range again {
+			subjects = append(subjects, a.subject)
+			before[a.subject.Address] = a.finding
+		}
+		if len(again) > 0 && !rest(ctx) {
+			for _, a := range again {
+				a.finding.Again = false
+				settled <- a.finding
 			}
+			return nil
 		}
 	}
 	return nil
+}
+
+// rest waits for the next round; false if the run ends before.
+func rest(ctx context.Context) bool {
+	select {
+	case <-time.After(retryEvery):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// unsettled is a subject that has to be asked for again, and what it would be if
+// it could not.
+type unsettled struct {
+	subject acd.Subject
+	finding Finding
 }
 
 func (s segment) protocols() (p []link.Protocol) {
@@ -97,11 +121,12 @@ type play struct {
 	broken   <-chan error
 	machine  *acd.Round
 	reported map[netip.Addr]bool
+	before   map[netip.Addr]Finding // of the round before, where it is asked again
 }
 
 // round probes the subjects once. It returns those that have to be asked again:
 // conflicts, and claims that were not confirmed, unless it is the last round.
-func (p *play) round(ctx context.Context, o Options, subjects []acd.Subject, last bool, settled chan<- Finding) (again []acd.Subject) {
+func (p *play) round(ctx context.Context, o Options, subjects []acd.Subject, last bool, settled chan<- Finding) (again []unsettled) {
 	p.reported = map[netip.Addr]bool{}
 	p.machine = acd.NewRound(p.config(o, subjects), time.Now())
 	report := func(reason acd.Reason) {
@@ -114,9 +139,13 @@ func (p *play) round(ctx context.Context, o Options, subjects []acd.Subject, las
 			}
 			p.reported[r.Subject.Address] = true
 			f := p.finding(r)
+			if earlier := p.before[f.Address]; r.Reason == Interrupted && earlier.Outcome == acd.Conflict {
+				f = earlier // seen, and not unseen since
+				f.Again = false
+			}
 			if !last && ctx.Err() == nil && (r.Outcome == acd.Conflict || r.Reason == acd.Unconfirmed) {
 				f.Again = true
-				again = append(again, r.Subject)
+				again = append(again, unsettled{r.Subject, f})
 			}
 			settled <- f
 		}

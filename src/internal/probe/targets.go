@@ -39,21 +39,28 @@ func findTargets(host link.Host, o Options) (segments []segment, lost []Finding,
 		}
 	}
 	for _, i := range host.Interfaces {
-		if !i.Wire || len(o.Interfaces) > 0 && !slices.Contains(o.Interfaces, i.Name) {
+		if !i.Wire || o.Excluded.Interface(i.Name) || len(o.Interfaces) > 0 && !slices.Contains(o.Interfaces, i.Name) {
 			continue
 		}
 		s := segment{at: i, host: host.MACs, dadFailed: map[netip.Addr]bool{}}
 		for _, a := range i.Addresses {
-			if len(o.Addresses) == 0 || slices.Contains(o.Addresses, a.Prefix.Addr()) {
-				s.add(acd.Subject{Address: a.Prefix.Addr(), Sharing: o.Shared[a.Prefix.Addr()]}, a.Prefix)
-				s.dadFailed[a.Prefix.Addr()] = a.DADFailed
+			ip := a.Prefix.Addr()
+			named := slices.Contains(o.Addresses, ip) || slices.Contains(o.Moving, ip)
+			if (len(o.Addresses) == 0 || named) && !o.Excluded.Address(ip) {
+				s.add(acd.Subject{Address: ip, Sharing: o.Shared[ip]}, a.Prefix)
+				s.dadFailed[ip] = a.DADFailed
 			}
 		}
 		segments = append(segments, s)
 	}
-	for _, a := range o.Addresses {
-		if !isConfigured(host, a) && !addTentative(segments, host, a, o) {
+	for _, a := range slices.Concat(o.Addresses, o.Moving) {
+		if !isConfigured(host, a) && !o.Excluded.Address(a) && !addTentative(segments, host, a, o) {
 			lost = append(lost, Finding{Address: a, Outcome: acd.Inconclusive, Reason: NotReached})
+		}
+	}
+	for _, a := range o.Expected {
+		if !isConfigured(host, a) && !o.Excluded.Address(a) {
+			lost = append(lost, Finding{Address: a, Outcome: acd.Inconclusive, Reason: Missing})
 		}
 	}
 	segments = slices.DeleteFunc(segments, func(s segment) bool { return len(s.subjects) == 0 })
@@ -86,7 +93,7 @@ func addTentative(segments []segment, host link.Host, a netip.Addr, o Options) b
 	}
 	for _, own := range at.Addresses {
 		if own.Prefix.Contains(a) {
-			segments[n].add(acd.Subject{Address: a, Tentative: true, Sharing: o.Shared[a]}, own.Prefix)
+			segments[n].add(acd.Subject{Address: a, Tentative: true, Moves: slices.Contains(o.Moving, a), Sharing: o.Shared[a]}, own.Prefix)
 			return true
 		}
 	}

@@ -263,7 +263,9 @@ func (d *daemon) say(v *voice, now time.Time, write func()) {
 func (d *daemon) wanted() (wanted []link.Interface) {
 	for _, i := range d.host.Interfaces {
 		named := len(d.options.Interfaces) == 0 || slices.Contains(d.options.Interfaces, i.Name)
-		if i.Wire && i.Up && named && len(i.Addresses) > 0 {
+		excluded := d.options.Excluded
+		i.Addresses = slices.DeleteFunc(slices.Clone(i.Addresses), func(a link.Address) bool { return excluded.Address(a.Prefix.Addr()) })
+		if i.Wire && i.Up && named && !excluded.Interface(i.Name) && len(i.Addresses) > 0 {
 			wanted = append(wanted, i)
 		}
 	}

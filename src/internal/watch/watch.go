@@ -38,6 +38,8 @@ const (
 type Options struct {
 	// Interfaces limits the watch to these; none means all that have a wire.
 	Interfaces []string
+	// Excluded is left out.
+	Excluded link.Exclusion
 	// ConfigFile is read at the start and on Reload; empty means none.
 	ConfigFile string
 	// Shared and Peers add to those of the configuration file.
