@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"slices"
@@ -252,11 +254,10 @@ func refreshAfter(d *fleet.Director) time.Duration {
 
 // keptOld says what becomes of a director whose snapshot is not written.
 func keptOld(path string) string {
-	text, err := os.ReadFile(path)
-	if err != nil {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return "; it has no snapshot"
 	}
-	head, err := snapshot.ReadHead(path, text)
+	head, err := snapshot.ReadHead(path)
 	if err != nil {
 		return "; its old snapshot cannot be read"
 	}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +55,7 @@ func defaultKeep() snapshot.Keep { return snapshot.Keep{VIPProperties: bosh.Defa
 func writeSnapshot(t *testing.T, path string, d liveDirector) {
 	t.Helper()
 	k := defaultKeep()
-	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: collectedAt, Kept: k, Director: snapshot.Identity{Name: path, UUID: "uuid of " + path}}}
+	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: collectedAt, Kept: k.Kept(), Director: snapshot.Identity{Name: path, UUID: "uuid of " + path}}}
 	for _, c := range d.Configs {
 		if c.Name == "" {
 			c.Name = "default"
@@ -376,6 +378,89 @@ func TestSnapshotsOfAFleet(t *testing.T) {
 	if conflicts == 0 {
 		t.Error("no manifest has a finding: the comparison says nothing")
 	}
+}
+
+// TestUnreadSnapshots lints manifests against snapshots, of which those that
+// cover none of their addresses are not read, and again when all must be read
+// because no checksum vouches for them: it finds the same. A snapshot that is not
+// read and is damaged is a failure.
+func TestUnreadSnapshots(t *testing.T) {
+	made, err := madefleet.Make(madefleet.Size{Directors: 12, Deployments: 60, StaticAddresses: 1000, Conflicts: 40, Seed: 11})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	if err := made.Write("."); err != nil {
+		t.Fatal(err)
+	}
+	snapshotsOf(t, madefleet.FleetFile)
+	manifests, err := filepath.Glob("director-0*/deployments/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fleetText := regexp.MustCompile(`(?m)^  create_env:\n(  - .*\n)*`).ReplaceAllString(readText(t, madefleet.FleetFile), "")
+	writeFile(t, madefleet.FleetFile, []byte(fleetText))
+	type outcome struct {
+		findings string
+		claims   int
+	}
+	lint := func(path string) outcome {
+		args := []string{"--director", filepath.Dir(filepath.Dir(path)), path}
+		return outcome{lintSnapshots(t, args...), claimsSeen(t, args...)}
+	}
+	of := map[string]outcome{}
+	for i := 0; i < len(manifests); i += 3 {
+		of[manifests[i]] = lint(manifests[i])
+	}
+	damaged := "director-011.json"
+	whole := readText(t, damaged)
+	writeFile(t, damaged, []byte(strings.Replace(whole, `"static_ips"`, `"static_ipz"`, 1)))
+	if got := lintSnapshots(t, "--director", "director-000", manifests[0]); !strings.Contains(got, "failure: this snapshot is not as it was written: ") {
+		t.Errorf("%s is damaged, and lint says:\n%s", damaged, got)
+	}
+	writeFile(t, damaged, []byte(whole))
+	snapshots, err := filepath.Glob("*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range snapshots {
+		writeFile(t, path, regexp.MustCompile(`(?m)^"rest":.*\n`).ReplaceAll([]byte(readText(t, path)), nil))
+	}
+	conflicts, unread := 0, 0
+	for path, got := range of {
+		want := lint(path)
+		if diff := cmp.Diff(want.findings, got.findings); diff != "" {
+			t.Errorf("%s (-all are read +some are read):\n%s", path, diff)
+		}
+		conflicts += strings.Count(got.findings, "\n") - 1
+		unread += want.claims - got.claims
+	}
+	if conflicts == 0 || unread == 0 {
+		t.Errorf("%d findings, %d claims were not read: the comparison says nothing", conflicts, unread)
+	}
+}
+
+func readText(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// claimsSeen counts the claims that lint looks at.
+func claimsSeen(t *testing.T, args ...string) int {
+	t.Helper()
+	var stdout bytes.Buffer
+	Main(context.Background(), append(append([]string{"lint"}, args...), "--format", "json"), Streams{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: io.Discard, Now: func() time.Time { return collectedAt },
+	})
+	var result struct{ Summary struct{ Claims int } }
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+		t.Fatal(err)
+	}
+	return result.Summary.Claims
 }
 
 // messages are the sorted findings of a run, without the order in which the files

@@ -74,7 +74,7 @@ var layers = []layer{
 		modules: list("github.com/bmatcuk/doublestar/v4", "github.com/invopop/jsonschema", netipx, yaml)},
 	{name: "internal/collect", imports: list("environment", "snapshot"), modules: list(boshCLI, boshUtils)},
 	{name: "internal/environment", modules: list(boshCLI, boshUtils)},
-	{name: "internal/snapshot", imports: list("bosh", "plan", "source", "place"), modules: list(netipx, yaml)},
+	{name: "internal/snapshot", imports: list("bosh", "plan", "source", "place"), modules: list(netipx, yaml, "github.com/go-json-experiment/json")},
 	{name: "internal/interpolate", imports: list("source", "place"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame"},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},

@@ -156,8 +156,9 @@ func parseSet(texts []string) (*netipx.IPSet, bool) {
 
 // parseGranted reads an address as a director prints it in lists of VMs.
 func parseGranted(s string) (netipx.IPRange, bool) {
-	if prefix, err := netip.ParsePrefix(s); err == nil {
-		return netipx.RangeOfPrefix(prefix.Masked()), true
+	if strings.Contains(s, "/") {
+		prefix, err := netip.ParsePrefix(s)
+		return netipx.RangeOfPrefix(prefix.Masked()), err == nil
 	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {

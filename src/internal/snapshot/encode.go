@@ -20,7 +20,7 @@ func (s *Snapshot) Encode() []byte {
 	var b bytes.Buffer
 	writeNode(&b, s.node())
 	b.WriteByte('\n')
-	return b.Bytes()
+	return seal(b.Bytes())
 }
 
 func (s *Snapshot) sort() {
@@ -85,7 +85,7 @@ func sequence[T any](values []T, node func(T) *yaml.Node) *yaml.Node {
 func (s *Snapshot) node() *yaml.Node {
 	m := newMapping()
 	m.put("ipguard_snapshot", number64(strconv.Itoa(Version)))
-	m.put("collected", text(s.Collected.UTC().Format(time.RFC3339)))
+	m.put("collected", text(s.Collected.UTC().Format(timeFormat)))
 	m.put("director", s.Director.node())
 	if s.Covers != nil {
 		m.texts("covers", rangeTexts(s.Covers))
@@ -95,14 +95,9 @@ func (s *Snapshot) node() *yaml.Node {
 		m.texts("unseen", s.Unseen)
 	}
 	kept := newMapping()
-	patterns := []string{}
-	for _, p := range s.Kept.VIPProperties {
-		patterns = append(patterns, p.String())
-	}
-	slices.Sort(patterns)
-	kept.texts("vip_properties", slices.Compact(patterns))
+	kept.texts("vip_properties", s.Kept.VIPProperties)
 	if len(s.Kept.CloudProperties) > 0 {
-		kept.texts("cloud_properties", slices.Compact(slices.Sorted(slices.Values(s.Kept.CloudProperties))))
+		kept.texts("cloud_properties", s.Kept.CloudProperties)
 	}
 	m.put("kept", &kept.Node)
 	m.put("cloud_configs", sequence(s.CloudConfigs, Config.node))
@@ -115,6 +110,9 @@ func (s *Snapshot) node() *yaml.Node {
 	}
 	return &m.Node
 }
+
+// timeFormat is how the time of collection is written.
+const timeFormat = time.RFC3339
 
 func (i Identity) node() *yaml.Node {
 	m := newMapping()
@@ -225,6 +223,16 @@ func writeParts(b *bytes.Buffer, n *yaml.Node, separator string) {
 	}
 }
 
+// isPlain reports whether s stands in JSON as it is, which nearly all texts do.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 func writeSeparator(b *bytes.Buffer, i int, separator string) {
 	if i > 0 {
 		b.WriteByte(',')
@@ -233,6 +241,12 @@ func writeSeparator(b *bytes.Buffer, i int, separator string) {
 }
 
 func writeText(b *bytes.Buffer, s string) {
+	if isPlain(s) {
+		b.WriteByte('"')
+		b.WriteString(s)
+		b.WriteByte('"')
+		return
+	}
 	encoder := json.NewEncoder(b)
 	encoder.SetEscapeHTML(false)
 	// Strings can always be encoded; what is no UTF-8 is replaced.

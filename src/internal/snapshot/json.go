@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -23,17 +24,26 @@ const deepest = 100
 // parse reads JSON into nodes that know their line and column. YAML's own reader
 // could do it, at a tenth of the speed, and a snapshot of a large fleet has some
 // hundred thousand values.
-func parse(file string, data []byte) (*yaml.Node, error) {
-	p := &parser{decoder: json.NewDecoder(bytes.NewReader(data)), data: data, line: 1}
-	p.decoder.UseNumber()
+//
+// VMs are most of a snapshot, and nobody but Read looks at them: where a list of
+// them belongs, the node is empty, and the VMs are in the result's lists.
+func parse(file string, data []byte) (*parsed, error) {
+	p := &parser{
+		decoder: jsontext.NewDecoder(bytes.NewBuffer(data)), data: data, line: 1, file: file,
+		lists: map[*yaml.Node][]VM{}, words: map[string]string{},
+	}
 	node, err := p.value(0)
 	if err == nil {
-		if _, err = p.decoder.Token(); errors.Is(err, io.EOF) {
-			return node, nil
+		if _, err = p.decoder.ReadToken(); errors.Is(err, io.EOF) {
+			return &parsed{node, p.lists}, nil
 		}
 		if err == nil {
 			err = errors.New("something stands behind its end")
 		}
+	}
+	var placed *source.Error
+	if errors.As(err, &placed) {
+		return nil, placed
 	}
 	p.move()
 	return nil, &source.Error{
@@ -41,6 +51,12 @@ func parse(file string, data []byte) (*yaml.Node, error) {
 		Message: "this is no complete snapshot: " + jsonMessage(err),
 		Hint:    collectAgain,
 	}
+}
+
+// parsed is a snapshot's text, read.
+type parsed struct {
+	root  *yaml.Node
+	lists map[*yaml.Node][]VM
 }
 
 const collectAgain = "ipguard collect writes it anew"
@@ -54,14 +70,25 @@ func jsonMessage(err error) string {
 	if errors.As(err, &wrongType) {
 		return cmp.Or(wrongType.Field, "it") + " has the wrong type"
 	}
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		return syntax.Err.Error()
+	}
 	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
 type parser struct {
-	decoder *json.Decoder
+	decoder *jsontext.Decoder
 	data    []byte
+	file    string
 	// at is the offset that line counts to, begin that of the line.
 	at, begin, line int
+	lists           map[*yaml.Node][]VM
+	words           map[string]string // texts that come again and again
+}
+
+func (p *parser) place() place.Place {
+	return place.Place{File: p.file, Line: p.line, Column: p.column()}
 }
 
 // move goes to the next token.
@@ -86,46 +113,61 @@ func (p *parser) column() int { return utf8.RuneCount(p.data[p.begin:p.at]) + 1 
 
 func (p *parser) value(depth int) (*yaml.Node, error) {
 	p.move()
-	n := &yaml.Node{Line: p.line, Column: p.column()}
-	token, err := p.decoder.Token()
+	n := &yaml.Node{Kind: yaml.ScalarNode, Line: p.line, Column: p.column()}
+	token, err := p.decoder.ReadToken()
 	if err != nil {
 		return nil, err
 	}
 	if depth > deepest {
 		return nil, fmt.Errorf("it is nested more than %d levels deep", deepest)
 	}
-	switch v := token.(type) {
-	case json.Delim:
-		return n, p.parts(n, v, depth)
-	case string:
-		n.Kind, n.Tag, n.Style, n.Value = yaml.ScalarNode, "!!str", yaml.DoubleQuotedStyle, v
-	case json.Number:
-		n.Kind, n.Tag, n.Value = yaml.ScalarNode, "!!int", v.String()
+	switch token.Kind() {
+	case '{', '[':
+		return n, p.parts(n, token.Kind(), depth)
+	case '"':
+		n.Tag, n.Style, n.Value = "!!str", yaml.DoubleQuotedStyle, token.String()
+	case '0':
+		n.Tag, n.Value = "!!int", token.String()
 		if strings.ContainsAny(n.Value, ".eE") {
 			n.Tag = "!!float"
 		}
-	case bool:
-		n.Kind, n.Tag, n.Value = yaml.ScalarNode, "!!bool", fmt.Sprint(v)
-	case nil:
-		n.Kind, n.Tag, n.Value = yaml.ScalarNode, "!!null", "null"
+	case 't', 'f':
+		n.Tag, n.Value = "!!bool", token.String()
+	case 'n':
+		n.Tag, n.Value = "!!null", token.String()
 	}
 	return n, nil
 }
 
 // parts reads what stands between brackets. The keys of a mapping are values, as
 // they are in YAML.
-func (p *parser) parts(n *yaml.Node, open json.Delim, depth int) error {
+func (p *parser) parts(n *yaml.Node, open jsontext.Kind, depth int) error {
+	end := jsontext.Kind(']')
 	n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
 	if open == '{' {
+		end = '}'
 		n.Kind, n.Tag = yaml.MappingNode, "!!map"
 	}
-	for p.decoder.More() {
+	for p.decoder.PeekKind() != end {
 		child, err := p.value(depth + 1)
 		if err != nil {
 			return err
 		}
 		n.Content = append(n.Content, child)
+		if open == '{' && holdsVMs(child.Value, depth) {
+			list, err := p.vmList()
+			if err != nil {
+				return err
+			}
+			n.Content = append(n.Content, list)
+		} else if open == '{' {
+			value, err := p.value(depth + 1)
+			if err != nil {
+				return err
+			}
+			n.Content = append(n.Content, value)
+		}
 	}
-	_, err := p.decoder.Token()
+	_, err := p.decoder.ReadToken()
 	return err
 }

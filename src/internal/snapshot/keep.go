@@ -20,16 +20,33 @@ type Keep struct {
 	CloudProperties []string
 }
 
-// Lacks returns what o asks for and k does not keep, in words for a message.
-func (k Keep) Lacks(o Keep) []string {
+// Kept is what was kept, as texts, sorted.
+type Kept struct {
+	VIPProperties, CloudProperties []string
+}
+
+// Kept is what a snapshot says that it kept.
+func (k Keep) Kept() Kept {
+	kept := Kept{VIPProperties: []string{}, CloudProperties: slices.Compact(slices.Sorted(slices.Values(k.CloudProperties)))}
+	for _, p := range k.VIPProperties {
+		kept.VIPProperties = append(kept.VIPProperties, p.String())
+	}
+	slices.Sort(kept.VIPProperties)
+	kept.VIPProperties = slices.Compact(kept.VIPProperties)
+	return kept
+}
+
+// Lacks returns what k asks for and was not kept, in words for a message.
+func (kept Kept) Lacks(k Keep) []string {
 	var lacks []string
-	for _, p := range o.VIPProperties {
-		if !slices.ContainsFunc(k.VIPProperties, func(mine bosh.Pattern) bool { return mine.String() == p.String() }) {
-			lacks = append(lacks, "the job property "+p.String())
+	for _, p := range k.Kept().VIPProperties {
+		if !slices.Contains(kept.VIPProperties, p) {
+			lacks = append(lacks, "the job property "+p)
 		}
 	}
-	for _, path := range o.CloudProperties {
-		if !k.keepsProperty(path) {
+	had := Keep{CloudProperties: kept.CloudProperties}
+	for _, path := range k.CloudProperties {
+		if !had.keepsProperty(path) {
 			lacks = append(lacks, "the cloud property "+path)
 		}
 	}

@@ -1,9 +1,17 @@
 package snapshot
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -22,19 +30,39 @@ type head struct {
 		VIPProperties   []string `json:"vip_properties"`
 		CloudProperties []string `json:"cloud_properties"`
 	} `json:"kept"`
+	Rest *checksum `json:"rest"`
 }
 
-// ReadHead reads the first keys of the text of a snapshot, and makes sure that
-// the rest is JSON. The error is a *source.Error that names path.
-func ReadHead(path string, data []byte) (Head, error) {
-	var h head
+// firstBehind is the key that ends the head.
+const firstBehind = "cloud_configs"
+
+// ReadHead reads the head of the snapshot at path. Of what stands behind the head
+// it computes no more than the checksum that the head tells: a fleet has a hundred
+// snapshots, and one deploy concerns few. The error is a *source.Error that names
+// path.
+func ReadHead(path string) (Head, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		e := &source.Error{Place: place.Place{File: path}, Message: "cannot read this file: " + withoutPath(err).Error()}
+		if errors.Is(err, fs.ErrNotExist) {
+			e.Message = "no such file"
+		}
+		return Head{}, e
+	}
+	return readHead(path, data)
+}
+
+// readHead reads keys up to the one that ends the head.
+func readHead(path string, data []byte) (Head, error) {
 	fail := func(format string, args ...any) (Head, error) {
 		return Head{}, &source.Error{Place: place.Place{File: path, Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...), Hint: collectAgain}
 	}
-	if err := json.Unmarshal(data, &h); err != nil {
-		if _, err := parse(path, data); err != nil {
-			return Head{}, err // which has a place
-		}
+	keys, rest, err := cutHead(data)
+	if err != nil {
+		return fail("this is no complete snapshot: %s", jsonMessage(err))
+	}
+	var h head
+	if err := json.Unmarshal(keys, &h); err != nil {
 		return fail("this is no snapshot: %s", jsonMessage(err))
 	}
 	switch {
@@ -42,15 +70,14 @@ func ReadHead(path string, data []byte) (Head, error) {
 		return fail("this is no snapshot")
 	case h.Version != Version:
 		return fail("this snapshot has version %d of its form, and this ipguard reads version %d", h.Version, Version)
+	case h.Rest != nil && len(rest) < h.Rest.Bytes:
+		return fail("this is no complete snapshot: it ends in the middle")
+	case h.Rest != nil && *h.Rest != sumOf(rest):
+		return fail("this snapshot is not as it was written: its checksum is another one")
 	}
-	result := Head{Collected: h.Collected, Director: h.Director, Unseen: h.Unseen, Deployed: h.Deployed}
-	result.Kept.CloudProperties = h.Kept.CloudProperties
-	for _, s := range h.Kept.VIPProperties {
-		pattern, err := bosh.ParsePattern(s)
-		if err != nil {
-			return fail("%s", err)
-		}
-		result.Kept.VIPProperties = append(result.Kept.VIPProperties, pattern)
+	result := Head{
+		Collected: h.Collected, Director: h.Director, Unseen: h.Unseen, Deployed: h.Deployed, Kept: Kept(h.Kept),
+		Sealed: h.Rest != nil,
 	}
 	if h.Covers != nil {
 		set, ok := parseSet(*h.Covers)
@@ -62,26 +89,54 @@ func ReadHead(path string, data []byte) (Head, error) {
 	return result, nil
 }
 
+// cutHead returns the mapping that data begins with, up to the key that ends the
+// head, as a mapping of its own, and what stands behind that key.
+func cutHead(data []byte) (keys, rest []byte, err error) {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(data))
+	if token, err := decoder.ReadToken(); err != nil {
+		return nil, nil, err
+	} else if token.Kind() != '{' {
+		return []byte("[]"), nil, nil // which has the wrong type
+	}
+	begin := decoder.InputOffset()
+	end := begin
+	for decoder.PeekKind() == '"' {
+		key, err := decoder.ReadValue()
+		if err != nil {
+			return nil, nil, err
+		}
+		if string(key) == `"`+firstBehind+`"` {
+			return slices.Concat([]byte("{"), data[begin:end], []byte("}")), data[decoder.InputOffset():], nil
+		}
+		if _, err := decoder.ReadValue(); err != nil {
+			return nil, nil, err
+		}
+		end = decoder.InputOffset()
+	}
+	_, err = decoder.ReadToken() // the end, if it is one
+	return slices.Concat([]byte("{"), data[begin:end], []byte("}")), nil, err
+}
+
 // Read reads the text of a snapshot. The error is a *source.Error that names path.
 func Read(path string, data []byte) (*Snapshot, error) {
-	head, err := ReadHead(path, data)
+	text, err := parse(path, data)
 	if err != nil {
 		return nil, err
 	}
-	root, err := parse(path, data)
+	head, err := readHead(path, data)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := source.NewDocument(path, root, nil)
+	doc, err := source.NewDocument(path, text.root, nil)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{path: path}
+	r := &reader{path: path, lists: text.lists}
 	s := &Snapshot{Head: head}
 	s.CloudConfigs = readList(r, doc.Root().Field("cloud_configs"), r.config)
 	s.RuntimeConfigs = readList(r, doc.Root().Field("runtime_configs"), r.config)
 	s.Deployments = readList(r, doc.Root().Field("deployments"), r.deployment)
-	s.Orphans = readList(r, doc.Root().Field("orphaned_vms"), r.vm)
+	s.Orphans = r.lists[doc.Root().Field("orphaned_vms").Node()]
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -90,8 +145,9 @@ func Read(path string, data []byte) (*Snapshot, error) {
 
 // reader reads the parts of a snapshot; the first thing that is wrong is err.
 type reader struct {
-	path string
-	err  error
+	path  string
+	lists map[*yaml.Node][]VM
+	err   error
 }
 
 func (r *reader) fail(v source.Value, message string) {
@@ -156,25 +212,9 @@ func (r *reader) deployment(v source.Value) Deployment {
 	return Deployment{
 		Name: name.Text(), Teams: r.texts(v.Field("teams")), Pinned: r.texts(v.Field("pinned")),
 		Manifest: r.content(v, "manifest"),
-		VMs:      readList(r, v.Field("vms"), r.vm),
+		VMs:      r.lists[v.Field("vms").Node()],
 		At:       name.Place(),
 	}
-}
-
-func (r *reader) vm(v source.Value) VM {
-	vm := VM{
-		Deployment: v.Field("deployment").Text(), Group: v.Field("group").Text(), ID: v.Field("id").Text(),
-		AZ: v.Field("az").Text(), Inactive: v.Field("inactive").Bool(), At: v.Place(),
-	}
-	for _, ip := range v.Field("ips").Items() {
-		granted, ok := parseGranted(ip.Text())
-		if !ok {
-			r.fail(ip, "an address belongs here")
-			continue
-		}
-		vm.Addresses = append(vm.Addresses, Address{Text: ip.Text(), Block: bosh.Block{Range: granted, At: ip.Place()}})
-	}
-	return vm
 }
 
 // NewAddress reads an address as a director prints it.

@@ -88,7 +88,7 @@ func TestSecretsOfAnyType(t *testing.T) {
 			t.Fatal(err)
 		}
 		// One place at a time: what stands in for a whole list hides what is below.
-		k := example(t).Kept
+		k := exampleKeep()
 		for _, reduced := range []struct {
 			text string
 			by   func(string) Content
@@ -151,7 +151,7 @@ func TestNamesAreKept(t *testing.T) {
 func planted(t *testing.T, change func(path string, n *yaml.Node)) *Snapshot {
 	t.Helper()
 	s := example(t)
-	k := s.Kept
+	k := exampleKeep()
 	s.CloudConfigs[0].Content = k.ReduceCloudConfig(changed(t, cloudConfigText, change))
 	s.RuntimeConfigs[0].Content = k.ReduceRuntimeConfig(changed(t, runtimeConfigText, change))
 	s.Deployments[0].Manifest = k.ReduceManifest(changed(t, manifestText, change))

@@ -13,7 +13,9 @@
 // The file is JSON with a line for each thing that fits on one, so that places in
 // it mean something and a difference shows what has changed. It is the same for
 // the same answers, whatever order they came in. Its head tells what a reader
-// must know before it reads on: when it was made, and which addresses it covers.
+// must know before it reads on: when it was made, which addresses it covers, and a
+// checksum of the rest. Whoever has no use for these addresses need not read on; a
+// file that was cut off, merged or damaged is found out all the same.
 package snapshot
 
 import (
@@ -53,12 +55,16 @@ type Head struct {
 	// Unseen says what the director did not show: one clause each, sorted.
 	Unseen []string
 	// Kept is what was looked for beside what always is.
-	Kept Keep
+	Kept Kept
 	// Covers holds every address that the snapshot may claim; nil if some are
 	// behind variables, so that it may be any.
 	Covers *netipx.IPSet
 	// Deployed counts the deployments.
 	Deployed int
+	// Sealed says that a checksum vouches for all that stands behind the head. A
+	// snapshot without one must be read to its end: nobody knows whether its head
+	// fits the rest.
+	Sealed bool
 }
 
 // Identity is how a director answers the question who it is (GET /info).

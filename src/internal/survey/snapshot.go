@@ -42,8 +42,7 @@ type Snapshots struct {
 // live is what a director's snapshot says, beside entries of the files' kind.
 type live struct {
 	head snapshot.Head
-	// text is the snapshot until it is read; needed tells whether it must be.
-	text   []byte
+	// needed tells whether the rest of the snapshot must be read.
 	needed bool
 	// views are older cloud-configs that deployments are pinned to, and what the
 	// director has where files say otherwise.
@@ -100,11 +99,7 @@ type headResult struct {
 }
 
 func (f *Fleet) readHead(d *Director) (result headResult) {
-	text, err := f.Snapshots.Files.Read(d.Snapshot.Path)
-	if err == nil {
-		result.live = &live{text: text}
-		result.live.head, err = snapshot.ReadHead(d.Snapshot.Path, text)
-	}
+	head, err := snapshot.ReadHead(d.Snapshot.Path)
 	if err != nil {
 		failed := failure(err, d.Snapshot.At)
 		if failed.Hint == "" {
@@ -112,14 +107,15 @@ func (f *Fleet) readHead(d *Director) (result headResult) {
 		}
 		return headResult{failures: []lint.Failure{failed}}
 	}
-	if late, ok := f.Snapshots.tooOld(d, result.live.head); ok {
+	result.live = &live{head: head}
+	if late, ok := f.Snapshots.tooOld(d, head); ok {
 		if f.Snapshots.AllowStale {
 			result.stale = append(result.stale, late)
 		} else {
 			result.failures = append(result.failures, late)
 		}
 	}
-	if lacks := result.live.head.Kept.Lacks(f.Snapshots.Wanted); len(lacks) > 0 {
+	if lacks := head.Kept.Lacks(f.Snapshots.Wanted); len(lacks) > 0 {
 		result.failures = append(result.failures, lint.Failure{
 			Message: fmt.Sprintf("%s was written when nothing asked for %s", d.Snapshot.Path, several(lacks)),
 			At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + ", which looks for it now",
@@ -177,22 +173,32 @@ func ageText(age time.Duration) string {
 	return fmt.Sprintf("%dm", age/time.Minute)
 }
 
-// choose decides which snapshots are read: all, or, where some files are judged,
-// those whose addresses can meet what the judged directors claim. claimed is nil
-// where that is not known yet; then those of directors with files of their own
-// are chosen, and of those that have something to judge.
+// chooseFirst decides which snapshots are read before it is known what the judged
+// files claim: all, where everything is judged; else those of directors with files
+// of their own, those that cover addresses which judged directors cover, and those
+// whose head may not fit the rest.
+func (f *Fleet) chooseFirst() {
+	for i := range f.Directors {
+		if d := &f.Directors[i]; d.live != nil {
+			d.live.needed = !f.hasTargets() || !d.live.head.Sealed || len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnvs) > 0
+		}
+	}
+	for i := range f.Directors {
+		if d := &f.Directors[i]; d.live != nil && d.live.head.Covers != nil && d.hasTarget() {
+			f.choose(d.live.head.Covers)
+		}
+	}
+}
+
+// choose chooses the snapshots whose addresses can meet the claimed ones, and
+// reports whether there are any that were not chosen before.
 func (f *Fleet) choose(claimed *netipx.IPSet) (more bool) {
 	for i := range f.Directors {
 		d := &f.Directors[i]
 		if d.live == nil || d.live.needed {
 			continue
 		}
-		switch {
-		case claimed == nil:
-			d.live.needed = !f.hasTargets() || len(d.CloudConfigs)+len(d.Deployments)+len(d.CreateEnvs) > 0
-		default:
-			d.live.needed = d.live.head.Covers == nil || d.live.head.Covers.Overlaps(claimed)
-		}
+		d.live.needed = claimed == nil || d.live.head.Covers == nil || d.live.head.Covers.Overlaps(claimed)
 		more = more || d.live.needed
 	}
 	return more
@@ -237,9 +243,12 @@ func (f *Fleet) claimedBy(p *plan.Plan) *netipx.IPSet {
 }
 
 // unfold reads a chosen snapshot and puts what it says where that of files is.
-func (d *Director) unfold() []lint.Failure {
-	s, err := snapshot.Read(d.Snapshot.Path, d.live.text)
-	d.live.text = nil
+func (d *Director) unfold(files *source.Files) []lint.Failure {
+	text, err := files.Read(d.Snapshot.Path)
+	var s *snapshot.Snapshot
+	if err == nil {
+		s, err = snapshot.Read(d.Snapshot.Path, text)
+	}
 	if err != nil {
 		return []lint.Failure{failure(err, d.Snapshot.At)}
 	}

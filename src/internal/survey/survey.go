@@ -127,7 +127,7 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	defer collectLess()()
 	f.Directors = slices.Clone(f.Directors)
 	headFailures, stale := f.readHeads()
-	f.choose(nil)
+	f.chooseFirst()
 	r := &reading{fleet: &f, loader: loader, each: make([]surveyor, len(f.Directors)), directors: make([]claims.Director, len(f.Directors))}
 	r.read()
 	if f.hasTargets() {
@@ -186,7 +186,7 @@ func (r *reading) unfold(which []int) {
 	var tasks []func()
 	for _, i := range which {
 		if d := &r.fleet.Directors[i]; d.live != nil {
-			tasks = append(tasks, func() { r.each[i].failures = append(r.each[i].failures, d.unfold()...) })
+			tasks = append(tasks, func() { r.each[i].failures = append(r.each[i].failures, d.unfold(r.fleet.Snapshots.Files)...) })
 		}
 	}
 	runAll(tasks)

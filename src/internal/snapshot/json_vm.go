@@ -1,0 +1,138 @@
+package snapshot
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// holdsVMs reports whether the value of a key is a list of VMs: of the whole
+// snapshot, or of one deployment.
+func holdsVMs(key string, depth int) bool {
+	return key == "orphaned_vms" && depth == 0 || key == "vms" && depth == 2
+}
+
+// vmList reads a list of VMs into the parser's lists, under the node that it
+// returns.
+func (p *parser) vmList() (*yaml.Node, error) {
+	p.move()
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: p.line, Column: p.column()}
+	if p.decoder.PeekKind() != '[' {
+		return nil, p.wrong("a list belongs here")
+	}
+	vms := []VM{}
+	err := p.each(func() error {
+		vm, err := p.vm()
+		vms = append(vms, vm)
+		return err
+	})
+	p.lists[n] = vms
+	return n, err
+}
+
+func (p *parser) wrong(message string) error {
+	p.move()
+	return &source.Error{Place: p.place(), Message: message, Hint: collectAgain}
+}
+
+// each reads a list or mapping and calls read for each of its elements, or keys.
+func (p *parser) each(read func() error) error {
+	if _, err := p.decoder.ReadToken(); err != nil {
+		return err
+	}
+	for {
+		switch p.decoder.PeekKind() {
+		case ']', '}':
+			_, err := p.decoder.ReadToken()
+			return err
+		case 0: // what is wrong is told by the next read
+			_, err := p.decoder.ReadToken()
+			return err
+		}
+		if err := read(); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *parser) vm() (vm VM, err error) {
+	p.move()
+	vm.At = p.place()
+	if p.decoder.PeekKind() != '{' {
+		return vm, p.wrong("a mapping belongs here")
+	}
+	err = p.each(func() error {
+		key, err := p.word()
+		if err != nil {
+			return err
+		}
+		switch key {
+		case "deployment":
+			vm.Deployment, err = p.word()
+		case "group":
+			vm.Group, err = p.word()
+		case "id":
+			vm.ID, err = p.text()
+		case "az":
+			vm.AZ, err = p.word()
+		case "inactive":
+			vm.Inactive, err = p.flag()
+		case "ips":
+			vm.Addresses, err = p.addresses()
+		default:
+			err = p.decoder.SkipValue()
+		}
+		return err
+	})
+	return vm, err
+}
+
+// text reads a string.
+func (p *parser) text() (string, error) {
+	if p.decoder.PeekKind() != '"' {
+		return "", p.wrong("a string belongs here")
+	}
+	token, err := p.decoder.ReadToken()
+	return token.String(), err
+}
+
+func (p *parser) flag() (bool, error) {
+	if kind := p.decoder.PeekKind(); kind != 't' && kind != 'f' {
+		return false, p.wrong("true or false belongs here")
+	}
+	token, err := p.decoder.ReadToken()
+	return token.Kind() == 't', err
+}
+
+// word reads a string that stands in the text many times, and keeps it once.
+func (p *parser) word() (string, error) {
+	s, err := p.text()
+	if known, ok := p.words[s]; ok {
+		return known, err
+	}
+	p.words[s] = s
+	return s, err
+}
+
+func (p *parser) addresses() ([]Address, error) {
+	if p.decoder.PeekKind() != '[' {
+		return nil, p.wrong("a list belongs here")
+	}
+	var list []Address
+	err := p.each(func() error {
+		p.move()
+		at := p.place()
+		s, err := p.text()
+		if err != nil {
+			return err
+		}
+		granted, ok := parseGranted(s)
+		if !ok {
+			return &source.Error{Place: at, Message: "an address belongs here", Hint: collectAgain}
+		}
+		list = append(list, Address{Text: s, Block: bosh.Block{Range: granted, At: at}})
+		return nil
+	})
+	return list, err
+}
