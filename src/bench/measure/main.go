@@ -20,10 +20,10 @@ import (
 
 // settings is what the command line says.
 type settings struct {
-	ipguard, bosh, yamlnodes, fleet string // programs
-	public                          string // folder of public manifests
-	work                            string // folder for made files
-	runs                            int
+	ipguard, bosh, yamlnodes, fleet, directors string // programs
+	public                                     string // folder of public manifests
+	work                                       string // folder for made files
+	runs                                       int
 }
 
 // part is one group of measurements. A program that fails, or an answer that is
@@ -41,6 +41,8 @@ var parts = []part{
 	{"fleet", "a whole fleet: ipguard lint, and yaml.v3 parsing the same files into nodes", measureFleet},
 	{"planted", "planted conflicts: found by ipguard, and planted", measurePlanted},
 	{"answers", "a whole fleet: ipguard who and ipguard free, and ipguard lint", measureAnswers},
+	{"collect", "50 live directors: ipguard collect, and the slowest of them alone", measureCollect},
+	{"snapshots", "one manifest: ipguard lint against snapshots of 100 directors, and bosh int", measureSnapshots},
 	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes},
 	{"growth", "everything after reading: time, and what c·n·log n predicts", measureGrowth},
 }
@@ -51,6 +53,7 @@ func main() {
 	flag.StringVar(&s.bosh, "bosh", "", "the bosh program")
 	flag.StringVar(&s.yamlnodes, "yamlnodes", "", "the yamlnodes program")
 	flag.StringVar(&s.fleet, "fleet", "", "the fleet program")
+	flag.StringVar(&s.directors, "directors", "", "the directors program")
 	flag.StringVar(&s.public, "public", "", "the folder of public manifests")
 	flag.StringVar(&s.work, "work", "", "the folder for made files")
 	flag.IntVar(&s.runs, "runs", 7, "runs of each side")

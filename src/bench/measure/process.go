@@ -20,6 +20,10 @@ type command struct {
 	folder string
 	// exits are the expected exit codes; none means 0 only.
 	exits []int
+	// env is added to the environment.
+	env []string
+	// before is done before each run and takes no part in its time; may be nil.
+	before func() error
 }
 
 // usage is what one run of a program took.
@@ -34,7 +38,12 @@ func (c command) run() (usage, []byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(c.args[0], c.args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = c.folder, &stdout, &stderr
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=2", "NO_COLOR=1")
+	cmd.Env = append(append(os.Environ(), "GOMAXPROCS=2", "NO_COLOR=1"), c.env...)
+	if c.before != nil {
+		if err := c.before(); err != nil {
+			return usage{}, nil, err
+		}
+	}
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)

@@ -48,6 +48,7 @@ const (
 // interpolate knows of bosh-cli how it applies ops and variables, collect and
 // environment how it talks to directors; rules know neither YAML nor files.
 var layers = []layer{
+	{name: "bench/directors", imports: list("directordouble", "survey", "fleet", "interpolate", "bosh", "source")},
 	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
 	{name: "cmd/wirelab", imports: list("wirelab", "frame")},
