@@ -101,6 +101,7 @@ var layers = []layer{
 	{name: "internal/directordouble"},
 	{name: "internal/sharedtest"},
 	{name: "internal/layout"},
+	{name: "internal/packaging"},
 }
 
 func list(names ...string) []string { return names }
