@@ -72,6 +72,9 @@ func (r random) plan() *plan.Plan {
 	if r.IntN(3) == 0 {
 		c := r.claim(&plan.Subnet{Range: space}, len(p.Claims))
 		c.Subnet = nil
+		if c.Kind.Pool() || c.Kind == plan.Reserved { // only subnets have such
+			c.Kind = plan.VIP
+		}
 		p.Claims = append(p.Claims, c)
 	}
 	return p
@@ -116,7 +119,24 @@ func (r random) question(p *plan.Plan) Question {
 	if r.IntN(2) == 0 {
 		q.Wanted = func(p *Pool) bool { return p.Team == "one" }
 	}
+	for range r.IntN(3) * r.IntN(2) {
+		q.Scans = append(q.Scans, r.scan())
+	}
 	return q
+}
+
+// scan is of a part of the space, in a segment that may be another.
+func (r random) scan() Scan {
+	s := Scan{File: "seen.json", Prefix: netip.PrefixFrom(space.Addr(), 26-r.IntN(3)).Masked(), Segment: r.pick("", "", "s", "u")}
+	if r.IntN(3) == 0 {
+		s.Prefix = r.prefix()
+	}
+	for a := s.Prefix.Addr(); s.Prefix.Contains(a); a = a.Next() {
+		if r.IntN(6) == 0 {
+			s.Heard = append(s.Heard, Heard{Address: a, Stations: []string{"m"}, Proxy: r.IntN(3) == 0})
+		}
+	}
+	return s
 }
 
 // TestFreeAndWhyAgree asks of every address of random plans: it is offered if

@@ -26,6 +26,9 @@ type Question struct {
 	Pools []Pool
 	// Wanted says which of the pools may be used; nil for all.
 	Wanted func(*Pool) bool
+	// Scans are what was seen on the wire; if there are any, only addresses are
+	// offered that were asked for and silent.
+	Scans []Scan
 }
 
 // Offers is the answer to a Question.
@@ -75,10 +78,11 @@ type free struct {
 	near   []*plan.Subnet // likewise
 	// delegations are what each of Pools delegates in the scope.
 	delegations []*netipx.IPSet
+	segments    []*plan.Segment // of the plan
 }
 
 func newFree(p *plan.Plan, q Question) *free {
-	f := &free{Question: q, plan: p, reach: newContacts(q.Scope.Subnets)}
+	f := &free{Question: q, plan: p, reach: newContacts(q.Scope.Subnets), segments: p.Segments()}
 	f.base = f.scopeSet()
 	for i := range p.Claims {
 		c := &p.Claims[i]
@@ -183,6 +187,9 @@ func (f *free) steps() []step {
 	for _, reason := range slices.Sorted(maps.Keys(sets)) {
 		list = append(list, step{reason, built(sets[reason])})
 	}
+	if len(f.Scans) > 0 {
+		list = append(list, step{ReasonAnswered, f.answered()}, step{ReasonUnscanned, f.unscanned()})
+	}
 	if f.delegated() {
 		list = append(list, step{ReasonNotDelegated, f.notDelegated()})
 	}
@@ -209,7 +216,7 @@ func (f *free) wants(p *Pool) bool { return f.Wanted == nil || f.Wanted(p) }
 // Free looks for addresses to take.
 func Free(p *plan.Plan, q Question) Offers {
 	f := newFree(p, q)
-	answer := Offers{Segments: segmentsOf(p.Segments(), q.Scope.Subnets), Directors: directorsOf(f.near)}
+	answer := Offers{Segments: segmentsOf(f.segments, q.Scope.Subnets), Directors: directorsOf(f.near)}
 	for _, c := range f.claims {
 		switch {
 		case c.Kind.InUse():

@@ -3,6 +3,7 @@ package answer
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"go4.org/netipx"
 
@@ -26,13 +27,18 @@ const (
 	ReasonPool
 	// ReasonUnsure: a subnet could not be read whole.
 	ReasonUnsure
+	// ReasonAnswered: a station answered for it on the wire.
+	ReasonAnswered
+	// ReasonUnscanned: the scans did not ask for it, or proved nothing.
+	ReasonUnscanned
 	// ReasonNotDelegated: no pool delegates it, or none that was asked for.
 	ReasonNotDelegated
 )
 
 var reasonNames = [...]string{
 	ReasonOutside: "outside", ReasonEdge: "edge", ReasonInUse: "in-use", ReasonInfrastructure: "infrastructure",
-	ReasonPool: "pool", ReasonUnsure: "unsure", ReasonNotDelegated: "not-delegated",
+	ReasonPool: "pool", ReasonUnsure: "unsure", ReasonAnswered: "answered", ReasonUnscanned: "unscanned",
+	ReasonNotDelegated: "not-delegated",
 }
 
 // String is the reason's name in JSON.
@@ -54,6 +60,9 @@ type Obstacle struct {
 	// segment.
 	Pool      *Pool
 	Elsewhere bool
+	// Scan and Heard are what a scan saw at the address.
+	Scan  *Scan
+	Heard *Heard
 }
 
 // Verdict is whether an address may be taken.
@@ -77,6 +86,7 @@ func Why(p *plan.Plan, q Question, a netip.Addr) Verdict {
 			v.Obstacles = append(v.Obstacles, Obstacle{Reason: reasonOf(c), Claim: c})
 		}
 	}
+	v.Obstacles = append(v.Obstacles, f.ofScans(a)...)
 	if f.delegated() {
 		v.Obstacles = append(v.Obstacles, f.ofPools(a)...)
 	}
@@ -141,6 +151,10 @@ func (o Obstacle) Text(a netip.Addr) string {
 		return o.Claim.Who() + " " + PoolUse(o.Claim.Kind)
 	case ReasonUnsure:
 		return "not all that " + o.Subnet.Label() + " hands out is known"
+	case ReasonAnswered:
+		return strings.Join(o.Heard.Stations, ", ") + " answered for it in " + o.Scan.File
+	case ReasonUnscanned:
+		return "no scan proved anything about it: it was not asked for, or only a station answered that answers for everything"
 	case ReasonNotDelegated:
 		return o.poolText(a)
 	}
