@@ -13,7 +13,6 @@ import (
 	"cmp"
 	"slices"
 
-
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )

@@ -61,7 +61,7 @@ func addCompletions(root *cobra.Command, streams Streams) {
 		return networkNames(cmd, streams), cobra.ShellCompDirectiveNoFileComp
 	}
 	arguments := map[string]completer{
-		"free": names, "map": names, "fence": names,
+		"free": names, "map": names, "fence": names, "scan": names,
 		"explain": completeRules,
 		"who":     cobra.NoFileCompletions, "rules": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions, "version": cobra.NoFileCompletions,
 	}

@@ -28,6 +28,7 @@ type freeFlags struct {
 	static        bool
 	team, purpose string
 	why           []string
+	scans         []string
 	incomplete    bool
 }
 
@@ -44,6 +45,10 @@ An address that a network reserves is kept off by its director, so it is free;
 but somebody had a reason to reserve it, which may stand in no file. Those come
 last, and only where no pool delegates them.
 
+Files cannot tell who is there without being in any file. With --scan, the result of
+ipguard scan is evidence too: who answered has the address, and only addresses are
+proposed that were asked for and silent.
+
 Exit codes: 0 as many as asked for, 1 fewer (or, with --why, not free), 2 wrong
 usage, 3 something could not be read or hides behind a variable: then no address
 is proposed, since it may be taken.`,
@@ -52,7 +57,8 @@ is proposed, since it may be taken.`,
   ipguard free promo/default --static          for static_ips of that network
   ipguard free --team database --purpose vip   from that team's pools
   ipguard free vlan-52 -n 16 --contiguous
-  ipguard free vlan-52 --why 10.8.52.191`,
+  ipguard free vlan-52 --why 10.8.52.191
+  ipguard free vlan-52 --scan seen.json        written by ipguard scan vlan-52 --format json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage("ask for one after the other", "free takes one segment, network or range, and got %d", len(args))
@@ -71,6 +77,7 @@ is proposed, since it may be taken.`,
 	f.StringVar(&flags.team, "team", "", "only from pools of this team")
 	f.StringVar(&flags.purpose, "purpose", "", "only from pools for this purpose")
 	f.StringArrayVar(&flags.why, "why", nil, "tell why this address is free or is not; may be repeated")
+	f.StringArrayVar(&flags.scans, "scan", nil, "`file` with the JSON of ipguard scan (- for standard input); may be repeated")
 	f.BoolVar(&flags.incomplete, "allow-incomplete", false, "propose addresses even if something could not be read")
 	return cmd
 }
@@ -94,7 +101,12 @@ func runFree(flags *freeFlags, name string, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	return flags.answer(read, question, why, streams)
+	seen, err := readScans(flags.scans, read.files, streams)
+	if err != nil {
+		return err
+	}
+	question.Scans = seen.scans
+	return flags.answer(read, question, seen, why, streams)
 }
 
 func parseAddresses(texts []string) ([]netip.Addr, error) {
@@ -110,9 +122,12 @@ func parseAddresses(texts []string) ([]netip.Addr, error) {
 }
 
 // answer looks for addresses, or judges those of --why.
-func (f *freeFlags) answer(read *picture, q answer.Question, why []netip.Addr, streams Streams) error {
+func (f *freeFlags) answer(read *picture, q answer.Question, seen evidence, why []netip.Addr, streams Streams) error {
 	p := read.Facts.Plan
-	out := report.Free{Question: q, Offers: answer.Free(p, q), Failures: read.failures}
+	out := report.Free{Question: q, Offers: answer.Free(p, q), Scans: seen.told, Failures: slices.Concat(read.failures, seen.failures)}
+	if err := seen.checkForeign(answer.Foreign(p, q), out.Segments); err != nil {
+		return err
+	}
 	out.Hidden = read.hiddenOf(out.Directors)
 	out.Files = read.filesOf(out.Directors)
 	whole := len(out.Failures)+len(out.Hidden) == 0

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
-	"github.com/ipguard/ipguard/src/internal/scan"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
 
@@ -155,9 +153,9 @@ func TestScanJoinsPlan(t *testing.T) {
 	dir := promised(t)
 	of := func(target string) map[string]string {
 		stdout, stderr, code := in(t, dir, s.a, "scan", target, "--format", "json", "--rate", "5000")
-		r, err := scan.Read(bytes.NewReader([]byte(stdout)))
-		if err != nil || code != ExitFindings || stderr != "" {
-			t.Fatalf("code %d, %v: %s%s", code, err, stdout, stderr)
+		r := readScan(t, stdout, stderr)
+		if code != ExitFindings || stderr != "" {
+			t.Fatalf("code %d: %s%s", code, stdout, stderr)
 		}
 		got := map[string]string{}
 		for _, h := range r.Hosts {

@@ -92,14 +92,14 @@ func (f scanFlags) run(ctx context.Context, target string, streams Streams) erro
 	if err != nil {
 		return err
 	}
-	prefixes, inventory, err := scope(target, read)
+	area, err := areaOf(target, read)
 	if err != nil {
 		return err
 	}
 	twice := 0
-	for _, prefix := range prefixes {
-		o := scan.Options{Prefix: prefix, Interface: f.device, Rate: f.rate, Listen: f.listen, Inventory: inventory}
-		n, err := f.one(ctx, o, streams)
+	for i, prefix := range area.prefixes {
+		o := scan.Options{Prefix: prefix, Segment: area.segment, Interface: f.device, Rate: f.rate, Listen: f.listen, Inventory: area.inventory}
+		n, err := f.one(ctx, o, i == 0, streams)
 		if err != nil {
 			return err
 		}
@@ -122,8 +122,8 @@ func (f scanFlags) run(ctx context.Context, target string, streams Streams) erro
 }
 
 // one scans one prefix, writes the result, and returns how many addresses have
-// two stations.
-func (f scanFlags) one(ctx context.Context, o scan.Options, streams Streams) (twice int, err error) {
+// two stations. first says that no result was written before.
+func (f scanFlags) one(ctx context.Context, o scan.Options, first bool, streams Streams) (twice int, err error) {
 	bar := progressBar(streams.Stderr)
 	o.Progress = bar.show
 	r, err := scan.Run(ctx, o)
@@ -132,7 +132,7 @@ func (f scanFlags) one(ctx context.Context, o scan.Options, streams Streams) (tw
 		return 0, endOfWire(ExitIncomplete, err)
 	}
 	write := map[string]func(scan.Result, io.Writer) error{
-		"text": scan.Result.WriteText, "json": scan.Result.WriteJSON, "csv": scan.Result.WriteCSV,
+		"text": scan.Result.WriteText, "json": scan.Result.WriteJSON, "csv": func(r scan.Result, w io.Writer) error { return r.WriteCSV(w, first) },
 	}[f.format]
 	if err := write(r, streams.Stdout); err != nil {
 		return 0, incomplete("", "cannot write to standard output: %s", err)
@@ -143,35 +143,44 @@ func (f scanFlags) one(ctx context.Context, o scan.Options, streams Streams) (tw
 	return r.Count(scan.Twice), nil
 }
 
-// scope returns the prefixes that target stands for, and what the plan says of
-// them: of a segment only what may lie in it, of a CIDR all. read may be nil.
-func scope(target string, read *picture) ([]netip.Prefix, inventory.Inventory, error) {
+// area is what is to be scanned, and what the plan says of it.
+type area struct {
+	prefixes  []netip.Prefix
+	segment   string // the plan's name; empty for a CIDR
+	inventory inventory.Inventory
+}
+
+// areaOf returns what target stands for: of a segment the plan tells only what may
+// lie in it, of a CIDR all. read may be nil.
+func areaOf(target string, read *picture) (area, error) {
 	prefix, err := netip.ParsePrefix(target)
 	switch {
 	case err == nil && read == nil:
-		return []netip.Prefix{prefix}, inventory.Inventory{}, nil
+		return area{prefixes: []netip.Prefix{prefix}}, nil
 	case err == nil:
-		return []netip.Prefix{prefix}, inventory.New(read.Facts.Plan), nil
+		return area{prefixes: []netip.Prefix{prefix}, inventory: inventory.New(read.Facts.Plan)}, nil
 	case read == nil:
-		return nil, inventory.Inventory{}, usage("write a CIDR such as 10.8.52.0/24, or name the fleet file with --fleet FILE",
+		return area{}, usage("write a CIDR such as 10.8.52.0/24, or name the fleet file with --fleet FILE",
 			"%q is no CIDR, and without a fleet file no segment is known", target)
 	}
 	segments, err := read.segmentsNamed(target)
 	if err != nil {
-		return nil, inventory.Inventory{}, err
+		return area{}, err
 	}
 	if len(segments) != 1 {
-		return nil, inventory.Inventory{}, usage("name one of them by a CIDR", "%q stands for %d segments", target, len(segments))
+		return area{}, usage("name one of them by a CIDR", "%q stands for %d segments", target, len(segments))
 	}
-	subnets := segments[0].Subnets
-	var prefixes []netip.Prefix
-	for _, s := range subnets {
-		if !slices.Contains(prefixes, s.Range) {
-			prefixes = append(prefixes, s.Range)
+	found := area{segment: segments[0].Name, inventory: inventory.Of(read.Facts.Plan, segments[0].Subnets)}
+	for _, s := range segments[0].Subnets {
+		if s.Range.IsValid() && !slices.Contains(found.prefixes, s.Range) {
+			found.prefixes = append(found.prefixes, s.Range)
 		}
 	}
-	slices.SortFunc(prefixes, netip.Prefix.Compare)
-	return prefixes, inventory.Of(read.Facts.Plan, subnets), nil
+	if len(found.prefixes) == 0 {
+		return area{}, usage("name its addresses by a CIDR", "no network of segment %q has a range", target)
+	}
+	slices.SortFunc(found.prefixes, netip.Prefix.Compare)
+	return found, nil
 }
 
 // bar draws one line on a terminal, and nothing anywhere else.

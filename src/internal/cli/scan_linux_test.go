@@ -34,10 +34,7 @@ func TestScan(t *testing.T) {
 	t.Parallel()
 	s := neighbourhood(t)
 	stdout, stderr, code := ipguard(t, s.a, "scan", "10.9.0.0/24", "--format", "json", "--rate", "5000")
-	r, err := scan.Read(strings.NewReader(stdout))
-	if err != nil {
-		t.Fatalf("%v: %s%s", err, stdout, stderr)
-	}
+	r := readScan(t, stdout, stderr)
 	want := map[string]string{
 		"10.9.0.1":   "unknown 00:50:56:00:00:0d",
 		"10.9.0.7":   "unknown 00:50:56:00:00:0f",
@@ -68,6 +65,16 @@ func TestScan(t *testing.T) {
 	if len(got) != len(want) || code != 1 || !r.Complete {
 		t.Errorf("%d addresses, want %d; code %d; complete %v", len(got), len(want), code, r.Complete)
 	}
+}
+
+// readScan reads the one result that a scan wrote.
+func readScan(t *testing.T, stdout, stderr string) scan.Result {
+	t.Helper()
+	results, err := scan.Read("stdout", []byte(stdout))
+	if err != nil || len(results) != 1 {
+		t.Fatalf("%d results, %v: %s%s", len(results), err, stdout, stderr)
+	}
+	return results[0]
 }
 
 func TestScanBehindProxies(t *testing.T) {
@@ -150,11 +157,8 @@ func TestScan6(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	add(t, s.Lab, "b", macB, victim6)
-	stdout, _, _ := ipguard(t, s.a, "scan", "2001:db8:9::/64", "--format", "json")
-	r, err := scan.Read(strings.NewReader(stdout))
-	if err != nil {
-		t.Fatal(err)
-	}
+	stdout, stderr, _ := ipguard(t, s.a, "scan", "2001:db8:9::/64", "--format", "json")
+	r := readScan(t, stdout, stderr)
 	found := map[string]frame.MAC{}
 	for _, h := range r.Hosts {
 		for _, x := range h.Stations {

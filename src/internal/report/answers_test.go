@@ -48,7 +48,8 @@ func hostileAnswers() (Who, Free) {
 		Hidden: hidden, Failures: failures,
 	}
 	free := Free{
-		Question: answer.Question{Count: 9}, Files: []string{hostileText}, Hidden: hidden, Failures: failures,
+		Question: answer.Question{Count: 9}, Files: []string{hostileText}, Hidden: hidden,
+		Scans: []Scanned{{File: hostileText, Segment: hostileText, Interface: hostileText}}, Failures: failures,
 		Offers: answer.Offers{
 			Segments: []answer.Segment{segment}, Directors: []string{hostileText}, Left: big.NewInt(1),
 			Offers: []answer.Offer{{Address: address, Pool: &pool, Static: &claims[0], KeptOff: []*plan.Claim{&claims[1]}}, {Address: address}},
@@ -64,7 +65,8 @@ func TestAnswersAreVisible(t *testing.T) {
 	claim := free.Offers.Offers[0].Static
 	for reason := answer.ReasonEdge; reason <= answer.ReasonNotDelegated; reason++ {
 		verdicts.Verdicts = append(verdicts.Verdicts, answer.Verdict{Offer: free.Offers.Offers[0], Obstacles: []answer.Obstacle{
-			{Reason: reason, Claim: claim, Subnet: claim.Subnet, Pool: free.Offers.Offers[0].Pool},
+			{Reason: reason, Claim: claim, Subnet: claim.Subnet, Pool: free.Offers.Offers[0].Pool,
+				Scan: &answer.Scan{File: hostileText}, Heard: &answer.Heard{Stations: []string{hostileText}}},
 		}})
 	}
 	var text, json bytes.Buffer

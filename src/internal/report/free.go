@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/lint"
@@ -18,13 +20,29 @@ type Free struct {
 	answer.Offers
 	// Verdicts are set, in place of offers, where single addresses were asked about.
 	Verdicts []answer.Verdict
-	// Files are all that the answer was made from.
+	// Files are all that the answer was made from, and Scans what was seen on the
+	// wire besides.
 	Files []string
+	Scans []Scanned
 	// Withheld says that addresses are not named because something could not be
 	// read: one of them may be taken.
 	Withheld bool
 	Hidden   []lint.Hidden
 	Failures []lint.Failure
+}
+
+// Scanned is a scan of the wire that an answer rests on.
+type Scanned struct {
+	File      string
+	Prefix    netip.Prefix
+	Segment   string // empty if that was not told
+	Interface string
+	Answered  int
+	Finished  time.Time
+	// Age is how long ago that was; negative if another clock said so.
+	Age time.Duration
+	// Stale says that much may have changed since.
+	Stale bool
 }
 
 // WriteFree writes the answer as text: the addresses, one a line, and below
@@ -124,6 +142,10 @@ func tallyText(r answer.Reason, n *big.Int) string {
 		return "may be handed out by a director"
 	case answer.ReasonUnsure:
 		return choose("lies", "lie") + " in a subnet that could not be read whole"
+	case answer.ReasonAnswered:
+		return "answered when scanned"
+	case answer.ReasonUnscanned:
+		return choose("was", "were") + " not scanned, or answered by a station that answers for everything"
 	case answer.ReasonNotDelegated:
 		return choose("is", "are") + " not delegated by a pool that was asked for"
 	}
@@ -148,7 +170,39 @@ func (t *freeText) evidence() {
 		}
 		t.line("left: %s", t.Left)
 	}
+	for _, s := range t.Scans {
+		t.line("%s", s.text())
+	}
+	if len(t.Scans) > 0 && t.Verdicts == nil && !t.Withheld && len(t.Offers.Offers) > 0 {
+		t.line("silent when scanned: but who hides, or was switched off, is silent too")
+	}
 	t.line("as of: %s", list(t.Files, "files"))
+}
+
+// text is "scanned: 10.8.52.0/24 of segment vlan-52, 12 answered, 5m0s ago (seen.json)".
+func (s Scanned) text() string {
+	text := "scanned: " + s.Prefix.String()
+	if s.Segment != "" {
+		text += " of segment " + visible(s.Segment)
+	} else {
+		text += " (in which segment is not told)"
+	}
+	text += fmt.Sprintf(", %d answered, ", s.Answered)
+	switch age := s.Age.Round(time.Second); {
+	case age < 0:
+		text += fmt.Sprintf("%s in the future", -age)
+	case age >= 48*time.Hour:
+		text += fmt.Sprintf("%d days ago", age/(24*time.Hour))
+	default:
+		text += fmt.Sprintf("%s ago", age)
+	}
+	text += " (" + visible(s.File) + ")"
+	if s.Stale && s.Age > 0 {
+		text += "; stale: who came since is not in it"
+	} else if s.Stale {
+		text += "; one of the two clocks is wrong"
+	}
+	return text
 }
 
 func (t *freeText) keptOff() bool {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"io"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 )
@@ -24,6 +25,7 @@ type (
 		Left     string        `json:"left"`
 		Refused  []jsonRefused `json:"refused"`
 		Files    []string      `json:"files"`
+		Scans    []jsonScanned `json:"scans"`
 		Hidden   []jsonHidden  `json:"hidden"`
 		Failures []jsonFailure `json:"failures"`
 	}
@@ -47,6 +49,15 @@ type (
 		Line   int        `json:"line"`
 		Column int        `json:"column"`
 	}
+	jsonScanned struct {
+		File      string    `json:"file"`
+		Prefix    string    `json:"prefix"`
+		Segment   string    `json:"segment"`
+		Interface string    `json:"interface"`
+		Answered  int       `json:"answered"`
+		Finished  time.Time `json:"finished"`
+		Stale     bool      `json:"stale"`
+	}
 	jsonRefused struct {
 		Reason string `json:"reason"`
 		Count  string `json:"count"`
@@ -59,13 +70,16 @@ func WriteFreeJSON(w io.Writer, f Free) error {
 		Version: jsonVersion, Asked: f.Question.Scope.Name, Count: f.Question.Count, Contiguous: f.Question.Contiguous, Withheld: f.Withheld,
 		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(f.Segments)), Directors: append([]string{}, f.Directors...),
 		InUse: f.InUse, MayHandOut: f.Owned, Left: f.Left.String(), Refused: make([]jsonRefused, len(f.Tally)),
-		Files: append([]string{}, f.Files...), Hidden: jsonHiddens(f.Hidden), Failures: jsonFailures(f.Failures),
+		Files: append([]string{}, f.Files...), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonHiddens(f.Hidden), Failures: jsonFailures(f.Failures),
 	}
 	for i, s := range f.Segments {
 		out.Segments[i] = newJSONSegment(s)
 	}
 	for i, c := range f.Tally {
 		out.Refused[i] = jsonRefused{c.Reason.String(), c.Size.String()}
+	}
+	for i, s := range f.Scans {
+		out.Scans[i] = jsonScanned{s.File, s.Prefix.String(), s.Segment, s.Interface, s.Answered, s.Finished, s.Stale}
 	}
 	for _, v := range f.Verdicts {
 		out.Verdicts = append(out.Verdicts, verdictJSON(v, f.Withheld))

@@ -1,9 +1,11 @@
 package scan
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -11,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
@@ -53,11 +56,13 @@ type Host struct {
 // Result is what a scan saw. It is evidence: an address that is missing here was
 // silent at that time, which is less than free.
 type Result struct {
-	Version   int          `json:"version"`
-	Prefix    netip.Prefix `json:"prefix"`
-	Interface string       `json:"interface"`
-	Started   time.Time    `json:"started"`
-	Finished  time.Time    `json:"finished"`
+	Version int          `json:"version"`
+	Prefix  netip.Prefix `json:"prefix"`
+	// Segment is the fleet's name of the segment; empty if a CIDR was scanned.
+	Segment   string    `json:"segment,omitempty"`
+	Interface string    `json:"interface"`
+	Started   time.Time `json:"started"`
+	Finished  time.Time `json:"finished"`
 	// Complete is false if the scan was interrupted.
 	Complete bool `json:"complete"`
 	// Dropped counts answers that the kernel threw away; the second pass may
@@ -67,16 +72,64 @@ type Result struct {
 	Hosts    []Host `json:"hosts"`
 }
 
-// Read reads what WriteJSON wrote.
-func Read(r io.Reader) (Result, error) {
-	var result Result
-	if err := json.NewDecoder(r).Decode(&result); err != nil {
-		return Result{}, fmt.Errorf("no result of a scan: %w", err)
+// Read reads what WriteJSON wrote, once or several times in a row: a segment may
+// have several prefixes. name is that of the file, for errors, which tell line and
+// column where they can.
+func Read(name string, data []byte) ([]Result, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	var results []Result
+	for {
+		var r Result
+		err := decoder.Decode(&r)
+		if errors.Is(err, io.EOF) && len(results) > 0 {
+			return results, nil
+		}
+		if err == nil {
+			err = r.check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: no result of a scan: %w", position(name, data, err), err)
+		}
+		results = append(results, r)
 	}
-	if result.Version != 1 {
-		return Result{}, fmt.Errorf("result of a scan in version %d, this program knows 1", result.Version)
+}
+
+// check refuses what no scan can have seen.
+func (r Result) check() error {
+	switch {
+	case r.Version != 1:
+		return fmt.Errorf("it has version %d, and this program knows 1", r.Version)
+	case !r.Prefix.IsValid():
+		return errors.New("it names no prefix")
+	case r.Finished.IsZero():
+		return errors.New("it does not say when it was finished")
 	}
-	return result, nil
+	for _, h := range r.Hosts {
+		if !r.Prefix.Contains(h.Address) {
+			return fmt.Errorf("%s lies outside of its prefix, %s", h.Address, r.Prefix)
+		}
+	}
+	return nil
+}
+
+// position is FILE:LINE:COLUMN where the error tells where it is, else FILE.
+func position(name string, data []byte, err error) string {
+	var offset int64
+	syntax, wrongType := (*json.SyntaxError)(nil), (*json.UnmarshalTypeError)(nil)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		offset = int64(len(data))
+	case errors.As(err, &syntax):
+		offset = syntax.Offset
+	case errors.As(err, &wrongType):
+		offset = wrongType.Offset
+	default:
+		return name
+	}
+	before := data[:min(max(offset, 1)-1, int64(len(data)))]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[1+bytes.LastIndexByte(before, '\n'):])
+	return fmt.Sprintf("%s:%d:%d", name, line, column)
 }
 
 // Count returns how many hosts have the status.
@@ -155,11 +208,14 @@ func (r Result) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// WriteCSV writes one line for each station of each address.
-func (r Result) WriteCSV(w io.Writer) error {
+// WriteCSV writes one line for each station of each address, below the names of
+// the columns if they are wanted.
+func (r Result) WriteCSV(w io.Writer, names bool) error {
 	c := csv.NewWriter(w)
-	if err := c.Write([]string{"address", "status", "mac", "vendor", "ms", "proxy", "own", "promised_to"}); err != nil {
-		return err
+	if names {
+		if err := c.Write([]string{"address", "status", "mac", "vendor", "ms", "proxy", "own", "promised_to"}); err != nil {
+			return err
+		}
 	}
 	for _, h := range r.Hosts {
 		stations := h.Stations

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,33 +13,62 @@ import (
 )
 
 func TestResultRoundTrip(t *testing.T) {
-	want := Result{Version: 1, Prefix: netip.MustParsePrefix("10.9.0.0/24"), Interface: "eth0", Complete: true, Answered: 1,
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	want := Result{Version: 1, Prefix: netip.MustParsePrefix("10.9.0.0/24"), Segment: "lan", Interface: "eth0", Started: at, Finished: at, Complete: true, Answered: 1,
 		Hosts: []Host{{Address: netip.MustParseAddr("10.9.0.1"), Status: Known, Promised: []string{"director promo"},
 			Stations: []Station{{MAC: frame.MAC{0, 0x50, 0x56, 0, 0, 1}, Vendor: "VMware", Milliseconds: 0.1}}}}}
 	var b bytes.Buffer
-	if err := want.WriteJSON(&b); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if err := want.WriteJSON(&b); err != nil {
+			t.Fatal(err)
+		}
 	}
-	got, err := Read(&b)
+	got, err := Read("seen.json", b.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
 	same := []cmp.Option{cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
-	if diff := cmp.Diff(want, got, same...); diff != "" {
+	if diff := cmp.Diff([]Result{want, want}, got, same...); diff != "" {
 		t.Error(diff)
 	}
-	for _, text := range []string{"", "[]", `{"version":2}`, `{"version":1,"prefix":"x"}`} {
-		if _, err := Read(strings.NewReader(text)); err == nil {
-			t.Errorf("%q was read", text)
+}
+
+// TestReadRefuses: what is no result, and where.
+func TestReadRefuses(t *testing.T) {
+	const good = `{"version":1,"prefix":"10.9.0.0/24","finished":"2026-01-02T03:04:05Z"}`
+	for text, want := range map[string]string{
+		"":                           "seen.json:1:1: ",
+		"[]":                         "seen.json:1:1: ",
+		good + "\n{":                 "seen.json:2:1: ",
+		good + "\nx":                 "seen.json:2:1: ",
+		"{\n  \"version\": \"1\"}":   "seen.json:2:",
+		`{"version":2}`:              "version 2",
+		`{"version":1,"prefix":"x"}`: `"x"`,
+		`{"version":1}`:              "no prefix",
+		good[:len(good)-1] + `,"hosts":[{"address":"10.9.1.1"}]}`:             "10.9.1.1 lies outside",
+		`{"version":1,"prefix":"10.9.0.0/24"}`:                                "when it was finished",
+		good[:len(good)-1] + `,"hosts":[{"stations":[{"mac":"00:50"}]}]}`:     "00:50",
+		good[:len(good)-1] + `,"hosts":[{"address":"10.9.0.1%eth0"}]}`:        "10.9.0.1%eth0",
+		good[:len(good)-1] + `,"hosts":[{"address":null, "status":"known"}]}`: "outside",
+	} {
+		if _, err := Read("seen.json", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(`{"version":1,"prefix":"10.9.0.0/24","hosts":[{"address":"10.9.0.1","status":"known","stations":[{"mac":"00:50:56:00:00:01"}]}]}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		if r, err := Read(strings.NewReader(text)); err == nil && r.Version != 1 {
-			t.Errorf("version %d", r.Version)
+	f.Add([]byte(`{"version":1,"prefix":"10.9.0.0/24","finished":"2026-01-02T03:04:05Z","hosts":[{"address":"10.9.0.1","status":"known","stations":[{"mac":"00:50:56:00:00:01"}]}]}`))
+	f.Add([]byte("{\n\"version\": \"\u00e9\"}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		results, err := Read("f", text)
+		if err == nil && len(results) == 0 {
+			t.Error("nothing was read, and no error")
+		}
+		for _, r := range results {
+			if err := r.check(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

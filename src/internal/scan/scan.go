@@ -34,6 +34,8 @@ const minBits = 12
 // Options say what to scan and how.
 type Options struct {
 	Prefix netip.Prefix
+	// Segment is the fleet's name of the segment, for the result; may be empty.
+	Segment string
 	// Interface to scan from; empty means the one whose subnet holds Prefix.
 	Interface string
 	// Rate is in probes per second; Unlimited as fast as the kernel takes them.
@@ -60,7 +62,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.Progress == nil {
 		o.Progress = func(int, int, int) {}
 	}
-	r := Result{Version: 1, Prefix: o.Prefix.Masked(), Interface: at.Name, Started: time.Now()}
+	r := Result{Version: 1, Prefix: o.Prefix.Masked(), Segment: o.Segment, Interface: at.Name, Started: time.Now()}
 	found := newSightings(host.MACs)
 	if o.Prefix.Addr().Is4() {
 		r.Complete, r.Dropped, err = sweep(ctx, o, at, found)
