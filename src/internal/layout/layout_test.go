@@ -99,6 +99,7 @@ var layers = []layer{
 	{name: "bench/yamlnodes", modules: list(yaml)},
 	{name: "internal/madefleet"},
 	{name: "internal/directordouble"},
+	{name: "internal/jobs"},
 	{name: "internal/sharedtest"},
 	{name: "internal/layout"},
 	{name: "internal/packaging"},

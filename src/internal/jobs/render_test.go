@@ -1,0 +1,196 @@
+package jobs
+
+import (
+	"flag"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+)
+
+var update = flag.Bool("update", false, "write what was rendered to testdata")
+
+// manualNetworks are those of a VM on two networks, with an address in a vip
+// network and a delegated prefix, as a director tells of them.
+var manualNetworks = map[string]any{
+	"default": map[string]any{"type": "manual", "ip": "10.9.0.191", "prefix": "32", "netmask": "255.255.255.0", "gateway": "10.9.0.1", "default": []string{"dns", "gateway"}},
+	"storage": map[string]any{"type": "manual", "ip": "10.8.52.191", "netmask": "255.255.255.0", "gateway": "10.8.52.1"},
+	"public":  map[string]any{"type": "vip", "ip": "203.0.113.7"},
+	"pods":    map[string]any{"type": "manual", "ip": "2001:db8:52::", "prefix": "80", "gateway": "2001:db8:52::1"},
+	"dhcp":    map[string]any{"type": "dynamic", "ip": "10.7.0.4", "gateway": "10.7.0.1"},
+}
+
+// everyOption are properties of which each differs from its default.
+func everyOption(t testing.TB, job string) map[string]any {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "every-option", job+".yml"))
+	check(t, err)
+	return properties(t, string(b))
+}
+
+// TestEveryOption keeps everyOption true to its name.
+func TestEveryOption(t *testing.T) {
+	for _, job := range jobNames {
+		s, every := readSpec(t, job), everyOption(t, job)
+		given := withDefaults(s, every)
+		for name, p := range s.Properties {
+			var value any = given
+			for k := range strings.SplitSeq(name, ".") {
+				value = value.(map[string]any)[k]
+			}
+			if cmp.Equal(value, p.Default) {
+				t.Errorf("%s: %s has its default", job, name)
+			}
+		}
+	}
+}
+
+// TestGolden renders every job for the defaults and for every option, and holds
+// it against testdata; -update writes it.
+func TestGolden(t *testing.T) {
+	for _, job := range jobNames {
+		for name, i := range map[string]instance{
+			"create-env":   {},
+			"defaults":     {Networks: manualNetworks},
+			"every-option": {Networks: manualNetworks, Properties: everyOption(t, job)},
+		} {
+			t.Run(job+"/"+name, func(t *testing.T) {
+				golden(t, filepath.Join("testdata", "golden", job+"-"+name+".txtar"), text(t, mustRender(t, job, i)))
+			})
+		}
+	}
+}
+
+// golden holds files against an archive.
+func golden(t *testing.T, path string, files map[string]string) {
+	t.Helper()
+	archive := &txtar.Archive{}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		data := files[name]
+		if data != "" && !strings.HasSuffix(data, "\n") {
+			t.Errorf("%s does not end in a newline", name)
+			data += "\n"
+		}
+		archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(data)})
+	}
+	if *update {
+		check(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		check(t, os.WriteFile(path, txtar.Format(archive), 0o644))
+		return
+	}
+	want, err := os.ReadFile(path)
+	check(t, err)
+	if diff := cmp.Diff(string(want), string(txtar.Format(archive))); diff != "" {
+		t.Errorf("%s (-update writes it):\n%s", path, diff)
+	}
+}
+
+// TestShellScripts has shellcheck read every script as it is rendered.
+func TestShellScripts(t *testing.T) {
+	need(t, "shellcheck")
+	for _, job := range jobNames {
+		for name, given := range map[string]map[string]any{"defaults": nil, "every option": everyOption(t, job)} {
+			dir := mustRender(t, job, instance{Networks: manualNetworks, Properties: given})
+			scripts := 0
+			for file, text := range text(t, dir) {
+				first, _, _ := strings.Cut(text, "\n")
+				if strings.HasPrefix(file, "bin/") != strings.HasPrefix(first, "#!/") {
+					t.Errorf("%s: %s begins with %q", job, file, first)
+				}
+				if !strings.HasPrefix(first, "#!/bin/bash") && !strings.HasPrefix(first, "#!/bin/sh") {
+					continue
+				}
+				scripts++
+				if out, err := exec.Command("shellcheck", filepath.Join(dir, file)).CombinedOutput(); err != nil {
+					t.Errorf("%s with %s: %v\n%s", job, name, err, out)
+				}
+			}
+			if scripts == 0 {
+				t.Errorf("%s has no script", job)
+			}
+		}
+	}
+}
+
+// wrongValue is a property that must not be rendered, and why.
+type wrongValue struct {
+	Job        string
+	Properties string
+	// Says is part of the error.
+	Says string
+	// Schema says that a director that knows schemas refuses it too.
+	Schema bool
+}
+
+// TestWrongValues: each is refused by the template, with the property's name and
+// the reason; what a schema can tell is refused by it as well.
+func TestWrongValues(t *testing.T) {
+	seen := map[string]bool{}
+	for _, w := range wrongValues {
+		name := strings.NewReplacer("\n", " ", "/", "|").Replace(w.Properties)
+		t.Run(w.Job+"/"+name, func(t *testing.T) {
+			given := properties(t, w.Properties)
+			_, err := render(t, w.Job, instance{Networks: manualNetworks, Properties: given})
+			if err == nil || !strings.Contains(errorText(err), w.Says) {
+				t.Errorf("rendered with %v; want an error that says %q", err, w.Says)
+			}
+			err = schema(t, w.Job).Validate(asJSON(t, withDefaults(readSpec(t, w.Job), given)))
+			if (err != nil) != w.Schema {
+				t.Errorf("the schema says %v", err)
+			}
+		})
+		for property := range readSpec(t, w.Job).Properties {
+			if strings.Contains(w.Says, "property "+property+":") || strings.Contains(w.Says, "'"+property+"'") {
+				seen[w.Job+" "+property] = true
+			}
+		}
+	}
+	for _, job := range jobNames {
+		for property := range readSpec(t, job).Properties {
+			if !seen[job+" "+property] {
+				t.Errorf("no wrong value of %s of %s is tried", property, job)
+			}
+		}
+	}
+}
+
+// wrongValues of the jobs' properties. Ruby's inspect writes the value.
+var wrongValues = slices.Concat(wrongOfProbe)
+
+var wrongOfProbe = []wrongValue{
+	{"ipguard-probe", "on_conflict: maybe", `property on_conflict: "maybe" is not "fail" or "warn"`, true},
+	{"ipguard-probe", "on_conflict: true", `property on_conflict: true is not "fail" or "warn"`, true},
+	{"ipguard-probe", "require_probe: 'yes'", `property require_probe: "yes" is not true or false`, true},
+	{"ipguard-probe", "retry_for: soon", `property retry_for: "soon" is not a duration such as`, true},
+	{"ipguard-probe", "retry_for: 30", `property retry_for: 30 is not a duration such as`, true},
+	{"ipguard-probe", "retry_for: -1s", `property retry_for: "-1s" is not a duration such as`, true},
+	{"ipguard-probe", "deadline: [60s]", `property deadline: ["60s"] is not a duration such as`, true},
+	{"ipguard-probe", "deadline: 30s", `property deadline: "30s" is not longer than retry_for, 30s`, false},
+	{"ipguard-probe", "timeout: 1ms", `property timeout: "1ms" is not from 20ms to 10s`, false},
+	{"ipguard-probe", "timeout: 1m", `property timeout: "1m" is not from 20ms to 10s`, false},
+	{"ipguard-probe", "rfc5227: 1", `property rfc5227: 1 is not true or false`, true},
+	{"ipguard-probe", "vips: 10.8.52.200", `property vips: "10.8.52.200" is not a list`, true},
+	{"ipguard-probe", "vips: [10.8.52.0/24]", `property vips: "10.8.52.0/24" is not an address`, true},
+	{"ipguard-probe", "vips: [10.8.52.300]", `property vips: "10.8.52.300" is not an address`, false},
+	{"ipguard-probe", "vips: ['fe80::1%eth0']", `property vips: "fe80::1%eth0" is not an address`, true},
+	{"ipguard-probe", "vips: ['[2001:db8::1]']", `property vips: "[2001:db8::1]" is not an address`, true},
+	{"ipguard-probe", "vips: [12]", `property vips: 12 is not an address`, true},
+	{"ipguard-probe", `vips: ["10.8.52.200; reboot"]`, `property vips: "10.8.52.200; reboot" is not an address`, true},
+	{"ipguard-probe", "shared: [10.8.52.201=]", `property shared: "10.8.52.201=" is not ADDRESS or ADDRESS=MAC,MAC`, true},
+	{"ipguard-probe", "shared: ['10.8.52.201=00:50:56']", `property shared: "10.8.52.201=00:50:56" is not ADDRESS or ADDRESS=MAC,MAC`, true},
+	{"ipguard-probe", "shared: ['10.8.52.201=vrrp,']", `property shared: "10.8.52.201=vrrp," is not ADDRESS or ADDRESS=MAC,MAC`, true},
+	{"ipguard-probe", "shared: ['pgpool=vrrp']", `property shared: "pgpool=vrrp" is not ADDRESS or ADDRESS=MAC,MAC`, true},
+	{"ipguard-probe", "controls: [gateway]", `property controls: "gateway" is not an address`, true},
+	{"ipguard-probe", "interfaces: eth0", `property interfaces: "eth0" is not a list`, true},
+	{"ipguard-probe", "interfaces: ['eth0,eth1']", `property interfaces: "eth0,eth1" is not the name of an interface`, true},
+	{"ipguard-probe", "exclude: {interfaces: ['[']}", `property exclude.interfaces: "[" is not a pattern of interface names`, true},
+	{"ipguard-probe", "exclude: {addresses: [10.8.52.0/40]}", `property exclude.addresses: "10.8.52.0/40" is not an address or a CIDR`, false},
+	{"ipguard-probe", "exclude: {addresses: [10.8.52.0/255.255.255.0]}", `property exclude.addresses: "10.8.52.0/255.255.255.0" is not an address or a CIDR`, true},
+	{"ipguard-probe", "exclude: {addresses: 10.8.52.7}", `property exclude.addresses: "10.8.52.7" is not a list`, true},
+}
