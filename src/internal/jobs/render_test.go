@@ -161,7 +161,7 @@ func TestWrongValues(t *testing.T) {
 }
 
 // wrongValues of the jobs' properties. Ruby's inspect writes the value.
-var wrongValues = slices.Concat(wrongOfProbe)
+var wrongValues = slices.Concat(wrongOfProbe, wrongOfWatch)
 
 var wrongOfProbe = []wrongValue{
 	{"ipguard-probe", "on_conflict: maybe", `property on_conflict: "maybe" is not "fail" or "warn"`, true},
@@ -193,4 +193,32 @@ var wrongOfProbe = []wrongValue{
 	{"ipguard-probe", "exclude: {addresses: [10.8.52.0/40]}", `property exclude.addresses: "10.8.52.0/40" is not an address or a CIDR`, false},
 	{"ipguard-probe", "exclude: {addresses: [10.8.52.0/255.255.255.0]}", `property exclude.addresses: "10.8.52.0/255.255.255.0" is not an address or a CIDR`, true},
 	{"ipguard-probe", "exclude: {addresses: 10.8.52.7}", `property exclude.addresses: "10.8.52.7" is not a list`, true},
+}
+
+var wrongOfWatch = []wrongValue{
+	{"ipguard-watch", "use_bpm: maybe", `property use_bpm: "maybe" is not true or false`, true},
+	{"ipguard-watch", "metrics: {address: 9479}", `property metrics.address: 9479 is not ADDRESS:PORT, nor empty`, true},
+	{"ipguard-watch", "metrics: {address: '10.8.52.300:9479'}", `property metrics.address: "10.8.52.300:9479" is not ADDRESS:PORT`, false},
+	{"ipguard-watch", "metrics: {address: '127.0.0.1:70000'}", `property metrics.address: "127.0.0.1:70000" is not ADDRESS:PORT`, false},
+	{"ipguard-watch", "metrics: {address: 'localhost:9479'}", `property metrics.address: "localhost:9479" is not ADDRESS:PORT`, true},
+	{"ipguard-watch", "defend: yes", `property defend: "yes" is not "never" or "once" or "always"`, true},
+	{"ipguard-watch", "check_every: 0s", `property check_every: "0s" is not never or a duration such as 5s, at least three times check_timeout, 200ms`, false},
+	{"ipguard-watch", "check_every: {}", `property check_every: {} is not never or a duration`, true},
+	{"ipguard-watch", "check_timeout: 1ms", `property check_timeout: "1ms" is not a duration such as 200ms, from 10ms on`, false},
+	{"ipguard-watch", "probe_every: 100ms", `property probe_every: "100ms" is not auto, never or a duration such as 5m, from 1s on`, false},
+	{"ipguard-watch", "probe_every: rarely", `property probe_every: "rarely" is not auto, never or a duration`, true},
+	{"ipguard-watch", "latch: 59s", `property latch: "59s" is not a duration such as 1h, from 1m on`, false},
+	{"ipguard-watch", "peers: [director.example.org]", `property peers: "director.example.org" is not ADDRESS or ADDRESS:PORT`, true},
+	{"ipguard-watch", "peers: ['10.8.52.10:0']", `property peers: "10.8.52.10:0" is not ADDRESS or ADDRESS:PORT`, false},
+	{"ipguard-watch", "inventory: [10.8.52.190]", `property inventory: ["10.8.52.190"] is not a mapping of addresses to MACs`, true},
+	{"ipguard-watch", "inventory: {pgpool: null}", `property inventory: "pgpool" is not an address`, true},
+	{"ipguard-watch", "inventory: {10.8.52.190: 12:34}", `property inventory: "12:34" is not a MAC in quotes, such as`, true},
+	{"ipguard-watch", "inventory: {10.8.52.190: 45296}", `property inventory: 45296 is not a MAC in quotes, such as`, true},
+	{"ipguard-watch", "shared: [pgpool]", `property shared: "pgpool" is not ADDRESS or ADDRESS=MAC,MAC`, true},
+	{"ipguard-watch", "interfaces: ['eth*']", `property interfaces: "eth*" is not the name of an interface`, true},
+	{"ipguard-watch", "exclude: {interfaces: docker0}", `property exclude.interfaces: "docker0" is not a list`, true},
+	{"ipguard-watch", "exclude: {addresses: [all]}", `property exclude.addresses: "all" is not an address or a CIDR`, true},
+	{"ipguard-watch", "hook: logger", `property hook: "logger" is not a line such as #!/bin/bash`, true},
+	{"ipguard-watch", "hook: [logger]", `property hook: Array is not a text`, true},
+	{"ipguard-watch", "log_format: xml", `property log_format: "xml" is not "text" or "json"`, true},
 }
