@@ -380,6 +380,28 @@ func TestSnapshotsOfAFleet(t *testing.T) {
 	}
 }
 
+// TestFilesBesideUnreadSnapshots lets a deploy claim what a director has outside of
+// its networks, and so outside of what its snapshot covers.
+func TestFilesBesideUnreadSnapshots(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeSnapshot(t, "a.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}})
+	other := strings.ReplaceAll(cloudConfigOf(ofA), "10.0.0.", "10.9.0.")
+	writeSnapshot(t, "b.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: other}}})
+	writeFile(t, "web.yml", []byte(manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]")))
+	writeFile(t, "jumpbox.yml", []byte(manifestOf("jumpbox", "jumpbox", "1", ", static_ips: [10.0.0.10]")+
+		"networks: [{name: default, type: manual, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, static: [10.0.0.10]}]}]\n"))
+	for more, want := range map[string]string{
+		"":                            "exit 0\n",
+		", director_ips: [10.0.0.10]": "address-claimed-twice: 10.0.0.10 is claimed twice: by instance nginx/0 of deployment web (director a) and by the machine of director b\nexit 1\n",
+		", create_env: [jumpbox.yml]": "address-claimed-twice: 10.0.0.10 is claimed twice: by instance nginx/0 of deployment web (director a) and by the create-env VM jumpbox (director b)\nexit 1\n",
+	} {
+		writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json}, {name: b, snapshot: b.json"+more+"}]\n"))
+		if diff := cmp.Diff(want, lintSnapshots(t, "--director", "a", "web.yml")); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", more, diff)
+		}
+	}
+}
+
 // TestUnreadSnapshots lints manifests against snapshots, of which those that
 // cover none of their addresses are not read, and again when all must be read
 // because no checksum vouches for them: it finds the same. A snapshot that is not
@@ -398,8 +420,6 @@ func TestUnreadSnapshots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fleetText := regexp.MustCompile(`(?m)^  create_env:\n(  - .*\n)*`).ReplaceAllString(readText(t, madefleet.FleetFile), "")
-	writeFile(t, madefleet.FleetFile, []byte(fleetText))
 	type outcome struct {
 		findings string
 		claims   int

@@ -85,6 +85,21 @@ type parser struct {
 	at, begin, line int
 	lists           map[*yaml.Node][]VM
 	words           map[string]string // texts that come again and again
+	nodes           []yaml.Node       // made, and not yet used
+}
+
+// node makes a node at the next token. Memory is asked for many at a time, since
+// there are many.
+func (p *parser) node(kind yaml.Kind) *yaml.Node {
+	const atOnce = 64
+	if len(p.nodes) == 0 {
+		p.nodes = make([]yaml.Node, atOnce)
+	}
+	n := &p.nodes[0]
+	p.nodes = p.nodes[1:]
+	p.move()
+	n.Kind, n.Line, n.Column = kind, p.line, p.column()
+	return n
 }
 
 func (p *parser) place() place.Place {
@@ -112,8 +127,13 @@ func (p *parser) move() {
 func (p *parser) column() int { return utf8.RuneCount(p.data[p.begin:p.at]) + 1 }
 
 func (p *parser) value(depth int) (*yaml.Node, error) {
-	p.move()
-	n := &yaml.Node{Kind: yaml.ScalarNode, Line: p.line, Column: p.column()}
+	n := p.node(yaml.ScalarNode)
+	if p.decoder.PeekKind() == '"' {
+		var err error
+		n.Tag, n.Style = "!!str", yaml.DoubleQuotedStyle
+		n.Value, err = p.text()
+		return n, err
+	}
 	token, err := p.decoder.ReadToken()
 	if err != nil {
 		return nil, err
@@ -124,8 +144,6 @@ func (p *parser) value(depth int) (*yaml.Node, error) {
 	switch token.Kind() {
 	case '{', '[':
 		return n, p.parts(n, token.Kind(), depth)
-	case '"':
-		n.Tag, n.Style, n.Value = "!!str", yaml.DoubleQuotedStyle, token.String()
 	case '0':
 		n.Tag, n.Value = "!!int", token.String()
 		if strings.ContainsAny(n.Value, ".eE") {

@@ -1,6 +1,9 @@
 package snapshot
 
 import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -16,8 +19,8 @@ func holdsVMs(key string, depth int) bool {
 // vmList reads a list of VMs into the parser's lists, under the node that it
 // returns.
 func (p *parser) vmList() (*yaml.Node, error) {
-	p.move()
-	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: p.line, Column: p.column()}
+	n := p.node(yaml.SequenceNode)
+	n.Tag = "!!seq"
 	if p.decoder.PeekKind() != '[' {
 		return nil, p.wrong("a list belongs here")
 	}
@@ -63,19 +66,19 @@ func (p *parser) vm() (vm VM, err error) {
 		return vm, p.wrong("a mapping belongs here")
 	}
 	err = p.each(func() error {
-		key, err := p.word()
+		key, err := p.text()
 		if err != nil {
 			return err
 		}
 		switch key {
 		case "deployment":
-			vm.Deployment, err = p.word()
+			vm.Deployment, err = p.text()
 		case "group":
-			vm.Group, err = p.word()
+			vm.Group, err = p.text()
 		case "id":
 			vm.ID, err = p.text()
 		case "az":
-			vm.AZ, err = p.word()
+			vm.AZ, err = p.text()
 		case "inactive":
 			vm.Inactive, err = p.flag()
 		case "ips":
@@ -88,13 +91,26 @@ func (p *parser) vm() (vm VM, err error) {
 	return vm, err
 }
 
-// text reads a string.
+// text reads a string. Names come again and again: each is kept once.
 func (p *parser) text() (string, error) {
 	if p.decoder.PeekKind() != '"' {
 		return "", p.wrong("a string belongs here")
 	}
-	token, err := p.decoder.ReadToken()
-	return token.String(), err
+	value, err := p.decoder.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	if bytes.IndexByte(value, '\\') >= 0 {
+		unquoted, err := jsontext.AppendUnquote(nil, value)
+		return string(unquoted), err
+	}
+	value = value[1 : len(value)-1]
+	if known, ok := p.words[string(value)]; ok {
+		return known, nil
+	}
+	s := string(value)
+	p.words[s] = s
+	return s, nil
 }
 
 func (p *parser) flag() (bool, error) {
@@ -103,16 +119,6 @@ func (p *parser) flag() (bool, error) {
 	}
 	token, err := p.decoder.ReadToken()
 	return token.Kind() == 't', err
-}
-
-// word reads a string that stands in the text many times, and keeps it once.
-func (p *parser) word() (string, error) {
-	s, err := p.text()
-	if known, ok := p.words[s]; ok {
-		return known, err
-	}
-	p.words[s] = s
-	return s, err
 }
 
 func (p *parser) addresses() ([]Address, error) {

@@ -36,16 +36,16 @@ func (k Keep) Kept() Kept {
 	return kept
 }
 
-// Lacks returns what k asks for and was not kept, in words for a message.
-func (kept Kept) Lacks(k Keep) []string {
+// Lacks returns what is wanted and was not kept, in words for a message.
+func (kept Kept) Lacks(wanted Kept) []string {
 	var lacks []string
-	for _, p := range k.Kept().VIPProperties {
+	for _, p := range wanted.VIPProperties {
 		if !slices.Contains(kept.VIPProperties, p) {
 			lacks = append(lacks, "the job property "+p)
 		}
 	}
 	had := Keep{CloudProperties: kept.CloudProperties}
-	for _, path := range k.CloudProperties {
+	for _, path := range wanted.CloudProperties {
 		if !had.keepsProperty(path) {
 			lacks = append(lacks, "the cloud property "+path)
 		}

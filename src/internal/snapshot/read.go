@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -40,16 +41,39 @@ const firstBehind = "cloud_configs"
 // it computes no more than the checksum that the head tells: a fleet has a hundred
 // snapshots, and one deploy concerns few. The error is a *source.Error that names
 // path.
-func ReadHead(path string) (Head, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
+func ReadHead(path string) (Head, error) { return new(HeadReader).Read(path) }
+
+// HeadReader reads heads one after the other, as ReadHead does, into the same
+// memory. The zero value is ready for use.
+type HeadReader struct{ text bytes.Buffer }
+
+// Read reads one head.
+func (r *HeadReader) Read(path string) (Head, error) {
+	if err := r.read(path); err != nil {
 		e := &source.Error{Place: place.Place{File: path}, Message: "cannot read this file: " + withoutPath(err).Error()}
 		if errors.Is(err, fs.ErrNotExist) {
 			e.Message = "no such file"
 		}
 		return Head{}, e
 	}
-	return readHead(path, data)
+	return readHead(path, r.text.Bytes())
+}
+
+func (r *HeadReader) read(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r.text.Reset()
+	if info, err := file.Stat(); err == nil && info.Size() < source.MaxFileSize {
+		r.text.Grow(int(info.Size()) + bytes.MinRead) // what it needs to see the end
+	}
+	n, err := r.text.ReadFrom(io.LimitReader(file, source.MaxFileSize+1))
+	if err == nil && n > source.MaxFileSize {
+		err = fmt.Errorf("it is larger than %d MiB", source.MaxFileSize>>20)
+	}
+	return err
 }
 
 // readHead reads keys up to the one that ends the head.

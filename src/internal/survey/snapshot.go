@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go4.org/netipx"
@@ -37,11 +38,15 @@ type Snapshots struct {
 	AllowStale bool
 	// Wanted is what they must have kept.
 	Wanted snapshot.Keep
+
+	wanted snapshot.Kept
 }
 
 // live is what a director's snapshot says, beside entries of the files' kind.
 type live struct {
 	head snapshot.Head
+	// snapshot is all of it; nil until it is read, and once it is unfolded.
+	snapshot *snapshot.Snapshot
 	// needed tells whether the rest of the snapshot must be read.
 	needed bool
 	// views are older cloud-configs that deployments are pinned to, and what the
@@ -59,29 +64,43 @@ type view struct {
 	past        string
 }
 
-// readHeads reads the heads of all snapshots: how old they are, and what they
-// cover.
-func (f *Fleet) readHeads() (failures, stale []lint.Failure) {
-	heads := make([]headResult, len(f.Directors))
-	tasks := make([]func(), 0, len(f.Directors))
+// openSnapshots opens the snapshots of all directors. failures are of those that
+// cannot be used, or may not be.
+func (f *Fleet) openSnapshots() (failures, stale []lint.Failure) {
+	results := make([]opened, len(f.Directors))
+	f.Snapshots.wanted = f.Snapshots.Wanted.Kept()
+	readers := sync.Pool{New: func() any { return new(snapshot.HeadReader) }}
+	var whole, heads []func() // what takes longest comes first
 	for i := range f.Directors {
-		if d := &f.Directors[i]; d.Snapshot != nil {
-			tasks = append(tasks, func() { heads[i] = f.readHead(d) })
+		d := &f.Directors[i]
+		switch {
+		case d.Snapshot == nil:
+		case !f.hasTargets() || d.needsSnapshot():
+			whole = append(whole, func() { results[i] = f.open(d, f.readWhole) })
+		default:
+			heads = append(heads, func() {
+				reader := readers.Get().(*snapshot.HeadReader)
+				defer readers.Put(reader)
+				results[i] = f.open(d, func(path string) (*live, error) {
+					head, err := reader.Read(path)
+					return &live{head: head, needed: !head.Sealed}, err
+				})
+			})
 		}
 	}
-	runAll(tasks)
+	runAll(append(whole, heads...))
 	uuids := map[string]string{}
-	for i, h := range heads {
-		failures, stale = append(failures, h.failures...), append(stale, h.stale...)
-		if h.live == nil {
+	for i, o := range results {
+		failures, stale = append(failures, o.failures...), append(stale, o.stale...)
+		if o.live == nil {
 			continue
 		}
 		d := &f.Directors[i]
-		d.live = h.live
+		d.live = o.live
 		if d.Version == "" {
-			d.Version = h.live.head.Director.Version
+			d.Version = o.live.head.Director.Version
 		}
-		uuid := h.live.head.Director.UUID
+		uuid := o.live.head.Director.UUID
 		if other, ok := uuids[uuid]; ok && uuid != "" {
 			failures = append(failures, lint.Failure{
 				Message: fmt.Sprintf("directors %s and %s are one: the snapshots of both are of the UUID %s", other, d.Name, uuid),
@@ -93,35 +112,50 @@ func (f *Fleet) readHeads() (failures, stale []lint.Failure) {
 	return failures, stale
 }
 
-type headResult struct {
+// opened is what became of opening one snapshot.
+type opened struct {
 	live            *live
 	failures, stale []lint.Failure
 }
 
-func (f *Fleet) readHead(d *Director) (result headResult) {
-	head, err := snapshot.ReadHead(d.Snapshot.Path)
+// readWhole reads a snapshot to its end.
+func (f *Fleet) readWhole(path string) (*live, error) {
+	text, err := f.Snapshots.Files.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := snapshot.Read(path, text)
+	if err != nil {
+		return nil, err
+	}
+	return &live{head: s.Head, snapshot: s, needed: true}, nil
+}
+
+// open opens a director's snapshot by read.
+func (f *Fleet) open(d *Director, read func(path string) (*live, error)) (o opened) {
+	l, err := read(d.Snapshot.Path)
 	if err != nil {
 		failed := failure(err, d.Snapshot.At)
 		if failed.Hint == "" {
 			failed.Hint = "ipguard collect " + d.Name + " writes it"
 		}
-		return headResult{failures: []lint.Failure{failed}}
+		return opened{failures: []lint.Failure{failed}}
 	}
-	result.live = &live{head: head}
-	if late, ok := f.Snapshots.tooOld(d, head); ok {
+	o.live = l
+	if late, ok := f.Snapshots.tooOld(d, l.head); ok {
 		if f.Snapshots.AllowStale {
-			result.stale = append(result.stale, late)
+			o.stale = append(o.stale, late)
 		} else {
-			result.failures = append(result.failures, late)
+			o.failures = append(o.failures, late)
 		}
 	}
-	if lacks := head.Kept.Lacks(f.Snapshots.Wanted); len(lacks) > 0 {
-		result.failures = append(result.failures, lint.Failure{
+	if lacks := l.head.Kept.Lacks(f.Snapshots.wanted); len(lacks) > 0 {
+		o.failures = append(o.failures, lint.Failure{
 			Message: fmt.Sprintf("%s was written when nothing asked for %s", d.Snapshot.Path, several(lacks)),
 			At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + ", which looks for it now",
 		})
 	}
-	return result
+	return o
 }
 
 // several lists the first of many words.
@@ -174,15 +208,9 @@ func ageText(age time.Duration) string {
 }
 
 // chooseFirst decides which snapshots are read before it is known what the judged
-// files claim: all, where everything is judged; else those of directors with files
-// of their own, those that cover addresses which judged directors cover, and those
-// whose head may not fit the rest.
+// files claim, beside those that are read whatever they cover: those that cover
+// addresses which judged directors cover.
 func (f *Fleet) chooseFirst() {
-	for i := range f.Directors {
-		if d := &f.Directors[i]; d.live != nil {
-			d.live.needed = !f.hasTargets() || !d.live.head.Sealed || len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnvs) > 0
-		}
-	}
 	for i := range f.Directors {
 		if d := &f.Directors[i]; d.live != nil && d.live.head.Covers != nil && d.hasTarget() {
 			f.choose(d.live.head.Covers)
@@ -242,16 +270,17 @@ func (f *Fleet) claimedBy(p *plan.Plan) *netipx.IPSet {
 	return all
 }
 
-// unfold reads a chosen snapshot and puts what it says where that of files is.
-func (d *Director) unfold(files *source.Files) []lint.Failure {
-	text, err := files.Read(d.Snapshot.Path)
-	var s *snapshot.Snapshot
-	if err == nil {
-		s, err = snapshot.Read(d.Snapshot.Path, text)
+// unfold puts what a chosen snapshot says where that of files is.
+func (f *Fleet) unfold(d *Director) []lint.Failure {
+	s := d.live.snapshot
+	if s == nil {
+		whole, err := f.readWhole(d.Snapshot.Path)
+		if err != nil {
+			return []lint.Failure{failure(err, d.Snapshot.At)}
+		}
+		s = whole.snapshot
 	}
-	if err != nil {
-		return []lint.Failure{failure(err, d.Snapshot.At)}
-	}
+	d.live.snapshot = nil
 	entry := Entry{Path: d.Snapshot.Path, At: d.Snapshot.At, Deployed: true}
 	named := namesOf(d.CloudConfigs)
 	fromFiles := len(d.CloudConfigs) > 0 && named == nil

@@ -126,49 +126,64 @@ func collectLess() (undo func()) {
 func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	defer collectLess()()
 	f.Directors = slices.Clone(f.Directors)
-	headFailures, stale := f.readHeads()
+	opening, stale := f.openSnapshots()
 	f.chooseFirst()
-	r := &reading{fleet: &f, loader: loader, each: make([]surveyor, len(f.Directors)), directors: make([]claims.Director, len(f.Directors))}
+	r := newReading(&f, loader)
 	r.read()
-	if f.hasTargets() {
-		nowhere := func(*plan.Subnet) string { return "" }
-		if f.choose(f.claimedBy(claims.Build(r.directors, nil, nowhere))) {
-			r.read()
-		}
+	p := claims.Build(r.directors, f.Externals, f.File.SegmentOf)
+	if f.hasTargets() && f.choose(f.claimedBy(p)) {
+		r.read()
+		p = claims.Build(r.directors, f.Externals, f.File.SegmentOf)
 	}
 	s := r.all()
-	p := claims.Build(r.directors, f.Externals, f.File.SegmentOf)
 	contradictions, idle := f.File.CheckSegments(p.Subnets)
 	facts := lint.NewFacts(p)
 	facts.Problems, facts.Hidden, facts.Idle, facts.Stale = s.problems, s.hidden, failures(idle), stale
 	facts.Targets, facts.Strict, facts.Delegations = s.targets, f.Strict, delegations(f.File)
 	return &Survey{
 		Facts:     facts,
-		Failures:  slices.Concat(headFailures, s.failures, failures(contradictions)),
+		Failures:  slices.Concat(opening, s.failures, failures(contradictions)),
 		Predicted: s.predicted,
 		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments + f.skipped(), Claims: len(p.Claims)},
 	}
 }
 
-// reading reads directors, in one or two goes.
+// reading reads directors, in one or two goes: the second one is for snapshots of
+// which the first one found out that they matter.
 type reading struct {
 	fleet     *Fleet
 	loader    *interpolate.Loader
-	done      []bool
-	each      []surveyor // by director, as are the others
+	done      []extent   // by director, as are the others
+	each      []surveyor // what was found
 	directors []claims.Director
 }
 
-// read reads all files of the directors that are to be read and were not yet, and
-// then judges these side by side.
+// extent is how much of a director was read.
+type extent int
+
+const (
+	nothing extent = iota
+	filesOnly
+	everything
+)
+
+func newReading(f *Fleet, loader *interpolate.Loader) *reading {
+	n := len(f.Directors)
+	return &reading{fleet: f, loader: loader, done: make([]extent, n), each: make([]surveyor, n), directors: make([]claims.Director, n)}
+}
+
+// read reads what is to be read of all directors and was not yet, and then judges
+// these directors side by side.
 func (r *reading) read() {
-	if r.done == nil {
-		r.done = make([]bool, len(r.fleet.Directors))
-	}
 	var now []int
 	for i := range r.fleet.Directors {
-		if d := &r.fleet.Directors[i]; !r.done[i] && (d.live == nil || d.live.needed) {
-			r.done[i] = true
+		d := &r.fleet.Directors[i]
+		due := everything
+		if d.live != nil && !d.live.needed {
+			due = filesOnly
+		}
+		if r.done[i] < due {
+			r.done[i], r.each[i] = due, surveyor{}
 			now = append(now, i)
 		}
 	}
@@ -181,12 +196,12 @@ func (r *reading) read() {
 	runAll(tasks)
 }
 
-// unfold reads the snapshots of directors.
+// unfold reads the snapshots of directors that are needed.
 func (r *reading) unfold(which []int) {
 	var tasks []func()
 	for _, i := range which {
-		if d := &r.fleet.Directors[i]; d.live != nil {
-			tasks = append(tasks, func() { r.each[i].failures = append(r.each[i].failures, d.unfold(r.fleet.Snapshots.Files)...) })
+		if d := &r.fleet.Directors[i]; d.live != nil && d.live.needed {
+			tasks = append(tasks, func() { r.each[i].failures = append(r.each[i].failures, r.fleet.unfold(d)...) })
 		}
 	}
 	runAll(tasks)
@@ -233,6 +248,13 @@ type surveyor struct {
 	targets  lint.Targets
 	// predicted holds what each deploy would take.
 	predicted []Prediction
+}
+
+// needsSnapshot reports whether what files tell of the director says little without
+// its snapshot: what they say fits into what the director has, or is judged.
+// Create-env manifests stand for themselves.
+func (d *Director) needsSnapshot() bool {
+	return len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments) > 0 || d.hasTarget()
 }
 
 // options say how the director reads.
