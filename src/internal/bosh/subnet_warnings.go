@@ -25,11 +25,14 @@ func (r *subnetReader) warnIgnoredKeys() {
 			cure("upgrade the director to v282.1.9 or newer, or remove prefix")
 	}
 	for key := range r.spec.Fields() {
+		if isSubnetKey(key.Text()) {
+			continue
+		}
 		meant, ok := mistakenKeys[key.Text()]
 		if !ok {
 			meant, ok = spelling.Nearest(key.Text(), subnetKeys)
 		}
-		if !ok || isSubnetKey(key.Text()) {
+		if !ok {
 			continue
 		}
 		r.warn(RuleIgnoredKey, key.Place(), "a director passes over %q in a subnet of network %q", key.Text(), r.network).

@@ -50,6 +50,7 @@ type External struct {
 // fleet file gives a subnet, or returns "".
 func Build(directors []Director, externals []External, segmentOf func(*plan.Subnet) string) *plan.Plan {
 	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf}
+	b.plan.Claims = make([]plan.Claim, 0, staticEntries(directors))
 	for i := range directors {
 		b.director(&directors[i])
 	}
@@ -59,6 +60,21 @@ func Build(directors []Director, externals []External, segmentOf func(*plan.Subn
 	slices.Sort(b.plan.Directors)
 	b.plan.Directors = slices.Compact(b.plan.Directors)
 	return b.plan
+}
+
+// staticEntries counts the entries of static_ips, which are most claims.
+func staticEntries(directors []Director) int {
+	n := 0
+	for i := range directors {
+		for _, m := range directors[i].Deployments {
+			for _, g := range m.Groups {
+				for _, network := range g.Networks {
+					n += len(network.Static)
+				}
+			}
+		}
+	}
+	return n
 }
 
 type builder struct {

@@ -23,6 +23,21 @@ const maxValues = 1_000_000
 type decoder struct {
 	errs []*source.Error
 	left int // how many values may still be read
+	// fields are the keys of structs that were met before.
+	fields map[reflect.Type][]field
+}
+
+// fieldsOf is the function, for types that come again and again.
+func (d *decoder) fieldsOf(t reflect.Type) []field {
+	if known, ok := d.fields[t]; ok {
+		return known
+	}
+	fields := fieldsOf(t)
+	if d.fields == nil {
+		d.fields = map[reflect.Type][]field{}
+	}
+	d.fields[t] = fields
+	return fields
 }
 
 // wholeFile names the outermost value in messages.
@@ -87,7 +102,7 @@ func (d *decoder) decodeBool(v source.Value, into reflect.Value, what string) {
 }
 
 func (d *decoder) decodeStruct(v source.Value, into reflect.Value, what string) {
-	fields := fieldsOf(into.Type())
+	fields := d.fieldsOf(into.Type())
 	if at := into.FieldByName("At"); at.IsValid() && at.Type() == placeType {
 		at.Set(reflect.ValueOf(v.Place()))
 	}

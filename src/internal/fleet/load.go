@@ -29,7 +29,7 @@ func Load(files *source.Files, path string) (*File, []*source.Error) {
 
 // Parse reads the text of a fleet file; path names it in places.
 func Parse(path string, text []byte) (*File, []*source.Error) {
-	doc, err := source.Parse(path, text)
+	doc, rest, err := source.ParseFirst(path, text)
 	if err != nil {
 		e := asError(path, err)
 		if e.Hint == "" && len(bytes.TrimSpace(text)) == 0 {
@@ -40,7 +40,7 @@ func Parse(path string, text []byte) (*File, []*source.Error) {
 	d := &decoder{left: maxValues}
 	file := d.file(path, doc.Root())
 	d.meaning(file)
-	if at, ok := secondDocument(path, text); ok {
+	if at, ok := secondDocument(path, rest); ok {
 		d.fail(at, "", "a second YAML document begins here; a fleet file has one")
 	}
 	return file, sorted(d.errs)
@@ -62,14 +62,10 @@ func asError(path string, err error) *source.Error {
 }
 
 // secondDocument returns where a second document with content begins: everything
-// from there on would be passed over.
-func secondDocument(path string, text []byte) (place.Place, bool) {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var first, second yaml.Node
-	if decoder.Decode(&first) != nil {
-		return place.Place{}, false
-	}
-	err := decoder.Decode(&second)
+// from there on would be passed over. rest reads what stands behind the first one.
+func secondDocument(path string, rest *yaml.Decoder) (place.Place, bool) {
+	var second yaml.Node
+	err := rest.Decode(&second)
 	switch {
 	case errors.Is(err, io.EOF):
 		return place.Place{}, false

@@ -58,22 +58,30 @@ type Document struct {
 // Parse reads the first YAML document of text, as the bosh CLI does. file names
 // the text in places and messages. The error is an *Error.
 func Parse(file string, text []byte) (*Document, error) {
+	doc, _, err := ParseFirst(file, text)
+	return doc, err
+}
+
+// ParseFirst is Parse for those who care what stands behind the first document:
+// rest reads it.
+func ParseFirst(file string, text []byte) (doc *Document, rest *yaml.Decoder, err error) {
 	if err := checkText(file, text); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var stream yaml.Node
-	err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&stream)
+	rest = yaml.NewDecoder(bytes.NewReader(text))
+	err = rest.Decode(&stream)
 	if errors.Is(err, io.EOF) {
-		return nil, &Error{Place: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
+		return nil, nil, &Error{Place: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
 	}
 	if err != nil {
-		return nil, syntaxError(file, err)
+		return nil, nil, syntaxError(file, err)
 	}
-	doc := &Document{file: file, root: stream.Content[0], marked: bytes.HasPrefix(text, []byte("\ufeff"))}
+	doc = &Document{file: file, root: stream.Content[0], marked: bytes.HasPrefix(text, []byte("\ufeff"))}
 	if err := doc.checkSize(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return doc, nil
+	return doc, rest, nil
 }
 
 // NewDocument returns a document of nodes that were put together from several

@@ -97,7 +97,7 @@ func (f *Files) Line(name string, n int) (string, bool) {
 
 func (f *Files) readOnce(path string) ([]byte, error) {
 	if path == "-" {
-		return readLimited(f.stdin)
+		return readLimited(f.stdin, 0)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -111,18 +111,21 @@ func (f *Files) readOnce(path string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, errors.New("it is a folder")
 	}
-	return readLimited(file)
+	return readLimited(file, info.Size())
 }
 
-func readLimited(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, MaxFileSize+1))
+// readLimited reads to the end; size is how long the text probably is.
+func readLimited(r io.Reader, size int64) ([]byte, error) {
+	var text bytes.Buffer
+	text.Grow(int(min(size, MaxFileSize)) + bytes.MinRead) // what it needs to see the end
+	n, err := text.ReadFrom(io.LimitReader(r, MaxFileSize+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > MaxFileSize {
+	if n > MaxFileSize {
 		return nil, fmt.Errorf("it is larger than %d MiB", MaxFileSize>>20)
 	}
-	return text, nil
+	return text.Bytes(), nil
 }
 
 func readError(path string, err error) *Error {
