@@ -47,7 +47,7 @@ func readPicture(fleetFile string, streams Streams) (*picture, error) {
 	files := source.NewFiles(streams.Stdin)
 	defer showProgress(streams, files)()
 	r := emptyRequest(files, streams)
-	if err := r.readFleet(fleetFile, nil, files); err != nil {
+	if err := r.readFleet(fleetFile, nil, files, streams); err != nil {
 		return nil, err
 	}
 	read := survey.Read(r.fleet, r.loader)

@@ -114,7 +114,7 @@ func keepOf(file *fleet.File) snapshot.Keep {
 }
 
 func (c *collector) read(flags *collectFlags, names []string) error {
-	path, err := findFleetFile(flags.fleet, ".")
+	path, err := findFleetFile(flags.fleet, ".", c.streams)
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func completionRequest(cmd *cobra.Command, streams Streams) (*request, bool) {
 	}
 	files := source.NewFiles(streams.Stdin)
 	r := emptyRequest(files, streams)
-	if err := r.readFleet(path, nil, files); err != nil {
+	if err := r.readFleet(path, nil, files, streams); err != nil {
 		return nil, false
 	}
 	return r, true

@@ -115,6 +115,15 @@ func (f *lintFlags) judge(args []string, changed func(string) bool, files *sourc
 	if err != nil {
 		return nil, err
 	}
+	j, read := judgeRequest(request, files, streams)
+	if f.output.addresses {
+		j.Addresses = predicted(read, len(args) > 0)
+	}
+	return j, nil
+}
+
+// judgeRequest lints what a request asks for.
+func judgeRequest(request *request, files *source.Files, streams Streams) (*judged, *survey.Survey) {
 	read := survey.Read(request.fleet, request.loader)
 	failures := append(request.failures, read.Failures...)
 	seen := ignore.All
@@ -129,10 +138,7 @@ func (f *lintFlags) judge(args []string, changed func(string) bool, files *sourc
 	lint.HideValues(findings, files.Line)
 	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, request: request}
 	j.Summary.Accepted = accepted
-	if f.output.addresses {
-		j.Addresses = predicted(read, len(args) > 0)
-	}
-	return j, nil
+	return j, read
 }
 
 // exceptions are the comments in all files that were read, and what the fleet

@@ -100,6 +100,11 @@ func (o *outputs) write(result lint.Result, files *source.Files, streams Streams
 			return err
 		}
 	}
+	return o.code(result)
+}
+
+// code is the exit code of a result as an error, nil for 0.
+func (o *outputs) code(result lint.Result) error {
 	for _, f := range result.Findings {
 		if f.Severity >= o.failOn {
 			return exitCode(ExitFindings)

@@ -39,7 +39,7 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 	if flags.fleet.none {
 		return r, t.alone(args)
 	}
-	if err := r.readFleet(flags.fleet.path, args, files); err != nil {
+	if err := r.readFleet(flags.fleet.path, args, files, streams); err != nil {
 		return nil, err
 	}
 	return r, t.inFleet(args)
@@ -100,9 +100,12 @@ func (f *lintFlags) check(args []string, changed func(string) bool) error {
 	return nil
 }
 
-// findFleetFile returns the path as it is shown, or, if it is empty, that of the
-// fleet file that covers start.
-func findFleetFile(path, start string) (string, error) {
+// findFleetFile returns the path as it is shown, or, if it is empty, what
+// IPGUARD_FLEET says, else that of the fleet file that covers start.
+func findFleetFile(path, start string, streams Streams) (string, error) {
+	if path == "" {
+		path, _ = streams.env("IPGUARD_FLEET")
+	}
 	if path != "" {
 		return fleet.Shown(path), nil
 	}
@@ -119,12 +122,12 @@ func findFleetFile(path, start string) (string, error) {
 
 // readFleet reads the fleet file at path, or the one that covers the first
 // argument, into the request.
-func (r *request) readFleet(path string, args []string, files *source.Files) error {
+func (r *request) readFleet(path string, args []string, files *source.Files, streams Streams) error {
 	start := "."
 	if len(args) > 0 && args[0] != "-" {
 		start = args[0]
 	}
-	path, err := findFleetFile(path, start)
+	path, err := findFleetFile(path, start, streams)
 	if err != nil {
 		return err
 	}

@@ -43,11 +43,17 @@ func (f *Files) Read(path string) ([]byte, error) {
 	if ok {
 		return text, nil
 	}
+	return f.ReadAs(path, path)
+}
+
+// ReadAs reads the text at path and keeps it under another name, which stands for
+// it from then on. The error is an *Error whose place has that name.
+func (f *Files) ReadAs(name, path string) ([]byte, error) {
 	text, err := f.readOnce(path)
 	if err != nil {
-		return nil, readError(path, err)
+		return nil, readError(name, err)
 	}
-	f.Keep(path, text)
+	f.Keep(name, text)
 	return text, nil
 }
 
