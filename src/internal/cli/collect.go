@@ -207,7 +207,10 @@ func accessOf(file *fleet.File, d *fleet.Director, config *environment.Config, s
 	e := d.Environment
 	wanted := environment.Wanted{Target: e.Target.Value, Client: e.Client.Value, SecretVariable: e.ClientSecretEnv.Value}
 	var err error
-	if e.CACert.Value != "" {
+	switch {
+	case environment.IsCertificate(e.CACert.Value):
+		wanted.CACert = e.CACert.Value
+	case e.CACert.Value != "":
 		if wanted.CACert, err = file.PathOf(e.CACert); err != nil {
 			return environment.Access{}, err
 		}

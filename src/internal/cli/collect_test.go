@@ -105,6 +105,20 @@ func TestCollect(t *testing.T) {
 	}
 }
 
+// TestCollectCertificateInFile takes the certificate from the fleet file itself.
+func TestCollectCertificateInFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	urls := doubles(t, twoDirectors()[0])
+	certificate, err := os.ReadFile("ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "ipguard.yml", fmt.Appendf(nil, "directors: [{name: promo, snapshot: promo.json, environment: {target: '%s', ca_cert: %q, client: ipguard}}]\n", urls[0], certificate))
+	if code, stdout, stderr := runMain(t, "collect"); code != ExitOK || !strings.Contains(stdout, "written to promo.json\n") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+}
+
 // TestCollectKeepsOld leaves the old snapshot where a director fails.
 func TestCollectKeepsOld(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -80,7 +80,7 @@ type Access struct {
 type Wanted struct {
 	// Target is an alias or a URL.
 	Target string
-	// CACert is the path of a certificate.
+	// CACert is the path of a certificate, or its text.
 	CACert, Client, SecretVariable, Proxy string
 }
 
@@ -114,6 +114,9 @@ func (c *Config) Access(w Wanted, env func(string) string) (Access, error) {
 	return a, nil
 }
 
+// IsCertificate tells a certificate's text from the path of one, as bosh does.
+func IsCertificate(text string) bool { return strings.Contains(text, "BEGIN") }
+
 // certificate finds the certificate. BOSH_CA_CERT may hold its text or a path.
 func (c *Config) certificate(w Wanted, env func(string) string) (string, error) {
 	path := cmp.Or(w.CACert, env("BOSH_CA_CERT"))
@@ -122,7 +125,7 @@ func (c *Config) certificate(w Wanted, env func(string) string) (string, error) 
 		defer c.mu.Unlock()
 		return c.config.CACert(c.config.ResolveEnvironment(w.Target)), nil
 	}
-	if strings.Contains(path, "BEGIN") {
+	if IsCertificate(path) {
 		return path, nil
 	}
 	expanded, err := c.fs.ExpandPath(path)

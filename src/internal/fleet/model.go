@@ -105,7 +105,7 @@ type Environment struct {
 
 	// An alias of bosh alias-env, or the director's address or URL.
 	Target Text `yaml:"target" fleet:"shorthand"`
-	// Path of the certificate that signed the director's and the UAA's.
+	// Path of the certificate that signed the director's and the UAA's, or its text.
 	CACert Text `yaml:"ca_cert,omitempty"`
 	// UAA client, or user where the director has its own. bosh.read is enough;
 	// orphaned VMs are shown to bosh.admin alone.

@@ -27,7 +27,7 @@ import (
 const root = "../../.."
 
 // The release's jobs.
-var jobNames = []string{"ipguard-probe", "ipguard-watch"}
+var jobNames = []string{"ipguard-lint", "ipguard-probe", "ipguard-watch"}
 
 // spec is a job's spec file; docs of BOSH, "Jobs".
 type spec struct {

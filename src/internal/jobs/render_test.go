@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"errors"
 	"flag"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -34,6 +36,25 @@ func everyOption(t testing.TB, job string) map[string]any {
 	return properties(t, string(b))
 }
 
+// least are the properties that a job does not render without.
+func least(t testing.TB, job string) map[string]any {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "least", job+".yml"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	check(t, err)
+	return properties(t, string(b))
+}
+
+// merged are the properties of base, but for those that over has.
+func merged(base, over map[string]any) map[string]any {
+	all := map[string]any{}
+	maps.Copy(all, base)
+	maps.Copy(all, over)
+	return all
+}
+
 // TestEveryOption keeps everyOption true to its name.
 func TestEveryOption(t *testing.T) {
 	for _, job := range jobNames {
@@ -56,8 +77,8 @@ func TestEveryOption(t *testing.T) {
 func TestGolden(t *testing.T) {
 	for _, job := range jobNames {
 		for name, i := range map[string]instance{
-			"create-env":   {},
-			"defaults":     {Networks: manualNetworks},
+			"create-env":   {Properties: least(t, job)},
+			"defaults":     {Properties: least(t, job), Networks: manualNetworks},
 			"every-option": {Networks: manualNetworks, Properties: everyOption(t, job)},
 		} {
 			t.Run(job+"/"+name, func(t *testing.T) {
@@ -95,7 +116,7 @@ func golden(t *testing.T, path string, files map[string]string) {
 func TestShellScripts(t *testing.T) {
 	need(t, "shellcheck")
 	for _, job := range jobNames {
-		for name, given := range map[string]map[string]any{"defaults": nil, "every option": everyOption(t, job)} {
+		for name, given := range map[string]map[string]any{"defaults": least(t, job), "every option": everyOption(t, job)} {
 			dir := mustRender(t, job, instance{Networks: manualNetworks, Properties: given})
 			scripts := 0
 			for file, text := range text(t, dir) {
@@ -135,7 +156,7 @@ func TestWrongValues(t *testing.T) {
 	for _, w := range wrongValues {
 		name := strings.NewReplacer("\n", " ", "/", "|").Replace(w.Properties)
 		t.Run(w.Job+"/"+name, func(t *testing.T) {
-			given := properties(t, w.Properties)
+			given := merged(least(t, w.Job), properties(t, w.Properties))
 			_, err := render(t, w.Job, instance{Networks: manualNetworks, Properties: given})
 			if err == nil || !strings.Contains(errorText(err), w.Says) {
 				t.Errorf("rendered with %v; want an error that says %q", err, w.Says)
@@ -161,7 +182,7 @@ func TestWrongValues(t *testing.T) {
 }
 
 // wrongValues of the jobs' properties. Ruby's inspect writes the value.
-var wrongValues = slices.Concat(wrongOfProbe, wrongOfWatch)
+var wrongValues = slices.Concat(wrongOfProbe, wrongOfWatch, wrongOfLint)
 
 var wrongOfProbe = []wrongValue{
 	{"ipguard-probe", "on_conflict: maybe", `property on_conflict: "maybe" is not "fail" or "warn"`, true},
@@ -221,4 +242,46 @@ var wrongOfWatch = []wrongValue{
 	{"ipguard-watch", "hook: logger", `property hook: "logger" is not a line such as #!/bin/bash`, true},
 	{"ipguard-watch", "hook: [logger]", `property hook: Array is not a text`, true},
 	{"ipguard-watch", "log_format: xml", `property log_format: "xml" is not "text" or "json"`, true},
+}
+
+var wrongOfLint = []wrongValue{
+	{"ipguard-lint", "directors: null", `Can't find property 'directors'`, true},
+	{"ipguard-lint", "directors: []", `property directors: is not a list with one director or more`, true},
+	{"ipguard-lint", "directors: {name: promo}", `property directors: is not a list with one director or more`, true},
+	{"ipguard-lint", "directors: [promo]", `property directors: number 1 is not a mapping`, true},
+	{"ipguard-lint", "directors: [{url: x}]", `property directors: the name of number 1 is not one of letters, digits and . _ -`, true},
+	{"ipguard-lint", "directors: [{name: ../promo}]", `property directors: the name of number 1 is not one of letters`, true},
+	{"ipguard-lint", "directors: [{name: promo, secret: hidden-7}]", `property directors: promo has a secret, which is not one of name url client`, true},
+	{"ipguard-lint", "directors: [{name: promo, url: x, client: y, client_secret: 1234567}]", `property directors: the client_secret of promo is missing, or is not a text`, true},
+	{"ipguard-lint", "directors: [{name: promo, url: x, client: y, client_secret: hidden-7}]", `property directors: the ca_cert of promo is missing, or is not a text`, true},
+	{"ipguard-lint", "directors: [{name: promo, url: x, client: y, client_secret: hidden-7, ca_cert: /ca.pem}]", `property directors: the ca_cert of promo is not a certificate in PEM`, false},
+	{"ipguard-lint", "directors: [{name: promo, url: x y, client: y, client_secret: hidden-7, ca_cert: '-----BEGIN CERTIFICATE-----'}]", `property directors: the url of promo has white space in it`, true},
+	{"ipguard-lint", "directors: [{name: promo, url: x, client: y, client_secret: hidden-7, ca_cert: '-----BEGIN CERTIFICATE-----', proxy: {}}]", `property directors: the proxy of promo is not a text`, true},
+	{"ipguard-lint", "directors: [{name: a, url: x, client: y, client_secret: hidden-7, ca_cert: '-----BEGIN CERTIFICATE-----'}, {name: a, url: x, client: y, client_secret: hidden-7, ca_cert: '-----BEGIN CERTIFICATE-----'}]", `property directors: two are called a`, false},
+	{"ipguard-lint", "fleet: [segments]", `property fleet: ["segments"] is not a mapping`, true},
+	{"ipguard-lint", "fleet: {directors: []}", `property fleet: has a directors, which is not one of segments external`, true},
+	{"ipguard-lint", "fail_on: never", `property fail_on: "never" is not "error" or "warning" or "info"`, true},
+	{"ipguard-lint", "strict: 1", `property strict: 1 is not true or false`, true},
+	{"ipguard-lint", "format: html", `property format: "html" is not "text" or`, true},
+	{"ipguard-lint", "full: all", `property full: "all" is not true or false`, true},
+	{"ipguard-lint", "timeout: 0s", `property timeout: "0s" is not a duration such as 90s or 5m`, true},
+	{"ipguard-lint", "timeout: 90", `property timeout: 90 is not a duration such as 90s or 5m`, true},
+}
+
+// TestErrorsHideSecrets: what a template says of a director never has its secret.
+func TestErrorsHideSecrets(t *testing.T) {
+	tried := 0
+	for _, w := range wrongOfLint {
+		if !strings.Contains(w.Properties, "hidden-7") && !strings.Contains(w.Properties, "1234567") {
+			continue
+		}
+		tried++
+		_, err := render(t, w.Job, instance{Properties: properties(t, w.Properties)})
+		if said := errorText(err); err == nil || strings.Contains(said, "hidden-7") || strings.Contains(said, "1234567") {
+			t.Errorf("%s: %s", w.Properties, said)
+		}
+	}
+	if tried == 0 {
+		t.Error("no wrong value has a secret")
+	}
 }

@@ -26,7 +26,7 @@ func TestSpecs(t *testing.T) {
 					t.Errorf("property %s has no description", name)
 				}
 				_, structured := p.Default.([]any)
-				if structured && len(p.Default.([]any)) == 0 && p.Example == nil {
+				if p.Example == nil && (p.Default == nil || structured && len(p.Default.([]any)) == 0) {
 					t.Errorf("property %s is a list and has no example", name)
 				}
 			}
@@ -140,7 +140,7 @@ func TestSchemas(t *testing.T) {
 	for _, job := range jobNames {
 		t.Run(job, func(t *testing.T) {
 			s, compiled := readSpec(t, job), schema(t, job)
-			for name, given := range map[string]map[string]any{"defaults": nil, "every option": everyOption(t, job)} {
+			for name, given := range map[string]map[string]any{"defaults": least(t, job), "every option": everyOption(t, job)} {
 				if err := compiled.Validate(asJSON(t, withDefaults(s, given))); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -149,7 +149,7 @@ func TestSchemas(t *testing.T) {
 				if p.Example == nil {
 					continue
 				}
-				if err := compiled.Validate(asJSON(t, withDefaults(s, nested(name, p.Example)))); err != nil {
+				if err := compiled.Validate(asJSON(t, withDefaults(s, merged(least(t, job), nested(name, p.Example))))); err != nil {
 					t.Errorf("example of %s: %v", name, err)
 				}
 			}
