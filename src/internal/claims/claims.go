@@ -35,8 +35,10 @@ type Director struct {
 	CreateEnvs  []*bosh.Manifest
 	// Views are cloud-configs that the director works with beside CloudConfig.
 	Views []View
-	// Leases are what it granted, as it says itself.
-	Leases []Lease
+	// Leases are what it granted, as it says itself. One that the manifest promises
+	// in the very same way is no claim of its own, unless KeepLeases is set.
+	Leases     []Lease
+	KeepLeases bool
 }
 
 // External is addresses that somebody outside of all directors holds.
@@ -90,7 +92,7 @@ func (b *builder) director(d *Director) {
 		b.plan.Directors = append(b.plan.Directors, d.Name)
 	}
 	b.plan.Deployments += len(d.Deployments) + len(d.CreateEnvs)
-	own := ownAddresses(d)
+	own := OwnAddresses(d)
 	b.seen = nil
 	var shared networks
 	if d.CloudConfig != nil {
@@ -108,9 +110,9 @@ func (b *builder) director(d *Director) {
 			known = b.networks(d.Name, m.Name, m.Own, own, true)
 		}
 		b.deployment(d.Name, m, known, plan.Static)
-		b.leases(d.Name, leases.take(m.Name), m, known)
+		b.leases(d, leases.take(m.Name), m, known)
 	}
-	b.leases(d.Name, leases.rest(), nil, shared)
+	b.leases(d, leases.rest(), nil, shared)
 	for _, m := range d.CreateEnvs {
 		if m.Own != nil {
 			b.deployment(d.Name, m, b.networks(d.Name, m.Name, m.Own, nil, false), plan.CreateEnvVM)
@@ -124,10 +126,10 @@ func (b *builder) director(d *Director) {
 	}
 }
 
-// ownAddresses are what the director leaves out of its pools because its own
+// OwnAddresses are what the director leaves out of its pools because its own
 // machine has them (config.rb, director_ips): the declared ones, and those of a
 // create-env VM that runs the director job.
-func ownAddresses(d *Director) []bosh.Block {
+func OwnAddresses(d *Director) []bosh.Block {
 	own := slices.Clone(d.Addresses)
 	for _, m := range d.CreateEnvs {
 		own = append(own, DirectorMachine(m)...)

@@ -51,10 +51,10 @@ func (l *leases) rest() []Lease {
 	return list
 }
 
-// leases adds what was granted and is not promised by the manifest in the very
-// same way: there, it would be one claim twice. m is nil for deployments without
-// a manifest.
-func (b *builder) leases(director string, list []Lease, m *bosh.Manifest, known networks) {
+// leases adds what was granted and, unless d keeps all, is not promised by the
+// manifest in the very same way: there, it would be one claim twice. m is nil for
+// deployments without a manifest.
+func (b *builder) leases(d *Director, list []Lease, m *bosh.Manifest, known networks) {
 	for _, l := range list {
 		group := GroupOf(m, l.Group)
 		kind := plan.Lease
@@ -62,11 +62,11 @@ func (b *builder) leases(director string, list []Lease, m *bosh.Manifest, known 
 			kind = plan.Orphan
 		}
 		for _, block := range l.Blocks {
-			if group != nil && !l.Orphan && promised(group, known, block) {
+			if !d.KeepLeases && group != nil && !l.Orphan && promised(group, known, block) {
 				continue
 			}
 			s := leasedFrom(group, known, l.AZ, block)
-			owner := plan.Owner{Director: director, Deployment: l.Deployment, InstanceGroup: l.Group}
+			owner := plan.Owner{Director: d.Name, Deployment: l.Deployment, InstanceGroup: l.Group}
 			if s != nil {
 				owner.Network = s.Network
 			}

@@ -3,6 +3,7 @@ package cli
 import (
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,7 @@ func addCompletions(root *cobra.Command, streams Streams) {
 		return networkNames(cmd, streams), cobra.ShellCompDirectiveNoFileComp
 	}
 	arguments := map[string]completer{
-		"free": names, "map": names, "fence": names, "scan": names,
+		"free": names, "map": names, "fence": names, "scan": names, "audit": names,
 		"explain": completeRules,
 		"who":     cobra.NoFileCompletions, "rules": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions, "version": cobra.NoFileCompletions,
 	}
@@ -74,6 +75,7 @@ func addCompletions(root *cobra.Command, streams Streams) {
 		"color":   cobra.FixedCompletions([]cobra.Completion{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp),
 		"fail-on": cobra.FixedCompletions([]cobra.Completion{"error", "warning", "info"}, cobra.ShellCompDirectiveNoFileComp),
 		"format":  completeFormats,
+		"verdict": cobra.FixedCompletions(append(strings.Split(verdictNames(), ", "), "all"), cobra.ShellCompDirectiveNoFileComp),
 	}
 	for _, cmd := range allCommands(root) {
 		if complete, ok := arguments[cmd.Name()]; ok {
@@ -109,8 +111,11 @@ func completeRules(_ *cobra.Command, args []string, _ string) ([]cobra.Completio
 	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeFormats proposes every format where findings are told, else text and json.
+// completeFormats proposes every format where findings are told, else those of answers.
 func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if cmd.Name() == "audit" {
+		return auditFormats, cobra.ShellCompDirectiveNoFileComp
+	}
 	if cmd.Flags().Lookup("fail-on") == nil {
 		return []cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -72,17 +72,21 @@ func (f *outputFlags) parse() (*outputs, error) {
 	if toStdout > 1 {
 		return nil, usage("give all but one of them a file: --format NAME=FILE", "two formats cannot both go to standard output")
 	}
-	switch f.failOn {
-	case "error":
-		o.failOn = lint.Error
-	case "warning":
-		o.failOn = lint.Warning
-	case "info":
-		o.failOn = lint.Info
-	default:
-		return nil, usage("", "--fail-on takes error, warning or info, and got %q", f.failOn)
+	var err error
+	if o.failOn, err = parseSeverity(f.failOn); err != nil {
+		return nil, err
 	}
 	return o, checkColor(f.color)
+}
+
+// parseSeverity reads --fail-on.
+func parseSeverity(name string) (lint.Severity, error) {
+	for _, s := range []lint.Severity{lint.Error, lint.Warning, lint.Info} {
+		if s.String() == name {
+			return s, nil
+		}
+	}
+	return 0, usage("", "--fail-on takes error, warning or info, and got %q", name)
 }
 
 func checkColor(color string) error {

@@ -35,6 +35,8 @@ type liveDirector struct {
 	Deployments []liveDeployment
 	// Orphans are written as VMs: "DEPLOYMENT GROUP ADDRESS…".
 	Orphans []string
+	// Unseen is what it did not show.
+	Unseen string
 }
 
 type liveConfig struct {
@@ -71,6 +73,9 @@ func writeSnapshot(t *testing.T, path string, d liveDirector) {
 			live.VMs = append(live.VMs, vmOf(t, i, strings.Fields(vm)))
 		}
 		s.Deployments = append(s.Deployments, live)
+	}
+	if d.Unseen != "" {
+		s.Unseen = []string{d.Unseen}
 	}
 	for i, vm := range d.Orphans {
 		words := strings.Fields(vm)

@@ -49,6 +49,10 @@ type live struct {
 	snapshot *snapshot.Snapshot
 	// needed tells whether the rest of the snapshot must be read.
 	needed bool
+	// unread says that it could not be read.
+	unread bool
+	// unreadable are deployments whose manifest could not be collected.
+	unreadable []string
 	// views are older cloud-configs that deployments are pinned to, and what the
 	// director has where files say otherwise.
 	views []view
@@ -276,11 +280,13 @@ func (f *Fleet) unfold(d *Director) []lint.Failure {
 	if s == nil {
 		whole, err := f.readWhole(d.Snapshot.Path)
 		if err != nil {
+			d.live.unread = true
 			return []lint.Failure{failure(err, d.Snapshot.At)}
 		}
 		s = whole.snapshot
 	}
 	d.live.snapshot = nil
+	defer d.keepOnly()
 	entry := Entry{Path: d.Snapshot.Path, At: d.Snapshot.At, Deployed: true}
 	named := namesOf(d.CloudConfigs)
 	fromFiles := len(d.CloudConfigs) > 0 && named == nil
@@ -335,6 +341,9 @@ func (d *Director) unreadable(s *snapshot.Snapshot) (failures []lint.Failure) {
 	}
 	for _, dep := range s.Deployments {
 		say("the manifest of "+dep.Name, dep.Manifest)
+		if dep.Manifest.Unreadable != "" {
+			d.live.unreadable = append(d.live.unreadable, dep.Name)
+		}
 	}
 	return failures
 }

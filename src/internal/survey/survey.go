@@ -69,6 +69,7 @@ type Director struct {
 	At place.Place
 
 	live *live
+	only only
 }
 
 // Fleet is everything to read.
@@ -83,6 +84,9 @@ type Fleet struct {
 	Strict bool
 	// Snapshots say how those of directors are read.
 	Snapshots Snapshots
+
+	// onlyClaims leaves out what is wrong with files.
+	onlyClaims bool
 }
 
 // Survey is what was read.
@@ -292,6 +296,11 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 	if files.judged {
 		s.checkEach(files.Name, d.CloudConfig, teams, past, deployments, opts)
 		s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
+	}
+	if files.onlyClaims {
+		for _, m := range deployments {
+			s.report(files.Name, m.read.Name, nil, m.hidden)
+		}
 	}
 	for _, m := range createEnvs {
 		s.report(files.Name, m.read.Name, m.problems, m.hidden)

@@ -1,0 +1,256 @@
+// Package audit holds what files promise against what directors granted, address
+// by address.
+//
+//	files ─────▶ promises ─┐
+//	                       ├─▶ cells: ranges that every claim covers whole or not at all ─▶ items
+//	snapshots ─▶ grants ───┘
+//
+// A promise is a line of a file that gives an address to somebody: static_ips, a
+// virtual address, a VM of create-env. A grant is what a director said that it
+// did: the address of a VM, of an orphaned VM, a virtual address in a manifest
+// that it deployed.
+//
+// Within a cell (cells.go) each promise looks for its own grant and for those of
+// others (cell.go). A grant that nobody looked for is fine if the files give its
+// group addresses of a pool and the pool holds it (account.go). Else it is a
+// stray, and so is, on the other side, a promise without a grant: the strays of one
+// instance group are put into pairs (pair.go), since a changed address is one
+// thing and not two.
+//
+// What a director has no part in says nothing about it: without a snapshot its
+// promises are not judged, without files its grants are not, but as rivals of
+// others they count.
+package audit
+
+import (
+	"slices"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Verdict is what became of an address.
+type Verdict uint8
+
+// The verdicts.
+const (
+	// Agreed: files and director say the same.
+	Agreed Verdict = iota + 1
+	// Drift: both know the address or the machine, and say different things.
+	Drift
+	// Ghost: granted to a machine that no file describes.
+	Ghost
+	// Unprotected: promised and granted to nobody, so that the director keeps
+	// nobody off it.
+	Unprotected
+	// Orphan: held by a VM that belongs to no instance any more.
+	Orphan
+)
+
+// Verdicts are all of them, in the order in which they are counted.
+func Verdicts() []Verdict { return []Verdict{Agreed, Drift, Ghost, Unprotected, Orphan} }
+
+// String is the verdict's name on the command line and in every format.
+func (v Verdict) String() string {
+	switch v {
+	case Agreed:
+		return "agreed"
+	case Drift:
+		return "drift"
+	case Ghost:
+		return "ghost"
+	case Unprotected:
+		return "unprotected"
+	case Orphan:
+		return "orphan"
+	}
+	return "unknown"
+}
+
+// Reason says why a verdict is what it is.
+type Reason uint8
+
+// The reasons of Agreed.
+const (
+	// AsPromised: granted to whom it is promised.
+	AsPromised Reason = iota + 1
+	// FromPool: the files leave the choice to the director, and it chose from the
+	// pool that they give it.
+	FromPool
+	// ByIaaS: the network is dynamic, so that the IaaS chose it.
+	ByIaaS
+	// MadeByCreateEnv: the VM of create-env, which no director grants or hands out.
+	MadeByCreateEnv
+)
+
+// The reasons of Drift.
+const (
+	// OtherOwner: promised to one and granted to another.
+	OtherOwner Reason = iota + 16
+	// GrantedTwice: granted to two machines that may be in one segment.
+	GrantedTwice
+	// Moved: the file gives the group this address, the director another one.
+	Moved
+	// Withdrawn: the group's file names its addresses, and this is none of them.
+	Withdrawn
+	// NotHandedOut: the network of the files never hands it out by itself.
+	NotHandedOut
+	// NoNetwork: no network that the file gives the group holds it.
+	NoNetwork
+)
+
+// The reasons of Ghost, Unprotected and Orphan.
+const (
+	// NoDeployment: no file describes the deployment.
+	NoDeployment Reason = iota + 32
+	// NoGroup: the deployment's file has no such instance group.
+	NoGroup
+	// NeverDeployed: the director does not have the deployment.
+	NeverDeployed
+	// NotYet: the last deploy did not ask for it.
+	NotYet
+	// NoVM: the deployment is there, and no VM has it.
+	NoVM
+	// ErrandNotRun: the instance is an errand's, which gets a VM when it runs.
+	ErrandNotRun
+	// MayBeHandedOut: the address of a VM of create-env lies in a director's pool.
+	MayBeHandedOut
+	// Orphaned: the reason of Orphan.
+	Orphaned
+)
+
+var reasonNames = map[Reason]string{
+	AsPromised: "as-promised", FromPool: "from-pool", ByIaaS: "by-iaas", MadeByCreateEnv: "create-env",
+	OtherOwner: "other-owner", GrantedTwice: "granted-twice", Moved: "moved", Withdrawn: "withdrawn",
+	NotHandedOut: "not-handed-out", NoNetwork: "no-network",
+	NoDeployment: "no-deployment", NoGroup: "no-group", NeverDeployed: "never-deployed", NotYet: "not-yet-deployed",
+	NoVM: "no-vm", ErrandNotRun: "errand-not-run", MayBeHandedOut: "may-be-handed-out", Orphaned: "orphaned",
+}
+
+// String is the reason's name in JSON and CSV.
+func (r Reason) String() string { return reasonNames[r] }
+
+// Item is one verdict. Where files and director name different addresses, Range
+// is the one that the director has.
+type Item struct {
+	Range   netipx.IPRange
+	Verdict Verdict
+	Reason  Reason
+	// Severity is 0 for what is agreed. What can put two machines on one address,
+	// or that no file knows of, is an error; what only waits for a deploy, a run or a
+	// clean-up is less.
+	Severity lint.Severity
+	// Promised and Granted are the two sides; each may be empty.
+	Promised, Granted []plan.Claim
+	// Rivals may get it as well: pools from which a director chooses by itself.
+	Rivals []plan.Claim
+	// At is where the files would say it if they did; nowhere if Promised tells.
+	At place.Place
+	// Elsewhere names another director whose files describe a deployment of that name.
+	Elsewhere string
+}
+
+// Director is one director from both sides.
+type Director struct {
+	Name string
+	At   place.Place
+	// Promised is what files say; nil if there are none.
+	Promised *claims.Director
+	// Granted is what the director said, with KeepLeases; nil if it was not asked.
+	Granted *claims.Director
+	// Partial says that some files could not be read: a deployment that none of
+	// the others describes may be described by these.
+	Partial bool
+	// Hidden are deployments of whose addresses some hide behind variables.
+	Hidden []string
+	// Unread are deployments whose deployed manifest is not known.
+	Unread []string
+}
+
+// describesDeployments reports whether files tell what was promised to deployments.
+func (d *Director) describesDeployments() bool {
+	return d != nil && d.Promised != nil && len(d.Promised.Deployments) > 0
+}
+
+// Result is the whole audit.
+type Result struct {
+	// Items are sorted by address.
+	Items []Item
+	// Unjudged counts addresses of which it is not known whether they are promised
+	// or granted, because something of the other side could not be read.
+	Unjudged int
+	// Promised and Granted are the plans of the two sides.
+	Promised, Granted *plan.Plan
+}
+
+// Compare holds promises against grants.
+func Compare(directors []Director, externals []claims.External, segmentOf func(*plan.Subnet) string) *Result {
+	var promised, granted []claims.Director
+	for i := range directors {
+		if d := &directors[i]; d.Promised != nil {
+			promised = append(promised, *d.Promised)
+		}
+		if d := &directors[i]; d.Granted != nil {
+			granted = append(granted, *d.Granted)
+		}
+	}
+	c := newComparison(directors, claims.Build(promised, externals, segmentOf), claims.Build(granted, nil, segmentOf))
+	for _, cell := range cells(c.promises(), c.grants()) {
+		c.judge(cell)
+	}
+	c.pair()
+	return &Result{Items: c.merged(), Unjudged: c.unjudged, Promised: c.promised, Granted: c.granted}
+}
+
+// comparison is the work of Compare.
+type comparison struct {
+	byName            map[string]*Director
+	names             []string // of all directors, in their order
+	promised, granted *plan.Plan
+	// pools are those from which directors choose by themselves: as they have
+	// them, then as files do.
+	pools    []*plan.Claim
+	meetings map[[2]*plan.Subnet]bool
+	found    []finding
+	// missing are promises without a grant, stray are grants without a promise.
+	missing, stray []stray
+	unjudged       int
+}
+
+func newComparison(directors []Director, promised, granted *plan.Plan) *comparison {
+	c := &comparison{byName: map[string]*Director{}, promised: promised, granted: granted, meetings: map[[2]*plan.Subnet]bool{}}
+	for i := range directors {
+		c.byName[directors[i].Name] = &directors[i]
+		c.names = append(c.names, directors[i].Name)
+	}
+	c.pools = slices.Concat(claimsOf(granted, dynamic), claimsOf(promised, dynamic))
+	return c
+}
+
+func dynamic(k plan.Kind) bool { return k == plan.DynamicPool || k == plan.Compilation }
+
+// promises are the claims of files that somebody shall have an address.
+func (c *comparison) promises() []*plan.Claim {
+	return claimsOf(c.promised, plan.Kind.InUse)
+}
+
+// grants are the claims of directors that somebody has an address. What a
+// deployed manifest asks for by static_ips is none: the VM may be gone.
+func (c *comparison) grants() []*plan.Claim {
+	list := claimsOf(c.granted, func(k plan.Kind) bool { return k == plan.Lease || k == plan.Orphan || k == plan.VIP })
+	return slices.DeleteFunc(list, func(g *plan.Claim) bool { return g.Kind == plan.VIP && g.Owner.Property == "" })
+}
+
+func claimsOf(p *plan.Plan, wanted func(plan.Kind) bool) []*plan.Claim {
+	var list []*plan.Claim
+	for i := range p.Claims {
+		if c := &p.Claims[i]; c.Range.IsValid() && wanted(c.Kind) {
+			list = append(list, c)
+		}
+	}
+	return list
+}

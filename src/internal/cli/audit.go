@@ -1,0 +1,350 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/audit"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+type auditFlags struct {
+	fleet, format, color, failOn string
+	directors, verdicts          []string
+	allowStale, allowUnseen      bool
+}
+
+func newAuditCommand(streams Streams) *cobra.Command {
+	var flags auditFlags
+	cmd := &cobra.Command{
+		Use:   "audit [SEGMENT|NETWORK|CIDR]",
+		Short: "hold what files promise against what directors granted, address by address",
+		Long: `audit holds the files of the fleet against the snapshots of its directors, and
+tells of each address that is not on both sides the same:
+
+  drift        promised to one and granted to another, or granted twice, or the
+               file gives an instance group one address and the director another
+  ghost        granted to a machine that no file describes
+  unprotected  promised and granted to nobody: nobody keeps off it
+  orphan       held by a VM that belongs to no instance any more
+
+with both owners, both places and what to do. What directors choose by themselves,
+from the pools that the files give them, is agreed; --verdict agreed shows it.
+
+Drift and ghosts are errors, and so is what somebody else may be handed out;
+orphans and what only waits for a deploy are warnings, errands that have not run
+are infos.
+
+Exit codes: 0 nothing at or above --fail-on, 1 something, 2 wrong usage,
+3 something could not be compared: a snapshot is missing, too old or does not show
+all, or no file tells what was promised.`,
+		Example: `  ipguard audit
+  ipguard audit vlan-52 --director promo
+  ipguard audit 10.8.52.0/24 --verdict drift,ghost
+  ipguard audit --format csv > audit.csv`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("ask for one after the other", "audit takes one segment, network or range, and got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			return runAudit(&flags, strings.Join(args, ""), streams)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: ipguard.yml, from here upward to the git root)")
+	f.StringArrayVar(&flags.directors, "director", nil, "judge only this director; may be repeated")
+	f.StringSliceVar(&flags.verdicts, "verdict", nil, "tell only these verdicts: "+verdictNames()+" or all (default: all but agreed)")
+	f.StringVar(&flags.format, "format", "text", "text, json or csv")
+	f.StringVar(&flags.failOn, "fail-on", "error", "lowest severity that ends the run with exit code 1: error, warning or info")
+	f.BoolVar(&flags.allowStale, "allow-stale", false, "take snapshots that are older than their max_age as they are")
+	f.BoolVar(&flags.allowUnseen, "allow-unseen", false, "take it that directors do not show everything, as to a client without bosh.admin")
+	f.StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	return cmd
+}
+
+func verdictNames() string {
+	var names []string
+	for _, v := range audit.Verdicts() {
+		names = append(names, v.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+func runAudit(flags *auditFlags, name string, streams Streams) error {
+	a := &auditing{flags: flags, streams: streams}
+	if err := a.check(); err != nil {
+		return err
+	}
+	if err := a.read(); err != nil {
+		return err
+	}
+	scope, err := a.scope(name)
+	if err != nil {
+		return err
+	}
+	return a.tell(scope)
+}
+
+// auditing is one run of audit.
+type auditing struct {
+	flags    *auditFlags
+	streams  Streams
+	shown    map[audit.Verdict]bool
+	failOn   lint.Severity
+	request  *request
+	sides    *survey.Sides
+	result   *audit.Result
+	failures []lint.Failure
+	// notes are what is taken as it is.
+	notes []string
+}
+
+// check judges the flags.
+func (a *auditing) check() error {
+	if !slices.Contains(auditFormats, a.flags.format) {
+		return usage("write --format text, --format json or --format csv", "--format takes text, json or csv, and got %q", a.flags.format)
+	}
+	var err error
+	if a.failOn, err = parseSeverity(a.flags.failOn); err != nil {
+		return err
+	}
+	if a.shown, err = parseVerdicts(a.flags.verdicts); err != nil {
+		return err
+	}
+	return checkColor(a.flags.color)
+}
+
+var auditFormats = []string{"text", "json", "csv"}
+
+// parseVerdicts reads --verdict; nothing means all that is not agreed.
+func parseVerdicts(names []string) (map[audit.Verdict]bool, error) {
+	shown := map[audit.Verdict]bool{}
+	for _, v := range audit.Verdicts() {
+		shown[v] = len(names) == 0 && v != audit.Agreed || slices.Contains(names, "all") || slices.Contains(names, v.String())
+	}
+	for _, name := range names {
+		known := func(v audit.Verdict) bool { return v.String() == name }
+		if name != "all" && !slices.ContainsFunc(audit.Verdicts(), known) {
+			return nil, usage("write --verdict drift,ghost", "--verdict takes %s or all, and got %q", verdictNames(), name)
+		}
+	}
+	return shown, nil
+}
+
+// read reads the fleet from both sides and compares them.
+func (a *auditing) read() error {
+	files := source.NewFiles(a.streams.Stdin)
+	defer showProgress(a.streams, files)()
+	a.request = emptyRequest(files, a.streams)
+	a.request.fleet.Snapshots.AllowStale = a.flags.allowStale
+	if err := a.request.readFleet(a.flags.fleet, nil, files); err != nil {
+		return err
+	}
+	if err := a.checkDirectors(); err != nil {
+		return err
+	}
+	a.sides = survey.ReadSides(a.request.fleet, a.request.loader)
+	a.failures = append(a.request.failures, a.sides.Failures...)
+	for _, s := range a.sides.Stale {
+		a.notes = append(a.notes, s.Message)
+	}
+	directors := make([]audit.Director, len(a.sides.Sides))
+	for i := range a.sides.Sides {
+		directors[i] = a.director(i)
+	}
+	a.result = audit.Compare(directors, a.request.fleet.Externals, a.request.fleet.File.SegmentOf)
+	contradictions, _ := a.request.fleet.File.CheckSegments(slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets))
+	for _, e := range contradictions {
+		a.failures = append(a.failures, lint.Failure{Message: e.Message, At: e.Place, Hint: e.Hint})
+	}
+	for i := range a.sides.Sides {
+		if s := &a.sides.Sides[i]; a.judged(s.Name) {
+			a.comparable(s)
+		}
+	}
+	return nil
+}
+
+// checkDirectors refuses names that the fleet file does not have.
+func (a *auditing) checkDirectors() error {
+	var known []string
+	for _, d := range a.request.fleet.Directors {
+		known = append(known, d.Name)
+	}
+	for _, name := range a.flags.directors {
+		if !slices.Contains(known, name) && len(a.request.failures) == 0 {
+			return usage("the fleet file has "+someOf(known), "the fleet file has no director %q", name)
+		}
+	}
+	return nil
+}
+
+// judged reports whether the director is one of those to judge.
+func (a *auditing) judged(name string) bool {
+	return len(a.flags.directors) == 0 || slices.Contains(a.flags.directors, name)
+}
+
+// director is one director for the comparison.
+func (a *auditing) director(i int) audit.Director {
+	s := &a.sides.Sides[i]
+	d := audit.Director{Name: s.Name, At: s.At, Promised: s.Promised, Granted: s.Granted, Partial: s.Partial || a.lacksFiles(i), Unread: s.Unread}
+	for _, h := range a.sides.Hidden {
+		if h.Director == s.Name && h.Deployment != "" {
+			d.Hidden = append(d.Hidden, h.Deployment)
+		}
+	}
+	return d
+}
+
+// lacksFiles reports whether something is wrong with the fleet file's entry of a
+// director, such as a path that leads nowhere: what stands between it and the
+// next one.
+func (a *auditing) lacksFiles(i int) bool {
+	from, to := a.sides.Sides[i].At, a.sides.Sides[i].At
+	to.Line = 1 << 30
+	if i+1 < len(a.sides.Sides) {
+		to = a.sides.Sides[i+1].At
+	}
+	return slices.ContainsFunc(a.request.failures, func(f lint.Failure) bool {
+		return f.At.File == from.File && f.At.Compare(from) >= 0 && f.At.Compare(to) < 0
+	})
+}
+
+// comparable says what keeps a director from being judged, or judged whole.
+func (a *auditing) comparable(s *survey.Side) {
+	fail := func(hint, format string, args ...any) {
+		a.failures = append(a.failures, lint.Failure{Message: fmt.Sprintf(format, args...), At: s.At, Hint: hint})
+	}
+	d := a.request.fleet.Directors[slices.IndexFunc(a.request.fleet.Directors, func(d survey.Director) bool { return d.Name == s.Name })]
+	switch {
+	case s.Granted == nil && d.Snapshot != nil, s.Silent:
+		// said already, or there is nothing to say
+	case s.Granted == nil:
+		fail("give it environment: and snapshot: in "+a.request.path+", and run ipguard collect "+s.Name,
+			"director %s has no snapshot: what it granted is unknown", s.Name)
+	case s.Promised == nil || len(s.Promised.Deployments) == 0:
+		if len(s.Granted.Deployments)+len(s.Granted.Leases) > 0 && !s.Partial {
+			fail("name their manifests in deployments: of "+a.request.path, "no file describes a deployment of director %s: what was promised is unknown", s.Name)
+		}
+	}
+	for _, u := range s.Head.Unseen {
+		if a.flags.allowUnseen {
+			a.notes = append(a.notes, "director "+s.Name+" did not show "+u)
+			continue
+		}
+		fail("collect with a client that may see it, or take it as it is with --allow-unseen", "director %s did not show %s", s.Name, u)
+	}
+}
+
+// scope returns whether an item is one that was asked for by name.
+func (a *auditing) scope(name string) (func(*audit.Item) bool, error) {
+	if name == "" {
+		return func(*audit.Item) bool { return true }, nil
+	}
+	if asked, ok := answer.ParseRange(name); ok {
+		return func(it *audit.Item) bool {
+			return anyClaim(it, func(c *plan.Claim) bool { return c.Range.Overlaps(asked) })
+		}, nil
+	}
+	all := &plan.Plan{Subnets: slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets)}
+	read := &picture{Survey: &survey.Survey{Facts: &lint.Facts{Plan: all}}, request: a.request, failures: a.failures}
+	segments, err := read.segmentsNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	return func(it *audit.Item) bool {
+		return anyClaim(it, func(c *plan.Claim) bool {
+			return c.Subnet != nil && slices.ContainsFunc(segments, func(g *plan.Segment) bool {
+				return g.Contains(c.Subnet) || !c.Subnet.Range.IsValid() && c.Subnet.Segment == g.Name
+			})
+		})
+	}, nil
+}
+
+func anyClaim(it *audit.Item, fits func(*plan.Claim) bool) bool {
+	for _, side := range [][]plan.Claim{it.Promised, it.Granted} {
+		for i := range side {
+			if fits(&side[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// tell writes what is in scope. The error carries the exit code.
+func (a *auditing) tell(scope func(*audit.Item) bool) error {
+	out := report.Audit{Counts: map[audit.Verdict]int{}, Unjudged: a.result.Unjudged, Failures: once(a.failures)}
+	worst := lint.Severity(0)
+	for _, it := range a.result.Items {
+		if !scope(&it) || !slices.ContainsFunc(it.Directors(), a.judged) {
+			continue
+		}
+		out.Counts[it.Verdict]++
+		if a.shown[it.Verdict] {
+			out.Items, worst = append(out.Items, it), max(worst, it.Severity)
+		}
+	}
+	for _, s := range a.sides.Sides {
+		if s.Granted != nil && a.judged(s.Name) {
+			out.Snapshots = append(out.Snapshots, report.AuditSnapshot{Director: s.Name, Collected: s.Head.Collected, Unseen: s.Head.Unseen})
+		}
+	}
+	for _, h := range a.sides.Hidden {
+		if a.judged(h.Director) {
+			out.Hidden = append(out.Hidden, h)
+		}
+	}
+	if err := a.write(out); err != nil {
+		return err
+	}
+	switch {
+	case worst >= a.failOn:
+		return exitCode(ExitFindings)
+	case len(out.Failures)+len(out.Hidden)+out.Unjudged > 0:
+		return exitCode(ExitIncomplete)
+	}
+	return nil
+}
+
+func (a *auditing) write(out report.Audit) error {
+	options := report.Options{}
+	options.Color, options.Width = terminal(a.flags.color, a.streams)
+	formats := map[string]func(io.Writer) error{
+		"text": func(w io.Writer) error { return report.WriteAudit(w, out, options) },
+		"json": func(w io.Writer) error { return report.WriteAuditJSON(w, out) },
+		"csv":  func(w io.Writer) error { return report.WriteAuditCSV(w, out) },
+	}
+	if err := formats[a.flags.format](a.streams.Stdout); err != nil {
+		return incomplete("", "cannot write to standard output: %s", err)
+	}
+	if err := report.WriteFailures(a.streams.Stderr, out.Failures, report.Options{}); err != nil {
+		return incomplete("", "cannot write to standard error: %s", err)
+	}
+	for _, n := range a.notes {
+		fmt.Fprintf(a.streams.Stderr, "ipguard: %s\n", n)
+	}
+	return nil
+}
+
+// once leaves out failures that were told before: both sides read the snapshots.
+func once(failures []lint.Failure) []lint.Failure {
+	var list []lint.Failure
+	for _, f := range failures {
+		if !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	return list
+}

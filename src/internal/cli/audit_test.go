@@ -1,0 +1,322 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// auditFleet audits the fleet of the working directory and returns a line for
+// each item, then the failures and the exit code.
+func auditFleet(t *testing.T, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := Main(context.Background(), append(append([]string{"audit"}, args...), "--format", "json"), Streams{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Now: func() time.Time { return collectedAt.Add(26 * time.Hour) },
+	})
+	var result struct {
+		Items []struct {
+			Addresses, Verdict, Reason, Explanation string
+			Severity                                *string
+		}
+		Summary struct {
+			NotJudged int `json:"not_judged"`
+		}
+		Hidden   []struct{ What string }
+		Failures []struct{ Message string }
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
+		t.Fatalf("%v\n%s%s", err, stdout.String(), stderr.String())
+	}
+	var b strings.Builder
+	for _, it := range result.Items {
+		severity := "-"
+		if it.Severity != nil {
+			severity = *it.Severity
+		}
+		fmt.Fprintf(&b, "%s %s %s %s: %s\n", it.Addresses, it.Verdict, it.Reason, severity, it.Explanation)
+	}
+	for _, h := range result.Hidden {
+		fmt.Fprintf(&b, "hidden: %s\n", h.What)
+	}
+	for _, f := range result.Failures {
+		fmt.Fprintf(&b, "failure: %s\n", f.Message)
+	}
+	if n := result.Summary.NotJudged; n > 0 {
+		fmt.Fprintf(&b, "not judged: %d\n", n)
+	}
+	fmt.Fprintf(&b, "exit %d\n", code)
+	return b.String()
+}
+
+// auditCase is a fleet of two directors, a with files and a snapshot, b with
+// whatever it is given.
+type auditCase struct {
+	files map[string]string
+	live  map[string]liveDirector
+	args  string
+	want  string
+}
+
+// fleetOf is a fleet file in which all directors that have files or a snapshot
+// stand with them.
+func fleetOf(c auditCase) string {
+	var b strings.Builder
+	b.WriteString("directors:\n")
+	for _, name := range []string{"a", "b"} {
+		_, live := c.live[name]
+		keys := []string{"name: " + name}
+		if live {
+			keys = append(keys, "snapshot: "+name+".json")
+		}
+		for key, kind := range map[string]string{"cloud_configs": "cc", "deployments": "m", "create_env": "env"} {
+			var paths []string
+			for path := range c.files {
+				if strings.HasPrefix(path, name+"/"+kind) {
+					paths = append(paths, path)
+				}
+			}
+			if len(paths) > 0 {
+				keys = append(keys, key+": ["+strings.Join(paths, ", ")+"]")
+			}
+		}
+		if len(keys) > 1 {
+			b.WriteString("- {" + strings.Join(keys, ", ") + "}\n")
+		}
+	}
+	return b.String() + "segments: [{name: vlan, subnets: [{range: 10.0.0.0/24}]}]\n"
+}
+
+func runAuditCases(t *testing.T, cases map[string]auditCase) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for path, text := range c.files {
+				writeFile(t, path, []byte(text))
+			}
+			for name, d := range c.live {
+				writeSnapshot(t, name+".json", d)
+			}
+			writeFile(t, "ipguard.yml", []byte(fleetOf(c)))
+			if diff := cmp.Diff(c.want, auditFleet(t, strings.Fields(c.args)...)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// liveOf is a director with the cloud-config of a and some deployments.
+func liveOf(deployments ...liveDeployment) liveDirector {
+	return liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}, Deployments: deployments}
+}
+
+// TestAudit holds one deployment's file against what its director granted.
+func TestAudit(t *testing.T) {
+	web := func(statics string) string { return manifestOf("web", "nginx", "1", statics) }
+	two := ", static_ips: [10.0.0.10, 10.0.0.11]"
+	file := func(manifest string) map[string]string {
+		return map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": manifest}
+	}
+	one := func(deployed string, vms ...string) map[string]liveDirector {
+		return map[string]liveDirector{"a": liveOf(liveDeployment{Name: "web", Manifest: deployed, VMs: vms})}
+	}
+	static := web(", static_ips: [10.0.0.10]")
+	runAuditCases(t, map[string]auditCase{
+		"as promised": {files: file(static), live: one(static, "nginx 10.0.0.10"), want: "exit 0\n"},
+		"as promised, shown": {files: file(static), live: one(static, "nginx 10.0.0.10"), args: "--verdict agreed",
+			want: "10.0.0.10 agreed as-promised -: granted to whom it is promised\nexit 0\n"},
+		"chosen by the director": {files: file(web("")), live: one(web(""), "nginx 10.0.0.50", "nginx 10.0.0.51"), want: "exit 0\n"},
+		"moved in the file": {files: file(web(", static_ips: [10.0.0.12]")), live: one(static, "nginx 10.0.0.10"),
+			want: "10.0.0.10 drift moved error: the file gives the group 10.0.0.12, and the director still has 10.0.0.10\nexit 1\n"},
+		"one of two moved": {files: file(manifestOf("web", "nginx", "2", ", static_ips: [10.0.0.10, 10.0.0.12]")), live: one(manifestOf("web", "nginx", "2", two), "nginx 10.0.0.10", "nginx 10.0.0.11"),
+			want: "10.0.0.11 drift moved error: the file gives the group 10.0.0.12, and the director still has 10.0.0.11\nexit 1\n"},
+		"scaled down in the file": {files: file(static), live: one(manifestOf("web", "nginx", "2", two), "nginx 10.0.0.10", "nginx 10.0.0.11"),
+			want: "10.0.0.11 drift withdrawn error: the director still has it for nginx of deployment web, whose file does not ask for it\nexit 1\n"},
+		"scaled up in the file": {files: file(manifestOf("web", "nginx", "2", two)), live: one(static, "nginx 10.0.0.10"),
+			want: "10.0.0.11 unprotected not-yet-deployed warning: the director does not know of it yet\nexit 0\n"},
+		"scaled up, strict": {files: file(manifestOf("web", "nginx", "2", two)), live: one(static, "nginx 10.0.0.10"), args: "--fail-on warning",
+			want: "10.0.0.11 unprotected not-yet-deployed warning: the director does not know of it yet\nexit 1\n"},
+		"VM is down": {files: file(static), live: one(static),
+			want: "10.0.0.10 unprotected no-vm warning: the deployment is there, and no VM has it\nexit 0\n"},
+		"errand that never ran": {files: file(strings.Replace(static, "jobs:", "lifecycle: errand, jobs:", 1)), live: one(strings.Replace(static, "jobs:", "lifecycle: errand, jobs:", 1)),
+			want: "10.0.0.10 unprotected errand-not-run info: an errand that has not run yet, so that the director keeps nobody off it\nexit 0\n"},
+		"never deployed": {files: file(static), live: map[string]liveDirector{"a": liveOf()},
+			want: "10.0.0.10 unprotected never-deployed warning: director a has no deployment web\nexit 0\n"},
+		"never deployed, and the director's own pool has it": {files: file(static),
+			live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Content: cloudConfigOf("range: 10.0.0.0/24")}}}},
+			want: "10.0.0.10 unprotected never-deployed error: director a has no deployment web, and network default (director a) may hand it out\nexit 1\n"},
+		"group renamed": {files: file(strings.Replace(static, "name: nginx", "name: front", 1)), live: one(static, "nginx 10.0.0.10"),
+			want: "10.0.0.10 drift other-owner error: promised to instance front/0 of deployment web (director a) and granted to the VM of nginx/00000000 of deployment web (director a)\nexit 1\n"},
+		"group renamed with migrated_from": {files: file(strings.Replace(static, "name: nginx,", "name: front, migrated_from: [{name: nginx}],", 1)), live: one(static, "nginx 10.0.0.10"),
+			want: "exit 0\n"},
+		"dynamic group renamed": {files: file(manifestOf("web", "front", "1", "")), live: one(web(""), "nginx 10.0.0.50"),
+			want: "10.0.0.50 ghost no-group error: the file of deployment web has no instance group nginx\nexit 1\n"},
+		"deployment deleted from the files": {files: file(static), live: map[string]liveDirector{"a": liveOf(
+			liveDeployment{Name: "web", Manifest: static, VMs: []string{"nginx 10.0.0.10"}}, liveDeployment{Name: "old", Manifest: manifestOf("old", "pg", "1", ""), VMs: []string{"pg 10.0.0.60"}})},
+			want: "10.0.0.60 ghost no-deployment error: no file describes deployment old of director a\nexit 1\n"},
+		"compiling": {files: file(static), live: one(static, "nginx 10.0.0.10", "compilation-8c1b8a5e-1f0c-4f3e-9f6b-0a6c5a7d9b11 10.0.0.51"), want: "exit 0\n"},
+		"reserved in the file since": {files: map[string]string{"a/cc.yml": cloudConfigOf("range: 10.0.0.0/24, reserved: [10.0.0.50 - 10.0.0.254]"), "a/m1.yml": web("")}, live: one(web(""), "nginx 10.0.0.50"),
+			want: "10.0.0.50 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"},
+		"renumbered in the file": {files: map[string]string{"a/cc.yml": strings.ReplaceAll(cloudConfigOf("range: 10.9.0.0/24"), "10.0.0.1,", "10.9.0.1,"), "a/m1.yml": web("")}, live: one(web(""), "nginx 10.0.0.50"),
+			want: "10.0.0.50 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n"},
+		"networks are the director's": {files: map[string]string{"a/m1.yml": static}, live: one(static, "nginx 10.0.0.10"), want: "exit 0\n"},
+		"orphaned": {files: file(static), live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
+			Deployments: []liveDeployment{{Name: "web", Manifest: static, VMs: []string{"nginx 10.0.0.10"}}}, Orphans: []string{"web nginx 10.0.0.51"}}},
+			want: "10.0.0.51 orphan orphaned warning: a VM still has it that belongs to no instance any more\nexit 0\n"},
+		"orphaned and promised": {files: file(static), live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
+			Orphans: []string{"old pg 10.0.0.10"}}},
+			want: "10.0.0.10 orphan orphaned error: a VM still has it that belongs to no instance any more, and it is promised to instance nginx/0 of deployment web (director a)\nexit 1\n"},
+		"hidden behind a variable": {files: file(web(", static_ips: [((ip))]")), live: one(static, "nginx 10.0.0.10"),
+			want: "hidden: static_ips of nginx on network default\nnot judged: 1\nexit 3\n"},
+		"file that cannot be read": {files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": "name: ["},
+			live: one(static, "nginx 10.0.0.10"), want: "failure: not valid YAML: did not find expected node content\nnot judged: 1\nexit 3\n"},
+	})
+}
+
+// cloudConfigWith is a cloud-config with these networks.
+func cloudConfigWith(networks string) string {
+	return "azs: [{name: z1}]\nnetworks:\n" + networks + "compilation: {workers: 1, network: default, az: z1}\n"
+}
+
+const (
+	defaultNetwork = "- {name: default, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, az: z1, static: [10.0.0.10 - 10.0.0.49]}]}\n"
+	dmz            = "- {name: dmz, subnets: [{range: 192.168.5.0/24, gateway: 192.168.5.1, az: z1, static: [192.168.5.10 - 192.168.5.49]}]}\n"
+	v6             = "- {name: v6, subnets: [{range: '2001:db8::/64', gateway: '2001:db8::1', az: z1, static: ['2001:db8::10 - 2001:db8::1f']}]}\n"
+	floating       = "- {name: floating, type: vip}\n"
+	pooledVIP      = "- {name: pooled, type: vip, subnets: [{az: z1, static: [203.0.113.20, 203.0.113.21]}]}\n"
+	byIaaS         = "- {name: iaas, type: dynamic, subnets: [{az: z1, cloud_properties: {name: x}}]}\n"
+	blocks         = "- {name: blocks, subnets: [{range: 10.4.0.0/24, gateway: 10.4.0.1, az: z1, prefix: 28, static: [10.4.0.16, 10.4.0.32]}]}\n"
+)
+
+// onNetworks is the manifest of web with one group on some networks.
+func onNetworks(networks string) string {
+	return strings.Replace(manifestOf("web", "nginx", "1", ""), "[{name: default}]", "["+networks+"]", 1)
+}
+
+// TestAuditOfNetworks audits groups on networks of all kinds.
+func TestAuditOfNetworks(t *testing.T) {
+	all := cloudConfigWith(defaultNetwork + dmz + v6 + floating + pooledVIP + byIaaS + blocks)
+	on := func(networks string, vms ...string) auditCase {
+		return auditCase{
+			files: map[string]string{"a/cc.yml": all, "a/m1.yml": onNetworks(networks)},
+			live:  map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Content: all}}, Deployments: []liveDeployment{{Name: "web", Manifest: onNetworks(networks), VMs: vms}}}},
+		}
+	}
+	want := func(c auditCase, want string) auditCase {
+		c.want = want
+		return c
+	}
+	several := "{name: default, static_ips: [10.0.0.10], default: [dns, gateway]}, {name: dmz, static_ips: [192.168.5.10]}"
+	runAuditCases(t, map[string]auditCase{
+		"two networks": want(on(several, "nginx 10.0.0.10 192.168.5.10"), "exit 0\n"),
+		"two networks, one address moved": want(on(several, "nginx 10.0.0.10 192.168.5.11"),
+			"192.168.5.11 drift moved error: the file gives the group 192.168.5.10, and the director still has 192.168.5.11\nexit 1\n"),
+		"two networks, both moved": want(on(several, "nginx 10.0.0.11 192.168.5.11"),
+			"10.0.0.11 drift moved error: the file gives the group 10.0.0.10, and the director still has 10.0.0.11\n"+
+				"192.168.5.11 drift moved error: the file gives the group 192.168.5.10, and the director still has 192.168.5.11\nexit 1\n"),
+		"to another network": want(on("{name: dmz, static_ips: [192.168.5.10]}", "nginx 10.0.0.10"),
+			"10.0.0.10 drift moved error: the file gives the group 192.168.5.10, and the director still has 10.0.0.10\nexit 1\n"),
+		"static here, dynamic there": want(on("{name: default, default: [dns, gateway]}, {name: dmz, static_ips: [192.168.5.10]}", "nginx 10.0.0.60 192.168.5.10"), "exit 0\n"),
+		"dynamic, and another's static range": want(on("{name: default}", "nginx 10.0.0.30"),
+			"10.0.0.30 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"),
+		"IPv6":                         want(on("{name: v6, static_ips: ['2001:DB8::10']}", "nginx 2001:db8::10"), "exit 0\n"),
+		"IPv6, chosen by the director": want(on("{name: v6}", "nginx 2001:db8::99"), "exit 0\n"),
+		"IPv6, moved": want(on("{name: v6, static_ips: ['2001:db8::11']}", "nginx 2001:db8::10"),
+			"2001:db8::10 drift moved error: the file gives the group 2001:db8::11, and the director still has 2001:db8::10\nexit 1\n"),
+		"dual stack": want(on("{name: default, static_ips: [10.0.0.10], default: [dns, gateway]}, {name: v6}", "nginx 10.0.0.10 2001:db8::77"), "exit 0\n"),
+		"virtual":    want(on("{name: default, default: [dns, gateway]}, {name: floating, static_ips: [203.0.113.7]}", "nginx 10.0.0.60 203.0.113.7"), "exit 0\n"),
+		"virtual, moved": want(on("{name: default, default: [dns, gateway]}, {name: floating, static_ips: [203.0.113.8]}", "nginx 10.0.0.60 203.0.113.7"),
+			"203.0.113.7 drift moved error: the file gives the group 203.0.113.8, and the director still has 203.0.113.7\nexit 1\n"),
+		"virtual, chosen by the director": want(on("{name: default, default: [dns, gateway]}, {name: pooled}", "nginx 10.0.0.60 203.0.113.21"), "exit 0\n"),
+		"virtual, not of the pool": want(on("{name: default, default: [dns, gateway]}, {name: pooled}", "nginx 10.0.0.60 203.0.113.29"),
+			"203.0.113.29 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n"),
+		"chosen by the IaaS":   want(on("{name: iaas}", "nginx 172.16.9.4"), "exit 0\n"),
+		"block":                want(on("{name: blocks, static_ips: [10.4.0.16]}", "nginx 10.4.0.16/28"), "exit 0\n"),
+		"block of the pool":    want(on("{name: blocks}", "nginx 10.4.0.48/28"), "exit 0\n"),
+		"block, moved":         want(on("{name: blocks, static_ips: [10.4.0.32]}", "nginx 10.4.0.16/28"), "10.4.0.16/28 drift moved error: the file gives the group 10.4.0.32/28, and the director still has 10.4.0.16/28\nexit 1\n"),
+		"range of static_ips":  want(on("{name: default, static_ips: [10.0.0.12/30]}", "nginx 10.0.0.12", "nginx 10.0.0.13", "nginx 10.0.0.14", "nginx 10.0.0.15"), "exit 0\n"),
+		"range, half deployed": want(on("{name: default, static_ips: [10.0.0.12/30]}", "nginx 10.0.0.12", "nginx 10.0.0.13"), "10.0.0.14/31 unprotected no-vm warning: the deployment is there, and no VM has it\nexit 0\n"),
+	})
+}
+
+// TestAuditOfFleets audits two directors.
+func TestAuditOfFleets(t *testing.T) {
+	static := manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]")
+	ofB10 := manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.100]")
+	filesOf := func(more ...string) map[string]string {
+		files := map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": static}
+		for i := 0; i+1 < len(more); i += 2 {
+			files[more[i]] = more[i+1]
+		}
+		return files
+	}
+	a := liveOf(liveDeployment{Name: "web", Manifest: static, VMs: []string{"nginx 10.0.0.10"}})
+	b := func(deployments ...liveDeployment) liveDirector {
+		return liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}, Deployments: deployments}
+	}
+	jumpbox := `name: jumpbox
+releases: []
+networks: [{name: private, type: manual, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1}]}]
+resource_pools: [{name: vms, network: private, stemcell: {url: x, sha1: y}}]
+instance_groups: [{name: jumpbox, instances: 1, resource_pool: vms, jobs: [], networks: [{name: private, static_ips: [%s]}]}]
+cloud_provider: {template: {name: cpi, release: cpi}, mbus: "https://x:y@%[1]s:6868", properties: {}}
+`
+	old := "range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.149, 10.0.0.160 - 10.0.0.254]"
+	runAuditCases(t, map[string]auditCase{
+		"one deployment's name twice": {
+			files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", ofB10),
+			live:  map[string]liveDirector{"a": a, "b": b(liveDeployment{Name: "web", Manifest: ofB10, VMs: []string{"nginx 10.0.0.100"}})},
+			want:  "exit 0\n"},
+		"deployed to the wrong director": {
+			files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", manifestOf("db", "pg", "1", "")),
+			live:  map[string]liveDirector{"a": liveOf(), "b": b(liveDeployment{Name: "web", Manifest: ofB10, VMs: []string{"nginx 10.0.0.100"}})},
+			want: "10.0.0.10 unprotected never-deployed warning: director a has no deployment web\n" +
+				"10.0.0.100 ghost no-deployment error: no file describes deployment web of director b; director a has a file for it, and no such deployment\nexit 1\n"},
+		"granted by the other": {
+			files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", manifestOf("db", "pg", "1", "")),
+			live:  map[string]liveDirector{"a": liveOf(), "b": b(liveDeployment{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.10"}})},
+			want:  "10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment web (director a) and granted to the VM of pg/00000000 of deployment db (director b)\nexit 1\n"},
+		"granted by both": {
+			files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", manifestOf("db", "pg", "1", "")),
+			live:  map[string]liveDirector{"a": a, "b": b(liveDeployment{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.10"}})},
+			want:  "10.0.0.10 drift granted-twice error: granted twice: to the VM of nginx/00000000 of deployment web (director a) and to the VM of pg/00000000 of deployment db (director b)\nexit 1\n"},
+		"create-env that a director granted": {
+			files: filesOf("b/env.yml", fmt.Sprintf(jumpbox, "10.0.0.60")),
+			live:  map[string]liveDirector{"a": liveOf(liveDeployment{Name: "web", Manifest: static, VMs: []string{"nginx 10.0.0.10", "nginx 10.0.0.60"}})},
+			want:  "10.0.0.60 drift other-owner error: promised to the create-env VM jumpbox (director b) and granted to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"},
+		"create-env in a pool": {files: filesOf("b/env.yml", fmt.Sprintf(jumpbox, "10.0.0.60")), live: map[string]liveDirector{"a": a},
+			want: "10.0.0.60 unprotected may-be-handed-out error: made by create-env, which no director knows of, and network default (director a) may hand it out\nexit 1\n"},
+		"create-env that is kept off": {files: filesOf("b/env.yml", fmt.Sprintf(jumpbox, "10.0.0.5")), live: map[string]liveDirector{"a": a}, want: "exit 0\n"},
+		"pinned to an older cloud-config": {
+			files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": manifestOf("web", "nginx", "1", "")},
+			live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Old: true, Content: cloudConfigOf(old)}, {ID: "2", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Pinned: []string{"1"}, Manifest: manifestOf("web", "nginx", "1", ""), VMs: []string{"nginx 10.0.0.155"}}}}},
+			want: "10.0.0.155 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"},
+		"pinned, and the address is in both": {
+			files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": manifestOf("web", "nginx", "1", "")},
+			live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Old: true, Content: cloudConfigOf("range: 10.0.0.0/24")}, {ID: "2", Content: cloudConfigOf(ofA)}},
+				Deployments: []liveDeployment{{Name: "web", Pinned: []string{"1"}, Manifest: manifestOf("web", "nginx", "1", ""), VMs: []string{"nginx 10.0.0.60"}}}}},
+			want: "exit 0\n"},
+		"without a snapshot": {files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", ofB10), live: map[string]liveDirector{"a": a},
+			want: "failure: director b has no snapshot: what it granted is unknown\nexit 3\n"},
+		"without a snapshot, and not asked about": {files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", ofB10), live: map[string]liveDirector{"a": a}, args: "--director a",
+			want: "exit 0\n"},
+		"without files": {files: filesOf(), live: map[string]liveDirector{"a": a, "b": b(liveDeployment{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.150"}})},
+			want: "failure: no file describes a deployment of director b: what was promised is unknown\nexit 3\n"},
+		"without files, and with another's address": {
+			files: filesOf(), live: map[string]liveDirector{"a": liveOf(), "b": b(liveDeployment{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.10"}})},
+			want: "10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment web (director a) and granted to the VM of pg/00000000 of deployment db (director b)\n" +
+				"failure: no file describes a deployment of director b: what was promised is unknown\nexit 1\n"},
+		"director that shows less": {files: filesOf(), live: map[string]liveDirector{"a": {Configs: a.Configs, Deployments: a.Deployments, Unseen: "orphaned VMs"}},
+			want: "failure: director a did not show orphaned VMs\nexit 3\n"},
+		"director that shows less, taken as it is": {files: filesOf(), live: map[string]liveDirector{"a": {Configs: a.Configs, Deployments: a.Deployments, Unseen: "orphaned VMs"}}, args: "--allow-unseen",
+			want: "exit 0\n"},
+	})
+}

@@ -1,0 +1,136 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/audit"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Audit is the answer to "do the directors have what the files promise?".
+type Audit struct {
+	// Items are those to tell, sorted by address; Counts has all that were looked at.
+	Items  []audit.Item
+	Counts map[audit.Verdict]int
+	// Unjudged counts addresses that could not be judged.
+	Unjudged int
+	// Snapshots are those of the directors that were audited, in their order.
+	Snapshots []AuditSnapshot
+	Hidden    []lint.Hidden
+	Failures  []lint.Failure
+}
+
+// AuditSnapshot is when a director was asked, and what it did not show.
+type AuditSnapshot struct {
+	Director  string
+	Collected time.Time
+	Unseen    []string
+}
+
+// WriteAudit writes the audit as text: a paragraph for each item, then what was
+// counted. With a width, lines are broken to it.
+func WriteAudit(w io.Writer, a Audit, options Options) error {
+	t := &auditText{painter: painter(options.Color)}
+	if options.Width > 0 {
+		t.width = max(options.Width, minWidth)
+	}
+	for i := range a.Items {
+		t.item(&a.Items[i])
+	}
+	for _, h := range a.Hidden {
+		t.line("", "", position(h.At)+": (("+visible(h.Variable)+")) hides "+visible(h.What)+", which may be any address")
+	}
+	t.summary(a)
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+type auditText struct {
+	out     bytes.Buffer
+	painter painter
+	width   int
+}
+
+// line writes text behind a lead; what does not fit stands below, indented by two
+// more columns than the lead. The style is of the first words, up to a colon.
+func (t *auditText) line(lead, style, text string) {
+	width := 0
+	if t.width > 0 {
+		width = max(t.width-len(lead)-len("  "), minWidth/2)
+	}
+	for i, part := range wrap(text, width) {
+		if i > 0 {
+			t.out.WriteString(lead + "  " + part + "\n")
+			continue
+		}
+		if head, rest, ok := strings.Cut(part, ": "); ok && style != "" {
+			part = t.painter.paint(style, head) + ": " + rest
+		}
+		t.out.WriteString(lead + part + "\n")
+	}
+}
+
+func (t *auditText) item(it *audit.Item) {
+	t.line("", severityStyle(it.Severity), it.Verdict.String()+" "+plan.RangeText(it.Range)+": "+visible(it.Explain()))
+	t.claims("promised", it.Promised)
+	t.claims("granted", it.Granted)
+	t.claims("may go to", it.Rivals)
+	if it.At.IsValid() {
+		t.line("  ", bold, "file: "+position(it.At))
+	}
+	if cure := it.Cure(); cure != "" {
+		t.line("  ", bold, "do: "+visible(cure))
+	}
+	t.out.WriteByte('\n')
+}
+
+// claims writes one side of an item.
+func (t *auditText) claims(side string, claims []plan.Claim) {
+	for i := range claims {
+		c := &claims[i]
+		text := fmt.Sprintf("%s: %s %s", side, plan.RangeText(c.Range), visible(c.Who()))
+		if c.Owner.Network != "" && c.Kind.InUse() {
+			text += ", network " + visible(c.Owner.Network)
+		}
+		text += " (" + position(c.At)
+		if c.At.Through != "" {
+			text += " through ((" + visible(c.At.Through) + "))"
+		}
+		t.line("  ", bold, text+")")
+	}
+}
+
+// summary counts, and says how old the picture is.
+func (t *auditText) summary(a Audit) {
+	parts := make([]string, 0, len(audit.Verdicts()))
+	for _, v := range audit.Verdicts() {
+		parts = append(parts, fmt.Sprintf("%d %s", a.Counts[v], v))
+	}
+	text := strings.Join(parts, ", ")
+	if a.Unjudged > 0 {
+		text += fmt.Sprintf(", %d not judged", a.Unjudged)
+	}
+	if n := len(a.Failures); n > 0 {
+		text += ", " + plural(n, "failure")
+	}
+	t.line("", "", text+": "+plural(len(a.Snapshots), "director"))
+	if len(a.Snapshots) == 0 {
+		return
+	}
+	oldest := a.Snapshots[0]
+	for _, s := range a.Snapshots {
+		if s.Collected.Before(oldest.Collected) {
+			oldest = s
+		}
+	}
+	of := visible(oldest.Director)
+	if len(a.Snapshots) > 1 {
+		of += fmt.Sprintf(", the oldest of %d", len(a.Snapshots))
+	}
+	t.line("", "", "as of: "+oldest.Collected.Format(time.RFC3339)+" ("+of+")")
+}
