@@ -131,7 +131,7 @@ func (c *comparison) promise(at netipx.IPRange, p *plan.Claim, own, rivals []*pl
 	orphan := func(g *plan.Claim) bool { return g.Kind == plan.Orphan }
 	switch {
 	case len(own) > 0 && len(rivals) > 0:
-		c.add(at, Drift, GrantedTwice, lint.Error, list(p), slices.Concat(own, rivals))
+		c.grantedTwice(at, p, slices.Concat(own, rivals))
 	case len(own) > 0:
 		c.add(at, Agreed, AsPromised, 0, list(p), own)
 	case len(rivals) > 0 && !slices.ContainsFunc(rivals, func(g *plan.Claim) bool { return !orphan(g) }):
@@ -145,6 +145,18 @@ func (c *comparison) promise(at netipx.IPRange, p *plan.Claim, own, rivals []*pl
 			c.missing = append(c.missing, stray{claim: p, at: at, group: p.Owner.InstanceGroup, network: p.Owner.Network})
 		}
 	}
+}
+
+// grantedTwice tells of a double grant once, however many are promised it.
+func (c *comparison) grantedTwice(at netipx.IPRange, p *plan.Claim, grants []*plan.Claim) {
+	for i := len(c.found) - 1; i >= 0 && c.found[i].Range == at; i-- {
+		same := c.found[i].Reason == GrantedTwice && len(c.found[i].granted) == len(grants)
+		if same && !slices.ContainsFunc(grants, func(g *plan.Claim) bool { return !slices.Contains(c.found[i].granted, g) }) {
+			c.found[i].promised = append(c.found[i].promised, p)
+			return
+		}
+	}
+	c.add(at, Drift, GrantedTwice, lint.Error, list(p), grants)
 }
 
 func list(c *plan.Claim) []*plan.Claim { return []*plan.Claim{c} }

@@ -102,11 +102,9 @@ func (c *comparison) merged() []Item {
 	return items
 }
 
-// continues reports whether f says the same as o about the addresses behind it,
-// or about the very same ones: each of two promises may tell of one double grant.
+// continues reports whether f says the same as o about the addresses behind it.
 func (f finding) continues(o finding) bool {
-	behind := o.Range.To().Next() == f.Range.From() || o.Range == f.Range
-	return behind && f.Verdict == o.Verdict && f.Reason == o.Reason && f.Severity == o.Severity && f.Reason != Moved &&
+	return o.Range.To().Next() == f.Range.From() && f.Verdict == o.Verdict && f.Reason == o.Reason && f.Severity == o.Severity && f.Reason != Moved &&
 		slices.Equal(f.promised, o.promised) && slices.Equal(f.granted, o.granted) &&
 		slices.Equal(f.Rivals, o.Rivals)
 }

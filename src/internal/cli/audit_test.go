@@ -5,11 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // auditFleet audits the fleet of the working directory and returns a line for
@@ -186,11 +190,12 @@ func cloudConfigWith(networks string) string {
 }
 
 const (
-	defaultNetwork = "- {name: default, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, az: z1, static: [10.0.0.10 - 10.0.0.49]}]}\n"
+	defaultNetwork = "- {name: default, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, az: z1, static: [10.0.0.10 - 10.0.0.49], reserved: [10.0.0.200 - 10.0.0.254]}]}\n"
 	dmz            = "- {name: dmz, subnets: [{range: 192.168.5.0/24, gateway: 192.168.5.1, az: z1, static: [192.168.5.10 - 192.168.5.49]}]}\n"
 	v6             = "- {name: v6, subnets: [{range: '2001:db8::/64', gateway: '2001:db8::1', az: z1, static: ['2001:db8::10 - 2001:db8::1f']}]}\n"
 	floating       = "- {name: floating, type: vip}\n"
 	pooledVIP      = "- {name: pooled, type: vip, subnets: [{az: z1, static: [203.0.113.20, 203.0.113.21]}]}\n"
+	wide           = "- {name: wide, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, az: z1}]}\n"
 	byIaaS         = "- {name: iaas, type: dynamic, subnets: [{az: z1, cloud_properties: {name: x}}]}\n"
 	blocks         = "- {name: blocks, subnets: [{range: 10.4.0.0/24, gateway: 10.4.0.1, az: z1, prefix: 28, static: [10.4.0.16, 10.4.0.32]}]}\n"
 )
@@ -202,7 +207,7 @@ func onNetworks(networks string) string {
 
 // TestAuditOfNetworks audits groups on networks of all kinds.
 func TestAuditOfNetworks(t *testing.T) {
-	all := cloudConfigWith(defaultNetwork + dmz + v6 + floating + pooledVIP + byIaaS + blocks)
+	all := cloudConfigWith(defaultNetwork + dmz + v6 + floating + pooledVIP + byIaaS + blocks + wide)
 	on := func(networks string, vms ...string) auditCase {
 		return auditCase{
 			files: map[string]string{"a/cc.yml": all, "a/m1.yml": onNetworks(networks)},
@@ -226,6 +231,8 @@ func TestAuditOfNetworks(t *testing.T) {
 		"static here, dynamic there": want(on("{name: default, default: [dns, gateway]}, {name: dmz, static_ips: [192.168.5.10]}", "nginx 10.0.0.60 192.168.5.10"), "exit 0\n"),
 		"dynamic, and another's static range": want(on("{name: default}", "nginx 10.0.0.30"),
 			"10.0.0.30 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"),
+		"in the pool of a network that the group is not on": want(on("{name: default}", "nginx 10.0.0.250"),
+			"10.0.0.250 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"),
 		"IPv6":                         want(on("{name: v6, static_ips: ['2001:DB8::10']}", "nginx 2001:db8::10"), "exit 0\n"),
 		"IPv6, chosen by the director": want(on("{name: v6}", "nginx 2001:db8::99"), "exit 0\n"),
 		"IPv6, moved": want(on("{name: v6, static_ips: ['2001:db8::11']}", "nginx 2001:db8::10"),
@@ -237,8 +244,11 @@ func TestAuditOfNetworks(t *testing.T) {
 		"virtual, chosen by the director": want(on("{name: default, default: [dns, gateway]}, {name: pooled}", "nginx 10.0.0.60 203.0.113.21"), "exit 0\n"),
 		"virtual, not of the pool": want(on("{name: default, default: [dns, gateway]}, {name: pooled}", "nginx 10.0.0.60 203.0.113.29"),
 			"203.0.113.29 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n"),
-		"chosen by the IaaS":   want(on("{name: iaas}", "nginx 172.16.9.4"), "exit 0\n"),
-		"block":                want(on("{name: blocks, static_ips: [10.4.0.16]}", "nginx 10.4.0.16/28"), "exit 0\n"),
+		"chosen by the IaaS": want(on("{name: iaas}", "nginx 172.16.9.4"), "exit 0\n"),
+		"block":              want(on("{name: blocks, static_ips: [10.4.0.16]}", "nginx 10.4.0.16/28"), "exit 0\n"),
+		"single within the block of its own machine": want(on("{name: blocks, static_ips: [10.4.0.16]}", "nginx 10.4.0.16/28 10.4.0.20"), "exit 0\n"),
+		"single within the block of another": want(on("{name: blocks}", "nginx 10.4.0.48/28", "nginx 10.4.0.50"),
+			"10.4.0.50 drift granted-twice error: granted twice: to the VM of nginx/00000000 of deployment web (director a) and to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"),
 		"block of the pool":    want(on("{name: blocks}", "nginx 10.4.0.48/28"), "exit 0\n"),
 		"block, moved":         want(on("{name: blocks, static_ips: [10.4.0.32]}", "nginx 10.4.0.16/28"), "10.4.0.16/28 drift moved error: the file gives the group 10.4.0.32/28, and the director still has 10.4.0.16/28\nexit 1\n"),
 		"range of static_ips":  want(on("{name: default, static_ips: [10.0.0.12/30]}", "nginx 10.0.0.12", "nginx 10.0.0.13", "nginx 10.0.0.14", "nginx 10.0.0.15"), "exit 0\n"),
@@ -318,5 +328,89 @@ cloud_provider: {template: {name: cpi, release: cpi}, mbus: "https://x:y@%[1]s:6
 			want: "failure: director a did not show orphaned VMs\nexit 3\n"},
 		"director that shows less, taken as it is": {files: filesOf(), live: map[string]liveDirector{"a": {Configs: a.Configs, Deployments: a.Deployments, Unseen: "orphaned VMs"}}, args: "--allow-unseen",
 			want: "exit 0\n"},
+	})
+}
+
+// recordedAnswer reads the body of an answer that a real director gave.
+func recordedAnswer(t *testing.T, file string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(sharedtest.Dir(t, "director-api"), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := bytes.SplitN(data, []byte("\n\n"), 3)
+	if len(parts) != 3 {
+		t.Fatalf("%s is no recorded answer", file)
+	}
+	if err := json.Unmarshal(parts[2], into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+// recordedCase is the director whose answers were recorded, with its own manifests
+// and cloud-configs as the files.
+func recordedCase(t *testing.T) auditCase {
+	t.Helper()
+	c := auditCase{files: map[string]string{}, live: map[string]liveDirector{}}
+	var d liveDirector
+	var configs []struct{ Content, ID, Name string }
+	recordedAnswer(t, "14-configs-latest-true-type-cloud.http", &configs)
+	for _, config := range configs {
+		d.Configs = append(d.Configs, liveConfig{ID: config.ID, Name: config.Name, Content: config.Content})
+		c.files["a/cc-"+config.Name+".yml"] = config.Content
+	}
+	for name, files := range map[string][2]string{
+		"web":   {"12-deployments-web-read-scope.http", "24-deployments-web-instances.http"},
+		"cache": {"10-deployments-cache.http", "25-deployments-cache-instances.http"},
+	} {
+		var manifest struct{ Manifest string }
+		recordedAnswer(t, files[0], &manifest)
+		var instances []struct {
+			Job string
+			IPs []string
+		}
+		recordedAnswer(t, files[1], &instances)
+		live := liveDeployment{Name: name, Manifest: manifest.Manifest}
+		for _, i := range instances {
+			live.VMs = append(live.VMs, i.Job+" "+strings.Join(i.IPs, " "))
+		}
+		d.Deployments = append(d.Deployments, live)
+		c.files["a/m-"+name+".yml"] = manifest.Manifest
+	}
+	c.live["a"] = d
+	return c
+}
+
+// TestAuditOfARealDirector audits what a real director granted.
+func TestAuditOfARealDirector(t *testing.T) {
+	changed := func(want, file, from, to string) auditCase {
+		c := recordedCase(t)
+		c.want = want
+		if c.files[file] = strings.Replace(c.files[file], from, to, 1); file != "" && !strings.Contains(c.files[file], to) {
+			t.Fatalf("%s: %q is not there to be changed", file, from)
+		}
+		delete(c.files, "")
+		return c
+	}
+	all := changed("10.244.0.10 agreed as-promised -: granted to whom it is promised\n"+
+		"10.244.0.64 agreed from-pool -: chosen by the director from the pool that its group has\n"+
+		"10.244.0.65 agreed from-pool -: chosen by the director from the pool that its group has\n"+
+		"10.244.1.2 agreed from-pool -: chosen by the director from the pool that its group has\n"+
+		"10.244.1.10 agreed as-promised -: granted to whom it is promised\n"+
+		"192.168.50.30 agreed as-promised -: granted to whom it is promised\n"+
+		"192.168.50.31 agreed as-promised -: granted to whom it is promised\nexit 0\n", "", "", "")
+	all.args = "--verdict all"
+	runAuditCases(t, map[string]auditCase{
+		"as it is":  changed("exit 0\n", "", "", ""),
+		"all of it": all,
+		"address moved": changed("10.244.1.10 drift moved error: the file gives the group 10.244.1.12, and the director still has 10.244.1.10\nexit 1\n",
+			"a/m-web.yml", "10.244.0.10, 10.244.1.10", "10.244.0.10, 10.244.1.12"),
+		"network taken away": changed("192.168.50.30 drift no-network error: no network that the files give nginx of deployment web holds it\n"+
+			"192.168.50.31 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n",
+			"a/m-web.yml", "  - name: dmz\n    static_ips: [192.168.50.30-192.168.50.31]\n", ""),
+		"deployment renamed": changed("10.244.0.64 ghost no-deployment error: no file describes deployment cache of director a\n"+
+			"10.244.0.65 ghost no-deployment error: no file describes deployment cache of director a\n"+
+			"10.244.1.2 ghost no-deployment error: no file describes deployment cache of director a\nexit 1\n",
+			"a/m-cache.yml", "name: cache", "name: store"),
 	})
 }
