@@ -124,7 +124,6 @@ func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
 func (f *Fleet) readOnly(directors []Director, loader *interpolate.Loader) (*reading, *surveyor) {
 	part := *f
 	part.Directors = directors
-	part.choose(nil)
 	r := &reading{fleet: &part, loader: loader, each: make([]surveyor, len(directors)), directors: make([]claims.Director, len(directors))}
 	r.read()
 	return r, r.all()
@@ -141,12 +140,12 @@ const (
 	onlyDirector
 )
 
-// fresh is the same snapshot, before it is read.
+// fresh is the same snapshot, before it is read; it has to be.
 func (l *live) fresh() *live {
 	if l == nil {
 		return nil
 	}
-	return &live{head: l.head, text: l.text}
+	return &live{head: l.head, needed: true}
 }
 
 // keepOnly takes away what does not count. What a runtime config names no file
