@@ -211,8 +211,8 @@ type comparison struct {
 	byName            map[string]*Director
 	names             []string // of all directors, in their order
 	promised, granted *plan.Plan
-	// pools are those from which directors choose by themselves: as they have
-	// them, then as files do.
+	// pools are those from which directors choose by themselves: as files have
+	// them, which is where they can be changed, then as directors do.
 	pools    []*plan.Claim
 	meetings map[[2]*plan.Subnet]bool
 	found    []finding
@@ -227,7 +227,7 @@ func newComparison(directors []Director, promised, granted *plan.Plan) *comparis
 		c.byName[directors[i].Name] = &directors[i]
 		c.names = append(c.names, directors[i].Name)
 	}
-	c.pools = slices.Concat(claimsOf(granted, dynamic), claimsOf(promised, dynamic))
+	c.pools = slices.Concat(claimsOf(promised, dynamic), claimsOf(granted, dynamic))
 	return c
 }
 
