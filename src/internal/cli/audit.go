@@ -148,7 +148,7 @@ func (a *auditing) read() error {
 	defer showProgress(a.streams, files)()
 	a.request = emptyRequest(files, a.streams)
 	a.request.fleet.Snapshots.AllowStale = a.flags.allowStale
-	if err := a.request.readFleet(a.flags.fleet, nil, files); err != nil {
+	if err := a.request.readFleet(a.flags.fleet, nil, files, a.streams); err != nil {
 		return err
 	}
 	if err := a.checkDirectors(); err != nil {

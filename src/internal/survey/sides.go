@@ -48,7 +48,7 @@ func ReadSides(f Fleet, loader *interpolate.Loader) *Sides {
 	defer collectLess()()
 	f.Directors, f.onlyClaims = slices.Clone(f.Directors), true
 	result := &Sides{Sides: make([]Side, len(f.Directors))}
-	result.Failures, result.Stale = f.readHeads()
+	result.Failures, result.Stale = f.openSnapshots()
 	for i := range f.Directors {
 		d := &f.Directors[i]
 		result.Sides[i] = Side{Name: d.Name, At: d.At, Silent: d.Snapshot == nil && len(d.CloudConfigs)+len(d.Deployments) == 0 && len(d.CreateEnvs) > 0}
@@ -111,9 +111,6 @@ func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
 	r, all := f.readOnly(directors, loader)
 	for k, i := range which {
 		live := directors[k].live
-		if live.unread {
-			continue
-		}
 		s.Sides[i].Granted, s.Sides[i].Head, s.Sides[i].Unread = &r.directors[k], live.head, live.unreadable
 		s.Sides[i].Granted.KeepLeases = true
 	}
@@ -124,7 +121,7 @@ func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
 func (f *Fleet) readOnly(directors []Director, loader *interpolate.Loader) (*reading, *surveyor) {
 	part := *f
 	part.Directors = directors
-	r := &reading{fleet: &part, loader: loader, each: make([]surveyor, len(directors)), directors: make([]claims.Director, len(directors))}
+	r := newReading(&part, loader)
 	r.read()
 	return r, r.all()
 }
@@ -133,25 +130,25 @@ func (f *Fleet) readOnly(directors []Director, loader *interpolate.Loader) (*rea
 type only uint8
 
 const (
-	everything only = iota
+	allOfIt only = iota
 	// onlyConfigs are the latest cloud-configs.
 	onlyConfigs
 	// onlyDirector is all that the director said, and no file.
 	onlyDirector
 )
 
-// fresh is the same snapshot, before it is read; it has to be.
+// fresh is the same snapshot, before anything of it was put where files are.
 func (l *live) fresh() *live {
 	if l == nil {
 		return nil
 	}
-	return &live{head: l.head, needed: true}
+	return &live{head: l.head, snapshot: l.snapshot, needed: true}
 }
 
 // keepOnly takes away what does not count. What a runtime config names no file
 // can promise, so that it is neither promised nor granted here.
 func (d *Director) keepOnly() {
-	if d.only == everything {
+	if d.only == allOfIt {
 		return
 	}
 	d.RuntimeConfigs = nil

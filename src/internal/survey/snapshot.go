@@ -49,8 +49,6 @@ type live struct {
 	snapshot *snapshot.Snapshot
 	// needed tells whether the rest of the snapshot must be read.
 	needed bool
-	// unread says that it could not be read.
-	unread bool
 	// unreadable are deployments whose manifest could not be collected.
 	unreadable []string
 	// views are older cloud-configs that deployments are pinned to, and what the
@@ -280,7 +278,6 @@ func (f *Fleet) unfold(d *Director) []lint.Failure {
 	if s == nil {
 		whole, err := f.readWhole(d.Snapshot.Path)
 		if err != nil {
-			d.live.unread = true
 			return []lint.Failure{failure(err, d.Snapshot.At)}
 		}
 		s = whole.snapshot
