@@ -153,7 +153,6 @@ func (f watchFlags) options(streams Streams) (o watch.Options, err error) {
 	o.ProbeEvery, o.CheckEvery, o.CheckTimeout, o.Latch = f.probeEvery, f.checkEvery, f.checkTimeout, f.latch
 	o.OnConflict = strings.Fields(f.onConflict)
 	o.Owners = func(a netip.Addr) ([]string, error) {
-		defer debug.FreeOSMemory() // a plan is larger than all else here
 		owners, err := promises{f.fleet, streams}.owners([]netip.Addr{a})
 		return owners[a], err
 	}

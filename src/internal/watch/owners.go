@@ -50,6 +50,7 @@ func (o *owners) tell(at place) {
 
 func (o *owners) look(at place) {
 	names, err := o.of(at.address)
+	defer giveBack(o.log) // a plan is larger than all else here
 	for _, name := range names {
 		o.log.Warn("address promised", "address", at.address, "interface", at.device, "to", name)
 	}

@@ -104,6 +104,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 		o.Started(listener)
 	}
 	d.log.Info("watching", "interfaces", len(d.segments), "addresses", d.addressCount(), "guarded", len(d.config.Inventory), "defend", defenceNames[o.Defence])
+	giveBack(d.log)
 	d.loop(changed)
 	d.log.Info("stopped")
 	return ExitStopped, d.stop()
@@ -119,6 +120,14 @@ func ParseDefence(word string) (acd.Defence, error) {
 		}
 	}
 	return 0, fmt.Errorf("%q is none of never, once and always", word)
+}
+
+// giveBack returns memory that was needed once. It fails where there is no /proc;
+// the watch is only larger then.
+func giveBack(log *slog.Logger) {
+	if err := returnMemory(); err != nil {
+		log.Warn("memory not given back", "error", err.Error())
+	}
 }
 
 // filters of one segment.
