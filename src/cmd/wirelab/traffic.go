@@ -145,7 +145,7 @@ func (b *benchmark) watch() error {
 		if err := o.Inject(claim, claim, claim); err != nil {
 			return err
 		}
-		if _, _, err := timed(s.a, -1, "curl", "-s", "http://127.0.0.1:9479/metrics"); err != nil && i == 0 {
+		if _, err := timed(s.a, -1, "curl", "-s", "http://127.0.0.1:9479/metrics"); err != nil && i == 0 {
 			return err
 		}
 	}
@@ -218,9 +218,9 @@ func (b *benchmark) scan() error {
 		{"/16 at full rate / arp-scan -g -N -B 1000M", "10.9.0.0/16", 256*64 + 1, 1, []string{"--rate", "0", "--i-own-this-network"}, []string{"-q", "-g", "-N", "-B", "1000M"}},
 	} {
 		missed := 0
-		m, err := contest(s.a,
-			contestant{0, append([]string{b.program, "scan", x.prefix, "--interface", "eth0", "--format", "csv"}, x.ours...), func(out []byte) error {
-				alive := bytes.Count(out, []byte("unknown,"))
+		m, err := contest(s.a, runs,
+			contestant{0, append([]string{b.program, "scan", x.prefix, "--interface", "eth0", "--format", "csv"}, x.ours...), func(o outcome) error {
+				alive := bytes.Count(o.out, []byte("unknown,"))
 				missed = max(missed, x.alive-alive)
 				return nil
 			}},

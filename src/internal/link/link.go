@@ -18,8 +18,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdlayher/packet"
@@ -114,6 +114,7 @@ type Received struct {
 // Port sends and receives frames of several protocols on one interface.
 type Port struct {
 	sockets map[Protocol]net.PacketConn
+	closed  atomic.Bool
 }
 
 // NewPort returns a port over sockets that carry whole Ethernet frames; it owns
@@ -133,11 +134,6 @@ func (p *Port) Send(b []byte) error {
 	return err
 }
 
-// IsClosed reports whether a read failed because the socket was closed.
-func IsClosed(err error) bool {
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed)
-}
-
 // maxFailures is how many reads in a row may fail before a socket is given up.
 const maxFailures = 16
 
@@ -152,7 +148,7 @@ func (p *Port) Receive(handle func(Received), failed func(error)) {
 			for failures := 0; failures < maxFailures; {
 				n, _, err := socket.ReadFrom(buffer)
 				switch {
-				case IsClosed(err):
+				case err != nil && p.closed.Load():
 					return
 				case err != nil:
 					failures++
@@ -170,14 +166,29 @@ func (p *Port) Receive(handle func(Received), failed func(error)) {
 // Socket returns the socket of a protocol, nil if there is none.
 func (p *Port) Socket(protocol Protocol) net.PacketConn { return p.sockets[protocol] }
 
-// Close closes all sockets. The kernel takes 8 to 16 ms for each; whoever is in
-// a hurry prints first.
+// Close closes all sockets. The kernel takes 4 to 16 ms for each; whoever is in
+// a hurry calls Abandon.
 func (p *Port) Close() error {
+	p.closed.Store(true)
 	var errs []error
 	for _, socket := range p.sockets {
 		errs = append(errs, socket.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// Abandon closes all sockets and does not wait for it, where the kernel lets it.
+func (p *Port) Abandon() error {
+	var sockets []*Socket
+	for _, socket := range p.sockets {
+		s, ok := socket.(*Socket)
+		if !ok {
+			return p.Close() // a test's
+		}
+		sockets = append(sockets, s)
+	}
+	p.closed.Store(true)
+	return abandon(sockets)
 }
 
 // NeighborEvent says that the kernel now sends what is for an address to a

@@ -35,3 +35,5 @@ func (*Socket) SetReceiveBuffer(int) error { return ErrUnsupported }
 
 // SendBatch says ErrUnsupported.
 func (*Socket) SendBatch([][]byte) (int, error) { return 0, ErrUnsupported }
+
+func abandon([]*Socket) error { return ErrUnsupported }

@@ -20,8 +20,8 @@ func (s segment) probe(ctx context.Context, o Options, settled chan<- Finding) e
 	if err != nil {
 		return err
 	}
-	// The sockets are left to the end of the process: the kernel takes longer to
-	// close one than a twin takes to answer.
+	// The kernel takes longer to close a socket than a twin takes to answer.
+	defer func() { _ = port.Abandon() }() // all is said by then
 	received, broken := make(chan link.Received, 64), make(chan error, 2)
 	stop := make(chan struct{})
 	defer close(stop)
