@@ -24,7 +24,7 @@ func gateFolder(t *testing.T, text string) string {
 	t.Chdir(folder)
 	for name, text := range map[string]string{
 		"ipguard.yml": `directors:
-- {name: promo, environment: 10.1.0.6, cloud_configs: [cloud.yml], deployments: [pgpool.yml], create_env: [director.yml]}
+- {name: promo, environment: 10.1.0.6, cloud_configs: [cloud.yml], deployments: [pgpool.yml], create_env: [{manifest: director.yml, vars_files: [vars.yml]}]}
 external:
 - {owner: load balancer, addresses: [10.8.52.9]}
 `,

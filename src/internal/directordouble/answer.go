@@ -3,7 +3,6 @@ package directordouble
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -49,6 +48,7 @@ func (d *Director) routes(user User) map[string]handler {
 		"POST configs":           d.postConfigs,
 		"GET cloud_configs":      d.getCloudConfigs,
 		"POST cloud_configs":     d.postConfigs,
+		"POST runtime_configs":   d.postConfigs,
 		"GET deployment_configs": d.getDeploymentConfigs,
 		"GET tasks":              d.getTasks,
 		"GET orphaned_vms":       d.adminOnly(user, d.getOrphans),
@@ -212,7 +212,7 @@ func (dep *Deployment) fullVMs(waiting bool) string {
 
 // postDeployments takes a deploy, and the question what it would change.
 func (d *Director) postDeployments(w http.ResponseWriter, r *http.Request, rest []string) {
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	if !d.keep(r) {
 		return
 	}
 	if len(rest) == 2 && rest[1] == "diff" {

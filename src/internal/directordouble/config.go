@@ -1,7 +1,6 @@
 package directordouble
 
 import (
-	"io"
 	"net/http"
 	"slices"
 )
@@ -54,7 +53,7 @@ func (d *Director) getCloudConfigs(w http.ResponseWriter, r *http.Request, _ []s
 
 // postConfigs takes a new config, and the question what it would change.
 func (d *Director) postConfigs(w http.ResponseWriter, r *http.Request, rest []string) {
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	if !d.keep(r) {
 		return
 	}
 	if len(rest) == 1 && rest[0] == "diff" {

@@ -9,8 +9,10 @@ package directordouble
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +41,7 @@ type Director struct {
 
 	mu       sync.Mutex
 	requests []string
+	posts    []Post
 	tasks    []task
 	open     int
 	most     int
@@ -111,6 +114,32 @@ func (d *Director) Requests() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return append([]string{}, d.requests...)
+}
+
+// Post is a request that changes something, or asks what it would change.
+type Post struct {
+	// Request is as Requests has it, such as "POST /deployments".
+	Request string
+	Body    string
+}
+
+// Posts are the requests with a body, in their order.
+func (d *Director) Posts() []Post {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.posts)
+}
+
+// keep reads and remembers the body of a request; false if it breaks off.
+func (d *Director) keep(r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.posts = append(d.posts, Post{r.Method + " " + r.URL.RequestURI(), string(body)})
+	return true
 }
 
 // Asked counts the requests that begin with prefix, such as "POST /deployments".
