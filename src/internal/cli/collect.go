@@ -92,6 +92,8 @@ type collector struct {
 	done     map[string]string          // what was written, by director
 	uuids    map[string]string          // by director
 	failures []lint.Failure
+	// unasked are directors that had not told everything when the user gave up.
+	unasked []string
 }
 
 // placeOfSnapshot is where a director's snapshot goes.
@@ -195,7 +197,11 @@ func (c *collector) add(d *fleet.Director) {
 	}
 	access, err := accessOf(c.fleet, d, c.config, c.streams)
 	if err != nil {
-		fail("name client and client_secret_env in the fleet file, set BOSH_CLIENT and BOSH_CLIENT_SECRET, or run bosh log-in", "%s", err)
+		hint := ""
+		if credentials := (*environment.CredentialsError)(nil); errors.As(err, &credentials) {
+			hint = "name client and client_secret_env in the fleet file, set BOSH_CLIENT and BOSH_CLIENT_SECRET, or run bosh log-in"
+		}
+		fail(hint, "%s", err)
 		return
 	}
 	c.places[d.Name.Value] = placeOfSnapshot{d, path}
@@ -234,7 +240,11 @@ func (c *collector) store(r collect.Result) {
 		message := fmt.Sprintf("director %s: ", name) + fmt.Sprintf(format, args...) + keptOld(place.path)
 		c.failures = append(c.failures, lint.Failure{Message: message, At: place.director.Environment.At, Hint: hint})
 	}
-	if r.Err != nil {
+	switch {
+	case r.Err != nil && r.Err.Interrupted:
+		c.unasked = append(c.unasked, name)
+		return
+	case r.Err != nil:
 		fail(r.Err.Hint, "%s", r.Err)
 		return
 	}
@@ -308,6 +318,12 @@ func (c *collector) tell() error {
 		if err := printTo(c.streams.Stdout, "%s", c.done[t.Name]); err != nil {
 			return err
 		}
+	}
+	if n := len(c.unasked); n > 0 {
+		slices.Sort(c.unasked)
+		c.failures = append(c.failures, lint.Failure{
+			Message: fmt.Sprintf("interrupted before %s had told everything; what they had told before stays: %s", count(n, "director"), someOf(c.unasked)),
+		})
 	}
 	slices.SortStableFunc(c.failures, func(a, b lint.Failure) int { return a.At.Compare(b.At) })
 	if err := report.WriteFailures(c.streams.Stderr, c.failures, report.Options{}); err != nil {

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/collect"
 	"github.com/ipguard/ipguard/src/internal/directordouble"
@@ -26,6 +30,9 @@ func doubles(t *testing.T, directors ...*directordouble.Director) []string {
 	var urls []string
 	for _, d := range directors {
 		d.Users = map[string]directordouble.User{"ipguard": {Password: testSecret}}
+		if d.UAA != nil {
+			d.UAA.Clients = d.Users
+		}
 		server, err := authority.Start(d)
 		if err != nil {
 			t.Fatal(err)
@@ -137,6 +144,95 @@ func TestCollectKeepsOld(t *testing.T) {
 	}
 }
 
+// TestCollectFaults collects from a director that is well and one in some trouble:
+// the one is written whatever happens to the other, and the exit code says it.
+func TestCollectFaults(t *testing.T) {
+	type director = directordouble.Director
+	at := func(path string, f directordouble.Fault) func(*director) {
+		return func(d *director) {
+			d.Fault = func(r *http.Request) directordouble.Fault {
+				if r.URL.Path == path {
+					return f
+				}
+				return directordouble.Fault{}
+			}
+		}
+	}
+	const written = "dr-west: 1 deployments, 1 VMs, written to snapshots/dr-west.json\n"
+	for name, c := range map[string]struct {
+		trouble func(*director)
+		code    int
+		want    string
+	}{
+		"nothing":       {func(*director) {}, ExitOK, written},
+		"old director":  {func(d *director) { d.Before = directordouble.ConfigsAPI }, ExitOK, written},
+		"passing 503":   {passing503(), ExitOK, written},
+		"slow":          {func(d *director) { d.Latency = 20 * time.Millisecond }, ExitOK, written},
+		"tokens expire": {func(d *director) { d.UAA = &directordouble.UAA{Uses: 2} }, ExitOK, written},
+		"401":           {at("/deployments", directordouble.Fault{Status: 401}), ExitIncomplete, "director dr-west: it refuses client ipguard; it has no snapshot\n"},
+		"500":           {at("/deployments/db", directordouble.Fault{Status: 500}), ExitIncomplete, "director dr-west: it answers with status 500; it has no snapshot\n"},
+		"cut":           {at("/deployments/db/instances", directordouble.Fault{Cut: true}), ExitIncomplete, "director dr-west: it broke the connection off; it has no snapshot\n"},
+		"silent":        {at("/configs", directordouble.Fault{Silent: true}), ExitIncomplete, "director dr-west: it did not answer everything within 4s; it has no snapshot\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			list := twoDirectors()
+			c.trouble(list[1])
+			liveFleet(t, doubles(t, list...), "")
+			code, stdout, stderr := runMain(t, "collect", "--timeout", "4s")
+			if code != c.code || !strings.Contains(stdout, "promo: 1 deployments, 1 VMs, written to snapshots/promo.json\n") || !strings.Contains(stdout+stderr, c.want) {
+				t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+			}
+			if _, err := os.Stat("snapshots/dr-west.json"); (err == nil) != (c.code == ExitOK) {
+				t.Errorf("snapshot of dr-west: %v", err)
+			}
+		})
+	}
+}
+
+// passing503 makes the question for instances fail once.
+func passing503() func(*directordouble.Director) {
+	var mu sync.Mutex
+	asked := map[string]bool{}
+	return func(d *directordouble.Director) {
+		d.Fault = func(r *http.Request) directordouble.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.URL.Path != "/deployments/db/instances" || asked[r.URL.Path] {
+				return directordouble.Fault{}
+			}
+			asked[r.URL.Path] = true
+			return directordouble.Fault{Status: 503}
+		}
+	}
+}
+
+// TestCollectInterrupted gives up while one of two directors is silent.
+func TestCollectInterrupted(t *testing.T) {
+	t.Chdir(t.TempDir())
+	list := twoDirectors()
+	ctx, cancel := context.WithCancel(context.Background())
+	list[1].Fault = func(*http.Request) directordouble.Fault { return directordouble.Fault{Silent: true} }
+	liveFleet(t, doubles(t, list...), "")
+	go func() { // the other one was written: now nothing will happen any more
+		for {
+			if _, err := os.Stat("snapshots/promo.json"); err == nil {
+				cancel()
+				return
+			}
+			runtime.Gosched()
+		}
+	}()
+	var stdout, stderr bytes.Buffer
+	code := Main(ctx, []string{"collect"}, Streams{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: []string{"BOSH_CLIENT_SECRET=" + testSecret, "BOSH_CONFIG=bosh-config"},
+	})
+	const want = "failure: interrupted before 1 director had told everything; what they had told before stays: dr-west\n"
+	if code != ExitIncomplete || stderr.String() != want || !strings.HasPrefix(stdout.String(), "promo: ") {
+		t.Errorf("exit %d\n%s%s", code, stdout.String(), stderr.String())
+	}
+}
+
 // TestCollectTwins finds one director under two names.
 func TestCollectTwins(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -162,7 +258,7 @@ func TestCollectUsage(t *testing.T) {
 		"no environments":   {"directors: [{name: a}]", "collect", ExitUsage, "no director has an environment in ipguard.yml"},
 		"no snapshot":       {"directors: [{name: a, environment: a}]", "collect", ExitIncomplete, "director a: nothing says where its snapshot goes"},
 		"no credentials":    {"directors: [{name: a, snapshot: a.json, environment: a}]", "collect", ExitIncomplete, "director a: no client is given, and nobody has logged in"},
-		"no certificate":    {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, ca_cert: none.pem}}]", "collect", ExitIncomplete, "director a: the certificate none.pem cannot be read"},
+		"no certificate":    {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, ca_cert: none.pem}}]", "collect", ExitIncomplete, "director a: the certificate none.pem cannot be read: no such file or directory\n"},
 		"no secret":         {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, client_secret_env: X}}]", "collect", ExitIncomplete, "director a: the secret of client c is missing: X is not set"},
 		"timeout":           {"directors: [{name: a, snapshot: a.json, environment: a}]", "collect --timeout 0s", ExitUsage, "--timeout must be longer than nothing"},
 		"broken fleet file": {"directors: [", "collect", ExitIncomplete, "ipguard.yml:1:1: not valid YAML"},
@@ -177,13 +273,21 @@ func TestCollectUsage(t *testing.T) {
 	}
 }
 
+// TestCollectProgress tells how far a run is, on a line that is wide enough and on
+// one that is not.
 func TestCollectProgress(t *testing.T) {
-	var out bytes.Buffer
-	p := &collectProgress{out: &out}
-	p.end() // nothing was shown, so that nothing is erased
-	p.show(collect.Progress{Directors: 3, DirectorsDone: 1, Deployments: 40, DeploymentsDone: 12})
-	p.end()
-	if want := "\r\x1b[Kcollecting: 1 of 3 directors, 12 of 40 deployments\r\x1b[K"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
+	for width, want := range map[int]string{
+		0:  "\r\x1b[Kcollecting: 1 of 3 directors, 12 of 40 deployments\r\x1b[K",
+		80: "\r\x1b[Kcollecting: 1 of 3 directors, 12 of 40 deployments\r\x1b[K",
+		20: "\r\x1b[Kcollecting: 1 of 3 \r\x1b[K",
+	} {
+		var out bytes.Buffer
+		p := &collectProgress{out: &out, width: func() int { return width }}
+		p.end() // nothing was shown, so that nothing is erased
+		p.show(collect.Progress{Directors: 3, DirectorsDone: 1, Deployments: 40, DeploymentsDone: 12})
+		p.end()
+		if out.String() != want {
+			t.Errorf("width %d: got %q, want %q", width, out.String(), want)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -243,23 +244,36 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// TestManyDeployments asks a director with 2,000 deployments, a few at a time.
+// TestManyDeployments asks a director with 2,000 deployments, a few at a time. Their
+// manifests have 31 MiB together; what is kept of them at any time does not depend
+// on their size.
 func TestManyDeployments(t *testing.T) {
 	d := &directordouble.Director{Name: "large", Users: director().Users}
 	count := 2000
 	if testing.Short() {
 		count = 100
 	}
+	const certificates = 16 << 10
+	manifest := "name: x\nproperties: {certificates: " + strings.Repeat("x", certificates) + "}"
 	for i := range count {
 		d.Deployments = append(d.Deployments, directordouble.Deployment{
-			Name: fmt.Sprintf("dep %d/%%", i), Manifest: fmt.Sprintf("name: dep %d/%%", i),
+			Name: fmt.Sprintf("dep %d/%%", i), Manifest: manifest,
 			Instances: []directordouble.Instance{{Group: "g", ID: "i", IPs: []string{fmt.Sprintf("10.%d.%d.1", i/250, i%250)}}},
 		})
 	}
+	target := start(t, d)
 	var last Progress
+	var peak uint64
+	before := liveHeap()
 	opts := options(t)
-	opts.Progress = func(p Progress) { last = p }
-	s := mustCollect(t, start(t, d), opts)
+	opts.Timeout = 10 * time.Minute // on a busy machine, with the race detector
+	opts.Progress = func(p Progress) {
+		last = p
+		if p.DeploymentsDone%(count/10) == 0 {
+			peak = max(peak, liveHeap())
+		}
+	}
+	s := mustCollect(t, target, opts)
 	if len(s.Deployments) != count {
 		t.Errorf("%d deployments", len(s.Deployments))
 	}
@@ -274,6 +288,21 @@ func TestManyDeployments(t *testing.T) {
 	if most := d.MostAtOnce(); most > perDirector || most < 2 {
 		t.Errorf("%d requests at once", most)
 	}
+	const mebibyte = 1 << 20
+	kept := (float64(peak) - float64(before)) / mebibyte
+	t.Logf("%d deployments, %d MiB of manifests: at most %.1f MiB in use beside the %.1f MiB of before",
+		count, count*certificates/mebibyte, kept, float64(before)/mebibyte)
+	if most := 16.0; kept > most || peak == 0 {
+		t.Errorf("%.1f MiB are in use, more than %.0f MiB", kept, most)
+	}
+}
+
+// liveHeap is how many bytes of the heap are in use, garbage aside.
+func liveHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // TestDeletedMeanwhile loses a deployment between the list and the question.

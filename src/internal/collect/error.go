@@ -16,6 +16,8 @@ type Error struct {
 	Message string
 	// Hint says what to do; may be empty.
 	Hint string
+	// Interrupted says that the whole run was: the director is not to blame.
+	Interrupted bool
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -67,10 +69,12 @@ func isNothing(err error) bool {
 
 func gaveUp(ctx context.Context, timeout time.Duration) *Error {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return &Error{Message: "it was not waited for"}
+		return interrupted()
 	}
 	return &Error{Message: fmt.Sprintf("it did not answer everything within %s", timeout), Hint: "give it more time with --timeout"}
 }
+
+func interrupted() *Error { return &Error{Message: "it was not waited for", Interrupted: true} }
 
 // asError says in words what went wrong. The library's texts quote answers,
 // which may hold anything; nothing of them is handed on but what is known to be
@@ -83,7 +87,7 @@ func asError(err error, t Target) *Error {
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, context.Canceled):
-		return &Error{Message: "it was not waited for"}
+		return interrupted()
 	}
 	text := err.Error()
 	if m := answerForm.FindStringSubmatch(text); m != nil {
@@ -108,6 +112,8 @@ func answered(who, status string, e directorError, t Target) *Error {
 		return &Error{Message: "its UAA does not know " + as + ", or the secret is wrong", Hint: "check the client and its secret, or log in again"}
 	case who == "UAA":
 		return &Error{Message: "its UAA answers with status " + status}
+	case (status == "401" || status == "403") && e.Code == 0:
+		return &Error{Message: "it refuses " + as, Hint: "check the client and its secret; the scope bosh.read is needed"}
 	case status == "401" || status == "403":
 		return &Error{Message: "it refuses " + as + describe(e), Hint: "the scope bosh.read is needed"}
 	case e.Code > 0:
@@ -131,7 +137,7 @@ var transport = []struct {
 	hint string
 }{
 	{regexp.MustCompile(`x509: [^"\n]*`), itself, "give the director's CA certificate: ca_cert in the fleet file, or BOSH_CA_CERT"},
-	{regexp.MustCompile(`lookup \S+: no such host|no such host`), itself, "check the environment's URL"},
+	{regexp.MustCompile(`lookup \S+: no such host|no such host`), itself, "check the environment: a URL, or an alias in bosh's configuration file"},
 	{regexp.MustCompile(`dial tcp [^"\n]*`), itself, "check the environment's URL, and whether the director is reached by a proxy"},
 	{regexp.MustCompile(`tls: [^"\n]*`), itself, ""},
 	{regexp.MustCompile(`Required query param 'private-key' not found`), func(string) string { return "its proxy URL names no private-key" }, ""},

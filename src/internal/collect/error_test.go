@@ -31,7 +31,7 @@ func TestErrors(t *testing.T) {
 		hint    string
 	}{
 		"wrong password": {nil, func(t *Target) { t.Access.Secret = "wrong" },
-			"it refuses client reader", "the scope bosh.read is needed"},
+			"it refuses client reader", "check the client and its secret"},
 		"no right to list": {func(d *directordouble.Director) {
 			d.Fault = on("/deployments", directordouble.Fault{Status: 401, Body: `{"code":600000,"description":"Require one of the scopes: bosh.read"}`})
 		}, nil, "it refuses client reader: Require one of the scopes: bosh.read (error 600000)", ""},
@@ -114,7 +114,7 @@ func TestCancelled(t *testing.T) {
 	}
 	var got *Error
 	Run(ctx, []Target{start(t, d)}, options(t), func(r Result) { got = r.Err })
-	if got == nil || got.Message != "it was not waited for" {
+	if got == nil || got.Message != "it was not waited for" || !got.Interrupted {
 		t.Errorf("got %v", got)
 	}
 }

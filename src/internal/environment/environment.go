@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -84,9 +85,15 @@ type Wanted struct {
 	CACert, Client, SecretVariable, Proxy string
 }
 
+// CredentialsError says that nobody has said as whom to log in, or not how.
+type CredentialsError struct{ text string }
+
+func (e *CredentialsError) Error() string { return e.text }
+
 // Access puts together how to reach a director. What w leaves out comes from
 // the environment variables that bosh reads, else from the configuration file.
-// env returns the value of a variable.
+// env returns the value of a variable. What lacks as whom to log in is a
+// *CredentialsError.
 func (c *Config) Access(w Wanted, env func(string) string) (Access, error) {
 	a := Access{URL: c.URL(w.Target), Proxy: cmp.Or(w.Proxy, env("BOSH_ALL_PROXY"))}
 	var err error
@@ -105,11 +112,11 @@ func (c *Config) Access(w Wanted, env func(string) string) (Access, error) {
 			secret = credentials.ClientSecret
 		}
 		if a.Client, a.Secret = client, secret; secret == "" {
-			return Access{}, fmt.Errorf("the secret of client %s is missing: %s is not set", client, variable)
+			return Access{}, &CredentialsError{fmt.Sprintf("the secret of client %s is missing: %s is not set", client, variable)}
 		}
 	}
 	if a.Client == "" && a.RefreshToken == "" {
-		return Access{}, errors.New("no client is given, and nobody has logged in")
+		return Access{}, &CredentialsError{"no client is given, and nobody has logged in"}
 	}
 	return a, nil
 }
@@ -134,7 +141,11 @@ func (c *Config) certificate(w Wanted, env func(string) string) (string, error) 
 	}
 	text, err := os.ReadFile(expanded)
 	if err != nil {
-		return "", fmt.Errorf("the certificate %s cannot be read", path)
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err
+		}
+		return "", fmt.Errorf("the certificate %s cannot be read: %w", path, err)
 	}
 	return string(text), nil
 }

@@ -75,7 +75,7 @@ func TestAccess(t *testing.T) {
 			changed(func(a *Access) { a.Secret = "s" }), ""},
 		"no secret":            {Wanted{Target: "promo", Client: "f"}, nil, Access{}, "the secret of client f is missing: BOSH_CLIENT_SECRET is not set"},
 		"variable without one": {Wanted{Target: "promo", Client: "admin", SecretVariable: "X"}, nil, Access{}, "the secret of client admin is missing: X is not set"},
-		"no certificate":       {Wanted{Target: "promo", CACert: "/nowhere/ca.pem"}, nil, Access{}, "the certificate /nowhere/ca.pem cannot be read"},
+		"no certificate":       {Wanted{Target: "promo", CACert: "/nowhere/ca.pem"}, nil, Access{}, "the certificate /nowhere/ca.pem cannot be read: no such file or directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := load(t, config).Access(c.wanted, func(name string) string { return c.env[name] })
