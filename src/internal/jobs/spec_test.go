@@ -1,7 +1,10 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -9,6 +12,11 @@ import (
 	"strings"
 	"testing"
 
+	boshjob "github.com/cloudfoundry/bosh-cli/v7/release/job"
+	"github.com/cloudfoundry/bosh-cli/v7/release/resource"
+	boshlog "github.com/cloudfoundry/bosh-utils/logger"
+	boshsystem "github.com/cloudfoundry/bosh-utils/system"
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -183,3 +191,87 @@ func schemaNames(s *jsonschema.Schema, prefix string, declared spec) (names []st
 	slices.Sort(names)
 	return names
 }
+
+// TestPropertiesPage keeps docs/addon-properties.md equal to the specs; -update
+// writes it.
+func TestPropertiesPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Properties of the jobs\n\nWritten from the jobs' specs by `go test ./src/internal/jobs -update`.\n")
+	for _, job := range jobNames {
+		s := readSpec(t, job)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| property | default | what it is |\n| --- | --- | --- |\n", job, oneLine(s.Description))
+		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+			p := s.Properties[name]
+			value := "none: it must be given"
+			if p.Default != nil {
+				value = "`" + asText(t, p.Default) + "`"
+			}
+			description := oneLine(p.Description)
+			if p.Example != nil && len(asText(t, p.Example)) < 100 {
+				description += " Such as `" + asText(t, p.Example) + "`."
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, strings.ReplaceAll(value, "|", `\|`), strings.ReplaceAll(description, "|", `\|`))
+		}
+	}
+	page := filepath.Join(root, "docs/addon-properties.md")
+	if *update {
+		check(t, os.WriteFile(page, []byte(b.String()), 0o644))
+		return
+	}
+	want, err := os.ReadFile(page)
+	check(t, err)
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("docs/addon-properties.md (-update writes it):\n%s", diff)
+	}
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func asText(t testing.TB, value any) string {
+	t.Helper()
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	check(t, encoder.Encode(value))
+	return strings.TrimSpace(b.String())
+}
+
+// TestJobsArePacked has bosh-cli's own reader say what goes into the release: all
+// that the job is made of, and nothing else.
+func TestJobsArePacked(t *testing.T) {
+	for _, job := range jobNames {
+		var packed []string
+		archive := func(args resource.ArchiveFactoryArgs) resource.Archive {
+			for _, f := range args.Files {
+				packed = append(packed, filepath.ToSlash(f.RelativePath))
+			}
+			return notArchived{}
+		}
+		folder, err := filepath.Abs(filepath.Join(root, "jobs", job))
+		check(t, err)
+		files := boshsystem.NewOsFileSystem(boshlog.NewLogger(boshlog.LevelNone))
+		read, err := boshjob.NewDirReaderImpl(archive, files).Read(folder)
+		check(t, err)
+		if !slices.Equal(read.PackageNames, []string{"ipguard"}) {
+			t.Errorf("%s: packages %q", job, read.PackageNames)
+		}
+		var want []string
+		for name := range text(t, folder) {
+			want = append(want, strings.Replace(name, "spec", "job.MF", 1))
+		}
+		slices.Sort(want)
+		slices.Sort(packed)
+		if diff := cmp.Diff(want, packed); diff != "" {
+			t.Errorf("%s: files of the job and of the release differ (-job +release):\n%s", job, diff)
+		}
+	}
+}
+
+// notArchived stands for the archive of files that nobody asks for.
+type notArchived struct{}
+
+func (notArchived) Fingerprint() (string, error) { return "none", nil }
+func (notArchived) Build(string) (path, digest string, err error) {
+	return "", "", errors.ErrUnsupported
+}
+func (notArchived) CleanUp(string) {}
