@@ -228,8 +228,8 @@ func (d *Detector) ask(destination frame.MAC) {
 // Observe weighs one piece of evidence.
 func (d *Detector) Observe(e Evidence, now time.Time) []Change {
 	repeated := d.note(e, now)
-	d.noteOwner(e, now)
-	if e.Verdict == Claim {
+	if e.Verdict == Claim { // a suspect speaks for somebody who may not be there
+		d.noteOwner(e, now)
 		d.defend(now)
 	}
 	if !repeated && !e.Source.IsZero() && now.Sub(d.confirmed) >= confirmEvery {

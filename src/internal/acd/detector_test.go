@@ -61,6 +61,8 @@ func TestDetectorStates(t *testing.T) {
 			{10 * time.Second, suspect, Suspected},
 			{11 * time.Second, suspect, Suspected},
 			{30 * time.Second, suspect, Suspected},
+			{40 * time.Second, suspect, Suspected},
+			{50 * time.Second, suspect, Suspected},
 		}},
 		{"what the return path proved needs no second time", []moment{{10 * time.Second, stolen, Conflicted}}},
 		{"what it only missed does", []moment{{10 * time.Second, lost, Suspected}, {15 * time.Second, lost, Conflicted}}},

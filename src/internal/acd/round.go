@@ -66,6 +66,7 @@ type ClaimSeen struct {
 	// is none that answers for everything.
 	Believed bool
 	asked    int
+	firm     int // how many of Count were of verdict Claim: a rival's probe is none
 }
 
 // Result is what is known about one subject.
@@ -297,6 +298,9 @@ func (r *Round) noteClaim(result *Result, v Verdict, f frame.Frame, now time.Tim
 	c := &result.Claims[i]
 	c.Count++
 	c.Last, c.Verdict = now, max(c.Verdict, v)
+	if v == Claim {
+		c.firm++
+	}
 	if !v.Foreign() || result.Outcome != 0 {
 		return
 	}
@@ -321,7 +325,7 @@ func (r *Round) noteClaim(result *Result, v Verdict, f frame.Frame, now time.Tim
 
 // believes reports whether a claim proves a conflict.
 func (r *Round) believes(c ClaimSeen) bool {
-	return c.Verdict == Claim && c.Count > confirmations && !r.proxies[c.MAC] && !r.isGateway(c.MAC)
+	return c.firm > confirmations && !r.proxies[c.MAC] && !r.isGateway(c.MAC)
 }
 
 // mayStillBeHeld reports whether the address moves, and only one station has been

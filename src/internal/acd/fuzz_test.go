@@ -1,0 +1,372 @@
+package acd
+
+import (
+	"encoding/json"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/arp"
+	"github.com/mdlayher/ndp"
+
+	"github.com/ipguard/ipguard/src/internal/frame"
+)
+
+// script is what a fuzzer makes of a run: each byte says what happens next.
+type script []byte
+
+func (s *script) next(n int) int {
+	if len(*s) == 0 || n <= 0 {
+		return 0
+	}
+	b := (*s)[0]
+	*s = (*s)[1:]
+	return int(b) % n
+}
+
+func pick[T any](s *script, of ...T) T { return of[s.next(len(of))] }
+
+// bytes takes up to n bytes as they are.
+func (s *script) bytes(n int) []byte {
+	b := (*s)[:min(n, len(*s))]
+	*s = (*s)[len(b):]
+	return b
+}
+
+func (s *script) mac() frame.MAC {
+	return pick(s, macB, macN, macG, macA, macA2, macVRRP, frame.MAC{2, 0, 0, 0, 0, byte(s.next(40))})
+}
+
+// frame makes a frame that may or may not be about the subjects of a round.
+func (s *script) frame(t *testing.T) []byte {
+	four := func() netip.Addr { return pick(s, own4, gateway4, neighbour4, forbidden4, unspecified) }
+	six := func() netip.Addr { return pick(s, own6, gateway6, forbidden6) }
+	var b []byte
+	var err error
+	switch s.next(6) {
+	case 0, 1:
+		m := s.mac()
+		b = arpBytes(t, m, pick(s, macA, frame.BroadcastMAC), pick(s, arp.OperationReply, arp.OperationRequest), m, four(), macA, four())
+	case 2:
+		b = arpBytes(t, s.mac(), macA, arp.OperationReply, s.mac(), four(), macA, four())
+	case 3:
+		b, err = frame.Announcement(s.mac(), six())
+	case 4:
+		b, err = frame.Probe(s.mac(), pick(s, own4, own6), frame.MAC{}, nil)
+	default:
+		return s.bytes(60)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// heard is what a round was told, judged by nothing but the fields of frames.
+type heard struct {
+	claims   map[netip.Addr]map[frame.MAC]int // by stations that speak for themselves
+	foreign  map[netip.Addr]bool              // claimed by anybody but this host
+	controls bool
+	failed   bool
+}
+
+func (h *heard) note(f frame.Frame, err error) {
+	claimed, ok := f.Claims()
+	if err != nil || f.VLAN != 0 || !ok || f.Kind > frame.NeighborAdvertisement {
+		return
+	}
+	ours := stationA.Host[f.SenderMAC] || stationA.Host[f.Source]
+	if !ours {
+		h.foreign[claimed] = true
+	}
+	if !ours && f.Source == f.SenderMAC {
+		if h.claims[claimed] == nil {
+			h.claims[claimed] = map[frame.MAC]int{}
+		}
+		h.claims[claimed][f.SenderMAC]++
+	}
+	if claimed == gateway4 || claimed == gateway6 || claimed == neighbour4 {
+		h.controls = true
+	}
+}
+
+// mayBeConflict reports whether one station said often enough that it has a.
+func (h *heard) mayBeConflict(a netip.Addr) bool {
+	for _, n := range h.claims[a] {
+		if n > confirmations {
+			return true
+		}
+	}
+	return false
+}
+
+// FuzzRound plays a segment on which anything may be said: a round comes to its
+// end, what it sends claims nothing, and it calls no address free or in conflict
+// without the evidence.
+func FuzzRound(f *testing.F) {
+	f.Add([]byte{})
+	f.Add([]byte{0, 1, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 4})
+	f.Add([]byte{0, 1, 0, 2, 0, 0, 1, 4, 0, 0, 0, 3})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := script(b)
+		subjects := []Subject{{Address: own4, Tentative: s.next(2) == 1, Moves: s.next(2) == 1}, {Address: own6}}
+		r := NewRound(RoundConfig{
+			Station: stationA, Subjects: subjects, Gateways: []netip.Addr{gateway4, gateway6}, Neighbours: []netip.Addr{neighbour4},
+			Forbidden: []netip.Addr{forbidden4, forbidden6}, Carrier: true, Timing: FastTiming(), Random: noRandom, Nonce: ndp.NewNonce,
+		}, start)
+		h := heard{claims: map[netip.Addr]map[frame.MAC]int{}, foreign: map[netip.Addr]bool{}}
+		now := start
+		settled := map[int]Result{}
+		step := func() (more bool) {
+			checkSent(t, r.Due(now))
+			for i, x := range r.Results() {
+				checkResult(t, x, &h, settled, i)
+			}
+			_, more = r.Next()
+			return more
+		}
+		for len(s) > 0 {
+			switch s.next(8) {
+			case 0:
+				now, _ = r.Next()
+			case 1:
+				r.Failed()
+				h.failed = true
+			case 2:
+				now = now.Add(time.Duration(s.next(256)) * time.Millisecond)
+			default:
+				b := s.frame(t)
+				parsed, err := frame.Parse(b)
+				h.note(parsed, err)
+				r.Receive(parsed, err, now)
+			}
+			step()
+		}
+		for range FastTiming().Probes + 1 {
+			now, _ = r.Next()
+			if !step() {
+				return
+			}
+		}
+		t.Fatal("the round does not end")
+	})
+}
+
+// checkSent holds a round to asking without claiming.
+func checkSent(t *testing.T, frames [][]byte) {
+	t.Helper()
+	for _, b := range frames {
+		f, err := frame.Parse(b)
+		if err != nil || !f.IsProbe() || f.SenderMAC != macA {
+			t.Fatalf("sent %+v, %v", f, err)
+		}
+	}
+}
+
+func checkResult(t *testing.T, x Result, h *heard, settled map[int]Result, i int) {
+	t.Helper()
+	if before, ok := settled[i]; ok && (before.Outcome != x.Outcome || before.Reason != x.Reason) {
+		t.Fatalf("%v (%s) became %v (%s)", before.Outcome, before.Reason, x.Outcome, x.Reason)
+	}
+	if _, ok := settled[i]; ok || x.Outcome == 0 {
+		return
+	}
+	settled[i] = x
+	switch {
+	case len(x.Claims) > maxClaims:
+		t.Fatalf("%d claims are remembered", len(x.Claims))
+	case x.Outcome == Free && (h.foreign[x.Subject.Address] || !h.controls || h.failed):
+		t.Fatalf("%s is free: claimed %v, controls %v, failed %v", x.Subject.Address, h.foreign[x.Subject.Address], h.controls, h.failed)
+	case (x.Outcome == Conflict || x.Outcome == Held) && !h.mayBeConflict(x.Subject.Address):
+		t.Fatalf("%v of %s after %v", x.Outcome, x.Subject.Address, h.claims[x.Subject.Address])
+	case x.Outcome == Held && !(x.Subject.Moves && x.Subject.Tentative):
+		t.Fatalf("%s is held, and does not move", x.Subject.Address)
+	}
+}
+
+// FuzzDetector drives a detector by any evidence, ticks and restarts.
+func FuzzDetector(f *testing.F) {
+	f.Add([]byte{1, 60, 2, 0, 0, 0, 0, 2, 0, 0, 0, 1, 255, 3})
+	f.Add([]byte{0, 5, 2, 0, 0, 1, 0, 1, 40, 2, 0, 0, 1, 0, 1, 40, 2, 0, 0, 1, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := script(b)
+		config := DetectorConfig{Subject: Subject{Address: own4}, MAC: macA, Defence: Defence(s.next(3)), Latch: 20 * time.Minute}
+		d := NewDetector(config, Memory{}, start)
+		run := detectorRun{t: t, config: config, now: start}
+		for len(s) > 0 {
+			switch s.next(5) {
+			case 0:
+				run.now = run.now.Add(time.Duration(s.next(256)) * 100 * time.Millisecond)
+			case 1:
+				run.now = run.now.Add(time.Duration(s.next(256)) * 10 * time.Second)
+			case 2:
+				run.observe(d, &s)
+			case 3:
+				d = run.restart(d)
+			case 4:
+				d.Probe()
+			}
+			run.tick(d)
+			run.checkFrames(d)
+			if len(d.Memory().Claimants) > maxStations {
+				t.Fatalf("%d claimants are remembered", len(d.Memory().Claimants))
+			}
+		}
+	})
+}
+
+// detectorRun is one run of FuzzDetector and what was seen in it.
+type detectorRun struct {
+	t        *testing.T
+	config   DetectorConfig
+	now      time.Time
+	firm     int // claims of stations that spoke for themselves
+	defended time.Time
+}
+
+func (r *detectorRun) observe(d *Detector, s *script) {
+	m := s.mac()
+	e := Evidence{Verdict: pick(s, Claim, Suspect), How: "arp-reply", MAC: m, Source: m, Proven: s.next(8) == 1}
+	if e.Verdict == Suspect {
+		e.Source, e.Proven = macN, false
+	} else {
+		r.firm++
+	}
+	before := d.Memory().State
+	d.Observe(e, r.now)
+	switch after := d.Memory().State; {
+	case after < Suspected:
+		r.t.Fatalf("%v right after a claim", after)
+	case after > before && after > Suspected && r.firm == 0:
+		r.t.Fatalf("%v, and nobody spoke for himself", after)
+	case after >= Conflicted && before < Latched && r.firm < 2 && !e.Proven:
+		r.t.Fatalf("%v after one claim", after)
+	}
+}
+
+// restart passes the memory on as the state file does.
+func (r *detectorRun) restart(d *Detector) *Detector {
+	b, err := json.Marshal(d.Memory())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var m Memory
+	if err := json.Unmarshal(b, &m); err != nil {
+		r.t.Fatal(err)
+	}
+	r.defended = time.Time{} // it forgets when it defended
+	return NewDetector(r.config, m, r.now)
+}
+
+// tick ticks as often as the detector wants: it must not want it for ever.
+func (r *detectorRun) tick(d *Detector) {
+	for range 4 {
+		d.Tick(r.now)
+		if next := d.Next(); next.IsZero() || next.After(r.now) {
+			return
+		}
+	}
+	r.t.Fatalf("in state %v the detector waits for %v before now", d.Memory().State, r.now.Sub(d.Next()))
+}
+
+func (r *detectorRun) checkFrames(d *Detector) {
+	for _, b := range d.Frames() {
+		f, err := frame.Parse(b)
+		if err != nil || f.SenderMAC != macA {
+			r.t.Fatalf("sent %+v, %v", f, err)
+		}
+		if _, announces := f.Claims(); !announces {
+			continue
+		}
+		if r.config.Defence == NeverDefend {
+			r.t.Fatal("defended, and never should")
+		}
+		if !r.defended.IsZero() && r.now.Sub(r.defended) < defendInterval {
+			r.t.Fatalf("defended after %v", r.now.Sub(r.defended))
+		}
+		r.defended = r.now
+	}
+}
+
+// FuzzReturnPath drives checks by answers that may come at any time: a check ends
+// in time, calls a theft only what it has proven, and is gentle.
+func FuzzReturnPath(f *testing.F) {
+	f.Add([]byte{0, 0, 2, 0, 0, 0, 1, 0})
+	f.Add([]byte{0, 0, 0, 0, 1, 1, 0, 0, 1, 2})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := script(b)
+		const every, timeout = 5 * time.Second, 200 * time.Millisecond
+		r := NewReturnPath(every, timeout, start)
+		now, run := start, pathRun{t: t}
+		for len(s) > 0 {
+			switch s.next(5) {
+			case 0:
+				now = r.Next()
+			case 1:
+				now = now.Add(time.Duration(s.next(256)) * time.Millisecond)
+			case 2:
+				back := uint16(s.next(5)) - 1 // of the future, the newest, and before
+				run.ended(r.Echoed(r.Sequence()-back, now), r.Sequence()-back == r.Sequence())
+			case 3:
+				m := s.mac()
+				r.Resolved(m)
+				run.resolved = run.resolved || run.asked[AskStation]
+			case 4:
+				r.Resolved(frame.MAC{})
+			}
+			questions, finding := r.Due(now)
+			run.ask(questions)
+			run.ended(finding, false)
+			if !r.Next().After(now) {
+				t.Fatalf("waits for %v before now", now.Sub(r.Next()))
+			}
+		}
+	})
+}
+
+// pathRun is what was asked and answered in one check.
+type pathRun struct {
+	t        *testing.T
+	asked    map[PathQuestion]bool
+	echoes   int
+	resolved bool
+	learned  bool
+}
+
+func (r *pathRun) ask(questions []PathQuestion) {
+	for _, q := range questions {
+		if r.asked == nil {
+			r.asked = map[PathQuestion]bool{}
+		}
+		r.asked[q] = true
+		if q == AskEcho {
+			r.echoes++
+		}
+		if q == AskAsOwner && !r.resolved {
+			r.t.Fatal("told a peer that does not answer")
+		}
+	}
+	if r.echoes > 3 {
+		r.t.Fatalf("%d echoes in one check", r.echoes)
+	}
+}
+
+// ended holds a finding against what was seen. newest says that the answer to the
+// newest echo brought it.
+func (r *pathRun) ended(f PathFinding, newest bool) {
+	if f == 0 {
+		return
+	}
+	switch {
+	case f == PathStolen && !(r.asked[AskAsOwner] && newest):
+		r.t.Fatal("stolen, without a proof")
+	case f == PathLost && !(r.asked[AskAsOwner] && r.learned):
+		r.t.Fatal("lost, and its echoes never came, or it was not told")
+	case f == PathUnknown && r.learned:
+		r.t.Fatal("blind with a peer that has answered")
+	case f == PeerSilent && r.asked[AskAsOwner]:
+		r.t.Fatal("silent, and it has answered")
+	}
+	learned := r.learned || f == PathGood || f == PathStolen
+	*r = pathRun{t: r.t, learned: learned}
+}
