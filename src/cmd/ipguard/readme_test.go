@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/cli"
+	"github.com/ipguard/ipguard/src/internal/directordouble"
 )
 
 // TestReadmeCommands runs every ipguard command of the README in a copy of the
@@ -59,9 +60,35 @@ func runReadmeCommand(t *testing.T, root, program string, args []string) {
 			t.Fatal(err)
 		}
 	}
+	var environ []string
+	if args[0] == "collect" { // the directors of the examples do not exist
+		environ = []string{"BOSH_CLIENT_SECRET=" + startDirector(t)}
+	}
 	var stdout, stderr strings.Builder
-	code := cli.Main(context.Background(), args, cli.Streams{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
+	code := cli.Main(context.Background(), args, cli.Streams{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: environ})
 	if code != cli.ExitOK && code != cli.ExitFindings {
 		t.Errorf("exit code %d\n%s%s", code, stdout.String(), stderr.String())
 	}
+}
+
+// startDirector starts a director, puts it into a fleet file in the place of the
+// one that is there, and returns the secret of its client.
+func startDirector(t *testing.T) (secret string) {
+	authority, err := directordouble.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret = "secret"
+	server, err := authority.Start(&directordouble.Director{Name: "promo", Users: map[string]directordouble.User{"ipguard": {Password: secret}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	fleetFile := "directors: [{name: promo, snapshot: promo.json, environment: {target: '" + server.URL + "', ca_cert: ca.pem, client: ipguard}}]\n"
+	for name, text := range map[string][]byte{"ca.pem": authority.PEM, "ipguard.yml": []byte(fleetFile)} {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return secret
 }
