@@ -206,6 +206,46 @@ func TestRealConfigs(t *testing.T) {
 	}
 }
 
+// TestRealSnapshot: the gate in front of a director of which nothing is known but
+// what ipguard collect heard from it. What changes stands in place of its former
+// self, and of nothing else.
+func TestRealSnapshot(t *testing.T) {
+	l := newLive(t)
+	cloud, err := os.ReadFile("cloud.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	extra := "networks: [{name: extra, type: manual, subnets: [{range: 10.9.0.0/24, gateway: 10.9.0.1, azs: [z1], cloud_properties: {name: VLAN-9}}]}]\n"
+	l.double.Configs = []directordouble.Config{
+		{ID: 1, Type: "cloud", Name: "default", Content: string(cloud)}, {ID: 2, Type: "cloud", Name: "extra", Content: extra},
+	}
+	l.double.Deployments = []directordouble.Deployment{{
+		Name: "pgpool", Manifest: gateManifest("", false), Configs: []int{1, 2},
+		Instances: []directordouble.Instance{{Group: "pgpool", ID: "8934794d-aecc-489e-84ad-288219a65ff5", AZ: "z1", IPs: []string{"10.8.52.191"}}},
+	}}
+	fleet, err := os.ReadFile("ipguard.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, _ := strings.Cut(string(fleet), "cloud_configs:")
+	_, after, _ = strings.Cut(after, "\n")
+	l.write("ipguard.yml", before+"snapshot: promo.json}\n"+after)
+	if code, stdout, stderr := l.run("", "ipguard", "collect"); code != 0 {
+		t.Fatalf("collect: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	l.write("wide.yml", strings.ReplaceAll(string(cloud), "10.8.52.2 -", "10.8.52.20 -"))
+	l.write("extra.yml", strings.ReplaceAll(extra, "azs: [z1],", "azs: [z1], reserved: [10.9.0.2 - 10.9.0.9],"))
+	l.refused("", "deploy", "taken.yml")
+	l.refused("", "update-cloud-config", "wide.yml")
+	l.refused("", "update-config", "--type=cloud", "--name=default", "wide.yml")
+	l.refused("", "update-config", "--type=cloud", "--name=another", "extra.yml") // its network is there already
+	l.allowed("/deployments", "", []string{"deploy", "pgpool.yml"}, []string{"pgpool.yml"})
+	l.allowed("/cloud_configs", "", []string{"update-cloud-config", "cloud.yml"}, []string{"cloud.yml"})
+	if code, stdout, stderr := l.gate("", "update-config", "--type=cloud", "--name=extra", "extra.yml"); code != 0 || l.double.Asked("POST /configs") != 2 {
+		t.Errorf("exit code %d\n%s%s%q", code, stdout, stderr, l.double.Requests())
+	}
+}
+
 // TestRealVarsStore: lint neither makes values nor writes them; bosh does both.
 func TestRealVarsStore(t *testing.T) {
 	l := newLive(t)

@@ -147,7 +147,7 @@ func (a *auditing) read() error {
 	files := source.NewFiles(a.streams.Stdin)
 	defer showProgress(a.streams, files)()
 	a.request = emptyRequest(files, a.streams)
-	a.request.fleet.Snapshots.AllowStale = a.flags.allowStale
+	a.request.fleet.Snapshots.AllowStale, a.request.fleet.Snapshots.CanAllow = a.flags.allowStale, true
 	if err := a.request.readFleet(a.flags.fleet, nil, files, a.streams); err != nil {
 		return err
 	}

@@ -34,7 +34,8 @@ func newRequest(flags *lintFlags, args []string, changed func(string) bool, file
 	}
 	args, flags.cloudConfigs = shownPaths(args), shownPaths(flags.cloudConfigs)
 	r := emptyRequest(files, streams)
-	r.fleet.Strict, r.fleet.Snapshots.AllowStale = flags.strict, flags.allowStale
+	r.fleet.Strict = flags.strict
+	r.fleet.Snapshots.AllowStale, r.fleet.Snapshots.CanAllow = flags.allowStale, true
 	t := &targets{request: r, flags: flags, inputs: inputs, given: anyChanged(changed, inputFlagNames)}
 	if flags.fleet.none {
 		return r, t.alone(args)

@@ -36,6 +36,8 @@ type Snapshots struct {
 	Now time.Time
 	// AllowStale makes one that is too old a finding in place of a failure.
 	AllowStale bool
+	// CanAllow says that the user's command has a flag for that.
+	CanAllow bool
 	// Wanted is what they must have kept.
 	Wanted snapshot.Keep
 
@@ -176,7 +178,10 @@ const skew = time.Hour
 // has no age that could be trusted.
 func (s Snapshots) tooOld(d *Director, head snapshot.Head) (lint.Failure, bool) {
 	age := s.Now.Sub(head.Collected).Truncate(time.Minute)
-	late := lint.Failure{At: d.Snapshot.MaxAgeAt, Hint: "run ipguard collect " + d.Name + ", or take it as it is with --allow-stale"}
+	late := lint.Failure{At: d.Snapshot.MaxAgeAt, Hint: "run ipguard collect " + d.Name}
+	if s.CanAllow {
+		late.Hint += ", or take it as it is with --allow-stale"
+	}
 	switch {
 	case d.Snapshot.MaxAge == 0:
 		return lint.Failure{}, false
