@@ -238,7 +238,10 @@ func (g *gateRun) tell(result lint.Result) (refused, err error) {
 		return nil, err
 	}
 	out := &outputs{failOn: lint.Error, color: "auto"}
-	if refusal := out.code(result); refusal != nil {
+	switch refusal := out.code(result); {
+	case refusal != nil && result.Summary.Directors == 0: // nothing was judged
+		return refusal, report.WriteFailures(g.streams.Stderr, result.Failures, report.Options{})
+	case refusal != nil:
 		return refusal, out.writeOne(output{format: format}, result, g.files, toStderr)
 	}
 	result.Findings = slices.DeleteFunc(result.Findings, func(f lint.Finding) bool { return f.Severity < lint.Warning })
