@@ -62,7 +62,7 @@ all, or no file tells what was promised.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: ipguard.yml, from here upward to the git root)")
+	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
 	f.StringArrayVar(&flags.directors, "director", nil, "judge only this director; may be repeated")
 	f.StringSliceVar(&flags.verdicts, "verdict", nil, "tell only these verdicts: "+verdictNames()+" or all (default: all but agreed)")
 	f.StringVar(&flags.format, "format", "text", "text, json or csv")

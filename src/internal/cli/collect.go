@@ -55,7 +55,7 @@ and the exit code is 3. A snapshot in which nothing has changed is left as it is
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: ipguard.yml, from here upward to the git root)")
+	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
 	f.StringVar(&flags.config, "config", "", "bosh's configuration file (default: $BOSH_CONFIG, else "+environment.DefaultConfig+")")
 	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long one director may take")
 	f.BoolVar(&flags.full, "full", false, "let each director run a task for each deployment, which also sees VMs that wait to be swapped in")

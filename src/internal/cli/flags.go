@@ -15,7 +15,7 @@ type fleetFlags struct {
 }
 
 func (f *fleetFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.path, "fleet", "", "fleet file (default: ipguard.yml, from the manifest's folder upward to the git root)")
+	cmd.Flags().StringVar(&f.path, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from the manifest's folder upward to the git root)")
 	cmd.Flags().BoolVar(&f.none, "no-fleet", false, "judge the manifest with its -c cloud-configs alone")
 }
 

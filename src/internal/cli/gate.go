@@ -72,18 +72,27 @@ func runGate(args []string, streams Streams) error {
 	if err != nil {
 		var refused *gate.ParseError
 		if errors.As(err, &refused) {
-			return incomplete(refused.Hint, "%s; it was not run", refused)
+			err = incomplete(refused.Hint, "%s", refused)
 		}
-		return err
+		return notRun(err)
 	}
 	if change != nil {
 		g := &gateRun{streams: streams, options: options, change: change, files: source.NewFiles(streams.Stdin)}
 		if args, err = g.pass(args); err != nil {
-			return err
+			return notRun(err)
 		}
 	}
 	err = program.Run(args, streams.Environ)
 	return &toldError{message: fmt.Sprintf("cannot run %s: %s", program.Path, err), hint: "name another one with IPGUARD_BOSH", code: exitCannotRun}
+}
+
+// notRun says of an error that stands alone what became of the command.
+func notRun(err error) error {
+	var told *toldError
+	if errors.As(err, &told) {
+		told.message += "; bosh was not run"
+	}
+	return err
 }
 
 // gateOptions are the gate's own options.
@@ -187,7 +196,7 @@ func (g *gateRun) read() error {
 		if err != nil {
 			var placed *source.Error
 			if errors.As(err, &placed) {
-				return incomplete(placed.Hint, "%s: %s; bosh was not run", placed.Place.File, placed.Message)
+				return incomplete(placed.Hint, "%s: %s", placed.Place.File, placed.Message)
 			}
 			return err
 		}
@@ -268,14 +277,14 @@ func (g *gateRun) override(result lint.Result, refused error) error {
 		return refused
 	}
 	if log.Value == "" {
-		return incomplete("gate: {override_log: FILE} there allows it", "%s was not run: the fleet file does not allow an override", what)
+		return incomplete("gate: {override_log: FILE} there allows it", "the fleet file does not allow an override")
 	}
 	path, err := g.request.fleet.File.PathOf(log)
 	if err == nil {
 		err = g.overrideOf(result).Log(path)
 	}
 	if err != nil {
-		return incomplete("", "%s was not run: the override cannot be written to the log: %s", what, err)
+		return incomplete("", "the override cannot be written to the log: %s", err)
 	}
 	fmt.Fprintf(g.streams.Stderr, "ipguard: overridden (%s), as %s now says: running %s\n", g.options.reason, path, what)
 	return nil
@@ -309,7 +318,7 @@ func (g *gateRun) hold(args []string) ([]string, error) {
 	for i, f := range files {
 		if g.change.InPlace(f) {
 			if err := unchanged(f.Path, g.texts[i]); err != nil {
-				return nil, incomplete("run it again", "%s: %s; bosh was not run", g.names[i], err)
+				return nil, incomplete("run it again", "%s: %s", g.names[i], err)
 			}
 			continue
 		}
@@ -320,7 +329,7 @@ func (g *gateRun) hold(args []string) ([]string, error) {
 	}
 	args, err := gate.Substitute(args, g.change, paths)
 	if err != nil {
-		return nil, incomplete("", "%s; bosh was not run", err)
+		return nil, incomplete("", "%s", err)
 	}
 	return args, nil
 }
@@ -361,5 +370,5 @@ func (g *gateRun) fleetFile() (string, error) {
 		}
 	}
 	return "", incomplete("name it with IPGUARD_FLEET or --ipguard-fleet FILE",
-		"no %s was found for %s: bosh was not run", fleet.FileName, g.what())
+		"no %s was found for %s", fleet.FileName, g.what())
 }

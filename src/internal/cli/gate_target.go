@@ -100,11 +100,11 @@ func (g *gateRun) place(entry survey.Entry) (refusal *lint.Failure, err error) {
 func (g *gateRun) directorOf() (*survey.Director, *lint.Failure, error) {
 	config, err := environment.Load(g.change.ConfigPath)
 	if err != nil {
-		return nil, nil, incomplete("", "%s; bosh was not run", err)
+		return nil, nil, incomplete("", "%s", err)
 	}
 	asked, err := config.Address(g.change.Environment)
 	if err != nil {
-		return nil, nil, incomplete("", "%s; bosh was not run", err)
+		return nil, nil, incomplete("", "%s", err)
 	}
 	var there, known []string
 	for _, d := range g.request.fleet.File.Directors {

@@ -21,6 +21,9 @@ type promises struct {
 func (p promises) read() (*picture, error) {
 	file := p.fleet
 	if file == "" {
+		file, _ = p.streams.env("IPGUARD_FLEET")
+	}
+	if file == "" {
 		found, ok, err := fleet.Find(".")
 		if err != nil {
 			return nil, incomplete("", "cannot look for %s: %s", fleet.FileName, err)
