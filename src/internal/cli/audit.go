@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -18,8 +19,8 @@ import (
 )
 
 type auditFlags struct {
-	fleet, format, color, failOn string
-	directors, verdicts          []string
+	fleet, color, failOn         string
+	formats, directors, verdicts []string
 	allowStale, allowUnseen      bool
 }
 
@@ -50,7 +51,7 @@ all, or no file tells what was promised.`,
 		Example: `  ipguard audit
   ipguard audit vlan-52 --director promo
   ipguard audit 10.8.52.0/24 --verdict drift,ghost
-  ipguard audit --format csv > audit.csv`,
+  ipguard audit --format csv=audit.csv --format text`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage("ask for one after the other", "audit takes one segment, network or range, and got %d", len(args))
@@ -65,7 +66,7 @@ all, or no file tells what was promised.`,
 	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
 	f.StringArrayVar(&flags.directors, "director", nil, "judge only this director; may be repeated")
 	f.StringSliceVar(&flags.verdicts, "verdict", nil, "tell only these verdicts: "+verdictNames()+" or all (default: all but agreed)")
-	f.StringVar(&flags.format, "format", "text", "text, json or csv")
+	f.StringArrayVar(&flags.formats, "format", []string{"text"}, "FORMAT or FORMAT=FILE: text, json or csv; may be repeated")
 	f.StringVar(&flags.failOn, "fail-on", "error", "lowest severity that ends the run with exit code 1: error, warning or info")
 	f.BoolVar(&flags.allowStale, "allow-stale", false, "take snapshots that are older than their max_age as they are")
 	f.BoolVar(&flags.allowUnseen, "allow-unseen", false, "take it that directors do not show everything, as to a client without bosh.admin")
@@ -100,6 +101,7 @@ func runAudit(flags *auditFlags, name string, streams Streams) error {
 type auditing struct {
 	flags    *auditFlags
 	streams  Streams
+	outputs  []auditOutput
 	shown    map[audit.Verdict]bool
 	failOn   lint.Severity
 	request  *request
@@ -112,10 +114,10 @@ type auditing struct {
 
 // check judges the flags.
 func (a *auditing) check() error {
-	if !slices.Contains(auditFormats, a.flags.format) {
-		return usage("write --format text, --format json or --format csv", "--format takes text, json or csv, and got %q", a.flags.format)
-	}
 	var err error
+	if a.outputs, err = parseAuditFormats(a.flags.formats); err != nil {
+		return err
+	}
 	if a.failOn, err = parseSeverity(a.flags.failOn); err != nil {
 		return err
 	}
@@ -126,6 +128,28 @@ func (a *auditing) check() error {
 }
 
 var auditFormats = []string{"text", "json", "csv"}
+
+// auditOutput is one --format; file is empty for standard output.
+type auditOutput struct{ format, file string }
+
+func parseAuditFormats(texts []string) ([]auditOutput, error) {
+	var list []auditOutput
+	toStdout := 0
+	for _, text := range texts {
+		format, file, toFile := strings.Cut(text, "=")
+		if !slices.Contains(auditFormats, format) || toFile && file == "" {
+			return nil, usage("write --format csv or --format csv=FILE", "--format takes text, json or csv, and got %q", text)
+		}
+		if !toFile {
+			toStdout++
+		}
+		list = append(list, auditOutput{format, file})
+	}
+	if toStdout > 1 {
+		return nil, usage("give all but one of them a file: --format NAME=FILE", "two formats cannot both go to standard output")
+	}
+	return list, nil
+}
 
 // parseVerdicts reads --verdict; nothing means all that is not agreed.
 func parseVerdicts(names []string) (map[audit.Verdict]bool, error) {
@@ -319,21 +343,45 @@ func (a *auditing) tell(scope func(*audit.Item) bool) error {
 }
 
 func (a *auditing) write(out report.Audit) error {
-	options := report.Options{}
-	options.Color, options.Width = terminal(a.flags.color, a.streams)
-	formats := map[string]func(io.Writer) error{
-		"text": func(w io.Writer) error { return report.WriteAudit(w, out, options) },
-		"json": func(w io.Writer) error { return report.WriteAuditJSON(w, out) },
-		"csv":  func(w io.Writer) error { return report.WriteAuditCSV(w, out) },
-	}
-	if err := formats[a.flags.format](a.streams.Stdout); err != nil {
-		return incomplete("", "cannot write to standard output: %s", err)
+	for _, o := range a.outputs {
+		if err := a.writeOne(o, out); err != nil {
+			return err
+		}
 	}
 	if err := report.WriteFailures(a.streams.Stderr, out.Failures, report.Options{}); err != nil {
 		return incomplete("", "cannot write to standard error: %s", err)
 	}
 	for _, n := range a.notes {
 		fmt.Fprintf(a.streams.Stderr, "ipguard: %s\n", n)
+	}
+	return nil
+}
+
+func (a *auditing) writeOne(o auditOutput, out report.Audit) error {
+	options := report.Options{}
+	if o.file == "" {
+		options.Color, options.Width = terminal(a.flags.color, a.streams)
+	}
+	write := map[string]func(io.Writer) error{
+		"text": func(w io.Writer) error { return report.WriteAudit(w, out, options) },
+		"json": func(w io.Writer) error { return report.WriteAuditJSON(w, out) },
+		"csv":  func(w io.Writer) error { return report.WriteAuditCSV(w, out) },
+	}[o.format]
+	if o.file == "" {
+		if err := write(a.streams.Stdout); err != nil {
+			return incomplete("", "cannot write to standard output: %s", err)
+		}
+		return nil
+	}
+	file, err := os.Create(o.file)
+	if err == nil {
+		err = write(file)
+		if closeErr := file.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	if err != nil {
+		return incomplete("", "cannot write the %s report: %s", o.format, err)
 	}
 	return nil
 }
