@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -94,6 +95,15 @@ func fifo(t *testing.T, name string) {
 	}
 }
 
+// heed lets programs that this test starts heed signals, also where somebody made the
+// test ignore them, as a shell does with what it runs in the background.
+func heed(t *testing.T) {
+	t.Helper()
+	taken := make(chan os.Signal, 1)
+	signal.Notify(taken, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(taken) })
+}
+
 // mustRun returns what a command prints, and fails if it fails.
 func mustRun(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
@@ -138,7 +148,8 @@ ulimit -n; ulimit -Hn; umask; pwd; env | sort
 
 // TestGateInterrupted: whoever interrupts the lint has run nothing.
 func TestGateInterrupted(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	heed(t)
+	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		folder := gateFolder(t, "touch was-run\n")
 		fifo(t, "slow.yml")
 		cmd := gateCommand(folder, "deploy", "slow.yml")
@@ -149,27 +160,28 @@ func TestGateInterrupted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Process.Signal(signal); err != nil {
+		if err := cmd.Process.Signal(sent); err != nil {
 			t.Fatal(err)
 		}
 		err = cmd.Wait()
 		status := cmd.ProcessState.Sys().(syscall.WaitStatus)
-		if !status.Signaled() || status.Signal() != signal {
-			t.Errorf("%s: %v", signal, err)
+		if !status.Signaled() || status.Signal() != sent {
+			t.Errorf("%s: %v", sent, err)
 		}
 		writer.Close()
 		if _, err := os.Stat("was-run"); err == nil {
-			t.Errorf("%s: bosh was run", signal)
+			t.Errorf("%s: bosh was run", sent)
 		}
 	}
 }
 
 // TestGateSignalsBosh: while bosh runs, its signals are its own.
 func TestGateSignalsBosh(t *testing.T) {
+	heed(t)
 	folder := gateFolder(t, "trap 'exit 42' INT TERM\necho ready > ready\nwhile :; do read -r line < never; done\n")
 	fifo(t, "ready")
 	fifo(t, "never")
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		cmd := gateCommand(folder, "deploy", "pgpool.yml")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -177,11 +189,11 @@ func TestGateSignalsBosh(t *testing.T) {
 		if _, err := os.ReadFile("ready"); err != nil {
 			t.Fatal(err)
 		}
-		if err := cmd.Process.Signal(signal); err != nil {
+		if err := cmd.Process.Signal(sent); err != nil {
 			t.Fatal(err)
 		}
 		if cmd.Wait(); cmd.ProcessState.ExitCode() != 42 {
-			t.Errorf("%s: %s", signal, cmd.ProcessState)
+			t.Errorf("%s: %s", sent, cmd.ProcessState)
 		}
 	}
 }
@@ -328,6 +340,7 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) (keyboard *os.File, screen func() s
 // TestGateOnATerminal: bosh has the terminal, asks and is answered on it, and sees
 // its control characters; ipguard writes nothing when all is well.
 func TestGateOnATerminal(t *testing.T) {
+	heed(t)
 	folder := gateFolder(t, `trap 'echo interrupted; exit 42' INT
 [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && printf 'Continue? '; read -r answer; echo "answer $answer"; stty size
 read -r line
@@ -366,6 +379,7 @@ read -r line
 
 // TestGateInterruptedAtATerminal: Ctrl-C while ipguard waits for a file.
 func TestGateInterruptedAtATerminal(t *testing.T) {
+	heed(t)
 	folder := gateFolder(t, "touch was-run\n")
 	fifo(t, "slow.yml")
 	cmd := gateCommand(folder, "deploy", "slow.yml")

@@ -116,6 +116,7 @@ func judgeError(command string, args []string, err error) error {
 		return nil
 	}
 	message, _, _ := strings.Cut(refused.Message, "\n")
+	message, _, _ = strings.Cut(message, ", but got ") // an argument, which may be a secret
 	return &ParseError{
 		Message: "it cannot be told what this command line of bosh does: " + message,
 		Hint:    "bosh itself would refuse it as well, unless it is newer than this ipguard",

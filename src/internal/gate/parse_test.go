@@ -486,6 +486,19 @@ func TestParseFailsClosed(t *testing.T) {
 	}
 }
 
+// TestParseKeepsSecrets: no error quotes an argument.
+func TestParseKeepsSecrets(t *testing.T) {
+	for _, line := range []string{
+		"deploy m.yml -v --client-secret=s3cr3t", "deploy m.yml --new=s3cr3t", "deploy m.yml -xs3cr3t", "deploy m.yml s3cr3t",
+		"deploy m.yml -v password=s3cr3t --unknown", "deploy m.yml --recreate=s3cr3t",
+	} {
+		_, err := Parse(strings.Fields(line))
+		if err == nil || strings.Contains(fmt.Sprintf("%+v", err), "s3cr3t") {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
 // FuzzParse makes command lines of the words that bosh knows, in any order.
 func FuzzParse(f *testing.F) {
 	vocabulary := strings.Fields(`deploy d ucc update-config uc create-env urc vms ssh int -- - m.yml other.yml o.yml v.yml -o -l -v a=b
