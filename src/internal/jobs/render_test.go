@@ -156,6 +156,7 @@ func TestWrongValues(t *testing.T) {
 	for _, w := range wrongValues {
 		name := strings.NewReplacer("\n", " ", "/", "|").Replace(w.Properties)
 		t.Run(w.Job+"/"+name, func(t *testing.T) {
+			t.Parallel()
 			given := merged(least(t, w.Job), properties(t, w.Properties))
 			_, err := render(t, w.Job, instance{Networks: manualNetworks, Properties: given})
 			if err == nil || !strings.Contains(errorText(err), w.Says) {

@@ -75,6 +75,7 @@ func TestPropertiesAreUsed(t *testing.T) {
 		want := text(t, mustRender(t, job, base))
 		for _, name := range slices.Sorted(maps.Keys(readSpec(t, job).Properties)) {
 			t.Run(job+"/"+name, func(t *testing.T) {
+				t.Parallel()
 				without := base
 				without.Undeclared = name
 				dir, err := render(t, job, without)

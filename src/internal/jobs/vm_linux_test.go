@@ -132,7 +132,8 @@ const inVM = `set -e
 mount --bind "$1" /mnt
 mount -t tmpfs none /var
 mkdir /var/vcap
-mount --move /mnt /var/vcap
+mount --bind /mnt /var/vcap
+umount /mnt
 shift
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"`
 
