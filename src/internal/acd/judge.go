@@ -95,7 +95,8 @@ type Sharing struct {
 	VRRP bool
 }
 
-func (s Sharing) allows(m frame.MAC) bool {
+// Allows reports whether the station may have the address as well.
+func (s Sharing) Allows(m frame.MAC) bool {
 	virtual := [5]byte(m[:5])
 	isVRRP := virtual == [5]byte{0, 0, 0x5e, 0, 1} || virtual == [5]byte{0, 0, 0x5e, 0, 2}
 	return s.VRRP && isVRRP || slices.Contains(s.MACs, m)
@@ -139,7 +140,7 @@ func Judge(f frame.Frame, err error, at Station, s Subject) Verdict {
 		return Own
 	case !claims:
 		return judgeQuestion(f, s)
-	case s.Sharing.allows(f.SenderMAC):
+	case s.Sharing.Allows(f.SenderMAC):
 		return Shared
 	case f.Source != f.SenderMAC:
 		return Suspect

@@ -72,13 +72,18 @@ func runCollect(ctx context.Context, flags *collectFlags, names []string, stream
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	progress := newCollectProgress(streams)
+	line := newStatusLine(streams)
+	progress := func(p collect.Progress) { line.show(func() string { return collectingText(p) }) }
 	collect.Run(ctx, c.targets, collect.Options{
-		Keep: keepOf(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: streams.now, Progress: progress.show,
+		Keep: keepOf(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: streams.now, Progress: progress,
 	}, func(r collect.Result) { c.store(r) })
-	progress.end()
+	line.end()
 	c.findTwins()
 	return c.tell()
+}
+
+func collectingText(p collect.Progress) string {
+	return fmt.Sprintf("collecting: %d of %d directors, %d of %d deployments", p.DirectorsDone, p.Directors, p.DeploymentsDone, p.Deployments)
 }
 
 // collector is one run of collect.

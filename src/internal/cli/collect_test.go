@@ -282,9 +282,11 @@ func TestCollectProgress(t *testing.T) {
 		20: "\r\x1b[Kcollecting: 1 of 3 \r\x1b[K",
 	} {
 		var out bytes.Buffer
-		p := &collectProgress{out: &out, width: func() int { return width }}
+		p := &statusLine{out: &out, width: func() int { return width }}
 		p.end() // nothing was shown, so that nothing is erased
-		p.show(collect.Progress{Directors: 3, DirectorsDone: 1, Deployments: 40, DeploymentsDone: 12})
+		p.show(func() string {
+			return collectingText(collect.Progress{Directors: 3, DirectorsDone: 1, Deployments: 40, DeploymentsDone: 12})
+		})
 		p.end()
 		if out.String() != want {
 			t.Errorf("width %d: got %q, want %q", width, out.String(), want)

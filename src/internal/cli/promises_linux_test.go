@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/link"
+	"github.com/ipguard/ipguard/src/internal/scan"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
 
@@ -82,8 +85,13 @@ instance_groups:
 // promised writes the fleet and returns its folder.
 func promised(t *testing.T) string {
 	t.Helper()
+	return unpack(t, promisedFleet)
+}
+
+func unpack(t *testing.T, files string) string {
+	t.Helper()
 	dir := t.TempDir()
-	for _, f := range txtar.Parse([]byte(promisedFleet)).Files {
+	for _, f := range txtar.Parse([]byte(files)).Files {
 		writeFile(t, filepath.Join(dir, f.Name), f.Data)
 	}
 	return dir
@@ -191,6 +199,91 @@ func TestScanJoinsPlan(t *testing.T) {
 	if code != ExitIncomplete || !strings.Contains(stdout, "10.9.0.7  known ") || !strings.Contains(stderr, "the fleet's plan is incomplete") {
 		t.Errorf("with a part of the plan: code %d\n%s%s", code, stdout, stderr)
 	}
+}
+
+const promisedFleet6 = `
+-- ipguard.yml --
+directors:
+- {name: six, cloud_configs: [cloud.yml], deployments: [db.yml]}
+segments:
+- {name: wire, subnets: [{director: six}]}
+-- cloud.yml --
+azs: [{name: z1}]
+vm_types: [{name: small}]
+compilation: {workers: 1, az: z1, vm_type: small, network: default}
+networks:
+- name: default
+  type: manual
+  subnets:
+  - {range: "2001:db8:9::/64", gateway: "2001:db8:9::1", az: z1, static: ["2001:db8:9::7", "2001:db8:9::8", "2001:db8:9::bf"]}
+-- db.yml --
+name: pgpool
+releases: []
+stemcells: [{alias: default, os: ubuntu-jammy, version: "1.1"}]
+update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000, update_watch_time: 1000}
+instance_groups:
+- name: db
+  azs: [z1]
+  instances: 3
+  vm_type: small
+  stemcell: default
+  jobs: []
+  networks:
+  - name: default
+    static_ips: ["2001:db8:9::7", "2001:db8:9::8", "2001:db8:9::bf"]
+`
+
+// TestScan6JoinsPlan: a promised host that drops echoes is found by its address; a
+// station that answers for everything proves nothing.
+func TestScan6JoinsPlan(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ip")
+	dir := unpack(t, promisedFleet6)
+	quiet := add(t, s.Lab, "q", macO, netip.MustParsePrefix("2001:db8:9::7/64"))
+	check(t, quiet.Sysctl("ipv6/icmp/echo_ignore_all", "1"))
+	check(t, quiet.Sysctl("ipv6/icmp/echo_ignore_multicast", "1"))
+	stdout, stderr, code := in(t, dir, s.a, "scan", "wire", "--format", "json")
+	want := map[string]string{"2001:db8:9::1": "known", "2001:db8:9::7": "known", "2001:db8:9::8": "silent", "2001:db8:9::bf": "here"}
+	if diff := cmp.Diff(want, statuses(readScan(t, stdout, stderr))); diff != "" || code != ExitOK {
+		t.Errorf("code %d (-want +got):\n%s%s", code, diff, stderr)
+	}
+	answerEverything6(t, add(t, s.Lab, "e", macN()), macN())
+	stdout, stderr, _ = in(t, dir, s.a, "scan", "wire", "--format", "json")
+	if got := statuses(readScan(t, stdout, stderr)); got["2001:db8:9::8"] != "proxy" || got["2001:db8:9::7"] != "known" {
+		t.Errorf("beside a station that answers for everything: %v\n%s", got, stderr)
+	}
+}
+
+// answerEverything6 makes the host advertise every address that is asked for.
+func answerEverything6(t *testing.T, h *wirelab.Host, mac frame.MAC) {
+	t.Helper()
+	var port *link.Port
+	check(t, h.Do(func() error {
+		host, err := link.ReadHost()
+		if err != nil {
+			return err
+		}
+		at, _ := host.Find("eth0")
+		socket, err := link.Listen(at, link.IPv6, link.Neighbors())
+		port = link.NewPort(map[link.Protocol]net.PacketConn{link.IPv6: socket})
+		return err
+	}))
+	t.Cleanup(func() { check(t, port.Close()) })
+	port.Receive(func(r link.Received) {
+		if r.Err == nil && r.Frame.Kind == frame.NeighborSolicitation && r.Frame.IsProbe() {
+			if err := port.Send(must(frame.Announcement(mac, r.Frame.Target))); err != nil {
+				t.Error(err)
+			}
+		}
+	}, func(err error) { t.Error(err) })
+}
+
+func statuses(r scan.Result) map[string]string {
+	got := map[string]string{}
+	for _, h := range r.Hosts {
+		got[h.Address.String()] = string(h.Status)
+	}
+	return got
 }
 
 // TestWatchTellsPromises: the log names who else has the address, after the

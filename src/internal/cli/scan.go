@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/inventory"
 	"github.com/ipguard/ipguard/src/internal/scan"
 )
@@ -21,7 +21,8 @@ const scanLong = `Asks, for each address of a segment, which stations answer, an
 IPv4 is swept by ARP probes, which change no cache and find the twin of this
 host's own address too. Each probe is a broadcast that a switch copies to all of
 its ports: the rate is limited, and more than 5000 a second is sent only to who
-owns the network. IPv6 is not swept: all hosts are asked for an echo at once.
+owns the network. IPv6 is not swept: all hosts are asked for an echo at once, and
+each address that the fleet promises or this host has is probed.
 
 If a fleet file is found, or named with --fleet, each address is known, unknown,
 promised but silent, or answered by two stations. A segment is named as in the
@@ -32,6 +33,7 @@ something of the fleet could not be read.`
 
 type scanFlags struct {
 	device, format, fleet string
+	shared                []string
 	rate                  int
 	own                   bool
 	listen                time.Duration
@@ -46,6 +48,7 @@ func newScanCommand(streams Streams) *cobra.Command {
 		Example: `  ipguard scan 10.8.52.0/24
   ipguard scan vlan-52
   ipguard scan 10.8.52.0/24 --format json > seen.json
+  ipguard scan vlan-52 --shared 10.8.52.200=vrrp
   ipguard scan fe80::/64 --interface eth0`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -57,9 +60,13 @@ func newScanCommand(streams Streams) *cobra.Command {
 			if err := f.check(); err != nil {
 				return err
 			}
+			shared, err := parseSharings(f.shared)
+			if err != nil {
+				return err
+			}
 			ctx, stop := untilSignal(c.Context())
 			defer stop()
-			return f.run(ctx, args[0], streams)
+			return f.run(ctx, args[0], shared, streams)
 		},
 	}
 	flags := c.Flags()
@@ -67,6 +74,7 @@ func newScanCommand(streams Streams) *cobra.Command {
 	flags.IntVar(&f.rate, "rate", scan.DefaultRate, "probes per second; 0 as fast as possible")
 	flags.BoolVar(&f.own, "i-own-this-network", false, "allow more than 5000 probes a second")
 	flags.DurationVar(&f.listen, "listen", 1500*time.Millisecond, "how long to listen for IPv6 hosts")
+	flags.StringArrayVar(&f.shared, "shared", nil, "`ADDRESS[=MAC,...]` that several may have; vrrp stands for virtual routers")
 	flags.StringVar(&f.fleet, "fleet", "", "fleet `file` (default: ipguard.yml, from here upward to the git root, if there is one)")
 	flags.StringVar(&f.format, "format", "text", "text, json or csv")
 	return c
@@ -87,7 +95,7 @@ func (f scanFlags) check() error {
 }
 
 // run scans, and holds what answers against the fleet's plan, if there is one.
-func (f scanFlags) run(ctx context.Context, target string, streams Streams) error {
+func (f scanFlags) run(ctx context.Context, target string, shared map[netip.Addr]acd.Sharing, streams Streams) error {
 	read, err := promises{f.fleet, streams}.read()
 	if err != nil {
 		return err
@@ -98,7 +106,7 @@ func (f scanFlags) run(ctx context.Context, target string, streams Streams) erro
 	}
 	twice := 0
 	for i, prefix := range area.prefixes {
-		o := scan.Options{Prefix: prefix, Segment: area.segment, Interface: f.device, Rate: f.rate, Listen: f.listen, Inventory: area.inventory}
+		o := scan.Options{Prefix: prefix, Segment: area.segment, Interface: f.device, Rate: f.rate, Listen: f.listen, Inventory: area.inventory, Shared: shared}
 		n, err := f.one(ctx, o, i == 0, streams)
 		if err != nil {
 			return err
@@ -124,10 +132,10 @@ func (f scanFlags) run(ctx context.Context, target string, streams Streams) erro
 // one scans one prefix, writes the result, and returns how many addresses have
 // two stations. first says that no result was written before.
 func (f scanFlags) one(ctx context.Context, o scan.Options, first bool, streams Streams) (twice int, err error) {
-	bar := progressBar(streams.Stderr)
-	o.Progress = bar.show
+	line := newStatusLine(streams)
+	o.Progress = func(done, total, found int) { line.show(func() string { return scanningText(done, total, found) }) }
 	r, err := scan.Run(ctx, o)
-	bar.clear()
+	line.end()
 	if err != nil {
 		return 0, endOfWire(ExitIncomplete, err)
 	}
@@ -183,32 +191,11 @@ func areaOf(target string, read *picture) (area, error) {
 	return found, nil
 }
 
-// bar draws one line on a terminal, and nothing anywhere else.
-type bar struct {
-	out   io.Writer
-	drawn time.Time
-}
-
-func progressBar(w io.Writer) *bar {
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return &bar{out: w}
-	}
-	return &bar{}
-}
-
 const barWidth = 30
 
-func (b *bar) show(done, total, found int) {
-	if b.out == nil || time.Since(b.drawn) < 100*time.Millisecond {
-		return
-	}
-	b.drawn = time.Now()
-	filled := barWidth * done / max(1, total)
-	fmt.Fprintf(b.out, "\r[%-*s] %3d %%  %d found ", barWidth, "##############################"[:min(filled, barWidth)], 100*done/max(1, total), found)
-}
-
-func (b *bar) clear() {
-	if b.out != nil {
-		fmt.Fprint(b.out, "\r\x1b[K")
-	}
+// scanningText is numbers, and a bar that a narrow terminal may cut off.
+func scanningText(done, total, found int) string {
+	share := float64(done) / float64(max(1, total))
+	filled := min(barWidth, int(barWidth*share))
+	return fmt.Sprintf("%3.0f %%  %d found  [%-*s]", 100*share, found, barWidth, strings.Repeat("#", filled))
 }

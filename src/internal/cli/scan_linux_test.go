@@ -5,10 +5,13 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
@@ -111,6 +114,42 @@ func TestScanInterrupted(t *testing.T) {
 	}
 }
 
+// TestScanShared: several stations at an address are no finding where they were
+// declared, for all but one of them.
+func TestScanShared(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	vrrp := frame.MAC{0, 0, 0x5e, 0, 1, 7}
+	add(t, s.Lab, "b", macB, third)
+	add(t, s.Lab, "v", vrrp, third, netip.MustParsePrefix("10.9.0.5/24"))
+	add(t, s.Lab, "o", macO, victim)
+	for _, test := range []struct {
+		shared []string
+		code   int
+		want   map[string]string
+	}{
+		{nil, 1, map[string]string{"10.9.0.5": "unknown", "10.9.0.7": "twice", "10.9.0.191": "twice"}},
+		{[]string{"10.9.0.7", "10.9.0.5=vrrp"}, 1, map[string]string{"10.9.0.5": "unknown", "10.9.0.7": "shared", "10.9.0.191": "twice"}},
+		{[]string{"10.9.0.7=vrrp", "10.9.0.191=" + macO.String()}, 0, map[string]string{"10.9.0.7": "shared", "10.9.0.191": "shared"}},
+		{[]string{"10.9.0.7=" + macO.String(), "10.9.0.191=" + macB.String()}, 1, map[string]string{"10.9.0.7": "twice", "10.9.0.191": "twice"}},
+	} {
+		args := []string{"scan", "10.9.0.0/24", "--format", "json", "--rate", "5000"}
+		for _, word := range test.shared {
+			args = append(args, "--shared", word)
+		}
+		stdout, stderr, code := ipguard(t, s.a, args...)
+		got := statuses(readScan(t, stdout, stderr))
+		for a, want := range test.want {
+			if got[a] != want {
+				t.Errorf("%v: %s is %q, want %q", test.shared, a, got[a], want)
+			}
+		}
+		if code != test.code {
+			t.Errorf("%v: code %d, want %d", test.shared, code, test.code)
+		}
+	}
+}
+
 // hear tells when the host first hears somebody ask for the address.
 func hear(t *testing.T, h *wirelab.Host, target netip.Addr) <-chan error {
 	t.Helper()
@@ -153,22 +192,24 @@ func TestScanCSV(t *testing.T) {
 	}
 }
 
+// TestScan6: who answers an echo, and the twin of this host's own address.
 func TestScan6(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	add(t, s.Lab, "b", macB, victim6)
-	stdout, stderr, _ := ipguard(t, s.a, "scan", "2001:db8:9::/64", "--format", "json")
-	r := readScan(t, stdout, stderr)
-	found := map[string]frame.MAC{}
-	for _, h := range r.Hosts {
+	stdout, stderr, code := ipguard(t, s.a, "scan", "2001:db8:9::/64", "--format", "json")
+	got := map[string]string{}
+	for _, h := range readScan(t, stdout, stderr).Hosts {
+		words := []string{string(h.Status)}
 		for _, x := range h.Stations {
-			if !x.Own {
-				found[h.Address.String()] = x.MAC
-			}
+			words = append(words, x.MAC.String())
 		}
+		slices.Sort(words[1:])
+		got[h.Address.String()] = strings.Join(words, " ")
 	}
-	if found[peer6.Addr().String()] != macD {
-		t.Errorf("found %v", found)
+	want := map[string]string{peer6.Addr().String(): "unknown " + macD.String(), victim6.Addr().String(): "twice " + macA.String() + " " + macB.String()}
+	if diff := cmp.Diff(want, got); diff != "" || code != ExitFindings {
+		t.Errorf("code %d (-want +got):\n%s%s", code, diff, stderr)
 	}
 }
 
@@ -177,7 +218,7 @@ func TestScanUsage(t *testing.T) {
 	s := newScene(t)
 	for _, args := range [][]string{
 		{"10.9.0.0/24", "--rate", "5001"}, {"10.9.0.0/24", "--rate", "0"}, {"10.9.0.0/24", "--rate", "-1", "--i-own-this-network"},
-		{"nonsense"}, {}, {"10.9.0.0/24", "--format", "xml"},
+		{"nonsense"}, {}, {"10.9.0.0/24", "--shared", "10.9.0.7=x"}, {"10.9.0.0/24", "--format", "xml"},
 	} {
 		if _, stderr, code := ipguard(t, s.a, append([]string{"scan"}, args...)...); code != 2 || stderr == "" {
 			t.Errorf("%v: code %d, %q", args, code, stderr)

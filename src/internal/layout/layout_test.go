@@ -60,7 +60,7 @@ var layers = []layer{
 	{name: "internal/gate", modules: list("github.com/jessevdk/go-flags", boshUtils, "golang.org/x/sys")},
 	{name: "internal/probe", imports: list("acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},
 	{name: "internal/watch", imports: list("acd", "link", "oui", "frame"), modules: list("golang.org/x/net", yaml)},
-	{name: "internal/scan", imports: list("inventory", "link", "oui", "frame"), modules: list(netipx)},
+	{name: "internal/scan", imports: list("inventory", "acd", "link", "oui", "frame"), modules: list(netipx)},
 	{name: "internal/inventory", imports: list("plan"), pure: true},
 	{name: "internal/addressmap", imports: list("report", "lint", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/fencetext", imports: list("fence", "yamledit", "plan", "place"), modules: list(netipx), pure: true},

@@ -105,33 +105,7 @@ func (s *segment) add(subject acd.Subject, prefix netip.Prefix) {
 		return
 	}
 	s.subjects = append(s.subjects, subject)
-	if a, ok := forbidden(prefix); ok && !slices.Contains(s.forbidden, a) {
-		s.forbidden = append(s.forbidden, a)
+	if !slices.ContainsFunc(s.forbidden, prefix.Contains) {
+		s.forbidden = append(s.forbidden, acd.Nobodys(prefix, rand.Uint64()))
 	}
-}
-
-// minHostBits is how many host bits make a random IPv6 address nobody's.
-const minHostBits = 32
-
-// forbidden returns an address of the subnet that nobody can have: of IPv4 the
-// network address, of IPv6 a random one. A subnet without such an address gets
-// one that is nobody's anywhere (RFC 5737, TEST-NET-1; RFC 3849).
-func forbidden(prefix netip.Prefix) (netip.Addr, bool) {
-	a := prefix.Addr()
-	if a.Is4() {
-		if prefix.Bits() <= 30 {
-			return prefix.Masked().Addr(), true
-		}
-		return netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + rand.IntN(254))}), true
-	}
-	base := prefix.Masked().Addr()
-	bits := 128 - prefix.Bits()
-	if bits < minHostBits {
-		base, bits = netip.MustParseAddr("2001:db8::"), 64
-	}
-	b := base.As16()
-	for i := 15; bits >= 8 && i > 8; i, bits = i-1, bits-8 {
-		b[i] = byte(rand.Uint32())
-	}
-	return netip.AddrFrom16(b), true
 }

@@ -31,6 +31,7 @@ const (
 	Silent  Status = "silent"  // promised to somebody, and nobody answers
 	Here    Status = "here"    // this host's own, and nobody else answers
 	Proxied Status = "proxy"   // only a station that answers for everything
+	Shared  Status = "shared"  // more than one station answers, as was declared
 )
 
 // Station is one that answered for an address.
@@ -43,6 +44,8 @@ type Station struct {
 	Proxy bool `json:"proxy,omitempty"`
 	// Own says that it is this host.
 	Own bool `json:"own,omitempty"`
+	// Shared says that it was declared to be allowed to have the address too.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Host is one address that answers or should.
@@ -163,7 +166,7 @@ func (s *sightings) hosts(o Options, at link.Interface) []Host {
 				vendors[x.mac] = oui.Vendor(x.mac)
 			}
 			get(a).Stations = append(get(a).Stations, Station{MAC: x.mac, Vendor: vendors[x.mac],
-				Milliseconds: float64(x.took.Microseconds()) / 1000, Proxy: s.proxies[x.mac]})
+				Milliseconds: float64(x.took.Microseconds()) / 1000, Proxy: s.proxies[x.mac], Shared: o.Shared[a].Allows(x.mac)})
 		}
 	}
 	for _, a := range o.Inventory.Promised(o.Prefix) {
@@ -179,16 +182,21 @@ func (s *sightings) hosts(o Options, at link.Interface) []Host {
 }
 
 func judge(h Host, o Options) Status {
-	real, own := 0, false
+	real, sharing, own := 0, 0, false
 	for _, s := range h.Stations {
 		if !s.Proxy {
 			real++
 		}
+		if !s.Proxy && s.Shared {
+			sharing++
+		}
 		own = own || s.Own
 	}
 	switch {
-	case real > 1:
+	case real-sharing > 1:
 		return Twice
+	case real > 1:
+		return Shared
 	case own:
 		return Here
 	case real == 0 && len(h.Stations) > 0:
@@ -278,6 +286,8 @@ func describeStations(h Host) string {
 			word += " (this host)"
 		case s.Proxy:
 			word += " (answers for everything)"
+		case s.Shared:
+			word += " (may have it)"
 		case s.Vendor != "":
 			word += " (" + s.Vendor + ")"
 		}

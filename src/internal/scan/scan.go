@@ -3,8 +3,8 @@
 // IPv4 is swept by ARP probes (sweep.go): they carry no sender address, so that
 // no cache of the segment changes, a proxy stays silent, and the twin of one of
 // this host's own addresses answers too. Who is silent is asked once more. An
-// IPv6 subnet is too wide to sweep: all its hosts are asked for an echo at once,
-// and what neighbours say is noted (listen6.go). The result (result.go) is then
+// IPv6 subnet is too wide to sweep: all its hosts are asked for an echo at once, each
+// promised address is probed, and what neighbours say is noted (listen6.go). The result (result.go) is then
 // held against the plan of the fleet, if there is one.
 package scan
 
@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/inventory"
 	"github.com/ipguard/ipguard/src/internal/link"
@@ -44,7 +45,10 @@ type Options struct {
 	Listen time.Duration
 	// Inventory is what the fleet's plan promises.
 	Inventory inventory.Inventory
-	// Progress is called now and then with the probes sent so far; may be nil.
+	// Shared says which other stations may have an address too.
+	Shared map[netip.Addr]acd.Sharing
+	// Progress is called now and then with how much is done, of how much, and how
+	// many addresses have answered so far; may be nil.
 	Progress func(done, total, found int)
 }
 

@@ -35,8 +35,6 @@ type sweeper struct {
 	sentAt  []time.Duration // since begin, by address; 0 if never
 	begin   time.Time
 	buffers [batch][]byte
-	sent    int
-	total   int
 }
 
 // sweep reports whether it came to its end, and how many frames the kernel
@@ -84,16 +82,14 @@ func (s *sweeper) run(ctx context.Context, size uint32) (complete bool, err erro
 	for i := range targets {
 		targets[i] = uint32(i)
 	}
-	s.total = len(targets)
-	for range passes {
-		if complete, err = s.pass(ctx, targets); !complete || err != nil {
+	for n := range passes {
+		if complete, err = s.pass(ctx, n, targets); !complete || err != nil {
 			return false, err
 		}
 		if !s.quiet(ctx) {
 			return false, nil
 		}
 		targets = s.silent(targets)
-		s.total += len(targets)
 	}
 	return true, nil
 }
@@ -113,8 +109,9 @@ func (s *sweeper) address(offset uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, s.base+offset)))
 }
 
-// pass sends one probe for each target, not faster than the rate.
-func (s *sweeper) pass(ctx context.Context, targets []uint32) (complete bool, err error) {
+// pass sends one probe for each target, not faster than the rate. It is the n-th,
+// from 0.
+func (s *sweeper) pass(ctx context.Context, n int, targets []uint32) (complete bool, err error) {
 	begin, size := time.Now(), batch
 	if rate := s.options.Rate; rate != Unlimited {
 		size = max(1, min(batch, rate/100))
@@ -126,13 +123,12 @@ func (s *sweeper) pass(ctx context.Context, targets []uint32) (complete bool, er
 				return false, nil
 			}
 		}
-		n, err := s.send(targets[sent:min(len(targets), sent+size)])
+		taken, err := s.send(targets[sent:min(len(targets), sent+size)])
 		if err != nil || ctx.Err() != nil {
 			return false, err
 		}
-		sent += n
-		s.sent += n
-		s.progress()
+		sent += taken
+		s.progress(n, sent, len(targets))
 	}
 	return true, nil
 }
@@ -148,13 +144,14 @@ func (s *sweeper) send(targets []uint32) (int, error) {
 	return s.socket.SendBatch(s.buffers[:len(targets)])
 }
 
-func (s *sweeper) progress() {
-	if s.sent%1024 < batch {
-		s.mutex.Lock()
-		found := len(s.found.at)
-		s.mutex.Unlock()
-		s.options.Progress(s.sent, s.total, found)
-	}
+// progress tells how far the scan is: each pass is as much of it, however few are
+// left to be asked.
+func (s *sweeper) progress(n, sent, targets int) {
+	s.mutex.Lock()
+	found := len(s.found.at)
+	s.mutex.Unlock()
+	size := len(s.sentAt)
+	s.options.Progress(n*size+size*sent/targets, passes*size, found)
 }
 
 // quiet waits until no answer has come for long enough.
