@@ -39,7 +39,7 @@ func (c *comparison) account(at netipx.IPRange, g *plan.Claim) {
 func (c *comparison) elsewhere(o plan.Owner) string {
 	for _, name := range c.names {
 		d := c.byName[name]
-		if name != o.Director && manifestNamed(d.Promised, o.Deployment) != nil && d.Granted != nil && manifestNamed(d.Granted, o.Deployment) == nil {
+		if name != o.Director && c.files[[2]string{name, o.Deployment}] != nil && d.Granted != nil && manifestNamed(d.Granted, o.Deployment) == nil {
 			return name
 		}
 	}
@@ -223,9 +223,8 @@ func (s search) inSubnet(n *bosh.GroupNetwork, subnet *bosh.Subnet) answer {
 // pooled reports whether the files let the director choose the address in a
 // network: of its name, or any for none; of a kind, or any for 0.
 func (c *comparison) pooled(g *plan.Claim, network string, kind plan.Kind) bool {
-	return slices.ContainsFunc(c.promised.Claims, func(p plan.Claim) bool {
-		return dynamic(p.Kind) && (kind == 0 || p.Kind == kind) && p.Owner.Director == g.Owner.Director &&
-			(network == "" || p.Owner.Network == network) && p.Range.Contains(g.Range.From()) && p.Range.Contains(g.Range.To())
+	return slices.ContainsFunc(c.filePools[g.Owner.Director], func(p *plan.Claim) bool {
+		return (kind == 0 || p.Kind == kind) && (network == "" || p.Owner.Network == network) && p.Range.Contains(g.Range.From()) && p.Range.Contains(g.Range.To())
 	})
 }
 

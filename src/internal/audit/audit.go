@@ -27,6 +27,7 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -213,21 +214,39 @@ type comparison struct {
 	promised, granted *plan.Plan
 	// pools are those from which directors choose by themselves: as files have
 	// them, which is where they can be changed, then as directors do.
-	pools    []*plan.Claim
-	meetings map[[2]*plan.Subnet]bool
-	found    []finding
+	pools []*plan.Claim
+	// filePools are the pools of each director as files have them; files are the
+	// manifests, by director and deployment.
+	filePools map[string][]*plan.Claim
+	files     map[[2]string]*bosh.Manifest
+	meetings  map[[2]*plan.Subnet]bool
+	found     []finding
 	// missing are promises without a grant, stray are grants without a promise.
 	missing, stray []stray
 	unjudged       int
 }
 
 func newComparison(directors []Director, promised, granted *plan.Plan) *comparison {
-	c := &comparison{byName: map[string]*Director{}, promised: promised, granted: granted, meetings: map[[2]*plan.Subnet]bool{}}
-	for i := range directors {
-		c.byName[directors[i].Name] = &directors[i]
-		c.names = append(c.names, directors[i].Name)
+	c := &comparison{
+		byName: map[string]*Director{}, promised: promised, granted: granted, meetings: map[[2]*plan.Subnet]bool{},
+		filePools: map[string][]*plan.Claim{}, files: map[[2]string]*bosh.Manifest{},
 	}
-	c.pools = slices.Concat(claimsOf(promised, dynamic), claimsOf(granted, dynamic))
+	for i := range directors {
+		d := &directors[i]
+		c.byName[d.Name] = d
+		c.names = append(c.names, d.Name)
+		if d.Promised == nil {
+			continue
+		}
+		for _, m := range slices.Backward(d.Promised.Deployments) {
+			c.files[[2]string{d.Name, m.Name}] = m // of two with one name, the first
+		}
+	}
+	fromFiles := claimsOf(promised, dynamic)
+	for _, p := range fromFiles {
+		c.filePools[p.Owner.Director] = append(c.filePools[p.Owner.Director], p)
+	}
+	c.pools = slices.Concat(fromFiles, claimsOf(granted, dynamic))
 	return c
 }
 

@@ -69,10 +69,7 @@ func (c *comparison) groupOf(g *plan.Claim) string {
 
 // manifest is the file of the deployment that has the grant, or nil.
 func (c *comparison) manifest(g *plan.Claim) *bosh.Manifest {
-	if d := c.byName[g.Owner.Director]; d != nil {
-		return manifestNamed(d.Promised, g.Owner.Deployment)
-	}
-	return nil
+	return c.files[[2]string{g.Owner.Director, g.Owner.Deployment}]
 }
 
 func manifestNamed(d *claims.Director, name string) *bosh.Manifest {

@@ -157,7 +157,7 @@ func (c *comparison) whyMissing(d *Director, m stray) Reason {
 }
 
 func (c *comparison) manifestOf(d *Director, m stray) *bosh.Manifest {
-	return manifestNamed(d.Promised, m.claim.Owner.Deployment)
+	return c.files[[2]string{d.Name, m.claim.Owner.Deployment}]
 }
 
 // asks reports whether a deployed manifest asks for the address in the group,

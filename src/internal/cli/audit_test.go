@@ -62,15 +62,19 @@ func auditFleet(t *testing.T, args ...string) string {
 // auditCase is a fleet of two directors, a with files and a snapshot, b with
 // whatever it is given.
 type auditCase struct {
+	fleet string
 	files map[string]string
 	live  map[string]liveDirector
 	args  string
 	want  string
 }
 
-// fleetOf is a fleet file in which all directors that have files or a snapshot
+// fleetOf is c.fleet, or a fleet file in which all directors that have files or a snapshot
 // stand with them.
 func fleetOf(c auditCase) string {
+	if c.fleet != "" {
+		return c.fleet
+	}
 	var b strings.Builder
 	b.WriteString("directors:\n")
 	for _, name := range []string{"a", "b"} {
@@ -328,6 +332,122 @@ cloud_provider: {template: {name: cpi, release: cpi}, mbus: "https://x:y@%[1]s:6
 			want: "failure: director a did not show orphaned VMs\nexit 3\n"},
 		"director that shows less, taken as it is": {files: filesOf(), live: map[string]liveDirector{"a": {Configs: a.Configs, Deployments: a.Deployments, Unseen: "orphaned VMs"}}, args: "--allow-unseen",
 			want: "exit 0\n"},
+	})
+}
+
+// withVIP is web with a virtual address in a job property.
+func withVIP(address string) string {
+	return strings.Replace(manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]"), "jobs: []",
+		"jobs: [{name: keepalived, release: x, properties: {keepalived: {vip: "+address+"}}}]", 1)
+}
+
+// TestAuditBesideInstances audits what is no address of an instance, or of none
+// that the fleet's directors made.
+func TestAuditBesideInstances(t *testing.T) {
+	static := manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]")
+	fleet := func(a, rest string) string {
+		return "directors:\n- {name: a, snapshot: a.json, cloud_configs: [cc.yml], deployments: [m.yml]" + a + "}\n" + rest
+	}
+	on := func(file, deployed, more, fleetFile, want string) auditCase {
+		vms := append([]string{"nginx 10.0.0.10"}, strings.Split(more, ",")...)
+		if more == "" {
+			vms = vms[:1]
+		}
+		return auditCase{
+			fleet: fleetFile, want: want,
+			files: map[string]string{"cc.yml": cloudConfigOf(ofA), "m.yml": file},
+			live:  map[string]liveDirector{"a": liveOf(liveDeployment{Name: "web", Manifest: deployed, VMs: vms})},
+		}
+	}
+	plain := fleet("", "")
+	runAuditCases(t, map[string]auditCase{
+		"virtual address": on(withVIP("10.0.0.40"), withVIP("10.0.0.40"), "", plain, "exit 0\n"),
+		"virtual address moved": on(withVIP("10.0.0.41"), withVIP("10.0.0.40"), "", plain,
+			"10.0.0.40 drift moved error: the file gives the group 10.0.0.41, and the director still has 10.0.0.40\nexit 1\n"),
+		"virtual address not deployed": on(withVIP("10.0.0.40"), static, "", plain,
+			"10.0.0.40 unprotected not-yet-deployed warning: the director does not know of it yet\nexit 0\n"),
+		"virtual address in a pool, not deployed": on(withVIP("10.0.0.60"), static, "", plain,
+			"10.0.0.60 unprotected not-yet-deployed error: the director does not know of it yet, and network default (director a) may hand it out\nexit 1\n"),
+		"virtual address withdrawn": on(static, withVIP("10.0.0.40"), "", plain,
+			"10.0.0.40 drift withdrawn error: the director still has it for nginx of deployment web, whose file does not ask for it\nexit 1\n"),
+		"virtual address parked as static": on(withVIP("10.0.0.10"), withVIP("10.0.0.10"), "", plain, "exit 0\n"),
+		"virtual address that another VM has": on(withVIP("10.0.0.40"), withVIP("10.0.0.40"), "", fleet("", "- {name: b, snapshot: b.json, deployments: [db.yml]}\n"),
+			"10.0.0.40 drift granted-twice error: granted twice: to the virtual address keepalived.vip of deployment web (director a) and to the VM of pg/00000000 of deployment db (director b)\nexit 1\n").
+			with("db.yml", manifestOf("db", "pg", "1", "")).
+			live2(liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}, Deployments: []liveDeployment{{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.40"}}}}),
+		"hidden virtual address": on(withVIP("((vip))"), withVIP("10.0.0.40"), "", plain, "hidden: property keepalived.vip of job keepalived in nginx\nnot judged: 1\nexit 3\n"),
+		"somebody else's address, granted": on(manifestOf("web", "nginx", "2", ""), manifestOf("web", "nginx", "2", ""), "nginx 10.0.0.60",
+			fleet("", "external: [{owner: load balancer, addresses: [10.0.0.60]}]\n"),
+			"10.0.0.10 drift not-handed-out error: network default of the files does not hand it out by itself\n"+
+				"10.0.0.60 drift other-owner error: promised to load balancer (outside of bosh) and granted to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"),
+		"somebody else's address, not granted": on(static, static, "", fleet("", "external: [{owner: load balancer, addresses: [10.0.0.60]}]\n"), "exit 0\n"),
+		"machine of a director that another one made": on(static, static, "", fleet("", "- {name: b, director_ips: [10.0.0.10], cloud_configs: [b.yml]}\n"),
+			"failure: director b has no snapshot: what it granted is unknown\nexit 3\n").with("b.yml", cloudConfigOf(ofB)),
+		"machine of a director, granted to others": on(static, static, "nginx 10.0.0.60", fleet("", "- {name: b, director_ips: [10.0.0.60], cloud_configs: [b.yml]}\n"),
+			"10.0.0.60 drift other-owner error: promised to the machine of director b and granted to the VM of nginx/00000001 of deployment web (director a)\n"+
+				"failure: director b has no snapshot: what it granted is unknown\nexit 1\n").with("b.yml", cloudConfigOf(ofB)),
+		"the same address in an isolated network": on(static, static, "", fleet("", "- {name: b, snapshot: b.json, deployments: [db.yml]}\nsegments:\n- {name: here, subnets: [{director: a, network: default}]}\n- {name: there, subnets: [{director: b, network: default}]}\n"), "exit 0\n").
+			with("db.yml", manifestOf("db", "pg", "1", ", static_ips: [10.0.0.10]")).
+			live2(liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}, Deployments: []liveDeployment{{Name: "db", Manifest: manifestOf("db", "pg", "1", ", static_ips: [10.0.0.10]"), VMs: []string{"pg 10.0.0.10"}}}}),
+		"too old":             on(static, static, "", fleet(", max_age: 1d", ""), "failure: a.json is 1d2h old, and may be 1d: what director a granted since is unknown\nexit 3\n"),
+		"too old, as it is":   withArgs(on(static, static, "", fleet(", max_age: 1d", ""), "exit 0\n"), "--allow-stale"),
+		"unreadable manifest": on(static, "name: [", "", plain, "failure: the manifest of web of director a could not be collected: its line 1 is not valid YAML\nexit 3\n"),
+		"file that is missing": on(static, static, "old 10.0.0.60", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
+			"10.0.0.60 ghost no-group error: the file of deployment web has no instance group old\nfailure: none.yml: no such file\nexit 1\n"),
+		"deployment that the missing file may describe": on(strings.Replace(static, "name: web", "name: other", 1), static, "", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
+			"10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment other (director a) and granted to the VM of nginx/00000000 of deployment web (director a)\nfailure: none.yml: no such file\nexit 1\n"),
+	})
+}
+
+func withArgs(c auditCase, args string) auditCase {
+	c.args = args
+	return c
+}
+
+// with is the case with one more file.
+func (c auditCase) with(path, text string) auditCase {
+	c.files[path] = text
+	return c
+}
+
+// live2 is the case with a snapshot of director b.
+func (c auditCase) live2(d liveDirector) auditCase {
+	c.live["b"] = d
+	return c
+}
+
+// TestAuditOfTeams gives one deployment the cloud-config of its team.
+func TestAuditOfTeams(t *testing.T) {
+	extra := "networks: [{name: extra, subnets: [{range: 10.7.0.0/24, gateway: 10.7.0.1, az: z1, static: [10.7.0.10]}]}]"
+	manifest := strings.Replace(manifestOf("web", "nginx", "1", ""), "name: default}", "name: extra}", 1)
+	of := func(vm, want string) auditCase {
+		return auditCase{files: map[string]string{"a/m1.yml": manifest}, want: want, live: map[string]liveDirector{"a": {
+			Configs:     []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}, {ID: "2", Name: "extra", Team: "t", Content: extra}},
+			Deployments: []liveDeployment{{Name: "web", Teams: []string{"t"}, Manifest: manifest, VMs: []string{vm}}}}}}
+	}
+	runAuditCases(t, map[string]auditCase{
+		"of the team's pool": of("nginx 10.7.0.20", "exit 0\n"),
+		"of none":            of("nginx 10.0.0.60", "10.0.0.60 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n"),
+	})
+}
+
+// TestAuditOfV1Manifests audits a manifest that brings its own networks.
+func TestAuditOfV1Manifests(t *testing.T) {
+	manifest := func(static string) string {
+		return "name: old\ndirector_uuid: x\nreleases: []\nnetworks: [{name: own, type: manual, subnets: [{range: 10.6.0.0/24, gateway: 10.6.0.1, static: [10.6.0.10 - 10.6.0.20]}]}]\n" +
+			"resource_pools: [{name: small, network: own, stemcell: {name: x, version: 1}}]\ncompilation: {workers: 1, network: own}\n" +
+			"update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000, update_watch_time: 1000}\n" +
+			"jobs: [{name: pg, instances: 1, resource_pool: small, templates: [], networks: [{name: own" + static + "}]}]\n"
+	}
+	of := func(file, deployed, vm, want string) auditCase {
+		return auditCase{files: map[string]string{"a/m1.yml": manifest(file)}, want: want,
+			live: map[string]liveDirector{"a": {Deployments: []liveDeployment{{Name: "old", Manifest: manifest(deployed), VMs: []string{vm}}}}}}
+	}
+	runAuditCases(t, map[string]auditCase{
+		"as promised": of(", static_ips: [10.6.0.10]", ", static_ips: [10.6.0.10]", "pg 10.6.0.10", "exit 0\n"),
+		"dynamic":     of("", "", "pg 10.6.0.30", "exit 0\n"),
+		"moved": of(", static_ips: [10.6.0.11]", ", static_ips: [10.6.0.10]", "pg 10.6.0.10",
+			"10.6.0.10 drift moved error: the file gives the group 10.6.0.11, and the director still has 10.6.0.10\nexit 1\n"),
 	})
 }
 
