@@ -101,17 +101,7 @@ func deployAll(t *testing.T) int {
 // liveAs is a director to which all its files were given.
 func liveAs(t *testing.T, p *picture, d survey.Director, vms map[string][]string) (live liveDirector) {
 	t.Helper()
-	text := func(e survey.Entry) string {
-		doc, err := p.request.loader.Load(e.Path, e.Inputs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := yaml.Marshal(doc.Node())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
+	text := func(e survey.Entry) string { return uploaded(t, p.request.loader, e.Path, e.Inputs) }
 	for i, e := range d.CloudConfigs {
 		live.Configs = append(live.Configs, liveConfig{ID: fmt.Sprint(i), Name: fmt.Sprint("config", i), Content: text(e)})
 	}

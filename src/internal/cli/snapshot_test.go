@@ -509,6 +509,20 @@ func inOrder(line string) string {
 	return rule + ": " + strings.Join(sides, " and ")
 }
 
+// uploaded is a file as a director gets it.
+func uploaded(t *testing.T, loader *interpolate.Loader, path string, inputs interpolate.Inputs) string {
+	t.Helper()
+	doc, err := loader.Load(path, inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := yaml.Marshal(doc.Node())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // snapshotsOf writes a snapshot of each director of a fleet, as if everything had
 // been deployed, and a fleet file that names these and the create-env manifests.
 func snapshotsOf(t *testing.T, path string) {
@@ -523,17 +537,7 @@ func snapshotsOf(t *testing.T, path string) {
 		t.Fatal(errs[0])
 	}
 	loader := interpolate.NewLoader(files, nil)
-	text := func(f fleet.SourceFile) string {
-		doc, err := loader.Load(f.Path, f.Inputs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := yaml.Marshal(doc.Node())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
+	text := func(f fleet.SourceFile) string { return uploaded(t, loader, f.Path, f.Inputs) }
 	var b strings.Builder
 	b.WriteString("directors:\n")
 	for _, d := range resolved.Directors {
