@@ -26,11 +26,19 @@ type leases struct {
 
 func newLeases(d *Director) *leases {
 	l := &leases{byDeployment: map[string][]Lease{}}
-	for _, lease := range d.Leases {
-		if _, ok := l.byDeployment[lease.Deployment]; !ok {
-			l.names = append(l.names, lease.Deployment)
+	for begin, end := 0, 0; begin < len(d.Leases); begin = end {
+		name := d.Leases[begin].Deployment
+		for end < len(d.Leases) && d.Leases[end].Deployment == name {
+			end++
 		}
-		l.byDeployment[lease.Deployment] = append(l.byDeployment[lease.Deployment], lease)
+		together := d.Leases[begin:end:end]
+		earlier, ok := l.byDeployment[name]
+		if !ok {
+			l.names = append(l.names, name)
+			l.byDeployment[name] = together // nearly always all there are
+			continue
+		}
+		l.byDeployment[name] = append(earlier, together...)
 	}
 	return l
 }

@@ -352,6 +352,11 @@ func (d *Director) unreadable(s *snapshot.Snapshot) (failures []lint.Failure) {
 
 // add takes over the views and leases.
 func (l *live) add(s *snapshot.Snapshot, fromFiles bool) {
+	vms := len(s.Orphans)
+	for _, dep := range s.Deployments {
+		vms += len(dep.VMs)
+	}
+	l.leases = make([]claims.Lease, 0, vms)
 	if fromFiles {
 		now := view{docs: configs(s, func(c snapshot.Config) bool { return c.Latest && c.Team == "" }), past: "as the director has it"}
 		for _, dep := range s.Deployments {
