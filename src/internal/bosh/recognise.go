@@ -1,19 +1,28 @@
 package bosh
 
-import "github.com/ipguard/ipguard/src/internal/source"
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/source"
+)
 
 // IsCloudConfig reports whether a document is a cloud-config and no manifest:
 // it says something about networks or azs and nothing about instances.
 func IsCloudConfig(doc source.Value) bool {
-	for _, key := range []string{"instance_groups", "jobs", "cloud_provider"} {
-		if doc.Field(key).Present() {
-			return false
-		}
-	}
-	for _, key := range []string{"networks", "azs", "compilation", "vm_types", "vm_extensions", "disk_types"} {
-		if doc.Field(key).Present() {
-			return true
-		}
-	}
-	return false
+	return !hasAny(doc, ofInstances) && hasAny(doc, ofNetworks)
+}
+
+// IsRuntimeConfig reports whether a document is a runtime config and no manifest,
+// which may have addons as well (runtime_config/runtime_manifest_parser.rb).
+func IsRuntimeConfig(doc source.Value) bool {
+	return doc.Field("addons").Present() && !doc.Field("name").Present() && !hasAny(doc, ofInstances) && !hasAny(doc, ofNetworks)
+}
+
+var (
+	ofInstances = []string{"instance_groups", "jobs", "cloud_provider"}
+	ofNetworks  = []string{"networks", "azs", "compilation", "vm_types", "vm_extensions", "disk_types"}
+)
+
+func hasAny(doc source.Value, keys []string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return doc.Field(key).Present() })
 }

@@ -177,7 +177,7 @@ func (r *fencing) uses() func(path string) int {
 		return path
 	}
 	for _, d := range r.request.fleet.Directors {
-		for _, list := range [][]survey.Entry{d.CloudConfigs, d.Deployments, d.CreateEnvs} {
+		for _, list := range [][]survey.Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
 			for _, e := range list {
 				counts[real(e.Path)]++
 			}

@@ -254,7 +254,7 @@ func (p *picture) filesOf(directors []string) []string {
 		if !slices.Contains(directors, d.Name) {
 			continue
 		}
-		for _, list := range [][]survey.Entry{d.CloudConfigs, d.Deployments, d.CreateEnvs} {
+		for _, list := range [][]survey.Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
 			for _, e := range list {
 				files = append(files, e.Path)
 				files = append(files, e.Inputs.OpsFiles...)

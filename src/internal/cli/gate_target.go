@@ -89,11 +89,9 @@ func (g *gateRun) place(entry survey.Entry) (refusal *lint.Failure, err error) {
 	case gate.Deployment:
 		return nil, g.placeDeployment(director, entry)
 	case gate.RuntimeConfig:
-		entry.Name = g.change.Name
-		director.RuntimeConfigs = append(director.RuntimeConfigs, entry)
-		return nil, nil
+		return g.placeConfig(director, &director.RuntimeConfigs, entry), nil
 	}
-	return g.placeConfig(director, entry), nil
+	return g.placeConfig(director, &director.CloudConfigs, entry), nil
 }
 
 // directorOf is the fleet's director at the environment.
@@ -156,31 +154,31 @@ func (g *gateRun) placeDeployment(d *survey.Director, entry survey.Entry) error 
 	return nil
 }
 
-// placeConfig puts a cloud-config into the place of its former self: the director's
-// own of that name where only a snapshot knows them, else the file at its path, or
-// the only one.
-func (g *gateRun) placeConfig(d *survey.Director, entry survey.Entry) *lint.Failure {
+// placeConfig puts a config into the place of its former self in list, the
+// director's configs of that kind: the director's own of that name where only a
+// snapshot knows them, else the file at its path, or the only one.
+func (g *gateRun) placeConfig(d *survey.Director, list *[]survey.Entry, entry survey.Entry) *lint.Failure {
 	same := func(c survey.Entry) bool { return samePath(c.Path, g.change.Files()[0].Path) }
-	i := slices.IndexFunc(d.CloudConfigs, same)
+	i := slices.IndexFunc(*list, same)
 	switch {
 	case i >= 0:
-		d.CloudConfigs[i] = entry
-	case len(d.CloudConfigs) == 0 && d.Snapshot != nil:
+		(*list)[i] = entry
+	case len(*list) == 0 && d.Snapshot != nil:
 		entry.Name = g.change.Name
-		d.CloudConfigs = []survey.Entry{entry}
+		*list = []survey.Entry{entry}
 	case g.change.Name != defaultConfig:
-		d.CloudConfigs = append(d.CloudConfigs, entry)
-	case len(d.CloudConfigs) > 1:
+		*list = append(*list, entry)
+	case len(*list) > 1:
 		var paths []string
-		for _, c := range d.CloudConfigs {
+		for _, c := range *list {
 			paths = append(paths, c.Path)
 		}
 		return &lint.Failure{
-			Message: fmt.Sprintf("director %s has the cloud-configs %s: which one does %s replace?", d.Name, strings.Join(paths, ", "), entry.Path),
+			Message: fmt.Sprintf("director %s has the %ss %s: which one does %s replace?", d.Name, g.change.Kind, strings.Join(paths, ", "), entry.Path),
 			At:      d.At, Hint: "update it from the file that the fleet file names",
 		}
 	default:
-		d.CloudConfigs = []survey.Entry{entry}
+		*list = []survey.Entry{entry}
 	}
 	return nil
 }

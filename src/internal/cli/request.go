@@ -163,9 +163,10 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 			IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
 			NoConfigServer: d.Director.NoConfigServer,
 			Addresses:      addressBlocks(d.Director.Addresses),
-			CloudConfigs:   entries(d.CloudConfigs), Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
+			CloudConfigs:   entries(d.CloudConfigs), RuntimeConfigs: entries(d.RuntimeConfigs),
+			Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
 			Snapshot:   snapshotFile(d),
-			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
+			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.RuntimeConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
 		})
 	}
 	for _, e := range file.External {
@@ -269,8 +270,8 @@ func (t *targets) place(path string) error {
 	if err != nil {
 		return err
 	}
-	if kind == fleet.CloudConfigs {
-		return t.placeCloudConfig(director, entry)
+	if kind == fleet.CloudConfigs || kind == fleet.RuntimeConfigs {
+		return t.placeConfig(director, kind, entry)
 	}
 	t.overrideDirector(director)
 	*listOf(director, kind) = append(*listOf(director, kind), entry)
@@ -293,7 +294,7 @@ func (t *targets) placeByPath(path string) (bool, error) {
 		if t.flags.director != "" && d.Name != t.flags.director {
 			continue
 		}
-		for _, kind := range []fleet.Kind{fleet.CloudConfigs, fleet.Deployments, fleet.CreateEnv} {
+		for _, kind := range fleet.Kinds() {
 			list := *listOf(d, kind)
 			for j := range list {
 				if absolute, err := filepath.Abs(list[j].Path); err != nil || absolute != wanted {
@@ -344,25 +345,29 @@ func (t *targets) overrideDirector(d *survey.Director) {
 // defaultConfig is the name of a config that is updated without one.
 const defaultConfig = "default"
 
-// placeCloudConfig puts a cloud-config that the fleet file does not name into
-// the place of the director's only one.
-func (t *targets) placeCloudConfig(d *survey.Director, entry survey.Entry) error {
+// placeConfig puts a cloud-config or runtime config that the fleet file does not
+// name into the place of the director's only one.
+func (t *targets) placeConfig(d *survey.Director, kind fleet.Kind, entry survey.Entry) error {
 	t.overrideDirector(d)
+	list := listOf(d, kind)
 	switch {
-	case len(d.CloudConfigs) == 0 && d.Snapshot != nil:
+	case len(*list) == 0 && d.Snapshot != nil:
 		entry.Name = defaultConfig
-		d.CloudConfigs = []survey.Entry{entry}
+		*list = []survey.Entry{entry}
 		return nil
-	case len(d.CloudConfigs) <= 1:
-		d.CloudConfigs = []survey.Entry{entry}
+	case len(*list) <= 1:
+		*list = []survey.Entry{entry}
 		return nil
 	}
 	var paths []string
-	for _, c := range d.CloudConfigs {
+	for _, c := range *list {
 		paths = append(paths, c.Path)
 	}
-	return usage("lint the file under one of those paths, or pass those that it does not replace with -c",
-		"director %s has %d cloud-configs (%s): which one does %s replace?", d.Name, len(paths), strings.Join(paths, ", "), entry.Path)
+	what, hint := "runtime configs", "lint the file under one of those paths"
+	if kind == fleet.CloudConfigs {
+		what, hint = "cloud-configs", hint+", or pass those that it does not replace with -c"
+	}
+	return usage(hint, "director %s has %d %s (%s): which one does %s replace?", d.Name, len(paths), what, strings.Join(paths, ", "), entry.Path)
 }
 
 // kindOf reads a file of the command line and says what it is for.
@@ -381,6 +386,8 @@ func (t *targets) kindOf(entry *survey.Entry) (fleet.Kind, error) {
 		return fleet.CreateEnv, t.checkName(entry)
 	case bosh.IsCloudConfig(root):
 		return fleet.CloudConfigs, nil
+	case bosh.IsRuntimeConfig(root):
+		return fleet.RuntimeConfigs, nil
 	default:
 		return fleet.Deployments, t.checkName(entry)
 	}
@@ -412,6 +419,8 @@ func listOf(d *survey.Director, kind fleet.Kind) *[]survey.Entry {
 	switch kind {
 	case fleet.CloudConfigs:
 		return &d.CloudConfigs
+	case fleet.RuntimeConfigs:
+		return &d.RuntimeConfigs
 	case fleet.CreateEnv:
 		return &d.CreateEnvs
 	default:

@@ -296,6 +296,38 @@ func TestFilesAndSnapshots(t *testing.T) {
 	}
 }
 
+// TestRuntimeConfigFiles puts runtime configs in files in the place of those that
+// the director has: all of them, or, where one is judged that no file names, the
+// one that an update without a name replaces.
+func TestRuntimeConfigFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	runtime := func(vip string) string {
+		return "addons: [{name: lb, jobs: [{name: keepalived, properties: {keepalived: {vip: " + vip + "}}}]}]\n"
+	}
+	writeSnapshot(t, "a.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}})
+	writeSnapshot(t, "b.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}, Runtime: runtime("10.0.0.60")})
+	writeFile(t, "other.yml", []byte(runtime("10.0.0.9")))
+	inPool := "vip-in-pool: 10.0.0.60, the virtual address keepalived.vip (director b), lies in what director a hands out by itself on network default\nexit 1\n"
+	fleetOf := func(more string) {
+		writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json}, {name: b, snapshot: b.json"+more+"}]\nsegments: [{name: vlan, subnets: [{range: 10.0.0.0/24}]}]\n"))
+	}
+	for _, c := range []struct {
+		more string
+		args []string
+		want string
+	}{
+		{"", nil, inPool},
+		{", runtime_configs: [other.yml]", nil, "exit 0\n"},
+		{"", []string{"--director", "b", "other.yml"}, "exit 0\n"},
+		{", runtime_configs: [other.yml]", []string{"other.yml"}, "exit 0\n"},
+	} {
+		fleetOf(c.more)
+		if diff := cmp.Diff(c.want, lintSnapshots(t, c.args...)); diff != "" {
+			t.Errorf("%s, %q (-want +got):\n%s", c.more, c.args, diff)
+		}
+	}
+}
+
 // TestMaxAge holds the age of a snapshot against what the fleet file allows.
 func TestMaxAge(t *testing.T) {
 	t.Chdir(t.TempDir())

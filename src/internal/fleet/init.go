@@ -39,14 +39,18 @@ func Init(dir string) (text []byte, notes []string, err error) {
 	if s.others > 0 {
 		s.note("%d other YAML files are neither cloud-configs nor manifests, such as ops files and vars files", s.others)
 	}
-	if len(s.kinds) == 0 {
+	guesses, unowned := group(s.kinds)
+	for _, file := range unowned {
+		s.note("%s: a runtime config that lies in no director's folder; add it to runtime_configs of those that have it", file)
+	}
+	if len(guesses) == 0 {
 		return nil, s.notes, ErrNothingFound
 	}
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	return propose(group(s.kinds), filepath.Base(absolute)), s.notes, nil
+	return propose(guesses, filepath.Base(absolute)), s.notes, nil
 }
 
 func withPath(dir string, err error) error {
@@ -119,8 +123,9 @@ type guess struct {
 	files  map[Kind][]string
 }
 
-// group deals files out to directors.
-func group(kinds map[Kind][]string) []guess {
+// group deals files out to directors. unowned are runtime configs that lie in no
+// folder that stands for one.
+func group(kinds map[Kind][]string) (guesses []guess, unowned []string) {
 	folders := map[string]map[Kind][]string{}
 	put := func(folder string, kind Kind, file string) {
 		if folders[folder] == nil {
@@ -146,11 +151,18 @@ func group(kinds map[Kind][]string) []guess {
 	for _, m := range kinds[CreateEnv] {
 		put(path.Dir(m), CreateEnv, m)
 	}
-	var guesses []guess
+	for _, c := range kinds[RuntimeConfigs] {
+		folder := innermost(path.Dir(c), folders)
+		if folders[folder] == nil {
+			unowned = append(unowned, c)
+			continue
+		}
+		put(folder, RuntimeConfigs, c)
+	}
 	for _, folder := range slices.Sorted(maps.Keys(folders)) {
 		guesses = append(guesses, guess{folder, folders[folder]})
 	}
-	return guesses
+	return guesses, unowned
 }
 
 // nearestWithConfig is the nearest folder, from folder upward, with a
@@ -192,7 +204,7 @@ func propose(guesses []guess, base string) []byte {
 			b.WriteString("# " + line + "\n")
 		}
 		b.WriteString("- name: " + scalar(names[i]) + "\n")
-		for _, kind := range []Kind{CloudConfigs, Deployments, CreateEnv} {
+		for _, kind := range Kinds() {
 			if len(g.files[kind]) == 0 {
 				continue
 			}

@@ -80,6 +80,9 @@ type Director struct {
 	// The director's cloud-configs: paths or globs, or mappings where ops files
 	// or variables belong to them.
 	CloudConfigs []Config `yaml:"cloud_configs,omitempty"`
+	// The director's runtime configs, whose addons may have virtual addresses: paths
+	// or globs, or mappings where ops files or variables belong to them.
+	RuntimeConfigs []Config `yaml:"runtime_configs,omitempty"`
 	// The deployments' manifests: paths or globs, or mappings where ops files or
 	// variables belong to them.
 	Deployments []Manifest `yaml:"deployments,omitempty"`

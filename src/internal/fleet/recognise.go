@@ -3,6 +3,7 @@ package fleet
 import (
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -32,6 +33,8 @@ func recognise(root source.Value) Kind {
 		return CloudConfigs
 	case isPartOfCloudConfig(root):
 		return CloudConfigs
+	case isNamedList(root.Field("addons")) && bosh.IsRuntimeConfig(root):
+		return RuntimeConfigs
 	}
 	return ""
 }

@@ -16,10 +16,14 @@ type Kind string
 
 // The kinds of files.
 const (
-	CloudConfigs Kind = "cloud_configs"
-	Deployments  Kind = "deployments"
-	CreateEnv    Kind = "create_env"
+	CloudConfigs   Kind = "cloud_configs"
+	RuntimeConfigs Kind = "runtime_configs"
+	Deployments    Kind = "deployments"
+	CreateEnv      Kind = "create_env"
 )
+
+// Kinds are all kinds, in the order in which a fleet file has them.
+func Kinds() []Kind { return []Kind{CloudConfigs, RuntimeConfigs, Deployments, CreateEnv} }
 
 // Resolved is a fleet file whose paths and globs were followed.
 type Resolved struct {
@@ -29,10 +33,11 @@ type Resolved struct {
 
 // ResolvedDirector is one director and its files, each kind sorted by path and name.
 type ResolvedDirector struct {
-	Director     *Director
-	CloudConfigs []SourceFile
-	Deployments  []SourceFile
-	CreateEnv    []SourceFile
+	Director       *Director
+	CloudConfigs   []SourceFile
+	RuntimeConfigs []SourceFile
+	Deployments    []SourceFile
+	CreateEnv      []SourceFile
 	// Snapshot is the path of the director's snapshot, which need not exist;
 	// empty if the fleet file names none.
 	Snapshot string
@@ -55,9 +60,9 @@ type SourceFile struct {
 //
 // A glob takes neither hidden files nor the fleet file nor what the fleet file
 // names as something else: a path that it gives, or, for globs of manifests, what
-// a glob of cloud-configs takes. A file that one director lists several times is used once, an
-// explicit entry before a glob; several deployments of one manifest are told
-// apart by their names.
+// a glob of configs takes. A file that one director lists several times is used
+// once, an explicit entry before a glob; several deployments of one manifest are
+// told apart by their names.
 func (f *File) Resolve() (*Resolved, []*source.Error) {
 	base, err := filepath.Abs(filepath.Dir(f.Path))
 	if err != nil {
@@ -73,7 +78,9 @@ func (f *File) Resolve() (*Resolved, []*source.Error) {
 		if d.Name.Value == "" {
 			continue // nothing can be said of whom nobody can name
 		}
-		resolved.Directors = append(resolved.Directors, ResolvedDirector{Director: d, CloudConfigs: r.files(d, CloudConfigs)})
+		resolved.Directors = append(resolved.Directors, ResolvedDirector{
+			Director: d, CloudConfigs: r.files(d, CloudConfigs), RuntimeConfigs: r.files(d, RuntimeConfigs),
+		})
 	}
 	for i := range resolved.Directors {
 		d := &resolved.Directors[i]
@@ -84,6 +91,19 @@ func (f *File) Resolve() (*Resolved, []*source.Error) {
 		}
 	}
 	return resolved, sorted(r.errs)
+}
+
+// Files are the director's files of a kind.
+func (d *ResolvedDirector) Files(kind Kind) []SourceFile {
+	switch kind {
+	case CloudConfigs:
+		return d.CloudConfigs
+	case RuntimeConfigs:
+		return d.RuntimeConfigs
+	case Deployments:
+		return d.Deployments
+	}
+	return d.CreateEnv
 }
 
 // PathOf is the path that a text of the file means, as it is shown to the user.
@@ -113,13 +133,10 @@ func (r *Resolved) Uses(path string) []Use {
 	var uses []Use
 	for i := range r.Directors {
 		d := &r.Directors[i]
-		for _, list := range []struct {
-			kind  Kind
-			files []SourceFile
-		}{{CloudConfigs, d.CloudConfigs}, {Deployments, d.Deployments}, {CreateEnv, d.CreateEnv}} {
-			for _, file := range list.files {
+		for _, kind := range Kinds() {
+			for _, file := range d.Files(kind) {
 				if absolute, err := filepath.Abs(file.Path); err == nil && absolute == wanted {
-					uses = append(uses, Use{Director: d, Kind: list.kind, File: file})
+					uses = append(uses, Use{Director: d, Kind: kind, File: file})
 				}
 			}
 		}
@@ -133,8 +150,8 @@ const inputFile Kind = "input"
 type resolver struct {
 	base      string // absolute folder of the fleet file
 	fleetFile string
-	// named holds what the fleet file names without a glob, and all cloud-configs,
-	// by absolute path.
+	// named holds what the fleet file names without a glob, and all configs, by
+	// absolute path.
 	named map[string][]Kind
 	errs  []*source.Error
 }
@@ -149,9 +166,13 @@ type entry struct {
 func (d *Director) entries(kind Kind) []entry {
 	var list []entry
 	switch kind {
-	case CloudConfigs:
-		for i := range d.CloudConfigs {
-			c := &d.CloudConfigs[i]
+	case CloudConfigs, RuntimeConfigs:
+		configs := d.CloudConfigs
+		if kind == RuntimeConfigs {
+			configs = d.RuntimeConfigs
+		}
+		for i := range configs {
+			c := &configs[i]
 			list = append(list, entry{c.Config, Text{}, &c.Inputs, c.At})
 		}
 	case Deployments, CreateEnv:
@@ -177,7 +198,7 @@ func (r *resolver) noteNames(d *Director) {
 	}
 	note(d.Snapshot, inputFile)
 	note(d.Environment.CACert, inputFile)
-	for _, kind := range []Kind{CloudConfigs, Deployments, CreateEnv} {
+	for _, kind := range Kinds() {
 		for _, e := range d.entries(kind) {
 			note(e.path, kind)
 			for _, t := range slices.Concat(e.inputs.OpsFiles, e.inputs.VarsFiles, slices.Collect(maps.Values(e.inputs.VarFiles))) {
@@ -205,7 +226,7 @@ func (r *resolver) files(d *Director, kind Kind) []SourceFile {
 	}
 	var files []SourceFile
 	for _, path := range slices.Sorted(maps.Keys(byPath)) {
-		if kind == CloudConfigs {
+		if kind == CloudConfigs || kind == RuntimeConfigs {
 			r.named[path] = append(r.named[path], kind)
 		}
 		files = append(files, r.once(d, byPath[path])...)

@@ -46,12 +46,9 @@ func resolvedLines(r *Resolved) string {
 		if d.Snapshot != "" {
 			fmt.Fprintf(&b, "  snapshot %s\n", d.Snapshot)
 		}
-		for _, list := range []struct {
-			kind  Kind
-			files []SourceFile
-		}{{CloudConfigs, d.CloudConfigs}, {Deployments, d.Deployments}, {CreateEnv, d.CreateEnv}} {
-			for _, f := range list.files {
-				fmt.Fprintf(&b, "  %s %d:%d %s", list.kind, f.At.Line, f.At.Column, f.Path)
+		for _, kind := range Kinds() {
+			for _, f := range d.Files(kind) {
+				fmt.Fprintf(&b, "  %s %d:%d %s", kind, f.At.Line, f.At.Column, f.Path)
 				if f.Name != "" {
 					fmt.Fprintf(&b, " as %s", f.Name)
 				}

@@ -69,7 +69,7 @@ func (s *Sides) readPromised(f Fleet, loader *interpolate.Loader) {
 			s.Sides[i].Partial = d.Unresolved
 			continue
 		}
-		d.only = onlyConfigs
+		d.only, d.RuntimeConfigs = onlyConfigs, nil
 		if len(d.CloudConfigs) > 0 {
 			d.Snapshot, d.live = nil, nil
 		}

@@ -299,8 +299,9 @@ func (f *Fleet) unfold(d *Director) []lint.Failure {
 		}
 	}
 	judged := namesOf(d.RuntimeConfigs)
+	replaced := len(d.RuntimeConfigs) > 0 && judged == nil
 	for _, c := range s.RuntimeConfigs {
-		if !slices.Contains(judged, c.Name) && c.Content.Document != nil {
+		if !replaced && !slices.Contains(judged, c.Name) && c.Content.Document != nil {
 			entry.Document = c.Content.Document
 			d.RuntimeConfigs = append(d.RuntimeConfigs, entry)
 		}
