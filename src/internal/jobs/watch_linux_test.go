@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -204,27 +205,100 @@ func life(t *testing.T, s scene, c processControl) {
 // monitRuns runs a program as monit does: it must end, and well.
 func (v vm) monitRuns(program string) {
 	v.t.Helper()
+	v.ends(v.asOnStemcell(strings.Fields(program)...))
+	v.t.Cleanup(v.killWatch)
+}
+
+// ends runs a command that must end well.
+func (v vm) ends(c *exec.Cmd) (stdout string) {
+	v.t.Helper()
+	stdout, stderr, code := v.await(c)
+	if code != 0 {
+		v.t.Fatalf("%q ended with %d: %s%s", c.Args, code, stdout, stderr)
+	}
+	return stdout
+}
+
+// killWatch ends what a failed test left.
+func (v vm) killWatch() {
+	kill(v.t, filepath.Join(v.vcap, "sys/run/ipguard-watch/ipguard-watch.pid"))
+}
+
+// kill kills the process of a pidfile, if there is one.
+func kill(t testing.TB, pidfile string) {
+	text, err := os.ReadFile(pidfile)
+	if err != nil {
+		return
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err == nil && pid > 1 && pid != os.Getpid() {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
+		t.Error(err)
+	}
+}
+
+// asOnStemcell is a command on the VM where there is a user vcap.
+func (v vm) asOnStemcell(arguments ...string) *exec.Cmd {
+	v.t.Helper()
 	accounts := filepath.Join(v.t.TempDir(), "accounts")
-	for _, name := range []string{"passwd", "group"} { // of a stemcell
+	for name, line := range map[string]string{"passwd": "vcap:x:1000:1000:BOSH System User:/home/vcap:/bin/bash\n", "group": "vcap:x:1000:\n"} {
 		text, err := os.ReadFile("/etc/" + name)
 		check(v.t, err)
 		if !strings.Contains(string(text), "\nvcap:") {
-			text = append(text, map[string]string{"passwd": "vcap:x:1000:1000:BOSH System User:/home/vcap:/bin/bash\n", "group": "vcap:x:1000:\n"}[name]...)
+			text = append(text, line...)
 		}
 		check(v.t, os.WriteFile(accounts+"."+name, text, 0o644))
 	}
 	script := `for name in passwd group; do mount --bind "$1.$name" "/etc/$name"; done; shift; exec "$@"`
-	arguments := append([]string{"sh", "-c", script, "sh", accounts}, strings.Fields(program)...)
-	if stdout, stderr, code := v.run(arguments...); code != 0 {
-		v.t.Fatalf("%s ended with %d: %s%s", program, code, stdout, stderr)
+	return v.command(append([]string{"sh", "-c", script, "sh", accounts}, arguments...)...)
+}
+
+// TestWatchUnderMonit lets the real monit do it: start, start again after a
+// crash, restart and stop.
+func TestWatchUnderMonit(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	need(t, "monit", "start-stop-daemon", "setpriv")
+	s := newScene(t)
+	s.install("ipguard-watch", instance{Networks: oneNetwork, Properties: properties(t, quickly)})
+	dir := t.TempDir()
+	settings := filepath.Join(dir, "monitrc")
+	text := "set daemon 1\nset httpd port 2822 and use address 127.0.0.1\n  allow 127.0.0.1\n"
+	for key, file := range map[string]string{"log": "log", "idfile": "id", "statefile": "state", "pidfile": "pid"} {
+		text += "set " + key + " " + filepath.Join(dir, file) + "\n"
 	}
-	if strings.HasSuffix(program, " start") {
-		v.t.Cleanup(func() {
-			if pid := v.pid("/var/vcap/sys/run/ipguard-watch/ipguard-watch.pid"); pid > 1 && pid != os.Getpid() {
-				_ = syscall.Kill(pid, syscall.SIGKILL) // what a failed test left
-			}
-		})
+	text += "include /var/vcap/jobs/ipguard-watch/monit\n"
+	check(t, os.WriteFile(settings, []byte(text), 0o600))
+	check(t, os.Chmod(filepath.Join(s.vcap, "jobs/ipguard-watch/monit"), 0o600)) // as the agent does
+	monit := func(words ...string) string {
+		t.Helper()
+		return s.ends(s.asOnStemcell(append([]string{"monit", "-c", settings}, words...)...))
 	}
+	monit("-t")
+	monit()
+	t.Cleanup(func() {
+		kill(t, filepath.Join(dir, "pid"))
+		s.killWatch()
+		log, err := os.ReadFile(filepath.Join(dir, "log"))
+		if t.Failed() {
+			t.Logf("monit's log (%v):\n%s", err, log)
+		}
+	})
+	const pidfile = "/var/vcap/sys/run/ipguard-watch/ipguard-watch.pid"
+	running := func() bool { return strings.Contains(monit("status", "ipguard-watch"), "OK") && s.pid(pidfile) > 0 }
+	s.logSays("watching", 1)
+	eventually(t, "that monit sees the process", running)
+	check(t, syscall.Kill(s.pid(pidfile), syscall.SIGKILL))
+	s.logSays("watching", 2)
+	eventually(t, "that monit sees the next process", running)
+	monit("restart", "ipguard-watch")
+	s.logSays("watching", 3)
+	eventually(t, "that monit sees the process after a restart", running)
+	monit("stop", "ipguard-watch")
+	s.logSays("stopped", 2)
+	eventually(t, "that monit has stopped it", func() bool { return s.pid(pidfile) == 0 })
 }
 
 // pid reads a pidfile; 0 if there is none.
