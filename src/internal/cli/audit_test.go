@@ -253,12 +253,30 @@ func TestAuditOfNetworks(t *testing.T) {
 		"single within the block of its own machine": want(on("{name: blocks, static_ips: [10.4.0.16]}", "nginx 10.4.0.16/28 10.4.0.20"), "exit 0\n"),
 		"single within the block of another": want(on("{name: blocks}", "nginx 10.4.0.48/28", "nginx 10.4.0.50"),
 			"10.4.0.50 drift granted-twice error: granted twice: to the VM of nginx/00000000 of deployment web (director a) and to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"),
-		"block of the pool":    want(on("{name: blocks}", "nginx 10.4.0.48/28"), "exit 0\n"),
-		"block, moved":         want(on("{name: blocks, static_ips: [10.4.0.32]}", "nginx 10.4.0.16/28"), "10.4.0.16/28 drift moved error: the file gives the group 10.4.0.32/28, and the director still has 10.4.0.16/28\nexit 1\n"),
+		"block of the pool": want(on("{name: blocks}", "nginx 10.4.0.48/28"), "exit 0\n"),
+		"block, moved":      want(on("{name: blocks, static_ips: [10.4.0.32]}", "nginx 10.4.0.16/28"), "10.4.0.16/28 drift moved error: the file gives the group 10.4.0.32/28, and the director still has 10.4.0.16/28\nexit 1\n"),
+		"moved, beside a network of the IaaS": want(on("{name: iaas}, {name: default, static_ips: [10.0.0.10], default: [dns, gateway]}", "nginx 172.16.9.4 10.0.0.11"),
+			"10.0.0.11 drift moved error: the file gives the group 10.0.0.10, and the director still has 10.0.0.11\nexit 1\n"),
+		"virtual, by static_ips where the director chooses": want(on("{name: default, default: [dns, gateway]}, {name: pooled, static_ips: [203.0.113.20]}", "nginx 10.0.0.60 203.0.113.21"),
+			"203.0.113.21 drift moved error: the file gives the group 203.0.113.20, and the director still has 203.0.113.21\nexit 1\n"),
+		"compiling in the wrong network": want(on("{name: default}", "nginx 10.0.0.60", "compilation-8c1b8a5e-1f0c-4f3e-9f6b-0a6c5a7d9b11 192.168.5.60"),
+			"192.168.5.60 drift not-handed-out error: network dmz of the files does not hand it out by itself\nexit 1\n"),
+		"another family": want(on("{name: default, static_ips: [10.0.0.10]}", "nginx 2001:db8::99"),
+			"10.0.0.10 unprotected no-vm warning: the deployment is there, and no VM has it\n"+
+				"2001:db8::99 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n"),
 		"range of static_ips":  want(on("{name: default, static_ips: [10.0.0.12/30]}", "nginx 10.0.0.12", "nginx 10.0.0.13", "nginx 10.0.0.14", "nginx 10.0.0.15"), "exit 0\n"),
 		"range, half deployed": want(on("{name: default, static_ips: [10.0.0.12/30]}", "nginx 10.0.0.12", "nginx 10.0.0.13"), "10.0.0.14/31 unprotected no-vm warning: the deployment is there, and no VM has it\nexit 0\n"),
 	})
 }
+
+// jumpbox is the manifest of a VM of create-env, with one address to be put in.
+const jumpbox = `name: jumpbox
+releases: []
+networks: [{name: private, type: manual, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1}]}]
+resource_pools: [{name: vms, network: private, stemcell: {url: x, sha1: y}}]
+instance_groups: [{name: jumpbox, instances: 1, resource_pool: vms, jobs: [], networks: [{name: private, static_ips: [%s]}]}]
+cloud_provider: {template: {name: cpi, release: cpi}, mbus: "https://x:y@%[1]s:6868", properties: {}}
+`
 
 // TestAuditOfFleets audits two directors.
 func TestAuditOfFleets(t *testing.T) {
@@ -275,13 +293,6 @@ func TestAuditOfFleets(t *testing.T) {
 	b := func(deployments ...liveDeployment) liveDirector {
 		return liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}, Deployments: deployments}
 	}
-	jumpbox := `name: jumpbox
-releases: []
-networks: [{name: private, type: manual, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1}]}]
-resource_pools: [{name: vms, network: private, stemcell: {url: x, sha1: y}}]
-instance_groups: [{name: jumpbox, instances: 1, resource_pool: vms, jobs: [], networks: [{name: private, static_ips: [%s]}]}]
-cloud_provider: {template: {name: cpi, release: cpi}, mbus: "https://x:y@%[1]s:6868", properties: {}}
-`
 	old := "range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.149, 10.0.0.160 - 10.0.0.254]"
 	runAuditCases(t, map[string]auditCase{
 		"one deployment's name twice": {
@@ -392,6 +403,19 @@ func TestAuditBesideInstances(t *testing.T) {
 		"too old":             on(static, static, "", fleet(", max_age: 1d", ""), "failure: a.json is 1d2h old, and may be 1d: what director a granted since is unknown\nexit 3\n"),
 		"too old, as it is":   withArgs(on(static, static, "", fleet(", max_age: 1d", ""), "exit 0\n"), "--allow-stale"),
 		"unreadable manifest": on(static, "name: [", "", plain, "failure: the manifest of web of director a could not be collected: its line 1 is not valid YAML\nexit 3\n"),
+		"jumpbox in another segment": on(static, static, "nginx 10.0.0.60",
+			fleet(", create_env: [jumpbox.yml]", "segments:\n- {name: here, subnets: [{director: a, network: default}]}\n- {name: there, subnets: [{director: a, network: private}]}\n"),
+			"10.0.0.60 drift withdrawn error: the director still has it for nginx of deployment web, whose file does not ask for it\nexit 1\n").
+			with("jumpbox.yml", fmt.Sprintf(jumpbox, "10.0.0.60")),
+		"virtual address of a runtime config": on(static, static, "", plain, "exit 0\n").
+			liveA(func(d *liveDirector) {
+				d.Runtime = "addons: [{name: lb, jobs: [{name: keepalived, properties: {vip: 10.0.0.160}}]}]"
+			}),
+		"dynamic, and the missing file may describe it": on(static, static, "", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
+			"failure: none.yml: no such file\nnot judged: 1\nexit 3\n").
+			liveA(func(d *liveDirector) {
+				d.Deployments = append(d.Deployments, liveDeployment{Name: "cache", Manifest: manifestOf("cache", "redis", "1", ""), VMs: []string{"redis 10.0.0.60"}})
+			}),
 		"file that is missing": on(static, static, "old 10.0.0.60", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
 			"10.0.0.60 ghost no-group error: the file of deployment web has no instance group old\nfailure: none.yml: no such file\nexit 1\n"),
 		"deployment that the missing file may describe": on(strings.Replace(static, "name: web", "name: other", 1), static, "", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
@@ -407,6 +431,14 @@ func withArgs(c auditCase, args string) auditCase {
 // with is the case with one more file.
 func (c auditCase) with(path, text string) auditCase {
 	c.files[path] = text
+	return c
+}
+
+// liveA is the case with a change of what director a says.
+func (c auditCase) liveA(change func(*liveDirector)) auditCase {
+	d := c.live["a"]
+	change(&d)
+	c.live["a"] = d
 	return c
 }
 
