@@ -311,7 +311,7 @@ func TestProbeDeadline(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, "ip")
 	add(t, s.Lab, "b", macB, victim)
-	stdout, stderr, code := ipguard(t, s.a, "probe", victim.Addr().String(), "10.9.0.51", "--rfc5227", "--retry-for", "10m", "--deadline", "3s")
+	stdout, stderr, code := ipguard(t, s.a, "probe", victim.Addr().String(), "10.9.0.51", "--rfc5227", "--retry-for", "10m", "--deadline", "3500ms")
 	for _, line := range []string{
 		"conflict: 10.9.0.191 on eth0: another station has it: 00:50:56:00:00:0b (VMware), since 20",
 		"inconclusive: 10.9.0.51 on eth0: the probe was interrupted",

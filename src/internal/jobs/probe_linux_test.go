@@ -1,12 +1,15 @@
 package jobs
 
 import (
+	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
 
@@ -46,13 +49,13 @@ func TestPreStart(t *testing.T) {
 		}, 0, "no address of this VM has a second owner", false},
 		{"a host that answers for everybody", "", func(t *testing.T, s scene) {
 			check(t, s.add("o", macO, third).Run("ip", "route", "add", "local", "10.9.0.0/24", "dev", "lo"))
-		}, 0, "WARNING: not proven for 1 addresses that they have one owner; the first is proxy: 10.9.0.191 on eth0: 00:50:56:00:00:0f (VMware) answers for every address", true},
+		}, 0, "WARNING: not proven that every address has one owner, 1 of them open; the first is proxy: 10.9.0.191 on eth0: 00:50:56:00:00:0f (VMware) answers for every address", true},
 		{"a host that answers for everybody, and a probe is required", "require_probe: true", func(t *testing.T, s scene) {
 			check(t, s.add("o", macO, third).Run("ip", "route", "add", "local", "10.9.0.0/24", "dev", "lo"))
-		}, 1, "FAILED, because require_probe is true: not proven for 1 addresses", true},
-		{"a dead network", "", func(t *testing.T, s scene) { check(t, s.d.SetLink(false)) }, 0, "WARNING: not proven for 2 addresses", true},
+		}, 1, "FAILED, because require_probe is true: not proven that every address has one owner, 1 of them open", true},
+		{"a dead network", "", func(t *testing.T, s scene) { check(t, s.d.SetLink(false)) }, 0, "WARNING: not proven that every address has one owner, 2 of them open", true},
 		{"a dead network, and a probe is required", "require_probe: true", func(t *testing.T, s scene) { check(t, s.d.SetLink(false)) },
-			1, "FAILED, because require_probe is true: not proven for 2 addresses", true},
+			1, "FAILED, because require_probe is true: not proven that every address has one owner, 2 of them open", true},
 		{"without the promised address", "", func(t *testing.T, s scene) {
 			check(t, s.host.DeleteAddress(victim))
 			check(t, s.host.AddAddress(third))
@@ -63,6 +66,10 @@ func TestPreStart(t *testing.T) {
 			s.add("b", macB, third)
 			s.add("o", macO, third)
 		}, 1, "CONFLICT: 10.9.0.7 on eth0: another station has it", true},
+		{"a second host with the same IPv6 address", "", func(t *testing.T, s scene) {
+			check(t, s.host.AddAddress(victim6))
+			s.add("b", macB, victim6)
+		}, 1, "CONFLICT: 2001:db8:9::bf on eth0: another station has it: 00:50:56:00:00:0b (VMware)", true},
 		{"the program is missing", "", func(t *testing.T, s scene) {
 			check(t, os.Remove(filepath.Join(s.vcap, "packages/ipguard/bin/ipguard")))
 		}, 0, "WARNING: /var/vcap/packages/ipguard/bin/ipguard could not be run", true},
@@ -89,6 +96,31 @@ func TestPreStart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPreStartOnTwoNetworks: on the network without the default route nobody but
+// its own gateway, whom the director names, can prove that silence means free.
+func TestPreStartOnTwoNetworks(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	storage := netip.MustParsePrefix("10.8.52.191/24")
+	check(t, s.Connect(s.host, frame.MAC{0, 0x50, 0x56, 0, 0, 0xa2}, storage))
+	s.add("gateway", macO, netip.MustParsePrefix("10.8.52.1/24"))
+	for _, test := range []struct {
+		gateway string
+		code    int
+		last    string
+	}{
+		{"10.8.52.1", 0, "no address of this VM has a second owner"},
+		{"", 1, "FAILED, because require_probe is true: not proven that every address has one owner, 2 of them open; the first is inconclusive: 10.8.52.191 on eth1"},
+	} {
+		networks := map[string]any{"storage": map[string]any{"type": "manual", "ip": "10.8.52.191", "gateway": test.gateway}}
+		maps.Copy(networks, oneNetwork)
+		s.install("ipguard-probe", instance{Networks: networks, Properties: properties(t, patientProbe+"require_probe: true}")})
+		if stdout, stderr, code := s.run(preStart); code != test.code || !strings.Contains(lastLine(stdout), test.last) {
+			t.Errorf("gateway %q: code %d, want %d and %q:\n%s%s", test.gateway, code, test.code, test.last, stdout, stderr)
+		}
 	}
 }
 
@@ -139,15 +171,14 @@ func TestPreStartWithoutRights(t *testing.T) {
 func TestPreStartEnds(t *testing.T) {
 	for _, test := range []struct {
 		name, properties, program string
-		conflict                  bool
 		bound                     time.Duration
 		code                      int
 		last                      string
 	}{
-		{"a conflict that is asked for again", "{retry_for: 1s, deadline: 2s, rfc5227: true}", "", true, 7 * time.Second, 1, "CONFLICT: 10.9.0.191 on eth0"},
-		{"a program that hangs", "{retry_for: 1s, deadline: 2s}", "#!/bin/sh\nexec sleep 1000\n", false, 7 * time.Second, 0, "WARNING: the probe did not end within 7 seconds and was ended"},
-		{"a program that hangs, and a probe is required", "{retry_for: 1s, deadline: 2s, require_probe: true}", "#!/bin/sh\nexec sleep 1000\n", false, 7 * time.Second, 1, "FAILED, because require_probe is true: the probe did not end"},
-		{"a program that does not let itself be ended", "{retry_for: 1s, deadline: 2s}", "#!/bin/bash\ntrap '' TERM\nwhile :; do read -rt 1000 <> <(:); done\n", false, 12 * time.Second, 0, "WARNING: the probe did not end within 7 seconds and was ended"},
+		{"a probe that would take longer", "{retry_for: 1s, deadline: 2s, rfc5227: true}", "", 7 * time.Second, 0, "the probe was interrupted; started nevertheless"},
+		{"a program that hangs", "{retry_for: 1s, deadline: 2s}", "#!/bin/sh\nexec sleep 1000\n", 7 * time.Second, 0, "WARNING: the probe did not end within 7 seconds and was ended"},
+		{"a program that hangs, and a probe is required", "{retry_for: 1s, deadline: 2s, require_probe: true}", "#!/bin/sh\nexec sleep 1000\n", 7 * time.Second, 1, "FAILED, because require_probe is true: the probe did not end"},
+		{"a program that does not let itself be ended", "{retry_for: 1s, deadline: 2s}", "#!/bin/bash\ntrap '' TERM\nwhile :; do read -rt 1000 <> <(:); done\n", 12 * time.Second, 0, "WARNING: the probe did not end within 7 seconds and was ended"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -155,9 +186,6 @@ func TestPreStartEnds(t *testing.T) {
 			s.install("ipguard-probe", instance{Networks: oneNetwork, Properties: properties(t, test.properties)})
 			if test.program != "" {
 				s.program([]byte(test.program))
-			}
-			if test.conflict {
-				s.add("b", macB, victim)
 			}
 			// The bound, and what a busy machine takes to start and end programs.
 			const busy = 30 * time.Second

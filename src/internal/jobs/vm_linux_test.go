@@ -29,9 +29,10 @@ var (
 	macD = frame.MAC{0, 0x50, 0x56, 0, 0, 0xd}
 	macO = frame.MAC{0, 0x50, 0x56, 0, 0, 0xf}
 
-	victim = netip.MustParsePrefix("10.9.0.191/24")
-	peer   = netip.MustParsePrefix("10.9.0.1/24")
-	third  = netip.MustParsePrefix("10.9.0.7/24")
+	victim  = netip.MustParsePrefix("10.9.0.191/24")
+	victim6 = netip.MustParsePrefix("2001:db8:9::bf/64")
+	peer    = netip.MustParsePrefix("10.9.0.1/24")
+	third   = netip.MustParsePrefix("10.9.0.7/24")
 )
 
 // oneNetwork is what the director knows of A.
