@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -368,23 +369,60 @@ func TestCollectTaskIntoTheFleet(t *testing.T) {
 	}
 }
 
-// TestPipelineUsesTheTasks: what the example pipeline names is there, with inputs
-// that the job gets.
+// step is one step of a Concourse plan, as far as ours go.
+type step struct {
+	Get, Task, File string
+	Passed          []string
+	Trigger         bool
+	InParallel      []step            `yaml:"in_parallel"`
+	InputMapping    map[string]string `yaml:"input_mapping"`
+}
+
+// flat are the steps, and those that run beside each other in their place.
+func flat(steps []step) []step {
+	var list []step
+	for _, s := range steps {
+		list = append(append(list, s), flat(s.InParallel)...)
+	}
+	return list
+}
+
+// TestPipelineUsesTheTasks: each job of the example pipeline gets what its tasks
+// need, and a deploy gets the fleet only as lint let it through.
 func TestPipelineUsesTheTasks(t *testing.T) {
-	text := readText(t, filepath.Join(root, "ci/pipeline.yml"))
-	files := regexp.MustCompile(`file: ipguard/(\S+)`).FindAllStringSubmatch(text, -1)
-	if len(files) < 4 {
-		t.Fatalf("%d tasks of the repository in the pipeline", len(files))
-	}
-	for _, f := range files {
-		if _, err := os.Stat(filepath.Join(root, f[1])); err != nil {
-			t.Error(err)
+	var read struct {
+		Jobs []struct {
+			Name string
+			Plan []step
 		}
 	}
-	for _, passed := range []string{"{get: fleet, passed: [lint], trigger: true}", "{get: snapshots, passed: [lint]}"} {
-		if !strings.Contains(text, passed) {
-			t.Errorf("the deploy does not wait for lint: no %s", passed)
+	if err := yaml.Unmarshal([]byte(readText(t, filepath.Join(root, "ci/pipeline.yml"))), &read); err != nil {
+		t.Fatal(err)
+	}
+	tasks, passed := 0, 0
+	for _, job := range read.Jobs {
+		got := map[string]bool{}
+		for _, s := range flat(job.Plan) {
+			if s.Get != "" {
+				got[s.Get] = true
+			}
+			if job.Name == "deploy" && s.Get == "fleet" && s.Trigger && slices.Equal(s.Passed, []string{"lint"}) {
+				passed++
+			}
+			name, ours := strings.CutPrefix(s.File, "ipguard/ci/tasks/")
+			if !ours {
+				continue
+			}
+			tasks++
+			for _, input := range readTask(t, strings.TrimSuffix(name, ".yml")).Inputs {
+				if from := cmp.Or(s.InputMapping[input.Name], input.Name); !got[from] {
+					t.Errorf("job %s does not get %s for task %s", job.Name, from, s.Task)
+				}
+			}
 		}
+	}
+	if tasks != 4 || passed != 1 {
+		t.Errorf("%d tasks of the repository, %d deploys that wait for lint", tasks, passed)
 	}
 }
 
