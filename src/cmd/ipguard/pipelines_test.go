@@ -337,6 +337,11 @@ func TestCollectTask(t *testing.T) {
 	if code, out := p.run("lint", nil); code != 0 { // the same folders side by side
 		t.Errorf("lint with these snapshots: exit code %d\n%s", code, out)
 	}
+	for flags, want := range map[string]int{"": 3, "--allow-unseen": 0} { // the client may not see orphaned VMs
+		if code, out := p.run("audit", map[string]string{"FLAGS": flags}); code != want {
+			t.Errorf("audit %s of these snapshots: exit code %d\n%s", flags, code, out)
+		}
+	}
 }
 
 // TestCollectTaskWithADirectorDown commits what the others said, and fails.
