@@ -64,18 +64,22 @@ func addCompletions(root *cobra.Command, streams Streams) {
 	arguments := map[string]completer{
 		"free": names, "map": names, "fence": names, "scan": names, "audit": names,
 		"explain": completeRules,
-		"who":     cobra.NoFileCompletions, "rules": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions, "version": cobra.NoFileCompletions,
+		"probe":   cobra.NoFileCompletions, "watch": cobra.NoFileCompletions,
+		"who": cobra.NoFileCompletions, "rules": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions, "version": cobra.NoFileCompletions,
 	}
 	flags := map[string]completer{
 		"director": func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return directorNames(cmd, streams), cobra.ShellCompDirectiveNoFileComp
 		},
-		"team":    poolWords(streams, func(p fleet.Pool) string { return p.Team.Value }),
-		"purpose": poolWords(streams, func(p fleet.Pool) string { return p.Purpose.Value }),
-		"color":   cobra.FixedCompletions([]cobra.Completion{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp),
-		"fail-on": cobra.FixedCompletions([]cobra.Completion{"error", "warning", "info"}, cobra.ShellCompDirectiveNoFileComp),
-		"format":  completeFormats,
-		"verdict": cobra.FixedCompletions(append(strings.Split(verdictNames(), ", "), "all"), cobra.ShellCompDirectiveNoFileComp),
+		"team":         poolWords(streams, func(p fleet.Pool) string { return p.Team.Value }),
+		"purpose":      poolWords(streams, func(p fleet.Pool) string { return p.Purpose.Value }),
+		"color":        cobra.FixedCompletions([]cobra.Completion{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp),
+		"fail-on":      cobra.FixedCompletions([]cobra.Completion{"error", "warning", "info"}, cobra.ShellCompDirectiveNoFileComp),
+		"format":       completeFormats,
+		"defend":       cobra.FixedCompletions([]cobra.Completion{"never", "once", "always"}, cobra.ShellCompDirectiveNoFileComp),
+		"inconclusive": cobra.FixedCompletions([]cobra.Completion{"fail", "pass"}, cobra.ShellCompDirectiveNoFileComp),
+		"log-format":   cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp),
+		"verdict":      cobra.FixedCompletions(append(strings.Split(verdictNames(), ", "), "all"), cobra.ShellCompDirectiveNoFileComp),
 	}
 	for _, cmd := range allCommands(root) {
 		if complete, ok := arguments[cmd.Name()]; ok {
@@ -113,8 +117,11 @@ func completeRules(_ *cobra.Command, args []string, _ string) ([]cobra.Completio
 
 // completeFormats proposes every format where findings are told, else those of answers.
 func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if cmd.Name() == "audit" {
+	switch cmd.Name() {
+	case "audit":
 		return auditFormats, cobra.ShellCompDirectiveNoFileComp
+	case "scan":
+		return []cobra.Completion{"text", "json", "csv"}, cobra.ShellCompDirectiveNoFileComp
 	}
 	if cmd.Flags().Lookup("fail-on") == nil {
 		return []cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp
