@@ -47,7 +47,14 @@ func (l line) is(message string, pairs ...string) bool {
 
 func startWatch(t testing.TB, h *wirelab.Host, args ...string) *watcher {
 	t.Helper()
+	return startWatchIn(t, h, nil, args...)
+}
+
+// startWatchIn adds to the watch's environment.
+func startWatchIn(t testing.TB, h *wirelab.Host, environment []string, args ...string) *watcher {
+	t.Helper()
 	c := wirelab.Program(append([]string{"watch", "--log-format", "json"}, args...)...)
+	c.Env = append(c.Env, environment...)
 	stderr, err := c.StderrPipe()
 	check(t, err)
 	check(t, h.Start(c))
@@ -205,7 +212,7 @@ func TestIncident(t *testing.T) {
 			}
 			r, err := s.Rogue(test.kind, macB, victim)
 			check(t, err)
-			speakOften(t, r)
+			speakOften(t, r, peer.Addr())
 			if test.how == "return-path" {
 				// The rogue's broadcasts, if it sends any, may be noticed first.
 				w.await("return path", "address", victim.Addr().String(), "finding", "stolen")
@@ -226,9 +233,9 @@ func TestIncident(t *testing.T) {
 
 // speakOften has the rogue speak until the test ends, as its cron job does: one
 // theft may heal by itself, before anybody can prove it.
-func speakOften(t *testing.T, r *wirelab.Rogue) {
+func speakOften(t *testing.T, r *wirelab.Rogue, to netip.Addr) {
 	t.Helper()
-	check(t, r.Speak(peer.Addr(), macD))
+	check(t, r.Speak(to, macD))
 	stop, done := make(chan struct{}), make(chan error)
 	go func() {
 		for {
@@ -238,7 +245,7 @@ func speakOften(t *testing.T, r *wirelab.Rogue) {
 				return
 			case <-time.After(5 * time.Second):
 			}
-			if err := r.Speak(peer.Addr(), macD); err != nil {
+			if err := r.Speak(to, macD); err != nil {
 				done <- err
 				return
 			}

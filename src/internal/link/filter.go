@@ -1,6 +1,7 @@
 package link
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -163,25 +164,50 @@ func lastWord(a netip.Addr) uint32 {
 // ForeignARP accepts ARP that claims an address of the inventory for another
 // station than the inventory names.
 func ForeignARP(inventory map[netip.Addr][]frame.MAC) Filter {
-	return foreign(inventory, offARPSender, offARPSenderMAC)
+	return foreign(inventory, netip.Addr.Is4, offARPSender, offARPSenderMAC)
 }
 
 // ForeignIPv4 accepts IPv4 packets whose source address is in the inventory and
 // whose Ethernet source is another station than it names.
 func ForeignIPv4(inventory map[netip.Addr][]frame.MAC) Filter {
-	return foreign(inventory, offIPv4Source, offSource)
+	return foreign(inventory, netip.Addr.Is4, offIPv4Source, offSource)
 }
 
-func foreign(inventory map[netip.Addr][]frame.MAC, address, station uint32) Filter {
-	expected := map[uint32][]frame.MAC{}
-	var words []uint32
-	for a, macs := range inventory {
-		if a.Is4() {
-			expected[lastWord(a)] = macs
-			words = append(words, lastWord(a))
+// ForeignIPv6 does the same for IPv6, by the last 32 bits of the address; the rest
+// is for the judge. Neighbour messages of the inventory's addresses pass, whoever
+// sends them: the station that they name is an option.
+func ForeignIPv6(inventory map[netip.Addr][]frame.MAC) Filter {
+	var six []netip.Addr
+	for a := range inventory {
+		if a.Is6() {
+			six = append(six, a)
 		}
 	}
-	slices.Sort(words)
+	neighbours := AboutNeighbors(six, nil)
+	return slices.Concat(Filter{
+		bpf.LoadAbsolute{Off: offIPv6Next, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: icmpv6, SkipTrue: 3}, // to the jump
+		bpf.LoadAbsolute{Off: offICMPv6Type, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: typeNS, SkipTrue: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: typeNA, SkipTrue: 1},
+		bpf.Jump{Skip: uint32(len(neighbours))},
+	}, neighbours, foreign(inventory, netip.Addr.Is6, offIPv6Source+12, offSource))
+}
+
+// foreign accepts what holds an address of the family of the inventory at one
+// offset, and at another a station that the inventory does not name for it.
+func foreign(inventory map[netip.Addr][]frame.MAC, family func(netip.Addr) bool, address, station uint32) Filter {
+	expected := map[uint32][]frame.MAC{}
+	for a, macs := range inventory {
+		word := lastWord(a)
+		switch _, taken := expected[word]; {
+		case taken && family(a):
+			expected[word] = nil // two addresses with one word: all stations pass
+		case family(a):
+			expected[word] = macs
+		}
+	}
+	words := slices.Sorted(maps.Keys(expected))
 	check := func(word uint32) (f Filter) {
 		for _, m := range expected[word] {
 			f = append(f,

@@ -116,6 +116,50 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestForeignIPv6: packets by source, and neighbour messages whoever sends them.
+func TestForeignIPv6(t *testing.T) {
+	six := func(prefix string, last int) netip.Addr {
+		b := netip.MustParseAddr(prefix).As16()
+		b[15] = byte(last)
+		return netip.AddrFrom16(b)
+	}
+	inventory := map[netip.Addr][]frame.MAC{addr(1): {macA}}
+	for i := range 100 {
+		inventory[six("2001:db8::", i)] = []frame.MAC{macA}
+	}
+	inventory[six("2001:db8:9::", 7)] = []frame.MAC{macB} // ends as one of the others
+	f := ForeignIPv6(inventory)
+	packet := func(m frame.MAC, from netip.Addr, next byte) []byte {
+		b := make([]byte, 14+40+24)
+		copy(b[6:], m[:])
+		b[14+6] = next
+		source := from.As16()
+		copy(b[14+8:], source[:])
+		return b
+	}
+	for i := range 120 {
+		for _, m := range []frame.MAC{macA, macB} {
+			want := i < 100 && m != macA || i == 7
+			for _, next := range []byte{17, 58} { // UDP, and an ICMPv6 message of type 0
+				if got := run(t, f, packet(m, six("2001:db8::", i), next)); got != want {
+					t.Errorf("packet %d of %d from %s: %v", next, i, m, got)
+				}
+			}
+			na, err := frame.Announcement(m, six("2001:db8::", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ns, err := frame.Request(m, six("2001:db8::", i), six("2001:db8::", 200), frame.MAC{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if run(t, f, na) != (i < 100) || run(t, f, ns) != (i < 100) {
+				t.Errorf("neighbour messages of %d from %s", i, m)
+			}
+		}
+	}
+}
+
 func TestNeighbors(t *testing.T) {
 	na, err := frame.Announcement(macB, netip.MustParseAddr("2001:db8::1"))
 	if err != nil {

@@ -97,7 +97,7 @@ func (g *guard) open(i link.Interface) error {
 	}{
 		{link.ARP, link.ForeignARP},
 		{link.IPv4, link.ForeignIPv4},
-		{link.IPv6, aboutOthers},
+		{link.IPv6, link.ForeignIPv6},
 	} {
 		socket, err := link.Listen(i, x.protocol, x.filter(nil))
 		if err != nil {
@@ -107,17 +107,6 @@ func (g *guard) open(i link.Interface) error {
 		g.sets = append(g.sets, func(m map[netip.Addr][]frame.MAC) error { return socket.SetFilter(x.filter(m)) })
 	}
 	return nil
-}
-
-// aboutOthers lets neighbour messages through; the judge knows the stations.
-func aboutOthers(inventory map[netip.Addr][]frame.MAC) link.Filter {
-	var six []netip.Addr
-	for a := range inventory {
-		if a.Is6() {
-			six = append(six, a)
-		}
-	}
-	return link.AboutNeighbors(six, nil)
 }
 
 func (g *guard) filter() error {

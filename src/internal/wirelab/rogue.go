@@ -60,8 +60,10 @@ func (l *Lab) Rogue(kind RogueKind, mac frame.MAC, address netip.Prefix) (*Rogue
 	}
 	// 1 s in place of 5 s before the kernel asks again for a station that it has
 	// known: the incident in a fifth of its time.
-	if err := h.Sysctl("ipv4/neigh/eth0/delay_first_probe_time", "1"); err != nil {
-		return nil, err
+	for _, family := range []string{"ipv4", "ipv6"} {
+		if err := h.Sysctl(family+"/neigh/eth0/delay_first_probe_time", "1"); err != nil {
+			return nil, err
+		}
 	}
 	if kind == Silent || kind == Cached {
 		if err := h.Sysctl("ipv4/conf/eth0/arp_ignore", "8"); err != nil {
