@@ -86,14 +86,14 @@ func (h *Heartbeat) receive() {
 		if _, err := h.conn.Read(b); err != nil {
 			return
 		}
-		h.note()
+		h.note(time.Now())
 	}
 }
 
-func (h *Heartbeat) note() {
+// note notes that a byte came back.
+func (h *Heartbeat) note(now time.Time) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	now := time.Now()
 	gap := now.Sub(h.last)
 	h.last = now
 	h.worst = max(h.worst, gap)
@@ -112,7 +112,7 @@ func (h *Heartbeat) Reset() {
 // Stop ends the connection and returns for how long nothing came back, and the
 // longest gap.
 func (h *Heartbeat) Stop() (stall, worst time.Duration) {
-	h.note()
+	h.note(time.Now())
 	close(h.stop)
 	h.conn.Close()
 	<-h.done

@@ -212,8 +212,9 @@ func awaitCarrier(device string, carrier bool) error {
 // Unplug takes the carrier from eth0 of the host, or gives it back. port counts
 // all links of the segment in the order of Connect.
 func (l *Lab) Unplug(h *Host, port int, unplugged bool) error {
+	name := fmt.Sprintf("port%d", port)
 	err := l.hub.Do(func() error {
-		link, err := netlink.LinkByName(fmt.Sprintf("port%d", port))
+		link, err := netlink.LinkByName(name)
 		if err != nil {
 			return err
 		}
@@ -225,7 +226,11 @@ func (l *Lab) Unplug(h *Host, port int, unplugged bool) error {
 	if err != nil {
 		return err
 	}
-	return h.Do(func() error { return awaitCarrier("eth0", !unplugged) })
+	if err := h.Do(func() error { return awaitCarrier("eth0", !unplugged) }); err != nil {
+		return err
+	}
+	// The bridge forwards only once it has noticed too.
+	return l.hub.Do(func() error { return awaitCarrier(name, !unplugged) })
 }
 
 // Isolate keeps the bridge from passing anything between two isolated links.
