@@ -300,3 +300,35 @@ func TestWatchTellsPromises(t *testing.T) {
 		t.Errorf("promised to %q", to)
 	}
 }
+
+// TestWireTellsLeases: who else has an address may stand in no file but in what a
+// director granted.
+func TestWireTellsLeases(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ip")
+	dir := t.TempDir()
+	cloud := strings.ReplaceAll(cloudConfigOf("range: 10.9.0.0/24"), "10.0.0.1", "10.9.0.1")
+	writeSnapshot(t, filepath.Join(dir, "promo.json"), liveDirector{
+		Configs:     []liveConfig{{ID: "1", Content: cloud}},
+		Deployments: []liveDeployment{{Name: "pgpool", Manifest: manifestOf("pgpool", "db", "1", ""), VMs: []string{"db 10.9.0.191"}}},
+		Orphans:     []string{"old web 10.9.0.190"},
+	})
+	writeFile(t, filepath.Join(dir, "ipguard.yml"), []byte("directors: [{name: promo, snapshot: promo.json}]\n"))
+	w := startWatch(t, s.a, "--interface", "eth0", "--check-every", "0", "--probe-every", "-1s", "--fleet", filepath.Join(dir, "ipguard.yml"))
+	time.Sleep(3 * time.Second) // while an address is new, claims are suspicions at most
+	add(t, s.Lab, "b", macB, victim)
+	const lease = "director promo, deployment pgpool, group db"
+	stdout, stderr, code := in(t, dir, s.a, "probe", "10.9.0.191", "10.9.0.190", "--timeout", patientProbe, "--fleet", "ipguard.yml")
+	for _, want := range []string{"10.9.0.191 is promised to " + lease, "10.9.0.190 is promised to director promo, deployment old, group web"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s%s", want, stdout, stderr)
+		}
+	}
+	if code != ExitFindings {
+		t.Errorf("code %d", code)
+	}
+	again(t, add(t, s.Lab, "o", macO), must(frame.Announcement(macB, victim.Addr())))
+	if to := fmt.Sprint(w.await("address promised", "address", victim.Addr().String())["to"]); !strings.HasPrefix(to, lease) {
+		t.Errorf("promised to %q", to)
+	}
+}
