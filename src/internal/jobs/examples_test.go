@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/source"
 )
 
 // examples is the folder of manifests that use the jobs.
@@ -169,4 +172,22 @@ func leaves(prefix string, properties map[string]any) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// TestPropertiesClaimNothing: what the jobs are told of others' addresses is a
+// guard, and lint must not take it for one more owner.
+func TestPropertiesClaimNothing(t *testing.T) {
+	for _, job := range jobNames {
+		text, err := yaml.Marshal(map[string]any{"addons": []any{map[string]any{
+			"name": "ipguard", "jobs": []any{map[string]any{"name": job, "release": "ipguard", "properties": everyOption(t, job)}},
+		}}})
+		check(t, err)
+		doc, err := source.Parse("runtime-config.yml", text)
+		check(t, err)
+		found, _, err := bosh.FindVIPs(doc.Root(), bosh.DefaultPatterns())
+		check(t, err)
+		for _, f := range found {
+			t.Errorf("lint takes %+v of %s for a virtual address that the VM has", f, job)
+		}
+	}
 }

@@ -60,9 +60,9 @@ func TestPreStart(t *testing.T) {
 			check(t, s.host.DeleteAddress(victim))
 			check(t, s.host.AddAddress(third))
 		}, 0, "the first is inconclusive: 10.9.0.191: this host is expected to have it, but no interface has it", true},
-		{"a virtual address that another holds", "vips: [10.9.0.7]", func(t *testing.T, s scene) { s.add("b", macB, third) },
+		{"a virtual address that another holds", "moving_addresses: [10.9.0.7]", func(t *testing.T, s scene) { s.add("b", macB, third) },
 			0, "no address of this VM has a second owner", false},
-		{"a virtual address that two others hold", "vips: [10.9.0.7]", func(t *testing.T, s scene) {
+		{"a virtual address that two others hold", "moving_addresses: [10.9.0.7]", func(t *testing.T, s scene) {
 			s.add("b", macB, third)
 			s.add("o", macO, third)
 		}, 1, "CONFLICT: 10.9.0.7 on eth0: another station has it", true},
