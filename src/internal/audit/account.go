@@ -24,7 +24,7 @@ func (c *comparison) account(at netipx.IPRange, g *plan.Claim) {
 			c.stray = append(c.stray, stray{claim: g, at: at, reason: Withdrawn, where: d.At})
 		}
 	case m == nil && d.Partial:
-		c.unjudged++
+		c.leave(at, g)
 	case !d.describesDeployments():
 	case m == nil:
 		c.ghost(at, g, NoDeployment, d.At)
@@ -58,7 +58,7 @@ func (c *comparison) accountFor(at netipx.IPRange, g *plan.Claim, d *Director, m
 	s := stray{claim: g, at: at, group: c.groupOf(g), network: g.Owner.Network}
 	switch {
 	case g.Kind == plan.VIP && hidden:
-		c.unjudged++
+		c.leave(at, g)
 	case g.Kind == plan.VIP:
 		s.reason, s.where = Withdrawn, m.NameAt
 		if group != nil {
@@ -101,8 +101,13 @@ func (c *comparison) decide(s stray, a answer) {
 		}
 		c.stray = append(c.stray, s)
 	default:
-		c.unjudged++
+		c.leave(s.at, s.claim)
 	}
+}
+
+// leave leaves a claim without a verdict.
+func (c *comparison) leave(at netipx.IPRange, claim *plan.Claim) {
+	c.unjudged = append(c.unjudged, narrowed(claim, at))
 }
 
 // networksOf are the networks that a deployment gets; nil if they are not known.

@@ -181,9 +181,9 @@ func (d *Director) describesDeployments() bool {
 type Result struct {
 	// Items are sorted by address.
 	Items []Item
-	// Unjudged counts addresses of which it is not known whether they are promised
-	// or granted, because something of the other side could not be read.
-	Unjudged int
+	// Unjudged are promises and grants of which it is not known what the other side
+	// has, because something of it could not be read.
+	Unjudged []plan.Claim
 	// Promised and Granted are the plans of the two sides.
 	Promised, Granted *plan.Plan
 }
@@ -223,7 +223,7 @@ type comparison struct {
 	found     []finding
 	// missing are promises without a grant, stray are grants without a promise.
 	missing, stray []stray
-	unjudged       int
+	unjudged       []plan.Claim
 }
 
 func newComparison(directors []Director, promised, granted *plan.Plan) *comparison {

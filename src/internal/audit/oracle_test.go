@@ -32,8 +32,8 @@ func TestCompareAgainstOracle(t *testing.T) {
 		want, unjudged := f.oracle()
 		slices.Sort(got)
 		slices.Sort(want)
-		if diff := cmp.Diff(want, got); diff != "" || unjudged != result.Unjudged {
-			t.Fatalf("seed %d: not judged: %d, want %d; (-oracle +got):\n%s\n%+v", seed, result.Unjudged, unjudged, diff, f)
+		if diff := cmp.Diff(want, got); diff != "" || unjudged != len(result.Unjudged) {
+			t.Fatalf("seed %d: not judged: %d, want %d; (-oracle +got):\n%s\n%+v", seed, len(result.Unjudged), unjudged, diff, f)
 		}
 	}
 	for _, r := range []Reason{AsPromised, FromPool, OtherOwner, GrantedTwice, Moved, Withdrawn, NotHandedOut, NoNetwork, NoDeployment, NoGroup, NeverDeployed, NotYet, NoVM, Orphaned} {

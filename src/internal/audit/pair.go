@@ -118,7 +118,7 @@ func (c *comparison) moved(m, s stray) {
 func (c *comparison) unprotected(m stray) {
 	d := c.byName[m.claim.Owner.Director]
 	if m.claim.Owner.Property != "" && slices.Contains(d.Unread, m.claim.Owner.Deployment) {
-		c.unjudged++
+		c.leave(m.at, m.claim)
 		return
 	}
 	reason, severity, except := c.whyMissing(d, m), lint.Warning, ""

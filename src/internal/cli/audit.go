@@ -289,11 +289,21 @@ func (a *auditing) scope(name string) (func(*audit.Item) bool, error) {
 	}
 	return func(it *audit.Item) bool {
 		return anyClaim(it, func(c *plan.Claim) bool {
-			return c.Subnet != nil && slices.ContainsFunc(segments, func(g *plan.Segment) bool {
-				return g.Contains(c.Subnet) || !c.Subnet.Range.IsValid() && c.Subnet.Segment == g.Name
-			})
+			return slices.ContainsFunc(segments, func(g *plan.Segment) bool { return mayBeIn(c, g) })
 		})
 	}, nil
+}
+
+// mayBeIn reports whether a claim is in a segment, or, where its own is not known,
+// has an address of it.
+func mayBeIn(c *plan.Claim, g *plan.Segment) bool {
+	switch {
+	case c.Subnet == nil:
+		return slices.ContainsFunc(g.Subnets, func(s *plan.Subnet) bool { return s.Range.Contains(c.Range.From()) })
+	case !c.Subnet.Range.IsValid():
+		return c.Subnet.Segment == g.Name
+	}
+	return g.Contains(c.Subnet)
 }
 
 func anyClaim(it *audit.Item, fits func(*plan.Claim) bool) bool {
@@ -309,7 +319,7 @@ func anyClaim(it *audit.Item, fits func(*plan.Claim) bool) bool {
 
 // tell writes what is in scope. The error carries the exit code.
 func (a *auditing) tell(scope func(*audit.Item) bool) error {
-	out := report.Audit{Counts: map[audit.Verdict]int{}, Unjudged: a.result.Unjudged, Failures: once(a.failures)}
+	out := report.Audit{Counts: map[audit.Verdict]int{}, Failures: once(a.failures)}
 	worst := lint.Severity(0)
 	for _, it := range a.result.Items {
 		if !scope(&it) || !slices.ContainsFunc(it.Directors(), a.judged) {
@@ -318,6 +328,11 @@ func (a *auditing) tell(scope func(*audit.Item) bool) error {
 		out.Counts[it.Verdict]++
 		if a.shown[it.Verdict] {
 			out.Items, worst = append(out.Items, it), max(worst, it.Severity)
+		}
+	}
+	for _, c := range a.result.Unjudged {
+		if a.judged(c.Owner.Director) && scope(&audit.Item{Promised: []plan.Claim{c}}) {
+			out.Unjudged = append(out.Unjudged, c)
 		}
 	}
 	for _, s := range a.sides.Sides {
@@ -336,7 +351,7 @@ func (a *auditing) tell(scope func(*audit.Item) bool) error {
 	switch {
 	case worst >= a.failOn:
 		return exitCode(ExitFindings)
-	case len(out.Failures)+len(out.Hidden)+out.Unjudged > 0:
+	case len(out.Failures)+len(out.Hidden)+len(out.Unjudged) > 0:
 		return exitCode(ExitIncomplete)
 	}
 	return nil

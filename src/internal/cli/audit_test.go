@@ -29,11 +29,9 @@ func auditFleet(t *testing.T, args ...string) string {
 			Addresses, Verdict, Reason, Explanation string
 			Severity                                *string
 		}
-		Summary struct {
-			NotJudged int `json:"not_judged"`
-		}
-		Hidden   []struct{ What string }
-		Failures []struct{ Message string }
+		NotJudged []struct{ Addresses, Note string } `json:"not_judged"`
+		Hidden    []struct{ What string }
+		Failures  []struct{ Message string }
 	}
 	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
 		t.Fatalf("%v\n%s%s", err, stdout.String(), stderr.String())
@@ -52,8 +50,8 @@ func auditFleet(t *testing.T, args ...string) string {
 	for _, f := range result.Failures {
 		fmt.Fprintf(&b, "failure: %s\n", f.Message)
 	}
-	if n := result.Summary.NotJudged; n > 0 {
-		fmt.Fprintf(&b, "not judged: %d\n", n)
+	for _, c := range result.NotJudged {
+		fmt.Fprintf(&b, "not judged: %s %s\n", c.Addresses, c.Note)
 	}
 	fmt.Fprintf(&b, "exit %d\n", code)
 	return b.String()
@@ -182,9 +180,9 @@ func TestAudit(t *testing.T) {
 			Orphans: []string{"old pg 10.0.0.10"}}},
 			want: "10.0.0.10 orphan orphaned error: a VM still has it that belongs to no instance any more, and it is promised to instance nginx/0 of deployment web (director a)\nexit 1\n"},
 		"hidden behind a variable": {files: file(web(", static_ips: [((ip))]")), live: one(static, "nginx 10.0.0.10"),
-			want: "hidden: static_ips of nginx on network default\nnot judged: 1\nexit 3\n"},
+			want: "hidden: static_ips of nginx on network default\nnot judged: 10.0.0.10 the VM of nginx/00000000 of deployment web (director a)\nexit 3\n"},
 		"file that cannot be read": {files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": "name: ["},
-			live: one(static, "nginx 10.0.0.10"), want: "failure: not valid YAML: did not find expected node content\nnot judged: 1\nexit 3\n"},
+			live: one(static, "nginx 10.0.0.10"), want: "failure: not valid YAML: did not find expected node content\nnot judged: 10.0.0.10 the VM of nginx/00000000 of deployment web (director a)\nexit 3\n"},
 	})
 }
 
@@ -386,7 +384,7 @@ func TestAuditBesideInstances(t *testing.T) {
 			"10.0.0.40 drift granted-twice error: granted twice: to the virtual address keepalived.vip of deployment web (director a) and to the VM of pg/00000000 of deployment db (director b)\nexit 1\n").
 			with("db.yml", manifestOf("db", "pg", "1", "")).
 			live2(liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}, Deployments: []liveDeployment{{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.40"}}}}),
-		"hidden virtual address": on(withVIP("((vip))"), withVIP("10.0.0.40"), "", plain, "hidden: property keepalived.vip of job keepalived in nginx\nnot judged: 1\nexit 3\n"),
+		"hidden virtual address": on(withVIP("((vip))"), withVIP("10.0.0.40"), "", plain, "hidden: property keepalived.vip of job keepalived in nginx\nnot judged: 10.0.0.40 the virtual address keepalived.vip of deployment web (director a)\nexit 3\n"),
 		"somebody else's address, granted": on(manifestOf("web", "nginx", "2", ""), manifestOf("web", "nginx", "2", ""), "nginx 10.0.0.60",
 			fleet("", "external: [{owner: load balancer, addresses: [10.0.0.60]}]\n"),
 			"10.0.0.10 drift not-handed-out error: network default of the files does not hand it out by itself\n"+
@@ -412,7 +410,7 @@ func TestAuditBesideInstances(t *testing.T) {
 				d.Runtime = "addons: [{name: lb, jobs: [{name: keepalived, properties: {vip: 10.0.0.160}}]}]"
 			}),
 		"dynamic, and the missing file may describe it": on(static, static, "", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
-			"failure: none.yml: no such file\nnot judged: 1\nexit 3\n").
+			"failure: none.yml: no such file\nnot judged: 10.0.0.60 the VM of redis/00000000 of deployment cache (director a)\nexit 3\n").
 			liveA(func(d *liveDirector) {
 				d.Deployments = append(d.Deployments, liveDeployment{Name: "cache", Manifest: manifestOf("cache", "redis", "1", ""), VMs: []string{"redis 10.0.0.60"}})
 			}),

@@ -17,8 +17,8 @@ type Audit struct {
 	// Items are those to tell, sorted by address; Counts has all that were looked at.
 	Items  []audit.Item
 	Counts map[audit.Verdict]int
-	// Unjudged counts addresses that could not be judged.
-	Unjudged int
+	// Unjudged are promises and grants that could not be judged.
+	Unjudged []plan.Claim
 	// Snapshots are those of the directors that were audited, in their order.
 	Snapshots []AuditSnapshot
 	Hidden    []lint.Hidden
@@ -42,6 +42,7 @@ func WriteAudit(w io.Writer, a Audit, options Options) error {
 	for i := range a.Items {
 		t.item(&a.Items[i])
 	}
+	t.claims("", "not judged", a.Unjudged)
 	for _, h := range a.Hidden {
 		t.line("", "", position(h.At)+": (("+visible(h.Variable)+")) hides "+visible(h.What)+", which may be any address")
 	}
@@ -77,9 +78,9 @@ func (t *auditText) line(lead, style, text string) {
 
 func (t *auditText) item(it *audit.Item) {
 	t.line("", severityStyle(it.Severity), it.Verdict.String()+" "+plan.RangeText(it.Range)+": "+visible(it.Explain()))
-	t.claims("promised", it.Promised)
-	t.claims("granted", it.Granted)
-	t.claims("may go to", it.Rivals)
+	t.claims("  ", "promised", it.Promised)
+	t.claims("  ", "granted", it.Granted)
+	t.claims("  ", "may go to", it.Rivals)
 	if it.At.IsValid() {
 		t.line("  ", bold, "file: "+position(it.At))
 	}
@@ -89,8 +90,8 @@ func (t *auditText) item(it *audit.Item) {
 	t.out.WriteByte('\n')
 }
 
-// claims writes one side of an item.
-func (t *auditText) claims(side string, claims []plan.Claim) {
+// claims writes one side of an item, or of none.
+func (t *auditText) claims(lead, side string, claims []plan.Claim) {
 	for i := range claims {
 		c := &claims[i]
 		text := fmt.Sprintf("%s: %s %s", side, plan.RangeText(c.Range), visible(c.Who()))
@@ -101,7 +102,7 @@ func (t *auditText) claims(side string, claims []plan.Claim) {
 		if c.At.Through != "" {
 			text += " through ((" + visible(c.At.Through) + "))"
 		}
-		t.line("  ", bold, text+")")
+		t.line(lead, bold, text+")")
 	}
 }
 
@@ -112,8 +113,8 @@ func (t *auditText) summary(a Audit) {
 		parts = append(parts, fmt.Sprintf("%d %s", a.Counts[v], v))
 	}
 	text := strings.Join(parts, ", ")
-	if a.Unjudged > 0 {
-		text += fmt.Sprintf(", %d not judged", a.Unjudged)
+	if n := len(a.Unjudged); n > 0 {
+		text += fmt.Sprintf(", %d not judged", n)
 	}
 	if n := len(a.Failures); n > 0 {
 		text += ", " + plural(n, "failure")

@@ -17,6 +17,7 @@ type (
 		Version   int                 `json:"version"`
 		Items     []jsonAuditItem     `json:"items"`
 		Summary   jsonAuditSummary    `json:"summary"`
+		NotJudged []jsonAuditClaim    `json:"not_judged"`
 		Snapshots []jsonAuditSnapshot `json:"snapshots"`
 		Hidden    []jsonHidden        `json:"hidden"`
 		Failures  []jsonFailure       `json:"failures"`
@@ -66,9 +67,10 @@ func WriteAuditJSON(w io.Writer, a Audit) error {
 		Version: jsonVersion, Items: make([]jsonAuditItem, len(a.Items)), Snapshots: make([]jsonAuditSnapshot, len(a.Snapshots)),
 		Summary: jsonAuditSummary{
 			Agreed: a.Counts[audit.Agreed], Drift: a.Counts[audit.Drift], Ghost: a.Counts[audit.Ghost],
-			Unprotected: a.Counts[audit.Unprotected], Orphan: a.Counts[audit.Orphan], NotJudged: a.Unjudged, Directors: len(a.Snapshots),
+			Unprotected: a.Counts[audit.Unprotected], Orphan: a.Counts[audit.Orphan], NotJudged: len(a.Unjudged), Directors: len(a.Snapshots),
 		},
-		Hidden: jsonHiddens(a.Hidden), Failures: jsonFailures(a.Failures),
+		NotJudged: jsonAuditClaims(a.Unjudged),
+		Hidden:    jsonHiddens(a.Hidden), Failures: jsonFailures(a.Failures),
 	}
 	for i := range a.Items {
 		out.Items[i] = newJSONAuditItem(&a.Items[i])
