@@ -121,9 +121,30 @@ func (v vm) install(job string, i instance) {
 	to := filepath.Join(v.vcap, "jobs", job)
 	check(v.t, os.RemoveAll(to))
 	check(v.t, os.CopyFS(to, os.DirFS(dir)))
+	check(v.t, filepath.WalkDir(to, v.asAgentWrites))
 	for _, folder := range []string{"sys/log", "sys/run", "data"} { // the agent makes these
 		check(v.t, os.MkdirAll(filepath.Join(v.vcap, folder, job), 0o755))
 	}
+}
+
+// vcap is the user of BOSH's processes, and its group.
+const vcap = 1000
+
+// asAgentWrites gives a file of a job the owner and mode that only root and the
+// group vcap can do anything with.
+func (v vm) asAgentWrites(path string, entry os.DirEntry, err error) error {
+	if err != nil {
+		return err
+	}
+	mode := os.FileMode(0o640)
+	if entry.IsDir() || filepath.Base(filepath.Dir(path)) == "bin" {
+		mode = 0o750
+	}
+	err = os.Chmod(path, mode)
+	if isRoot() && err == nil {
+		err = os.Chown(path, 0, vcap)
+	}
+	return err
 }
 
 // inVM is a shell script that puts the folder in the place of /var/vcap, with all
@@ -177,9 +198,15 @@ func lastLine(text string) string {
 // can become another user.
 func needRoot(t testing.TB) {
 	t.Helper()
-	if ids, err := os.ReadFile("/proc/self/uid_map"); os.Geteuid() != 0 || err != nil || !strings.Contains(string(ids), "4294967295") {
+	if !isRoot() {
 		unavailable(t, "only the machine's root can do that")
 	}
+}
+
+// isRoot tells the machine's root from that of a user namespace.
+func isRoot() bool {
+	ids, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && os.Geteuid() == 0 && strings.Contains(string(ids), "4294967295")
 }
 
 // patience is far longer than anything here takes.

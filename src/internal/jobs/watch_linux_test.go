@@ -118,11 +118,11 @@ exec "$@"`
 
 func (b *bpm) start() {
 	b.t.Helper()
-	const user = "1000"
+	user := strconv.Itoa(vcap)
 	for _, folder := range []string{"data/ipguard-watch", "sys/log/ipguard-watch"} {
 		path := filepath.Join(b.vcap, folder)
 		check(b.t, os.MkdirAll(path, 0o755))
-		check(b.t, os.Chown(path, 1000, 1000))
+		check(b.t, os.Chown(path, vcap, vcap))
 	}
 	capabilities := "-all"
 	for _, c := range b.process.Capabilities {
