@@ -36,7 +36,7 @@ func (it *Item) explain() string {
 	case Withdrawn:
 		return "the director still has it for " + it.group() + ", whose file does not ask for it"
 	case NotHandedOut:
-		return "network " + o.Network + " of the files does not hand it out by itself"
+		return "network " + o.Network + ", as it is now, does not hand it out by itself"
 	case NoNetwork:
 		return "no network that the files give " + it.group() + " holds it"
 	}

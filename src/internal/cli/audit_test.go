@@ -169,7 +169,7 @@ func TestAudit(t *testing.T) {
 			want: "10.0.0.60 ghost no-deployment error: no file describes deployment old of director a\nexit 1\n"},
 		"compiling": {files: file(static), live: one(static, "nginx 10.0.0.10", "compilation-8c1b8a5e-1f0c-4f3e-9f6b-0a6c5a7d9b11 10.0.0.51"), want: "exit 0\n"},
 		"reserved in the file since": {files: map[string]string{"a/cc.yml": cloudConfigOf("range: 10.0.0.0/24, reserved: [10.0.0.50 - 10.0.0.254]"), "a/m1.yml": web("")}, live: one(web(""), "nginx 10.0.0.50"),
-			want: "10.0.0.50 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"},
+			want: "10.0.0.50 drift not-handed-out error: network default, as it is now, does not hand it out by itself\nexit 1\n"},
 		"renumbered in the file": {files: map[string]string{"a/cc.yml": strings.ReplaceAll(cloudConfigOf("range: 10.9.0.0/24"), "10.0.0.1,", "10.9.0.1,"), "a/m1.yml": web("")}, live: one(web(""), "nginx 10.0.0.50"),
 			want: "10.0.0.50 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n"},
 		"networks are the director's": {files: map[string]string{"a/m1.yml": static}, live: one(static, "nginx 10.0.0.10"), want: "exit 0\n"},
@@ -232,9 +232,9 @@ func TestAuditOfNetworks(t *testing.T) {
 			"10.0.0.10 drift moved error: the file gives the group 192.168.5.10, and the director still has 10.0.0.10\nexit 1\n"),
 		"static here, dynamic there": want(on("{name: default, default: [dns, gateway]}, {name: dmz, static_ips: [192.168.5.10]}", "nginx 10.0.0.60 192.168.5.10"), "exit 0\n"),
 		"dynamic, and another's static range": want(on("{name: default}", "nginx 10.0.0.30"),
-			"10.0.0.30 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"),
+			"10.0.0.30 drift not-handed-out error: network default, as it is now, does not hand it out by itself\nexit 1\n"),
 		"in the pool of a network that the group is not on": want(on("{name: default}", "nginx 10.0.0.250"),
-			"10.0.0.250 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"),
+			"10.0.0.250 drift not-handed-out error: network default, as it is now, does not hand it out by itself\nexit 1\n"),
 		"IPv6":                         want(on("{name: v6, static_ips: ['2001:DB8::10']}", "nginx 2001:db8::10"), "exit 0\n"),
 		"IPv6, chosen by the director": want(on("{name: v6}", "nginx 2001:db8::99"), "exit 0\n"),
 		"IPv6, moved": want(on("{name: v6, static_ips: ['2001:db8::11']}", "nginx 2001:db8::10"),
@@ -258,7 +258,7 @@ func TestAuditOfNetworks(t *testing.T) {
 		"virtual, by static_ips where the director chooses": want(on("{name: default, default: [dns, gateway]}, {name: pooled, static_ips: [203.0.113.20]}", "nginx 10.0.0.60 203.0.113.21"),
 			"203.0.113.21 drift moved error: the file gives the group 203.0.113.20, and the director still has 203.0.113.21\nexit 1\n"),
 		"compiling in the wrong network": want(on("{name: default}", "nginx 10.0.0.60", "compilation-8c1b8a5e-1f0c-4f3e-9f6b-0a6c5a7d9b11 192.168.5.60"),
-			"192.168.5.60 drift not-handed-out error: network dmz of the files does not hand it out by itself\nexit 1\n"),
+			"192.168.5.60 drift not-handed-out error: network dmz, as it is now, does not hand it out by itself\nexit 1\n"),
 		"another family": want(on("{name: default, static_ips: [10.0.0.10]}", "nginx 2001:db8::99"),
 			"10.0.0.10 unprotected no-vm warning: the deployment is there, and no VM has it\n"+
 				"2001:db8::99 drift no-network error: no network that the files give nginx of deployment web holds it\nexit 1\n"),
@@ -321,7 +321,7 @@ func TestAuditOfFleets(t *testing.T) {
 			files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": manifestOf("web", "nginx", "1", "")},
 			live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Old: true, Content: cloudConfigOf(old)}, {ID: "2", Content: cloudConfigOf(ofA)}},
 				Deployments: []liveDeployment{{Name: "web", Pinned: []string{"1"}, Manifest: manifestOf("web", "nginx", "1", ""), VMs: []string{"nginx 10.0.0.155"}}}}},
-			want: "10.0.0.155 drift not-handed-out error: network default of the files does not hand it out by itself\nexit 1\n"},
+			want: "10.0.0.155 drift not-handed-out error: network default, as it is now, does not hand it out by itself\nexit 1\n"},
 		"pinned, and the address is in both": {
 			files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": manifestOf("web", "nginx", "1", "")},
 			live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Old: true, Content: cloudConfigOf("range: 10.0.0.0/24")}, {ID: "2", Content: cloudConfigOf(ofA)}},
@@ -387,7 +387,7 @@ func TestAuditBesideInstances(t *testing.T) {
 		"hidden virtual address": on(withVIP("((vip))"), withVIP("10.0.0.40"), "", plain, "hidden: property keepalived.vip of job keepalived in nginx\nnot judged: 10.0.0.40 the virtual address keepalived.vip of deployment web (director a)\nexit 3\n"),
 		"somebody else's address, granted": on(manifestOf("web", "nginx", "2", ""), manifestOf("web", "nginx", "2", ""), "nginx 10.0.0.60",
 			fleet("", "external: [{owner: load balancer, addresses: [10.0.0.60]}]\n"),
-			"10.0.0.10 drift not-handed-out error: network default of the files does not hand it out by itself\n"+
+			"10.0.0.10 drift not-handed-out error: network default, as it is now, does not hand it out by itself\n"+
 				"10.0.0.60 drift other-owner error: promised to load balancer (outside of bosh) and granted to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"),
 		"somebody else's address, not granted": on(static, static, "", fleet("", "external: [{owner: load balancer, addresses: [10.0.0.60]}]\n"), "exit 0\n"),
 		"machine of a director that another one made": on(static, static, "", fleet("", "- {name: b, director_ips: [10.0.0.10], cloud_configs: [b.yml]}\n"),
