@@ -95,6 +95,49 @@ func fifo(t *testing.T, name string) {
 	}
 }
 
+// running is a started command.
+type running struct {
+	*exec.Cmd
+	ended chan struct{}
+}
+
+func start(t *testing.T, cmd *exec.Cmd) running {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r := running{cmd, make(chan struct{})}
+	go func() {
+		cmd.Wait()
+		close(r.ended)
+	}()
+	return r
+}
+
+// state waits for the end.
+func (r running) state() *os.ProcessState {
+	<-r.ended
+	return r.ProcessState
+}
+
+// meet opens one end of a pipe once the command has opened the other. A command that
+// ends before fails the test, which would wait forever.
+func (r running) meet(t *testing.T, name string, how int) *os.File {
+	t.Helper()
+	opened := make(chan *os.File, 1)
+	go func() {
+		file, _ := os.OpenFile(name, how, 0)
+		opened <- file
+	}()
+	select {
+	case file := <-opened:
+		return file
+	case <-r.ended:
+		t.Fatalf("%q never opened %s: %s", r.Args, name, r.ProcessState)
+		return nil
+	}
+}
+
 // heed lets programs that this test starts heed signals, also where somebody made the
 // test ignore them, as a shell does with what it runs in the background.
 func heed(t *testing.T) {
@@ -153,20 +196,14 @@ func TestGateInterrupted(t *testing.T) {
 		folder := gateFolder(t, "touch was-run\n")
 		fifo(t, "slow.yml")
 		cmd := gateCommand(folder, "deploy", "slow.yml")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		writer, err := os.OpenFile("slow.yml", os.O_WRONLY, 0) // waits until ipguard reads
-		if err != nil {
-			t.Fatal(err)
-		}
+		ipguard := start(t, cmd)
+		writer := ipguard.meet(t, "slow.yml", os.O_WRONLY)
 		if err := cmd.Process.Signal(sent); err != nil {
 			t.Fatal(err)
 		}
-		err = cmd.Wait()
-		status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+		status := ipguard.state().Sys().(syscall.WaitStatus)
 		if !status.Signaled() || status.Signal() != sent {
-			t.Errorf("%s: %v", sent, err)
+			t.Errorf("%s: %s", sent, cmd.ProcessState)
 		}
 		writer.Close()
 		if _, err := os.Stat("was-run"); err == nil {
@@ -178,22 +215,18 @@ func TestGateInterrupted(t *testing.T) {
 // TestGateSignalsBosh: while bosh runs, its signals are its own.
 func TestGateSignalsBosh(t *testing.T) {
 	heed(t)
-	folder := gateFolder(t, "trap 'exit 42' INT TERM\necho ready > ready\nwhile :; do read -r line < never; done\n")
+	folder := gateFolder(t, "trap 'exit 42' INT TERM\n: > ready\nwhile :; do read -r line < never; done\n")
 	fifo(t, "ready")
 	fifo(t, "never")
 	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		cmd := gateCommand(folder, "deploy", "pgpool.yml")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.ReadFile("ready"); err != nil {
-			t.Fatal(err)
-		}
+		ipguard := start(t, cmd)
+		ipguard.meet(t, "ready", os.O_RDONLY).Close()
 		if err := cmd.Process.Signal(sent); err != nil {
 			t.Fatal(err)
 		}
-		if cmd.Wait(); cmd.ProcessState.ExitCode() != 42 {
-			t.Errorf("%s: %s", sent, cmd.ProcessState)
+		if state := ipguard.state(); state.ExitCode() != 42 {
+			t.Errorf("%s: %s", sent, state)
 		}
 	}
 }
@@ -232,13 +265,8 @@ func TestGateChangedDuringLint(t *testing.T) {
 			// The fleet file is read after all that stands on the command line.
 			cmd := gateCommand(folder, "create-env", "director.yml", "-l", "vars.yml", "--vars-store", store, "--ipguard-fleet", "last.yml")
 			cmd.Stderr = &stderr
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			writer, err := os.OpenFile("last.yml", os.O_WRONLY, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+			ipguard := start(t, cmd)
+			writer := ipguard.meet(t, "last.yml", os.O_WRONLY)
 			if change {
 				file, err := os.OpenFile(changed, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 				if err != nil {
@@ -255,7 +283,7 @@ func TestGateChangedDuringLint(t *testing.T) {
 				t.Fatal(err)
 			}
 			writer.Close()
-			cmd.Wait()
+			<-ipguard.ended
 			_, missing := os.Stat("was-run")
 			wantCode, wantText := 0, ""
 			if change {
@@ -321,16 +349,14 @@ func terminal(t *testing.T) (master, slave *os.File) {
 }
 
 // onTerminal starts a command on a terminal of its own.
-func onTerminal(t *testing.T, cmd *exec.Cmd) (keyboard *os.File, screen func() string) {
+func onTerminal(t *testing.T, cmd *exec.Cmd) (r running, keyboard *os.File, screen func() string) {
 	t.Helper()
 	master, slave := terminal(t)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	r = start(t, cmd)
 	slave.Close()
-	return master, func() string {
+	return r, master, func() string {
 		var out bytes.Buffer
 		io.Copy(&out, master) // ends with EIO when the last program has let go of it
 		return out.String()
@@ -347,7 +373,7 @@ read -r line
 `)
 	cmd := gateCommand(folder, "deploy", "pgpool.yml")
 	cmd.Env = append(cmd.Env, "TERM=xterm")
-	keyboard, screen := onTerminal(t, cmd)
+	ipguard, keyboard, screen := onTerminal(t, cmd)
 	if err := unix.IoctlSetWinsize(int(keyboard.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 33, Col: 99}); err != nil {
 		t.Fatal(err)
 	}
@@ -369,8 +395,8 @@ read -r line
 		t.Fatal(err)
 	}
 	rest := screen()
-	if cmd.Wait(); cmd.ProcessState.ExitCode() != 42 || !strings.Contains(rest, "interrupted") {
-		t.Errorf("%s\n%q", cmd.ProcessState, rest)
+	if state := ipguard.state(); state.ExitCode() != 42 || !strings.Contains(rest, "interrupted") {
+		t.Errorf("%s\n%q", state, rest)
 	}
 	if seen != "yes\r\nanswer yes\r\n33 99\r\n" {
 		t.Errorf("the terminal showed %q", seen)
@@ -386,19 +412,14 @@ func TestGateInterruptedAtATerminal(t *testing.T) {
 	shell := exec.Command("/bin/sh", "-c", `"$@"; echo "exit code $?"`, "sh")
 	shell.Args = append(shell.Args, cmd.Args...)
 	shell.Dir, shell.Env = cmd.Dir, cmd.Env
-	keyboard, screen := onTerminal(t, shell)
-	writer, err := os.OpenFile("slow.yml", os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer writer.Close()
+	onShell, keyboard, screen := onTerminal(t, shell)
+	defer onShell.meet(t, "slow.yml", os.O_WRONLY).Close()
 	if _, err := keyboard.Write([]byte{3}); err != nil {
 		t.Fatal(err)
 	}
 	seen := screen()
-	shell.Wait()
 	// The shell is interrupted as well, and tells so by its own end.
-	status := shell.ProcessState.Sys().(syscall.WaitStatus)
+	status := onShell.state().Sys().(syscall.WaitStatus)
 	if !strings.Contains(seen, "exit code 130") && !(status.Signaled() && status.Signal() == syscall.SIGINT) {
 		t.Errorf("%s\n%q", shell.ProcessState, seen)
 	}
