@@ -383,7 +383,7 @@ read -r line
 	}
 	fmt.Fprintln(keyboard, "yes")
 	seen := ""
-	for !strings.Contains(seen, "33 99") {
+	for !strings.Contains(seen, "33 99\r\n") {
 		some := make([]byte, 100)
 		n, err := keyboard.Read(some)
 		if err != nil {
