@@ -100,7 +100,11 @@ func (s *Server) listen(a *Authority, handler http.Handler) (url string, err err
 		ErrorLog: log.New(io.Discard, "", 0), // of connections that the client gives up
 	}
 	s.closers = append(s.closers, server)
-	go server.Serve(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}}))
+	go server.Serve(tls.NewListener(listener, &tls.Config{
+		Certificates: []tls.Certificate{certificate},
+		// As nginx does on an Ubuntu Jammy stemcell, whose OpenSSL 3.0 knows no ML-KEM.
+		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256},
+	}))
 	return "https://" + listener.Addr().String(), nil
 }
 
