@@ -86,6 +86,7 @@ type parser struct {
 	lists           map[*yaml.Node][]VM
 	words           map[string]string // texts that come again and again
 	nodes           []yaml.Node       // made, and not yet used
+	vms             []VM              // of the list that is being read
 }
 
 // node makes a node at the next token. Memory is asked for many at a time, since

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
@@ -24,13 +25,13 @@ func (p *parser) vmList() (*yaml.Node, error) {
 	if p.decoder.PeekKind() != '[' {
 		return nil, p.wrong("a list belongs here")
 	}
-	vms := []VM{}
+	p.vms = p.vms[:0]
 	err := p.each(func() error {
 		vm, err := p.vm()
-		vms = append(vms, vm)
+		p.vms = append(p.vms, vm)
 		return err
 	})
-	p.lists[n] = vms
+	p.lists[n] = slices.Clone(p.vms)
 	return n, err
 }
 
@@ -76,7 +77,7 @@ func (p *parser) vm() (vm VM, err error) {
 		case "group":
 			vm.Group, err = p.text()
 		case "id":
-			vm.ID, err = p.text()
+			vm.ID, err = p.unique()
 		case "az":
 			vm.AZ, err = p.text()
 		case "inactive":
@@ -91,26 +92,36 @@ func (p *parser) vm() (vm VM, err error) {
 	return vm, err
 }
 
+// unique reads a string that stands nowhere else.
+func (p *parser) unique() (string, error) {
+	value, err := p.stringValue()
+	return string(value), err
+}
+
 // text reads a string. Names come again and again: each is kept once.
 func (p *parser) text() (string, error) {
-	if p.decoder.PeekKind() != '"' {
-		return "", p.wrong("a string belongs here")
-	}
-	value, err := p.decoder.ReadValue()
-	if err != nil {
-		return "", err
-	}
-	if bytes.IndexByte(value, '\\') >= 0 {
-		unquoted, err := jsontext.AppendUnquote(nil, value)
-		return string(unquoted), err
-	}
-	value = value[1 : len(value)-1]
-	if known, ok := p.words[string(value)]; ok {
-		return known, nil
+	value, err := p.stringValue()
+	if known, ok := p.words[string(value)]; ok || err != nil {
+		return known, err
 	}
 	s := string(value)
 	p.words[s] = s
 	return s, nil
+}
+
+// stringValue reads what stands between quotes; it is good until the next read.
+func (p *parser) stringValue() ([]byte, error) {
+	if p.decoder.PeekKind() != '"' {
+		return nil, p.wrong("a string belongs here")
+	}
+	value, err := p.decoder.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	if bytes.IndexByte(value, '\\') >= 0 {
+		return jsontext.AppendUnquote(nil, value)
+	}
+	return value[1 : len(value)-1], nil
 }
 
 func (p *parser) flag() (bool, error) {
@@ -129,7 +140,7 @@ func (p *parser) addresses() ([]Address, error) {
 	err := p.each(func() error {
 		p.move()
 		at := p.place()
-		s, err := p.text()
+		s, err := p.unique()
 		if err != nil {
 			return err
 		}

@@ -66,8 +66,9 @@ func (r *HeadReader) read(path string) error {
 	}
 	defer file.Close()
 	r.text.Reset()
+	const usual = 128 << 10 // more than nearly all have: to grow is to copy
 	if info, err := file.Stat(); err == nil && info.Size() < source.MaxFileSize {
-		r.text.Grow(int(info.Size()) + bytes.MinRead) // what it needs to see the end
+		r.text.Grow(max(usual, int(info.Size())+bytes.MinRead)) // what it needs to see the end
 	}
 	n, err := r.text.ReadFrom(io.LimitReader(file, source.MaxFileSize+1))
 	if err == nil && n > source.MaxFileSize {

@@ -481,6 +481,9 @@ func (d *Director) leases(deployments []manifest) []claims.Lease {
 			judged[m.read.Name] = m.read
 		}
 	}
+	if len(judged) == 0 {
+		return d.live.leases
+	}
 	return slices.DeleteFunc(slices.Clone(d.live.leases), func(l claims.Lease) bool {
 		m, ok := judged[l.Deployment]
 		return ok && !l.Orphan && !keeps(m, l.Group)
