@@ -16,11 +16,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 )
 
@@ -66,24 +66,9 @@ type Result struct {
 // three ask 2,000 deployments in some two minutes.
 const perDirector = 3
 
-// collectLess makes the garbage collector run rarely, up to a heap of memoryLimit
-// bytes, and returns what undoes it. Parsing leaves little behind of what it
-// allocates; a quarter of the time would go into looking for it. With GOGC set the
-// user decides.
-func collectLess() (undo func()) {
-	const (
-		percent     = 400
-		memoryLimit = 512 << 20
-	)
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	oldPercent, oldLimit := debug.SetGCPercent(percent), debug.SetMemoryLimit(memoryLimit)
-	return func() {
-		debug.SetGCPercent(oldPercent)
-		debug.SetMemoryLimit(oldLimit)
-	}
-}
+// memoryLimit is the size of the heap, in bytes, from which on its garbage is
+// collected as often as needed. 50 directors with 2,000 deployments need less.
+const memoryLimit = 512 << 20
 
 // Run asks all targets side by side and calls done with each result as it comes
 // in, one at a time. It returns when all are in, or given up.
@@ -91,7 +76,7 @@ func collectLess() (undo func()) {
 // The library's requests cannot be cancelled: at a timeout they are left behind,
 // and end with the process at the latest.
 func Run(ctx context.Context, targets []Target, opts Options, done func(Result)) {
-	defer collectLess()()
+	defer garbage.CollectLess(memoryLimit)()
 	r := &run{opts: opts, connections: newConnections()}
 	defer r.connections.restore()
 	r.progress.Directors = len(targets)

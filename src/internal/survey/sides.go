@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -45,7 +46,7 @@ type Sides struct {
 // ReadSides reads the files and the snapshots of a fleet apart from each other.
 // What is wrong with the files is not found out: lint does that.
 func ReadSides(f Fleet, loader *interpolate.Loader) *Sides {
-	defer collectLess()()
+	defer garbage.CollectLess(memoryLimit)()
 	f.Directors, f.onlyClaims = slices.Clone(f.Directors), true
 	result := &Sides{Sides: make([]Side, len(f.Directors))}
 	result.Failures, result.Stale = f.openSnapshots()

@@ -12,13 +12,12 @@ package survey
 import (
 	"fmt"
 	"net/netip"
-	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -107,28 +106,13 @@ type Prediction struct {
 	Addresses []bosh.PredictedAddress
 }
 
-// collectLess makes the garbage collector run rarely while a survey is read, up
-// to a heap of memoryLimit bytes, and returns what undoes it. Parsing leaves
-// little behind of what it allocates: a quarter of the time would go into
-// looking for garbage. With GOGC set the user decides.
-func collectLess() (undo func()) {
-	const (
-		percent     = 400
-		memoryLimit = 768 << 20
-	)
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	oldPercent, oldLimit := debug.SetGCPercent(percent), debug.SetMemoryLimit(memoryLimit)
-	return func() {
-		debug.SetGCPercent(oldPercent)
-		debug.SetMemoryLimit(oldLimit)
-	}
-}
+// memoryLimit is the size of the heap, in bytes, from which on its garbage is
+// collected as often as needed.
+const memoryLimit = 768 << 20
 
 // Read reads the fleet.
 func Read(f Fleet, loader *interpolate.Loader) *Survey {
-	defer collectLess()()
+	defer garbage.CollectLess(memoryLimit)()
 	f.Directors = slices.Clone(f.Directors)
 	opening, stale := f.openSnapshots()
 	f.chooseFirst()
