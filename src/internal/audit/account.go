@@ -19,10 +19,11 @@ func (c *comparison) account(at netipx.IPRange, g *plan.Claim) {
 	d := c.byName[g.Owner.Director]
 	m := c.manifest(g)
 	switch {
+	case g.Owner.Deployment == "" && d.Promised == nil:
+	case g.Owner.Deployment == "" && (d.Partial || slices.Contains(d.Hidden, "")):
+		c.leave(at, g)
 	case g.Owner.Deployment == "": // named by a config of the director, and not by files
-		if d.Promised != nil && d.Promised.CloudConfig != nil {
-			c.stray = append(c.stray, stray{claim: g, at: at, reason: Withdrawn, where: d.At})
-		}
+		c.stray = append(c.stray, stray{claim: g, at: at, reason: Withdrawn, where: d.At})
 	case m == nil && d.Partial:
 		c.leave(at, g)
 	case !d.describesDeployments():

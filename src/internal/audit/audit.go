@@ -166,7 +166,8 @@ type Director struct {
 	// Partial says that some files could not be read: a deployment that none of
 	// the others describes may be described by these.
 	Partial bool
-	// Hidden are deployments of whose addresses some hide behind variables.
+	// Hidden are deployments of whose addresses some hide behind variables; "" stands
+	// for the director's configs.
 	Hidden []string
 	// Unread are deployments whose deployed manifest is not known.
 	Unread []string

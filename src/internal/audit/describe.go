@@ -32,8 +32,11 @@ func (it *Item) explain() string {
 	case GrantedTwice:
 		return "granted twice: to " + it.Granted[0].Who() + " and to " + it.Granted[1].Who()
 	case Moved:
-		return "the file gives the group " + plan.RangeText(it.Promised[0].Range) + ", and the director still has " + plan.RangeText(it.Granted[0].Range)
+		return "the file gives " + it.whom() + " " + plan.RangeText(it.Promised[0].Range) + ", and the director still has " + plan.RangeText(it.Granted[0].Range)
 	case Withdrawn:
+		if o.Deployment == "" {
+			return "a config of the director has it, and none of the files does"
+		}
 		return "the director still has it for " + it.group() + ", whose file does not ask for it"
 	case NotHandedOut:
 		return "network " + o.Network + ", as it is now, does not hand it out by itself"
@@ -82,9 +85,9 @@ func (it *Item) Cure() string {
 	case GrantedTwice:
 		return "two machines answer now, or one of them is gone: see who does with ipguard probe, and give one of them another address"
 	case Moved:
-		return "deploy " + o.Deployment + ", or put the director's address back into the file"
+		return deploy(o) + ", or put the director's address back into the file"
 	case Withdrawn:
-		return "deploy " + o.Deployment + ", which gives it back, or put it back into the file"
+		return deploy(o) + ", which gives it back, or put it back into the file"
 	case NotHandedOut:
 		return "deploy " + o.Deployment + ", which moves the VM; until then nobody else may have the address"
 	case NoNetwork:
@@ -110,7 +113,7 @@ func (it *Item) cureOneSided(o plan.Owner) string {
 	}
 	switch it.Reason {
 	case NeverDeployed, NotYet:
-		return either("deploy "+o.Deployment, keepOff)
+		return either(deploy(o), keepOff)
 	case NoVM:
 		return either("start or recreate "+o.InstanceGroup+" of "+o.Deployment, keepOff)
 	case ErrandNotRun:
@@ -124,6 +127,14 @@ func (it *Item) cureOneSided(o plan.Owner) string {
 		return "wait for the director's clean-up, or bosh clean-up --all on director " + o.Director
 	}
 	return ""
+}
+
+// deploy is how what the files say comes to the director.
+func deploy(o plan.Owner) string {
+	if o.Deployment == "" {
+		return "update the config of director " + o.Director
+	}
+	return "deploy " + o.Deployment
 }
 
 func either(first, more string) string {
@@ -157,6 +168,14 @@ func (it *Item) owner() plan.Owner {
 		}
 	}
 	return plan.Owner{}
+}
+
+// whom is who gets another address, in a word.
+func (it *Item) whom() string {
+	if o := it.owner(); o.Property != "" {
+		return o.Property
+	}
+	return "the group"
 }
 
 func (it *Item) group() string {

@@ -224,7 +224,7 @@ func (a *auditing) director(i int) audit.Director {
 	s := &a.sides.Sides[i]
 	d := audit.Director{Name: s.Name, At: s.At, Promised: s.Promised, Granted: s.Granted, Partial: s.Partial || a.lacksFiles(i), Unread: s.Unread}
 	for _, h := range a.sides.Hidden {
-		if h.Director == s.Name && h.Deployment != "" {
+		if h.Director == s.Name {
 			d.Hidden = append(d.Hidden, h.Deployment)
 		}
 	}

@@ -369,10 +369,16 @@ func TestAuditBesideInstances(t *testing.T) {
 		}
 	}
 	plain := fleet("", "")
+	runtime := func(file, want string) auditCase {
+		const config = "addons: [{name: lb, jobs: [{name: keepalived, properties: {vip: %s}}]}]"
+		return on(static, static, "", fleet(", runtime_configs: [rc.yml]", ""), want).
+			with("rc.yml", fmt.Sprintf(config, file)).
+			liveA(func(d *liveDirector) { d.Runtime = fmt.Sprintf(config, "10.0.0.160") })
+	}
 	runAuditCases(t, map[string]auditCase{
 		"virtual address": on(withVIP("10.0.0.40"), withVIP("10.0.0.40"), "", plain, "exit 0\n"),
 		"virtual address moved": on(withVIP("10.0.0.41"), withVIP("10.0.0.40"), "", plain,
-			"10.0.0.40 drift moved error: the file gives the group 10.0.0.41, and the director still has 10.0.0.40\nexit 1\n"),
+			"10.0.0.40 drift moved error: the file gives keepalived.vip 10.0.0.41, and the director still has 10.0.0.40\nexit 1\n"),
 		"virtual address not deployed": on(withVIP("10.0.0.40"), static, "", plain,
 			"10.0.0.40 unprotected not-yet-deployed warning: the director does not know of it yet\nexit 0\n"),
 		"virtual address in a pool, not deployed": on(withVIP("10.0.0.60"), static, "", plain,
@@ -409,6 +415,13 @@ func TestAuditBesideInstances(t *testing.T) {
 			liveA(func(d *liveDirector) {
 				d.Runtime = "addons: [{name: lb, jobs: [{name: keepalived, properties: {vip: 10.0.0.160}}]}]"
 			}),
+		"runtime config in a file": runtime("10.0.0.160", "exit 0\n"),
+		"runtime config in a file, not updated": runtime("10.0.0.170",
+			"10.0.0.160 drift moved error: the file gives vip 10.0.0.170, and the director still has 10.0.0.160\nexit 1\n"),
+		"runtime config in a file, without the address": runtime("[]",
+			"10.0.0.160 drift withdrawn error: a config of the director has it, and none of the files does\nexit 1\n"),
+		"runtime config in a file, hidden": runtime("((vip))",
+			"hidden: property vip of job keepalived\nnot judged: 10.0.0.160 the virtual address vip (director a)\nexit 3\n"),
 		"dynamic, and the missing file may describe it": on(static, static, "", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
 			"failure: none.yml: no such file\nnot judged: 10.0.0.60 the VM of redis/00000000 of deployment cache (director a)\nexit 3\n").
 			liveA(func(d *liveDirector) {

@@ -66,11 +66,11 @@ func (s *Sides) readPromised(f Fleet, loader *interpolate.Loader) {
 	var directors []Director
 	for i := range f.Directors {
 		d := f.Directors[i]
-		if len(d.CloudConfigs)+len(d.Deployments)+len(d.CreateEnvs) == 0 {
+		if len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnvs) == 0 {
 			s.Sides[i].Partial = d.Unresolved
 			continue
 		}
-		d.only, d.RuntimeConfigs = onlyConfigs, nil
+		d.only = onlyConfigs
 		if len(d.CloudConfigs) > 0 {
 			d.Snapshot, d.live = nil, nil
 		}
@@ -106,6 +106,9 @@ func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
 			d.Addresses = claims.OwnAddresses(promised)
 		}
 		d.only = onlyDirector
+		if len(f.Directors[i].RuntimeConfigs) == 0 {
+			d.only = onlyComparable
+		}
 		d.live = d.live.fresh()
 		which, directors = append(which, i), append(directors, d)
 	}
@@ -136,6 +139,8 @@ const (
 	onlyConfigs
 	// onlyDirector is all that the director said, and no file.
 	onlyDirector
+	// onlyComparable leaves out runtime configs besides: there are none in files.
+	onlyComparable
 )
 
 // fresh is the same snapshot, before anything of it was put where files are.
@@ -146,15 +151,15 @@ func (l *live) fresh() *live {
 	return &live{head: l.head, snapshot: l.snapshot, needed: true}
 }
 
-// keepOnly takes away what does not count. What a runtime config names no file
-// can promise, so that it is neither promised nor granted here.
+// keepOnly takes away what does not count.
 func (d *Director) keepOnly() {
-	if d.only == allOfIt {
-		return
-	}
-	d.RuntimeConfigs = nil
-	if d.only == onlyConfigs {
-		d.Deployments = slices.DeleteFunc(d.Deployments, func(e Entry) bool { return e.Deployed })
+	deployed := func(e Entry) bool { return e.Deployed }
+	switch d.only {
+	case onlyConfigs:
+		d.RuntimeConfigs = slices.DeleteFunc(d.RuntimeConfigs, deployed)
+		d.Deployments = slices.DeleteFunc(d.Deployments, deployed)
 		d.live.leases, d.live.views = nil, nil
+	case onlyComparable:
+		d.RuntimeConfigs = nil
 	}
 }
