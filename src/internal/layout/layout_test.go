@@ -73,7 +73,7 @@ var layers = []layer{
 		imports: list("fleet", "snapshot", "interpolate", "lint", "claims", "bosh", "plan", "source", "place", "garbage"), modules: list(netipx)},
 	{name: "internal/fleet",
 		imports: list("interpolate", "bosh", "plan", "source", "place", "spelling"),
-		modules: list("github.com/bmatcuk/doublestar/v4", "github.com/invopop/jsonschema", netipx, yaml)},
+		modules: list("github.com/bmatcuk/doublestar/v4", netipx, yaml)},
 	{name: "internal/collect", imports: list("environment", "snapshot", "garbage"), modules: list(boshCLI, boshUtils)},
 	{name: "internal/environment", modules: list(boshCLI, boshUtils)},
 	{name: "internal/snapshot", imports: list("bosh", "plan", "source", "place"), modules: list(netipx, yaml, "github.com/go-json-experiment/json")},
