@@ -130,13 +130,12 @@ func (f *Fleet) readOnly(directors []Director, loader *interpolate.Loader) (*rea
 	return r, r.all()
 }
 
-// only says which part of a snapshot counts.
+// only says which part of a snapshot counts; 0: all of it.
 type only uint8
 
 const (
-	allOfIt only = iota
 	// onlyConfigs are the latest cloud-configs.
-	onlyConfigs
+	onlyConfigs only = iota + 1
 	// onlyDirector is all that the director said, and no file.
 	onlyDirector
 	// onlyComparable leaves out runtime configs besides: there are none in files.
