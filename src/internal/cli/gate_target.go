@@ -89,9 +89,9 @@ func (g *gateRun) place(entry survey.Entry) (refusal *lint.Failure, err error) {
 	case gate.Deployment:
 		return nil, g.placeDeployment(director, entry)
 	case gate.RuntimeConfig:
-		return g.placeConfig(director, &director.RuntimeConfigs, entry), nil
+		return g.placeConfig(director, &director.RuntimeConfigs, "runtime configs", entry), nil
 	}
-	return g.placeConfig(director, &director.CloudConfigs, entry), nil
+	return g.placeConfig(director, &director.CloudConfigs, "cloud-configs", entry), nil
 }
 
 // directorOf is the fleet's director at the environment.
@@ -157,7 +157,7 @@ func (g *gateRun) placeDeployment(d *survey.Director, entry survey.Entry) error 
 // placeConfig puts a config into the place of its former self in list, the
 // director's configs of that kind: the director's own of that name where only a
 // snapshot knows them, else the file at its path, or the only one.
-func (g *gateRun) placeConfig(d *survey.Director, list *[]survey.Entry, entry survey.Entry) *lint.Failure {
+func (g *gateRun) placeConfig(d *survey.Director, list *[]survey.Entry, kind string, entry survey.Entry) *lint.Failure {
 	same := func(c survey.Entry) bool { return samePath(c.Path, g.change.Files()[0].Path) }
 	i := slices.IndexFunc(*list, same)
 	switch {
@@ -174,7 +174,7 @@ func (g *gateRun) placeConfig(d *survey.Director, list *[]survey.Entry, entry su
 			paths = append(paths, c.Path)
 		}
 		return &lint.Failure{
-			Message: fmt.Sprintf("director %s has the %ss %s: which one does %s replace?", d.Name, g.change.Kind, strings.Join(paths, ", "), entry.Path),
+			Message: fmt.Sprintf("director %s has the %s %s: which one does %s replace?", d.Name, kind, strings.Join(paths, ", "), entry.Path),
 			At:      d.At, Hint: "update it from the file that the fleet file names",
 		}
 	default:
