@@ -42,9 +42,10 @@ type version [3]int
 
 func parseVersion(s string) (v version, ok bool) {
 	s, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimSpace(s), "v"), " ")
-	parts := strings.SplitN(s, ".", 4)
-	for i := range min(len(parts), 3) {
-		digits := parts[i]
+	more := true
+	for i := 0; i < len(v) && more; i++ {
+		var digits string
+		digits, s, more = strings.Cut(s, ".")
 		if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
 			digits = digits[:end]
 		}

@@ -61,6 +61,12 @@ func shown(absolute string) string {
 	if err != nil {
 		return absolute
 	}
+	return shownFrom(wd, absolute)
+}
+
+// shownFrom is how an absolute path is shown to a user who is in the folder wd; if
+// that is empty, as it is.
+func shownFrom(wd, absolute string) string {
 	relative, err := filepath.Rel(wd, absolute)
 	if err != nil || len(relative) > len(absolute) {
 		return absolute

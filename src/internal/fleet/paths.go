@@ -153,7 +153,7 @@ func (r *resolver) inputs(in *Inputs) interpolate.Inputs {
 		resolved.Values = append(resolved.Values, interpolate.Value{Name: name, Value: in.Vars[name]})
 	}
 	if in.VarsStore.Value != "" {
-		resolved.VarsStore = shown(r.absolute(in.VarsStore.Value))
+		resolved.VarsStore = shownFrom(r.wd, r.absolute(in.VarsStore.Value))
 	}
 	return resolved
 }
@@ -162,7 +162,7 @@ func (r *resolver) inputFiles(list []Text) []string {
 	var paths []string
 	for _, t := range list {
 		if path, ok := r.file(t); ok {
-			paths = append(paths, shown(path))
+			paths = append(paths, shownFrom(r.wd, path))
 		}
 	}
 	return paths

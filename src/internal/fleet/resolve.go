@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -69,6 +70,9 @@ func (f *File) Resolve() (*Resolved, []*source.Error) {
 		return &Resolved{}, []*source.Error{{Place: place.Place{File: f.Path}, Message: err.Error()}}
 	}
 	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), named: map[string][]Kind{}}
+	if wd, err := os.Getwd(); err == nil {
+		r.wd = wd
+	}
 	for i := range f.Directors {
 		r.noteNames(&f.Directors[i])
 	}
@@ -87,7 +91,7 @@ func (f *File) Resolve() (*Resolved, []*source.Error) {
 		d.Deployments = r.files(d.Director, Deployments)
 		d.CreateEnv = r.files(d.Director, CreateEnv)
 		if d.Director.Snapshot.Value != "" {
-			d.Snapshot = shown(r.absolute(d.Director.Snapshot.Value))
+			d.Snapshot = shownFrom(r.wd, r.absolute(d.Director.Snapshot.Value))
 		}
 	}
 	return resolved, sorted(r.errs)
@@ -149,6 +153,7 @@ const inputFile Kind = "input"
 
 type resolver struct {
 	base      string // absolute folder of the fleet file
+	wd        string // the working directory, empty if it is gone; there may be thousands of paths to show
 	fleetFile string
 	// named holds what the fleet file names without a glob, and all configs, by
 	// absolute path.
@@ -252,7 +257,7 @@ func (r *resolver) candidates(kind Kind, e entry) []candidate {
 	list := make([]candidate, len(paths))
 	for i, path := range paths {
 		list[i] = candidate{
-			SourceFile: SourceFile{Path: shown(path), Name: e.name.Value, Inputs: inputs, At: e.at},
+			SourceFile: SourceFile{Path: shownFrom(r.wd, path), Name: e.name.Value, Inputs: inputs, At: e.at},
 			absolute:   path, explicit: explicit,
 		}
 	}
