@@ -65,7 +65,7 @@ func (flags *lintFlags) add(cmd *cobra.Command) {
 	f.StringVarP(&flags.deployment, "deployment", "d", "", "deployment name that the manifest must have, as for bosh deploy")
 	f.BoolVar(&flags.createEnv, "create-env", false, "the manifests are for bosh create-env")
 	f.StringArrayVarP(&flags.cloudConfigs, "cloud-config", "c", nil, "cloud-config of the director, in place of those of the fleet file; may be repeated")
-	f.BoolVar(&flags.strict, "strict", false, "an address that hides behind an unresolved variable is an error")
+	f.BoolVar(&flags.strict, "strict", false, "what hides behind an unresolved variable, or what a director did not show, is an error")
 	f.BoolVar(&flags.allowStale, "allow-stale", false, "a snapshot older than the fleet file's max_age is a warning")
 	f.StringVar(&flags.version, "director-version", "", "version of the director, e.g. 282.1.4 (default: the fleet file's, else the newest)")
 }

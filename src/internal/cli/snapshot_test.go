@@ -350,6 +350,24 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
+// TestPartialSnapshot: what a director did not show is told, also when a file is
+// judged that has nothing to do with it, and is an error to who is strict.
+func TestPartialSnapshot(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeSnapshot(t, "a.json", liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}, Unseen: "orphaned VMs"})
+	writeFile(t, "b.yml", []byte(cloudConfigOf(ofB)))
+	writeFile(t, "ipguard.yml", []byte("directors: [{name: a, snapshot: a.json}, {name: b, cloud_configs: [b.yml]}]\n"))
+	const told = "partial-snapshot: director a did not show orphaned VMs\n"
+	for want, args := range map[string][]string{
+		told + "exit 0\n": {"b.yml"},
+		told + "exit 1\n": {"b.yml", "--strict"},
+	} {
+		if diff := cmp.Diff(want, lintSnapshots(t, args...)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", args, diff)
+		}
+	}
+}
+
 // TestSnapshotsThatCannotBeUsed fails closed.
 func TestSnapshotsThatCannotBeUsed(t *testing.T) {
 	t.Chdir(t.TempDir())

@@ -82,7 +82,9 @@ type Facts struct {
 	Idle []Failure
 	// Stale are snapshots that are older than they may be, and count all the same.
 	Stale []Failure
-	// Strict makes hidden addresses errors.
+	// Unseen are snapshots whose directors did not show everything.
+	Unseen []Failure
+	// Strict makes errors of hidden addresses and of what directors did not show.
 	Strict bool
 }
 
@@ -134,7 +136,7 @@ func (t Targets) Match(o plan.Owner) bool {
 // director refuse its cloud-config, or hides there, concerns each of its
 // deploys.
 func (t Targets) concern(f Finding) bool {
-	if f.Rule == staleSnapshotID {
+	if f.Rule == staleSnapshotID || f.Rule == partialSnapshotID {
 		return true
 	}
 	ofCloudConfig := f.Order > 0 || f.Rule == hiddenAddressID

@@ -24,6 +24,7 @@ func Rules() []Rule {
 		hiddenAddress,
 		idleSegment,
 		staleSnapshot,
+		partialSnapshot,
 	}
 	return slices.Concat(rules, directorRules(), exceptionRules())
 }

@@ -162,6 +162,20 @@ func (f *Fleet) open(d *Director, read func(path string) (*live, error)) (o open
 	return o
 }
 
+// unseen says what directors did not show.
+func (f *Fleet) unseen() []lint.Failure {
+	var list []lint.Failure
+	for i := range f.Directors {
+		if d := &f.Directors[i]; d.live != nil && len(d.live.head.Unseen) > 0 {
+			list = append(list, lint.Failure{
+				Message: fmt.Sprintf("director %s did not show %s", d.Name, strings.Join(d.live.head.Unseen, "; ")),
+				At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + " as a client that sees it, such as one with the scope bosh.admin",
+			})
+		}
+	}
+	return list
+}
+
 // several lists the first of many words.
 func several(words []string) string {
 	const most = 3

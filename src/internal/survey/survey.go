@@ -127,6 +127,7 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	contradictions, idle := f.File.CheckSegments(p.Subnets)
 	facts := lint.NewFacts(p)
 	facts.Problems, facts.Hidden, facts.Idle, facts.Stale = s.problems, s.hidden, failures(idle), stale
+	facts.Unseen = f.unseen()
 	facts.Targets, facts.Strict, facts.Delegations = s.targets, f.Strict, delegations(f.File)
 	return &Survey{
 		Facts:     facts,
