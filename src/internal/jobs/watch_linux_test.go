@@ -37,7 +37,7 @@ const logs = "sys/log/ipguard-watch/ipguard-watch.stderr.log"
 func TestWatchByMonit(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "start-stop-daemon", "setpriv")
+	need(t, "start-stop-daemon", "setpriv", "flock")
 	s := newScene(t)
 	s.install("ipguard-watch", instance{Networks: oneNetwork, Properties: properties(t, quickly)})
 	monitored := monit(t, filepath.Join(s.vcap, "jobs/ipguard-watch"))[0]
@@ -54,15 +54,36 @@ func TestWatchByMonit(t *testing.T) {
 			t.Errorf("not started: the pidfile has %d", pid)
 		}
 		s.monitRuns(monitored.Start) // twice does no harm
+		if pids := s.watches(); len(pids) != 1 {
+			t.Errorf("%d processes run", len(pids))
+		}
 		s.monitRuns(monitored.Stop)
 		check(t, os.WriteFile(pidfile, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644))
 		s.monitRuns(monitored.Stop) // or this test would be gone
+	})
+	t.Run("many starts at once", func(t *testing.T) {
+		var all []*exec.Cmd
+		for range 5 {
+			c := s.asOnStemcell(strings.Fields(monitored.Start)...)
+			check(t, s.host.Start(c))
+			all = append(all, c)
+		}
+		for _, c := range all {
+			check(t, c.Wait())
+		}
+		if pids := s.watches(); len(pids) != 1 {
+			t.Errorf("%d processes run", len(pids))
+		}
+		s.monitRuns(monitored.Stop)
 	})
 	t.Run("wrong words", func(t *testing.T) {
 		if _, stderr, code := s.run("/var/vcap/jobs/ipguard-watch/bin/ctl", "restart"); code != 2 || !strings.Contains(stderr, "usage: ") {
 			t.Errorf("code %d: %s", code, stderr)
 		}
 	})
+	if pids := s.watches(); len(pids) != 0 {
+		t.Errorf("%d processes are left", len(pids))
+	}
 }
 
 // bpmProcess is what bpm reads of one process (docs/config.md of bpm-release).
@@ -206,7 +227,7 @@ func life(t *testing.T, s scene, c processControl) {
 func (v vm) monitRuns(program string) {
 	v.t.Helper()
 	v.ends(v.asOnStemcell(strings.Fields(program)...))
-	v.t.Cleanup(v.killWatch)
+	v.t.Cleanup(v.killWatches)
 }
 
 // ends runs a command that must end well.
@@ -219,9 +240,33 @@ func (v vm) ends(c *exec.Cmd) (stdout string) {
 	return stdout
 }
 
-// killWatch ends what a failed test left.
-func (v vm) killWatch() {
-	kill(v.t, filepath.Join(v.vcap, "sys/run/ipguard-watch/ipguard-watch.pid"))
+// watches are the processes of the program that run on the VM: those in its
+// network namespace.
+func (v vm) watches() (pids []int) {
+	v.t.Helper()
+	var here string
+	check(v.t, v.host.Do(func() (err error) {
+		here, err = os.Readlink("/proc/thread-self/ns/net")
+		return err
+	}))
+	names, err := filepath.Glob("/proc/[0-9]*/comm")
+	check(v.t, err)
+	for _, name := range names {
+		// What cannot be read is gone, or another's.
+		text, _ := os.ReadFile(name)
+		there, _ := os.Readlink(filepath.Join(filepath.Dir(name), "ns/net"))
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil && there == here && string(text) == "ipguard\n" {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// killWatches ends what a failed test left.
+func (v vm) killWatches() {
+	for _, pid := range v.watches() {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may just have ended
+	}
 }
 
 // kill kills the process of a pidfile, if there is one.
@@ -231,7 +276,7 @@ func kill(t testing.TB, pidfile string) {
 		return
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err == nil && pid > 1 && pid != os.Getpid() {
+	if err == nil && pid > 1 {
 		err = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	if err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -260,7 +305,7 @@ func (v vm) asOnStemcell(arguments ...string) *exec.Cmd {
 func TestWatchUnderMonit(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "monit", "start-stop-daemon", "setpriv")
+	need(t, "monit", "start-stop-daemon", "setpriv", "flock")
 	s := newScene(t)
 	s.install("ipguard-watch", instance{Networks: oneNetwork, Properties: properties(t, quickly)})
 	dir := t.TempDir()
@@ -280,7 +325,7 @@ func TestWatchUnderMonit(t *testing.T) {
 	monit()
 	t.Cleanup(func() {
 		kill(t, filepath.Join(dir, "pid"))
-		s.killWatch()
+		s.killWatches()
 		log, err := os.ReadFile(filepath.Join(dir, "log"))
 		if t.Failed() {
 			t.Logf("monit's log (%v):\n%s", err, log)
@@ -298,7 +343,7 @@ func TestWatchUnderMonit(t *testing.T) {
 	eventually(t, "that monit sees the process after a restart", running)
 	monit("stop", "ipguard-watch")
 	s.logSays("stopped", 2)
-	eventually(t, "that monit has stopped it", func() bool { return s.pid(pidfile) == 0 })
+	eventually(t, "that monit has stopped it", func() bool { return s.pid(pidfile) == 0 && len(s.watches()) == 0 })
 }
 
 // pid reads a pidfile; 0 if there is none.
