@@ -96,6 +96,11 @@ func TestScanBehindProxies(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "253 proxy") || !strings.Contains(stdout, "1 unknown") || strings.Contains(stdout, "twice") {
 		t.Errorf("a host that answers for everything: code %d: %s", code, stdout)
 	}
+	// The ends of a part of a subnet are hosts like any; its beginning is not.
+	stdout, _, code = ipguard(t, s.a, "scan", "10.9.0.64/26", "--rate", "5000")
+	if code != 0 || !strings.Contains(stdout, "64 proxy") || strings.Contains(stdout, "unknown") {
+		t.Errorf("a part of the subnet: code %d: %s", code, stdout)
+	}
 }
 
 func TestScanInterrupted(t *testing.T) {

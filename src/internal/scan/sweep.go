@@ -31,6 +31,7 @@ type sweeper struct {
 	mutex   sync.Mutex // guards found
 	found   *sightings
 	subnets []netip.Prefix // of the segment, to know which addresses nobody can have
+	mac     frame.MAC      // of this host
 	base    uint32
 	sentAt  []time.Duration // since begin, by address; 0 if never
 	begin   time.Time
@@ -40,18 +41,19 @@ type sweeper struct {
 // sweep reports whether it came to its end, and how many frames the kernel
 // dropped meanwhile.
 func sweep(ctx context.Context, o Options, at link.Interface, found *sightings) (complete bool, dropped uint32, err error) {
-	socket, err := link.Listen(at, link.ARP, link.ARPFrom(o.Prefix.Masked()))
+	segment := subnets(o.Prefix, at)
+	socket, err := link.Listen(at, link.ARP, link.ARPFrom(widest(o.Prefix.Masked(), segment)))
 	if err != nil {
 		return false, 0, err
 	}
-	s := &sweeper{options: o, socket: socket, found: found, subnets: subnets(o.Prefix, at), begin: time.Now()}
+	s := &sweeper{options: o, socket: socket, found: found, subnets: segment, mac: at.MAC, begin: time.Now()}
 	if err := socket.SetReceiveBuffer(receiveRoom); err != nil {
 		return false, 0, errors.Join(err, socket.Close())
 	}
 	size := uint32(1) << (32 - o.Prefix.Bits())
 	network := o.Prefix.Masked().Addr().As4()
 	s.base, s.sentAt = binary.BigEndian.Uint32(network[:]), make([]time.Duration, size)
-	if err := s.prepare(at.MAC); err != nil {
+	if err := s.prepare(); err != nil {
 		return false, 0, errors.Join(err, socket.Close())
 	}
 	ended := make(chan struct{})
@@ -63,9 +65,9 @@ func sweep(ctx context.Context, o Options, at link.Interface, found *sightings) 
 	return complete, dropped, err
 }
 
-func (s *sweeper) prepare(mac frame.MAC) error {
+func (s *sweeper) prepare() error {
 	for i := range s.buffers {
-		b, err := frame.Probe(mac, s.options.Prefix.Masked().Addr(), frame.MAC{}, nil)
+		b, err := frame.Probe(s.mac, s.options.Prefix.Masked().Addr(), frame.MAC{}, nil)
 		if err != nil {
 			return err
 		}
@@ -74,15 +76,18 @@ func (s *sweeper) prepare(mac frame.MAC) error {
 	return nil
 }
 
-// run makes all passes. If the subnet's network and broadcast address are in the
-// prefix, they are asked for too: nobody can have them, so whoever answers for
-// one answers for everything.
+// run makes all passes. The subnets' network addresses are asked for too, and so
+// are their broadcast addresses, if they are in the prefix: nobody can have them,
+// so whoever answers for one answers for everything.
 func (s *sweeper) run(ctx context.Context, size uint32) (complete bool, err error) {
 	targets := make([]uint32, size)
 	for i := range targets {
 		targets[i] = uint32(i)
 	}
 	for n := range passes {
+		if err := s.askForNobody(); err != nil {
+			return false, err
+		}
 		if complete, err = s.pass(ctx, n, targets); !complete || err != nil {
 			return false, err
 		}
@@ -92,6 +97,23 @@ func (s *sweeper) run(ctx context.Context, size uint32) (complete bool, err erro
 		targets = s.silent(targets)
 	}
 	return true, nil
+}
+
+// askForNobody asks for the network addresses that lie outside of the prefix.
+func (s *sweeper) askForNobody() error {
+	for _, p := range s.subnets {
+		if p.Bits() > 30 || s.options.Prefix.Contains(p.Addr()) {
+			continue
+		}
+		b, err := frame.Probe(s.mac, p.Addr(), frame.MAC{}, nil)
+		if err != nil {
+			return err
+		}
+		if _, err := s.socket.SendBatch([][]byte{b}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *sweeper) silent(targets []uint32) (silent []uint32) {
@@ -204,20 +226,23 @@ func (s *sweeper) read(ended chan<- struct{}) {
 
 func (s *sweeper) note(f frame.Frame) {
 	a, ok := f.Claims()
-	if !ok || !f.Kind.IsARP() || !s.options.Prefix.Contains(a) {
+	if !ok || !f.Kind.IsARP() {
+		return
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if slices.ContainsFunc(s.subnets, func(p netip.Prefix) bool { return nobodys(p, a) }) {
+		s.found.proxies[f.SenderMAC] = true
+	}
+	if !s.options.Prefix.Contains(a) {
 		return
 	}
 	now := time.Now()
 	four := a.As4()
 	offset := binary.BigEndian.Uint32(four[:]) - s.base
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
 	var took time.Duration
 	if asked := s.sentAt[offset]; asked > 0 && f.Kind == frame.ARPReply {
 		took = now.Sub(s.begin) - asked
-	}
-	if slices.ContainsFunc(s.subnets, func(p netip.Prefix) bool { return nobodys(p, a) }) {
-		s.found.proxies[f.SenderMAC] = true
 	}
 	s.found.note(a, f.SenderMAC, took, now)
 }
@@ -235,6 +260,16 @@ func subnets(prefix netip.Prefix, at link.Interface) (list []netip.Prefix) {
 		list = append(list, prefix)
 	}
 	return list
+}
+
+// widest is the widest of prefixes that hold p, which is one of them.
+func widest(p netip.Prefix, prefixes []netip.Prefix) netip.Prefix {
+	for _, other := range prefixes {
+		if other.Bits() < p.Bits() && other.Contains(p.Addr()) {
+			p = other
+		}
+	}
+	return p
 }
 
 // nobodys reports whether a is the subnet's network or broadcast address.
