@@ -67,7 +67,8 @@ const (
 	// NeverDefend only watches. The address stays as it is.
 	NeverDefend Defence = iota
 	// DefendOnce announces, and stops if the next claim comes within
-	// defendInterval: (b) of RFC 5227, 2.4, but the address is kept.
+	// defendInterval, but not in one burst with the first: (b) of RFC 5227, 2.4,
+	// except that the address is kept.
 	DefendOnce
 	// DefendAlways announces, not more often than every defendInterval: (c) of
 	// RFC 5227, 2.4.
@@ -83,6 +84,8 @@ const (
 	settleTime     = time.Minute      // silence that turns a conflict into a latched one
 	graceTime      = 3 * time.Second  // a new owner's claims and the old one's may overlap so long
 	confirmEvery   = time.Second      // a claimant is not asked more often
+	burstTime      = time.Second      // claims within it after a defence are one utterance with what was defended
+	repairEvery    = time.Second      // peers are not told more often where we are
 	maxStations    = 8                // claimants remembered; others are counted together
 )
 
@@ -98,6 +101,9 @@ type Evidence struct {
 	How string
 	// MAC is the claimant's; zero if it cannot be known.
 	MAC, Source frame.MAC
+	// Peer is the host that a claimant's question was for. It believes the claim
+	// whatever it was told before (RFC 826). Invalid if there is none.
+	Peer netip.Addr
 	// Proven says that it needs no second observation.
 	Proven bool
 }
@@ -128,6 +134,7 @@ type Memory struct {
 	Probes       int `json:"probes"`
 	Echoes       int `json:"echoes"`
 	Defences     int `json:"defences"`
+	Repairs      int `json:"repairs"`
 }
 
 // Change is a passage from one state to another.
@@ -160,6 +167,7 @@ type Detector struct {
 	defended    time.Time
 	surrendered bool      // DefendOnce has stopped
 	defendAt    time.Time // a defence that waits for defendInterval
+	repaired    time.Time
 	queue       [][]byte
 }
 
@@ -230,7 +238,7 @@ func (d *Detector) Observe(e Evidence, now time.Time) []Change {
 	repeated := d.note(e, now)
 	if e.Verdict == Claim { // a suspect speaks for somebody who may not be there
 		d.noteOwner(e, now)
-		d.defend(now)
+		d.defend(e, now)
 	}
 	if !repeated && !e.Source.IsZero() && now.Sub(d.confirmed) >= confirmEvery {
 		d.confirmed = now
@@ -294,20 +302,43 @@ func (d *Detector) noteOwner(e Evidence, now time.Time) {
 	}
 }
 
-// defend queues an announcement if the policy and the rate allow it.
-func (d *Detector) defend(now time.Time) {
+// defend queues an announcement if the policy and the rate allow it. Where the
+// rate does not, the peer that was asked is told by itself: a rogue that comes up
+// announces itself and asks for its peer at once, and the announcement that
+// answers the first is undone by the second.
+func (d *Detector) defend(e Evidence, now time.Time) {
 	shared := d.config.Subject.Sharing.Declared()
 	if d.config.Defence == NeverDefend || d.config.MAC.IsZero() || shared {
 		return
 	}
-	recent := !d.defended.IsZero() && now.Sub(d.defended) < defendInterval
+	since := now.Sub(d.defended)
+	recent := !d.defended.IsZero() && since < defendInterval
 	switch {
-	case recent && d.config.Defence == DefendOnce:
+	case d.surrendered:
+	case recent && d.config.Defence == DefendOnce && since >= burstTime:
 		d.surrendered = true
 	case recent:
-		d.defendAt = d.defended.Add(defendInterval)
-	case !d.surrendered:
+		if d.config.Defence == DefendAlways {
+			d.defendAt = d.defended.Add(defendInterval)
+		}
+		d.repair(e.Peer, now)
+	default:
 		d.announce(now)
+	}
+}
+
+// repair asks for the peer as the owner of the address, as every host does that
+// speaks with it: the peer then knows our station again. It is no announcement, so
+// that RFC 5227 does not say how often it may be; who attacks us gains no more
+// than one such question a second.
+func (d *Detector) repair(peer netip.Addr, now time.Time) {
+	if !peer.IsValid() || !d.repaired.IsZero() && now.Sub(d.repaired) < repairEvery {
+		return
+	}
+	if b, err := frame.Request(d.config.MAC, d.config.Subject.Address, peer, frame.MAC{}); err == nil {
+		d.queue = append(d.queue, b)
+		d.repaired = now
+		d.memory.Repairs++
 	}
 }
 

@@ -135,7 +135,7 @@ func TestDetectorDefends(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if claimed, ok := f.Claims(); ok && claimed == own4 && f.SenderMAC == macA {
+					if claimed, ok := f.Claims(); ok && claimed == own4 && f.Target == own4 && f.SenderMAC == macA {
 						got = append(got, now)
 					}
 				}
@@ -154,6 +154,58 @@ func TestDetectorDefends(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestDetectorRepairs: a rogue that announces itself and asks for the gateway in
+// one breath, and what is then said: an announcement, and to the gateway where we
+// are.
+func TestDetectorRepairs(t *testing.T) {
+	asking := claimBy(macB)
+	asking.Peer = gateway4
+	for _, test := range []struct {
+		defence Defence
+		want    []string
+	}{
+		{NeverDefend, nil},
+		{DefendOnce, []string{"10s announcement", "10.001s repair"}},
+		{DefendAlways, []string{"10s announcement", "10.001s repair", "12s repair", "20s announcement"}},
+	} {
+		d := NewDetector(DetectorConfig{Subject: Subject{Address: own4}, MAC: macA, Defence: test.defence}, Memory{}, start)
+		var got []string
+		collect := func(now time.Duration) {
+			for _, b := range d.Frames() {
+				f, err := frame.Parse(b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch claimed, ok := f.Claims(); {
+				case !ok: // asks the claimant
+				case claimed != own4 || f.SenderMAC != macA || f.Kind != frame.ARPRequest:
+					t.Errorf("sent %+v", f)
+				case f.Target == own4:
+					got = append(got, now.String()+" announcement")
+				case f.Target == gateway4:
+					got = append(got, now.String()+" repair")
+				}
+			}
+		}
+		observe := func(e Evidence, now time.Duration) {
+			d.Observe(e, at(now))
+			collect(now)
+		}
+		observe(claimBy(macB), 10*time.Second)
+		observe(asking, 10*time.Second+time.Millisecond)
+		observe(asking, 10*time.Second+2*time.Millisecond) // not more than one a second
+		observe(asking, 12*time.Second)                    // another attack: once gives up
+		d.Tick(at(20 * time.Second))
+		collect(20 * time.Second)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%d: %s", test.defence, diff)
+		}
+		if d.Surrendered() != (test.defence == DefendOnce) {
+			t.Errorf("%d: surrendered %v", test.defence, d.Surrendered())
+		}
 	}
 }
 

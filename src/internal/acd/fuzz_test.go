@@ -222,6 +222,7 @@ type detectorRun struct {
 	now      time.Time
 	firm     int // claims of stations that spoke for themselves
 	defended time.Time
+	repaired time.Time
 }
 
 func (r *detectorRun) observe(d *Detector, s *script) {
@@ -231,6 +232,9 @@ func (r *detectorRun) observe(d *Detector, s *script) {
 		e.Source, e.Proven = macN, false
 	} else {
 		r.firm++
+	}
+	if s.next(2) == 1 {
+		e.Peer = gateway4
 	}
 	before := d.Memory().State
 	d.Observe(e, r.now)
@@ -254,7 +258,7 @@ func (r *detectorRun) restart(d *Detector) *Detector {
 	if err := json.Unmarshal(b, &m); err != nil {
 		r.t.Fatal(err)
 	}
-	r.defended = time.Time{} // it forgets when it defended
+	r.defended, r.repaired = time.Time{}, time.Time{} // it forgets when it defended
 	return NewDetector(r.config, m, r.now)
 }
 
@@ -280,6 +284,13 @@ func (r *detectorRun) checkFrames(d *Detector) {
 		}
 		if r.config.Defence == NeverDefend {
 			r.t.Fatal("defended, and never should")
+		}
+		if f.Target != own4 { // a peer is told
+			if !r.repaired.IsZero() && r.now.Sub(r.repaired) < repairEvery {
+				r.t.Fatalf("told a peer after %v", r.now.Sub(r.repaired))
+			}
+			r.repaired = r.now
+			continue
 		}
 		if !r.defended.IsZero() && r.now.Sub(r.defended) < defendInterval {
 			r.t.Fatalf("defended after %v", r.now.Sub(r.defended))

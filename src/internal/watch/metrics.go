@@ -145,6 +145,7 @@ func (d *daemon) writeMetrics(w io.Writer, now time.Time) {
 	f.declare("ipguard_probes_seen_total", "counter", "Probes of others for the address; no conflict.")
 	f.declare("ipguard_mac_echo_total", "counter", "Frames with our own MAC that came back: a loop or a cloned MAC.")
 	f.declare("ipguard_defences_total", "counter", "Announcements sent in defence.")
+	f.declare("ipguard_repairs_total", "counter", "Peers told where the address is, between two announcements.")
 	f.declare("ipguard_claimant_info", "gauge", "Stations that claimed the address.")
 	f.declare("ipguard_return_path_failures_total", "counter", "Checks that found the peer's answers going elsewhere.")
 	f.declare("ipguard_coverage", "gauge", "1 if the method works now for the address.")
@@ -206,6 +207,7 @@ func addressMetrics(f *families, a netip.Addr, device string, guarded bool, m ac
 	f.add("ipguard_probes_seen_total", float64(m.Probes), labels...)
 	f.add("ipguard_mac_echo_total", float64(m.Echoes), labels...)
 	f.add("ipguard_defences_total", float64(m.Defences), labels...)
+	f.add("ipguard_repairs_total", float64(m.Repairs), labels...)
 	for _, c := range m.Claimants {
 		f.add("ipguard_claimant_info", 1, with("mac", c.MAC.String())...)
 	}

@@ -156,6 +156,10 @@ func (d *daemon) judge(s *segment, own *address, r link.Received) {
 		return
 	}
 	e := acd.Evidence{Verdict: v, How: r.Frame.Kind.String(), MAC: r.Frame.SenderMAC, Source: r.Frame.Source}
+	asks := r.Frame.Kind == frame.ARPRequest || r.Frame.Kind == frame.NeighborSolicitation
+	if peer := r.Frame.Target; asks && peer != subject.Address && own.prefix.Contains(peer) {
+		e.Peer = peer
+	}
 	d.observe(s, own, e, r.At)
 }
 
