@@ -73,37 +73,39 @@ func (b *benchmark) watch() error {
 		return err
 	}
 	defer w.end()
-	data := filepath.Join(os.TempDir(), "wirelab-arpwatch.dat")
-	if err := os.WriteFile(data, nil, 0o600); err != nil {
-		return err
-	}
-	defer os.Remove(data)
-	rival := exec.Command("arpwatch", "-d", "-N", "-i", "eth0", "-f", data)
-	rival.Stdout, rival.Stderr = nil, nil
-	if err := s.a.Start(rival); err != nil {
-		return err
-	}
-	defer func() {
-		_ = rival.Process.Kill() // it has ended already unless we return early
-		_ = rival.Wait()
-	}()
 	o, err := s.Host("o", macO)
 	if err != nil {
 		return err
 	}
-	time.Sleep(3 * time.Second)
-	const frames = 40960
-	foreign, err := foreignFrames(frames)
+	foreign, err := foreignFrames(foreignCount)
 	if err != nil {
 		return err
 	}
+	if err := b.costs(s.a, o, w.command.Process.Pid, foreign); err != nil {
+		return err
+	}
+	return b.day(s.a, o, w.command.Process.Pid, foreign)
+}
+
+// foreignCount is how many frames of others one run has.
+const foreignCount = 40960
+
+// costs measures what the foreign frames that o sends cost our process on host a,
+// and what they cost arpwatch.
+func (b *benchmark) costs(a, o *wirelab.Host, pid int, foreign [][]byte) error {
+	rival, end, err := startArpwatch(a)
+	if err != nil {
+		return err
+	}
+	defer end()
+	time.Sleep(3 * time.Second)
 	if err := o.Inject(foreign...); err != nil { // arpwatch learns its stations
 		return err
 	}
 	time.Sleep(3 * time.Second)
 	var ours, theirs []float64
 	for range runs {
-		before, rivalBefore, err := both(w.command.Process.Pid, rival.Process.Pid)
+		before, rivalBefore, err := both(pid, rival)
 		if err != nil {
 			return err
 		}
@@ -111,31 +113,50 @@ func (b *benchmark) watch() error {
 			return err
 		}
 		time.Sleep(200 * time.Millisecond)
-		after, rivalAfter, err := both(w.command.Process.Pid, rival.Process.Pid)
+		after, rivalAfter, err := both(pid, rival)
 		if err != nil {
 			return err
 		}
-		ours = append(ours, float64(after.cpu-before.cpu)/1000/frames)
-		theirs = append(theirs, float64(rivalAfter.cpu-rivalBefore.cpu)/1000/frames)
+		ours = append(ours, float64(after.cpu-before.cpu)/1000/foreignCount)
+		theirs = append(theirs, float64(rivalAfter.cpu-rivalBefore.cpu)/1000/foreignCount)
 	}
 	b.must("cpu per foreign frame / arpwatch", median(ours)/median(theirs), 1.0/15, "%.4f / %.3f us", median(ours), median(theirs))
 	if median(theirs) < 0.1 {
 		return fmt.Errorf("arpwatch spent %.3f us on a frame: it does not listen", median(theirs))
 	}
-	if err := rival.Process.Kill(); err != nil {
-		return err
+	return nil
+}
+
+// startArpwatch starts arpwatch on host a, and returns its process and what ends it.
+func startArpwatch(a *wirelab.Host) (pid int, end func(), err error) {
+	data := filepath.Join(os.TempDir(), "wirelab-arpwatch.dat")
+	if err := os.WriteFile(data, nil, 0o600); err != nil {
+		return 0, nil, err
 	}
-	var first cost
-	// A day of a segment with 20 such frames a second, and of a rogue that claims
-	// our address every 15 minutes, and of 100 scrapes.
+	rival := exec.Command("arpwatch", "-d", "-N", "-i", "eth0", "-f", data)
+	if err := a.Start(rival); err != nil {
+		return 0, nil, errors.Join(err, os.Remove(data))
+	}
+	return rival.Process.Pid, func() {
+		_ = rival.Process.Kill() // fails if it has ended already
+		_ = rival.Wait()
+		os.Remove(data)
+	}, nil
+}
+
+// day sends what a segment with 20 foreign frames a second carries in a day. After
+// each of its 42 parts a rogue claims our address three times, and our metrics are
+// read.
+func (b *benchmark) day(a, o *wirelab.Host, pid int, foreign [][]byte) error {
 	claim, err := frame.Announcement(macB, victim.Addr())
 	if err != nil {
 		return err
 	}
-	rounds := 24 * 3600 * 20 / frames
+	var first cost
+	rounds := 24 * 3600 * 20 / foreignCount
 	for i := range rounds {
 		if i == rounds/4 { // all code has run and been paged in
-			if first, err = costOf(w.command.Process.Pid); err != nil {
+			if first, err = costOf(pid); err != nil {
 				return err
 			}
 		}
@@ -145,11 +166,11 @@ func (b *benchmark) watch() error {
 		if err := o.Inject(claim, claim, claim); err != nil {
 			return err
 		}
-		if _, err := timed(s.a, -1, "curl", "-s", "http://127.0.0.1:9479/metrics"); err != nil && i == 0 {
+		if _, err := timed(a, -1, "curl", "-s", "http://127.0.0.1:9479/metrics"); err != nil && i == 0 {
 			return err
 		}
 	}
-	last, err := costOf(w.command.Process.Pid)
+	last, err := costOf(pid)
 	if err != nil {
 		return err
 	}
