@@ -1,6 +1,7 @@
 package acd
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -140,7 +141,13 @@ func (r *Round) Next() (time.Time, bool) { return r.next, !r.done }
 
 // Results returns what is known now, in the order of the subjects. An outcome
 // of zero is not settled yet.
-func (r *Round) Results() []Result { return slices.Clone(r.results) }
+func (r *Round) Results() []Result {
+	results := slices.Clone(r.results)
+	for i := range results {
+		results[i].Claims = slices.Clone(results[i].Claims)
+	}
+	return results
+}
 
 // controlled reports whether somebody answered a control question, so that
 // frames get out to the segment and back. Where gateways of the address's own
@@ -160,7 +167,7 @@ func (r *Round) controlled(a netip.Addr) bool {
 }
 
 // Controls returns who answered for each control address.
-func (r *Round) Controls() map[netip.Addr][]frame.MAC { return r.controls }
+func (r *Round) Controls() map[netip.Addr][]frame.MAC { return maps.Clone(r.controls) }
 
 // Proxies returns the stations that answered for an address that nobody has.
 func (r *Round) Proxies() []frame.MAC {
