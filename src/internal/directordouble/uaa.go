@@ -14,7 +14,9 @@ type UAA struct {
 	Clients map[string]User
 	// RefreshTokens are of users that have logged in, by token.
 	RefreshTokens map[string]User
-	// Uses is how many requests a token is good for; 0: any number.
+	// Uses is how many requests a token is good for; 0: any number. One more is
+	// the request that it was fetched for, after the token before was refused:
+	// who asks side by side would otherwise now and then be refused twice.
 	Uses int
 	// Fault decides how a request goes wrong.
 	Fault func(r *http.Request) Fault
@@ -24,12 +26,15 @@ type UAA struct {
 	mu     sync.Mutex
 	tokens map[string]*token
 	issued int
+	// refused are requests whose token was used up, and how many had been issued.
+	refused map[string]int
 }
 
 type token struct {
-	user User
-	name string
-	left int
+	user   User
+	name   string
+	number int // of all that were issued
+	left   int
 }
 
 // Issued is how many tokens were given out.
@@ -82,7 +87,7 @@ func (u *UAA) issue(user User, name, refresh string) map[string]any {
 	if u.tokens == nil {
 		u.tokens = map[string]*token{}
 	}
-	u.tokens[text] = &token{user: user, name: name, left: u.Uses}
+	u.tokens[text] = &token{user: user, name: name, number: u.issued, left: u.Uses}
 	body := map[string]any{"access_token": text, "token_type": "bearer", "expires_in": 599, "scope": "bosh.read", "jti": fmt.Sprint(u.issued)}
 	if refresh != "" {
 		body["refresh_token"] = refresh
@@ -90,21 +95,35 @@ func (u *UAA) issue(user User, name, refresh string) map[string]any {
 	return body
 }
 
-// user says whose a token is, as long as it is good.
-func (u *UAA) user(text string) (User, string, bool) {
+// user says whose a token is, as long as it is good for the request.
+func (u *UAA) user(text, request string) (User, string, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	t, ok := u.tokens[text]
 	if !ok {
 		return User{}, "", false
 	}
-	if u.Uses > 0 {
-		if t.left == 0 {
-			return User{}, "", false
-		}
-		t.left--
+	if u.Uses > 0 && !u.take(t, request) {
+		return User{}, "", false
 	}
 	return t.user, t.name, true
+}
+
+// take uses a token once.
+func (u *UAA) take(t *token, request string) bool {
+	if t.left > 0 {
+		t.left--
+		return true
+	}
+	if before, ok := u.refused[request]; ok && t.number > before {
+		delete(u.refused, request)
+		return true
+	}
+	if u.refused == nil {
+		u.refused = map[string]int{}
+	}
+	u.refused[request] = u.issued
+	return false
 }
 
 // user says who sends a request.
@@ -114,7 +133,7 @@ func (d *Director) user(r *http.Request) (User, string, bool) {
 		if !strings.EqualFold(scheme, "bearer") {
 			return User{}, "", false
 		}
-		return d.UAA.user(text)
+		return d.UAA.user(text, r.Method+" "+r.URL.String())
 	}
 	name, password, ok := r.BasicAuth()
 	user, known := d.Users[name]
