@@ -1,0 +1,286 @@
+package survey
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// surveyor gathers what one director's files say.
+type surveyor struct {
+	problems []lint.Problem
+	hidden   []lint.Hidden
+	failures []lint.Failure
+	targets  lint.Targets
+	// predicted holds what each deploy would take.
+	predicted []Prediction
+}
+
+// needsSnapshot reports whether what files tell of the director says little without
+// its snapshot: what they say fits into what the director has, or is judged.
+// Create-env manifests stand for themselves.
+func (d *Director) needsSnapshot() bool {
+	return len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments) > 0 || d.hasTarget()
+}
+
+// options say how the director reads.
+func (d *Director) options() bosh.Options {
+	return bosh.Options{
+		DirectorVersion: d.Version, IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks,
+		NoConfigServer: d.NoConfigServer,
+	}
+}
+
+// director turns one director's files into claims, and notes what is wrong.
+func (s *surveyor) director(files *directorFiles) claims.Director {
+	d := claims.Director{Name: files.Name, Addresses: files.Addresses}
+	defer s.number(files)
+	past := setPastAside(&files.deployments)
+	setPastAside(&files.createEnvs)
+	createEnvs := s.manifests(files.Name, files.createEnvs)
+	for _, m := range createEnvs {
+		d.CreateEnvs = append(d.CreateEnvs, m.read)
+	}
+	opts := files.options()
+	opts.DirectorIPs = directorIPs(files.Addresses, d.CreateEnvs)
+	var ofConfig []bosh.Problem
+	d.CloudConfig, d.CloudVIPs, ofConfig = s.cloudConfigs(files, opts)
+	d.CloudVIPs = append(d.CloudVIPs, s.runtimeConfigs(files)...)
+	deployments := s.manifests(files.Name, files.deployments)
+	for _, m := range deployments {
+		d.Deployments = append(d.Deployments, m.read)
+	}
+	s.report(files.Name, "", ofConfig, nil)
+	d.Leases = files.leases(deployments)
+	d.Views = files.otherViews(opts, past, deployments)
+	teams := s.teams(files, ofConfig, opts)
+	d.Views = append(teams.views(d.Views), d.Views...)
+	if files.judged {
+		s.checkEach(files.Name, d.CloudConfig, teams, past, deployments, opts)
+		s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
+	}
+	if files.onlyClaims {
+		for _, m := range deployments {
+			s.report(files.Name, m.read.Name, nil, m.hidden)
+		}
+	}
+	for _, m := range createEnvs {
+		s.report(files.Name, m.read.Name, m.problems, m.hidden)
+	}
+	s.missingSources(files)
+	return d
+}
+
+// whole returns the manifests if they are all that the director has: those of a
+// fleet file, all of which could be read.
+func whole(files *directorFiles, read []*bosh.Manifest) []*bosh.Manifest {
+	if !files.At.IsValid() || len(read) != len(files.deployments) {
+		return nil
+	}
+	return read
+}
+
+// check deploys the manifests to the director's networks, one after the other,
+// and reports what the director would say to each, after what it deployed in
+// the past. What is judged comes last: a director knows the others already.
+func (s *surveyor) check(director string, cc *bosh.CloudConfig, past, list []manifest, opts bosh.Options) {
+	slices.SortStableFunc(list, func(a, b manifest) int { return lastIf(a.entry.Target) - lastIf(b.entry.Target) })
+	var known []manifest
+	var read []*bosh.Manifest
+	for _, m := range past {
+		read = append(read, m.read)
+	}
+	for _, m := range list {
+		if cc == nil && m.read.Form == bosh.V2 {
+			s.report(director, m.read.Name, m.problems, m.hidden)
+			continue // its networks are unknown; that is said elsewhere
+		}
+		known, read = append(known, m), append(read, m.read)
+	}
+	found, addresses := bosh.CheckAll(cc, read, opts)
+	found, addresses = found[len(past):], addresses[len(past):]
+	for i, m := range known {
+		problems := slices.Concat(m.problems, found[i])
+		bosh.Sort(problems)
+		s.report(director, m.read.Name, problems, m.hidden)
+		s.predicted = append(s.predicted, Prediction{Director: director, Deployment: m.read.Name, Target: m.entry.Target, Addresses: addresses[i]})
+	}
+}
+
+func lastIf(target bool) int {
+	if target {
+		return 1
+	}
+	return 0
+}
+
+// manifests notes failures and returns the manifests that could be read.
+func (s *surveyor) manifests(director string, list []manifest) []manifest {
+	var readable []manifest
+	for _, m := range list {
+		s.failures = append(s.failures, m.failures...)
+		if m.read == nil {
+			s.report(director, "", m.problems, m.hidden)
+			if m.entry.Target && len(m.problems) > 0 {
+				s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: director})
+			}
+			continue
+		}
+		if m.entry.Name != "" {
+			m.read.Name = m.entry.Name
+		}
+		if m.entry.Target {
+			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: director, Deployment: m.read.Name})
+		}
+		readable = append(readable, m)
+	}
+	return readable
+}
+
+// cloudConfigs reads a director's cloud-configs together, as it merges them.
+func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.CloudConfig, []bosh.PropertyAddress, []bosh.Problem) {
+	var docs []source.Value
+	for _, c := range files.cloudConfigs {
+		s.failures = append(s.failures, c.failures...)
+		if c.doc != nil {
+			docs = append(docs, c.doc.Root())
+		}
+		if c.entry.Target {
+			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: files.Name})
+		}
+	}
+	if len(docs) == 0 {
+		return nil, nil, nil
+	}
+	cc, problems, hidden := bosh.ReadCloudConfigs(docs, opts)
+	var vips []bosh.PropertyAddress
+	for _, doc := range docs {
+		found, behind, err := bosh.FindCloudConfigVIPs(doc)
+		if err != nil {
+			s.failures = append(s.failures, failure(err, place.Place{}))
+		}
+		vips = append(vips, found...)
+		hidden = append(hidden, behind...)
+	}
+	bosh.Sort(problems)
+	s.report(files.Name, "", nil, hidden)
+	return cc, vips, problems
+}
+
+func (s *surveyor) report(director, deployment string, problems []bosh.Problem, hidden []bosh.Unresolved) {
+	for _, p := range problems {
+		s.problems = append(s.problems, lint.Problem{Director: director, Deployment: deployment, Problem: p})
+	}
+	for _, h := range hidden {
+		s.hidden = append(s.hidden, lint.Hidden{Director: director, Deployment: deployment, Unresolved: h})
+	}
+}
+
+// number gives the refusals of a director their order: that of the director for
+// the cloud-configs together with one manifest; where there are several, one
+// manifest after the other.
+func (s *surveyor) number(files *directorFiles) {
+	list := s.problems
+	if len(files.deployments) == 1 {
+		bosh.SortBy(list, func(p lint.Problem) bosh.Problem { return p.Problem })
+	}
+	order := 0
+	for i := range list {
+		if !list[i].Warning {
+			order++
+			list[i].Order = order
+		}
+	}
+}
+
+// setPastAside takes out the manifests that another one of the same name stands
+// for, a linted one or, for one that the director told of, any file; and returns
+// them. A changed manifest is not in conflict with its own past. To a director
+// that past is what it deployed before.
+func setPastAside(list *[]manifest) []manifest {
+	const deployed, file, linted = 0, 1, 2
+	rank := func(m manifest) int {
+		switch {
+		case m.entry.Target:
+			return linted
+		case m.entry.Deployed:
+			return deployed
+		}
+		return file
+	}
+	highest := map[string]int{}
+	for _, m := range *list {
+		if m.read != nil {
+			highest[m.name()] = max(highest[m.name()], rank(m))
+		}
+	}
+	var past []manifest
+	*list = slices.DeleteFunc(*list, func(m manifest) bool {
+		replaced := m.read != nil && rank(m) < highest[m.name()]
+		if replaced {
+			past = append(past, m)
+		}
+		return replaced
+	})
+	return past
+}
+
+func (m manifest) name() string {
+	if m.entry.Name != "" {
+		return m.entry.Name
+	}
+	return m.read.Name
+}
+
+// directorIPs are the addresses of the director's machine: those that the fleet
+// file tells, and those of a create-env VM that runs the director.
+func directorIPs(declared []bosh.Block, createEnvs []*bosh.Manifest) []netip.Addr {
+	var list []netip.Addr
+	add := func(blocks []bosh.Block) {
+		for _, b := range blocks {
+			if b.Range.From() == b.Range.To() {
+				list = append(list, b.Range.From())
+			}
+		}
+	}
+	add(declared)
+	for _, m := range createEnvs {
+		add(claims.DirectorMachine(m))
+	}
+	return list
+}
+
+// missingSources says what keeps a director from being judged at all.
+func (s *surveyor) missingSources(files *directorFiles) {
+	of := "director " + files.Name
+	if files.Name == "" {
+		of = "this deployment"
+	}
+	switch {
+	case len(files.CloudConfigs)+len(files.Deployments)+len(files.CreateEnvs) == 0:
+		if files.Unresolved || files.Snapshot != nil {
+			return
+		}
+		s.failures = append(s.failures, lint.Failure{
+			Message: fmt.Sprintf("%s has no source: nothing is known of its addresses", of), At: files.At,
+			Hint: "name its cloud_configs, deployments, create_env or snapshot in the fleet file",
+		})
+	case len(files.CloudConfigs) == 0:
+		for _, m := range files.deployments {
+			if m.read != nil && m.read.Form == bosh.V2 {
+				s.failures = append(s.failures, lint.Failure{
+					Message: fmt.Sprintf("no cloud-config of %s is given: its networks are unknown", of), At: m.read.NameAt,
+					Hint: "name it in cloud_configs of the fleet file, or pass -c FILE",
+				})
+				return
+			}
+		}
+	}
+}
