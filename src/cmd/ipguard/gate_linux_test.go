@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // gateFolder makes a folder with a fleet of one director without conflicts, its
@@ -299,20 +301,14 @@ func TestGateChangedDuringLint(t *testing.T) {
 // TestGateProcessSubstitution: pipes that can be read once, and are longer than
 // what the system keeps of one.
 func TestGateProcessSubstitution(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("CI must not skip what needs bash")
-		}
-		t.Skip("there is no bash")
-	}
+	sharedtest.Programs(t, "bash")
 	folder := gateFolder(t, `for f in "$@"; do case $f in *dev/fd*) cat "$f" ;; esac; done`)
 	long := "long: " + strings.Repeat("x", 300_000) + "\n"
 	if err := os.WriteFile("long.yml", []byte(long), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(manifest string) (string, error) {
-		cmd := exec.Command(bash, "-c", "ipguard bosh -e 10.1.0.6 -d pgpool deploy <(cat "+manifest+") -l <(cat long.yml) -o <(echo '[]')")
+		cmd := exec.Command("bash", "-c", "ipguard bosh -e 10.1.0.6 -d pgpool deploy <(cat "+manifest+") -l <(cat long.yml) -o <(echo '[]')")
 		cmd.Dir, cmd.Env = folder, append(os.Environ(), "IPGUARD_BOSH="+filepath.Join(folder, "bosh"))
 		out, err := cmd.Output()
 		return string(out), err

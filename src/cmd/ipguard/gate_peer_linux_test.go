@@ -12,29 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipguard/ipguard/src/internal/directordouble"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
-
-// realBosh is the program that scripts/bosh-peer builds. In CI it is built; else the
-// tests that need it skip until somebody has built it.
-func realBosh(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs("../../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if os.Getenv("CI") == "true" {
-		out, err := exec.Command(filepath.Join(root, "scripts", "bosh-peer")).Output()
-		if err != nil {
-			t.Fatalf("scripts/bosh-peer: %v; CI must not skip what needs the real bosh", err)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	built, err := filepath.Glob(filepath.Join(root, "tmp", "bin", "bosh-peer-*"))
-	if err != nil || len(built) == 0 {
-		t.Skip("the real bosh was not built: scripts/bosh-peer does it")
-	}
-	return built[len(built)-1]
-}
 
 // live is a fleet whose director is a double, and the real bosh.
 type live struct {
@@ -47,7 +26,7 @@ type live struct {
 
 func newLive(t *testing.T) *live {
 	t.Helper()
-	bosh := realBosh(t)
+	bosh := sharedtest.Bosh(t)
 	l := &live{t: t, bosh: bosh, folder: gateFolder(t, ""), double: &directordouble.Director{
 		Name: "promo", UUID: "00000000-0000-4000-8000-000000000001", Version: "283.1.3",
 		Users: map[string]directordouble.User{"admin": {Password: "s3cr3t", Admin: true}},

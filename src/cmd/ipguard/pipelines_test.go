@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/directordouble"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // root is the top of the repository.
@@ -61,19 +62,6 @@ func readText(t *testing.T, path string) string {
 	return string(text)
 }
 
-// needPrograms skips a test whose programs are missing, but not in CI.
-func needPrograms(t *testing.T, names ...string) {
-	t.Helper()
-	for _, name := range names {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("%s is not installed, and CI must not skip", name)
-			}
-			t.Skipf("%s is not installed", name)
-		}
-	}
-}
-
 // pipeline is a folder in which a task runs: its inputs side by side.
 type pipeline struct {
 	t   *testing.T
@@ -85,7 +73,7 @@ type pipeline struct {
 // newPipeline puts the repository and an example into the inputs that tasks have.
 func newPipeline(t *testing.T, example string) *pipeline {
 	t.Helper()
-	needPrograms(t, "bash", "git", "go")
+	sharedtest.Programs(t, "bash", "git", "go")
 	p := &pipeline{t: t, dir: t.TempDir(), programs: os.Getenv("PATH")}
 	absolute, err := filepath.Abs(root)
 	if err != nil {

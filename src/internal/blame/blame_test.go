@@ -10,16 +10,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 func git(t *testing.T, dir string, environ []string, args ...string) {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("git is needed, and not installed")
-		}
-		t.Skip("git is not installed")
-	}
+	sharedtest.Programs(t, "git")
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), append([]string{
@@ -101,7 +98,7 @@ func TestOutsideOfACheckout(t *testing.T) {
 	file := filepath.Join(dir, "f.yml")
 	write(t, file, "one")
 	if (&checkouts{}).hold(file) {
-		t.Skipf("%s lies in a checkout", dir)
+		sharedtest.Unavailable(t, "%s lies in a checkout", dir)
 	}
 	if changes, complete := Lines(context.Background(), []Line{{file, 1}}); len(changes) != 0 || !complete {
 		t.Errorf("%v, %t", changes, complete)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // browserTimeout bounds what a browser is waited for, so that a page that hangs
@@ -29,11 +31,7 @@ func newBrowser(t *testing.T) context.Context {
 		}
 	}
 	if path == "" {
-		const reason = "no browser on the PATH; on Debian: apt-get install chromium"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
+		sharedtest.Unavailable(t, "no browser on the PATH (on Debian: apt-get install chromium)")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(browserTimeout))
 	if os.Geteuid() == 0 {

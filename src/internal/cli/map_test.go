@@ -225,9 +225,6 @@ instance_groups: [{name: "<img src=x onerror=\"document.title='hijacked'\">", in
 // TestMapOfLargeFleet holds the page of a hundred directors to its size, and
 // opens it.
 func TestMapOfLargeFleet(t *testing.T) {
-	if testing.Short() {
-		t.Skip("the large fleet takes some seconds")
-	}
 	size := madefleet.Large()
 	size.Conflicts = 30
 	fleet, err := madefleet.Make(size)

@@ -290,17 +290,10 @@ func (c *comparison) checkPlaces(t *testing.T, files *source.Files, doc *source.
 	visit(doc.Node())
 }
 
-// TestBoshProgram compares with the output of the bosh program itself, where
-// there is one: IPGUARD_BOSH names it, else it is looked for on the PATH. The
+// TestBoshProgram compares with the output of the bosh program itself. The
 // comparison with its code in TestPublic needs no program.
 func TestBoshProgram(t *testing.T) {
-	bosh := os.Getenv("IPGUARD_BOSH")
-	if bosh == "" {
-		var err error
-		if bosh, err = exec.LookPath("bosh"); err != nil {
-			t.Skip("no bosh program: set IPGUARD_BOSH to its path")
-		}
-	}
+	bosh := sharedtest.Bosh(t)
 	compared := 0
 	for _, r := range publicRepositories(t) {
 		for _, base := range r.bases {

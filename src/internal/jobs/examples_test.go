@@ -6,32 +6,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
 // examples is the folder of manifests that use the jobs.
 const examples = root + "/manifests-examples/addon"
 
-// boshProgram is the real bosh, of scripts/bosh-peer.
-var boshProgram = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command(root + "/scripts/bosh-peer").Output()
-	return strings.TrimSpace(string(out)), err
-})
-
 // interpolated is what bosh makes of a manifest, with every variable given.
 func interpolated(t *testing.T, manifest string, ops ...string) map[string]any {
 	t.Helper()
-	need(t, "go")
-	program, err := boshProgram()
-	if err != nil {
-		unavailable(t, "scripts/bosh-peer: %v", err)
-	}
+	program := sharedtest.Bosh(t)
 	arguments := []string{"int", manifest, "--var-errs", "-l", "testdata/vars.yml"}
 	for _, o := range ops {
 		arguments = append(arguments, "-o", o)

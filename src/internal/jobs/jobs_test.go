@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +21,8 @@ import (
 	boshlog "github.com/cloudfoundry/bosh-utils/logger"
 	boshsystem "github.com/cloudfoundry/bosh-utils/system"
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 const root = "../../.."
@@ -92,7 +93,7 @@ func (c jsonContext) MarshalJSON() ([]byte, error) { return json.Marshal(map[str
 // it lies on a VM below jobs. The error is that of the first template.
 func render(t testing.TB, job string, i instance) (dir string, err error) {
 	t.Helper()
-	need(t, "ruby")
+	sharedtest.Programs(t, "ruby")
 	s := readSpec(t, job)
 	dir = t.TempDir()
 	logger := boshlog.NewLogger(boshlog.LevelNone)
@@ -121,24 +122,6 @@ func mustRender(t testing.TB, job string, i instance) (dir string) {
 	dir, err := render(t, job, i)
 	check(t, err)
 	return dir
-}
-
-// need skips the test where a program is missing; in CI it fails.
-func need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			unavailable(t, "%v", err)
-		}
-	}
-}
-
-func unavailable(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }
 
 func check(t testing.TB, err error) {

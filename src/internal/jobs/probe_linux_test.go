@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
 
@@ -145,7 +146,7 @@ func TestPreStartSaysWhatToDo(t *testing.T) {
 
 // TestPreStartWithoutRights: a probe that is not allowed is no conflict.
 func TestPreStartWithoutRights(t *testing.T) {
-	need(t, "setpriv")
+	sharedtest.Programs(t, "setpriv")
 	for _, test := range []struct {
 		required string
 		code     int

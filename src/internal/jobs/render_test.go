@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 var update = flag.Bool("update", false, "write what was rendered to testdata")
@@ -114,7 +116,7 @@ func golden(t *testing.T, path string, files map[string]string) {
 
 // TestShellScripts has shellcheck read every script as it is rendered.
 func TestShellScripts(t *testing.T) {
-	need(t, "shellcheck")
+	sharedtest.Programs(t, "shellcheck")
 	for _, job := range jobNames {
 		for name, given := range map[string]map[string]any{"defaults": least(t, job), "every option": everyOption(t, job)} {
 			dir := mustRender(t, job, instance{Networks: manualNetworks, Properties: given})

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
 
@@ -80,7 +81,7 @@ type scene struct {
 
 func newScene(t testing.TB, programs ...string) scene {
 	t.Helper()
-	need(t, "unshare", "mount")
+	sharedtest.Programs(t, "unshare", "mount")
 	l := wirelab.ForTest(t, programs...)
 	a, err := l.Host("a", macA, victim)
 	check(t, err)
@@ -199,7 +200,7 @@ func lastLine(text string) string {
 func needRoot(t testing.TB) {
 	t.Helper()
 	if !isRoot() {
-		unavailable(t, "only the machine's root can do that")
+		sharedtest.Unavailable(t, "only the machine's root can do that")
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // quickly are properties of a watch that sees what tests do, soon.
@@ -37,7 +38,7 @@ const logs = "sys/log/ipguard-watch/ipguard-watch.stderr.log"
 func TestWatchByMonit(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "start-stop-daemon", "setpriv", "flock")
+	sharedtest.Programs(t, "start-stop-daemon", "setpriv", "flock")
 	s := newScene(t)
 	s.install("ipguard-watch", instance{Networks: oneNetwork, Properties: properties(t, quickly)})
 	monitored := monit(t, filepath.Join(s.vcap, "jobs/ipguard-watch"))[0]
@@ -105,7 +106,7 @@ type bpmProcess struct {
 func TestWatchByBPM(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "setpriv", "prlimit")
+	sharedtest.Programs(t, "setpriv", "prlimit")
 	s := newScene(t)
 	s.install("ipguard-watch", instance{Networks: oneNetwork, Properties: properties(t, quickly+"use_bpm: true\n")})
 	text, err := os.ReadFile(filepath.Join(s.vcap, "jobs/ipguard-watch/config/bpm.yml"))
@@ -305,7 +306,7 @@ func (v vm) asOnStemcell(arguments ...string) *exec.Cmd {
 func TestWatchUnderMonit(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	need(t, "monit", "start-stop-daemon", "setpriv", "flock")
+	sharedtest.Programs(t, "monit", "start-stop-daemon", "setpriv", "flock")
 	s := newScene(t)
 	s.install("ipguard-watch", instance{Networks: oneNetwork, Properties: properties(t, quickly)})
 	dir := t.TempDir()

@@ -91,7 +91,7 @@ var layers = []layer{
 	{name: "internal/garbage"},
 	{name: "internal/spelling", pure: true},
 	{name: "internal/place", pure: true},
-	{name: "internal/wirelab", imports: list("link", "frame"), modules: list("github.com/vishvananda/netlink", "golang.org/x/sys")},
+	{name: "internal/wirelab", imports: list("link", "frame", "sharedtest"), modules: list("github.com/vishvananda/netlink", "golang.org/x/sys")},
 	{name: "internal/link", imports: list("frame"), modules: list("github.com/mdlayher/packet", "github.com/vishvananda/netlink", "golang.org/x/net", "golang.org/x/sys")},
 	{name: "internal/frame",
 		modules: list("github.com/mdlayher/arp", "github.com/mdlayher/ethernet", "github.com/mdlayher/ndp", "golang.org/x/net", "net" /* HardwareAddr, IP */),

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 const inside = "IPGUARD_WIRELAB_INSIDE"
@@ -53,28 +55,15 @@ func ForTest(t testing.TB, programs ...string) *Lab {
 	t.Helper()
 	l, err := New()
 	if err != nil {
-		Unavailable(t, "network namespaces cannot be made here: %v", err)
+		sharedtest.Unavailable(t, "network namespaces cannot be made here: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			Unavailable(t, "%v", err)
-		}
-	}
+	sharedtest.Programs(t, programs...)
 	return l
-}
-
-// Unavailable skips the test for a reason that CI does not accept.
-func Unavailable(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
 }
 
 // asProgram marks the environment of a test binary that plays the program.
