@@ -14,17 +14,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
 
 const runs = 7
 
 var (
-	macA = frame.MAC{0, 0x50, 0x56, 0, 0, 0xa}
-	macB = frame.MAC{0, 0x50, 0x56, 0, 0, 0xb}
-	macD = frame.MAC{0, 0x50, 0x56, 0, 0, 0xd}
-	macO = frame.MAC{0, 0x50, 0x56, 0, 0, 0xf}
+	macA = wirelab.Station(0xa)
+	macB = wirelab.Station(0xb)
+	macD = wirelab.Station(0xd)
+	macO = wirelab.Station(0xf)
 
 	victim  = netip.MustParsePrefix("10.9.0.191/16")
 	victim6 = netip.MustParsePrefix("2001:db8:9::bf/64")

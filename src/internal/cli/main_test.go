@@ -25,10 +25,10 @@ func TestMain(m *testing.M) {
 // The cast of the incident: A is the victim, B the rogue, D the director and
 // gateway, O a third machine.
 var (
-	macA = frame.MAC{0, 0x50, 0x56, 0, 0, 0xa}
-	macB = frame.MAC{0, 0x50, 0x56, 0, 0, 0xb}
-	macD = frame.MAC{0, 0x50, 0x56, 0, 0, 0xd}
-	macO = frame.MAC{0, 0x50, 0x56, 0, 0, 0x0f}
+	macA = wirelab.Station(0xa)
+	macB = wirelab.Station(0xb)
+	macD = wirelab.Station(0xd)
+	macO = wirelab.Station(0xf)
 
 	victim  = netip.MustParsePrefix("10.9.0.191/24")
 	victim6 = netip.MustParsePrefix("2001:db8:9::bf/64")

@@ -312,7 +312,7 @@ func TestWatchIgnores(t *testing.T) {
 	}
 }
 
-func macN() frame.MAC { return frame.MAC{0, 0x50, 0x56, 0, 0, 0xe} }
+func macN() frame.MAC { return wirelab.Station(0xe) }
 
 // TestWatchPeerDown: a peer that is gone is no theft.
 func TestWatchPeerDown(t *testing.T) {
@@ -435,7 +435,7 @@ func TestWatchFollowsHost(t *testing.T) {
 	check(t, o.Inject(must(frame.Announcement(macB, second.Addr()))))
 	w.silent(300*time.Millisecond, "address suspect", "address conflict")
 
-	check(t, s.Connect(s.a, frame.MAC{0, 0x50, 0x56, 0, 0, 0xa2}, netip.MustParsePrefix("10.9.1.5/24")))
+	check(t, s.Connect(s.a, wirelab.Station(0xa2), netip.MustParsePrefix("10.9.1.5/24")))
 	w.await("address appeared", "address", "10.9.1.5", "interface", "eth1")
 	check(t, s.a.Run("ip", "link", "del", "eth1"))
 	w.await("interface left", "interface", "eth1")

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
@@ -106,7 +105,7 @@ func TestPreStartOnTwoNetworks(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	storage := netip.MustParsePrefix("10.8.52.191/24")
-	check(t, s.Connect(s.host, frame.MAC{0, 0x50, 0x56, 0, 0, 0xa2}, storage))
+	check(t, s.Connect(s.host, wirelab.Station(0xa2), storage))
 	s.add("gateway", macO, netip.MustParsePrefix("10.8.52.1/24"))
 	for _, test := range []struct {
 		gateway string

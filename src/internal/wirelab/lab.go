@@ -124,6 +124,10 @@ func (h *Host) Sysctl(key, value string) error {
 	return h.Do(func() error { return os.WriteFile("/proc/sys/net/"+key, []byte(value), 0) })
 }
 
+// Station is the MAC of the lab's machine n: one that VMware gives out, so that a
+// vendor is known.
+func Station(n byte) frame.MAC { return frame.MAC{0, 0x50, 0x56, 0, 0, n} }
+
 // Host adds a host with one link, eth0, to the segment.
 func (l *Lab) Host(name string, mac frame.MAC, addresses ...netip.Prefix) (*Host, error) {
 	h, err := newHost(name)
