@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -134,21 +133,15 @@ type auditOutput struct{ format, file string }
 
 func parseAuditFormats(texts []string) ([]auditOutput, error) {
 	var list []auditOutput
-	toStdout := 0
+	var files []string
 	for _, text := range texts {
 		format, file, toFile := strings.Cut(text, "=")
 		if !slices.Contains(auditFormats, format) || toFile && file == "" {
 			return nil, usage("write --format csv or --format csv=FILE", "--format takes text, json or csv, and got %q", text)
 		}
-		if !toFile {
-			toStdout++
-		}
-		list = append(list, auditOutput{format, file})
+		list, files = append(list, auditOutput{format, file}), append(files, file)
 	}
-	if toStdout > 1 {
-		return nil, usage("give all but one of them a file: --format NAME=FILE", "two formats cannot both go to standard output")
-	}
-	return list, nil
+	return list, oneToStdout(files)
 }
 
 // parseVerdicts reads --verdict; nothing means all that is not agreed.
@@ -358,8 +351,13 @@ func (a *auditing) tell(scope func(*audit.Item) bool) error {
 }
 
 func (a *auditing) write(out report.Audit) error {
+	writers := map[string]func(io.Writer, report.Options) error{
+		"text": func(w io.Writer, options report.Options) error { return report.WriteAudit(w, out, options) },
+		"json": func(w io.Writer, _ report.Options) error { return report.WriteAuditJSON(w, out) },
+		"csv":  func(w io.Writer, _ report.Options) error { return report.WriteAuditCSV(w, out) },
+	}
 	for _, o := range a.outputs {
-		if err := a.writeOne(o, out); err != nil {
+		if err := writeReport(o.format, o.file, a.flags.color, a.streams, report.Options{}, writers[o.format]); err != nil {
 			return err
 		}
 	}
@@ -368,35 +366,6 @@ func (a *auditing) write(out report.Audit) error {
 	}
 	for _, n := range a.notes {
 		fmt.Fprintf(a.streams.Stderr, "ipguard: %s\n", n)
-	}
-	return nil
-}
-
-func (a *auditing) writeOne(o auditOutput, out report.Audit) error {
-	options := report.Options{}
-	if o.file == "" {
-		options.Color, options.Width = terminal(a.flags.color, a.streams)
-	}
-	write := map[string]func(io.Writer) error{
-		"text": func(w io.Writer) error { return report.WriteAudit(w, out, options) },
-		"json": func(w io.Writer) error { return report.WriteAuditJSON(w, out) },
-		"csv":  func(w io.Writer) error { return report.WriteAuditCSV(w, out) },
-	}[o.format]
-	if o.file == "" {
-		if err := write(a.streams.Stdout); err != nil {
-			return incomplete("", "cannot write to standard output: %s", err)
-		}
-		return nil
-	}
-	file, err := os.Create(o.file)
-	if err == nil {
-		err = write(file)
-		if closeErr := file.Close(); err == nil {
-			err = closeErr
-		}
-	}
-	if err != nil {
-		return incomplete("", "cannot write the %s report: %s", o.format, err)
 	}
 	return nil
 }

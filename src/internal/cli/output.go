@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/mattn/go-isatty"
@@ -58,21 +59,18 @@ type output struct {
 
 func (f *outputFlags) parse() (*outputs, error) {
 	o := &outputs{color: f.color, addresses: f.addresses}
-	toStdout := 0
+	var files []string
 	for _, text := range f.formats {
 		format, file, err := report.ParseFormat(text)
 		if err != nil {
 			return nil, usage("write --format NAME or --format NAME=FILE", "%s", err)
 		}
-		if file == "" {
-			toStdout++
-		}
-		o.formats = append(o.formats, output{format, file})
+		o.formats, files = append(o.formats, output{format, file}), append(files, file)
 	}
-	if toStdout > 1 {
-		return nil, usage("give all but one of them a file: --format NAME=FILE", "two formats cannot both go to standard output")
+	err := oneToStdout(files)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	if o.failOn, err = parseSeverity(f.failOn); err != nil {
 		return nil, err
 	}
@@ -122,23 +120,39 @@ func (o *outputs) code(result lint.Result) error {
 
 func (o *outputs) writeOne(out output, result lint.Result, files *source.Files, streams Streams) error {
 	options := report.Options{Line: files.Line, Version: versionText(), FailOn: o.failOn, Rules: ruleInfos(), ShowAddresses: o.addresses}
-	if out.file == "" {
-		options.Color, options.Width = terminal(o.color, streams)
-		if err := out.format.Write(streams.Stdout, result, options); err != nil {
+	return writeReport(out.format.Name, out.file, o.color, streams, options, func(w io.Writer, options report.Options) error {
+		return out.format.Write(w, result, options)
+	})
+}
+
+// oneToStdout refuses reports of which more than one has no file.
+func oneToStdout(files []string) error {
+	toStdout := func(file string) bool { return file == "" }
+	if i := slices.IndexFunc(files, toStdout); i >= 0 && slices.ContainsFunc(files[i+1:], toStdout) {
+		return usage("give all but one of them a file: --format NAME=FILE", "two formats cannot both go to standard output")
+	}
+	return nil
+}
+
+// writeReport writes a report in the format of that name to a file, or without one
+// to standard output, in colour as a --color flag wants it.
+func writeReport(format, file, color string, streams Streams, options report.Options, write func(io.Writer, report.Options) error) error {
+	if file == "" {
+		options.Color, options.Width = terminal(color, streams)
+		if err := write(streams.Stdout, options); err != nil {
 			return incomplete("", "cannot write to standard output: %s", err)
 		}
 		return nil
 	}
-	file, err := os.Create(out.file)
-	if err != nil {
-		return incomplete("", "cannot write the %s report: %s", out.format.Name, err)
+	to, err := os.Create(file)
+	if err == nil {
+		err = write(to, options)
+		if closeErr := to.Close(); err == nil {
+			err = closeErr
+		}
 	}
-	err = out.format.Write(file, result, options)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
 	if err != nil {
-		return incomplete("", "cannot write the %s report: %s", out.format.Name, err)
+		return incomplete("", "cannot write the %s report: %s", format, err)
 	}
 	return nil
 }
