@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/baseline"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -110,9 +111,9 @@ func runBaselineWrite(flags *lintFlags, path string, changed func(string) bool, 
 	before, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = writeNew(path, text)
+		err = atomicfile.Create(path, atomicfile.Shared, text)
 	case err == nil:
-		err = replaceFile(path, before, text)
+		err = atomicfile.Exchange(path, before, text)
 	}
 	if err != nil {
 		return incomplete("", "cannot write %s: %s", path, err)

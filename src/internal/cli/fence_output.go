@@ -8,6 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/fencetext"
 	"github.com/ipguard/ipguard/src/internal/lint"
@@ -69,7 +70,7 @@ func (r *fencing) write(fix bool) (written bool, err error) {
 		return false, nil
 	}
 	for _, f := range files {
-		if err := replaceFile(f.Path, f.Before, f.After); err != nil {
+		if err := atomicfile.Exchange(f.Path, f.Before, f.After); err != nil {
 			return false, incomplete("", "cannot write %s: %s", f.Path, err)
 		}
 		r.say("wrote %s", f.Path)

@@ -1,14 +1,13 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 )
 
@@ -56,26 +55,9 @@ func runInit(dir string, dryRun bool, streams Streams) error {
 	if dryRun {
 		return printTo(streams.Stdout, "%s", text)
 	}
-	if err := writeNew(path, text); err != nil {
+	if err := atomicfile.Create(path, atomicfile.Shared, text); err != nil {
 		return incomplete("", "cannot write %s: %s", path, err)
 	}
 	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s\nhint: check its comments, then run ipguard lint\n", path)
 	return nil
-}
-
-// writeNew writes a file that must not exist.
-func writeNew(path string, text []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		var pathErr *fs.PathError
-		if errors.As(err, &pathErr) {
-			return pathErr.Err
-		}
-		return err
-	}
-	_, err = file.Write(text)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return err
 }

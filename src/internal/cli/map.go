@@ -1,13 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/addressmap"
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
@@ -111,16 +112,13 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 		}
 		return nil
 	}
-	file, err := os.Create(f.html)
-	if err != nil {
-		return incomplete("", "cannot write the page: %s", err)
-	}
-	err = addressmap.WriteHTML(file, m, addressmap.PageOptions{Version: versionText(), Failures: read.failures, Hidden: len(read.Facts.Hidden)})
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
+	var page bytes.Buffer
+	err := addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Failures: read.failures, Hidden: len(read.Facts.Hidden)})
+	if err == nil {
+		err = atomicfile.Write(f.html, atomicfile.Shared, page.Bytes())
 	}
 	if err != nil {
-		return incomplete("", "cannot write the page: %s", err)
+		return incomplete("", "cannot write the page %s: %s", f.html, err)
 	}
 	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s\n", f.html)
 	return nil

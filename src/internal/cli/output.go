@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -144,15 +146,13 @@ func writeReport(format, file, color string, streams Streams, options report.Opt
 		}
 		return nil
 	}
-	to, err := os.Create(file)
+	var text bytes.Buffer
+	err := write(&text, options)
 	if err == nil {
-		err = write(to, options)
-		if closeErr := to.Close(); err == nil {
-			err = closeErr
-		}
+		err = atomicfile.Write(file, atomicfile.Shared, text.Bytes())
 	}
 	if err != nil {
-		return incomplete("", "cannot write the %s report: %s", format, err)
+		return incomplete("", "cannot write the %s report %s: %s", format, file, err)
 	}
 	return nil
 }

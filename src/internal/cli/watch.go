@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/acd"
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/watch"
 )
 
@@ -80,7 +80,7 @@ func newWatchCommand(streams Streams) *cobra.Command {
 			defer signal.Stop(reload)
 			o.Reload = reload
 			if f.pidFile != "" {
-				if err := writePID(f.pidFile); err != nil {
+				if err := atomicfile.Write(f.pidFile, atomicfile.Shared, []byte(strconv.Itoa(os.Getpid())+"\n")); err != nil {
 					return incomplete("", "cannot write the process id: %s", err)
 				}
 				defer os.Remove(f.pidFile)
@@ -163,14 +163,6 @@ func (f watchFlags) options(streams Streams) (o watch.Options, err error) {
 		notifySystemd("READY=1")
 	}
 	return o, nil
-}
-
-func writePID(file string) error {
-	next := file + ".new"
-	if err := os.WriteFile(next, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(next, filepath.Clean(file))
 }
 
 // notifySystemd tells the service manager how far we are (sd_notify(3)). Without

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 )
 
 // Result says what Write did to the file.
@@ -27,9 +29,6 @@ const (
 // left as it is: a commit of snapshots then shows changes and little else. Its
 // time is then older than it could be, never younger than it is.
 func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
 	data := s.Encode()
 	result := Written
 	old, err := os.ReadFile(path)
@@ -42,11 +41,14 @@ func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
 		}
 		result = Refreshed
 	}
-	return result, withoutPath(replace(path, data))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return 0, withoutPath(err)
+	}
+	return result, atomicfile.Write(path, atomicfile.Private, data)
 }
 
-// mode is that of the file: who may log in to a director is known to few, and
-// what it told should be too.
+// mode is that of the file (atomicfile.Private): who may log in to a director is
+// known to few, and what it told should be too.
 const mode = 0o600
 
 // sameBut reports whether an old file says the same as data, which was collected
@@ -58,42 +60,6 @@ func sameBut(old, data []byte, now time.Time) (since time.Time, same bool) {
 	}
 	line := func(at time.Time) []byte { return []byte(`"collected":"` + at.UTC().Format(timeFormat) + `"`) }
 	return head.Collected, bytes.Equal(bytes.Replace(data, line(now), line(head.Collected), 1), old)
-}
-
-// replace writes a file beside the old one, brings it to the disk and renames it.
-func replace(path string, data []byte) (err error) {
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(file.Name())
-		}
-	}()
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Chmod(mode), file.Sync())
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	syncFolder(folder)
-	return nil
-}
-
-// syncFolder brings the new name to the disk as well. Not every file system can;
-// those that cannot do it in their own time.
-func syncFolder(folder string) {
-	if dir, err := os.Open(folder); err == nil {
-		_ = dir.Sync()
-		dir.Close()
-	}
 }
 
 func withoutPath(err error) error {
