@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/deploy"
 	"github.com/ipguard/ipguard/src/internal/directordouble"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
@@ -132,7 +132,7 @@ func give(doubles []*directordouble.Director, p survey.Prediction) {
 	}
 }
 
-func instances(addresses []bosh.PredictedAddress) []directordouble.Instance {
+func instances(addresses []deploy.PredictedAddress) []directordouble.Instance {
 	type key struct {
 		group string
 		index int
@@ -140,7 +140,7 @@ func instances(addresses []bosh.PredictedAddress) []directordouble.Instance {
 	at := map[key]int{}
 	var list []directordouble.Instance
 	for _, a := range addresses {
-		if a.Kind == bosh.CompilationAddress {
+		if a.Kind == deploy.CompilationAddress {
 			continue
 		}
 		k := key{a.InstanceGroup, a.Index}

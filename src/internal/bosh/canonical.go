@@ -6,9 +6,9 @@ import (
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
-// canonical makes a DNS label of a name as canonicalizer.rb does: lower case,
+// Canonical makes a DNS label of a name as canonicalizer.rb does: lower case,
 // "_" becomes "-", other characters than letters, digits and "-" are dropped.
-func canonical(name string) string {
+func Canonical(name string) string {
 	return strings.Map(func(c rune) rune {
 		switch {
 		case c == '_':
@@ -24,14 +24,14 @@ func canonical(name string) string {
 
 // canonicalName returns the canonical form of a name and reports one that
 // begins or ends with a hyphen.
-func (r *report) canonicalName(name string, v source.Value, what string) (string, bool) {
-	c := canonical(name)
+func (r *Report) canonicalName(name string, v source.Value, what string) (string, bool) {
+	c := Canonical(name)
 	const class = "DnsInvalidCanonicalName"
 	switch {
 	case strings.HasPrefix(c, "-"):
-		r.add(RuleInvalidName, class, v.Place(), "the name %q of %s becomes %q in DNS, which begins with a hyphen", name, what, c)
+		r.Add(RuleInvalidName, class, v.Place(), "the name %q of %s becomes %q in DNS, which begins with a hyphen", name, what, c)
 	case strings.HasSuffix(c, "-"):
-		r.add(RuleInvalidName, class, v.Place(), "the name %q of %s becomes %q in DNS, which ends with a hyphen", name, what, c)
+		r.Add(RuleInvalidName, class, v.Place(), "the name %q of %s becomes %q in DNS, which ends with a hyphen", name, what, c)
 	default:
 		return c, true
 	}

@@ -10,17 +10,17 @@ import (
 // deployment_plan/cloud_manifest_parser.rb). Nothing that could be read is left
 // out of the result because something else is wrong.
 func ReadCloudConfigs(docs []source.Value, opts Options) (*CloudConfig, []Problem, []Unresolved) {
-	r := &cloudConfigReader{report: report{opts: opts}, cc: &CloudConfig{}}
+	r := &cloudConfigReader{Report: Report{Opts: opts}, cc: &CloudConfig{}}
 	merged := r.merge(docs)
-	r.at = order{stage: stageCloudConfig}
+	r.At = Order{Stage: stageCloudConfig}
 	if merged.at.IsValid() {
 		r.readMerged(merged)
 	}
-	return r.cc, r.problems, r.unresolved
+	return r.cc, r.Problems, r.unresolved
 }
 
 type cloudConfigReader struct {
-	report
+	Report
 	cc *CloudConfig
 	// v1 says that the networks stand in a manifest: nothing else is there.
 	v1 bool
@@ -42,11 +42,11 @@ type mergedConfig struct {
 
 func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 	for _, doc := range docs {
-		r.at = order{stage: stageUploadCloudConfig}
+		r.At = Order{Stage: StageUploadCloudConfig}
 		if !r.upload(doc, "BadConfig", "a cloud-config") {
 			continue
 		}
-		r.at = order{stage: stageMerge}
+		r.At = Order{Stage: stageMerge}
 		if !m.at.IsValid() {
 			m.at, m.networksAt = doc.Place(), doc.Place()
 		}
@@ -60,9 +60,9 @@ func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 		}
 		compilation, ok := r.object(doc, "compilation", optional)
 		if ok && m.compilation.Present() {
-			r.add(RuleCloudConfigMerge, "CloudConfigMergeError", compilation.Place(),
+			r.Add(RuleCloudConfigMerge, "CloudConfigMergeError", compilation.Place(),
 				"compilation stands in two cloud-configs of this director; the other is at %s", m.compilation.Place()).
-				cure("keep compilation in one of them")
+				WithCure("keep compilation in one of them")
 			continue
 		}
 		if ok {
@@ -86,15 +86,15 @@ func (r *cloudConfigReader) readMerged(m mergedConfig) {
 	r.readAZs(m.azs)
 	r.readNetworks(m.networks)
 	if len(m.networks) == 0 && !m.hidden {
-		r.add(RuleMissingKey, "DeploymentNoNetworks", m.networksAt, "the cloud-config has no networks")
+		r.Add(RuleMissingKey, "DeploymentNoNetworks", m.networksAt, "the cloud-config has no networks")
 	}
 	vmTypes := r.readNamed(m.vmTypes, "vm type", "DeploymentDuplicateVmTypeName")
 	vmExtensions := r.readNamed(m.vmExtensions, "vm extension", "DeploymentDuplicateVmExtensionName")
 	r.readNamed(m.diskTypes, "disk type", "DeploymentDuplicateDiskTypeName")
 	if !m.compilation.Present() {
 		if !m.hidden {
-			r.add(RuleMissingKey, classMissingField, m.at, "the cloud-config has no compilation section").
-				cure("compilation: {workers: 4, network: NAME}")
+			r.Add(RuleMissingKey, classMissingField, m.at, "the cloud-config has no compilation section").
+				WithCure("compilation: {workers: 4, network: NAME}")
 		}
 		return
 	}
@@ -117,7 +117,7 @@ func (r *cloudConfigReader) readAZs(items []source.Value) {
 	}
 	for _, az := range r.cc.AZs {
 		if other, ok := seen[az.Name]; ok {
-			r.add(RuleDuplicateName, "DeploymentDuplicateAvailabilityZoneName", az.At, "the availability zone %q is defined twice; the other is at %s", az.Name, other)
+			r.Add(RuleDuplicateName, "DeploymentDuplicateAvailabilityZoneName", az.At, "the availability zone %q is defined twice; the other is at %s", az.Name, other)
 			continue
 		}
 		seen[az.Name] = az.At
@@ -125,7 +125,7 @@ func (r *cloudConfigReader) readAZs(items []source.Value) {
 }
 
 func (r *cloudConfigReader) readNetworks(items []source.Value) {
-	zones := newZones(r.cc.AZs)
+	zones := NewZones(r.cc.AZs)
 	for _, item := range items {
 		if n := r.readNetwork(item, zones); n != nil {
 			r.cc.Networks = append(r.cc.Networks, n)
@@ -136,11 +136,11 @@ func (r *cloudConfigReader) readNetworks(items []source.Value) {
 		if !n.At.IsValid() {
 			continue // it has no name, which was said
 		}
-		c := canonical(n.Name)
+		c := Canonical(n.Name)
 		if other, ok := seen[c]; ok {
-			r.add(RuleDuplicateName, "DeploymentCanonicalNetworkNameTaken", n.At,
+			r.Add(RuleDuplicateName, "DeploymentCanonicalNetworkNameTaken", n.At,
 				"the network name %q is taken by %q at %s: a director sees both as %q", n.Name, other.Name, other.At, c).
-				cure("give one of the two another name")
+				WithCure("give one of the two another name")
 			continue
 		}
 		seen[c] = n
@@ -156,7 +156,7 @@ func (r *cloudConfigReader) readNamed(items []source.Value, what, class string) 
 		}
 		name, at, ok := r.text(item, "name", required)
 		if ok && names[name] {
-			r.add(RuleDuplicateName, class, at.Place(), "the %s %q is defined twice", what, name)
+			r.Add(RuleDuplicateName, class, at.Place(), "the %s %q is defined twice", what, name)
 		}
 		names[name] = true
 	}
@@ -167,7 +167,7 @@ func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
 	c := &Compilation{At: v.Place()}
 	workers, workersAt, ok := r.integer(v, "workers", required)
 	if ok && workers < 1 {
-		r.add(RuleInvalidValue, classViolatedMin, workersAt.Place(), "workers is %d; it must be 1 or more", workers)
+		r.Add(RuleInvalidValue, classViolatedMin, workersAt.Place(), "workers is %d; it must be 1 or more", workers)
 	}
 	c.Workers = int(min(max(workers, 0), 1<<20))
 	name, nameAt, named := r.text(v, "network", required)
@@ -181,10 +181,10 @@ func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
 	az, azAt, hasAZ := r.text(v, "az", optional)
 	c.AZ = az
 	r.cc.Compilation = c
-	zones := newZones(r.cc.AZs)
-	if hasAZ && az != "" && !zones.has(az) && !hidden {
-		r.add(RuleAvailabilityZone, "CompilationConfigInvalidAvailabilityZone", azAt.Place(),
-			"compilation runs in the availability zone %q, which is not defined", az).cure("%s", zones.cure(az))
+	zones := NewZones(r.cc.AZs)
+	if hasAZ && az != "" && !zones.Has(az) && !hidden {
+		r.Add(RuleAvailabilityZone, "CompilationConfigInvalidAvailabilityZone", azAt.Place(),
+			"compilation runs in the availability zone %q, which is not defined", az).WithCure("%s", zones.Cure(az))
 	}
 	r.checkCompilationNetwork(c, v, named, hidden)
 }
@@ -193,18 +193,18 @@ func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
 func (r *cloudConfigReader) checkCompilationTypes(v source.Value, vmTypes, vmExtensions map[string]bool, hidden bool) {
 	name, at, ok := r.text(v, "vm_type", optional)
 	if ok && !vmTypes[name] && !hidden {
-		r.add(RuleCompilation, "CompilationConfigInvalidVmType", at.Place(), "compilation names the vm type %q, which is not defined", name)
+		r.Add(RuleCompilation, "CompilationConfigInvalidVmType", at.Place(), "compilation names the vm type %q, which is not defined", name)
 	}
 	if p := v.Field("cloud_properties"); ok && p.IsMap() && len(p.Node().Content) > 0 {
-		r.add(RuleCompilation, "CompilationConfigCloudPropertiesNotAllowed", p.Place(), "compilation has a vm_type and cloud_properties; only one of them may be there")
+		r.Add(RuleCompilation, "CompilationConfigCloudPropertiesNotAllowed", p.Place(), "compilation has a vm_type and cloud_properties; only one of them may be there")
 	}
 	items, _, _ := r.list(v, "vm_extensions", optional)
 	for _, item := range items {
 		switch {
 		case !vmExtensions[item.Text()] && !hidden:
-			r.add(RuleCompilation, "CompilationConfigInvalidVmExtension", item.Place(), "compilation names the vm extension %q, which is not defined", item.Text())
+			r.Add(RuleCompilation, "CompilationConfigInvalidVmExtension", item.Place(), "compilation names the vm extension %q, which is not defined", item.Text())
 		case !ok:
-			r.add(RuleCompilation, "CompilationConfigVmTypeRequired", item.Place(), "compilation names a vm extension, and so needs a vm_type")
+			r.Add(RuleCompilation, "CompilationConfigVmTypeRequired", item.Place(), "compilation names a vm extension, and so needs a vm_type")
 		}
 	}
 }
@@ -223,22 +223,22 @@ func (r *cloudConfigReader) checkCompilationNetwork(c *Compilation, v source.Val
 	}
 	if network == nil {
 		if nameAt := v.Field("network"); !r.hidden(nameAt, "the network of compilation") {
-			r.add(RuleCompilation, "CompilationConfigUnknownNetwork", c.At, "compilation uses the network %q, which is not defined", c.Network).
-				cure("%s", nearestCure(c.Network, networkNames(r.cc)))
+			r.Add(RuleCompilation, "CompilationConfigUnknownNetwork", c.At, "compilation uses the network %q, which is not defined", c.Network).
+				WithCure("%s", NearestCure(c.Network, r.cc.NetworkNames()))
 		}
 		return
 	}
 	az := []string{c.AZ} // "" stands for none, as an unknown zone does
-	if !newZones(r.cc.AZs).has(c.AZ) {
+	if !NewZones(r.cc.AZs).Has(c.AZ) {
 		az[0] = ""
 	}
-	if own := network.zones(); !own.serve(az) {
+	if own := network.Zones(); !own.Serve(az) {
 		at := c.At
 		if azAt := v.Field("az"); azAt.Present() {
 			at = azAt.Place()
 		}
-		r.add(RuleCompilation, "JobNetworkMissingRequiredAvailabilityZone", at,
-			"compilation runs in %s, but network %q has no subnet there", zoneWords(az[0]), network.Name).
-			cure("az: one of %s", joinZones(own.names))
+		r.Add(RuleCompilation, "JobNetworkMissingRequiredAvailabilityZone", at,
+			"compilation runs in %s, but network %q has no subnet there", ZoneWords(az[0]), network.Name).
+			WithCure("az: one of %s", JoinZones(own.Names))
 	}
 }

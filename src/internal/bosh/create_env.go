@@ -7,6 +7,7 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -14,7 +15,7 @@ import (
 // of the bosh CLI (deployment/manifest/parser.go and validator.go,
 // deployment/deployer.go). Those have no error classes.
 func (r *manifestReader) readCreateEnv() {
-	r.at = order{stage: stageManifest}
+	r.At = Order{Stage: StageManifest}
 	if name, ok := r.plain(r.doc, "name"); ok && strings.TrimSpace(name) != "" {
 		r.m.Name, r.m.NameAt = name, r.doc.Field("name").Place()
 	} else if ok {
@@ -31,7 +32,7 @@ func (r *manifestReader) readCreateEnv() {
 
 // refuse reports what the CLI refuses.
 func (r *manifestReader) refuse(v source.Value, format string, args ...any) *Problem {
-	return r.add(RuleCreateEnv, "", v.Place(), format, args...)
+	return r.Add(RuleCreateEnv, "", v.Place(), format, args...)
 }
 
 // plain reads a scalar as yaml.v2 reads a Go string: every scalar is text, null
@@ -58,7 +59,7 @@ func (r *manifestReader) plainList(parent source.Value, key string) []source.Val
 	}
 	p := r.refuse(v, "%s must be a list, not %s", key, v.Kind())
 	if v.IsScalar() {
-		p.cure("%s: [%s]", key, v.Text())
+		p.WithCure("%s: [%s]", key, v.Text())
 	}
 	return nil
 }
@@ -78,7 +79,7 @@ func (r *manifestReader) readEnvNetwork(v source.Value) {
 		if t := v.Field("type"); t.Present() {
 			at = t
 		}
-		r.refuse(at, "the type of network %q must be given: manual, dynamic or vip", n.Name).cure("type: manual")
+		r.refuse(at, "the type of network %q must be given: manual, dynamic or vip", n.Name).WithCure("type: manual")
 	}
 	r.m.Own.Networks = append(r.m.Own.Networks, n)
 	subnets := r.plainList(v, "subnets")
@@ -128,7 +129,7 @@ func (r *manifestReader) readEnvRange(v source.Value, n *Network, s *Subnet) {
 	case strings.TrimSpace(text) == "":
 		r.refuse(at, "the subnet of network %q has no range", n.Name)
 	case err != nil || prefix.Addr().Zone() != "":
-		r.refuse(at, "the range %q of network %q is no CIDR block", text, n.Name).cure("write an address and a length, such as 10.0.0.0/24")
+		r.refuse(at, "the range %q of network %q is no CIDR block", text, n.Name).WithCure("write an address and a length, such as 10.0.0.0/24")
 	default:
 		s.Range = prefix.Masked()
 		s.Prefix = s.Range.Addr().BitLen()
@@ -161,12 +162,12 @@ func (r *manifestReader) readEnvGateway(v source.Value, n *Network, s *Subnet) {
 	if !s.Range.IsValid() {
 		return
 	}
-	switch block := fromPrefix(s.Range); {
+	switch block := ipaddr.FromPrefix(s.Range); {
 	case !s.Range.Contains(a):
 		r.refuse(at, "the gateway %s of network %q is outside the range %s", a, n.Name, s.Range)
-	case numberOf(a) == block.base:
+	case ipaddr.NumberOf(a) == block.Base:
 		r.refuse(at, "the gateway %s of network %q is the network's own address", a, n.Name)
-	case numberOf(a) == block.last():
+	case ipaddr.NumberOf(a) == block.Last():
 		r.refuse(at, "the gateway %s of network %q is the broadcast address", a, n.Name)
 	}
 }
@@ -194,14 +195,14 @@ func (r *manifestReader) checkPools() {
 		case !ok:
 		case strings.TrimSpace(name) == "":
 			r.refuse(at, "a resource pool names no network")
-		case findNetwork(r.m.Own, name) == nil:
-			r.refuse(at, "a resource pool names the network %q, which is not defined", name).cure("%s", nearestCure(name, networkNames(r.m.Own)))
+		case r.m.Own.Network(name) == nil:
+			r.refuse(at, "a resource pool names the network %q, which is not defined", name).WithCure("%s", NearestCure(name, r.m.Own.NetworkNames()))
 		}
 	}
 }
 
-// findNetwork returns the network of that name; of several the first.
-func findNetwork(cc *CloudConfig, name string) *Network {
+// Network returns the network of that name; of several the first.
+func (cc *CloudConfig) Network(name string) *Network {
 	for _, n := range cc.Networks {
 		if n.Name == name {
 			return n
@@ -222,7 +223,7 @@ func (r *manifestReader) readContacts() {
 }
 
 func (r *manifestReader) addContact(v source.Value, host, property string) {
-	if name, ok := variableIn(host); ok {
+	if name, ok := VariableIn(host); ok {
 		r.unresolved = append(r.unresolved, Unresolved{Variable: name, What: property, At: v.Place()})
 		return
 	}

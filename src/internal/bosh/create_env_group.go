@@ -6,6 +6,7 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -30,7 +31,7 @@ func (r *manifestReader) readEnvGroups() {
 		r.refuse(at, "the manifest has %d instance groups; create-env makes exactly one", len(groups))
 	}
 	for i, v := range groups {
-		r.at.group = i
+		r.At.Group = i
 		r.readEnvGroup(v)
 	}
 }
@@ -50,10 +51,10 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 			g.Instances, g.InstancesAt = int(min(max(n, -1), 1<<30)), instances.Place()
 		}
 		if n != 1 && !r.hidden(instances, "instances of %s", g.Name) {
-			r.refuse(instances, "instances of %q must be 1", g.Name).cure("instances: 1")
+			r.refuse(instances, "instances of %q must be 1", g.Name).WithCure("instances: 1")
 		}
 	} else {
-		r.refuse(v, "instances of %q is missing; it must be 1", g.Name).cure("instances: 1")
+		r.refuse(v, "instances of %q is missing; it must be 1", g.Name).WithCure("instances: 1")
 	}
 	if lifecycle, ok := r.plain(v, "lifecycle"); ok && lifecycle != "" && lifecycle != "service" {
 		r.refuse(v.Field("lifecycle"), "the lifecycle of %q must be service", g.Name)
@@ -95,14 +96,14 @@ func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
 		n.At = field.Place()
 	}
 	n.Name = name
-	network := findNetwork(r.m.Own, name)
+	network := r.m.Own.Network(name)
 	switch {
 	case !ok:
 	case strings.TrimSpace(name) == "":
 		r.refuse(v, "a network of instance group %q has no name", g.Name)
 	case network == nil:
-		r.add(RuleUnknownNetwork, "", n.At, "instance group %q uses the network %q, which is not defined", g.Name, name).
-			cure("%s", nearestCure(name, networkNames(r.m.Own)))
+		r.Add(RuleUnknownNetwork, "", n.At, "instance group %q uses the network %q, which is not defined", g.Name, name).
+			WithCure("%s", NearestCure(name, r.m.Own.NetworkNames()))
 	}
 	g.Networks = append(g.Networks, n)
 	if field := v.Field("static_ips"); field.Present() {
@@ -115,7 +116,7 @@ func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
 	for _, item := range r.plainList(v, "default") {
 		n.Default = append(n.Default, item.Text())
 		if text := item.Text(); text != "dns" && text != "gateway" {
-			r.add(RuleNetworkDefaults, "", item.Place(), "default of network %q is dns or gateway, not %q", name, text)
+			r.Add(RuleNetworkDefaults, "", item.Place(), "default of network %q is dns or gateway, not %q", name, text)
 		}
 	}
 }
@@ -128,12 +129,12 @@ func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwor
 	a, ok := parseGoIP(v.Text())
 	if !ok || !v.IsScalar() {
 		n.Incomplete = true
-		r.add(RuleInvalidIPFormat, "", v.Place(), "static_ips of %q: %q is no single address; create-env takes neither blocks nor ranges", g.Name, v.Text())
+		r.Add(RuleInvalidIPFormat, "", v.Place(), "static_ips of %q: %q is no single address; create-env takes neither blocks nor ranges", g.Name, v.Text())
 		return
 	}
 	n.Static = append(n.Static, Block{Range: netipx.IPRangeFrom(a, a), At: v.Place()})
 	if len(n.Static) == 2 {
-		r.warn(RuleCreateEnvAddress, v.Place(), "create-env uses the first of static_ips only; %s has no effect", a).cure("remove it")
+		r.Warn(RuleCreateEnvAddress, v.Place(), "create-env uses the first of static_ips only; %s has no effect", a).WithCure("remove it")
 	}
 	if network == nil || network.Type != Manual {
 		return
@@ -150,7 +151,7 @@ func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwor
 		ranges = append(ranges, s.Range.String())
 	}
 	if len(ranges) > 0 {
-		p := r.add(RuleStaticIPOutsidePool, "", v.Place(), "%s is outside the range %s of network %q", a, strings.Join(ranges, ", "), n.Name)
+		p := r.Add(RuleStaticIPOutsidePool, "", v.Place(), "%s is outside the range %s of network %q", a, strings.Join(ranges, ", "), n.Name)
 		p.Range = netipx.IPRangeFrom(a, a)
 	}
 }
@@ -158,15 +159,15 @@ func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwor
 // warnEnvAddress reports an address that its subnet needs for itself: the CLI
 // looks at the range only.
 func (r *manifestReader) warnEnvAddress(a netip.Addr, v source.Value, n *GroupNetwork, s *Subnet) {
-	block := fromPrefix(s.Range)
+	block := ipaddr.FromPrefix(s.Range)
 	var p *Problem
 	switch {
 	case a == s.Gateway:
-		p = r.warn(RuleCreateEnvAddress, v.Place(), "%s is the gateway of network %q", a, n.Name)
-	case numberOf(a) == block.base:
-		p = r.warn(RuleCreateEnvAddress, v.Place(), "%s is the network address of %s", a, s.Range)
-	case numberOf(a) == block.last() && a.Is4():
-		p = r.warn(RuleCreateEnvAddress, v.Place(), "%s is the broadcast address of %s", a, s.Range)
+		p = r.Warn(RuleCreateEnvAddress, v.Place(), "%s is the gateway of network %q", a, n.Name)
+	case ipaddr.NumberOf(a) == block.Base:
+		p = r.Warn(RuleCreateEnvAddress, v.Place(), "%s is the network address of %s", a, s.Range)
+	case ipaddr.NumberOf(a) == block.Last() && a.Is4():
+		p = r.Warn(RuleCreateEnvAddress, v.Place(), "%s is the broadcast address of %s", a, s.Range)
 	default:
 		return
 	}
@@ -184,11 +185,11 @@ func (r *manifestReader) checkEnvDefaults(g *Group) {
 			}
 		}
 		if count > 1 {
-			r.add(RuleNetworkDefaults, "", g.At, "instance group %q has several networks that are the default for %s", g.Name, property)
+			r.Add(RuleNetworkDefaults, "", g.At, "instance group %q has several networks that are the default for %s", g.Name, property)
 		}
 		if count == 0 && len(g.Networks) > 1 {
-			r.add(RuleNetworkDefaults, "", g.At, "instance group %q has several networks and none is the default for %s", g.Name, property).
-				cure("default: [%s]", property)
+			r.Add(RuleNetworkDefaults, "", g.At, "instance group %q has several networks and none is the default for %s", g.Name, property).
+				WithCure("default: [%s]", property)
 		}
 	}
 }

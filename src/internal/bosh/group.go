@@ -3,6 +3,7 @@ package bosh
 import (
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
@@ -11,7 +12,7 @@ import (
 // readGroup reads one instance group, or a job of a v1 manifest
 // (deployment_plan/instance_group_spec_parser.rb).
 func (r *manifestReader) readGroup(v source.Value, index int) {
-	at := func(step uint8) { r.at = order{stage: stageManifest, group: index, step: step} }
+	at := func(step uint8) { r.At = Order{Stage: StageManifest, Group: index, Step: step} }
 	at(stepName)
 	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service"}
 	r.m.Groups = append(r.m.Groups, g)
@@ -31,7 +32,7 @@ func (r *manifestReader) readGroup(v source.Value, index int) {
 	r.readGroupNetworks(v, g, index)
 	at(stepDefaults)
 	r.checkDefaults(g)
-	at(stepZones)
+	at(StepZones)
 	r.readGroupZones(v, g)
 	at(stepMigration)
 	r.readMigrations(v, g)
@@ -50,9 +51,9 @@ func (r *manifestReader) readLifecycle(v source.Value, g *Group) {
 	case text == "service", text == "errand":
 		g.Lifecycle = text
 	default:
-		p := r.add(RuleInvalidValue, "JobInvalidLifecycle", at.Place(), "the lifecycle of %s is service or errand, not %q", r.groupWords(g), text)
+		p := r.Add(RuleInvalidValue, "JobInvalidLifecycle", at.Place(), "the lifecycle of %s is service or errand, not %q", r.groupWords(g), text)
 		if near, ok := spelling.Nearest(text, []string{"service", "errand"}); ok {
-			p.cure("lifecycle: %s", near)
+			p.WithCure("lifecycle: %s", near)
 		}
 	}
 }
@@ -66,15 +67,15 @@ func (r *manifestReader) readJobs(v source.Value, g *Group) {
 			continue
 		}
 		if r.m.Form == V2 {
-			r.add(RuleDeprecatedManifest, "V1DeprecatedTemplate", old.Place(), "%s has %s, which directors since v270 refuse", r.groupWords(g), key).
-				cure("use jobs")
+			r.Add(RuleDeprecatedManifest, "V1DeprecatedTemplate", old.Place(), "%s has %s, which directors since v270 refuse", r.groupWords(g), key).
+				WithCure("use jobs")
 		}
 		if !jobs.Present() {
 			jobs = old
 		}
 	}
 	if (!jobs.Present() || jobs.Kind() == source.Nil) && r.m.Form == V2 {
-		r.add(RuleMissingKey, classMissingField, v.Place(), "%s has no jobs", r.groupWords(g)).cure("jobs: []")
+		r.Add(RuleMissingKey, classMissingField, v.Place(), "%s has no jobs", r.groupWords(g)).WithCure("jobs: []")
 	}
 	if jobs.Present() && jobs.Kind() != source.Nil && jobs.Kind() != source.List && r.m.Form == V2 && !r.hidden(jobs, "the jobs of %s", g.Name) {
 		r.wrongType(jobs, "jobs", "a list")
@@ -95,7 +96,7 @@ func (r *manifestReader) readJobs(v source.Value, g *Group) {
 
 // checkGroupKeys reports keys of groups that left with the v1 manifests.
 func (r *manifestReader) checkGroupKeys(v source.Value) {
-	if r.m.Form != V2 || r.opts.before(v1Removed) {
+	if r.m.Form != V2 || r.Opts.before(v1Removed) {
 		return
 	}
 	for _, deprecated := range [...]struct{ key, class, instead string }{
@@ -103,14 +104,14 @@ func (r *manifestReader) checkGroupKeys(v source.Value) {
 		{"resource_pool", "V1DeprecatedResourcePool", "vm_type"},
 	} {
 		if old := v.Field(deprecated.key); old.Present() && old.Kind() != source.Nil {
-			r.add(RuleDeprecatedManifest, deprecated.class, old.Place(), "directors since v270 refuse %s in an instance group", deprecated.key).
-				cure("use %s", deprecated.instead)
+			r.Add(RuleDeprecatedManifest, deprecated.class, old.Place(), "directors since v270 refuse %s in an instance group", deprecated.key).
+				WithCure("use %s", deprecated.instead)
 		}
 	}
 }
 
-// otherZone begins what is no string and so no zone's name: no network serves it.
-const otherZone = "\x00"
+// OtherZone begins what is no string and so no zone's name: no network serves it.
+const OtherZone = "\x00"
 
 func (r *manifestReader) readGroupZones(v source.Value, g *Group) {
 	items, at, ok := r.list(v, "azs", optional)
@@ -123,10 +124,10 @@ func (r *manifestReader) readGroupZones(v source.Value, g *Group) {
 	}
 	g.AZs = make([]string, 0, len(items))
 	// That the networks serve the zones is tested before this, by Check.
-	r.at.entry = 1
+	r.At.Entry = 1
 	if len(items) == 0 {
-		r.add(RuleAvailabilityZone, "JobMissingAvailabilityZones", at.Place(), "azs of %s is empty", r.groupWords(g)).
-			cure("name a zone, or remove azs")
+		r.Add(RuleAvailabilityZone, "JobMissingAvailabilityZones", at.Place(), "azs of %s is empty", r.groupWords(g)).
+			WithCure("name a zone, or remove azs")
 	}
 	for _, item := range items {
 		switch item.Kind() {
@@ -136,10 +137,10 @@ func (r *manifestReader) readGroupZones(v source.Value, g *Group) {
 		case source.Nil:
 			g.AZs = append(g.AZs, "")
 		default:
-			g.AZs = append(g.AZs, otherZone+item.Text())
+			g.AZs = append(g.AZs, OtherZone+item.Text())
 		}
-		r.add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", item.Place(), "azs of %s holds %s where a name belongs", r.groupWords(g), item.Kind()).
-			cure("quote it: %q", item.Text())
+		r.Add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", item.Place(), "azs of %s holds %s where a name belongs", r.groupWords(g), item.Kind()).
+			WithCure("quote it: %q", item.Text())
 	}
 }
 
@@ -152,7 +153,7 @@ func (r *manifestReader) readMigrations(v source.Value, g *Group) {
 		name, nameAt, ok := r.text(item, "name", required)
 		az, azAt, hasAZ := r.text(item, "az", optional)
 		if hasAZ && !slices.Contains(g.AZs, az) {
-			r.add(RuleMigratedFrom, "DeploymentInvalidMigratedFromJob", azAt.Place(),
+			r.Add(RuleMigratedFrom, "DeploymentInvalidMigratedFromJob", azAt.Place(),
 				"%s takes over %q from availability zone %q, which is not among its azs", r.groupWords(g), name, az)
 		}
 		if ok {
@@ -174,13 +175,13 @@ func (r *manifestReader) readInstances(v source.Value, g *Group) {
 		if !network.StaticGiven || network.Incomplete {
 			continue
 		}
-		count := countOf(network.Static)
-		if count == (u128{0, uint64(max(n, 0))}) && n >= 0 {
+		count := CountOf(network.Static)
+		if count == (ipaddr.Low(uint64(max(n, 0)))) && n >= 0 {
 			continue
 		}
-		r.add(RuleInstanceCount, "InstanceGroupNetworkInstanceIpMismatch", countPlace(g, network),
-			"%s has %s and %s on network %q: each instance needs one", r.groupWords(g), counted(int(n), "instance", "s"), addressCount(count), network.Name).
-			cure("give each instance one address, or change instances")
+		r.Add(RuleInstanceCount, "InstanceGroupNetworkInstanceIpMismatch", countPlace(g, network),
+			"%s has %s and %s on network %q: each instance needs one", r.groupWords(g), Counted(int(n), "instance", "s"), addressCount(count), network.Name).
+			WithCure("give each instance one address, or change instances")
 	}
 }
 
@@ -192,19 +193,19 @@ func countPlace(g *Group, n *GroupNetwork) place.Place {
 	return g.InstancesAt
 }
 
-func addressCount(n u128) string {
-	if n.hi == 0 && n.lo < 1<<31 {
-		return counted(int(n.lo), "static address", "es")
+func addressCount(n ipaddr.Number) string {
+	if n.Hi == 0 && n.Lo < 1<<31 {
+		return Counted(int(n.Lo), "static address", "es")
 	}
 	return n.String() + " static addresses"
 }
 
-// countOf is the number of addresses in a list of blocks.
-func countOf(list []Block) u128 {
-	var n u128
+// CountOf is the number of addresses in a list of blocks.
+func CountOf(list []Block) ipaddr.Number {
+	var n ipaddr.Number
 	for _, b := range list {
-		s := b.span()
-		n = n.plus(s.last.minus(s.first).inc())
+		s := b.Span()
+		n = n.Plus(s.Last.Minus(s.First).Inc())
 	}
 	return n
 }

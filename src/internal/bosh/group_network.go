@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
 )
@@ -12,23 +13,23 @@ import (
 const (
 	partTypes uint8 = iota
 	partStaticIPs
-	partLookup
-	partDynamic
+	PartLookup
+	PartDynamic
 )
 
 // readGroupNetworks reads networks of a group
 // (deployment_plan/instance_group_networks_parser.rb).
 func (r *manifestReader) readGroupNetworks(v source.Value, g *Group, index int) {
-	r.at = order{stage: stageManifest, group: index, step: stepNetworks}
+	r.At = Order{Stage: StageManifest, Group: index, Step: StepNetworks}
 	if r.m.Form == V1 && r.readPoolNetwork(v, g) {
 		return
 	}
 	items, at, ok := r.list(v, "networks", required)
 	if ok && len(items) == 0 {
-		r.add(RuleMissingKey, "JobMissingNetwork", at.Place(), "%s has no network", r.groupWords(g)).cure("networks: [{name: NETWORK}]")
+		r.Add(RuleMissingKey, "JobMissingNetwork", at.Place(), "%s has no network", r.groupWords(g)).WithCure("networks: [{name: NETWORK}]")
 	}
 	for i, item := range items {
-		r.at = order{stage: stageManifest, group: index, step: stepNetworks, entry: i}
+		r.At = Order{Stage: StageManifest, Group: index, Step: StepNetworks, Entry: i}
 		if r.isObject(item, "an element of networks") {
 			r.readGroupNetwork(item, g)
 		}
@@ -37,7 +38,7 @@ func (r *manifestReader) readGroupNetworks(v source.Value, g *Group, index int) 
 
 func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
 	n := &GroupNetwork{At: v.Place()}
-	r.at.part = partTypes
+	r.At.Part = partTypes
 	name, nameAt, ok := r.text(v, "name", required)
 	if nameAt.Present() {
 		n.At = nameAt.Place()
@@ -50,14 +51,14 @@ func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
 	for _, d := range defaults {
 		text := d.Text()
 		if d.Kind() != source.String {
-			text = otherZone // no property has that name
+			text = OtherZone // no property has that name
 		}
 		n.Default = append(n.Default, text)
 	}
-	if !r.opts.single() {
+	if !r.Opts.Single() {
 		r.readNICGroup(v, n)
 	}
-	r.at.part = partStaticIPs
+	r.At.Part = partStaticIPs
 	r.readStaticIPs(v.Field("static_ips"), g, n)
 	if ok {
 		g.Networks = append(g.Networks, n)
@@ -84,7 +85,7 @@ func (r *manifestReader) readStaticIPs(v source.Value, g *Group, n *GroupNetwork
 	}
 	n.StaticGiven = true
 	what := "static_ips of " + g.Name + " on network " + n.Name
-	var v4, v6 spans
+	var v4, v6 ipaddr.Spans
 	complete := r.eachEntry(v, what, func(e entry) {
 		r.warnEntry(e, what)
 		b, ok := e.expanded().block()
@@ -96,12 +97,12 @@ func (r *manifestReader) readStaticIPs(v source.Value, g *Group, n *GroupNetwork
 		if b.Range.From().Is6() {
 			seen = &v6
 		}
-		if part, twice := seen.meets(b.span()); twice {
-			p := r.add(RuleStaticIPTwice, "JobInvalidStaticIPs", e.at, "%s asks for %s twice on network %q", r.groupWords(g), addrOf(part.first, b.Range.From().Is6()), n.Name).
-				cure("remove one of the two")
-			p.Range = spanRange(part, b.Range.From().Is6())
+		if part, twice := seen.Meets(b.Span()); twice {
+			p := r.Add(RuleStaticIPTwice, "JobInvalidStaticIPs", e.at, "%s asks for %s twice on network %q", r.groupWords(g), ipaddr.AddrOf(part.First, b.Range.From().Is6()), n.Name).
+				WithCure("remove one of the two")
+			p.Range = ipaddr.RangeOf(part, b.Range.From().Is6())
 		}
-		seen.add(b.span())
+		seen.Add(b.Span())
 	})
 	n.Incomplete = !complete
 }
@@ -109,8 +110,8 @@ func (r *manifestReader) readStaticIPs(v source.Value, g *Group, n *GroupNetwork
 // expanded is the entry as the director holds its single addresses: by number,
 // so that IPv6 below 2^32 becomes IPv4.
 func (e entry) expanded() entry {
-	if e.first.v6 && e.last.base.isV4() && !e.ranged {
-		e.first, e.last = byNumber(e.first.base), byNumber(e.last.base)
+	if e.first.V6 && e.last.Base.IsV4() && !e.ranged {
+		e.first, e.last = ipaddr.ByNumber(e.first.Base), ipaddr.ByNumber(e.last.Base)
 	}
 	return e
 }
@@ -127,9 +128,9 @@ func (r *manifestReader) checkDefaults(g *Group) {
 			if slices.Contains(validDefaults, d) {
 				continue
 			}
-			p := r.add(RuleNetworkDefaults, "JobNetworkInvalidDefault", n.At, "default of network %q in %s is dns, gateway or addressable, not %q", n.Name, r.groupWords(g), strings.Trim(d, otherZone))
+			p := r.Add(RuleNetworkDefaults, "JobNetworkInvalidDefault", n.At, "default of network %q in %s is dns, gateway or addressable, not %q", n.Name, r.groupWords(g), strings.Trim(d, OtherZone))
 			if near, ok := spelling.Nearest(d, validDefaults); ok {
-				p.cure("default: [%s]", near)
+				p.WithCure("default: [%s]", near)
 			}
 		}
 	}
@@ -142,15 +143,15 @@ func (r *manifestReader) checkDefaults(g *Group) {
 			}
 		}
 		if len(holders) > 1 {
-			r.add(RuleNetworkDefaults, "JobNetworkMultipleDefaults", g.Networks[len(g.Networks)-1].At, "%s has several networks that are the default for %s: %s", r.groupWords(g), property, strings.Join(holders, ", ")).
-				cure("keep it in one of them")
+			r.Add(RuleNetworkDefaults, "JobNetworkMultipleDefaults", g.Networks[len(g.Networks)-1].At, "%s has several networks that are the default for %s: %s", r.groupWords(g), property, strings.Join(holders, ", ")).
+				WithCure("keep it in one of them")
 		}
 		if len(holders) == 0 && slices.Contains(requiredDefaults, property) {
 			missing = append(missing, property)
 		}
 	}
 	if len(missing) > 0 && len(g.Networks) > 1 {
-		r.add(RuleNetworkDefaults, "JobNetworkMissingDefault", g.Networks[0].At, "%s has %d networks and does not say which is the default for %s", r.groupWords(g), len(g.Networks), strings.Join(missing, " and ")).
-			cure("default: [%s]", strings.Join(missing, ", "))
+		r.Add(RuleNetworkDefaults, "JobNetworkMissingDefault", g.Networks[0].At, "%s has %d networks and does not say which is the default for %s", r.groupWords(g), len(g.Networks), strings.Join(missing, " and ")).
+			WithCure("default: [%s]", strings.Join(missing, ", "))
 	}
 }

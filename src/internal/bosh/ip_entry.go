@@ -5,6 +5,7 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -14,19 +15,19 @@ const classIPFormat = "NetworkInvalidIpRangeFormat"
 // entry is one element of reserved, static or static_ips: an inclusive range of
 // numbers. A range of the form "a - b" may be empty.
 type entry struct {
-	first, last ipaddr // single addresses
-	ranged      bool   // written as "a - b"
-	open        bool   // written as "a -"
+	first, last ipaddr.Addr // single addresses
+	ranged      bool        // written as "a - b"
+	open        bool        // written as "a -"
 	text        string
 	at          place.Place
 }
 
-func (e entry) empty() bool { return e.last.base.less(e.first.base) }
+func (e entry) empty() bool { return e.last.Base.Less(e.first.Base) }
 
 // block is the entry as a range of one family; ok is false where it is empty or
 // its ends are of two families.
 func (e entry) block() (Block, bool) {
-	b := Block{Range: netipx.IPRangeFrom(e.first.addr(), e.last.addr()), At: e.at}
+	b := Block{Range: netipx.IPRangeFrom(e.first.Addr(), e.last.Addr()), At: e.at}
 	return b, b.Range.IsValid()
 }
 
@@ -34,7 +35,7 @@ func (e entry) block() (Block, bool) {
 // list, nulls are passed over, everything else must be a String. complete is
 // false where something could not be read or hides behind a variable. what
 // names the value: "reserved of network x".
-func (r *report) eachEntry(v source.Value, what string, do func(entry)) (complete bool) {
+func (r *Report) eachEntry(v source.Value, what string, do func(entry)) (complete bool) {
 	switch v.Kind() {
 	case source.Absent, source.Nil:
 		return true
@@ -54,40 +55,40 @@ func (r *report) eachEntry(v source.Value, what string, do func(entry)) (complet
 		}
 		return ok
 	}
-	r.add(RuleWrongType, "NoMethodError", v.Place(), "%s holds %s where an address belongs", what, v.Kind()).
-		cure("write addresses as strings: 10.0.0.5, 10.0.0.8/29 or 10.0.0.5-10.0.0.9")
+	r.Add(RuleWrongType, "NoMethodError", v.Place(), "%s holds %s where an address belongs", what, v.Kind()).
+		WithCure("write addresses as strings: 10.0.0.5, 10.0.0.8/29 or 10.0.0.5-10.0.0.9")
 	return false
 }
 
 // entry reads one string: an address, a CIDR block, or two addresses with a
 // hyphen between them.
-func (r *report) entry(v source.Value, what string) (entry, bool) {
+func (r *Report) entry(v source.Value, what string) (entry, bool) {
 	text := v.Text()
 	e := entry{text: text, at: v.Place()}
 	parts := splitRange(text)
 	bad := func(reason string) (entry, bool) {
-		r.add(RuleInvalidIPFormat, classIPFormat, v.Place(), "%s: %q is no address, CIDR block or range: %s", what, text, reason).
-			cure("%s", entryCure(text))
+		r.Add(RuleInvalidIPFormat, classIPFormat, v.Place(), "%s: %q is no address, CIDR block or range: %s", what, text, reason).
+			WithCure("%s", entryCure(text))
 		return e, false
 	}
 	if len(parts) == 0 || len(parts) > 2 {
 		return bad("a range is two addresses with one hyphen between them")
 	}
-	first, err := parseIPAddr(parts[0])
+	first, err := ipaddr.Parse(parts[0])
 	if err != nil {
-		return bad(err.reason)
+		return bad(err.Reason)
 	}
 	if len(parts) == 1 {
 		e.open = strings.Contains(text, "-")
-		e.first = ipaddr{v6: first.v6, base: first.base, bits: first.width()}
-		e.last = ipaddr{v6: first.v6, base: first.last(), bits: first.width()}
+		e.first = ipaddr.Addr{V6: first.V6, Base: first.Base, Bits: first.Width()}
+		e.last = ipaddr.Addr{V6: first.V6, Base: first.Last(), Bits: first.Width()}
 		return e, true
 	}
-	last, err := parseIPAddr(parts[1])
+	last, err := ipaddr.Parse(parts[1])
 	if err != nil {
-		return bad(err.reason)
+		return bad(err.Reason)
 	}
-	if !first.single() || !last.single() {
+	if !first.Single() || !last.Single() {
 		return bad("the ends of a range are single addresses")
 	}
 	e.first, e.last, e.ranged = first, last, true
@@ -96,11 +97,11 @@ func (r *report) entry(v source.Value, what string) (entry, bool) {
 	}
 	// The director goes from one end to the other by number, and takes numbers
 	// below 2^32 for IPv4.
-	if first.base.isV4() {
-		if !last.base.isV4() {
+	if first.Base.IsV4() {
+		if !last.Base.IsV4() {
 			return bad("its ends are of different families")
 		}
-		e.first, e.last = byNumber(first.base), byNumber(last.base)
+		e.first, e.last = ipaddr.ByNumber(first.Base), ipaddr.ByNumber(last.Base)
 	}
 	return e, true
 }
@@ -131,7 +132,7 @@ func entryCure(text string) string {
 	if first, last, ok := strings.Cut(text, "-"); ok {
 		first, last = strings.TrimSpace(first), strings.Trim(last, " .")
 		if dot := strings.LastIndexByte(first, '.'); dot > 0 {
-			if _, short := smallNumber(last); short {
+			if _, short := ipaddr.SmallNumber(last); short {
 				return "write both addresses in full: " + first + "-" + first[:dot+1] + last
 			}
 		}

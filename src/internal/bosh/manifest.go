@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -11,13 +12,13 @@ import (
 // ReadManifest reads a deployment manifest (v2 or v1) or a create-env manifest.
 // What needs the cloud-config to be judged is judged by Check.
 func ReadManifest(doc source.Value, opts Options) (*Manifest, []Problem, []Unresolved) {
-	r := &manifestReader{report: report{opts: opts}, doc: doc, m: &Manifest{Form: opts.Form}}
+	r := &manifestReader{Report: Report{Opts: opts}, doc: doc, m: &Manifest{Form: opts.Form}}
 	if r.m.Form == "" {
 		r.m.Form = formOf(doc)
 	}
-	r.at = order{stage: stageUploadManifest}
+	r.At = Order{Stage: StageUploadManifest}
 	if !r.upload(doc, "BadManifest", "a manifest") {
-		return r.m, r.problems, r.unresolved
+		return r.m, r.Problems, r.unresolved
 	}
 	switch r.m.Form {
 	case CreateEnv:
@@ -25,7 +26,7 @@ func ReadManifest(doc source.Value, opts Options) (*Manifest, []Problem, []Unres
 	default:
 		r.readDeployment()
 	}
-	return r.m, r.problems, r.unresolved
+	return r.m, r.Problems, r.unresolved
 }
 
 // formOf recognises the form of a manifest by its top-level keys.
@@ -40,7 +41,7 @@ func formOf(doc source.Value) Form {
 }
 
 type manifestReader struct {
-	report
+	Report
 	doc source.Value
 	m   *Manifest
 }
@@ -49,11 +50,11 @@ type manifestReader struct {
 // deployment_spec_parser.rb).
 func (r *manifestReader) readDeployment() {
 	r.readName()
-	r.at = order{stage: stageForm}
-	if !r.opts.before(v1Removed) {
+	r.At = Order{Stage: stageForm}
+	if !r.Opts.before(v1Removed) {
 		r.checkForm()
 	}
-	r.at = order{stage: stageManifest}
+	r.At = Order{Stage: StageManifest}
 	r.readUpdate()
 	if r.m.Form == V1 {
 		r.readV1Networks()
@@ -64,7 +65,7 @@ func (r *manifestReader) readDeployment() {
 	}
 	items, _, _ := r.list(r.doc, key, optional)
 	for i, item := range items {
-		r.at = order{stage: stageManifest, group: i}
+		r.At = Order{Stage: StageManifest, Group: i}
 		if r.isGroup(item) {
 			r.readGroup(item, i)
 		}
@@ -80,7 +81,7 @@ func (r *manifestReader) isGroup(v source.Value) bool {
 		return true
 	}
 	if !r.hidden(v, "a whole %s", r.groupWord()) {
-		r.add(RuleWrongType, classOfIndexing(k == source.List || k == source.Int), v.Place(), "an element of instance_groups must be a map, not %s", k)
+		r.Add(RuleWrongType, classOfIndexing(k == source.List || k == source.Int), v.Place(), "an element of instance_groups must be a map, not %s", k)
 	}
 	return false
 }
@@ -91,21 +92,21 @@ func (r *manifestReader) readName() {
 	switch {
 	case !truthy(name):
 		r.m.NameAt = r.doc.Place()
-		r.add(RuleMissingKey, classMissingField, r.doc.Place(), "the manifest has no name").cure("name: DEPLOYMENT")
+		r.Add(RuleMissingKey, classMissingField, r.doc.Place(), "the manifest has no name").WithCure("name: DEPLOYMENT")
 		return
 	case name.Kind() != source.String:
 		// It is made a DNS name before anybody looks at its type.
-		r.add(RuleWrongType, "NoMethodError", name.Place(), "the name of a deployment must be a string, not %s", name.Kind()).
-			cure("name: %q", name.Text())
+		r.Add(RuleWrongType, "NoMethodError", name.Place(), "the name of a deployment must be a string, not %s", name.Kind()).
+			WithCure("name: %q", name.Text())
 		r.m.Name, _ = name.Coerced()
 		return
 	}
 	r.m.Name = name.Text()
-	if _, variable := variableIn(r.m.Name); variable {
+	if _, variable := VariableIn(r.m.Name); variable {
 		return
 	}
 	if _, ok := r.canonicalName(r.m.Name, name, "this deployment"); ok && !isValidID(r.m.Name) {
-		r.add(RuleInvalidName, "Sequel::ValidationFailed", name.Place(), "the deployment name %q may have letters, digits and - _ + . only", r.m.Name)
+		r.Add(RuleInvalidName, "Sequel::ValidationFailed", name.Place(), "the deployment name %q may have letters, digits and - _ + . only", r.m.Name)
 	}
 }
 
@@ -115,7 +116,7 @@ func isValidID(name string) bool {
 	for line := range strings.SplitSeq(name, "\n") {
 		valid := line != ""
 		for _, c := range []byte(line) {
-			valid = valid && (isDigit(c) || isLetter(c) || strings.IndexByte("-_+.", c) >= 0)
+			valid = valid && (ipaddr.IsDigit(c) || ipaddr.IsLetter(c) || strings.IndexByte("-_+.", c) >= 0)
 		}
 		if valid {
 			return true
@@ -129,8 +130,8 @@ func isValidID(name string) bool {
 func (r *manifestReader) checkForm() {
 	for _, key := range []string{"vm_types", "azs", "disk_types", "compilation"} {
 		if v := r.doc.Field(key); v.Present() {
-			r.add(RuleDeprecatedManifest, "DeploymentInvalidProperty", v.Place(), "%s belongs in a cloud-config, not in a manifest", key).
-				cure("move it to the cloud-config")
+			r.Add(RuleDeprecatedManifest, "DeploymentInvalidProperty", v.Place(), "%s belongs in a cloud-config, not in a manifest", key).
+				WithCure("move it to the cloud-config")
 		}
 	}
 	for _, deprecated := range [...]struct{ key, class, instead string }{
@@ -140,15 +141,15 @@ func (r *manifestReader) checkForm() {
 		{"resource_pools", "V1DeprecatedResourcePools", "define vm_types in the cloud-config, stemcells in the manifest"},
 	} {
 		if v := r.doc.Field(deprecated.key); v.Present() {
-			r.add(RuleDeprecatedManifest, deprecated.class, v.Place(), "directors since v270 refuse manifests with %s", deprecated.key).
-				cure("%s, or declare the director's version in the fleet file", deprecated.instead)
+			r.Add(RuleDeprecatedManifest, deprecated.class, v.Place(), "directors since v270 refuse manifests with %s", deprecated.key).
+				WithCure("%s, or declare the director's version in the fleet file", deprecated.instead)
 		}
 	}
 }
 
 // readUpdate reads the update section (deployment_plan/update_config.rb).
 func (r *manifestReader) readUpdate() {
-	r.at.step = stepDeployment
+	r.At.Step = stepDeployment
 	update, ok := r.object(r.doc, "update", required)
 	if !ok {
 		return
@@ -166,9 +167,9 @@ const (
 	stepLifecycle
 	stepJobs
 	stepVM
-	stepNetworks
+	StepNetworks
 	stepDefaults
-	stepZones
+	StepZones
 	stepMigration
 	stepInstances
 	stepCanonical
@@ -185,11 +186,11 @@ func (r *manifestReader) checkGroupNames() {
 		if g.Name == "" {
 			continue
 		}
-		r.at = order{stage: stageManifest, group: i, step: stepCanonical}
-		c := canonical(g.Name)
+		r.At = Order{Stage: StageManifest, Group: i, Step: stepCanonical}
+		c := Canonical(g.Name)
 		if other, ok := names[c]; ok {
-			r.add(RuleDuplicateName, "DeploymentCanonicalJobNameTaken", g.At, "%s %q has the same name as %q at %s", r.groupWord(), g.Name, other.name, other.at).
-				cure("give one of the two another name")
+			r.Add(RuleDuplicateName, "DeploymentCanonicalJobNameTaken", g.At, "%s %q has the same name as %q at %s", r.groupWord(), g.Name, other.name, other.at).
+				WithCure("give one of the two another name")
 			continue
 		}
 		names[c] = seen{g.Name, g.At}

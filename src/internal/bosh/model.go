@@ -7,20 +7,14 @@
 // same. The result is plain values with places; nothing downstream sees YAML.
 //
 //	documents ──ReadCloudConfigs──▶ CloudConfig ─┐
-//	document  ──ReadManifest─────▶ Manifest ─────┴─Check──▶ problems, predicted addresses
+//	document  ──ReadManifest─────▶ Manifest ─────┴─▶ deploy.Check: what a deploy would do
 //
 // A Problem carries the class of the error that the director would raise, and
-// where in its work it would (order, report.go): Sort brings the problems of
-// all three functions into that order. What the director accepts and yet is
-// wrong is a Problem with Warning set; what hides behind a variable is an
-// Unresolved and never guessed.
+// where in its work it would (Order): Sort brings the problems of all stages
+// into that order. What the director accepts and yet is wrong is a Problem with
+// Warning set; what hides behind a variable is an Unresolved and never guessed.
 //
-// Check plays a deploy against the tables of a director (director.go, run.go):
-// groups find their networks, instances are placed in zones (placement.go,
-// static_placement.go), then get their addresses (reserve.go, pool.go). Sets of
-// addresses are sorted spans (spans.go): the size of a range costs nothing.
-// Addresses are read and compared as Ruby's IPAddr does it (ipaddr.go), which
-// is not what net/netip does.
+// Addresses are read and compared as Ruby's IPAddr does it (package ipaddr).
 package bosh
 
 import (
@@ -28,6 +22,7 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
@@ -128,6 +123,11 @@ type Block struct {
 	At    place.Place
 }
 
+// Span is the range as numbers.
+func (b Block) Span() ipaddr.Span {
+	return ipaddr.Span{First: ipaddr.NumberOf(b.Range.From()), Last: ipaddr.NumberOf(b.Range.To())}
+}
+
 // Manifest is one deployment or one create-env environment.
 type Manifest struct {
 	Name   string
@@ -224,5 +224,5 @@ type Problem struct {
 	// Range is the address or range at stake; invalid where there is none.
 	Range netipx.IPRange
 
-	order order // see Sort
+	order Order // see Sort
 }

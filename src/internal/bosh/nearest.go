@@ -7,8 +7,8 @@ import (
 	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
-// nearestCure proposes the nearest name, or lists what there is.
-func nearestCure(name string, names []string) string {
+// NearestCure proposes the nearest name, or lists what there is.
+func NearestCure(name string, names []string) string {
 	if near, ok := spelling.Nearest(name, names); ok {
 		return "did you mean " + near + "?"
 	}
@@ -23,7 +23,8 @@ func nearestCure(name string, names []string) string {
 	return "defined are: " + strings.Join(list, ", ")
 }
 
-func networkNames(cc *CloudConfig) []string {
+// NetworkNames are the names that are written in the cloud-config.
+func (cc *CloudConfig) NetworkNames() []string {
 	var names []string
 	for _, n := range cc.Networks {
 		if n.At.IsValid() {

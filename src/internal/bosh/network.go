@@ -5,12 +5,13 @@ import (
 	"sort"
 	"strconv"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
 // readNetwork reads one element of networks; nil where it is no map.
-func (r *cloudConfigReader) readNetwork(v source.Value, zones zones) *Network {
+func (r *cloudConfigReader) readNetwork(v source.Value, zones Zones) *Network {
 	if !r.isObject(v, "a network") {
 		return nil
 	}
@@ -29,9 +30,9 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones zones) *Network {
 	case n.Type == VIP:
 		r.readVIP(v, n, zones)
 	default:
-		p := r.add(RuleNetworkType, "DeploymentInvalidNetworkType", kindAt.Place(), "a network's type is manual, dynamic or vip, not %q", kind)
+		p := r.Add(RuleNetworkType, "DeploymentInvalidNetworkType", kindAt.Place(), "a network's type is manual, dynamic or vip, not %q", kind)
 		if near, ok := spelling.Nearest(kind, []string{string(Manual), string(Dynamic), string(VIP)}); ok {
-			p.cure("type: %s", near)
+			p.WithCure("type: %s", near)
 		}
 		return r.readUnknownNetwork(v, n)
 	}
@@ -52,9 +53,9 @@ func (r *cloudConfigReader) networkName(v source.Value, n *Network) source.Value
 	return at
 }
 
-func (r *cloudConfigReader) readManual(v source.Value, n *Network, zones zones) {
+func (r *cloudConfigReader) readManual(v source.Value, n *Network, zones Zones) {
 	nameAt := r.networkName(v, n)
-	managed := r.opts.ManagedNetworks && truthy(v.Field("managed"))
+	managed := r.Opts.ManagedNetworks && truthy(v.Field("managed"))
 	items, _, _ := r.list(v, "subnets", required)
 	siblings := siblingCheck{}
 	for _, item := range items {
@@ -82,9 +83,9 @@ func (r *cloudConfigReader) checkAllOrNoZones(n *Network) {
 	without := slices.IndexFunc(n.Subnets, func(s *Subnet) bool { return len(s.AZs) == 0 })
 	with := slices.IndexFunc(n.Subnets, func(s *Subnet) bool { return len(s.AZs) > 0 })
 	if without >= 0 && with >= 0 {
-		r.add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", n.Subnets[without].AZsAt,
+		r.Add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", n.Subnets[without].AZsAt,
 			"this subnet of network %q names no availability zone, and the one at %s does: all must or none may", n.Name, n.Subnets[with].At).
-			cure("az: NAME")
+			WithCure("az: NAME")
 	}
 }
 
@@ -97,7 +98,7 @@ type siblingCheck struct {
 }
 
 type placedSpan struct {
-	span
+	ipaddr.Span
 	subnet *Subnet
 }
 
@@ -107,8 +108,8 @@ func (c *siblingCheck) check(r *cloudConfigReader, n *Network, s *Subnet) {
 	}
 	// A director compares the first prefix with those of the subnets before this
 	// one: an odd last subnet passes (manual_network.rb, parse).
-	if c.odd != nil && !r.opts.single() {
-		r.add(RulePrefix, "NetworkPrefixSizesDiffer", c.odd.PrefixAt,
+	if c.odd != nil && !r.Opts.Single() {
+		r.Add(RulePrefix, "NetworkPrefixSizesDiffer", c.odd.PrefixAt,
 			"this subnet of network %q gives each VM a /%s, the first one a /%s: all must be alike", n.Name, prefixWords(c.odd), c.prefix)
 		c.odd = nil
 	}
@@ -125,19 +126,19 @@ func (c *siblingCheck) checkOverlap(r *cloudConfigReader, n *Network, s *Subnet)
 	if s.Range.Addr().Is6() {
 		list = &c.v6
 	}
-	own := placedSpan{fromPrefix(s.Range).span(), s}
-	i := sort.Search(len(*list), func(i int) bool { return !(*list)[i].last.less(own.first) })
-	if i < len(*list) && !own.last.less((*list)[i].first) {
+	own := placedSpan{ipaddr.FromPrefix(s.Range).Span(), s}
+	i := sort.Search(len(*list), func(i int) bool { return !(*list)[i].Last.Less(own.First) })
+	if i < len(*list) && !own.Last.Less((*list)[i].First) {
 		other := (*list)[i].subnet
-		r.add(RuleOverlappingSubnets, "NetworkOverlappingSubnets", s.RangeAt,
+		r.Add(RuleOverlappingSubnets, "NetworkOverlappingSubnets", s.RangeAt,
 			"the subnet %s of network %q overlaps %s at %s", s.Range, n.Name, other.Range, other.RangeAt).
-			cure("subnets of one network must be apart; put this one into a network of its own")
+			WithCure("subnets of one network must be apart; put this one into a network of its own")
 		return
 	}
 	*list = slices.Insert(*list, i, own)
 }
 
-func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones zones) {
+func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones Zones) {
 	nameAt := r.networkName(v, n)
 	if n.At.IsValid() {
 		r.canonicalName(n.Name, nameAt, "this network")
@@ -154,21 +155,21 @@ func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones zones)
 	}
 	for _, key := range []string{"dns", "cloud_properties"} {
 		if at := v.Field(key); at.Present() {
-			r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place beside subnets in network %q", key, n.Name).
-				cure("move %s into each subnet", key)
+			r.Add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place beside subnets in network %q", key, n.Name).
+				WithCure("move %s into each subnet", key)
 		}
 	}
 	if k := subnets.Kind(); k != source.List {
 		if k == source.Map && len(subnets.Node().Content) == 0 || r.hidden(subnets, "the subnets of network %s", n.Name) {
 			return // an empty map is an empty list to Ruby
 		}
-		r.add(RuleWrongType, classOfIndexing(k == source.Map), subnets.Place(), "subnets must be a list, not %s", k)
+		r.Add(RuleWrongType, classOfIndexing(k == source.Map), subnets.Place(), "subnets must be a list, not %s", k)
 		return
 	}
 	for _, item := range subnets.Items() {
 		switch item.Kind() {
 		case source.List, source.Int, source.Bool, source.Float:
-			r.add(RuleWrongType, classOfIndexing(item.Kind() == source.List || item.Kind() == source.Int), item.Place(), "a subnet of network %q must be a map, not %s", n.Name, item.Kind())
+			r.Add(RuleWrongType, classOfIndexing(item.Kind() == source.List || item.Kind() == source.Int), item.Place(), "a subnet of network %q must be a map, not %s", n.Name, item.Kind())
 		default:
 			if r.isObject(item, "a subnet of network "+n.Name) {
 				n.Subnets = append(n.Subnets, r.readDynamicSubnet(item, n, zones))
@@ -190,42 +191,42 @@ func classOfIndexing(indexed bool) string {
 // other types.
 func (r *cloudConfigReader) checkDynamicKeys(v source.Value, n *Network) {
 	for _, key := range []string{"az", "azs", "managed", "prefix"} {
-		if at := v.Field(key); at.Present() && !(key == "prefix" && r.opts.single()) {
-			p := r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place in the dynamic network %q", key, n.Name)
+		if at := v.Field(key); at.Present() && !(key == "prefix" && r.Opts.Single()) {
+			p := r.Add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place in the dynamic network %q", key, n.Name)
 			if key == "az" || key == "azs" {
-				p.cure("subnets: [{%s: …}]", key)
+				p.WithCure("subnets: [{%s: …}]", key)
 			}
 		}
 	}
 }
 
-func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones zones) *Subnet {
+func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones Zones) *Subnet {
 	s := newSubnet(v)
 	if v.Kind() == source.Nil {
-		r.add(RuleWrongType, "NoMethodError", v.Place(), "a subnet of network %q is null; it must be a map", n.Name)
+		r.Add(RuleWrongType, "NoMethodError", v.Place(), "a subnet of network %q is null; it must be a map", n.Name)
 		return s
 	}
 	s.DNS = r.readDNS(v, n.Name)
 	r.object(v, "cloud_properties", optional)
 	s.CloudProperties = cloudProperties(v)
-	if !r.opts.single() {
+	if !r.Opts.Single() {
 		prefix, at, ok := r.integer(v, "prefix", optional)
 		if ok && prefix != 32 {
-			r.add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "a dynamic network gives each VM one address; prefix %d has no place in network %q", prefix, n.Name).
-				cure("remove prefix")
+			r.Add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "a dynamic network gives each VM one address; prefix %d has no place in network %q", prefix, n.Name).
+				WithCure("remove prefix")
 		}
 	}
 	r.readZones(v, s, n.Name, zones)
 	for _, key := range []string{"range", "gateway", "reserved", "static"} {
 		if at := v.Field(key); at.Present() {
-			r.warn(RuleIgnoredKey, at.Place(), "a director passes over %s in the dynamic network %q: the IaaS chooses the addresses", key, n.Name).
-				cure("remove %s, or make the network manual", key)
+			r.Warn(RuleIgnoredKey, at.Place(), "a director passes over %s in the dynamic network %q: the IaaS chooses the addresses", key, n.Name).
+				WithCure("remove %s, or make the network manual", key)
 		}
 	}
 	return s
 }
 
-func (r *cloudConfigReader) readVIP(v source.Value, n *Network, zones zones) {
+func (r *cloudConfigReader) readVIP(v source.Value, n *Network, zones Zones) {
 	nameAt := r.networkName(v, n)
 	items, _, _ := r.list(v, "subnets", optional)
 	for _, item := range items {
@@ -239,10 +240,10 @@ func (r *cloudConfigReader) readVIP(v source.Value, n *Network, zones zones) {
 	}
 }
 
-func (r *cloudConfigReader) readVIPSubnet(v source.Value, n *Network, zones zones) *Subnet {
+func (r *cloudConfigReader) readVIPSubnet(v source.Value, n *Network, zones Zones) *Subnet {
 	s := newSubnet(v)
 	if v.Kind() == source.Nil {
-		r.add(RuleWrongType, "NoMethodError", v.Place(), "a subnet of network %q is null; it must be a map", n.Name)
+		r.Add(RuleWrongType, "NoMethodError", v.Place(), "a subnet of network %q is null; it must be a map", n.Name)
 		return s
 	}
 	if _, at, ok := r.list(v, "static", optional); ok {
@@ -267,11 +268,11 @@ func newSubnet(v source.Value) *Subnet {
 }
 
 // readZones reads az or azs of a subnet (subnet.rb, parse_availability_zones).
-func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string, zones zones) {
+func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string, zones Zones) {
 	one, many := v.Field("az"), v.Field("azs")
 	if one.Present() && many.Present() {
-		r.add(RuleNetworkProperty, "NetworkInvalidProperty", one.Place(), "a subnet of network %q has both az and azs", network).
-			cure("keep azs")
+		r.Add(RuleNetworkProperty, "NetworkInvalidProperty", one.Place(), "a subnet of network %q has both az and azs", network).
+			WithCure("keep azs")
 	}
 	if !many.Present() {
 		name, _, ok := r.text(v, "az", optional)
@@ -290,8 +291,8 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 		return
 	}
 	if len(items) == 0 {
-		r.add(RuleNetworkProperty, "NetworkInvalidProperty", many.Place(), "azs of a subnet of network %q is empty", network).
-			cure("name a zone, or remove azs")
+		r.Add(RuleNetworkProperty, "NetworkInvalidProperty", many.Place(), "azs of a subnet of network %q is empty", network).
+			WithCure("name a zone, or remove azs")
 	}
 	for _, item := range items {
 		name := item.Text()
@@ -310,8 +311,8 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 	}
 }
 
-func (r *cloudConfigReader) knownZone(v source.Value, name, network string, zones zones) bool {
-	if zones.has(name) {
+func (r *cloudConfigReader) knownZone(v source.Value, name, network string, zones Zones) bool {
+	if zones.Has(name) {
 		return true
 	}
 	if !r.hidden(v, "an availability zone of network %s", network) {
@@ -320,12 +321,12 @@ func (r *cloudConfigReader) knownZone(v source.Value, name, network string, zone
 	return false
 }
 
-func (r *cloudConfigReader) unknownZone(v source.Value, network string, zones zones) {
+func (r *cloudConfigReader) unknownZone(v source.Value, network string, zones Zones) {
 	if r.v1 {
 		return // a manifest of that form defines no zones
 	}
-	r.add(RuleAvailabilityZone, "NetworkSubnetUnknownAvailabilityZone", v.Place(),
-		"network %q is in the availability zone %q, which is not defined", network, v.Text()).cure("%s", zones.cure(v.Text()))
+	r.Add(RuleAvailabilityZone, "NetworkSubnetUnknownAvailabilityZone", v.Place(),
+		"network %q is in the availability zone %q, which is not defined", network, v.Text()).WithCure("%s", zones.Cure(v.Text()))
 }
 
 // readDNS reads the resolvers (network_parser/name_servers_parser.rb).
@@ -338,20 +339,20 @@ func (r *cloudConfigReader) readDNS(v source.Value, network string) []Block {
 			if r.hidden(item, "a dns server of network %s", network) {
 				continue
 			}
-			a, err := parseIPAddr(item.Text())
+			a, err := ipaddr.Parse(item.Text())
 			if err != nil {
-				r.add(RuleInvalidDNS, err.class, item.Place(), "dns of network %q: %q is no address: %s", network, item.Text(), err.reason)
+				r.Add(RuleInvalidDNS, err.Class, item.Place(), "dns of network %q: %q is no address: %s", network, item.Text(), err.Reason)
 				continue
 			}
-			if !a.single() {
-				r.add(RuleInvalidDNS, "NetworkInvalidDns", item.Place(), "dns of network %q: %q is a block; a resolver is one address", network, item.Text()).about(a)
+			if !a.Single() {
+				r.Add(RuleInvalidDNS, "NetworkInvalidDns", item.Place(), "dns of network %q: %q is a block; a resolver is one address", network, item.Text()).About(a)
 				continue
 			}
-			list = append(list, Block{Range: a.addresses(), At: item.Place()})
+			list = append(list, Block{Range: a.Addresses(), At: item.Place()})
 		case source.Int: // Ruby takes a number for the address that it encodes
 		default:
-			r.add(RuleInvalidDNS, classAddressFamily, item.Place(), "dns of network %q holds %s where an address belongs", network, item.Kind()).
-				cure("write addresses as strings, or remove the entry")
+			r.Add(RuleInvalidDNS, ipaddr.ClassAddressFamily, item.Place(), "dns of network %q holds %s where an address belongs", network, item.Kind()).
+				WithCure("write addresses as strings, or remove the entry")
 		}
 	}
 	return list

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 )
 
 // CheckNetworks reports what a director accepts of its networks as a whole and
@@ -13,20 +15,20 @@ import (
 // version that hands out reserved addresses. manifests are all of the director's
 // deployments; where there are none, no pool is called unused.
 func CheckNetworks(cc *CloudConfig, manifests []*Manifest, opts Options) []Problem {
-	r := &report{opts: opts}
+	r := &Report{Opts: opts}
 	if cc == nil {
 		return nil
 	}
 	r.warnOverlappingNetworks(cc)
 	r.warnUnusedPools(cc, manifests)
 	r.warnLeaks(cc)
-	return r.problems
+	return r.Problems
 }
 
 // warnOverlappingNetworks reports each subnet that overlaps one of another
 // network. Blocks overlap only where one holds the other, so in the order of
 // their first addresses, larger ones first, the holders form a stack.
-func (r *report) warnOverlappingNetworks(cc *CloudConfig) {
+func (r *Report) warnOverlappingNetworks(cc *CloudConfig) {
 	type owned struct {
 		*Subnet
 		network *Network
@@ -57,15 +59,15 @@ func (r *report) warnOverlappingNetworks(cc *CloudConfig) {
 		if second.index < first.index {
 			first, second = second, first
 		}
-		p := r.warn(RuleOverlappingNetworks, second.RangeAt, "network %q (%s) overlaps network %q (%s) at %s: what one reserves the other may hand out, and they share one table of addresses",
+		p := r.Warn(RuleOverlappingNetworks, second.RangeAt, "network %q (%s) overlaps network %q (%s) at %s: what one reserves the other may hand out, and they share one table of addresses",
 			second.network.Name, second.Range, first.network.Name, first.Range, first.RangeAt)
-		p.cure("make one network of the two, or reserve in each what the other hands out")
+		p.WithCure("make one network of the two, or reserve in each what the other hands out")
 		p.Range = netipx.RangeOfPrefix(s.Range)
 	}
 }
 
 // warnUnusedPools reports static lists of which no deployment uses an address.
-func (r *report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
+func (r *Report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 	if len(manifests) == 0 {
 		return
 	}
@@ -73,7 +75,7 @@ func (r *report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 	for _, m := range manifests {
 		for _, g := range m.Groups {
 			for _, n := range g.Networks {
-				_, hidden := variableIn(n.Name)
+				_, hidden := VariableIn(n.Name)
 				unknown[n.Name] = unknown[n.Name] || n.Incomplete
 				unknown[""] = unknown[""] || hidden
 				wanted[n.Name] = wanted[n.Name] || len(n.Static) > 0
@@ -91,8 +93,8 @@ func (r *report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 		}
 		for _, s := range n.Subnets {
 			if len(s.Static) > 0 && !s.Incomplete {
-				r.warn(RuleUnusedStaticPool, s.StaticAt, "no deployment asks for a static address of network %q, and nobody else can have those of the subnet %s", n.Name, s.Range).
-					cure("remove static, or shorten it")
+				r.Warn(RuleUnusedStaticPool, s.StaticAt, "no deployment asks for a static address of network %q, and nobody else can have those of the subnet %s", n.Name, s.Range).
+					WithCure("remove static, or shorten it")
 			}
 		}
 	}
@@ -101,8 +103,8 @@ func (r *report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 // warnLeaks reports reserved blocks that directors from v282.0.10 to v282.1.8
 // may forget: those that begin at an address that is restricted by itself (the
 // set of restricted addresses took the two for one).
-func (r *report) warnLeaks(cc *CloudConfig) {
-	if r.opts.before(prefixDelegation) || !r.opts.before(leakFixed) {
+func (r *Report) warnLeaks(cc *CloudConfig) {
+	if r.Opts.before(prefixDelegation) || !r.Opts.before(leakFixed) {
 		return
 	}
 	for _, n := range cc.Networks {
@@ -114,23 +116,23 @@ func (r *report) warnLeaks(cc *CloudConfig) {
 	}
 }
 
-func (r *report) warnLeaksOf(n *Network, s *Subnet) {
-	block := fromPrefix(s.Range)
-	singles := []u128{block.base, block.last()}
+func (r *Report) warnLeaksOf(n *Network, s *Subnet) {
+	block := ipaddr.FromPrefix(s.Range)
+	singles := []ipaddr.Number{block.Base, block.Last()}
 	if s.Gateway.IsValid() {
-		singles = append(singles, numberOf(s.Gateway))
+		singles = append(singles, ipaddr.NumberOf(s.Gateway))
 	}
-	for _, a := range r.opts.DirectorIPs {
-		if a.Is6() == block.v6 {
-			singles = append(singles, numberOf(a))
+	for _, a := range r.Opts.DirectorIPs {
+		if a.Is6() == block.V6 {
+			singles = append(singles, ipaddr.NumberOf(a))
 		}
 	}
 	for _, b := range s.Reserved {
 		for _, p := range b.Range.Prefixes() {
-			if a := fromPrefix(p); !a.single() && slices.Contains(singles, a.base) {
-				r.warn(RuleLeakyReserved, b.At, "this director's version, %s, may hand out addresses of %s although network %q reserves it: versions from 282.0.10 to 282.1.8 forget such blocks",
-					strings.TrimPrefix(r.opts.DirectorVersion, "v"), a.prefix(), n.Name).
-					cure("upgrade the director to v282.1.9 or newer").about(a)
+			if a := ipaddr.FromPrefix(p); !a.Single() && slices.Contains(singles, a.Base) {
+				r.Warn(RuleLeakyReserved, b.At, "this director's version, %s, may hand out addresses of %s although network %q reserves it: versions from 282.0.10 to 282.1.8 forget such blocks",
+					strings.TrimPrefix(r.Opts.DirectorVersion, "v"), a.Prefix(), n.Name).
+					WithCure("upgrade the director to v282.1.9 or newer").About(a)
 			}
 		}
 	}

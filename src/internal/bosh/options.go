@@ -74,6 +74,6 @@ func (o Options) before(v version) bool {
 	return ok && own.less(v)
 }
 
-// single reports whether the director tests reserved and static address by
+// Single reports whether the director tests reserved and static address by
 // address, as those before prefix delegation do.
-func (o Options) single() bool { return o.before(prefixDelegation) }
+func (o Options) Single() bool { return o.before(prefixDelegation) }

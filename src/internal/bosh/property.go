@@ -21,13 +21,13 @@ const (
 
 // isObject reports whether v can be read as a map. null can: it is an empty
 // one. Everything else is reported.
-func (r *report) isObject(v source.Value, what string) bool {
+func (r *Report) isObject(v source.Value, what string) bool {
 	switch k := v.Kind(); k {
 	case source.Map, source.Nil, source.Absent:
 		return true
 	default:
 		if !r.hidden(v, "%s", what) {
-			r.add(RuleWrongType, classInvalidType, v.Place(), "%s must be a map, not %s", what, k)
+			r.Add(RuleWrongType, classInvalidType, v.Place(), "%s must be a map, not %s", what, k)
 		}
 		return false
 	}
@@ -35,12 +35,12 @@ func (r *report) isObject(v source.Value, what string) bool {
 
 // has returns the value of key where there is one that can be read; a required
 // key that is absent is reported at the object.
-func (r *report) has(object source.Value, key string, n need) (source.Value, bool) {
+func (r *Report) has(object source.Value, key string, n need) (source.Value, bool) {
 	v := object.Field(key)
 	if !v.Present() {
 		if n == required {
-			r.add(RuleMissingKey, classMissingField, object.Place(), "the key %q is missing here", key).
-				cure("%s: …", key)
+			r.Add(RuleMissingKey, classMissingField, object.Place(), "the key %q is missing here", key).
+				WithCure("%s: …", key)
 		}
 		return v, false
 	}
@@ -48,7 +48,7 @@ func (r *report) has(object source.Value, key string, n need) (source.Value, boo
 }
 
 // text reads a key that must be a String; numbers become text.
-func (r *report) text(object source.Value, key string, n need) (string, source.Value, bool) {
+func (r *Report) text(object source.Value, key string, n need) (string, source.Value, bool) {
 	v, ok := r.has(object, key, n)
 	if !ok {
 		return "", v, false
@@ -61,7 +61,7 @@ func (r *report) text(object source.Value, key string, n need) (string, source.V
 }
 
 // list reads a key that must be an Array.
-func (r *report) list(object source.Value, key string, n need) ([]source.Value, source.Value, bool) {
+func (r *Report) list(object source.Value, key string, n need) ([]source.Value, source.Value, bool) {
 	v, ok := r.has(object, key, n)
 	if !ok {
 		return nil, v, false
@@ -76,7 +76,7 @@ func (r *report) list(object source.Value, key string, n need) ([]source.Value, 
 }
 
 // object reads a key that must be a Hash.
-func (r *report) object(parent source.Value, key string, n need) (source.Value, bool) {
+func (r *Report) object(parent source.Value, key string, n need) (source.Value, bool) {
 	v, ok := r.has(parent, key, n)
 	if !ok {
 		return v, false
@@ -91,7 +91,7 @@ func (r *report) object(parent source.Value, key string, n need) (source.Value, 
 }
 
 // integer reads a key that must be an Integer.
-func (r *report) integer(object source.Value, key string, n need) (int64, source.Value, bool) {
+func (r *Report) integer(object source.Value, key string, n need) (int64, source.Value, bool) {
 	v, ok := r.has(object, key, n)
 	if !ok {
 		return 0, v, false
@@ -103,14 +103,14 @@ func (r *report) integer(object source.Value, key string, n need) (int64, source
 	return i, v, ok
 }
 
-func (r *report) wrongType(v source.Value, key, want string) {
-	p := r.add(RuleWrongType, classInvalidType, v.Place(), "%s must be %s, not %s", key, want, v.Kind())
+func (r *Report) wrongType(v source.Value, key, want string) {
+	p := r.Add(RuleWrongType, classInvalidType, v.Place(), "%s must be %s, not %s", key, want, v.Kind())
 	switch {
 	case v.Kind() == source.Nil:
-		p.cure("remove the key or give it a value")
+		p.WithCure("remove the key or give it a value")
 	case want == "a list" && v.IsScalar():
-		p.cure("%s: [%s]", key, v.Text())
+		p.WithCure("%s: [%s]", key, v.Text())
 	case want == "a string" && v.IsScalar():
-		p.cure("%s: %q", key, v.Text())
+		p.WithCure("%s: %q", key, v.Text())
 	}
 }

@@ -6,44 +6,50 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
-// stage is a part of a director's work; it stops at the first error of the
+// Stage is a part of a director's work; it stops at the first error of the
 // first stage that has one.
-type stage uint8
+type Stage uint8
 
+// The stages, in their order; those that only this package reports to have no
+// exported name.
 const (
-	stageUploadCloudConfig stage = iota + 1
-	stageUploadManifest
+	StageUploadCloudConfig Stage = iota + 1
+	StageUploadManifest
 	stageMerge
 	stageForm
 	stageCloudConfig
-	stageManifest
-	stagePlacement
-	stageReservation
-	stageSettings
+	StageManifest
+	StagePlacement
+	StageReservation
+	StageSettings
 	stageWarnings // what no director says
 )
 
-// order is where in its work a director would meet a Problem. Problems of one
+// Order is where in its work a director would meet a Problem. Problems of one
 // order keep the order in which they were reported.
-type order struct {
-	stage stage
-	group int   // of a manifest, from 0
-	step  uint8 // of reading a group
-	entry int   // of the group's networks
-	part  uint8 // of reading that entry
+type Order struct {
+	Stage Stage
+	Group int   // of a manifest, from 0
+	Step  uint8 // of reading a group
+	Entry int   // of the group's networks
+	Part  uint8 // of reading that entry
 }
 
-func (o order) compare(p order) int {
-	return cmp.Or(cmp.Compare(o.stage, p.stage), cmp.Compare(o.group, p.group), cmp.Compare(o.step, p.step),
-		cmp.Compare(o.entry, p.entry), cmp.Compare(o.part, p.part))
+// Stage is the stage in which the director would meet the problem.
+func (p Problem) Stage() Stage { return p.order.Stage }
+
+func (o Order) compare(p Order) int {
+	return cmp.Or(cmp.Compare(o.Stage, p.Stage), cmp.Compare(o.Group, p.Group), cmp.Compare(o.Step, p.Step),
+		cmp.Compare(o.Entry, p.Entry), cmp.Compare(o.Part, p.Part))
 }
 
-// Sort brings the problems of ReadCloudConfigs, ReadManifest and Check, for one
-// director and one manifest, into the director's order: the first that is no
+// Sort brings the problems of ReadCloudConfigs, ReadManifest and deploy.Check, for
+// one director and one manifest, into the director's order: the first that is no
 // warning is the one that it would stop at.
 func Sort(problems []Problem) {
 	SortBy(problems, func(p Problem) Problem { return p })
@@ -63,58 +69,61 @@ func SortBy[T any](list []T, problemOf func(T) Problem) {
 	})
 }
 
-// report collects what is found.
-type report struct {
-	opts       Options
-	at         order // of what is read now
-	problems   []Problem
+// Report collects what is found. Whoever adds to it sets At to where a director
+// would be by then.
+type Report struct {
+	Opts       Options
+	At         Order // of what is read now
+	Problems   []Problem
 	unresolved []Unresolved
 }
 
-// add reports a problem and returns it for details.
-func (r *report) add(rule, class string, at place.Place, format string, args ...any) *Problem {
-	r.problems = append(r.problems, Problem{Rule: rule, Class: class, Message: fmt.Sprintf(format, args...), At: at, order: r.at})
-	return &r.problems[len(r.problems)-1]
+// Add reports a problem and returns it for details.
+func (r *Report) Add(rule, class string, at place.Place, format string, args ...any) *Problem {
+	r.Problems = append(r.Problems, Problem{Rule: rule, Class: class, Message: fmt.Sprintf(format, args...), At: at, order: r.At})
+	return &r.Problems[len(r.Problems)-1]
 }
 
-// warn reports what the director accepts and yet is wrong.
-func (r *report) warn(rule string, at place.Place, format string, args ...any) *Problem {
-	p := r.add(rule, "", at, format, args...)
-	p.Warning, p.order = true, order{stage: stageWarnings}
+// Warn reports what the director accepts and yet is wrong.
+func (r *Report) Warn(rule string, at place.Place, format string, args ...any) *Problem {
+	p := r.Add(rule, "", at, format, args...)
+	p.Warning, p.order = true, Order{Stage: stageWarnings}
 	return p
 }
 
-// counted writes a number with its word: "1 instance", "2 instances".
-func counted(n int, word, plural string) string {
+// Counted writes a number with its word: "1 instance", "2 instances".
+func Counted(n int, word, plural string) string {
 	if n != 1 {
 		word += plural
 	}
 	return strconv.Itoa(n) + " " + word
 }
 
-func (p *Problem) cure(format string, args ...any) *Problem {
+// WithCure says what to write instead.
+func (p *Problem) WithCure(format string, args ...any) *Problem {
 	p.Cure = fmt.Sprintf(format, args...)
 	return p
 }
 
-func (p *Problem) about(a ipaddr) *Problem {
-	p.Range = a.addresses()
+// About says which addresses are at stake.
+func (p *Problem) About(a ipaddr.Addr) *Problem {
+	p.Range = a.Addresses()
 	return p
 }
 
 // hidden reports whether v is, or holds, a variable; what says what it hides.
 // Where a config server will fill it in the value is Unresolved, else the
 // director stops.
-func (r *report) hidden(v source.Value, format string, args ...any) bool {
-	name, ok := variableIn(v.Text())
+func (r *Report) hidden(v source.Value, format string, args ...any) bool {
+	name, ok := VariableIn(v.Text())
 	if !ok {
 		return false
 	}
 	what := fmt.Sprintf(format, args...)
-	if r.opts.NoConfigServer {
-		r.add(RuleVariable, "ConfigServerDisabledError", v.Place(),
+	if r.Opts.NoConfigServer {
+		r.Add(RuleVariable, "ConfigServerDisabledError", v.Place(),
 			"the variable ((%s)) hides %s and the director has no config server to ask", name, what).
-			cure("give the variable when interpolating: -v %s=VALUE", name)
+			WithCure("give the variable when interpolating: -v %s=VALUE", name)
 		return true
 	}
 	r.unresolved = append(r.unresolved, Unresolved{Variable: name, What: what, At: v.Place()})

@@ -5,18 +5,19 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
 // readSubnet reads one subnet of a manual network
 // (deployment_plan/manual_network_subnet.rb, parse).
-func (r *cloudConfigReader) readSubnet(v source.Value, n *Network, zones zones, managed bool) *Subnet {
+func (r *cloudConfigReader) readSubnet(v source.Value, n *Network, zones Zones, managed bool) *Subnet {
 	s := newSubnet(v)
 	if managed {
 		r.has(v, "name", required)
 	}
 	rangeText, rangeAt, hasRange := r.text(v, "range", need(managed))
-	gatewayText, gatewayAt, hasGateway := r.text(v, "gateway", need(r.opts.IgnoreMissingGateway || managed))
+	gatewayText, gatewayAt, hasGateway := r.text(v, "gateway", need(r.Opts.IgnoreMissingGateway || managed))
 	subnet := subnetReader{cloudConfigReader: r, network: n.Name, spec: v, s: s}
 	if hasRange {
 		subnet.readRange(rangeText, rangeAt)
@@ -46,7 +47,7 @@ func (r *subnetReader) readAddresses() {
 	r.addDirectorIPs()
 	r.checkLowRange()
 	r.readStatic()
-	if r.known && !r.opts.single() {
+	if r.known && !r.Opts.Single() {
 		r.readPrefix()
 	}
 }
@@ -58,9 +59,9 @@ type subnetReader struct {
 	network    string
 	spec       source.Value
 	s          *Subnet
-	block      ipaddr // the range; bits < 0 where it is unknown
+	block      ipaddr.Addr // the range; bits < 0 where it is unknown
 	known      bool
-	restricted []span // by number; in the range's family
+	restricted []ipaddr.Span // by number; in the range's family
 	static     []entry
 }
 
@@ -70,34 +71,34 @@ func (r *subnetReader) readRange(text string, at source.Value) {
 		r.s.Incomplete = true
 		return
 	}
-	block, err := parseIPAddr(text)
+	block, err := ipaddr.Parse(text)
 	if err != nil {
 		r.s.Incomplete = true
-		r.add(RuleInvalidRange, err.class, at.Place(), "the range %q of network %q is no CIDR block: %s", text, r.network, err.reason).
-			cure("write an address and a length, such as 10.0.0.0/24, without blanks around it")
+		r.Add(RuleInvalidRange, err.Class, at.Place(), "the range %q of network %q is no CIDR block: %s", text, r.network, err.Reason).
+			WithCure("write an address and a length, such as 10.0.0.0/24, without blanks around it")
 		return
 	}
-	if block.single() {
+	if block.Single() {
 		r.s.Incomplete = true
-		r.add(RuleInvalidRange, "NetworkInvalidRange", at.Place(), "the range %q of network %q is one address; it must have two at least", text, r.network).
-			cure("%s/24", block.addr()).about(block)
+		r.Add(RuleInvalidRange, "NetworkInvalidRange", at.Place(), "the range %q of network %q is one address; it must have two at least", text, r.network).
+			WithCure("%s/24", block.Addr()).About(block)
 		return
 	}
 	r.block, r.known = block, true
-	r.s.Range = block.prefix()
-	r.s.Prefix = block.width()
-	r.restricted = append(r.restricted, span{block.base, block.base}, span{block.last(), block.last()})
+	r.s.Range = block.Prefix()
+	r.s.Prefix = block.Width()
+	r.restricted = append(r.restricted, ipaddr.Span{First: block.Base, Last: block.Base}, ipaddr.Span{First: block.Last(), Last: block.Last()})
 }
 
 // checkLowRange reports IPv6 ranges that begin below 2^32: the director takes
 // their first address for IPv4 and then compares it with the last.
 func (r *subnetReader) checkLowRange() {
-	if !r.known || r.opts.single() || !r.block.v6 || !r.block.base.isV4() || r.block.last().isV4() {
+	if !r.known || r.Opts.Single() || !r.block.V6 || !r.block.Base.IsV4() || r.block.Last().IsV4() {
 		return
 	}
-	r.add(RuleInvalidRange, classInvalidAddress, r.s.RangeAt,
-		"the range %s of network %q begins below ::1:0:0, which a director mistakes for IPv4", r.block.prefix(), r.network).
-		cure("use another IPv6 range").about(r.block)
+	r.Add(RuleInvalidRange, ipaddr.ClassInvalidAddress, r.s.RangeAt,
+		"the range %s of network %q begins below ::1:0:0, which a director mistakes for IPv4", r.block.Prefix(), r.network).
+		WithCure("use another IPv6 range").About(r.block)
 }
 
 func (r *subnetReader) readGateway(text string, at source.Value) {
@@ -106,31 +107,31 @@ func (r *subnetReader) readGateway(text string, at source.Value) {
 		r.s.Incomplete = true
 		return
 	}
-	gateway, err := parseIPAddr(text)
+	gateway, err := ipaddr.Parse(text)
 	if err != nil {
-		r.add(RuleInvalidGateway, err.class, at.Place(), "the gateway %q of network %q is no address: %s", text, r.network, err.reason)
+		r.Add(RuleInvalidGateway, err.Class, at.Place(), "the gateway %q of network %q is no address: %s", text, r.network, err.Reason)
 		return
 	}
 	bad := func(class, reason string) {
-		r.add(RuleInvalidGateway, class, at.Place(), "the gateway %s of network %q %s", text, r.network, reason).about(gateway)
+		r.Add(RuleInvalidGateway, class, at.Place(), "the gateway %s of network %q %s", text, r.network, reason).About(gateway)
 	}
 	const class = "NetworkInvalidGateway"
 	switch {
-	case !gateway.single():
+	case !gateway.Single():
 		bad(class, "is a block; it must be one address")
 	case !r.known:
-		r.s.Gateway = gateway.addr()
-	case !r.block.v6 && !gateway.base.isV4():
-		bad(classInvalidAddress, "is IPv6 and its range is IPv4")
-	case gateway.base.less(r.block.base) || r.block.last().less(gateway.base):
-		bad(class, "is outside the range "+r.block.prefix().String())
-	case gateway.base == r.block.base:
-		bad(class, "is the network's own address, the first of "+r.block.prefix().String())
-	case gateway.base == r.block.last():
-		bad(class, "is the broadcast address, the last of "+r.block.prefix().String())
+		r.s.Gateway = gateway.Addr()
+	case !r.block.V6 && !gateway.Base.IsV4():
+		bad(ipaddr.ClassInvalidAddress, "is IPv6 and its range is IPv4")
+	case gateway.Base.Less(r.block.Base) || r.block.Last().Less(gateway.Base):
+		bad(class, "is outside the range "+r.block.Prefix().String())
+	case gateway.Base == r.block.Base:
+		bad(class, "is the network's own address, the first of "+r.block.Prefix().String())
+	case gateway.Base == r.block.Last():
+		bad(class, "is the broadcast address, the last of "+r.block.Prefix().String())
 	default:
-		r.s.Gateway = addrOf(gateway.base, r.block.v6)
-		r.restricted = append(r.restricted, span{gateway.base, gateway.base})
+		r.s.Gateway = ipaddr.AddrOf(gateway.Base, r.block.V6)
+		r.restricted = append(r.restricted, ipaddr.Span{First: gateway.Base, Last: gateway.Base})
 	}
 }
 
@@ -156,24 +157,24 @@ func (r *subnetReader) checkReserved(e entry, what string) {
 		return
 	}
 	for _, b := range cidrs(e) {
-		n, err := r.block.coerced(b)
+		n, err := r.block.Coerced(b)
 		if err != nil {
 			r.badEntry(e, what, err)
 			return
 		}
-		inside := !n.less(r.block.base) && !r.block.last().less(n)
-		if inside && r.opts.single() {
-			inside = !r.block.last().less(b.last())
+		inside := !n.Less(r.block.Base) && !r.block.Last().Less(n)
+		if inside && r.Opts.Single() {
+			inside = !r.block.Last().Less(b.Last())
 		}
 		if !inside {
-			r.add(RuleReservedOutOfRange, "NetworkReservedIpOutOfRange", e.at, "%s: %s is outside the range %s", what, words(b), r.block.prefix()).
-				cure("remove it, or end the entry at %s", addrOf(r.block.last(), r.block.v6)).about(b)
+			r.Add(RuleReservedOutOfRange, "NetworkReservedIpOutOfRange", e.at, "%s: %s is outside the range %s", what, b.Words(), r.block.Prefix()).
+				WithCure("remove it, or end the entry at %s", ipaddr.AddrOf(r.block.Last(), r.block.V6)).About(b)
 			return
 		}
-		r.restricted = append(r.restricted, span{n, b.last()})
-		if r.block.last().less(b.last()) {
-			r.warn(RuleReservedTooWide, e.at, "%s: %s reaches beyond the range %s; directors before v282.0.10 refuse it", what, words(b), r.block.prefix()).
-				cure("%s", r.block.prefix()).about(b)
+		r.restricted = append(r.restricted, ipaddr.Span{First: n, Last: b.Last()})
+		if r.block.Last().Less(b.Last()) {
+			r.Warn(RuleReservedTooWide, e.at, "%s: %s reaches beyond the range %s; directors before v282.0.10 refuse it", what, b.Words(), r.block.Prefix()).
+				WithCure("%s", r.block.Prefix()).About(b)
 		}
 	}
 }
@@ -182,21 +183,21 @@ func (r *subnetReader) checkReserved(e entry, what string) {
 // it into blocks, the director asks for the address behind (d/ip_util.rb,
 // ip_range_to_cidr_list).
 func (r *subnetReader) endsAtTop(e entry, what string) bool {
-	if !e.ranged || e.last.base != lowBits(e.last.width()) {
+	if !e.ranged || e.last.Base != ipaddr.LowBits(e.last.Width()) {
 		return false
 	}
-	r.badEntry(e, what, badAddress("no address follows its last one, and the director asks for it"))
+	r.badEntry(e, what, ipaddr.BadAddress("no address follows its last one, and the director asks for it"))
 	return true
 }
 
-func (r *subnetReader) badEntry(e entry, what string, err *addressError) {
-	r.add(RuleInvalidIPFormat, classIPFormat, e.at, "%s: %q does not belong here: %s", what, e.text, err.reason)
+func (r *subnetReader) badEntry(e entry, what string, err *ipaddr.Error) {
+	r.Add(RuleInvalidIPFormat, classIPFormat, e.at, "%s: %q does not belong here: %s", what, e.text, err.Reason)
 }
 
 func (r *subnetReader) addDirectorIPs() {
-	for _, a := range r.opts.DirectorIPs {
-		if r.known && a.Is6() == r.block.v6 {
-			r.restricted = append(r.restricted, span{numberOf(a), numberOf(a)})
+	for _, a := range r.Opts.DirectorIPs {
+		if r.known && a.Is6() == r.block.V6 {
+			r.restricted = append(r.restricted, ipaddr.Span{First: ipaddr.NumberOf(a), Last: ipaddr.NumberOf(a)})
 		}
 	}
 }
@@ -208,7 +209,7 @@ func (r *subnetReader) readStatic() {
 	}
 	what := "static of network " + r.network
 	r.s.StaticAt = v.Place()
-	restricted := newSpans(r.restricted)
+	restricted := ipaddr.NewSpans(r.restricted)
 	complete := r.eachEntry(v, what, func(e entry) {
 		r.static, r.s.Static = append(r.static, e), appendBlock(r.s.Static, e)
 		r.warnEntry(e, what)
@@ -219,46 +220,46 @@ func (r *subnetReader) readStatic() {
 	r.s.Incomplete = r.s.Incomplete || !complete
 }
 
-func (r *subnetReader) checkStatic(e entry, what string, restricted spans) {
+func (r *subnetReader) checkStatic(e entry, what string, restricted ipaddr.Spans) {
 	if e.empty() || r.endsAtTop(e, what) {
 		return
 	}
 	const class = "NetworkStaticIpOutOfRange"
 	for _, b := range cidrs(e) {
-		n, err := r.block.coerced(b)
+		n, err := r.block.Coerced(b)
 		if err != nil {
 			r.badEntry(e, what, err)
 			return
 		}
-		tested := span{n, n}
-		if r.opts.single() {
-			tested.last = b.last()
+		tested := ipaddr.Span{First: n, Last: n}
+		if r.Opts.Single() {
+			tested.Last = b.Last()
 		}
-		if part, ok := restricted.meets(tested); ok {
-			r.restrictedStatic(e, b, part.first, what)
+		if part, ok := restricted.Meets(tested); ok {
+			r.restrictedStatic(e, b, part.First, what)
 			return
 		}
-		if n.less(r.block.base) || r.block.last().less(tested.last) {
-			r.add(RuleStaticPoolOutOfRange, class, e.at, "%s: %s is outside the range %s", what, words(b), r.block.prefix()).about(b)
+		if n.Less(r.block.Base) || r.block.Last().Less(tested.Last) {
+			r.Add(RuleStaticPoolOutOfRange, class, e.at, "%s: %s is outside the range %s", what, b.Words(), r.block.Prefix()).About(b)
 			return
 		}
 		r.warnUnusable(e, b, what, restricted)
 	}
 }
 
-func (r *subnetReader) restrictedStatic(e entry, b ipaddr, n u128, what string) {
-	at := addrOf(n, r.block.v6)
-	p := r.add(RuleStaticPoolOutOfRange, "NetworkStaticIpOutOfRange", e.at, "%s: %s is %s", what, at, r.reason(n)).about(b)
-	if !b.single() {
-		p.Message = fmt.Sprintf("%s: %s holds %s, which is %s", what, words(b), at, r.reason(n))
+func (r *subnetReader) restrictedStatic(e entry, b ipaddr.Addr, n ipaddr.Number, what string) {
+	at := ipaddr.AddrOf(n, r.block.V6)
+	p := r.Add(RuleStaticPoolOutOfRange, "NetworkStaticIpOutOfRange", e.at, "%s: %s is %s", what, at, r.reason(n)).About(b)
+	if !b.Single() {
+		p.Message = fmt.Sprintf("%s: %s holds %s, which is %s", what, b.Words(), at, r.reason(n))
 	}
 	switch {
 	case r.reason(n) == reserved:
-		p.cure("take it out of static or out of reserved")
-	case b.single() && !e.ranged:
-		p.cure("remove it")
+		p.WithCure("take it out of static or out of reserved")
+	case b.Single() && !e.ranged:
+		p.WithCure("remove it")
 	default:
-		p.cure("let static begin behind it")
+		p.WithCure("let static begin behind it")
 	}
 }
 
@@ -266,17 +267,17 @@ func (r *subnetReader) restrictedStatic(e entry, b ipaddr, n u128, what string) 
 const reserved = "reserved"
 
 // reason says why an address of the range is restricted.
-func (r *subnetReader) reason(n u128) string {
+func (r *subnetReader) reason(n ipaddr.Number) string {
 	switch {
-	case n == r.block.base:
+	case n == r.block.Base:
 		return "the network's own address"
-	case n == r.block.last():
+	case n == r.block.Last():
 		return "the broadcast address"
-	case r.s.Gateway.IsValid() && n == numberOf(r.s.Gateway):
+	case r.s.Gateway.IsValid() && n == ipaddr.NumberOf(r.s.Gateway):
 		return "the gateway"
 	}
-	for _, a := range r.opts.DirectorIPs {
-		if a.Is6() == r.block.v6 && numberOf(a) == n {
+	for _, a := range r.Opts.DirectorIPs {
+		if a.Is6() == r.block.V6 && ipaddr.NumberOf(a) == n {
 			return "the director's own"
 		}
 	}
@@ -293,37 +294,37 @@ func (r *subnetReader) readPrefix() {
 	text, ok := v.Coerced()
 	if !ok {
 		r.s.PrefixError = "NoMethodError"
-		r.add(RuleWrongType, "NoMethodError", v.Place(), "prefix of network %q must be a number, not %s", r.network, v.Kind())
+		r.Add(RuleWrongType, "NoMethodError", v.Place(), "prefix of network %q must be a number, not %s", r.network, v.Kind())
 		return
 	}
 	if r.hidden(v, "the prefix of network %s", r.network) {
 		r.s.Incomplete = true
 		return
 	}
-	if leadingInt(text) < r.block.bits {
+	if leadingInt(text) < r.block.Bits {
 		r.s.PrefixError = "NetworkPrefixSizeTooBig"
-		r.add(RulePrefix, "NetworkPrefixSizeTooBig", v.Place(), "prefix %s of network %q asks for a block larger than the range, a /%d", text, r.network, r.block.bits).
-			cure("prefix: a number from %d to %d", r.block.bits, r.block.width())
+		r.Add(RulePrefix, "NetworkPrefixSizeTooBig", v.Place(), "prefix %s of network %q asks for a block larger than the range, a /%d", text, r.network, r.block.Bits).
+			WithCure("prefix: a number from %d to %d", r.block.Bits, r.block.Width())
 		return
 	}
 	r.s.prefixText = text
-	effective, err := r.block.mask(text)
-	if _, plain := smallNumber(text); err == nil && plain {
-		r.s.Prefix = effective.bits
+	effective, err := r.block.Mask(text)
+	if _, plain := ipaddr.SmallNumber(text); err == nil && plain {
+		r.s.Prefix = effective.Bits
 		r.warnUnaligned()
 		return
 	}
 	class, reason := "NetworkReservationInvalidPrefix", "it is no number"
 	if err != nil {
-		class, reason = err.class, err.reason
+		class, reason = err.Class, err.Reason
 	}
 	r.s.PrefixError = class
 	if len(r.s.Static) > 0 {
 		if err == nil {
-			class = classAddressFamily // its steps through static are fractions
+			class = ipaddr.ClassAddressFamily // its steps through static are fractions
 		}
-		r.add(RulePrefix, class, v.Place(), "prefix %s of network %q cannot be used: %s", text, r.network, reason).
-			cure("prefix: a number from %d to %d", r.block.bits, r.block.width())
+		r.Add(RulePrefix, class, v.Place(), "prefix %s of network %q cannot be used: %s", text, r.network, reason).
+			WithCure("prefix: a number from %d to %d", r.block.Bits, r.block.Width())
 	}
 }
 
@@ -331,7 +332,7 @@ func (r *subnetReader) readPrefix() {
 func leadingInt(s string) int {
 	s = strings.TrimLeft(s, " \t\n\v\f\r")
 	end := 0
-	for end < len(s) && (isDigit(s[end]) || s[end] == '_' && end > 0 || end == 0 && (s[0] == '-' || s[0] == '+')) {
+	for end < len(s) && (ipaddr.IsDigit(s[end]) || s[end] == '_' && end > 0 || end == 0 && (s[0] == '-' || s[0] == '+')) {
 		end++
 	}
 	n, err := strconv.ParseInt(strings.ReplaceAll(s[:end], "_", ""), 10, 64)
@@ -350,22 +351,14 @@ func prefixWords(s *Subnet) string {
 }
 
 // cidrs cuts an entry into the aligned blocks that the director makes of it.
-func cidrs(e entry) []ipaddr {
+func cidrs(e entry) []ipaddr.Addr {
 	b, ok := e.block()
 	if !ok {
 		return nil
 	}
-	var list []ipaddr
+	var list []ipaddr.Addr
 	for _, p := range b.Range.Prefixes() {
-		list = append(list, fromPrefix(p))
+		list = append(list, ipaddr.FromPrefix(p))
 	}
 	return list
-}
-
-// words is a block as a person writes it.
-func words(b ipaddr) string {
-	if b.single() {
-		return b.addr().String()
-	}
-	return b.prefix().String()
 }

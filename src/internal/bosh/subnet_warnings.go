@@ -3,6 +3,7 @@ package bosh
 import (
 	"fmt"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
@@ -20,9 +21,9 @@ var mistakenKeys = map[string]string{
 // warnIgnoredKeys reports keys that a director passes over in silence and that
 // somebody meant to have an effect.
 func (r *subnetReader) warnIgnoredKeys() {
-	if v := r.spec.Field("prefix"); v.Present() && r.opts.single() {
-		r.warn(RulePrefix, v.Place(), "this director's version, %s, passes over prefix: it gives each VM one address", r.opts.DirectorVersion).
-			cure("upgrade the director to v282.1.9 or newer, or remove prefix")
+	if v := r.spec.Field("prefix"); v.Present() && r.Opts.Single() {
+		r.Warn(RulePrefix, v.Place(), "this director's version, %s, passes over prefix: it gives each VM one address", r.Opts.DirectorVersion).
+			WithCure("upgrade the director to v282.1.9 or newer, or remove prefix")
 	}
 	for key := range r.spec.Fields() {
 		if isSubnetKey(key.Text()) {
@@ -35,8 +36,8 @@ func (r *subnetReader) warnIgnoredKeys() {
 		if !ok {
 			continue
 		}
-		r.warn(RuleIgnoredKey, key.Place(), "a director passes over %q in a subnet of network %q", key.Text(), r.network).
-			cure("did you mean %s?", meant)
+		r.Warn(RuleIgnoredKey, key.Place(), "a director passes over %q in a subnet of network %q", key.Text(), r.network).
+			WithCure("did you mean %s?", meant)
 	}
 }
 
@@ -50,48 +51,48 @@ func isSubnetKey(key string) bool {
 }
 
 // warnEntry reports an entry that means nothing, or not what it says.
-func (r *report) warnEntry(e entry, what string) {
+func (r *Report) warnEntry(e entry, what string) {
 	switch {
 	case e.empty():
-		r.warn(RuleReversedRange, e.at, "%s: %q ends before it begins, and so means no address at all", what, e.text).
-			cure("%s-%s", e.last.addr(), e.first.addr())
+		r.Warn(RuleReversedRange, e.at, "%s: %q ends before it begins, and so means no address at all", what, e.text).
+			WithCure("%s-%s", e.last.Addr(), e.first.Addr())
 	case e.open:
-		r.warn(RuleOpenRange, e.at, "%s: %q has no second address; the director takes it for %s alone", what, e.text, words(e.first)).
-			cure("%s, or FIRST-LAST", words(e.first)).about(e.first)
+		r.Warn(RuleOpenRange, e.at, "%s: %q has no second address; the director takes it for %s alone", what, e.text, e.first.Words()).
+			WithCure("%s, or FIRST-LAST", e.first.Words()).About(e.first)
 	}
 }
 
 // warnUnusable reports addresses of a static block that the director accepts
 // there and refuses when an instance asks for them.
-func (r *subnetReader) warnUnusable(e entry, b ipaddr, what string, restricted spans) {
-	part, ok := restricted.meets(b.span())
+func (r *subnetReader) warnUnusable(e entry, b ipaddr.Addr, what string, restricted ipaddr.Spans) {
+	part, ok := restricted.Meets(b.Span())
 	if !ok {
 		return
 	}
-	first, last := addrOf(part.first, r.block.v6), addrOf(part.last, r.block.v6)
+	first, last := ipaddr.AddrOf(part.First, r.block.V6), ipaddr.AddrOf(part.Last, r.block.V6)
 	list := first.String()
 	if first != last {
 		list = fmt.Sprintf("%s-%s", first, last)
 	}
-	p := r.warn(RuleUnusableStatic, e.at, "%s: %s holds %s, which is %s: no instance can have it; directors before v282.0.10 refuse the whole entry", what, words(b), list, r.reason(part.first))
-	p.cure("leave %s out of static", list)
-	p.Range = spanRange(part, r.block.v6)
+	p := r.Warn(RuleUnusableStatic, e.at, "%s: %s holds %s, which is %s: no instance can have it; directors before v282.0.10 refuse the whole entry", what, b.Words(), list, r.reason(part.First))
+	p.WithCure("leave %s out of static", list)
+	p.Range = ipaddr.RangeOf(part, r.block.V6)
 }
 
 // warnUnaligned reports static addresses that do not begin a block of the
 // subnet's prefix: the director drops them without a word.
 func (r *subnetReader) warnUnaligned() {
-	if r.s.Prefix == r.block.width() {
+	if r.s.Prefix == r.block.Width() {
 		return
 	}
 	for _, e := range r.static {
-		if e.empty() || e.first.v6 != r.block.v6 {
+		if e.empty() || e.first.V6 != r.block.V6 {
 			continue
 		}
 		for _, b := range cidrs(e) {
-			if b.bits > r.s.Prefix && b.withBits(r.s.Prefix).base != b.base {
-				r.warn(RuleUnusableStatic, e.at, "static of network %s: %s does not begin a block of /%d, and so is dropped", r.network, words(b), r.s.Prefix).
-					cure("%s", b.withBits(r.s.Prefix).addr()).about(b)
+			if b.Bits > r.s.Prefix && b.WithBits(r.s.Prefix).Base != b.Base {
+				r.Warn(RuleUnusableStatic, e.at, "static of network %s: %s does not begin a block of /%d, and so is dropped", r.network, b.Words(), r.s.Prefix).
+					WithCure("%s", b.WithBits(r.s.Prefix).Addr()).About(b)
 			}
 		}
 	}

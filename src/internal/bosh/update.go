@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -14,8 +15,8 @@ func (r *manifestReader) checkUpdate(v source.Value, n need) {
 	for _, key := range []string{"canaries", "max_in_flight", "canary_watch_time", "update_watch_time"} {
 		text, at, ok := r.text(v, key, n)
 		if ok && strings.HasSuffix(key, "watch_time") && !validWatchTime(text) && !strings.Contains(text, "((") {
-			r.add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", at.Place(), "%s is a number of milliseconds or a range of them, not %q", key, text).
-				cure("%s: 1000-60000", key)
+			r.Add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", at.Place(), "%s is a number of milliseconds or a range of them, not %q", key, text).
+				WithCure("%s: 1000-60000", key)
 		}
 	}
 	r.oneOf(v, "vm_strategy", "create-swap-delete", "delete-create")
@@ -36,7 +37,7 @@ func (r *manifestReader) oneOf(v source.Value, key string, words ...string) {
 			return
 		}
 	}
-	r.add(RuleInvalidValue, "ValidationInvalidValue", at.Place(), "%s is %s, not %q", key, strings.Join(words, " or "), text)
+	r.Add(RuleInvalidValue, "ValidationInvalidValue", at.Place(), "%s is %s, not %q", key, strings.Join(words, " or "), text)
 }
 
 // validWatchTime reports whether text is a number or a range of two that does
@@ -51,7 +52,7 @@ func validWatchTime(text string) bool {
 func watchTime(s string) (float64, bool) {
 	s = strings.Trim(s, " \t\n\v\f\r")
 	for _, c := range []byte(s) {
-		if !isDigit(c) {
+		if !ipaddr.IsDigit(c) {
 			return 0, false
 		}
 	}

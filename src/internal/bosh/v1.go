@@ -10,14 +10,14 @@ func (r *manifestReader) readV1Networks() {
 	if !r.doc.Field("networks").Present() {
 		return // the director's cloud-config has them
 	}
-	own := &cloudConfigReader{report: report{opts: r.opts, at: order{stage: stageCloudConfig}}, cc: &CloudConfig{}, v1: true}
+	own := &cloudConfigReader{Report: Report{Opts: r.Opts, At: Order{Stage: stageCloudConfig}}, cc: &CloudConfig{}, v1: true}
 	items, _, _ := own.list(r.doc, "networks", required)
 	own.readNetworks(items)
 	if compilation, ok := own.object(r.doc, "compilation", optional); ok {
 		own.readCompilation(compilation, false)
 	}
 	r.m.Own = own.cc
-	r.problems = append(r.problems, own.problems...)
+	r.Problems = append(r.Problems, own.Problems...)
 	r.unresolved = append(r.unresolved, own.unresolved...)
 }
 

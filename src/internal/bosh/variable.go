@@ -2,8 +2,8 @@ package bosh
 
 import "strings"
 
-// variableIn finds the first ((variable)) of a text.
-func variableIn(s string) (name string, ok bool) {
+// VariableIn finds the first ((variable)) of a text.
+func VariableIn(s string) (name string, ok bool) {
 	_, rest, ok := strings.Cut(s, "((")
 	if !ok {
 		return "", false

@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// zones are the names of the availability zones that a cloud-config defines.
-type zones struct {
+// Zones are the names of the availability zones that a cloud-config defines.
+type Zones struct {
 	names []string
 	set   map[string]bool
 }
 
-func newZones(azs []AZ) zones {
-	z := zones{set: make(map[string]bool, len(azs))}
+// NewZones are the zones of a cloud-config.
+func NewZones(azs []AZ) Zones {
+	z := Zones{set: make(map[string]bool, len(azs))}
 	for _, az := range azs {
 		z.names = append(z.names, az.Name)
 		z.set[az.Name] = true
@@ -20,24 +21,27 @@ func newZones(azs []AZ) zones {
 	return z
 }
 
-func (z zones) has(name string) bool { return z.set[name] }
+// Has reports whether the zone is defined.
+func (z Zones) Has(name string) bool { return z.set[name] }
 
-func (z zones) cure(name string) string {
+// Cure proposes what to write for a zone that is not defined.
+func (z Zones) Cure(name string) string {
 	if len(z.names) == 0 {
 		return "define azs: [{name: " + name + "}]"
 	}
-	return nearestCure(name, z.names)
+	return NearestCure(name, z.names)
 }
 
-// networkZones are the zones of a network's subnets, "" for a subnet without any.
-type networkZones struct {
+// NetworkZones are the zones of a network's subnets, "" for a subnet without any.
+type NetworkZones struct {
 	everywhere bool // a vip network
-	names      []string
+	Names      []string
 	set        map[string]bool
 }
 
-func (n *Network) zones() networkZones {
-	z := networkZones{everywhere: n.Type == VIP, set: map[string]bool{}}
+// Zones are those that the subnets serve.
+func (n *Network) Zones() NetworkZones {
+	z := NetworkZones{everywhere: n.Type == VIP, set: map[string]bool{}}
 	for _, s := range n.Subnets {
 		names := s.AZs
 		if names == nil {
@@ -46,17 +50,17 @@ func (n *Network) zones() networkZones {
 		for _, name := range names {
 			if !z.set[name] {
 				z.set[name] = true
-				z.names = append(z.names, name)
+				z.Names = append(z.Names, name)
 			}
 		}
 	}
 	return z
 }
 
-// serve reports whether there are subnets for all those zones ("" for none), as
+// Serve reports whether there are subnets for all those zones ("" for none), as
 // NetworkWithSubnets#has_azs? does.
-func (z networkZones) serve(azs []string) bool {
-	if z.everywhere || len(z.names) == 0 && !slices.ContainsFunc(azs, func(az string) bool { return az != "" }) {
+func (z NetworkZones) Serve(azs []string) bool {
+	if z.everywhere || len(z.Names) == 0 && !slices.ContainsFunc(azs, func(az string) bool { return az != "" }) {
 		return true
 	}
 	for _, az := range azs {
@@ -67,20 +71,22 @@ func (z networkZones) serve(azs []string) bool {
 	return true
 }
 
-// serves reports whether the subnet may give addresses to an instance in az; an
+// Serves reports whether the subnet may give addresses to an instance in az; an
 // instance without zone ("") takes them from every subnet.
-func (s *Subnet) serves(az string) bool {
+func (s *Subnet) Serves(az string) bool {
 	return az == "" || slices.Contains(s.AZs, az)
 }
 
-func zoneWords(az string) string {
+// ZoneWords names a zone, or says that there is none.
+func ZoneWords(az string) string {
 	if az == "" {
 		return "no availability zone"
 	}
 	return "availability zone " + az
 }
 
-func joinZones(list []string) string {
+// JoinZones lists zones; "" is none.
+func JoinZones(list []string) string {
 	words := make([]string, len(list))
 	for i, az := range list {
 		if words[i] = az; az == "" {

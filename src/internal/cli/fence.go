@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/deploy"
 	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/fencetext"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
@@ -129,15 +129,15 @@ func needsOf(read *survey.Survey) fence.Needs {
 		subnets[s.Director] = append(subnets[s.Director], s)
 	}
 	needs, workers := fence.Needs{}, fence.Needs{}
-	for _, deploy := range read.Predicted {
+	for _, prediction := range read.Predicted {
 		compiling := fence.Needs{}
-		for _, a := range deploy.Addresses {
-			s := subnetOf(subnets[deploy.Director], deploy.Deployment, a)
+		for _, a := range prediction.Addresses {
+			s := subnetOf(subnets[prediction.Director], prediction.Deployment, a)
 			switch {
 			case s == nil:
-			case a.Kind == bosh.DynamicAddress:
+			case a.Kind == deploy.DynamicAddress:
 				needs[s]++
-			case a.Kind == bosh.CompilationAddress:
+			case a.Kind == deploy.CompilationAddress:
 				compiling[s]++
 			}
 		}
@@ -153,7 +153,7 @@ func needsOf(read *survey.Survey) fence.Needs {
 
 // subnetOf returns the subnet of a director that a deployment's address is taken
 // from: one of its cloud-configs, or of the deployment's own networks.
-func subnetOf(subnets []*plan.Subnet, deployment string, a bosh.PredictedAddress) *plan.Subnet {
+func subnetOf(subnets []*plan.Subnet, deployment string, a deploy.PredictedAddress) *plan.Subnet {
 	for _, s := range subnets {
 		own := s.Deployment == "" || s.Deployment == deployment
 		if own && s.Network == a.Network && s.Range.IsValid() && s.Range.Contains(a.IP.Addr()) {

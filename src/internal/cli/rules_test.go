@@ -56,13 +56,17 @@ func TestEveryPageBelongsToARule(t *testing.T) {
 // errorClass matches what pages name as a director's error.
 var errorClass = regexp.MustCompile("`([A-Z][A-Za-z:]+[a-z][A-Z][A-Za-z:]+)`")
 
-// TestPagesNameErrorsThatAreReported: a class that package bosh does not know is
-// none that a finding ever shows.
+// TestPagesNameErrorsThatAreReported: a class that the packages which follow
+// the director do not know is none that a finding ever shows.
 func TestPagesNameErrorsThatAreReported(t *testing.T) {
 	var code strings.Builder
-	sources, err := filepath.Glob("../bosh/*.go")
-	if err != nil {
-		t.Fatal(err)
+	var sources []string
+	for _, name := range []string{"bosh", "deploy", "ipaddr"} {
+		files, err := filepath.Glob("../" + name + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no code in %s: %v", name, err)
+		}
+		sources = append(sources, files...)
 	}
 	for _, path := range sources {
 		if strings.HasSuffix(path, "_test.go") {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/deploy"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
@@ -100,7 +101,7 @@ type Prediction struct {
 	Director, Deployment string
 	// Target says that this run judges the deployment.
 	Target    bool
-	Addresses []bosh.PredictedAddress
+	Addresses []deploy.PredictedAddress
 }
 
 // memoryLimit is the size of the heap, in bytes, from which on its garbage is

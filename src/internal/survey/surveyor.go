@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/deploy"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -104,7 +105,7 @@ func (s *surveyor) check(director string, cc *bosh.CloudConfig, past, list []man
 		}
 		known, read = append(known, m), append(read, m.read)
 	}
-	found, addresses := bosh.CheckAll(cc, read, opts)
+	found, addresses := deploy.CheckAll(cc, read, opts)
 	found, addresses = found[len(past):], addresses[len(past):]
 	for i, m := range known {
 		problems := slices.Concat(m.problems, found[i])

@@ -1,4 +1,4 @@
-package bosh
+package deploy
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -67,14 +68,14 @@ func TestPublicPairsAreSound(t *testing.T) {
 	for _, c := range cloudConfigs {
 		for _, f := range manifests {
 			name := fmt.Sprintf("%s with %s", strings.TrimPrefix(c, dir), strings.TrimPrefix(f, dir))
-			cc, problems, _ := ReadCloudConfigs([]source.Value{readPublic(t, c)}, Options{})
-			m, more, _ := ReadManifest(readPublic(t, f), Options{Form: V2})
-			found, addresses := Check(cc, m, nil, Options{})
-			problems = append(append(append(problems, more...), found...), CheckNetworks(cc, nil, Options{})...)
+			cc, problems, _ := bosh.ReadCloudConfigs([]source.Value{readPublic(t, c)}, bosh.Options{})
+			m, more, _ := bosh.ReadManifest(readPublic(t, f), bosh.Options{Form: bosh.V2})
+			found, addresses := Check(cc, m, nil, bosh.Options{})
+			problems = append(append(append(problems, more...), found...), bosh.CheckNetworks(cc, nil, bosh.Options{})...)
 			for _, p := range problems {
 				t.Errorf("%s: %s: %s %s: %s", name, p.At, p.Rule, p.Class, p.Message)
 			}
-			if len(addresses) == 0 && cc.Networks[0].Type == Manual {
+			if len(addresses) == 0 && cc.Networks[0].Type == bosh.Manual {
 				t.Errorf("%s: no addresses predicted", name)
 			}
 		}
@@ -89,7 +90,7 @@ func TestPublicPairsAreSound(t *testing.T) {
 // would still give is missing from most.
 func TestPublicCreateEnvManifests(t *testing.T) {
 	dir := sharedtest.Dir(t, "public")
-	m, problems, _ := ReadManifest(readPublic(t, filepath.Join(dir, "bosh-deployment/bosh.yml")), Options{Form: CreateEnv})
+	m, problems, _ := bosh.ReadManifest(readPublic(t, filepath.Join(dir, "bosh-deployment/bosh.yml")), bosh.Options{Form: bosh.CreateEnv})
 	if len(m.Groups) != 1 || m.Groups[0].Name != "bosh" {
 		t.Errorf("groups: %+v", m.Groups)
 	}

@@ -1,4 +1,4 @@
-package bosh
+package deploy
 
 import (
 	"flag"
@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -66,33 +67,13 @@ cloud_provider: {mbus: "https://mbus:((pw))@10.0.0.6:6868", ssh_tunnel: {host: 1
 `
 )
 
-var fuzzOptions = []Options{
+var fuzzOptions = []bosh.Options{
 	{},
 	{DirectorVersion: "282.0.9", DirectorIPs: []netip.Addr{netip.MustParseAddr("10.0.0.6")}},
 	{DirectorVersion: "282.1.4", IgnoreMissingGateway: true},
 	{DirectorVersion: "262", NoConfigServer: true},
-	{ManagedNetworks: true, Form: V1},
-	{Form: CreateEnv},
-}
-
-// Every CIDR block that Go reads, Ruby's IPAddr reads too, and as the same block.
-func FuzzParseIPAddr(f *testing.F) {
-	for _, s := range []string{"10.0.0.5/24", "2001:db8::1/64", "::ffff:10.0.0.1/100", "1:2:3:4:5:6:7::/128", "10.0.0.0/255.255.255.0", "[::1]/0", "fe80::1%eth0"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, err := parseIPAddr(s)
-		want, goErr := netip.ParsePrefix(s)
-		if goErr == nil && (err != nil || got.prefix() != want.Masked()) {
-			t.Errorf("%q: %v %v, Go reads %v", s, got, err, want.Masked())
-		}
-		if err != nil {
-			return
-		}
-		if again, err := parseIPAddr(got.prefix().String()); err != nil || again != got {
-			t.Errorf("%q: %v, read again %v %v", s, got, again, err)
-		}
-	})
+	{ManagedNetworks: true, Form: bosh.V1},
+	{Form: bosh.CreateEnv},
 }
 
 // No input makes the readers or Check panic, run for a second, or report a
@@ -110,12 +91,12 @@ func FuzzReadAndCheck(f *testing.F) {
 		}
 		opts := fuzzOptions[int(option)%len(fuzzOptions)]
 		start := time.Now()
-		cc, problems, hidden := ReadCloudConfigs([]source.Value{ccDoc.Root(), mDoc.Root()}, opts)
-		m, ofManifest, hiddenInManifest := ReadManifest(mDoc.Root(), opts)
-		past, _, _ := ReadManifest(ccDoc.Root(), opts)
+		cc, problems, hidden := bosh.ReadCloudConfigs([]source.Value{ccDoc.Root(), mDoc.Root()}, opts)
+		m, ofManifest, hiddenInManifest := bosh.ReadManifest(mDoc.Root(), opts)
+		past, _, _ := bosh.ReadManifest(ccDoc.Root(), opts)
 		past.Name = m.Name
-		found, addresses := Check(cc, m, []*Manifest{past, m}, opts)
-		whole := CheckNetworks(cc, []*Manifest{m}, opts)
+		found, addresses := Check(cc, m, []*bosh.Manifest{past, m}, opts)
+		whole := bosh.CheckNetworks(cc, []*bosh.Manifest{m}, opts)
 		// Seeds run in every test, on machines that may be busy: only fuzzing
 		// looks at the clock.
 		if spent := time.Since(start); spent > time.Second && flag.Lookup("test.fuzz").Value.String() != "" {

@@ -1,4 +1,4 @@
-package bosh
+package deploy
 
 import (
 	"encoding/json"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -69,9 +70,9 @@ func writeCase(t *testing.T, file string, archive *txtar.Archive, got map[string
 
 func runCase(t *testing.T, archive *txtar.Archive) map[string]string {
 	t.Helper()
-	var opts Options
+	var opts bosh.Options
 	var docs []source.Value
-	var existing []*Manifest
+	var existing []*bosh.Manifest
 	var manifest source.Value
 	for _, f := range archive.Files {
 		switch {
@@ -86,28 +87,28 @@ func runCase(t *testing.T, archive *txtar.Archive) map[string]string {
 			case strings.HasPrefix(f.Name, "cloud-config"):
 				docs = append(docs, doc.Root())
 			case strings.HasPrefix(f.Name, "existing"):
-				m, _, _ := ReadManifest(doc.Root(), opts)
+				m, _, _ := bosh.ReadManifest(doc.Root(), opts)
 				existing = append(existing, m)
 			default:
 				manifest = doc.Root()
 			}
 		}
 	}
-	cc, problems, hidden := ReadCloudConfigs(docs, opts)
-	m, more, moreHidden := ReadManifest(manifest, opts)
+	cc, problems, hidden := bosh.ReadCloudConfigs(docs, opts)
+	m, more, moreHidden := bosh.ReadManifest(manifest, opts)
 	found, addresses := Check(cc, m, existing, opts)
 	problems = append(append(problems, more...), found...)
-	problems = append(problems, CheckNetworks(cc, append(existing, m), opts)...)
-	Sort(problems)
+	problems = append(problems, bosh.CheckNetworks(cc, append(existing, m), opts)...)
+	bosh.Sort(problems)
 	return map[string]string{
 		"problems": problemLines(problems), "unresolved": unresolvedLines(append(hidden, moreHidden...)), "addresses": addressLines(addresses),
 	}
 }
 
-func parseOptions(t *testing.T, text []byte) Options {
+func parseOptions(t *testing.T, text []byte) bosh.Options {
 	t.Helper()
 	var o struct {
-		Form                                                  Form
+		Form                                                  bosh.Form
 		DirectorVersion                                       string
 		DirectorIPs                                           []netip.Addr
 		IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
@@ -115,10 +116,10 @@ func parseOptions(t *testing.T, text []byte) Options {
 	if err := json.Unmarshal(text, &o); err != nil {
 		t.Fatal(err)
 	}
-	return Options(o)
+	return bosh.Options(o)
 }
 
-func problemLines(problems []Problem) string {
+func problemLines(problems []bosh.Problem) string {
 	var b strings.Builder
 	for _, p := range problems {
 		severity := "error"
@@ -136,7 +137,7 @@ func problemLines(problems []Problem) string {
 	return b.String()
 }
 
-func unresolvedLines(list []Unresolved) string {
+func unresolvedLines(list []bosh.Unresolved) string {
 	var b strings.Builder
 	for _, u := range list {
 		fmt.Fprintf(&b, "%s: ((%s)) hides %s\n", u.At, u.Variable, u.What)

@@ -1,9 +1,12 @@
-package bosh
+package deploy
 
 import (
 	"cmp"
 	"container/heap"
 	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 )
 
 // place decides for each instance of a group its zone and, where addresses are
@@ -29,7 +32,7 @@ func (r *run) place(g *plannedGroup, existing []*instance) {
 func (g *plannedGroup) static() []*plannedNetwork {
 	var list []*plannedNetwork
 	for _, n := range g.networks {
-		if n.network.Type != VIP && n.isStatic() {
+		if n.network.Type != bosh.VIP && n.isStatic() {
 			list = append(list, n)
 		}
 	}
@@ -59,7 +62,7 @@ func (r *run) placeBalanced(g *plannedGroup, existing []*instance) {
 	r.number(g)
 	for _, plan := range g.plans {
 		for _, n := range g.networks {
-			if n.network.Type != VIP {
+			if n.network.Type != bosh.VIP {
 				plan.wants = append(plan.wants, &reservation{network: n, at: n.At})
 			}
 		}
@@ -149,15 +152,15 @@ func (r *run) number(g *plannedGroup) {
 // (network_planner/vip_planner.rb).
 func (r *run) planVIPs(g *plannedGroup) {
 	for _, n := range g.networks {
-		if n.network.Type != VIP {
+		if n.network.Type != bosh.VIP {
 			continue
 		}
 		global := len(n.network.Subnets) > 0
 		if global && n.isStatic() && len(n.Static) > 0 {
 			g.sound = false
-			r.add(RuleVIPNetwork, "NetworkReservationVipMisconfigured", n.StaticAt,
+			r.Add(bosh.RuleVIPNetwork, "NetworkReservationVipMisconfigured", n.StaticAt,
 				"instance group %q asks for static_ips on the vip network %q, whose subnets list the addresses already", g.Name, n.Name).
-				cure("keep them in one place")
+				WithCure("keep them in one place")
 			continue
 		}
 		if global {
@@ -176,8 +179,8 @@ func (r *run) planGivenVIPs(g *plannedGroup, n *plannedNetwork) {
 	list := staticAddresses(n)
 	if !n.isStatic() && len(g.plans) > 0 {
 		g.sound = false
-		r.add(RuleVIPNetwork, classAddressFamily, n.At, "instance group %q is on the vip network %q and asks for no static_ips, and the network has no subnets to take addresses from", g.Name, n.Name).
-			cure("static_ips: one address for each instance")
+		r.Add(bosh.RuleVIPNetwork, ipaddr.ClassAddressFamily, n.At, "instance group %q is on the vip network %q and asks for no static_ips, and the network has no subnets to take addresses from", g.Name, n.Name).
+			WithCure("static_ips: one address for each instance")
 		return
 	}
 	var without []*instancePlan
@@ -186,7 +189,7 @@ func (r *run) planGivenVIPs(g *plannedGroup, n *plannedNetwork) {
 		if plan.past != nil {
 			i = slices.IndexFunc(list, func(s staticAddress) bool {
 				return slices.ContainsFunc(plan.past.addresses, func(h heldAddress) bool {
-					return h.network == n.Name && h.address.base == s.n && h.address.v6 == s.v6
+					return h.network == n.Name && h.address.Base == s.n && h.address.V6 == s.v6
 				})
 			})
 		}

@@ -1,6 +1,11 @@
-package bosh
+package deploy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
+)
 
 // placeExisting keeps instances that hold one of the addresses, and reuses
 // others where their zone has addresses left
@@ -50,7 +55,7 @@ func (p *staticPlacement) keptAddresses(i *instance) []keptAddress {
 }
 
 // listed finds an address among those that the group asks for on a network.
-func (p *staticPlacement) listed(n *plannedNetwork, a ipaddr) *staticAddress {
+func (p *staticPlacement) listed(n *plannedNetwork, a ipaddr.Addr) *staticAddress {
 	for _, s := range p.same[single(a)] {
 		if s.network == n.Name {
 			return s
@@ -60,8 +65,8 @@ func (p *staticPlacement) listed(n *plannedNetwork, a ipaddr) *staticAddress {
 }
 
 // single is the first address of a block.
-func single(a ipaddr) ipaddr {
-	a.bits = a.width()
+func single(a ipaddr.Addr) ipaddr.Addr {
+	a.Bits = a.Width()
 	return a
 }
 
@@ -87,8 +92,8 @@ func (p *staticPlacement) keep(i *instance, kept []keptAddress) bool {
 			if plan.placed {
 				continue
 			}
-			p.add(RuleStaticIPPlacement, "NetworkReservationError", a.at, "%s is held by %s in %s, and would move to %s", addrOf(a.n, a.v6), i, zoneWords(az), joinZones(a.zones)).
-				cure("use another address, or keep its subnet in the zone")
+			p.Add(bosh.RuleStaticIPPlacement, "NetworkReservationError", a.at, "%s is held by %s in %s, and would move to %s", ipaddr.AddrOf(a.n, a.v6), i, bosh.ZoneWords(az), bosh.JoinZones(a.zones)).
+				WithCure("use another address, or keep its subnet in the zone")
 			return false
 		}
 		if !plan.placed {

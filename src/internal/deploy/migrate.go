@@ -1,4 +1,6 @@
-package bosh
+package deploy
+
+import "github.com/ipguard/ipguard/src/internal/bosh"
 
 // migrate returns the instances that a group takes over from the deployment's
 // past: those of its own name and of migrated_from
@@ -29,17 +31,17 @@ const classMigration = "DeploymentInvalidMigratedFromJob"
 
 // checkMigration reports a source that is still in the manifest or that two
 // groups claim.
-func (r *run) checkMigration(g *plannedGroup, from Migration) {
+func (r *run) checkMigration(g *plannedGroup, from bosh.Migration) {
 	if r.sources == nil {
 		r.sources = migrationSources(r.m)
 	}
 	source := r.sources[from.Name]
 	if source.present && from.Name != g.Name {
-		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, which is still in the manifest", g.Name, from.Name).
-			cure("remove the instance group %s", from.Name)
+		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, which is still in the manifest", g.Name, from.Name).
+			WithCure("remove the instance group %s", from.Name)
 	}
 	if source.claims > 1 {
-		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, and so does another instance group", g.Name, from.Name)
+		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, and so does another instance group", g.Name, from.Name)
 	}
 }
 
@@ -49,7 +51,7 @@ type migrationSource struct {
 	claims  int  // by how many groups
 }
 
-func migrationSources(m *Manifest) map[string]migrationSource {
+func migrationSources(m *bosh.Manifest) map[string]migrationSource {
 	sources := map[string]migrationSource{}
 	for _, g := range m.Groups {
 		counted := map[string]bool{}
@@ -71,14 +73,14 @@ func migrationSources(m *Manifest) map[string]migrationSource {
 }
 
 // canMigrate reports whether the zones of source and target fit.
-func (r *run) canMigrate(g *plannedGroup, from Migration, i *instance) bool {
+func (r *run) canMigrate(g *plannedGroup, from bosh.Migration, i *instance) bool {
 	switch {
 	case i.az == "" && from.AZ == "" && len(g.AZs) > 0:
-		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, whose instances have no availability zone, and does not name one", g.Name, from.Name).
-			cure("az: %s", g.AZs[0])
+		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, whose instances have no availability zone, and does not name one", g.Name, from.Name).
+			WithCure("az: %s", g.AZs[0])
 		return false
 	case i.az != "" && from.AZ != "" && i.az != from.AZ:
-		r.add(RuleMigratedFrom, classMigration, from.At, "%q migrates from %q in availability zone %q, and its instances are in %q", g.Name, from.Name, from.AZ, i.az)
+		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q in availability zone %q, and its instances are in %q", g.Name, from.Name, from.AZ, i.az)
 		return false
 	}
 	return true

@@ -1,10 +1,12 @@
-package bosh
+package deploy
 
 import (
 	"cmp"
 	"net/netip"
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
@@ -51,7 +53,7 @@ func (r *run) reserveGroup(g *plannedGroup) {
 func (r *run) predictErrand(g *plannedGroup) {
 	for _, plan := range g.plans {
 		for _, want := range plan.wants {
-			if want.static && want.network.network.Type == Manual {
+			if want.static && want.network.network.Type == bosh.Manual {
 				r.predict(g, plan, want, want.address, StaticAddress)
 			}
 		}
@@ -62,11 +64,11 @@ func (r *run) predictErrand(g *plannedGroup) {
 // where it reported a problem.
 func (r *run) reserve(g *plannedGroup, plan *instancePlan, want *reservation) bool {
 	switch n := want.network.network; {
-	case n.Type == Dynamic:
+	case n.Type == bosh.Dynamic:
 		return true
-	case n.Type == VIP && !want.static:
+	case n.Type == bosh.VIP && !want.static:
 		return r.reserveVIP(g, plan, want)
-	case n.Type == VIP:
+	case n.Type == bosh.VIP:
 		return r.reserveStatic(g, plan, want, VIPAddress)
 	case want.static:
 		return r.checkStaticReservation(g, want) && r.reserveStatic(g, plan, want, StaticAddress)
@@ -80,40 +82,40 @@ func (r *run) checkStaticReservation(g *plannedGroup, want *reservation) bool {
 		if !s.Range.IsValid() {
 			continue
 		}
-		block := fromPrefix(s.Range)
-		inside, err := block.includes(want.address)
+		block := ipaddr.FromPrefix(s.Range)
+		inside, err := block.Includes(want.address)
 		if err != nil {
-			r.add(RulePrefix, err.class, want.at, "instance group %q cannot have %s on network %q: a director compares it with the IPv4 subnet %s first", g.Name, words(want.address), want.network.Name, s.Range).
-				cure("keep IPv4 and IPv6 subnets in networks of their own")
+			r.Add(bosh.RulePrefix, err.Class, want.at, "instance group %q cannot have %s on network %q: a director compares it with the IPv4 subnet %s first", g.Name, want.address.Words(), want.network.Name, s.Range).
+				WithCure("keep IPv4 and IPv6 subnets in networks of their own")
 			return false
 		}
 		if !inside {
 			continue
 		}
-		if pool := r.pool(s); pool.restricted.contains(want.address.base) {
-			r.add(RuleStaticIPReserved, "NetworkReservationIpReserved", want.at, "instance group %q asks for %s, which the subnet %s of network %q reserves", g.Name, words(want.address), s.Range, want.network.Name).
-				cure("take it out of static, or out of reserved").about(want.address)
+		if pool := r.pool(s); pool.restricted.Contains(want.address.Base) {
+			r.Add(bosh.RuleStaticIPReserved, "NetworkReservationIpReserved", want.at, "instance group %q asks for %s, which the subnet %s of network %q reserves", g.Name, want.address.Words(), s.Range, want.network.Name).
+				WithCure("take it out of static, or out of reserved").About(want.address)
 			return false
 		}
 		return true
 	}
-	r.add(RuleStaticIPOutsidePool, "NetworkReservationIpOutsideSubnet", want.at, "instance group %q asks for %s, which is in no subnet of network %q", g.Name, words(want.address), want.network.Name).about(want.address)
+	r.Add(bosh.RuleStaticIPOutsidePool, "NetworkReservationIpOutsideSubnet", want.at, "instance group %q asks for %s, which is in no subnet of network %q", g.Name, want.address.Words(), want.network.Name).About(want.address)
 	return false
 }
 
 func (r *run) reserveStatic(g *plannedGroup, plan *instancePlan, want *reservation, kind AddressKind) bool {
 	holder := r.hold(plan.instance, want.address, want.network.Name, true)
 	if holder != nil && holder != plan.past && holder != plan.instance {
-		r.add(RuleStaticIPTwice, "NetworkReservationAlreadyInUse", want.at, "instance group %q asks for %s, which %s has", g.Name, words(want.address), holder).
-			cure("choose another address").about(want.address)
+		r.Add(bosh.RuleStaticIPTwice, "NetworkReservationAlreadyInUse", want.at, "instance group %q asks for %s, which %s has", g.Name, want.address.Words(), holder).
+			WithCure("choose another address").About(want.address)
 		return false
 	}
 	if holder == plan.past && holder != nil {
 		r.takeOver(plan, want.address, want.network.Name, true)
 	}
-	if kind == StaticAddress && want.subnet != nil && !r.pool(want.subnet).isStatic(want.address.base) {
-		r.add(RulePrefix, "NetworkReservationWrongType", want.at, "instance group %q gets %s on network %q, which no subnet lists as static: the network's first subnet gives out blocks of /%d", g.Name, words(want.address), want.network.Name, want.address.bits).
-			cure("give all subnets of the network the same prefix").about(want.address)
+	if kind == StaticAddress && want.subnet != nil && !r.pool(want.subnet).isStatic(want.address.Base) {
+		r.Add(bosh.RulePrefix, "NetworkReservationWrongType", want.at, "instance group %q gets %s on network %q, which no subnet lists as static: the network's first subnet gives out blocks of /%d", g.Name, want.address.Words(), want.network.Name, want.address.Bits).
+			WithCure("give all subnets of the network the same prefix").About(want.address)
 		return false
 	}
 	r.predict(g, plan, want, want.address, kind)
@@ -121,7 +123,7 @@ func (r *run) reserveStatic(g *plannedGroup, plan *instancePlan, want *reservati
 }
 
 // takeOver moves an address from what an instance was to what it becomes.
-func (r *run) takeOver(plan *instancePlan, a ipaddr, network string, static bool) {
+func (r *run) takeOver(plan *instancePlan, a ipaddr.Addr, network string, static bool) {
 	r.held[a] = plan.instance
 	plan.instance.addresses = append(plan.instance.addresses, heldAddress{a, network, static})
 }
@@ -136,7 +138,7 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 			return false
 		}
 		pool := r.pool(s)
-		a, ok := pool.allocate(r.taken.of(pool.block.v6))
+		a, ok := pool.allocate(r.taken.of(pool.block.V6))
 		if !ok {
 			continue
 		}
@@ -150,12 +152,12 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 }
 
 // hasHidden reports whether something about a subnet could not be read.
-func (r *run) hasHidden(n *Network) bool {
+func (r *run) hasHidden(n *bosh.Network) bool {
 	hidden, ok := r.incomplete[n]
 	if !ok {
-		hidden = slices.ContainsFunc(n.Subnets, func(s *Subnet) bool { return s.Incomplete || !s.Range.IsValid() })
+		hidden = slices.ContainsFunc(n.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete || !s.Range.IsValid() })
 		if r.incomplete == nil {
-			r.incomplete = map[*Network]bool{}
+			r.incomplete = map[*bosh.Network]bool{}
 		}
 		r.incomplete[n] = hidden
 	}
@@ -165,30 +167,30 @@ func (r *run) hasHidden(n *Network) bool {
 // poolError is the class of the error that a director raises when it looks for
 // a free block: of a bad prefix, of a range that begins at 0 (it asks for the
 // address before), or of IPv6 addresses below 2^32, which it takes for IPv4.
-func (r *run) poolError(s *Subnet) string {
+func (r *run) poolError(s *bosh.Subnet) string {
 	if s.PrefixError != "" {
 		return s.PrefixError
 	}
-	if r.opts.single() {
+	if r.Opts.Single() {
 		return ""
 	}
 	switch pool := r.pool(s); {
-	case pool.block.base.isZero():
-		return classInvalidAddress
-	case pool.block.v6 && pool.block.base.isV4() && pool.bits() > 32:
-		return classInvalidPrefix
+	case pool.block.Base.IsZero():
+		return ipaddr.ClassInvalidAddress
+	case pool.block.V6 && pool.block.Base.IsV4() && pool.bits() > 32:
+		return ipaddr.ClassInvalidPrefix
 	}
 	return ""
 }
 
-func (r *run) reportPoolError(g *plannedGroup, want *reservation, s *Subnet, class string) {
+func (r *run) reportPoolError(g *plannedGroup, want *reservation, s *bosh.Subnet, class string) {
 	if s.PrefixError != "" {
-		r.add(RulePrefix, class, s.PrefixAt, "the subnet %s of network %q cannot give addresses to instance group %q: its prefix makes no block of it", s.Range, want.network.Name, g.Name).
-			cure("prefix: a number from %d to %d", s.Range.Bits(), s.Range.Addr().BitLen())
+		r.Add(bosh.RulePrefix, class, s.PrefixAt, "the subnet %s of network %q cannot give addresses to instance group %q: its prefix makes no block of it", s.Range, want.network.Name, g.Name).
+			WithCure("prefix: a number from %d to %d", s.Range.Bits(), s.Range.Addr().BitLen())
 		return
 	}
-	r.add(RuleInvalidRange, class, s.RangeAt, "the subnet %s of network %q cannot give addresses to instance group %q: a director cannot count from its first address", s.Range, want.network.Name, g.Name).
-		cure("use another range")
+	r.Add(bosh.RuleInvalidRange, class, s.RangeAt, "the subnet %s of network %q cannot give addresses to instance group %q: a director cannot count from its first address", s.Range, want.network.Name, g.Name).
+		WithCure("use another range")
 }
 
 func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation) bool {
@@ -197,11 +199,11 @@ func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation)
 			return true
 		}
 		if plan.az != "" && s.AZs == nil {
-			r.add(RuleVIPNetwork, "NoMethodError", s.At, "this subnet of the vip network %q names no azs, and instance group %q does", want.network.Name, g.Name).
-				cure("azs: [%s]", plan.az)
+			r.Add(bosh.RuleVIPNetwork, "NoMethodError", s.At, "this subnet of the vip network %q names no azs, and instance group %q does", want.network.Name, g.Name).
+				WithCure("azs: [%s]", plan.az)
 			return false
 		}
-		if !s.serves(plan.az) {
+		if !s.Serves(plan.az) {
 			continue
 		}
 		if a, ok := r.freeVIP(s); ok {
@@ -216,34 +218,34 @@ func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation)
 
 // freeVIP is the first address of static that nobody holds: the first address
 // of a held block counts, not the block (ip_repo.rb, try_to_allocate_vip_ip).
-func (r *run) freeVIP(s *Subnet) (ipaddr, bool) {
+func (r *run) freeVIP(s *bosh.Subnet) (ipaddr.Addr, bool) {
 	tries := 0
 	for _, b := range s.Static {
-		list := b.span()
-		for n := list.first; tries < maxInstances; n = n.inc() {
+		list := b.Span()
+		for n := list.First; tries < maxInstances; n = n.Inc() {
 			tries++
-			a := ipaddr{v6: b.Range.From().Is6(), base: n, bits: 32}
-			if a.v6 {
-				a.bits = 128
+			a := ipaddr.Addr{V6: b.Range.From().Is6(), Base: n, Bits: 32}
+			if a.V6 {
+				a.Bits = 128
 			}
 			if !r.heldAt(a) {
 				return a, true
 			}
-			if n == list.last {
+			if n == list.Last {
 				break
 			}
 		}
 	}
-	return ipaddr{}, false
+	return ipaddr.Addr{}, false
 }
 
 // heldAt reports whether a block of any length that begins at a is held.
-func (r *run) heldAt(a ipaddr) bool {
-	if !r.taken.of(a.v6).contains(a.base) {
+func (r *run) heldAt(a ipaddr.Addr) bool {
+	if !r.taken.of(a.V6).Contains(a.Base) {
 		return false
 	}
-	for bits := range a.width() + 1 {
-		if _, ok := r.held[ipaddr{v6: a.v6, base: a.base, bits: bits}]; ok {
+	for bits := range a.Width() + 1 {
+		if _, ok := r.held[ipaddr.Addr{V6: a.V6, Base: a.Base, Bits: bits}]; ok {
 			return true
 		}
 	}
@@ -259,16 +261,16 @@ func (r *run) notEnough(g *plannedGroup, plan *instancePlan, want *reservation, 
 	if plan.az != "" {
 		where = " in availability zone " + plan.az
 	}
-	r.add(RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", at, "%s %q has no free address%s for %s/%d", what, want.network.Name, where, g.Name, plan.instance.index).
-		cure("fewer instances, a larger range, or fewer reserved and static addresses")
+	r.Add(bosh.RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", at, "%s %q has no free address%s for %s/%d", what, want.network.Name, where, g.Name, plan.instance.index).
+		WithCure("fewer instances, a larger range, or fewer reserved and static addresses")
 }
 
-func (r *run) predict(g *plannedGroup, plan *instancePlan, want *reservation, a ipaddr, kind AddressKind) {
+func (r *run) predict(g *plannedGroup, plan *instancePlan, want *reservation, a ipaddr.Addr, kind AddressKind) {
 	r.addPrediction(want.network.Name, g.Name, plan.instance.index, plan.az, a, kind, want.at)
 }
 
-func (r *run) addPrediction(network, group string, index int, az string, a ipaddr, kind AddressKind, at place.Place) {
+func (r *run) addPrediction(network, group string, index int, az string, a ipaddr.Addr, kind AddressKind, at place.Place) {
 	r.addresses = append(r.addresses, PredictedAddress{
-		Network: network, InstanceGroup: group, Index: index, AZ: az, IP: netip.PrefixFrom(a.addr(), a.bits), Kind: kind, At: at,
+		Network: network, InstanceGroup: group, Index: index, AZ: az, IP: netip.PrefixFrom(a.Addr(), a.Bits), Kind: kind, At: at,
 	})
 }

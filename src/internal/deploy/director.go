@@ -1,33 +1,36 @@
-package bosh
+package deploy
 
 import (
 	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 )
 
 // director is what a director knows between two deploys: its networks and, in
 // its database, who holds which address.
 type director struct {
-	report
-	cc    *CloudConfig
-	zones zones
-	pools map[*Subnet]*pool
+	bosh.Report
+	cc    *bosh.CloudConfig
+	zones bosh.Zones
+	pools map[*bosh.Subnet]*pool
 	// networks are those of cc by name, of several the first; served are their
 	// zones.
-	networks map[string]*Network
-	served   map[*Network]networkZones
-	inZone   map[*Network]map[string][]*Subnet
+	networks map[string]*bosh.Network
+	served   map[*bosh.Network]bosh.NetworkZones
+	inZone   map[*bosh.Network]map[string][]*bosh.Subnet
 	// held is the table ip_addresses with its unique index: one holder for each
 	// address and prefix length, whatever the network.
-	held  map[ipaddr]*instance
+	held  map[ipaddr.Addr]*instance
 	taken takenSpans
 	// deployments by name, and the names by canonical name.
 	deployments map[string]*deployment
 	canonical   map[string]string
 }
 
-type takenSpans struct{ v4, v6 spans }
+type takenSpans struct{ v4, v6 ipaddr.Spans }
 
-func (t *takenSpans) of(v6 bool) *spans {
+func (t *takenSpans) of(v6 bool) *ipaddr.Spans {
 	if v6 {
 		return &t.v6
 	}
@@ -51,7 +54,7 @@ type instance struct {
 
 // heldAddress is an address that an instance keeps until it is gone.
 type heldAddress struct {
-	address ipaddr
+	address ipaddr.Addr
 	network string
 	static  bool
 }
@@ -60,14 +63,14 @@ func (i *instance) String() string {
 	return fmt.Sprintf("%s/%d of deployment %q", i.group, i.index, i.deployment)
 }
 
-func newDirector(cc *CloudConfig, opts Options) *director {
+func newDirector(cc *bosh.CloudConfig, opts bosh.Options) *director {
 	if cc == nil {
-		cc = &CloudConfig{}
+		cc = &bosh.CloudConfig{}
 	}
 	d := &director{
-		report: report{opts: opts}, cc: cc, zones: newZones(cc.AZs), pools: map[*Subnet]*pool{},
-		held: map[ipaddr]*instance{}, deployments: map[string]*deployment{}, canonical: map[string]string{},
-		networks: make(map[string]*Network, len(cc.Networks)), served: map[*Network]networkZones{}, inZone: map[*Network]map[string][]*Subnet{},
+		Report: bosh.Report{Opts: opts}, cc: cc, zones: bosh.NewZones(cc.AZs), pools: map[*bosh.Subnet]*pool{},
+		held: map[ipaddr.Addr]*instance{}, deployments: map[string]*deployment{}, canonical: map[string]string{},
+		networks: make(map[string]*bosh.Network, len(cc.Networks)), served: map[*bosh.Network]bosh.NetworkZones{}, inZone: map[*bosh.Network]map[string][]*bosh.Subnet{},
 	}
 	for _, n := range cc.Networks {
 		if _, taken := d.networks[n.Name]; !taken {
@@ -79,8 +82,8 @@ func newDirector(cc *CloudConfig, opts Options) *director {
 
 // deploy judges one manifest and, as far as it could be deployed, remembers it.
 // Behind the last one it tells what would be short of addresses.
-func (d *director) deploy(m *Manifest, last bool) []PredictedAddress {
-	if m == nil || m.Form == CreateEnv {
+func (d *director) deploy(m *bosh.Manifest, last bool) []PredictedAddress {
+	if m == nil || m.Form == bosh.CreateEnv {
 		return nil
 	}
 	if m.Own != nil {
@@ -94,36 +97,36 @@ func (d *director) deploy(m *Manifest, last bool) []PredictedAddress {
 // deployOwn deploys a manifest that brings its own networks. Directors kept the
 // addresses of those in memory for each deployment alone
 // (ip_provider/in_memory_ip_repo.rb, v262), so nothing is shared.
-func (d *director) deployOwn(m *Manifest) []PredictedAddress {
-	own := newDirector(m.Own, d.opts)
+func (d *director) deployOwn(m *bosh.Manifest) []PredictedAddress {
+	own := newDirector(m.Own, d.Opts)
 	run := &run{director: own, m: m, cc: m.Own, last: true}
 	addresses := run.deploy()
-	d.problems = append(d.problems, own.problems...)
+	d.Problems = append(d.Problems, own.Problems...)
 	return addresses
 }
 
 // checkDeploymentName reports a name that another deployment has already, in
 // the eyes of DNS (deployment_plan/deployment_repo.rb).
-func (d *director) checkDeploymentName(m *Manifest) {
+func (d *director) checkDeploymentName(m *bosh.Manifest) {
 	if m.Name == "" {
 		return
 	}
-	c := canonical(m.Name)
+	c := bosh.Canonical(m.Name)
 	other, ok := d.canonical[c]
 	if ok && other != m.Name {
-		d.at = order{stage: stageUploadManifest}
-		d.add(RuleDuplicateName, "DeploymentCanonicalNameTaken", m.NameAt, "the deployment name %q is taken by %q: a director sees both as %q", m.Name, other, c).
-			cure("give one of the two another name")
+		d.At = bosh.Order{Stage: bosh.StageUploadManifest}
+		d.Add(bosh.RuleDuplicateName, "DeploymentCanonicalNameTaken", m.NameAt, "the deployment name %q is taken by %q: a director sees both as %q", m.Name, other, c).
+			WithCure("give one of the two another name")
 		return
 	}
 	d.canonical[c] = m.Name
 }
 
 // zonesOf are the zones that a network serves.
-func (d *director) zonesOf(n *Network) networkZones {
+func (d *director) zonesOf(n *bosh.Network) bosh.NetworkZones {
 	z, ok := d.served[n]
 	if !ok {
-		z = n.zones()
+		z = n.Zones()
 		d.served[n] = z
 	}
 	return z
@@ -131,13 +134,13 @@ func (d *director) zonesOf(n *Network) networkZones {
 
 // subnetsFor are the subnets that may give addresses to an instance in a zone;
 // one without zone ("") takes them from every subnet.
-func (d *director) subnetsFor(n *Network, az string) []*Subnet {
+func (d *director) subnetsFor(n *bosh.Network, az string) []*bosh.Subnet {
 	if az == "" {
 		return n.Subnets
 	}
 	zones, ok := d.inZone[n]
 	if !ok {
-		zones = map[string][]*Subnet{}
+		zones = map[string][]*bosh.Subnet{}
 		for _, s := range n.Subnets {
 			for _, az := range s.AZs {
 				if list := zones[az]; len(list) == 0 || list[len(list)-1] != s {
@@ -151,10 +154,10 @@ func (d *director) subnetsFor(n *Network, az string) []*Subnet {
 }
 
 // pool returns what is free in a subnet.
-func (d *director) pool(s *Subnet) *pool {
+func (d *director) pool(s *bosh.Subnet) *pool {
 	p, ok := d.pools[s]
 	if !ok {
-		p = newPool(s, d.opts)
+		p = newPool(s, d.Opts)
 		d.pools[s] = p
 	}
 	return p
@@ -162,12 +165,12 @@ func (d *director) pool(s *Subnet) *pool {
 
 // hold writes an address into the table. It returns the instance that has it
 // already, which may be i itself.
-func (d *director) hold(i *instance, a ipaddr, network string, static bool) *instance {
+func (d *director) hold(i *instance, a ipaddr.Addr, network string, static bool) *instance {
 	if holder, ok := d.held[a]; ok {
 		return holder
 	}
 	d.held[a] = i
-	d.taken.of(a.v6).add(a.span())
+	d.taken.of(a.V6).Add(a.Span())
 	i.addresses = append(i.addresses, heldAddress{a, network, static})
 	return nil
 }
@@ -190,15 +193,15 @@ func (d *director) forget(name string, now []*instance, released []*instance) {
 			}
 		}
 	}
-	var v4, v6 []span
+	var v4, v6 []ipaddr.Span
 	for a := range d.held {
-		if a.v6 {
-			v6 = append(v6, a.span())
+		if a.V6 {
+			v6 = append(v6, a.Span())
 		} else {
-			v4 = append(v4, a.span())
+			v4 = append(v4, a.Span())
 		}
 	}
-	d.taken = takenSpans{newSpans(v4), newSpans(v6)}
+	d.taken = takenSpans{ipaddr.NewSpans(v4), ipaddr.NewSpans(v6)}
 	for _, p := range d.pools {
 		p.rewind()
 	}

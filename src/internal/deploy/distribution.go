@@ -1,4 +1,4 @@
-package bosh
+package deploy
 
 import (
 	"cmp"

@@ -1,6 +1,11 @@
-package bosh
+package deploy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
+)
 
 // reconcile lets an instance keep addresses that it has and returns what it
 // still wants (network_planner/reservation_reconciler.rb).
@@ -23,7 +28,7 @@ func (r *run) reconcile(plan *instancePlan) []*reservation {
 		r.takeOver(plan, h.address, want.network.Name, static)
 		kind := DynamicAddress
 		switch {
-		case want.network.network.Type == VIP:
+		case want.network.network.Type == bosh.VIP:
 			kind = VIPAddress
 		case static:
 			kind = StaticAddress
@@ -35,37 +40,37 @@ func (r *run) reconcile(plan *instancePlan) []*reservation {
 
 // existingReservation finds the network in which an address can stay: its own,
 // or any other in which it may be reserved.
-func (r *run) existingReservation(h heldAddress) (n *Network, zones []string, static, ok bool) {
+func (r *run) existingReservation(h heldAddress) (n *bosh.Network, zones []string, static, ok bool) {
 	own := r.networks[h.network]
-	if own != nil && (own.Type == Dynamic || own.Type == VIP && len(own.Subnets) == 0) {
+	if own != nil && (own.Type == bosh.Dynamic || own.Type == bosh.VIP && len(own.Subnets) == 0) {
 		return own, nil, true, true
 	}
 	candidates := r.cc.Networks
 	if own != nil {
-		candidates = append([]*Network{own}, candidates...)
+		candidates = append([]*bosh.Network{own}, candidates...)
 	}
 	for _, n := range candidates {
-		if n.Type == Dynamic {
+		if n.Type == bosh.Dynamic {
 			continue
 		}
 		for _, s := range n.Subnets {
 			if r.reservable(n, s, h.address) {
-				return n, s.AZs, n.Type == Manual && r.pool(s).isStatic(h.address.base), true
+				return n, s.AZs, n.Type == bosh.Manual && r.pool(s).isStatic(h.address.Base), true
 			}
 		}
 	}
 	return nil, nil, false, false
 }
 
-func (r *run) reservable(n *Network, s *Subnet, a ipaddr) bool {
+func (r *run) reservable(n *bosh.Network, s *bosh.Subnet, a ipaddr.Addr) bool {
 	pool := r.pool(s)
-	if n.Type == VIP {
-		return pool.static.contains(a.base)
+	if n.Type == bosh.VIP {
+		return pool.static.Contains(a.Base)
 	}
-	if !pool.known || pool.block.v6 != a.v6 || pool.restricted.contains(a.base) {
+	if !pool.known || pool.block.V6 != a.V6 || pool.restricted.Contains(a.Base) {
 		return false
 	}
-	return !a.base.less(pool.block.base) && !pool.block.last().less(a.last())
+	return !a.Base.Less(pool.block.Base) && !pool.block.Last().Less(a.Last())
 }
 
 func zonesMatch(zones []string, az string) bool {
@@ -76,17 +81,17 @@ func zonesMatch(zones []string, az string) bool {
 }
 
 // canKeep reports whether a want could be met by an address of a network.
-func (r *run) canKeep(w *reservation, h heldAddress, network *Network, plan *instancePlan) bool {
+func (r *run) canKeep(w *reservation, h heldAddress, network *bosh.Network, plan *instancePlan) bool {
 	if w.static && w.address != h.address {
 		return false
 	}
 	if w.network.network == network {
 		return true
 	}
-	if w.network.network.Type == Dynamic || network.Type == Dynamic {
+	if w.network.network.Type == bosh.Dynamic || network.Type == bosh.Dynamic {
 		return false
 	}
-	return slices.ContainsFunc(w.network.network.Subnets, func(s *Subnet) bool {
+	return slices.ContainsFunc(w.network.network.Subnets, func(s *bosh.Subnet) bool {
 		if plan.past.az != "" && s.AZs != nil && !slices.Contains(s.AZs, plan.past.az) {
 			return false
 		}
@@ -95,8 +100,8 @@ func (r *run) canKeep(w *reservation, h heldAddress, network *Network, plan *ins
 }
 
 // sameKind reports whether both are dynamic, both static or both vip.
-func (r *run) sameKind(w *reservation, h heldAddress, network *Network, static bool) bool {
-	if network.Type == VIP && w.network.network.Type == VIP {
+func (r *run) sameKind(w *reservation, h heldAddress, network *bosh.Network, static bool) bool {
+	if network.Type == bosh.VIP && w.network.network.Type == bosh.VIP {
 		return true
 	}
 	return w.static == static

@@ -1,18 +1,20 @@
-package bosh
+package deploy
 
 import (
 	"cmp"
 	"maps"
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
 // staticAddress is one address of static_ips and the zones that it can be in.
 type staticAddress struct {
-	n       u128
+	n       ipaddr.Number
 	v6      bool
-	subnet  *Subnet
+	subnet  *bosh.Subnet
 	zones   []string // "" for none
 	network string
 	claimed bool
@@ -29,7 +31,7 @@ type staticPlacement struct {
 	names  []string
 	lists  map[string][]*staticAddress
 	// same lists the uses of one address on all networks.
-	same map[ipaddr][]*staticAddress
+	same map[ipaddr.Addr][]*staticAddress
 	// free is where to look for the next free address of a network and zone.
 	free map[networkZone]int
 	// placed counts the instances of each zone.
@@ -38,7 +40,7 @@ type staticPlacement struct {
 
 type networkZone struct{ network, az string }
 
-const anyZone = otherZone
+const anyZone = bosh.OtherZone
 
 // placeStatic spreads the instances of a group by their addresses
 // (placement_planner/static_ips_availability_zone_picker.rb). It returns whether
@@ -64,7 +66,7 @@ func (r *run) placeStatic(g *plannedGroup, static []*plannedNetwork, existing []
 // locateStatic finds the subnets of all addresses that a group asks for.
 func (r *run) locateStatic(g *plannedGroup, static []*plannedNetwork) (*staticPlacement, bool) {
 	p := &staticPlacement{run: r, g: g, static: static, lists: map[string][]*staticAddress{},
-		same: map[ipaddr][]*staticAddress{}, free: map[networkZone]int{}, placed: map[string]int{}}
+		same: map[ipaddr.Addr][]*staticAddress{}, free: map[networkZone]int{}, placed: map[string]int{}}
 	ok := true
 	for _, n := range static {
 		ok = p.locate(n) && ok
@@ -76,10 +78,10 @@ func (r *run) locateStatic(g *plannedGroup, static []*plannedNetwork) (*staticPl
 func staticAddresses(n *plannedNetwork) []staticAddress {
 	var list []staticAddress
 	for _, b := range n.Static {
-		s := b.span()
-		for a := s.first; len(list) < maxInstances; a = a.inc() {
+		s := b.Span()
+		for a := s.First; len(list) < maxInstances; a = a.Inc() {
 			list = append(list, staticAddress{n: a, v6: b.Range.From().Is6(), at: b.At})
-			if a == s.last {
+			if a == s.Last {
 				break
 			}
 		}
@@ -97,7 +99,7 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 		p.names = append(p.names, n.Name)
 		p.lists[n.Name] = nil
 	}
-	complete := !slices.ContainsFunc(n.network.Subnets, func(s *Subnet) bool { return s.Incomplete })
+	complete := !slices.ContainsFunc(n.network.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete })
 	ok := true
 	var reported place.Place
 	for _, a := range staticAddresses(n) {
@@ -127,14 +129,14 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 }
 
 // address is the single address, whatever the prefix.
-func (a *staticAddress) address() ipaddr {
+func (a *staticAddress) address() ipaddr.Addr {
 	if a.v6 {
-		return ipaddr{v6: true, base: a.n, bits: 128}
+		return ipaddr.Addr{V6: true, Base: a.n, Bits: 128}
 	}
-	return ipaddr{base: a.n, bits: 32}
+	return ipaddr.Addr{Base: a.n, Bits: 32}
 }
 
-func (p *staticPlacement) staticSubnet(n *Network, a staticAddress) *Subnet {
+func (p *staticPlacement) staticSubnet(n *bosh.Network, a staticAddress) *bosh.Subnet {
 	for _, s := range n.Subnets {
 		if s.Range.IsValid() && s.Range.Addr().Is6() == a.v6 && p.pool(s).isStatic(a.n) {
 			return s
@@ -146,7 +148,7 @@ func (p *staticPlacement) staticSubnet(n *Network, a staticAddress) *Subnet {
 // outside reports an address that no subnet lists as static, and says what it
 // is instead.
 func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
-	address := addrOf(a.n, a.v6)
+	address := ipaddr.AddrOf(a.n, a.v6)
 	why, cure := "which is in no subnet of it", ""
 	for _, s := range n.network.Subnets {
 		if !s.Range.IsValid() || !s.Range.Contains(address) {
@@ -154,17 +156,17 @@ func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
 		}
 		pool := p.pool(s)
 		switch {
-		case pool.restricted.contains(a.n):
+		case pool.restricted.Contains(a.n):
 			why, cure = "which its subnet reserves", "choose an address of the subnet's static list"
-		case pool.static.contains(a.n):
+		case pool.static.Contains(a.n):
 			why, cure = "which begins no block of the subnet's prefix", "choose the first address of a block"
 		default:
 			why, cure = "which its subnet hands out dynamically", "add "+address.String()+" to static of the subnet"
 		}
 	}
-	problem := p.add(RuleStaticIPOutsidePool, "InstanceGroupNetworkInstanceIpMismatch", a.at, "instance group %q asks for %s on network %q, %s", p.g.Name, address, n.Name, why)
+	problem := p.Add(bosh.RuleStaticIPOutsidePool, "InstanceGroupNetworkInstanceIpMismatch", a.at, "instance group %q asks for %s on network %q, %s", p.g.Name, address, n.Name, why)
 	problem.Cure = cure
-	problem.Range = spanRange(span{a.n, a.n}, a.v6)
+	problem.Range = ipaddr.RangeOf(ipaddr.Span{First: a.n, Last: a.n}, a.v6)
 }
 
 // checkDesiredZones checks that each address can be in a zone of the group.
@@ -176,15 +178,15 @@ func (p *staticPlacement) checkDesiredZones() bool {
 				continue
 			}
 			ok = false
-			address := addrOf(a.n, a.v6)
-			var problem *Problem
+			address := ipaddr.AddrOf(a.n, a.v6)
+			var problem *bosh.Problem
 			if p.g.AZs == nil {
-				problem = p.add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", p.g.AZsAt, "instance group %q names no azs, and the subnet of %s does", p.g.Name, address)
+				problem = p.Add(bosh.RuleAvailabilityZone, "JobInvalidAvailabilityZone", p.g.AZsAt, "instance group %q names no azs, and the subnet of %s does", p.g.Name, address)
 			} else {
-				problem = p.add(RuleAvailabilityZone, "JobStaticIpsFromInvalidAvailabilityZone", a.at, "instance group %q is in %s, and its address %s in %s",
-					p.g.Name, joinZones(p.g.AZs), address, joinZones(a.subnet.AZs))
+				problem = p.Add(bosh.RuleAvailabilityZone, "JobStaticIpsFromInvalidAvailabilityZone", a.at, "instance group %q is in %s, and its address %s in %s",
+					p.g.Name, bosh.JoinZones(p.g.AZs), address, bosh.JoinZones(a.subnet.AZs))
 			}
-			problem.Range = spanRange(span{a.n, a.n}, a.v6)
+			problem.Range = ipaddr.RangeOf(ipaddr.Span{First: a.n, Last: a.n}, a.v6)
 		}
 	}
 	return ok
@@ -201,12 +203,12 @@ func (p *staticPlacement) distribute() bool {
 	clear(p.free)
 	switch d.run() {
 	case unevenZones:
-		p.add(RuleStaticIPPlacement, "InstanceGroupNetworkInstanceIpMismatch", p.static[0].StaticAt,
+		p.Add(bosh.RuleStaticIPPlacement, "InstanceGroupNetworkInstanceIpMismatch", p.static[0].StaticAt,
 			"the static_ips of instance group %q cannot be spread evenly: its networks have different numbers of addresses in each availability zone", p.g.Name).
-			cure("give each instance addresses of one availability zone on all networks")
+			WithCure("give each instance addresses of one availability zone on all networks")
 		return false
 	case tooManyZones:
-		p.warn(RuleStaticIPPlacement, p.static[0].StaticAt, "the static_ips of instance group %q can be spread over the zones in too many ways to try; no addresses are predicted", p.g.Name)
+		p.Warn(bosh.RuleStaticIPPlacement, p.static[0].StaticAt, "the static_ips of instance group %q can be spread over the zones in too many ways to try; no addresses are predicted", p.g.Name)
 		return false
 	}
 	return true
@@ -214,9 +216,9 @@ func (p *staticPlacement) distribute() bool {
 
 // completePlan gives an instance what it lacks, network by network.
 func (p *staticPlacement) completePlan(plan *instancePlan) bool {
-	cards := map[int]*Subnet{}
+	cards := map[int]*bosh.Subnet{}
 	for _, n := range p.g.networks {
-		if n.network.Type == VIP {
+		if n.network.Type == bosh.VIP {
 			continue
 		}
 		if !n.isStatic() {
@@ -226,7 +228,7 @@ func (p *staticPlacement) completePlan(plan *instancePlan) bool {
 		if slices.ContainsFunc(plan.wants, func(w *reservation) bool { return w.static && w.network.network == n.network && plan.past != nil }) {
 			continue
 		}
-		var like *Subnet
+		var like *bosh.Subnet
 		if n.NICGroup != nil {
 			like = cards[*n.NICGroup]
 		}
@@ -250,7 +252,7 @@ func (p *staticPlacement) completePlan(plan *instancePlan) bool {
 
 // choose returns the first free address, in the instance's zone if it has one
 // and with the cloud_properties of like.
-func (p *staticPlacement) choose(plan *instancePlan, n *plannedNetwork, like *Subnet) *staticAddress {
+func (p *staticPlacement) choose(plan *instancePlan, n *plannedNetwork, like *bosh.Subnet) *staticAddress {
 	key := networkZone{n.Name, anyZone}
 	if plan.placed {
 		key.az = plan.az
@@ -272,12 +274,12 @@ func (p *staticPlacement) choose(plan *instancePlan, n *plannedNetwork, like *Su
 	return nil
 }
 
-func (p *staticPlacement) cannotChoose(n *plannedNetwork, like *Subnet) bool {
+func (p *staticPlacement) cannotChoose(n *plannedNetwork, like *bosh.Subnet) bool {
 	const class = "NetworkReservationError"
 	if like != nil {
-		p.add(RuleNICGroup, class, n.At, "network %q shares a network card with another network of instance group %q, and none of its addresses is in a subnet with the same cloud_properties", n.Name, p.g.Name)
+		p.Add(bosh.RuleNICGroup, class, n.At, "network %q shares a network card with another network of instance group %q, and none of its addresses is in a subnet with the same cloud_properties", n.Name, p.g.Name)
 	} else {
-		p.add(RuleStaticIPPlacement, class, n.StaticAt, "the static_ips of instance group %q on network %q do not suffice: an address was given twice, or is in another availability zone than the rest of its instance", p.g.Name, n.Name)
+		p.Add(bosh.RuleStaticIPPlacement, class, n.StaticAt, "the static_ips of instance group %q on network %q do not suffice: an address was given twice, or is in another availability zone than the rest of its instance", p.g.Name, n.Name)
 	}
 	return false
 }
@@ -304,25 +306,25 @@ func (p *staticPlacement) claim(a *staticAddress, az string) {
 // the length is that of the network's first subnet.
 func (r *run) wantStatic(g *plannedGroup, plan *instancePlan, n *plannedNetwork, a staticAddress) bool {
 	address := a.address()
-	bits, class := r.networkPrefix(n.network, address.width())
-	if class == "" && bits > address.width() {
-		class = classInvalidPrefix
+	bits, class := r.networkPrefix(n.network, address.Width())
+	if class == "" && bits > address.Width() {
+		class = ipaddr.ClassInvalidPrefix
 	}
 	if class != "" {
-		r.add(RulePrefix, class, a.at, "instance group %q cannot have %s on network %q: the network's first subnet gives out blocks of /%d, of another family or of no valid length", g.Name, address.addr(), n.Name, bits).
-			cure("do not mix families or prefixes in one network")
+		r.Add(bosh.RulePrefix, class, a.at, "instance group %q cannot have %s on network %q: the network's first subnet gives out blocks of /%d, of another family or of no valid length", g.Name, address.Addr(), n.Name, bits).
+			WithCure("do not mix families or prefixes in one network")
 		return false
 	}
-	plan.wants = append(plan.wants, &reservation{network: n, static: true, address: address.withBits(bits), at: a.at, subnet: a.subnet})
+	plan.wants = append(plan.wants, &reservation{network: n, static: true, address: address.WithBits(bits), at: a.at, subnet: a.subnet})
 	return true
 }
 
 // networkPrefix is the length by which static addresses of a network are kept.
-func (r *run) networkPrefix(n *Network, width int) (bits int, errorClass string) {
+func (r *run) networkPrefix(n *bosh.Network, width int) (bits int, errorClass string) {
 	switch {
-	case r.opts.single():
+	case r.Opts.Single():
 		return width, ""
-	case n.Type == VIP || len(n.Subnets) == 0:
+	case n.Type == bosh.VIP || len(n.Subnets) == 0:
 		return 32, ""
 	}
 	s := n.Subnets[0]

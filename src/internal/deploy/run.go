@@ -1,16 +1,18 @@
-package bosh
+package deploy
 
 import (
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
 // run is one deploy.
 type run struct {
 	*director
-	m  *Manifest
-	cc *CloudConfig
+	m  *bosh.Manifest
+	cc *bosh.CloudConfig
 	// groups are those that can be planned; the others have problems that were
 	// reported.
 	groups    []*plannedGroup
@@ -20,12 +22,12 @@ type run struct {
 	planned   int         // instances of the groups so far
 	sources   map[string]migrationSource
 	// incomplete are the networks of which something could not be read.
-	incomplete map[*Network]bool
+	incomplete map[*bosh.Network]bool
 }
 
 // plannedGroup is a group with its networks found.
 type plannedGroup struct {
-	*Group
+	*bosh.Group
 	index    int
 	networks []*plannedNetwork
 	sound    bool // everything that planning needs is known
@@ -35,9 +37,9 @@ type plannedGroup struct {
 
 // plannedNetwork is a group's use of a network.
 type plannedNetwork struct {
-	*GroupNetwork
+	*bosh.GroupNetwork
 	entry   int
-	network *Network
+	network *bosh.Network
 }
 
 // isStatic reports whether addresses are asked for.
@@ -56,9 +58,9 @@ type instancePlan struct {
 type reservation struct {
 	network *plannedNetwork
 	static  bool
-	address ipaddr // of a static one; of a dynamic one once it is reserved
+	address ipaddr.Addr // of a static one; of a dynamic one once it is reserved
 	at      place.Place
-	subnet  *Subnet // that a static one was found in
+	subnet  *bosh.Subnet // that a static one was found in
 }
 
 // maxInstances is how many instances of a group are planned one by one. No
@@ -75,7 +77,7 @@ func (r *run) deploy() []PredictedAddress {
 		r.groups = append(r.groups, r.bind(g, i))
 	}
 	for _, g := range r.groups {
-		r.at = order{stage: stagePlacement, group: g.index}
+		r.At = bosh.Order{Stage: bosh.StagePlacement, Group: g.index}
 		existing := r.migrate(g, past)
 		if g.sound {
 			r.place(g, existing)
@@ -85,7 +87,7 @@ func (r *run) deploy() []PredictedAddress {
 	}
 	r.collectObsolete(past)
 	for _, g := range r.groups {
-		r.at = order{stage: stageReservation, group: g.index}
+		r.At = bosh.Order{Stage: bosh.StageReservation, Group: g.index}
 		switch {
 		case g.Lifecycle == "errand":
 			r.predictErrand(g)
@@ -96,7 +98,7 @@ func (r *run) deploy() []PredictedAddress {
 		}
 	}
 	for _, g := range r.groups {
-		r.at = order{stage: stageSettings, group: g.index}
+		r.At = bosh.Order{Stage: bosh.StageSettings, Group: g.index}
 		if g.Lifecycle != "errand" {
 			r.checkSettings(g)
 		}
@@ -110,21 +112,21 @@ func (r *run) deploy() []PredictedAddress {
 }
 
 // bind finds the networks and zones of a group.
-func (r *run) bind(g *Group, index int) *plannedGroup {
+func (r *run) bind(g *bosh.Group, index int) *plannedGroup {
 	p := &plannedGroup{Group: g, index: index, sound: g.InstancesAt.IsValid() && !g.AZsUnknown}
 	for i, n := range g.Networks {
-		r.at = order{stage: stageManifest, group: index, step: stepNetworks, entry: i}
+		r.At = bosh.Order{Stage: bosh.StageManifest, Group: index, Step: bosh.StepNetworks, Entry: i}
 		if network := r.lookUp(g, n); network != nil {
 			p.networks = append(p.networks, &plannedNetwork{GroupNetwork: n, entry: i, network: network})
 		} else {
 			p.sound = false
 		}
-		p.sound = p.sound && !n.Incomplete && (!n.StaticGiven || countOf(n.Static) == u128{0, uint64(max(g.Instances, 0))})
+		p.sound = p.sound && !n.Incomplete && (!n.StaticGiven || bosh.CountOf(n.Static) == ipaddr.Low(uint64(max(g.Instances, 0))))
 	}
 	if len(p.networks) == 0 {
 		p.sound = false
 	}
-	r.at = order{stage: stageManifest, group: index, step: stepZones}
+	r.At = bosh.Order{Stage: bosh.StageManifest, Group: index, Step: bosh.StepZones}
 	r.checkZones(p)
 	if p.sound && (g.Instances > maxInstances || r.planned+g.Instances > maxPlanned) {
 		p.sound, p.crowd = false, true
@@ -134,25 +136,25 @@ func (r *run) bind(g *Group, index int) *plannedGroup {
 	return p
 }
 
-func (r *run) lookUp(g *Group, n *GroupNetwork) *Network {
-	if _, ok := variableIn(n.Name); ok {
+func (r *run) lookUp(g *bosh.Group, n *bosh.GroupNetwork) *bosh.Network {
+	if _, ok := bosh.VariableIn(n.Name); ok {
 		return nil // which the reader said
 	}
 	network := r.networks[n.Name]
 	if network == nil {
-		r.at.part = partLookup
-		r.add(RuleUnknownNetwork, "JobUnknownNetwork", n.At, "instance group %q uses the network %q, which is not defined", g.Name, n.Name).
-			cure("%s", nearestCure(n.Name, networkNames(r.cc)))
+		r.At.Part = bosh.PartLookup
+		r.Add(bosh.RuleUnknownNetwork, "JobUnknownNetwork", n.At, "instance group %q uses the network %q, which is not defined", g.Name, n.Name).
+			WithCure("%s", bosh.NearestCure(n.Name, r.cc.NetworkNames()))
 		return nil
 	}
-	if network.Type == Dynamic && n.StaticAt.IsValid() {
-		r.at.part = partDynamic
-		r.add(RuleDynamicNetwork, "JobStaticIPNotSupportedOnDynamicNetwork", n.StaticAt,
+	if network.Type == bosh.Dynamic && n.StaticAt.IsValid() {
+		r.At.Part = bosh.PartDynamic
+		r.Add(bosh.RuleDynamicNetwork, "JobStaticIPNotSupportedOnDynamicNetwork", n.StaticAt,
 			"instance group %q asks for static_ips on the dynamic network %q, where the IaaS chooses addresses", g.Name, n.Name).
-			cure("remove static_ips, also where it is null")
+			WithCure("remove static_ips, also where it is null")
 		return nil
 	}
-	if network.Type != Manual && network.Type != Dynamic && network.Type != VIP {
+	if network.Type != bosh.Manual && network.Type != bosh.Dynamic && network.Type != bosh.VIP {
 		return nil // its type was reported
 	}
 	return network
@@ -170,33 +172,33 @@ func (r *run) checkZones(g *plannedGroup) {
 	}
 	for _, n := range g.networks {
 		own := r.zonesOf(n.network)
-		if own.serve(azs) || r.hasHiddenZones(n.network) {
+		if own.Serve(azs) || r.hasHiddenZones(n.network) {
 			continue
 		}
 		g.sound = false
-		p := r.add(RuleAvailabilityZone, "JobNetworkMissingRequiredAvailabilityZone", g.AZsAt,
-			"instance group %q is in %s, and network %q serves %s", g.Name, joinZones(azs), n.Name, joinZones(own.names))
+		p := r.Add(bosh.RuleAvailabilityZone, "JobNetworkMissingRequiredAvailabilityZone", g.AZsAt,
+			"instance group %q is in %s, and network %q serves %s", g.Name, bosh.JoinZones(azs), n.Name, bosh.JoinZones(own.Names))
 		switch {
 		case g.AZs == nil:
-			p.cure("azs: one or more of %s", joinZones(own.names))
-		case slices.Equal(own.names, []string{""}):
-			p.cure("remove azs, or give each subnet of %s an az", n.Name)
+			p.WithCure("azs: one or more of %s", bosh.JoinZones(own.Names))
+		case slices.Equal(own.Names, []string{""}):
+			p.WithCure("remove azs, or give each subnet of %s an az", n.Name)
 		default:
-			p.cure("name only zones that the network serves")
+			p.WithCure("name only zones that the network serves")
 		}
 	}
-	r.at.entry = 2
+	r.At.Entry = 2
 	for _, az := range g.AZs {
-		if az == "" || az[:1] == otherZone {
+		if az == "" || az[:1] == bosh.OtherZone {
 			g.sound = false
 			continue
 		}
-		if r.zones.has(az) || r.m.Own != nil {
+		if r.zones.Has(az) || r.m.Own != nil {
 			continue
 		}
 		g.sound = false
-		r.add(RuleAvailabilityZone, "JobUnknownAvailabilityZone", g.AZsAt, "instance group %q is in availability zone %q, which is not defined", g.Name, az).
-			cure("%s", r.zones.cure(az))
+		r.Add(bosh.RuleAvailabilityZone, "JobUnknownAvailabilityZone", g.AZsAt, "instance group %q is in availability zone %q, which is not defined", g.Name, az).
+			WithCure("%s", r.zones.Cure(az))
 	}
 	if g.AZs != nil && len(g.AZs) == 0 {
 		g.sound = false
@@ -204,8 +206,8 @@ func (r *run) checkZones(g *plannedGroup) {
 }
 
 // hasHiddenZones reports whether a subnet's zones hide behind a variable.
-func (r *run) hasHiddenZones(n *Network) bool {
-	return slices.ContainsFunc(n.Subnets, func(s *Subnet) bool { return s.Incomplete && s.AZs == nil && s.AZsAt != s.At })
+func (r *run) hasHiddenZones(n *bosh.Network) bool {
+	return slices.ContainsFunc(n.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete && s.AZs == nil && s.AZsAt != s.At })
 }
 
 // collectObsolete keeps the instances of groups that are not there any more:

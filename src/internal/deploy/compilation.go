@@ -1,4 +1,9 @@
-package bosh
+package deploy
+
+import (
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
+)
 
 // predictCompilation tells which addresses the compilation workers would take
 // at most, once the instances have theirs, and how many workers get none.
@@ -8,11 +13,11 @@ func (r *run) predictCompilation() (missing int) {
 		return 0
 	}
 	network := r.networks[c.Network]
-	if network == nil || network.Type != Manual {
+	if network == nil || network.Type != bosh.Manual {
 		return 0
 	}
 	az := ""
-	if r.zones.has(c.AZ) {
+	if r.zones.Has(c.AZ) {
 		az = c.AZ
 	}
 	trial := r.newTrial()
@@ -37,8 +42,8 @@ func (r *run) warnCompilation(missing int) {
 		return
 	}
 	c := r.cc.Compilation
-	r.warn(RuleCompilation, c.At, "with deployment %q, network %q has %s for %s", r.m.Name, c.Network, counted(c.Workers-missing, "free address", "es"), counted(c.Workers, "compilation worker", "s")).
-		cure("fewer workers, a larger range, or fewer reserved and static addresses")
+	r.Warn(bosh.RuleCompilation, c.At, "with deployment %q, network %q has %s for %s", r.m.Name, c.Network, bosh.Counted(c.Workers-missing, "free address", "es"), bosh.Counted(c.Workers, "compilation worker", "s")).
+		WithCure("fewer workers, a larger range, or fewer reserved and static addresses")
 }
 
 // warnHotSwaps reports groups that are updated by create-swap-delete and find
@@ -54,8 +59,8 @@ func (r *run) warnHotSwaps() {
 		}
 		for _, n := range g.networks {
 			if missing := r.missingForSwap(g, n, trial); missing > 0 {
-				r.warn(RuleNotEnoughAddresses, n.At, "instance group %q is updated by create-swap-delete, which makes each instance twice, and network %q has too few free addresses for %d of them", g.Name, n.Name, missing).
-					cure("a larger range, or vm_strategy: delete-create")
+				r.Warn(bosh.RuleNotEnoughAddresses, n.At, "instance group %q is updated by create-swap-delete, which makes each instance twice, and network %q has too few free addresses for %d of them", g.Name, n.Name, missing).
+					WithCure("a larger range, or vm_strategy: delete-create")
 			}
 		}
 	}
@@ -70,7 +75,7 @@ func (r *run) isSwapped(g *plannedGroup) bool {
 		return false
 	}
 	for _, n := range g.networks {
-		if n.isStatic() || n.network.Type == VIP {
+		if n.isStatic() || n.network.Type == bosh.VIP {
 			return false
 		}
 	}
@@ -78,7 +83,7 @@ func (r *run) isSwapped(g *plannedGroup) bool {
 }
 
 func (r *run) missingForSwap(g *plannedGroup, n *plannedNetwork, trial *trial) (missing int) {
-	if n.network.Type != Manual {
+	if n.network.Type != bosh.Manual {
 		return 0
 	}
 	for i, plan := range g.plans {
@@ -100,7 +105,7 @@ type trial struct {
 }
 
 func (r *run) newTrial() *trial {
-	return &trial{run: r, taken: takenSpans{append(spans(nil), r.taken.v4...), append(spans(nil), r.taken.v6...)}, pools: map[*pool]bool{}}
+	return &trial{run: r, taken: takenSpans{append(ipaddr.Spans(nil), r.taken.v4...), append(ipaddr.Spans(nil), r.taken.v6...)}, pools: map[*pool]bool{}}
 }
 
 // end lets the next search begin at the bottom again.
@@ -119,20 +124,20 @@ const (
 )
 
 // allocate takes the lowest free block of the subnets that serve a zone.
-func (t *trial) allocate(n *Network, az string) (ipaddr, poolState) {
+func (t *trial) allocate(n *bosh.Network, az string) (ipaddr.Addr, poolState) {
 	if t.hasHidden(n) {
-		return ipaddr{}, poolUnknown
+		return ipaddr.Addr{}, poolUnknown
 	}
 	for _, s := range t.subnetsFor(n, az) {
 		if t.poolError(s) != "" {
-			return ipaddr{}, poolUnknown
+			return ipaddr.Addr{}, poolUnknown
 		}
 		pool := t.pool(s)
 		t.pools[pool] = true
-		if a, ok := pool.allocate(t.taken.of(pool.block.v6)); ok {
-			t.taken.of(a.v6).add(a.span())
+		if a, ok := pool.allocate(t.taken.of(pool.block.V6)); ok {
+			t.taken.of(a.V6).Add(a.Span())
 			return a, poolGave
 		}
 	}
-	return ipaddr{}, poolEmpty
+	return ipaddr.Addr{}, poolEmpty
 }

@@ -1,6 +1,11 @@
-package bosh
+package deploy
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
+)
 
 // checkSettings checks what fails when a director writes an instance's network
 // settings, behind all reservations (network_settings of each network class).
@@ -10,11 +15,11 @@ func (r *run) checkSettings(g *plannedGroup) {
 	}
 	for _, n := range g.networks {
 		switch n.network.Type {
-		case VIP:
+		case bosh.VIP:
 			r.checkVIPDefaults(g, n)
-		case Dynamic:
+		case bosh.Dynamic:
 			r.checkDynamicSubnets(g, n)
-		case Manual:
+		case bosh.Manual:
 			r.checkSubnets(g, n)
 		}
 	}
@@ -27,11 +32,11 @@ func (r *run) checkVIPDefaults(g *plannedGroup, n *plannedNetwork) {
 	if !only && !slices.ContainsFunc(n.Default, func(d string) bool { return d == "dns" || d == "gateway" }) {
 		return
 	}
-	p := r.add(RuleVIPNetwork, "NetworkReservationVipDefaultProvided", n.At, "the vip network %q cannot be the default for dns or gateway of instance group %q", n.Name, g.Name)
+	p := r.Add(bosh.RuleVIPNetwork, "NetworkReservationVipDefaultProvided", n.At, "the vip network %q cannot be the default for dns or gateway of instance group %q", n.Name, g.Name)
 	if only {
-		p.cure("add a manual or dynamic network to the group")
+		p.WithCure("add a manual or dynamic network to the group")
 	} else {
-		p.cure("move default to another network")
+		p.WithCure("move default to another network")
 	}
 }
 
@@ -39,8 +44,8 @@ func (r *run) checkDynamicSubnets(g *plannedGroup, n *plannedNetwork) {
 	subnets := n.network.Subnets
 	const class = "NoMethodError"
 	if len(subnets) == 0 {
-		r.add(RuleDynamicNetwork, class, n.network.At, "the dynamic network %q has an empty list of subnets, and instance group %q uses it", n.Name, g.Name).
-			cure("remove subnets, or list one")
+		r.Add(bosh.RuleDynamicNetwork, class, n.network.At, "the dynamic network %q has an empty list of subnets, and instance group %q uses it", n.Name, g.Name).
+			WithCure("remove subnets, or list one")
 		return
 	}
 	for _, plan := range g.plans {
@@ -49,11 +54,11 @@ func (r *run) checkDynamicSubnets(g *plannedGroup, n *plannedNetwork) {
 		}
 		for _, s := range subnets {
 			if s.AZs == nil && !s.Incomplete {
-				r.add(RuleDynamicNetwork, class, s.AZsAt, "this subnet of the dynamic network %q names no availability zone and stands before the one of %s, where instance group %q is", n.Name, plan.az, g.Name).
-					cure("az: %s", plan.az)
+				r.Add(bosh.RuleDynamicNetwork, class, s.AZsAt, "this subnet of the dynamic network %q names no availability zone and stands before the one of %s, where instance group %q is", n.Name, plan.az, g.Name).
+					WithCure("az: %s", plan.az)
 				return
 			}
-			if s.serves(plan.az) {
+			if s.Serves(plan.az) {
 				break
 			}
 		}
@@ -64,7 +69,7 @@ func (r *run) checkDynamicSubnets(g *plannedGroup, n *plannedNetwork) {
 // finds with another prefix than that of the network's first subnet, with which
 // static addresses are kept.
 func (r *run) checkSubnets(g *plannedGroup, n *plannedNetwork) {
-	if r.opts.single() {
+	if r.Opts.Single() {
 		return
 	}
 	for _, plan := range g.plans {
@@ -84,16 +89,16 @@ func (r *run) findsAgain(g *plannedGroup, w *reservation) bool {
 		if !s.Range.IsValid() {
 			continue
 		}
-		if _, err := fromPrefix(s.Range).includes(w.address); err != nil {
-			r.add(RulePrefix, err.class, s.RangeAt, "network %q has the IPv4 subnet %s before the IPv6 subnet %s, in which instance group %q is: a director cannot compare the two", w.network.Name, s.Range, w.subnet.Range, g.Name).
-				cure("keep IPv4 and IPv6 subnets in networks of their own")
+		if _, err := ipaddr.FromPrefix(s.Range).Includes(w.address); err != nil {
+			r.Add(bosh.RulePrefix, err.Class, s.RangeAt, "network %q has the IPv4 subnet %s before the IPv6 subnet %s, in which instance group %q is: a director cannot compare the two", w.network.Name, s.Range, w.subnet.Range, g.Name).
+				WithCure("keep IPv4 and IPv6 subnets in networks of their own")
 			return false
 		}
 	}
-	if r.pool(w.subnet).bits() == w.address.bits {
+	if r.pool(w.subnet).bits() == w.address.Bits {
 		return true
 	}
-	r.add(RulePrefix, "NetworkReservationInvalidPrefix", w.at, "instance group %q gets %s on network %q, whose subnet %s gives out blocks of /%d", g.Name, w.address.prefix(), w.network.Name, w.subnet.Range, r.pool(w.subnet).bits()).
-		cure("give all subnets of the network the same prefix").about(w.address)
+	r.Add(bosh.RulePrefix, "NetworkReservationInvalidPrefix", w.at, "instance group %q gets %s on network %q, whose subnet %s gives out blocks of /%d", g.Name, w.address.Prefix(), w.network.Name, w.subnet.Range, r.pool(w.subnet).bits()).
+		WithCure("give all subnets of the network the same prefix").About(w.address)
 	return false
 }

@@ -1,8 +1,16 @@
-package bosh
+// Package deploy plays a deploy against the tables of a director: what it would
+// refuse, and which addresses it would take.
+//
+// It follows the director's own code (deployment_plan/*, v283.1.6 unless said
+// otherwise): groups find their networks (run.go), instances are placed in zones
+// (placement.go, static_placement.go), then get their addresses (reserve.go,
+// pool.go). Sets of addresses are sorted spans: the size of a range costs nothing.
+package deploy
 
 import (
 	"net/netip"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
@@ -41,22 +49,22 @@ const (
 // It returns what the readers could not know, and the addresses that the deploy
 // would take. Where something is hidden behind a variable, no address is
 // predicted for the networks that it touches.
-func Check(cc *CloudConfig, m *Manifest, existing []*Manifest, opts Options) ([]Problem, []PredictedAddress) {
+func Check(cc *bosh.CloudConfig, m *bosh.Manifest, existing []*bosh.Manifest, opts bosh.Options) ([]bosh.Problem, []PredictedAddress) {
 	d := newDirector(cc, opts)
 	for _, e := range existing {
 		d.deploy(e, false)
 	}
-	d.report = report{opts: opts}
-	if m != nil && m.Form == CreateEnv {
+	d.Report = bosh.Report{Opts: opts}
+	if m != nil && m.Form == bosh.CreateEnv {
 		return nil, createEnvAddresses(m)
 	}
 	addresses := d.deploy(m, true)
-	return d.problems, addresses
+	return d.Problems, addresses
 }
 
 // createEnvAddresses are those of the VM: of each static_ips the first, which is
 // the only one that the CLI uses.
-func createEnvAddresses(m *Manifest) []PredictedAddress {
+func createEnvAddresses(m *bosh.Manifest) []PredictedAddress {
 	var list []PredictedAddress
 	for _, g := range m.Groups {
 		for _, n := range g.Networks {
@@ -65,7 +73,7 @@ func createEnvAddresses(m *Manifest) []PredictedAddress {
 			}
 			a := n.Static[0].Range.From()
 			kind := StaticAddress
-			if network := findNetwork(m.Own, n.Name); network != nil && network.Type == VIP {
+			if network := m.Own.Network(n.Name); network != nil && network.Type == bosh.VIP {
 				kind = VIPAddress
 			}
 			list = append(list, PredictedAddress{Network: n.Name, InstanceGroup: g.Name, IP: netip.PrefixFrom(a, a.BitLen()), Kind: kind, At: n.Static[0].At})
@@ -76,14 +84,14 @@ func createEnvAddresses(m *Manifest) []PredictedAddress {
 
 // CheckAll is Check for each of a director's deployments, each of them with the
 // ones before it as existing. It costs as much as one Check.
-func CheckAll(cc *CloudConfig, manifests []*Manifest, opts Options) ([][]Problem, [][]PredictedAddress) {
+func CheckAll(cc *bosh.CloudConfig, manifests []*bosh.Manifest, opts bosh.Options) ([][]bosh.Problem, [][]PredictedAddress) {
 	d := newDirector(cc, opts)
-	problems := make([][]Problem, len(manifests))
+	problems := make([][]bosh.Problem, len(manifests))
 	addresses := make([][]PredictedAddress, len(manifests))
 	for i, m := range manifests {
-		d.report = report{opts: opts}
+		d.Report = bosh.Report{Opts: opts}
 		addresses[i] = d.deploy(m, i == len(manifests)-1)
-		problems[i] = d.problems
+		problems[i] = d.Problems
 	}
 	return problems, addresses
 }

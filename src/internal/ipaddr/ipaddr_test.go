@@ -1,4 +1,4 @@
-package bosh
+package ipaddr
 
 import (
 	"bufio"
@@ -24,8 +24,8 @@ func TestAddressesAreReadAsIPAddrDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		if a, err := parseIPAddr(text); err != nil {
-			got = err.class
+		if a, err := Parse(text); err != nil {
+			got = err.Class
 		} else {
 			got = describe(a)
 		}
@@ -39,13 +39,13 @@ func TestAddressesAreReadAsIPAddrDoes(t *testing.T) {
 }
 
 // describe writes a block as ipaddr.rb does.
-func describe(a ipaddr) string {
-	family, number := "v4", fmt.Sprintf("%x", a.base.lo)
-	if a.v6 {
+func describe(a Addr) string {
+	family, number := "v4", fmt.Sprintf("%x", a.Base.Lo)
+	if a.V6 {
 		family = "v6"
 	}
-	if a.base.hi != 0 {
-		number = fmt.Sprintf("%x%016x", a.base.hi, a.base.lo)
+	if a.Base.Hi != 0 {
+		number = fmt.Sprintf("%x%016x", a.Base.Hi, a.Base.Lo)
 	}
-	return fmt.Sprintf("%s %s/%d", family, number, a.bits)
+	return fmt.Sprintf("%s %s/%d", family, number, a.Bits)
 }

@@ -1,4 +1,4 @@
-package bosh
+package deploy
 
 import (
 	"bufio"
@@ -15,6 +15,8 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -59,17 +61,17 @@ func (v verdict) class() string { return strings.TrimPrefix(v.Error, "Bosh::Dire
 
 // answer is what the readers and Check say about the same case.
 type answer struct {
-	problems  []Problem
+	problems  []bosh.Problem
 	class     string // of the first problem that is no warning
 	accepted  bool
-	cc        *CloudConfig
+	cc        *bosh.CloudConfig
 	addresses []PredictedAddress
 }
 
 func judge(t *testing.T, dir, version string) answer {
 	t.Helper()
 	opts, existing := readOptions(t, dir, version)
-	var problems []Problem
+	var problems []bosh.Problem
 	refuse := func(class string) answer { return answer{class: class} }
 	var docs []source.Value
 	for _, name := range []string{"cloud-config.yml", "cloud-config-2.yml", "cloud-config-3.yml"} {
@@ -82,30 +84,30 @@ func judge(t *testing.T, dir, version string) answer {
 		}
 		docs = append(docs, doc)
 	}
-	cc, ccProblems, _ := ReadCloudConfigs(docs, opts)
+	cc, ccProblems, _ := bosh.ReadCloudConfigs(docs, opts)
 	problems = append(problems, ccProblems...)
 	doc, err := parseFile(filepath.Join(dir, "manifest.yml"))
 	if err != nil {
-		if len(ccProblems) > 0 && ccProblems[0].order.stage == stageUploadCloudConfig {
+		if len(ccProblems) > 0 && ccProblems[0].Stage() == bosh.StageUploadCloudConfig {
 			return refuse(ccProblems[0].Class)
 		}
 		return refuse("BadManifest")
 	}
-	opts.Form = V2
-	m, manifestProblems, _ := ReadManifest(doc, opts)
+	opts.Form = bosh.V2
+	m, manifestProblems, _ := bosh.ReadManifest(doc, opts)
 	problems = append(problems, manifestProblems...)
-	var others []*Manifest
+	var others []*bosh.Manifest
 	for _, name := range existing {
 		doc, err := parseFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, _, _ := ReadManifest(doc, opts)
+		other, _, _ := bosh.ReadManifest(doc, opts)
 		others = append(others, other)
 	}
 	checked, addresses := Check(cc, m, others, opts)
 	problems = append(problems, checked...)
-	Sort(problems)
+	bosh.Sort(problems)
 	a := answer{problems: problems, accepted: true, cc: cc, addresses: addresses}
 	for _, p := range problems {
 		if !p.Warning {
@@ -128,7 +130,7 @@ func parseFile(path string) (source.Value, error) {
 	return doc.Root(), nil
 }
 
-func readOptions(t *testing.T, dir, version string) (Options, []string) {
+func readOptions(t *testing.T, dir, version string) (bosh.Options, []string) {
 	t.Helper()
 	var given struct {
 		DirectorIPs          []netip.Addr `json:"director_ips"`
@@ -143,7 +145,7 @@ func readOptions(t *testing.T, dir, version string) (Options, []string) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	return Options{
+	return bosh.Options{
 		DirectorVersion: version, DirectorIPs: given.DirectorIPs, IgnoreMissingGateway: given.IgnoreMissingGateway,
 		ManagedNetworks: given.ManagedNetworks, NoConfigServer: true,
 	}, given.Existing
@@ -219,7 +221,7 @@ func TestVerdictsAgreeWithTheDirector(t *testing.T) {
 	}
 }
 
-func list(problems []Problem) string {
+func list(problems []bosh.Problem) string {
 	var b strings.Builder
 	for _, p := range problems {
 		b.WriteString("\n\t" + p.At.String() + " " + p.Rule + " " + p.Class + ": " + p.Message)
@@ -254,12 +256,12 @@ func agree(t *testing.T, name string, v verdict, a answer) bool {
 func agreeNetworks(t *testing.T, name string, v verdict, a answer) bool {
 	t.Helper()
 	ok := true
-	opts := Options{}
+	opts := bosh.Options{}
 	for _, n := range v.Networks {
 		if n.Type != "manual" {
 			continue
 		}
-		own := findNetwork(a.cc, n.Name)
+		own := a.cc.Network(n.Name)
 		if own == nil || len(own.Subnets) != len(n.Subnets) {
 			t.Errorf("%s: network %q: %+v, the director has %d subnets", name, n.Name, own, len(n.Subnets))
 			return false
@@ -269,7 +271,7 @@ func agreeNetworks(t *testing.T, name string, v verdict, a answer) bool {
 			for what, pair := range map[string][2]string{
 				"range":  {own.Subnets[j].Range.String(), s.Range},
 				"azs":    {strings.Join(own.Subnets[j].AZs, ","), strings.Join(s.AZs, ",")},
-				"static": {rangeWords(pool.static, pool.block.v6, pool), strings.Join(s.Static, " ")},
+				"static": {rangeWords(pool.static, pool.block.V6, pool), strings.Join(s.Static, " ")},
 			} {
 				if pair[0] != pair[1] && len(s.Static) < 100 {
 					t.Errorf("%s: %s of subnet %d is %s, the director has %s", name, what, j, pair[0], pair[1])
@@ -281,18 +283,18 @@ func agreeNetworks(t *testing.T, name string, v verdict, a answer) bool {
 	return ok
 }
 
-func rangeWords(set spans, v6 bool, p *pool) string {
+func rangeWords(set ipaddr.Spans, v6 bool, p *pool) string {
 	var words []string
 	for _, s := range set {
-		if p.bits() != p.block.width() {
-			for n := s.first; !s.last.less(n); n = n.inc() {
+		if p.bits() != p.block.Width() {
+			for n := s.First; !s.Last.Less(n); n = n.Inc() {
 				if p.isBase(n) {
-					words = append(words, addrOf(n, v6).String())
+					words = append(words, ipaddr.AddrOf(n, v6).String())
 				}
 			}
 			continue
 		}
-		r := netipx.IPRangeFrom(addrOf(s.first, v6), addrOf(s.last, v6))
+		r := netipx.IPRangeFrom(ipaddr.AddrOf(s.First, v6), ipaddr.AddrOf(s.Last, v6))
 		if r.From() == r.To() {
 			words = append(words, r.From().String())
 		} else {
