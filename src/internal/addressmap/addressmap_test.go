@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // made is a plan that is put together claim by claim.
@@ -342,7 +343,7 @@ func hostileMap() *Map {
 // TestPageIsEscaped holds that no name of a file gets into the page but as data.
 func TestPageIsEscaped(t *testing.T) {
 	var out bytes.Buffer
-	options := PageOptions{Version: hostile[0], Failures: []lint.Failure{{Message: hostile[1]}}}
+	options := PageOptions{Version: hostile[0], Failures: []trouble.Trouble{{Message: hostile[1]}}}
 	if err := WriteHTML(&out, hostileMap(), options); err != nil {
 		t.Fatal(err)
 	}

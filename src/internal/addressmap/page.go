@@ -11,8 +11,8 @@ import (
 
 	"go4.org/netipx"
 
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 //go:embed page/page.html
@@ -48,7 +48,7 @@ type PageOptions struct {
 	// Version is the program's.
 	Version string
 	// Failures are what could not be read; the map lacks it, and says so.
-	Failures []lint.Failure
+	Failures []trouble.Trouble
 	// Hidden counts the values that hide behind variables.
 	Hidden int
 }

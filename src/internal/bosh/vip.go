@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // maxPropertyValues is how many property values of one manifest are looked at,
@@ -25,7 +26,7 @@ const maxPropertyValues = 1_000_000
 // addresses, nor is anything that is no address, such as a host name.
 //
 // A ((variable)) in such a property is an Unresolved. The error, a
-// *source.Error, says that the aliases of the properties stand for more values
+// *trouble.Trouble, says that the aliases of the properties stand for more values
 // than can be looked at; what was found until then is returned all the same.
 func FindVIPs(manifest source.Value, patterns Patterns) ([]PropertyAddress, []Unresolved, error) {
 	f := newVIPFinder(patterns)
@@ -192,7 +193,7 @@ func (f *vipFinder) walkChild(scope propertyScope, path []string, v source.Value
 func (f *vipFinder) mayLook(v source.Value) bool {
 	f.looked++
 	if f.looked > maxPropertyValues && f.err == nil {
-		f.err = &source.Error{Place: v.Place(),
+		f.err = &trouble.Trouble{At: v.Place(),
 			Message: fmt.Sprintf("the aliases of the properties stand for more than %d values; virtual addresses in them may be missed", maxPropertyValues)}
 	}
 	return f.err == nil

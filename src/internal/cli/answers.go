@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // answerFlags are those of commands that answer a question about the fleet.
@@ -38,7 +39,7 @@ type picture struct {
 	*survey.Survey
 	request  *request
 	files    *source.Files
-	failures []lint.Failure
+	failures []trouble.Trouble
 	pools    []answer.Pool
 }
 
@@ -75,7 +76,7 @@ func (p *picture) hiddenOf(directors []string) []lint.Hidden {
 
 // write writes an answer, and what could not be read to standard error. What
 // hides in the picture makes the exit code.
-func (f *answerFlags) write(streams Streams, text func(io.Writer, report.Options) error, json func(io.Writer) error, failures []lint.Failure, whole bool) error {
+func (f *answerFlags) write(streams Streams, text func(io.Writer, report.Options) error, json func(io.Writer) error, failures []trouble.Trouble, whole bool) error {
 	options := report.Options{}
 	options.Color, options.Width = terminal(f.color, streams)
 	var err error

@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 type auditFlags struct {
@@ -106,7 +107,7 @@ type auditing struct {
 	request  *request
 	sides    *survey.Sides
 	result   *audit.Result
-	failures []lint.Failure
+	failures []trouble.Trouble
 	// notes are what is taken as it is.
 	notes []string
 }
@@ -182,9 +183,7 @@ func (a *auditing) read() error {
 	}
 	a.result = audit.Compare(directors, a.request.fleet.Externals, a.request.fleet.File.SegmentOf)
 	contradictions, _ := a.request.fleet.File.CheckSegments(slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets))
-	for _, e := range contradictions {
-		a.failures = append(a.failures, lint.Failure{Message: e.Message, At: e.Place, Hint: e.Hint})
-	}
+	a.failures = append(a.failures, trouble.All(contradictions)...)
 	for i := range a.sides.Sides {
 		if s := &a.sides.Sides[i]; a.judged(s.Name) {
 			a.comparable(s)
@@ -233,7 +232,7 @@ func (a *auditing) lacksFiles(i int) bool {
 	if i+1 < len(a.sides.Sides) {
 		to = a.sides.Sides[i+1].At
 	}
-	return slices.ContainsFunc(a.request.failures, func(f lint.Failure) bool {
+	return slices.ContainsFunc(a.request.failures, func(f trouble.Trouble) bool {
 		return f.At.File == from.File && f.At.Compare(from) >= 0 && f.At.Compare(to) < 0
 	})
 }
@@ -241,7 +240,7 @@ func (a *auditing) lacksFiles(i int) bool {
 // comparable says what keeps a director from being judged, or judged whole.
 func (a *auditing) comparable(s *survey.Side) {
 	fail := func(hint, format string, args ...any) {
-		a.failures = append(a.failures, lint.Failure{Message: fmt.Sprintf(format, args...), At: s.At, Hint: hint})
+		a.failures = append(a.failures, trouble.Trouble{Message: fmt.Sprintf(format, args...), At: s.At, Hint: hint})
 	}
 	d := a.request.fleet.Directors[slices.IndexFunc(a.request.fleet.Directors, func(d survey.Director) bool { return d.Name == s.Name })]
 	switch {
@@ -371,8 +370,8 @@ func (a *auditing) write(out report.Audit) error {
 }
 
 // once leaves out failures that were told before: both sides read the snapshots.
-func once(failures []lint.Failure) []lint.Failure {
-	var list []lint.Failure
+func once(failures []trouble.Trouble) []trouble.Trouble {
+	var list []trouble.Trouble
 	for _, f := range failures {
 		if !slices.Contains(list, f) {
 			list = append(list, f)

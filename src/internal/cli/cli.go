@@ -27,6 +27,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ipguard/ipguard/src/internal/spelling"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Exit codes, the same for every command.
@@ -88,13 +89,13 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		return int(code)
 	}
 	fmt.Fprintf(streams.Stderr, "ipguard: %s\n", strings.TrimSuffix(err.Error(), "."))
-	var told *toldError
+	var told *ending
 	if errors.As(err, &told) {
-		if told.code == ExitUsage && told.hint == "" {
-			told.hint = "see ipguard --help"
+		if told.code == ExitUsage && told.Hint == "" {
+			told.Hint = "see ipguard --help"
 		}
-		if told.hint != "" {
-			fmt.Fprintf(streams.Stderr, "hint: %s\n", told.hint)
+		if told.Hint != "" {
+			fmt.Fprintf(streams.Stderr, "hint: %s\n", told.Hint)
 		}
 		return told.code
 	}
@@ -112,22 +113,24 @@ type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// toldError ends a command with a message, a hint and an exit code.
-type toldError struct {
-	message, hint string
-	code          int
+// ending ends a command with what is wrong and an exit code.
+type ending struct {
+	trouble.Trouble
+	code int
 }
 
-func (e *toldError) Error() string { return e.message }
+func end(code int, hint, format string, args ...any) error {
+	return &ending{trouble.Trouble{Message: fmt.Sprintf(format, args...), Hint: hint}, code}
+}
 
 // usage is a wrong command line; without a hint it is ipguard --help.
 func usage(hint, format string, args ...any) error {
-	return &toldError{message: fmt.Sprintf(format, args...), hint: hint, code: ExitUsage}
+	return end(ExitUsage, hint, format, args...)
 }
 
 // incomplete is something that could not be read; hint may be empty.
 func incomplete(hint, format string, args ...any) error {
-	return &toldError{message: fmt.Sprintf(format, args...), hint: hint, code: ExitIncomplete}
+	return end(ExitIncomplete, hint, format, args...)
 }
 
 // flagHint says what to do about a flag that is wrong.

@@ -17,10 +17,10 @@ import (
 	"github.com/ipguard/ipguard/src/internal/collect"
 	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/fleet"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 type collectFlags struct {
@@ -96,7 +96,7 @@ type collector struct {
 	places   map[string]placeOfSnapshot // by director
 	done     map[string]string          // what was written, by director
 	uuids    map[string]string          // by director
-	failures []lint.Failure
+	failures []trouble.Trouble
 	// unasked are directors that had not told everything when the user gave up.
 	unasked []string
 }
@@ -125,13 +125,11 @@ func (c *collector) read(flags *collectFlags, names []string) error {
 	if err != nil {
 		return err
 	}
-	var errs []*source.Error
+	var errs []*trouble.Trouble
 	if c.fleet, errs = fleet.Load(c.files, path); c.fleet == nil {
 		return incomplete(errs[0].Hint, "%s", errs[0])
 	}
-	for _, e := range errs {
-		c.failures = append(c.failures, lint.Failure{Message: e.Message, At: e.Place, Hint: e.Hint})
-	}
+	c.failures = trouble.All(errs)
 	if c.config, err = loadBoshConfig(flags.config, c.streams); err != nil {
 		return err
 	}
@@ -187,7 +185,7 @@ func (c *collector) directors(path string, names []string) ([]*fleet.Director, e
 // add makes a target of a director, or notes why it cannot be one.
 func (c *collector) add(d *fleet.Director) {
 	fail := func(hint, format string, args ...any) {
-		c.failures = append(c.failures, lint.Failure{
+		c.failures = append(c.failures, trouble.Trouble{
 			Message: fmt.Sprintf("director %s: ", d.Name.Value) + fmt.Sprintf(format, args...), At: d.Environment.At, Hint: hint,
 		})
 	}
@@ -243,10 +241,10 @@ func (c *collector) store(r collect.Result) {
 	name, place := r.Target.Name, c.places[r.Target.Name]
 	fail := func(hint, format string, args ...any) {
 		message := fmt.Sprintf("director %s: ", name) + fmt.Sprintf(format, args...) + keptOld(place.path)
-		c.failures = append(c.failures, lint.Failure{Message: message, At: place.director.Environment.At, Hint: hint})
+		c.failures = append(c.failures, trouble.Trouble{Message: message, At: place.director.Environment.At, Hint: hint})
 	}
 	switch {
-	case r.Err != nil && r.Err.Interrupted:
+	case r.Err == collect.ErrInterrupted:
 		c.unasked = append(c.unasked, name)
 		return
 	case r.Err != nil:
@@ -307,7 +305,7 @@ func (c *collector) findTwins() {
 		switch {
 		case uuid == "":
 		case ok:
-			c.failures = append(c.failures, lint.Failure{
+			c.failures = append(c.failures, trouble.Trouble{
 				Message: fmt.Sprintf("directors %s and %s are one: both say that their UUID is %s", other, t.Name, uuid),
 				At:      c.places[t.Name].director.Environment.At, Hint: "keep one of the two in the fleet file",
 			})
@@ -326,11 +324,11 @@ func (c *collector) tell() error {
 	}
 	if n := len(c.unasked); n > 0 {
 		slices.Sort(c.unasked)
-		c.failures = append(c.failures, lint.Failure{
+		c.failures = append(c.failures, trouble.Trouble{
 			Message: fmt.Sprintf("interrupted before %s had told everything; what they had told before stays: %s", count(n, "director"), someOf(c.unasked)),
 		})
 	}
-	slices.SortStableFunc(c.failures, func(a, b lint.Failure) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(c.failures, func(a, b trouble.Trouble) int { return a.At.Compare(b.At) })
 	if err := report.WriteFailures(c.streams.Stderr, c.failures, report.Options{}); err != nil {
 		return incomplete("", "cannot write to standard error: %s", err)
 	}

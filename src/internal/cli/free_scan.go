@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/scan"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // freshScan is how old a scan may be before it is called stale: VMs come and go
@@ -25,7 +25,7 @@ type evidence struct {
 	// told describes each of scans.
 	told []report.Scanned
 	// failures are scans whose silence proves nothing.
-	failures []lint.Failure
+	failures []trouble.Trouble
 }
 
 // readScans reads the files of --scan.
@@ -34,7 +34,7 @@ func readScans(paths []string, files *source.Files, streams Streams) (evidence, 
 	for _, path := range paths {
 		data, err := files.Read(path)
 		if err != nil {
-			var unread *source.Error
+			var unread *trouble.Trouble
 			if errors.As(err, &unread) {
 				return e, incomplete("write one with ipguard scan SEGMENT --format json", "%s: %s", path, unread.Message)
 			}
@@ -72,10 +72,10 @@ func (e *evidence) add(path string, r scan.Result, now time.Time) {
 	})
 	at := place.Place{File: path}
 	if !r.Complete {
-		e.failures = append(e.failures, lint.Failure{At: at, Message: fmt.Sprintf("the scan of %s was interrupted: what is missing in it proves nothing", r.Prefix)})
+		e.failures = append(e.failures, trouble.Trouble{At: at, Message: fmt.Sprintf("the scan of %s was interrupted: what is missing in it proves nothing", r.Prefix)})
 	}
 	if r.Dropped > 0 {
-		e.failures = append(e.failures, lint.Failure{At: at, Message: fmt.Sprintf("the kernel dropped %d answers to the scan of %s: what is missing in it may have answered", r.Dropped, r.Prefix),
+		e.failures = append(e.failures, trouble.Trouble{At: at, Message: fmt.Sprintf("the kernel dropped %d answers to the scan of %s: what is missing in it may have answered", r.Dropped, r.Prefix),
 			Hint: "scan again with a lower --rate"})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Exit codes of ipguard bosh where there is no bosh: those of a shell.
@@ -83,14 +84,14 @@ func runGate(args []string, streams Streams) error {
 		}
 	}
 	err = program.Run(args, streams.Environ)
-	return &toldError{message: fmt.Sprintf("cannot run %s: %s", program.Path, err), hint: "name another one with IPGUARD_BOSH", code: exitCannotRun}
+	return end(exitCannotRun, "name another one with IPGUARD_BOSH", "cannot run %s: %s", program.Path, err)
 }
 
 // notRun says of an error that stands alone what became of the command.
 func notRun(err error) error {
-	var told *toldError
+	var told *ending
 	if errors.As(err, &told) {
-		told.message += "; bosh was not run"
+		told.Message += "; bosh was not run"
 	}
 	return err
 }
@@ -141,12 +142,12 @@ func findBosh(streams Streams) (*gate.Program, error) {
 	if program != nil {
 		return program, nil
 	}
-	missing := &toldError{message: "bosh: command not found", hint: "install bosh, or name it with IPGUARD_BOSH", code: exitNoBosh}
+	missing := &ending{trouble.Trouble{Message: "bosh: command not found", Hint: "install bosh, or name it with IPGUARD_BOSH"}, exitNoBosh}
 	if named != "" {
-		missing.message = "IPGUARD_BOSH is " + named + ", which is no program"
+		missing.Message = "IPGUARD_BOSH is " + named + ", which is no program"
 	}
 	if len(passed) > 0 {
-		missing.message += "; " + strings.Join(passed, ", ") + " would only run ipguard again"
+		missing.Message += "; " + strings.Join(passed, ", ") + " would only run ipguard again"
 	}
 	return nil, missing
 }
@@ -194,9 +195,9 @@ func (g *gateRun) read() error {
 		name := g.nameOf(f)
 		text, err := g.readFile(f, name)
 		if err != nil {
-			var placed *source.Error
+			var placed *trouble.Trouble
 			if errors.As(err, &placed) {
-				return incomplete(placed.Hint, "%s: %s", placed.Place.File, placed.Message)
+				return incomplete(placed.Hint, "%s: %s", placed.At.File, placed.Message)
 			}
 			return err
 		}

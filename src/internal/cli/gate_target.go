@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // judge lints the change in the place of what the fleet knows of it. The error is
@@ -70,7 +71,7 @@ func (g *gateRun) inputs() (interpolate.Inputs, error) {
 
 // place puts the entry where the fleet has its former self. refusal says why it
 // cannot be told where that is.
-func (g *gateRun) place(entry survey.Entry) (refusal *lint.Failure, err error) {
+func (g *gateRun) place(entry survey.Entry) (refusal *trouble.Trouble, err error) {
 	if g.change.Kind == gate.CreateEnv {
 		return g.placeCreateEnv(entry)
 	}
@@ -95,7 +96,7 @@ func (g *gateRun) place(entry survey.Entry) (refusal *lint.Failure, err error) {
 }
 
 // directorOf is the fleet's director at the environment.
-func (g *gateRun) directorOf() (*survey.Director, *lint.Failure, error) {
+func (g *gateRun) directorOf() (*survey.Director, *trouble.Trouble, error) {
 	config, err := environment.Load(g.change.ConfigPath)
 	if err != nil {
 		return nil, nil, incomplete("", "%s", err)
@@ -121,8 +122,8 @@ func (g *gateRun) directorOf() (*survey.Director, *lint.Failure, error) {
 			there = append(there, d.Name.Value)
 		}
 	}
-	refuse := func(hint, format string, args ...any) *lint.Failure {
-		return &lint.Failure{Message: fmt.Sprintf(format, args...), At: place.Place{File: g.request.path}, Hint: hint}
+	refuse := func(hint, format string, args ...any) *trouble.Trouble {
+		return &trouble.Trouble{Message: fmt.Sprintf(format, args...), At: place.Place{File: g.request.path}, Hint: hint}
 	}
 	switch len(there) {
 	case 0:
@@ -157,7 +158,7 @@ func (g *gateRun) placeDeployment(d *survey.Director, entry survey.Entry) error 
 // placeConfig puts a config into the place of its former self in list, the
 // director's configs of that kind: the director's own of that name where only a
 // snapshot knows them, else the file at its path, or the only one.
-func (g *gateRun) placeConfig(d *survey.Director, list *[]survey.Entry, kind string, entry survey.Entry) *lint.Failure {
+func (g *gateRun) placeConfig(d *survey.Director, list *[]survey.Entry, kind string, entry survey.Entry) *trouble.Trouble {
 	same := func(c survey.Entry) bool { return samePath(c.Path, g.change.Files()[0].Path) }
 	i := slices.IndexFunc(*list, same)
 	switch {
@@ -173,7 +174,7 @@ func (g *gateRun) placeConfig(d *survey.Director, list *[]survey.Entry, kind str
 		for _, c := range *list {
 			paths = append(paths, c.Path)
 		}
-		return &lint.Failure{
+		return &trouble.Trouble{
 			Message: fmt.Sprintf("director %s has the %s %s: which one does %s replace?", d.Name, kind, strings.Join(paths, ", "), entry.Path),
 			At:      d.At, Hint: "update it from the file that the fleet file names",
 		}
@@ -191,7 +192,7 @@ type createEnvEntry struct {
 
 // placeCreateEnv puts a create-env manifest in the place of the fleet's entry for
 // its path. One file may be several environments, told apart by their inputs.
-func (g *gateRun) placeCreateEnv(entry survey.Entry) (*lint.Failure, error) {
+func (g *gateRun) placeCreateEnv(entry survey.Entry) (*trouble.Trouble, error) {
 	var named *survey.Director
 	if g.options.director != "" {
 		var err error
@@ -210,7 +211,7 @@ func (g *gateRun) placeCreateEnv(entry survey.Entry) (*lint.Failure, error) {
 		found[0].entry.Path, found[0].entry.Inputs, found[0].entry.Target = entry.Path, entry.Inputs, true
 		return nil, nil
 	case len(g.createEnvs(named)) > 1:
-		return &lint.Failure{
+		return &trouble.Trouble{
 			Message: entry.Path + " is several environments here, and none of them has these vars and ops files alone", At: at,
 			Hint: "write the vars and ops files there as they are given to bosh, or name the director with --ipguard-director NAME",
 		}, nil
@@ -219,7 +220,7 @@ func (g *gateRun) placeCreateEnv(entry survey.Entry) (*lint.Failure, error) {
 		named.CreateEnvs = append(named.CreateEnvs, entry)
 		return nil, nil
 	}
-	return &lint.Failure{
+	return &trouble.Trouble{
 		Message: entry.Path + " is no director's create-env manifest here: whose is it?", At: at,
 		Hint: "add it to create_env of its director, or name the director with --ipguard-director NAME",
 	}, nil

@@ -9,9 +9,9 @@ import (
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // request is what a run of lint has to read: the fleet as its file tells it,
@@ -20,7 +20,7 @@ type request struct {
 	fleet    survey.Fleet
 	path     string // of the fleet file; empty with --no-fleet
 	loader   *interpolate.Loader
-	failures []lint.Failure
+	failures []trouble.Trouble
 }
 
 // newRequest reads the fleet file and puts the arguments into it.
@@ -148,10 +148,8 @@ func (r *request) readFleet(path string, args []string, files *source.Files, str
 	return nil
 }
 
-func (r *request) fail(errs []*source.Error) {
-	for _, e := range errs {
-		r.failures = append(r.failures, lint.Failure{Message: e.Message, At: e.Place, Hint: e.Hint})
-	}
+func (r *request) fail(errs []*trouble.Trouble) {
+	r.failures = append(r.failures, trouble.All(errs)...)
 }
 
 // use takes over what the fleet file says.

@@ -67,9 +67,9 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 func endOfWire(code int, err error) error {
 	switch {
 	case errors.Is(err, link.ErrNotPermitted):
-		return &toldError{message: err.Error(), hint: "run it as root, or once: setcap cap_net_raw+ep ipguard", code: code}
+		return end(code, "run it as root, or once: setcap cap_net_raw+ep ipguard", "%s", err)
 	case err != nil:
-		return &toldError{message: err.Error(), code: code}
+		return end(code, "", "%s", err)
 	case code != ExitOK:
 		return exitCode(code)
 	}

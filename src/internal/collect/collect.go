@@ -22,6 +22,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Target is one director to ask.
@@ -54,11 +55,11 @@ type Progress struct {
 	Deployments, DeploymentsDone int
 }
 
-// Result is what one director gave: a snapshot or an error.
+// Result is what one director gave: a snapshot, or why there is none.
 type Result struct {
 	Target   Target
 	Snapshot *snapshot.Snapshot
-	Err      *Error
+	Err      *trouble.Trouble
 }
 
 // perDirector is how many requests one director gets at a time. Its API runs in
@@ -116,7 +117,7 @@ func (r *run) one(ctx context.Context, t Target) Result {
 	answer := make(chan Result, 1)
 	go func() {
 		s, err := r.collect(ctx, t)
-		answer <- Result{Target: t, Snapshot: s, Err: asError(err, t)}
+		answer <- Result{Target: t, Snapshot: s, Err: troubleOf(err, t)}
 	}()
 	select {
 	case result := <-answer:

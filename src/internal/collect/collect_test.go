@@ -20,6 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/directordouble"
 	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 var update = flag.Bool("update", false, "write the snapshots in testdata; look at the difference before committing")
@@ -93,7 +94,7 @@ func options(t testing.TB) Options {
 	}
 }
 
-func collectOne(t testing.TB, target Target, opts Options) (*snapshot.Snapshot, *Error) {
+func collectOne(t testing.TB, target Target, opts Options) (*snapshot.Snapshot, *trouble.Trouble) {
 	t.Helper()
 	var results []Result
 	Run(context.Background(), []Target{target}, opts, func(r Result) { results = append(results, r) })

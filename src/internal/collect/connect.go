@@ -10,6 +10,7 @@ import (
 	boshlog "github.com/cloudfoundry/bosh-utils/logger"
 
 	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // connections makes clients. The library takes its proxy from the environment
@@ -74,7 +75,7 @@ type connection struct {
 func (c *connections) open(t Target, config *environment.Config) (*connection, error) {
 	factory, err := boshdirector.NewConfigFromURL(t.Access.URL)
 	if err != nil {
-		return nil, &Error{Message: "its URL cannot be read", Hint: "write HOST, HOST:PORT or https://HOST:PORT"}
+		return nil, &trouble.Trouble{Message: "its URL cannot be read", Hint: "write HOST, HOST:PORT or https://HOST:PORT"}
 	}
 	factory.CACert = t.Access.CACert
 	var anonymous boshdirector.Director
@@ -107,7 +108,7 @@ func (c *connections) open(t Target, config *environment.Config) (*connection, e
 func (c *connections) newDirector(factory boshdirector.FactoryConfig) (boshdirector.Director, error) {
 	d, err := c.director.New(factory, boshdirector.NewNoopTaskReporter(), boshdirector.NewNoopFileReporter())
 	if err != nil {
-		return nil, &Error{Message: "the CA certificate cannot be read", Hint: "it must be one or more certificates in PEM"}
+		return nil, &trouble.Trouble{Message: "the CA certificate cannot be read", Hint: "it must be one or more certificates in PEM"}
 	}
 	return d, nil
 }
@@ -116,11 +117,11 @@ func (c *connections) newDirector(factory boshdirector.FactoryConfig) (boshdirec
 func (c *connections) tokens(t Target, info boshdirector.Info, config *environment.Config) (func(bool) (string, error), error) {
 	url, ok := info.Auth.Options["url"].(string)
 	if !ok {
-		return nil, &Error{Message: "the director has a UAA and does not tell its URL"}
+		return nil, &trouble.Trouble{Message: "the director has a UAA and does not tell its URL"}
 	}
 	factory, err := boshuaa.NewConfigFromURL(url)
 	if err != nil {
-		return nil, &Error{Message: "the director tells a URL of its UAA that cannot be read"}
+		return nil, &trouble.Trouble{Message: "the director tells a URL of its UAA that cannot be read"}
 	}
 	factory.CACert = t.Access.CACert
 	factory.Client, factory.ClientSecret = t.Access.Client, t.Access.Secret

@@ -9,18 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// Error is why a director gave no snapshot.
-type Error struct {
-	Message string
-	// Hint says what to do; may be empty.
-	Hint string
-	// Interrupted says that the whole run was: the director is not to blame.
-	Interrupted bool
-}
-
-func (e *Error) Error() string { return e.Message }
+// ErrInterrupted is the Err of a Result where the whole run was interrupted: the
+// director is not to blame.
+var ErrInterrupted = &trouble.Trouble{Message: "it was not waited for"}
 
 // answerForm is how the library tells of an answer that is no success. It makes
 // texts of all errors, so that a text is all there is to look at.
@@ -67,27 +62,25 @@ func isNothing(err error) bool {
 	return err != nil && (err.Error() == "No cloud config" || err.Error() == "No config")
 }
 
-func gaveUp(ctx context.Context, timeout time.Duration) *Error {
+func gaveUp(ctx context.Context, timeout time.Duration) *trouble.Trouble {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return interrupted()
+		return ErrInterrupted
 	}
-	return &Error{Message: fmt.Sprintf("it did not answer everything within %s", timeout), Hint: "give it more time with --timeout"}
+	return &trouble.Trouble{Message: fmt.Sprintf("it did not answer everything within %s", timeout), Hint: "give it more time with --timeout"}
 }
 
-func interrupted() *Error { return &Error{Message: "it was not waited for", Interrupted: true} }
-
-// asError says in words what went wrong. The library's texts quote answers,
+// troubleOf says in words what went wrong. The library's texts quote answers,
 // which may hold anything; nothing of them is handed on but what is known to be
 // harmless.
-func asError(err error, t Target) *Error {
-	var own *Error
+func troubleOf(err error, t Target) *trouble.Trouble {
+	var own *trouble.Trouble
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, context.Canceled):
-		return interrupted()
+		return ErrInterrupted
 	}
 	text := err.Error()
 	if m := answerForm.FindStringSubmatch(text); m != nil {
@@ -95,31 +88,31 @@ func asError(err error, t Target) *Error {
 	}
 	for _, known := range transport {
 		if m := known.form.FindString(text); m != "" {
-			return &Error{Message: known.says(m), Hint: known.hint}
+			return &trouble.Trouble{Message: known.says(m), Hint: known.hint}
 		}
 	}
-	return &Error{Message: "its answer cannot be understood", Hint: "BOSH_LOG_LEVEL=debug bosh env shows more"}
+	return &trouble.Trouble{Message: "its answer cannot be understood", Hint: "BOSH_LOG_LEVEL=debug bosh env shows more"}
 }
 
 // answered is an error about an answer.
-func answered(who, status string, e directorError, t Target) *Error {
+func answered(who, status string, e directorError, t Target) *trouble.Trouble {
 	as := "client " + t.Access.Client
 	if t.Access.Client == "" {
 		as = "the user that has logged in"
 	}
 	switch {
 	case who == "UAA" && (status == "401" || status == "400"):
-		return &Error{Message: "its UAA does not know " + as + ", or the secret is wrong", Hint: "check the client and its secret, or log in again"}
+		return &trouble.Trouble{Message: "its UAA does not know " + as + ", or the secret is wrong", Hint: "check the client and its secret, or log in again"}
 	case who == "UAA":
-		return &Error{Message: "its UAA answers with status " + status}
+		return &trouble.Trouble{Message: "its UAA answers with status " + status}
 	case (status == "401" || status == "403") && e.Code == 0:
-		return &Error{Message: "it refuses " + as, Hint: "check the client and its secret; the scope bosh.read is needed"}
+		return &trouble.Trouble{Message: "it refuses " + as, Hint: "check the client and its secret; the scope bosh.read is needed"}
 	case status == "401" || status == "403":
-		return &Error{Message: "it refuses " + as + describe(e), Hint: "the scope bosh.read is needed"}
+		return &trouble.Trouble{Message: "it refuses " + as + describe(e), Hint: "the scope bosh.read is needed"}
 	case e.Code > 0:
-		return &Error{Message: fmt.Sprintf("it answers with status %s%s", status, describe(e))}
+		return &trouble.Trouble{Message: fmt.Sprintf("it answers with status %s%s", status, describe(e))}
 	}
-	return &Error{Message: "it answers with status " + status}
+	return &trouble.Trouble{Message: "it answers with status " + status}
 }
 
 func describe(e directorError) string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/directordouble"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // on makes a fault for one path.
@@ -112,9 +113,9 @@ func TestCancelled(t *testing.T) {
 		cancel()
 		return directordouble.Fault{Silent: true}
 	}
-	var got *Error
+	var got *trouble.Trouble
 	Run(ctx, []Target{start(t, d)}, options(t), func(r Result) { got = r.Err })
-	if got == nil || got.Message != "it was not waited for" || !got.Interrupted {
+	if got == nil || got.Message != "it was not waited for" || got != ErrInterrupted {
 		t.Errorf("got %v", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	boshdirector "github.com/cloudfoundry/bosh-cli/v7/director"
 
 	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // fetcher asks one director for everything.
@@ -138,7 +139,7 @@ func granted(texts []string) ([]snapshot.Address, error) {
 	for _, s := range texts {
 		a, ok := snapshot.NewAddress(s)
 		if !ok {
-			return nil, &Error{Message: "it tells an address of a VM that is none"}
+			return nil, &trouble.Trouble{Message: "it tells an address of a VM that is none"}
 		}
 		list = append(list, a)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // maxValues is how many values a fleet file may have, aliases expanded. A fleet
@@ -21,7 +22,7 @@ const maxValues = 1_000_000
 // decoder fills Go values from a document and collects everything that is wrong
 // with it.
 type decoder struct {
-	errs []*source.Error
+	errs []*trouble.Trouble
 	left int // how many values may still be read
 	// fields are the keys of structs that were met before.
 	fields map[reflect.Type][]field
@@ -50,7 +51,7 @@ type valueDecoder interface {
 }
 
 func (d *decoder) fail(at place.Place, hint, format string, args ...any) {
-	d.errs = append(d.errs, &source.Error{Place: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+	d.errs = append(d.errs, &trouble.Trouble{At: at, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 var (
@@ -250,11 +251,11 @@ func (d *decoder) wrongType(v source.Value, what, expected string) {
 
 // sorted puts errors into the order of the file, each once: an alias leads to the
 // same mistake again.
-func sorted(errs []*source.Error) []*source.Error {
-	slices.SortStableFunc(errs, func(a, b *source.Error) int {
-		return cmp.Or(a.Place.Compare(b.Place), cmp.Compare(a.Message, b.Message))
+func sorted(errs []*trouble.Trouble) []*trouble.Trouble {
+	slices.SortStableFunc(errs, func(a, b *trouble.Trouble) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Message, b.Message))
 	})
-	return slices.CompactFunc(errs, func(a, b *source.Error) bool { return *a == *b })
+	return slices.CompactFunc(errs, func(a, b *trouble.Trouble) bool { return *a == *b })
 }
 
 // field is one key of a mapping, as its Go field says.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 var update = flag.Bool("update", false, "write the results of the pages in testdata; look at the difference before committing")
@@ -99,10 +100,10 @@ func (p page) extract(t *testing.T, but ...string) {
 }
 
 // lines writes errors as the pages do: place, message, hint.
-func lines(errs []*source.Error) string {
+func lines(errs []*trouble.Trouble) string {
 	var b strings.Builder
 	for _, e := range errs {
-		fmt.Fprintf(&b, "%d:%d %s\n", e.Place.Line, e.Place.Column, e.Message)
+		fmt.Fprintf(&b, "%d:%d %s\n", e.At.Line, e.At.Column, e.Message)
 		if e.Hint != "" {
 			fmt.Fprintf(&b, "  hint: %s\n", e.Hint)
 		}
@@ -168,7 +169,7 @@ var beyondSchema = []string{
 
 // agree fails unless what is read without an error is accepted by the schema, and
 // what the schema accepts has no errors but those that it cannot see.
-func agree(t *testing.T, schema *jsonschema.Schema, doc *source.Document, errs []*source.Error) {
+func agree(t *testing.T, schema *jsonschema.Schema, doc *source.Document, errs []*trouble.Trouble) {
 	t.Helper()
 	refused := schema.Validate(jsonValue(doc.Root()))
 	if len(errs) == 0 && refused != nil {
@@ -366,7 +367,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		_, errs := Parse(FileName, []byte(text))
 		for _, e := range errs {
-			if e.Message == "" || !e.Place.IsValid() {
+			if e.Message == "" || !e.At.IsValid() {
 				t.Errorf("an error without message or place: %#v", e)
 			}
 		}

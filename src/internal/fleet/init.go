@@ -104,8 +104,8 @@ func (s *scan) read(file, name string) {
 		doc, err = source.Parse(name, text)
 	}
 	if err != nil {
-		e := asError(name, err)
-		e.Place.File = name
+		e := troubleOf(name, err)
+		e.At.File = name
 		s.note("%v", e)
 		return
 	}

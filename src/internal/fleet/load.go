@@ -14,28 +14,29 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Load reads the fleet file at path. It returns everything that is wrong with
 // it, in the order of the file, and what could be understood all the same; nil
 // if that is nothing. Every error means that the picture is incomplete.
-func Load(files *source.Files, path string) (*File, []*source.Error) {
+func Load(files *source.Files, path string) (*File, []*trouble.Trouble) {
 	text, err := files.Read(path)
 	if err != nil {
-		return nil, []*source.Error{asError(path, err)}
+		return nil, []*trouble.Trouble{troubleOf(path, err)}
 	}
 	return Parse(path, text)
 }
 
 // Parse reads the text of a fleet file; path names it in places.
-func Parse(path string, text []byte) (*File, []*source.Error) {
+func Parse(path string, text []byte) (*File, []*trouble.Trouble) {
 	doc, rest, err := source.ParseFirst(path, text)
 	if err != nil {
-		e := asError(path, err)
+		e := troubleOf(path, err)
 		if e.Hint == "" && len(bytes.TrimSpace(text)) == 0 {
 			e.Hint = "ipguard init proposes a first one"
 		}
-		return nil, []*source.Error{e}
+		return nil, []*trouble.Trouble{e}
 	}
 	d := &decoder{left: maxValues}
 	file := d.file(path, doc.Root())
@@ -53,12 +54,12 @@ func (d *decoder) file(path string, root source.Value) *File {
 	return file
 }
 
-func asError(path string, err error) *source.Error {
-	var e *source.Error
+func troubleOf(path string, err error) *trouble.Trouble {
+	var e *trouble.Trouble
 	if errors.As(err, &e) {
 		return e
 	}
-	return &source.Error{Place: place.Place{File: path}, Message: err.Error()}
+	return &trouble.Trouble{At: place.Place{File: path}, Message: err.Error()}
 }
 
 // secondDocument returns where a second document with content begins: everything

@@ -18,10 +18,11 @@ import (
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 func (r *resolver) fail(at place.Place, hint, format string, args ...any) {
-	r.errs = append(r.errs, &source.Error{Place: at, Message: fmt.Sprintf(format, args...), Hint: hint})
+	r.errs = append(r.errs, &trouble.Trouble{At: at, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 // absolute is the path that a text of the fleet file means, cleaned.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/place"
-	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Kind says what a file of a director is: the key that names it.
@@ -64,10 +64,10 @@ type SourceFile struct {
 // a glob of configs takes. A file that one director lists several times is used
 // once, an explicit entry before a glob; several deployments of one manifest are
 // told apart by their names.
-func (f *File) Resolve() (*Resolved, []*source.Error) {
+func (f *File) Resolve() (*Resolved, []*trouble.Trouble) {
 	base, err := filepath.Abs(filepath.Dir(f.Path))
 	if err != nil {
-		return &Resolved{}, []*source.Error{{Place: place.Place{File: f.Path}, Message: err.Error()}}
+		return &Resolved{}, []*trouble.Trouble{{At: place.Place{File: f.Path}, Message: err.Error()}}
 	}
 	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), named: map[string][]Kind{}}
 	if wd, err := os.Getwd(); err == nil {
@@ -158,7 +158,7 @@ type resolver struct {
 	// named holds what the fleet file names without a glob, and all configs, by
 	// absolute path.
 	named map[string][]Kind
-	errs  []*source.Error
+	errs  []*trouble.Trouble
 }
 
 // entry is what Config and Manifest have in common.

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
-	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // SegmentOf returns the name of the segment that the file gives a subnet, or "".
@@ -61,11 +61,11 @@ func (m Match) saysSomething() bool {
 // CheckSegments holds the file's segments against all subnets of the fleet. It
 // returns contradictions, which are subnets that two segments claim, and idle
 // matches, which no subnet fits: what they were to declare is not in force.
-func (f *File) CheckSegments(subnets []*plan.Subnet) (contradictions, idle []*source.Error) {
+func (f *File) CheckSegments(subnets []*plan.Subnet) (contradictions, idle []*trouble.Trouble) {
 	for _, s := range subnets {
 		if names := f.segmentsOf(s); len(names) > 1 {
-			contradictions = append(contradictions, &source.Error{
-				Place:   s.At,
+			contradictions = append(contradictions, &trouble.Trouble{
+				At:      s.At,
 				Message: fmt.Sprintf("the fleet file puts %s into two segments, %s and %s", s.Label(), names[0], names[1]),
 				Hint:    "describe the segments so that each subnet matches one; until then it counts as undecided",
 			})
@@ -74,8 +74,8 @@ func (f *File) CheckSegments(subnets []*plan.Subnet) (contradictions, idle []*so
 	for _, segment := range f.Segments {
 		for _, m := range segment.Subnets {
 			if m.saysSomething() && !slices.ContainsFunc(subnets, m.Matches) {
-				idle = append(idle, &source.Error{
-					Place:   m.At,
+				idle = append(idle, &trouble.Trouble{
+					At:      m.At,
 					Message: fmt.Sprintf("no subnet matches this entry of segment %s", segment.Name.Value),
 					Hint:    "compare it with the networks of the cloud-configs, letter by letter",
 				})

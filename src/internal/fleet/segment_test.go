@@ -80,7 +80,7 @@ func TestCheckSegments(t *testing.T) {
 	}
 	var places []string
 	for _, e := range idle {
-		places = append(places, e.Place.String())
+		places = append(places, e.At.String())
 	}
 	if got := strings.Join(places, " "); got != "ipguard.yml:5:5 ipguard.yml:11:5 ipguard.yml:12:5" {
 		t.Errorf("idle matches at %s", got)

@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 var update = flag.Bool("update", false, "write the results of this run into the case files")
@@ -205,15 +206,15 @@ func compareMissing(t *testing.T, got *evaluated, engineErr error) {
 
 func errorText(t *testing.T, err error) string {
 	t.Helper()
-	var e *source.Error
+	var e *trouble.Trouble
 	if !errors.As(err, &e) {
-		t.Fatalf("not a *source.Error: %v", err)
+		t.Fatalf("not a *trouble.Trouble: %v", err)
 	}
 	text := e.Error() + "\n"
 	if e.Hint != "" {
 		text += "hint: " + e.Hint + "\n"
 	}
-	if e.Place.File == "" {
+	if e.At.File == "" {
 		t.Errorf("no place: %s", text)
 	}
 	if strings.Contains(text, "s3cret") {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/cppforlife/go-patch/patch"
 
-	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // definedNames lists the names below "variables", where a manifest defines
@@ -21,7 +21,7 @@ func (t *tracer) definedNames() ([]string, error) {
 	}
 	list, ok := t.definitions.value.(*sequence)
 	if !ok {
-		return nil, &source.Error{Place: t.definitions.at, Message: "variables must be a list, not " + t.definitions.kind()}
+		return nil, &trouble.Trouble{At: t.definitions.at, Message: "variables must be a list, not " + t.definitions.kind()}
 	}
 	names := make([]string, len(list.items))
 	for i, item := range list.items {
@@ -47,11 +47,11 @@ func definedName(definition *node) (*node, error) {
 	}
 	m, ok := definition.value.(*mapping)
 	if !ok {
-		return nil, &source.Error{Place: definition.at, Message: "an entry of variables must be a map with name and type, not " + definition.kind()}
+		return nil, &trouble.Trouble{At: definition.at, Message: "an entry of variables must be a map with name and type, not " + definition.kind()}
 	}
 	for _, field := range []string{"name", "type"} {
 		if value := m.get(field); value != nil && !isScalar(value) {
-			return nil, &source.Error{Place: value.at, Message: "the " + field + " of a variable must be text, not " + value.kind()}
+			return nil, &trouble.Trouble{At: value.at, Message: "the " + field + " of a variable must be text, not " + value.kind()}
 		}
 	}
 	if name := m.get("name"); name != nil {
@@ -75,7 +75,7 @@ func (t *tracer) removeDefinitions(names []string) error {
 		c := &cursor{node: root.values[i], store: func(n *node) { root.values[i] = n }}
 		token := patch.MatchingIndexToken{Key: "name", Value: name}
 		if list, ok := c.node.value.(*sequence); ok && len(list.matching(token)) != 1 {
-			return &source.Error{Place: c.node.at, Message: fmt.Sprintf(
+			return &trouble.Trouble{At: c.node.at, Message: fmt.Sprintf(
 				"variable %s has a value and %d definitions of that name as text, where the bosh CLI wants exactly one", name, len(list.matching(token)))}
 		}
 		if err := c.remove(token); err != nil {

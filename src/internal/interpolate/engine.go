@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // errPanic stands for a panic of the engine, such as that of a list in the place
@@ -19,7 +20,7 @@ import (
 var errPanic = errors.New("the engine gave up")
 
 // runEngine evaluates a document as bosh deploy does. Errors that know their
-// place are *source.Error.
+// place are *trouble.Trouble.
 func runEngine(path string, text []byte, vars *variables, ops []operation) (output []byte, err error) {
 	defer func() {
 		if recover() != nil {
@@ -46,7 +47,7 @@ type sizeLimit struct{ at place.Place }
 func (l sizeLimit) Apply(document any) (any, error) {
 	nodes, size := source.MaxNodes, source.MaxFileSize
 	if !fits(document, &nodes, &size) {
-		return nil, &source.Error{Place: l.at, Message: fmt.Sprintf(
+		return nil, &trouble.Trouble{At: l.at, Message: fmt.Sprintf(
 			"with its variables the document has more than %d values or %d MiB", source.MaxNodes, source.MaxFileSize>>20)}
 	}
 	return document, nil
@@ -83,11 +84,11 @@ var (
 
 // engineYAMLError says that the engine's YAML library refuses a text that
 // yaml.v3 accepts. What the message quotes from the text is left out.
-func engineYAMLError(path string, err error) *source.Error {
-	e := &source.Error{Place: place.Place{File: path, Line: 1, Column: 1}, Message: "the bosh CLI cannot read this document"}
+func engineYAMLError(path string, err error) *trouble.Trouble {
+	e := &trouble.Trouble{At: place.Place{File: path, Line: 1, Column: 1}, Message: "the bosh CLI cannot read this document"}
 	if m := engineYAMLLine.FindStringSubmatch(err.Error()); m != nil {
 		if line, err := strconv.Atoi(m[1]); err == nil && line > 0 {
-			e.Place.Line = line
+			e.At.Line = line
 		}
 		if !strings.Contains(m[2], "invalid map key") {
 			e.Message += ": " + withoutQuotes(strings.TrimSpace(m[2]))

@@ -13,6 +13,7 @@ import (
 	yaml2 "gopkg.in/yaml.v2"
 
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // texts are a base document, one ops file and one vars file.
@@ -92,8 +93,8 @@ func compareGenerated(t *testing.T, seed uint64) (outcome string) {
 		return "different"
 	}
 	if err != nil {
-		var e *source.Error
-		if !errors.As(err, &e) || !e.Place.IsValid() {
+		var e *trouble.Trouble
+		if !errors.As(err, &e) || !e.At.IsValid() {
 			t.Errorf("seed %d: an error without a place: %v\n%s", seed, err, x)
 		}
 		if strings.Contains(err.Error(), "cannot apply ops and variables") {
@@ -342,8 +343,8 @@ func FuzzTexts(f *testing.F) {
 		x := texts{base, ops, vars}
 		got, err := x.load()
 		if err != nil {
-			var e *source.Error
-			if !errors.As(err, &e) || e.Place.File == "" {
+			var e *trouble.Trouble
+			if !errors.As(err, &e) || e.At.File == "" {
 				t.Fatalf("an error without a place: %v", err)
 			}
 			return

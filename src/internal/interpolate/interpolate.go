@@ -32,6 +32,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Inputs are the ops and variables that bosh deploy would get beside a
@@ -91,7 +92,7 @@ func NewLoader(files *source.Files, environ []string) *Loader {
 
 // Load reads the document at path as bosh deploy and bosh update-config do:
 // variables without a value stay in it as ((name)). Paths are used as they are
-// given. The error is a *source.Error.
+// given. The error is a *trouble.Trouble.
 func (l *Loader) Load(path string, in Inputs) (*source.Document, error) {
 	if in.Empty() {
 		text, err := l.files.Read(path)
@@ -111,8 +112,8 @@ func (l *Loader) Load(path string, in Inputs) (*source.Document, error) {
 // refuses to start while a variable has no value. Each of those becomes one
 // element of missing, at the first place of its use; the document is returned
 // all the same, with ((name)) in it. With a vars store, variables that bosh would
-// generate are not missing. err is a *source.Error.
-func (l *Loader) LoadCreateEnv(path string, in Inputs) (doc *source.Document, missing []*source.Error, err error) {
+// generate are not missing. err is a *trouble.Trouble.
+func (l *Loader) LoadCreateEnv(path string, in Inputs) (doc *source.Document, missing []*trouble.Trouble, err error) {
 	result, err := l.evaluate(path, in)
 	if err != nil {
 		return nil, nil, err
@@ -169,7 +170,7 @@ func (l *Loader) evaluate(path string, in Inputs) (*evaluated, error) {
 // judge runs the tracer and returns its document, nil if it could not follow the
 // engine, or the error that best tells why there is none.
 func judge(engineErr error, trace *tracer, ops []operation) (*node, error) {
-	var placed *source.Error
+	var placed *trouble.Trouble
 	if errors.As(engineErr, &placed) {
 		return nil, placed
 	}
@@ -186,14 +187,14 @@ func judge(engineErr error, trace *tracer, ops []operation) (*node, error) {
 	return trace.root, nil
 }
 
-func missingErrors(missing map[string]place.Place) []*source.Error {
+func missingErrors(missing map[string]place.Place) []*trouble.Trouble {
 	names := slices.SortedFunc(maps.Keys(missing), func(a, b string) int {
 		return cmp.Or(missing[a].Compare(missing[b]), cmp.Compare(a, b))
 	})
-	list := make([]*source.Error, len(names))
+	list := make([]*trouble.Trouble, len(names))
 	for i, name := range names {
-		list[i] = &source.Error{
-			Place:   missing[name],
+		list[i] = &trouble.Trouble{
+			At:      missing[name],
 			Message: "variable " + cmp.Or(name, `""`) + " has no value, and create-env needs one for every variable",
 			Hint:    "give it with -v " + name + "=... or in a vars file",
 		}
@@ -205,8 +206,8 @@ func missingErrors(missing map[string]place.Place) []*source.Error {
 // reason nor place. The engine's own text can quote a variable's value, so that
 // it is never shown.
 func engineFailure(engineErr error, trace *tracer) error {
-	e := &source.Error{
-		Place:   trace.root.at,
+	e := &trouble.Trouble{
+		At:      trace.root.at,
 		Message: "the bosh CLI cannot apply ops and variables to this document",
 		Hint:    "bosh interpolate (bosh int) with the same arguments prints its reason",
 	}
@@ -214,7 +215,7 @@ func engineFailure(engineErr error, trace *tracer) error {
 		e.Message = "the options of this document's variables name each other in a circle"
 		e.Hint = ""
 		if defs := trace.definitions; defs != nil {
-			e.Place = defs.at
+			e.At = defs.at
 		}
 	}
 	return e

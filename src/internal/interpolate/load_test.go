@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 func writeFile(t *testing.T, name string, text []byte) {
@@ -46,8 +47,8 @@ func TestBadFiles(t *testing.T) {
 				continue // any text is a value, and a missing store is an empty one
 			}
 			_, err := NewLoader(source.NewFiles(nil), nil).Load(path, in)
-			var e *source.Error
-			if !errors.As(err, &e) || e.Place.File != file {
+			var e *trouble.Trouble
+			if !errors.As(err, &e) || e.At.File != file {
 				t.Errorf("%s as %s: want an error about it, got %v", file, kind, err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // node is a value that knows where it was written. Aliases and merge keys are
@@ -119,7 +120,7 @@ func (b *builder) node(n *yaml.Node) (*node, error) {
 	}
 	value, ok := b.scalars.value(n)
 	if !ok {
-		return nil, &source.Error{Place: built.at, Message: "the bosh CLI cannot read this value as " + n.Tag}
+		return nil, &trouble.Trouble{At: built.at, Message: "the bosh CLI cannot read this value as " + n.Tag}
 	}
 	built.value = value
 	return built, nil
@@ -141,7 +142,7 @@ func (b *builder) addPairs(m *mapping, n *yaml.Node) error {
 			return err
 		}
 		if !isScalar(key) {
-			return &source.Error{Place: key.at, Message: "a map or a list cannot be a key: the bosh CLI refuses it"}
+			return &trouble.Trouble{At: key.at, Message: "a map or a list cannot be a key: the bosh CLI refuses it"}
 		}
 		value, err := b.node(n.Content[i+1])
 		if err != nil {
@@ -165,7 +166,7 @@ func (b *builder) merge(m *mapping, from *yaml.Node) error {
 			n = n.Alias
 		}
 		if n.Kind != yaml.MappingNode {
-			return &source.Error{Place: b.doc.PlaceOf(maps[i]), Message: "<< takes a map or a list of maps"}
+			return &trouble.Trouble{At: b.doc.PlaceOf(maps[i]), Message: "<< takes a map or a list of maps"}
 		}
 		if err := b.addPairs(m, n); err != nil {
 			return err

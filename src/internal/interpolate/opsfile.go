@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // operation is one entry of an ops file: go-patch's operation, and what the
@@ -63,7 +64,7 @@ func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
 	if root.value == nil {
 		list = &sequence{}
 	} else if !ok {
-		return nil, &source.Error{Place: root.at, Message: "an ops file must be a list of operations, not " + root.kind(),
+		return nil, &trouble.Trouble{At: root.at, Message: "an ops file must be a list of operations, not " + root.kind(),
 			Hint: "write each operation as an element: \"- type: replace\""}
 	}
 	if err := checkOperationFields(list); err != nil {
@@ -74,7 +75,7 @@ func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
 		return nil, engineYAMLError(path, err)
 	}
 	if len(definitions) != len(list.items) {
-		return nil, &source.Error{Place: root.at, Message: fmt.Sprintf(
+		return nil, &trouble.Trouble{At: root.at, Message: fmt.Sprintf(
 			"the bosh CLI sees %d operations in a list of %d elements", len(definitions), len(list.items))}
 	}
 	return newOperations(definitions, list)
@@ -106,16 +107,16 @@ func checkOperationFields(list *sequence) error {
 	for i, item := range list.items {
 		m, ok := item.value.(*mapping)
 		if !ok {
-			return &source.Error{Place: item.at, Message: fmt.Sprintf("operation %d must be a map with type and path, not %s", i, item.kind())}
+			return &trouble.Trouble{At: item.at, Message: fmt.Sprintf("operation %d must be a map with type and path, not %s", i, item.kind())}
 		}
 		for _, name := range []string{"type", "path", "error"} {
 			if field := m.get(name); field != nil && !isScalar(field) {
-				return &source.Error{Place: field.at, Message: fmt.Sprintf("the %s of operation %d must be text, not %s", name, i, field.kind())}
+				return &trouble.Trouble{At: field.at, Message: fmt.Sprintf("the %s of operation %d must be text, not %s", name, i, field.kind())}
 			}
 		}
 		if field := m.get("absent"); field != nil && field.value != nil {
 			if _, ok := field.value.(bool); !ok {
-				return &source.Error{Place: field.at, Message: fmt.Sprintf("absent of operation %d must be true or false, not %s", i, field.kind())}
+				return &trouble.Trouble{At: field.at, Message: fmt.Sprintf("absent of operation %d must be true or false, not %s", i, field.kind())}
 			}
 		}
 	}
@@ -142,7 +143,7 @@ func newOperation(definition patch.OpDefinition, item *node, number int) (operat
 		if field != nil {
 			at = field.at
 		}
-		return operation{}, &source.Error{Place: at, Message: fmt.Sprintf(format, arguments...), Hint: hint}
+		return operation{}, &trouble.Trouble{At: at, Message: fmt.Sprintf(format, arguments...), Hint: hint}
 	}
 
 	if !slices.Contains(operationKinds, definition.Type) {
@@ -181,8 +182,8 @@ func (o operation) Apply(document any) (any, error) {
 	result, err := o.op.Apply(document)
 	if err != nil {
 		reason, hint := whyNot(err)
-		return nil, &source.Error{
-			Place:   o.at,
+		return nil, &trouble.Trouble{
+			At:      o.at,
 			Message: fmt.Sprintf("%s %s does not apply: %s", o.kind, cmp.Or(o.path.String(), `""`), reason),
 			Hint:    hint,
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // overlay lays the places of the traced document over the nodes of the engine's
@@ -27,7 +28,7 @@ func newOverlay(base *source.Document, s *scalars) *overlay {
 func (o *overlay) document(output []byte, traced *node) (*source.Document, error) {
 	var stream yaml.Node
 	if err := yaml.Unmarshal(output, &stream); err != nil || len(stream.Content) != 1 {
-		return nil, &source.Error{Place: o.base.Root().Place(), Message: "what the bosh CLI makes of this document is not valid YAML"}
+		return nil, &trouble.Trouble{At: o.base.Root().Place(), Message: "what the bosh CLI makes of this document is not valid YAML"}
 	}
 	root := stream.Content[0]
 	o.lay(root, traced, o.base.Root().Place())

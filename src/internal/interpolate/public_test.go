@@ -18,6 +18,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // repository is one public repository: its base documents, which ops files may
@@ -177,8 +178,8 @@ type comparison struct {
 func (c *comparison) refuse(t *testing.T, opsFile string) {
 	t.Helper()
 	_, err := NewLoader(source.NewFiles(nil), nil).Load(c.base, Inputs{OpsFiles: []string{opsFile}})
-	var e *source.Error
-	if !errors.As(err, &e) || e.Place.File != opsFile || !e.Place.IsValid() {
+	var e *trouble.Trouble
+	if !errors.As(err, &e) || e.At.File != opsFile || !e.At.IsValid() {
 		t.Errorf("%s with %s: want an error with a place in the ops file, got %v", c.base, opsFile, err)
 	}
 }

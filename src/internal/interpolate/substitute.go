@@ -9,7 +9,7 @@ import (
 	"github.com/cppforlife/go-patch/patch"
 
 	"github.com/ipguard/ipguard/src/internal/place"
-	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // tracer evaluates a document over nodes that know their place, after the engine
@@ -97,10 +97,10 @@ func (t *tracer) substitutePairs(m *mapping) error {
 			return err
 		}
 		if !isScalar(key) {
-			return &source.Error{Place: written[i].at, Message: fmt.Sprintf("variable %s is %s and cannot be a key", key.at.Through, key.kind())}
+			return &trouble.Trouble{At: written[i].at, Message: fmt.Sprintf("variable %s is %s and cannot be a key", key.at.Through, key.kind())}
 		}
 		if key != written[i] && (t.usesGiven(key) || t.usesGiven(value)) {
-			return &source.Error{Place: written[i].at, Message: "the variables of this key and its value bring in further variables: whether bosh replaces those is left to chance"}
+			return &trouble.Trouble{At: written[i].at, Message: "the variables of this key and its value bring in further variables: whether bosh replaces those is left to chance"}
 		}
 		m.keys[i], m.values[i] = key, value
 	}
@@ -138,7 +138,7 @@ func checkKeysDiffer(keys, written []*node) error {
 	seen := make(map[any]bool, len(keys))
 	for i, key := range keys {
 		if seen[key.value] {
-			return &source.Error{Place: written[i].at, Message: "with its variable this key is equal to another one of the map: which one bosh takes is left to chance"}
+			return &trouble.Trouble{At: written[i].at, Message: "with its variable this key is equal to another one of the map: which one bosh takes is left to chance"}
 		}
 		seen[key.value] = true
 	}
@@ -173,7 +173,7 @@ func (t *tracer) substituteText(n *node, text string) (*node, error) {
 				through = name
 			}
 		default:
-			return nil, &source.Error{Place: n.at, Message: fmt.Sprintf(
+			return nil, &trouble.Trouble{At: n.at, Message: fmt.Sprintf(
 				"variable %s is %s, but within a text only text and whole numbers can stand", name, value.kind())}
 		}
 	}
@@ -203,7 +203,7 @@ func (t *tracer) lookup(name string, at place.Place) (*node, error) {
 	value := given.traced
 	if dotted {
 		if value = value.dig(strings.ReplaceAll(rest, ".", "/")); value == nil {
-			return nil, &source.Error{Place: at, Message: fmt.Sprintf("variable %s has no %s in it", head, rest)}
+			return nil, &trouble.Trouble{At: at, Message: fmt.Sprintf("variable %s has no %s in it", head, rest)}
 		}
 	}
 	t.copies[name] = value.through(name)

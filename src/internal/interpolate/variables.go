@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // variable is a value as the engine has it and as the tracer has it.
@@ -138,7 +139,7 @@ func (l *Loader) readVariables(in Inputs, s *scalars) (*variables, error) {
 func (l *Loader) readEnvironment(prefixes []string, into map[string]variable) error {
 	for _, prefix := range prefixes {
 		if prefix == "" {
-			return &source.Error{Place: place.Place{File: "--vars-env"}, Message: "the prefix of environment variables is empty"}
+			return &trouble.Trouble{At: place.Place{File: "--vars-env"}, Message: "the prefix of environment variables is empty"}
 		}
 		for _, entry := range l.environ {
 			if !strings.HasPrefix(entry, prefix+"_") {
@@ -147,7 +148,7 @@ func (l *Loader) readEnvironment(prefixes []string, into map[string]variable) er
 			flag, _, _ := strings.Cut("--vars-env "+entry, "=")
 			arg := boshtpl.VarsEnvArg{EnvironFunc: func() []string { return []string{entry} }}
 			if err := arg.UnmarshalFlag(prefix); err != nil {
-				return &source.Error{Place: place.Place{File: flag}, Message: "the value of this environment variable is not valid YAML",
+				return &trouble.Trouble{At: place.Place{File: flag}, Message: "the value of this environment variable is not valid YAML",
 					Hint: "every variable with the prefix is read as YAML, also one that nothing uses"}
 			}
 			for name, value := range arg.Vars {
@@ -187,7 +188,7 @@ func readVarsText(path string, text []byte, s *scalars, into map[string]variable
 	}
 	m, ok := root.value.(*mapping)
 	if !ok && root.value != nil {
-		return &source.Error{Place: root.at, Message: "a vars file must be a map of names to values, not " + root.kind(),
+		return &trouble.Trouble{At: root.at, Message: "a vars file must be a map of names to values, not " + root.kind(),
 			Hint: "write each variable as \"name: value\""}
 	}
 	var values boshtpl.StaticVariables
@@ -221,21 +222,21 @@ func (m *mapping) named(name string) *node {
 
 // withoutValues removes from a syntax error what it quotes from the text.
 func withoutValues(err error) error {
-	var e *source.Error
+	var e *trouble.Trouble
 	if !errors.As(err, &e) {
 		return err
 	}
-	return &source.Error{Place: e.Place, Message: withoutQuotes(e.Message), Hint: e.Hint}
+	return &trouble.Trouble{At: e.At, Message: withoutQuotes(e.Message), Hint: e.Hint}
 }
 
 func (l *Loader) readVarFiles(list []KV, into map[string]variable) error {
 	for _, kv := range list {
 		at := place.Place{File: "--var-file " + kv.Name}
 		if kv.Name == "" {
-			return &source.Error{Place: at, Message: "the name of the variable is empty"}
+			return &trouble.Trouble{At: at, Message: "the name of the variable is empty"}
 		}
 		if kv.Value == "" {
-			return &source.Error{Place: at, Message: "the path of the file is empty"}
+			return &trouble.Trouble{At: at, Message: "the path of the file is empty"}
 		}
 		text, err := l.files.Read(kv.Value)
 		if err != nil {
@@ -250,7 +251,7 @@ func (l *Loader) readVarFiles(list []KV, into map[string]variable) error {
 func readValues(list []Value, v *variables) error {
 	for _, value := range list {
 		if value.Name == "" {
-			return &source.Error{Place: value.Value.Place(), Message: "the name of the variable is empty"}
+			return &trouble.Trouble{At: value.Value.Place(), Message: "the name of the variable is empty"}
 		}
 		traced := v.scalars.fromValue(value.Value)
 		v.given[value.Name] = newVariable(traced.engineValue(), traced)
@@ -262,15 +263,15 @@ func readTexts(list []KV, into map[string]variable) error {
 	for _, kv := range list {
 		flag := "-v " + kv.Name
 		if kv.Name == "" {
-			return &source.Error{Place: place.Place{File: "-v"}, Message: "the name of the variable is empty"}
+			return &trouble.Trouble{At: place.Place{File: "-v"}, Message: "the name of the variable is empty"}
 		}
 		if kv.Value == "" {
-			return &source.Error{Place: place.Place{File: flag}, Message: "the variable has no value",
+			return &trouble.Trouble{At: place.Place{File: flag}, Message: "the variable has no value",
 				Hint: "for an empty text write -v " + kv.Name + `='""'`}
 		}
 		var arg boshtpl.VarKV
 		if err := arg.UnmarshalFlag(kv.Name + "=" + kv.Value); err != nil {
-			return &source.Error{Place: place.Place{File: flag}, Message: "the value is not valid YAML",
+			return &trouble.Trouble{At: place.Place{File: flag}, Message: "the value is not valid YAML",
 				Hint: "put text with special characters into double quotes, inside the shell's quotes"}
 		}
 		into[arg.Name] = newVariable(arg.Value, fromEngine(arg.Value, atFlag("-v "+arg.Name)))
@@ -319,7 +320,7 @@ func foldDottedNames(flat map[string]variable) (map[string]variable, error) {
 			rival = dotted[i-1]
 		}
 		if rival != "" {
-			return nil, &source.Error{Place: flat[name].traced.at,
+			return nil, &trouble.Trouble{At: flat[name].traced.at,
 				Message: "variables " + name + " and " + rival + " exclude each other: which one bosh takes is left to chance",
 				Hint:    "give one map in place of both"}
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Severity says how bad a finding is.
@@ -75,17 +76,10 @@ type Party struct {
 	Note string
 }
 
-// Failure is something that could not be read or decided (exit 3).
-type Failure struct {
-	Message string
-	At      place.Place
-	Hint    string
-}
-
 // Result is everything that a run of lint has to say.
 type Result struct {
 	Findings []Finding
-	Failures []Failure
+	Failures []trouble.Trouble
 	Summary  Summary
 	// Addresses are the predicted addresses of the linted deploy (--show-addresses).
 	Addresses []Address
@@ -110,7 +104,7 @@ type Address struct {
 }
 
 // NewResult puts a run's findings and failures together and counts them.
-func NewResult(findings []Finding, failures []Failure, summary Summary) Result {
+func NewResult(findings []Finding, failures []trouble.Trouble, summary Summary) Result {
 	r := Result{Failures: once(failures), Summary: summary}
 	r.SetFindings(findings)
 	return r
@@ -133,11 +127,14 @@ func (r *Result) SetFindings(findings []Finding) {
 }
 
 // once drops failures that were told before: one file may be wanted twice.
-func once(failures []Failure) []Failure {
-	told := map[Failure]bool{}
-	return slices.DeleteFunc(failures, func(f Failure) bool {
+func once(failures []trouble.Trouble) []trouble.Trouble {
+	told := map[trouble.Trouble]bool{}
+	return slices.DeleteFunc(failures, func(f trouble.Trouble) bool {
 		again := told[f]
 		told[f] = true
 		return again
 	})
 }
+
+// Failure is the former name of a trouble.
+type Failure = trouble.Trouble

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Rule is one check, with everything that can be said about it.
@@ -79,11 +80,11 @@ type Facts struct {
 	// others are proposed.
 	Delegations []plan.Delegation
 	// Idle are entries of the fleet file's segments that match no subnet.
-	Idle []Failure
+	Idle []trouble.Trouble
 	// Stale are snapshots that are older than they may be, and count all the same.
-	Stale []Failure
+	Stale []trouble.Trouble
 	// Unseen are snapshots whose directors did not show everything.
-	Unseen []Failure
+	Unseen []trouble.Trouble
 	// Strict makes errors of hidden addresses and of what directors did not show.
 	Strict bool
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // hostileText would clear a terminal, hide what follows and turn it around.
@@ -36,7 +37,7 @@ func hostileAnswers() (Who, Free) {
 	pool := answer.Pool{Team: hostileText, Purpose: hostileText, Delegation: plan.Delegation{Ranges: []netipx.IPRange{one}}, At: at}
 	segment := answer.Segment{Name: hostileText, Subnets: []*plan.Subnet{subnet}, Assumed: true, Reason: hostileText}
 	hidden := []lint.Hidden{{Director: hostileText, Deployment: hostileText, Unresolved: bosh.Unresolved{Variable: hostileText, What: hostileText, At: at}}}
-	failures := []lint.Failure{{Message: hostileText, At: at, Hint: hostileText}}
+	failures := []trouble.Trouble{{Message: hostileText, At: at, Hint: hostileText}}
 	who := Who{
 		Holders: []answer.Holders{{
 			Asked: one, Segments: []answer.Held{{Segment: segment, Claims: claims}, {Segment: segment}, {Claims: claims}},

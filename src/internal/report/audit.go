@@ -10,6 +10,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/audit"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Audit is the answer to "do the directors have what the files promise?".
@@ -22,7 +23,7 @@ type Audit struct {
 	// Snapshots are those of the directors that were audited, in their order.
 	Snapshots []AuditSnapshot
 	Hidden    []lint.Hidden
-	Failures  []lint.Failure
+	Failures  []trouble.Trouble
 }
 
 // AuditSnapshot is when a director was asked, and what it did not show.

@@ -7,6 +7,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // incident has findings of every severity, with one, two and three parties,
@@ -41,7 +42,7 @@ func incident() lint.Result {
 			Message: "nobody uses the static range", Range: addresses("10.8.53.10", "10.8.53.20"), Segment: "vlan-53",
 			Claims: []lint.Party{{Kind: plan.StaticPool, At: at("promo/cloud-config.yml", 3, 13)}},
 		}},
-		Failures: []lint.Failure{
+		Failures: []trouble.Trouble{
 			{Message: "no such file", At: place.Place{File: "promo/missing.yml"}, Hint: "the fleet file names it in line 12\nfix the path or remove the line"},
 			{Message: "not valid YAML: did not find expected key", At: at("promo/broken.yml", 7, 1)},
 		},
@@ -68,7 +69,7 @@ func incidentOptions() Options {
 
 func onlyFailures() lint.Result {
 	return lint.Result{
-		Failures: []lint.Failure{
+		Failures: []trouble.Trouble{
 			{Message: "director promo has no cloud_configs", At: at("ipguard.yml", 3, 3), Hint: "add cloud_configs: [cloud-config.yml]"},
 			{Message: "no fleet file found", At: place.Place{}},
 			{Message: "not valid YAML: line\nbroken", At: at("-", 2, 0)},
@@ -127,7 +128,7 @@ func hostile() lint.Result {
 				{At: through(at("tags.yml", 1, 1), "v\x1b[2J"), Note: "U+E0001"},
 			},
 		}},
-		Failures: []lint.Failure{{Message: "fail\x1b[2J\n::error::x", At: at("f\x1b[2J\n.yml", 1, 1), Hint: "hint\x1b[2J"}},
+		Failures: []trouble.Trouble{{Message: "fail\x1b[2J\n::error::x", At: at("f\x1b[2J\n.yml", 1, 1), Hint: "hint\x1b[2J"}},
 		Summary:  lint.Summary{Errors: 1},
 	}
 }

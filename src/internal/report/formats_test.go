@@ -18,6 +18,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // promisedShape is the JSON shape that users were promised: no key of it may
@@ -395,7 +396,7 @@ func TestGitHubSaysWhatItCannotShow(t *testing.T) {
 		for range tt.warnings {
 			result.Findings = append(result.Findings, lint.Finding{Severity: lint.Warning})
 		}
-		result.Failures = make([]lint.Failure, tt.failures)
+		result.Failures = make([]trouble.Trouble, tt.failures)
 		var out bytes.Buffer
 		if err := writeGitHub(&out, result, Options{}); err != nil {
 			t.Fatal(err)

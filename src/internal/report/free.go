@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Free is the answer to "which addresses may I take?", with what it rests on.
@@ -28,7 +29,7 @@ type Free struct {
 	// read: one of them may be taken.
 	Withheld bool
 	Hidden   []lint.Hidden
-	Failures []lint.Failure
+	Failures []trouble.Trouble
 }
 
 // Scanned is a scan of the wire that an answer rests on.

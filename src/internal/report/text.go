@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 const (
@@ -172,7 +173,7 @@ func (t *textReport) note(g gutter, n note) {
 
 // WriteFailures writes what could not be read or decided, in the words of the
 // text format, beside a result that is written elsewhere.
-func WriteFailures(w io.Writer, failures []lint.Failure, options Options) error {
+func WriteFailures(w io.Writer, failures []trouble.Trouble, options Options) error {
 	t := newTextReport(lint.Result{}, options)
 	for _, f := range failures {
 		t.failure(f)
@@ -181,7 +182,7 @@ func WriteFailures(w io.Writer, failures []lint.Failure, options Options) error 
 	return err
 }
 
-func (t *textReport) failure(f lint.Failure) {
+func (t *textReport) failure(f trouble.Trouble) {
 	text := visible(f.Message)
 	if at := position(f.At); at != "" {
 		text = at + ": " + text

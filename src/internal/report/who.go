@@ -11,6 +11,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Who is the answer to "who has these addresses?".
@@ -21,7 +22,7 @@ type Who struct {
 	Changed func(place.Place) (Change, bool)
 	// Hidden are values behind variables that could be one of the addresses.
 	Hidden   []lint.Hidden
-	Failures []lint.Failure
+	Failures []trouble.Trouble
 }
 
 // Change is the last change of a line. Commit is empty for a line that is not

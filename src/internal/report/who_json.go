@@ -8,6 +8,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // The JSON shape of who. As in a report, no field is left out but those that
@@ -145,7 +146,7 @@ func jsonHiddens(hidden []lint.Hidden) []jsonHidden {
 	return list
 }
 
-func jsonFailures(failures []lint.Failure) []jsonFailure {
+func jsonFailures(failures []trouble.Trouble) []jsonFailure {
 	list := make([]jsonFailure, len(failures))
 	for i, f := range failures {
 		list[i] = jsonFailure{f.Message, f.At.File, f.At.Line, f.At.Column, f.Hint}

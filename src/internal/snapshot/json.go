@@ -14,7 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/place"
-	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // deepest is how deep values of a snapshot may be nested; what Write writes has a
@@ -41,13 +41,13 @@ func parse(file string, data []byte) (*parsed, error) {
 			err = errors.New("something stands behind its end")
 		}
 	}
-	var placed *source.Error
+	var placed *trouble.Trouble
 	if errors.As(err, &placed) {
 		return nil, placed
 	}
 	p.move()
-	return nil, &source.Error{
-		Place:   place.Place{File: file, Line: p.line, Column: p.column()},
+	return nil, &trouble.Trouble{
+		At:      place.Place{File: file, Line: p.line, Column: p.column()},
 		Message: "this is no complete snapshot: " + jsonMessage(err),
 		Hint:    collectAgain,
 	}

@@ -8,7 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
-	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // holdsVMs reports whether the value of a key is a list of VMs: of the whole
@@ -37,7 +37,7 @@ func (p *parser) vmList() (*yaml.Node, error) {
 
 func (p *parser) wrong(message string) error {
 	p.move()
-	return &source.Error{Place: p.place(), Message: message, Hint: collectAgain}
+	return &trouble.Trouble{At: p.place(), Message: message, Hint: collectAgain}
 }
 
 // each reads a list or mapping and calls read for each of its elements, or keys.
@@ -146,7 +146,7 @@ func (p *parser) addresses() ([]Address, error) {
 		}
 		granted, ok := parseGranted(s)
 		if !ok {
-			return &source.Error{Place: at, Message: "an address belongs here", Hint: collectAgain}
+			return &trouble.Trouble{At: at, Message: "an address belongs here", Hint: collectAgain}
 		}
 		list = append(list, Address{Text: s, Block: bosh.Block{Range: granted, At: at}})
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // ReduceManifest reads the text of a manifest as the director has it, and
@@ -34,9 +35,9 @@ func reduce(text string, by func(source.Value) Content) Content {
 // unreadable says where a text could not be read. Why is not told: messages of a
 // YAML library quote what they stumble over.
 func unreadable(err error) Content {
-	var e *source.Error
-	if errors.As(err, &e) && e.Place.Line > 0 {
-		return Content{Unreadable: fmt.Sprintf("its line %d is not valid YAML", e.Place.Line)}
+	var e *trouble.Trouble
+	if errors.As(err, &e) && e.At.Line > 0 {
+		return Content{Unreadable: fmt.Sprintf("its line %d is not valid YAML", e.At.Line)}
 	}
 	return Content{Unreadable: "it is not valid YAML"}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // head is the form of a snapshot's first keys.
@@ -39,7 +40,7 @@ const firstBehind = "cloud_configs"
 
 // ReadHead reads the head of the snapshot at path. Of what stands behind the head
 // it computes no more than the checksum that the head tells: a fleet has a hundred
-// snapshots, and one deploy concerns few. The error is a *source.Error that names
+// snapshots, and one deploy concerns few. The error is a *trouble.Trouble that names
 // path.
 func ReadHead(path string) (Head, error) { return new(HeadReader).Read(path) }
 
@@ -50,7 +51,7 @@ type HeadReader struct{ text bytes.Buffer }
 // Read reads one head.
 func (r *HeadReader) Read(path string) (Head, error) {
 	if err := r.read(path); err != nil {
-		e := &source.Error{Place: place.Place{File: path}, Message: "cannot read this file: " + withoutPath(err).Error()}
+		e := &trouble.Trouble{At: place.Place{File: path}, Message: "cannot read this file: " + withoutPath(err).Error()}
 		if errors.Is(err, fs.ErrNotExist) {
 			e.Message = "no such file"
 		}
@@ -80,7 +81,7 @@ func (r *HeadReader) read(path string) error {
 // readHead reads keys up to the one that ends the head.
 func readHead(path string, data []byte) (Head, error) {
 	fail := func(format string, args ...any) (Head, error) {
-		return Head{}, &source.Error{Place: place.Place{File: path, Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...), Hint: collectAgain}
+		return Head{}, &trouble.Trouble{At: place.Place{File: path, Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...), Hint: collectAgain}
 	}
 	keys, rest, err := cutHead(data)
 	if err != nil {
@@ -142,7 +143,7 @@ func cutHead(data []byte) (keys, rest []byte, err error) {
 	return slices.Concat([]byte("{"), data[begin:end], []byte("}")), nil, err
 }
 
-// Read reads the text of a snapshot. The error is a *source.Error that names path.
+// Read reads the text of a snapshot. The error is a *trouble.Trouble that names path.
 func Read(path string, data []byte) (*Snapshot, error) {
 	text, err := parse(path, data)
 	if err != nil {
@@ -177,7 +178,7 @@ type reader struct {
 
 func (r *reader) fail(v source.Value, message string) {
 	if r.err == nil {
-		r.err = &source.Error{Place: v.Place(), Message: message, Hint: collectAgain}
+		r.err = &trouble.Trouble{At: v.Place(), Message: message, Hint: collectAgain}
 	}
 }
 

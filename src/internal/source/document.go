@@ -9,7 +9,7 @@
 // Ruby and the readers must see what it sees.
 //
 // Failures (a file that cannot be read, text that is not YAML, aliases that
-// explode) are *Error values: they carry a place and mean "exit 3".
+// explode) are *trouble.Trouble values: they carry a place and mean "exit 3".
 package source
 
 import (
@@ -25,22 +25,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
-
-// Error says that a text could not be read, and where.
-type Error struct {
-	Place   place.Place
-	Message string
-	// Hint says what the user can do; empty where nothing sensible can be said.
-	Hint string
-}
-
-func (e *Error) Error() string {
-	if e.Place.File == "" {
-		return e.Message
-	}
-	return e.Place.String() + ": " + e.Message
-}
 
 // MaxNodes is how many nodes a document may have after its aliases are
 // expanded. The largest public manifests have some 20,000; the limit stops
@@ -56,7 +42,7 @@ type Document struct {
 }
 
 // Parse reads the first YAML document of text, as the bosh CLI does. file names
-// the text in places and messages. The error is an *Error.
+// the text in places and messages. The error is an *trouble.Trouble.
 func Parse(file string, text []byte) (*Document, error) {
 	doc, _, err := ParseFirst(file, text)
 	return doc, err
@@ -72,7 +58,7 @@ func ParseFirst(file string, text []byte) (doc *Document, rest *yaml.Decoder, er
 	rest = yaml.NewDecoder(bytes.NewReader(text))
 	err = rest.Decode(&stream)
 	if errors.Is(err, io.EOF) {
-		return nil, nil, &Error{Place: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
+		return nil, nil, &trouble.Trouble{At: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
 	}
 	if err != nil {
 		return nil, nil, syntaxError(file, err)
@@ -119,10 +105,10 @@ func (d *Document) PlaceOf(node *yaml.Node) place.Place {
 func checkText(file string, text []byte) error {
 	if i := bytes.IndexByte(text, 0); i >= 0 && !isUTF16(text) {
 		line := 1 + bytes.Count(text[:i], []byte("\n"))
-		return &Error{Place: place.Place{File: file, Line: line, Column: 1}, Message: "not a text file: it contains a NUL byte"}
+		return &trouble.Trouble{At: place.Place{File: file, Line: line, Column: 1}, Message: "not a text file: it contains a NUL byte"}
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return &Error{Place: place.Place{File: file, Line: 1, Column: 1}, Message: "the file is empty"}
+		return &trouble.Trouble{At: place.Place{File: file, Line: 1, Column: 1}, Message: "the file is empty"}
 	}
 	return nil
 }
@@ -135,7 +121,7 @@ var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
 
 // syntaxError turns yaml.v3's message into one with a place. The library tells
 // the line only, sometimes the one before, and no column.
-func syntaxError(file string, err error) *Error {
+func syntaxError(file string, err error) *trouble.Trouble {
 	at := place.Place{File: file, Line: 1, Column: 1}
 	message := err.Error()
 	if m := yamlErrorLine.FindStringSubmatch(message); m != nil {
@@ -144,7 +130,7 @@ func syntaxError(file string, err error) *Error {
 			at.Line = n
 		}
 	}
-	return &Error{Place: at, Message: "not valid YAML: " + strings.TrimSpace(message)}
+	return &trouble.Trouble{At: at, Message: "not valid YAML: " + strings.TrimSpace(message)}
 }
 
 // checkSize counts the nodes that a reader could visit, aliases expanded, and
@@ -175,7 +161,7 @@ func (c *sizeCounter) count(n *yaml.Node) (int, error) {
 func (c *sizeCounter) countAnchored(n, from *yaml.Node) (int, error) {
 	if size, ok := c.sizes[n]; ok {
 		if size < 0 {
-			return 0, &Error{Place: c.doc.PlaceOf(from), Message: fmt.Sprintf("alias *%s stands inside the value that it names", from.Value)}
+			return 0, &trouble.Trouble{At: c.doc.PlaceOf(from), Message: fmt.Sprintf("alias *%s stands inside the value that it names", from.Value)}
 		}
 		return size, nil
 	}
@@ -196,7 +182,7 @@ func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
 			return 0, err
 		}
 		if size += s; size > MaxNodes {
-			return 0, &Error{Place: c.doc.PlaceOf(child),
+			return 0, &trouble.Trouble{At: c.doc.PlaceOf(child),
 				Message: fmt.Sprintf("the aliases of this document stand for more than %d values", MaxNodes)}
 		}
 	}
@@ -205,3 +191,6 @@ func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
 
 // Characters counts the characters of s, the unit of columns.
 func Characters(s string) int { return utf8.RuneCountInString(s) }
+
+// Error is the former name of a trouble.
+type Error = trouble.Trouble

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // MaxFileSize is the largest file that is read, in bytes. It stops a lint that
@@ -35,7 +36,7 @@ func NewFiles(stdin io.Reader) *Files {
 }
 
 // Read returns the text at path ("-": standard input), reading it once. The
-// error is an *Error whose place names the path.
+// error is an *trouble.Trouble whose place names the path.
 func (f *Files) Read(path string) ([]byte, error) {
 	f.mu.Lock()
 	text, ok := f.texts[path]
@@ -47,7 +48,7 @@ func (f *Files) Read(path string) ([]byte, error) {
 }
 
 // ReadAs reads the text at path and keeps it under another name, which stands for
-// it from then on. The error is an *Error whose place has that name.
+// it from then on. The error is an *trouble.Trouble whose place has that name.
 func (f *Files) ReadAs(name, path string) ([]byte, error) {
 	text, err := f.readOnce(path)
 	if err != nil {
@@ -134,12 +135,12 @@ func readLimited(r io.Reader, size int64) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-func readError(path string, err error) *Error {
+func readError(path string, err error) *trouble.Trouble {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	e := &Error{Place: place.Place{File: path}, Message: "cannot read this file: " + err.Error()}
+	e := &trouble.Trouble{At: place.Place{File: path}, Message: "cannot read this file: " + err.Error()}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Message = "no such file"
 	}

@@ -1,15 +1,14 @@
 package survey
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // manifest is what one manifest file was worth.
@@ -18,7 +17,7 @@ type manifest struct {
 	read     *bosh.Manifest
 	problems []bosh.Problem
 	hidden   []bosh.Unresolved
-	failures []lint.Failure
+	failures []trouble.Trouble
 }
 
 // cloudConfig is one cloud-config file; its document is read together with
@@ -26,14 +25,14 @@ type manifest struct {
 type cloudConfig struct {
 	entry    Entry
 	doc      *source.Document
-	failures []lint.Failure
+	failures []trouble.Trouble
 }
 
 // runtimeConfig is what one runtime config was worth.
 type runtimeConfig struct {
 	vips     []bosh.PropertyAddress
 	hidden   []bosh.Unresolved
-	failures []lint.Failure
+	failures []trouble.Trouble
 }
 
 // directorFiles are all files of one director, read.
@@ -115,7 +114,7 @@ func (e Entry) load(loader *interpolate.Loader) (*source.Document, error) {
 func readCloudConfig(e Entry, loader *interpolate.Loader) cloudConfig {
 	doc, err := e.load(loader)
 	if err != nil {
-		return cloudConfig{entry: e, failures: []lint.Failure{failure(err, e.At)}}
+		return cloudConfig{entry: e, failures: []trouble.Trouble{failure(err, e.At)}}
 	}
 	return cloudConfig{entry: e, doc: doc}
 }
@@ -134,7 +133,7 @@ func readRuntimeConfig(e Entry, loader *interpolate.Loader, patterns bosh.Patter
 func readManifest(e Entry, loader *interpolate.Loader, opts bosh.Options, vips bosh.Patterns) manifest {
 	doc, err := e.load(loader)
 	if err != nil {
-		return manifest{entry: e, failures: []lint.Failure{failure(err, e.At)}}
+		return manifest{entry: e, failures: []trouble.Trouble{failure(err, e.At)}}
 	}
 	m := manifest{entry: e}
 	m.read, m.problems, m.hidden = bosh.ReadManifest(doc.Root(), opts)
@@ -153,25 +152,23 @@ func readManifest(e Entry, loader *interpolate.Loader, opts bosh.Options, vips b
 	return m
 }
 
-func failures(errs []*source.Error) []lint.Failure {
-	var list []lint.Failure
+func failures(errs []*trouble.Trouble) []trouble.Trouble {
+	var list []trouble.Trouble
 	for _, e := range errs {
-		list = append(list, failure(e, place.Place{}))
+		list = append(list, *e)
 	}
 	return list
 }
 
 // failure turns an error of a reader into what the user is told; at is the line
 // that names the file.
-func failure(err error, at place.Place) lint.Failure {
-	var e *source.Error
-	if !errors.As(err, &e) {
-		return lint.Failure{Message: err.Error(), At: at}
+func failure(err error, at place.Place) trouble.Trouble {
+	t := trouble.Of(err)
+	if at.IsValid() && !t.At.IsValid() {
+		if t.At.File != "" {
+			t.Message = t.At.File + ": " + t.Message
+		}
+		t.At = at
 	}
-	f := lint.Failure{Message: e.Message, At: e.Place, Hint: e.Hint}
-	if at.IsValid() && !e.Place.IsValid() {
-		f.Message = e.Place.File + ": " + e.Message
-		f.At = at
-	}
-	return f
+	return t
 }

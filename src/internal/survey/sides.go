@@ -9,6 +9,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Side is one director twice: as files promise it, and as it says itself that it
@@ -36,9 +37,9 @@ type Side struct {
 // Sides are all directors of a fleet in the order of the fleet file.
 type Sides struct {
 	Sides    []Side
-	Failures []lint.Failure
+	Failures []trouble.Trouble
 	// Stale are snapshots that are older than they may be, and count all the same.
-	Stale []lint.Failure
+	Stale []trouble.Trouble
 	// Hidden are promised addresses behind variables.
 	Hidden []lint.Hidden
 }

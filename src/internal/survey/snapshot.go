@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/claims"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // SnapshotFile is the file in which a director's answers were kept.
@@ -65,7 +65,7 @@ type view struct {
 
 // openSnapshots opens the snapshots of all directors. failures are of those that
 // cannot be used, or may not be.
-func (f *Fleet) openSnapshots() (failures, stale []lint.Failure) {
+func (f *Fleet) openSnapshots() (failures, stale []trouble.Trouble) {
 	results := make([]opened, len(f.Directors))
 	f.Snapshots.wanted = f.Snapshots.Wanted.Kept()
 	readers := sync.Pool{New: func() any { return new(snapshot.HeadReader) }}
@@ -101,7 +101,7 @@ func (f *Fleet) openSnapshots() (failures, stale []lint.Failure) {
 		}
 		uuid := o.live.head.Director.UUID
 		if other, ok := uuids[uuid]; ok && uuid != "" {
-			failures = append(failures, lint.Failure{
+			failures = append(failures, trouble.Trouble{
 				Message: fmt.Sprintf("directors %s and %s are one: the snapshots of both are of the UUID %s", other, d.Name, uuid),
 				At:      d.Snapshot.At, Hint: "keep one of the two in the fleet file",
 			})
@@ -114,7 +114,7 @@ func (f *Fleet) openSnapshots() (failures, stale []lint.Failure) {
 // opened is what became of opening one snapshot.
 type opened struct {
 	live            *live
-	failures, stale []lint.Failure
+	failures, stale []trouble.Trouble
 }
 
 // readWhole reads a snapshot to its end.
@@ -138,7 +138,7 @@ func (f *Fleet) open(d *Director, read func(path string) (*live, error)) (o open
 		if failed.Hint == "" {
 			failed.Hint = "ipguard collect " + d.Name + " writes it"
 		}
-		return opened{failures: []lint.Failure{failed}}
+		return opened{failures: []trouble.Trouble{failed}}
 	}
 	o.live = l
 	if late, ok := f.Snapshots.tooOld(d, l.head); ok {
@@ -149,7 +149,7 @@ func (f *Fleet) open(d *Director, read func(path string) (*live, error)) (o open
 		}
 	}
 	if lacks := l.head.Kept.Lacks(f.Snapshots.wanted); len(lacks) > 0 {
-		o.failures = append(o.failures, lint.Failure{
+		o.failures = append(o.failures, trouble.Trouble{
 			Message: fmt.Sprintf("%s was written when nothing asked for %s", d.Snapshot.Path, several(lacks)),
 			At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + ", which looks for it now",
 		})
@@ -158,11 +158,11 @@ func (f *Fleet) open(d *Director, read func(path string) (*live, error)) (o open
 }
 
 // unseen says what directors did not show.
-func (f *Fleet) unseen() []lint.Failure {
-	var list []lint.Failure
+func (f *Fleet) unseen() []trouble.Trouble {
+	var list []trouble.Trouble
 	for i := range f.Directors {
 		if d := &f.Directors[i]; d.live != nil && len(d.live.head.Unseen) > 0 {
-			list = append(list, lint.Failure{
+			list = append(list, trouble.Trouble{
 				Message: fmt.Sprintf("director %s did not show %s", d.Name, strings.Join(d.live.head.Unseen, "; ")),
 				At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + " as a client that sees it, such as one with the scope bosh.admin",
 			})
@@ -185,15 +185,15 @@ const skew = time.Hour
 
 // tooOld says how old a snapshot is that may not be so old. One from the future
 // has no age that could be trusted.
-func (s Snapshots) tooOld(d *Director, head snapshot.Head) (lint.Failure, bool) {
+func (s Snapshots) tooOld(d *Director, head snapshot.Head) (trouble.Trouble, bool) {
 	age := s.Now.Sub(head.Collected).Truncate(time.Minute)
-	late := lint.Failure{At: d.Snapshot.MaxAgeAt, Hint: "run ipguard collect " + d.Name}
+	late := trouble.Trouble{At: d.Snapshot.MaxAgeAt, Hint: "run ipguard collect " + d.Name}
 	if s.CanAllow {
 		late.Hint += ", or take it as it is with --allow-stale"
 	}
 	switch {
 	case d.Snapshot.MaxAge == 0:
-		return lint.Failure{}, false
+		return trouble.Trouble{}, false
 	case age > d.Snapshot.MaxAge:
 		late.Message = fmt.Sprintf("%s is %s old, and may be %s: what director %s granted since is unknown",
 			d.Snapshot.Path, ageText(age), ageText(d.Snapshot.MaxAge), d.Name)
@@ -202,7 +202,7 @@ func (s Snapshots) tooOld(d *Director, head snapshot.Head) (lint.Failure, bool) 
 		late.Message = fmt.Sprintf("%s was written at %s, which is in the future: its age is unknown", d.Snapshot.Path, head.Collected.Format(time.RFC3339))
 		return late, true
 	}
-	return lint.Failure{}, false
+	return trouble.Trouble{}, false
 }
 
 // ageText is a length of time as the fleet file has it, in its largest unit.

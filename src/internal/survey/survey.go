@@ -5,7 +5,7 @@
 //
 // Files are read side by side, as many at a time as there are processors; what
 // one file is worth is taken out of it at once, so that no more documents are
-// in memory than are being read. What cannot be read is a lint.Failure and does
+// in memory than are being read. What cannot be read is a trouble.Trouble and does
 // not stop the rest.
 package survey
 
@@ -21,6 +21,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Entry is one file with what changes it before it is used.
@@ -89,7 +90,7 @@ type Fleet struct {
 // Survey is what was read.
 type Survey struct {
 	Facts    *lint.Facts
-	Failures []lint.Failure
+	Failures []trouble.Trouble
 	// Summary counts directors, deployments and claims; findings are not yet known.
 	Summary lint.Summary
 	// Predicted holds the addresses that each deployment's next deploy would take.

@@ -12,13 +12,14 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // surveyor gathers what one director's files say.
 type surveyor struct {
 	problems []lint.Problem
 	hidden   []lint.Hidden
-	failures []lint.Failure
+	failures []trouble.Trouble
 	targets  lint.Targets
 	// predicted holds what each deploy would take.
 	predicted []Prediction
@@ -269,14 +270,14 @@ func (s *surveyor) missingSources(files *directorFiles) {
 		if files.Unresolved || files.Snapshot != nil {
 			return
 		}
-		s.failures = append(s.failures, lint.Failure{
+		s.failures = append(s.failures, trouble.Trouble{
 			Message: fmt.Sprintf("%s has no source: nothing is known of its addresses", of), At: files.At,
 			Hint: "name its cloud_configs, deployments, create_env or snapshot in the fleet file",
 		})
 	case len(files.CloudConfigs) == 0:
 		for _, m := range files.deployments {
 			if m.read != nil && m.read.Form == bosh.V2 {
-				s.failures = append(s.failures, lint.Failure{
+				s.failures = append(s.failures, trouble.Trouble{
 					Message: fmt.Sprintf("no cloud-config of %s is given: its networks are unknown", of), At: m.read.NameAt,
 					Hint: "name it in cloud_configs of the fleet file, or pass -c FILE",
 				})

@@ -6,18 +6,18 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // unfold puts what a chosen snapshot says where that of files is.
-func (f *Fleet) unfold(d *Director) []lint.Failure {
+func (f *Fleet) unfold(d *Director) []trouble.Trouble {
 	s := d.live.snapshot
 	if s == nil {
 		whole, err := f.readWhole(d.Snapshot.Path)
 		if err != nil {
-			return []lint.Failure{failure(err, d.Snapshot.At)}
+			return []trouble.Trouble{failure(err, d.Snapshot.At)}
 		}
 		s = whole.snapshot
 	}
@@ -65,10 +65,10 @@ func namesOf(entries []Entry) []string {
 
 // unreadable tells of texts that a director has and that could not be read when
 // they were collected.
-func (d *Director) unreadable(s *snapshot.Snapshot) (failures []lint.Failure) {
+func (d *Director) unreadable(s *snapshot.Snapshot) (failures []trouble.Trouble) {
 	say := func(what string, c snapshot.Content) {
 		if c.Unreadable != "" {
-			failures = append(failures, lint.Failure{
+			failures = append(failures, trouble.Trouble{
 				Message: fmt.Sprintf("%s of director %s could not be collected: %s", what, d.Name, c.Unreadable), At: d.Snapshot.At,
 			})
 		}
