@@ -2,13 +2,13 @@ package link
 
 import (
 	"cmp"
-	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
@@ -17,21 +17,64 @@ import (
 // ReadHost asks the kernel for all interfaces, their addresses, and whom it
 // knows beside them.
 func ReadHost() (Host, error) {
-	links, err := netlink.LinkList()
+	host := Host{MACs: map[frame.MAC]bool{}}
+	err := whole(func() error {
+		clear(host.MACs)
+		host.Interfaces = host.Interfaces[:0]
+		return readLinks(&host)
+	})
 	if err != nil {
 		return Host{}, fmt.Errorf("listing interfaces: %w", err)
 	}
-	host := Host{MACs: map[frame.MAC]bool{}}
-	for _, l := range links {
-		host.Interfaces = append(host.Interfaces, readInterface(l, host.MACs))
-	}
 	slices.SortFunc(host.Interfaces, func(a, b Interface) int { return cmp.Compare(a.Index, b.Index) })
-	for _, read := range []func([]Interface) error{readAddresses, readRoutes, readNeighbors} {
-		if err := read(host.Interfaces); err != nil {
-			return Host{}, err
+	for _, part := range []struct {
+		what string
+		read func([]Interface) error
+	}{{"addresses", readAddresses}, {"routes", readRoutes}, {"neighbours", readNeighbors}} {
+		if err := whole(func() error { return part.read(host.Interfaces) }); err != nil {
+			return Host{}, fmt.Errorf("listing %s: %w", part.what, err)
 		}
 	}
+	judgeReach(host.Interfaces)
 	return host, nil
+}
+
+// readTries is how often a list is asked for that the kernel changed under our
+// hands. A host on which containers come and go does that often.
+const readTries = 8
+
+// whole repeats a read until it was not interrupted. Half a list is worse than
+// none: what is missing in it would be taken for gone.
+func whole(read func() error) (err error) {
+	for range readTries {
+		if err = read(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return err
+		}
+	}
+	return err
+}
+
+// skipStatistics is RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h: the counters are
+// most of what the kernel tells about a link.
+const skipStatistics = 1 << 3
+
+// readLinks takes one link after the other, so that a host with many needs no
+// memory for all of their messages at once.
+func readLinks(host *Host) error {
+	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
+	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	request.AddData(nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStatistics)))
+	var malformed error
+	err := request.ExecuteIter(unix.NETLINK_ROUTE, unix.RTM_NEWLINK, func(message []byte) bool {
+		l, err := netlink.LinkDeserialize(nil, message)
+		if err != nil {
+			malformed = err
+			return false
+		}
+		host.Interfaces = append(host.Interfaces, readInterface(l, host.MACs))
+		return true
+	})
+	return errors.Join(malformed, err)
 }
 
 // readInterface also notes every link-layer address that the link has or had.
@@ -52,21 +95,25 @@ func readInterface(l netlink.Link, macs map[frame.MAC]bool) Interface {
 		Up:      flags&unix.IFF_UP != 0,
 		Carrier: flags&unix.IFF_UP != 0 && flags&unix.IFF_RUNNING != 0,
 		Wire:    flags&(unix.IFF_LOOPBACK|unix.IFF_NOARP|unix.IFF_POINTOPOINT) == 0 && !own[0].IsZero(),
+		Nature:  Nature{Kind: kind(l), Lower: attrs.ParentIndex, Master: attrs.MasterIndex, Elsewhere: attrs.NetNsID >= 0},
 	}
 }
 
-func byIndex(interfaces []Interface, index int) *Interface {
-	n, found := slices.BinarySearchFunc(interfaces, index, func(i Interface, want int) int { return cmp.Compare(i.Index, want) })
-	if !found {
-		return nil
+// kind is the word of rtnetlink; the library says "device" where there is none.
+func kind(l netlink.Link) string {
+	if k := l.Type(); k != "device" {
+		return k
 	}
-	return &interfaces[n]
+	return ""
 }
 
 func readAddresses(interfaces []Interface) error {
 	addresses, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil {
-		return fmt.Errorf("listing addresses: %w", err)
+		return err
+	}
+	for n := range interfaces {
+		interfaces[n].Addresses = nil
 	}
 	for _, a := range addresses {
 		i := byIndex(interfaces, a.LinkIndex)
@@ -83,22 +130,38 @@ func readAddresses(interfaces []Interface) error {
 	return nil
 }
 
+// readRoutes reads all tables: with several cards each may have one of its own.
 func readRoutes(interfaces []Interface) error {
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_ALL)
-	if err != nil {
-		return fmt.Errorf("listing routes: %w", err)
+	for n := range interfaces {
+		interfaces[n].Gateways, interfaces[n].Nature.Default = nil, false
 	}
-	for _, r := range routes {
+	all := &netlink.Route{Table: unix.RT_TABLE_UNSPEC}
+	return netlink.RouteListFilteredIter(netlink.FAMILY_ALL, all, netlink.RT_FILTER_TABLE, func(r netlink.Route) bool {
 		hops := []*netlink.NexthopInfo{{LinkIndex: r.LinkIndex, Gw: r.Gw}}
 		for _, hop := range append(hops, r.MultiPath...) {
 			i := byIndex(interfaces, hop.LinkIndex)
+			if i == nil {
+				continue
+			}
+			i.Nature.Default = i.Nature.Default || isDefault(r)
 			gateway, ok := netip.AddrFromSlice(hop.Gw)
-			if gateway = gateway.Unmap(); i != nil && ok && !slices.Contains(i.Gateways, gateway) {
+			if gateway = gateway.Unmap(); ok && !slices.Contains(i.Gateways, gateway) {
 				i.Gateways = append(i.Gateways, gateway)
 			}
 		}
+		return true
+	})
+}
+
+func isDefault(r netlink.Route) bool {
+	if r.Table != unix.RT_TABLE_MAIN || r.Type != unix.RTN_UNICAST {
+		return false
 	}
-	return nil
+	if r.Dst == nil {
+		return true
+	}
+	ones, _ := r.Dst.Mask.Size()
+	return ones == 0
 }
 
 // maxNeighbours bounds how many neighbours are worth asking for control.
@@ -107,10 +170,17 @@ const maxNeighbours = 3
 func readNeighbors(interfaces []Interface) error {
 	neighbors, err := netlink.NeighList(0, 0)
 	if err != nil {
-		return fmt.Errorf("listing neighbours: %w", err)
+		return err
 	}
 	const known = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE
-	count := map[string]int{}
+	type family struct {
+		index int
+		four  bool
+	}
+	count := map[family]int{}
+	for n := range interfaces {
+		interfaces[n].Neighbours = nil
+	}
 	for _, n := range neighbors {
 		i := byIndex(interfaces, n.LinkIndex)
 		a, ok := netip.AddrFromSlice(n.IP)
@@ -118,76 +188,45 @@ func readNeighbors(interfaces []Interface) error {
 		if i == nil || !ok || n.State&known == 0 || a.IsMulticast() || slices.Contains(i.Gateways, a) {
 			continue
 		}
-		family := fmt.Sprint(i.Index, a.Is4())
-		if count[family]++; count[family] <= maxNeighbours {
+		f := family{i.Index, a.Is4()}
+		if count[f]++; count[f] <= maxNeighbours {
 			i.Neighbours = append(i.Neighbours, a)
 		}
 	}
 	return nil
 }
 
-// settling is how long a burst of changes may last before it is reported.
-const settling = 50 * time.Millisecond
-
-// Changes returns a channel that holds a value after links, addresses or routes
-// have changed, once for each burst, until the context ends.
-func Changes(ctx context.Context) (<-chan struct{}, error) {
-	links, addresses, routes := make(chan netlink.LinkUpdate), make(chan netlink.AddrUpdate), make(chan netlink.RouteUpdate)
-	if err := netlink.LinkSubscribe(links, ctx.Done()); err != nil {
-		return nil, fmt.Errorf("subscribing to links: %w", err)
+// Holds reports whether the interface still has the address and the station that
+// it is spoken for with: both may have gone since the last ReadHost, and another
+// may have the address by right. usable is false while the kernel itself does not
+// use the address, because it may be another's (RFC 4862, 5.4).
+func Holds(index int, station frame.MAC, address netip.Addr) (held, usable bool, err error) {
+	l, err := netlink.LinkByIndex(index)
+	if _, gone := errors.AsType[netlink.LinkNotFoundError](err); gone {
+		return false, false, nil
 	}
-	if err := netlink.AddrSubscribe(addresses, ctx.Done()); err != nil {
-		return nil, fmt.Errorf("subscribing to addresses: %w", err)
+	if err != nil {
+		return false, false, fmt.Errorf("reading interface %d: %w", index, err)
 	}
-	if err := netlink.RouteSubscribe(routes, ctx.Done()); err != nil {
-		return nil, fmt.Errorf("subscribing to routes: %w", err)
+	if frame.MACFrom(l.Attrs().HardwareAddr) != station {
+		return false, false, nil
 	}
-	changed := make(chan struct{}, 1)
-	go coalesce(ctx, links, addresses, routes, changed)
-	return changed, nil
-}
-
-func coalesce(ctx context.Context, links chan netlink.LinkUpdate, addresses chan netlink.AddrUpdate, routes chan netlink.RouteUpdate, changed chan<- struct{}) {
-	var quiet <-chan time.Time
-	note := func(open bool) bool {
-		quiet = time.After(settling)
-		return open
+	family := netlink.FAMILY_V4
+	if address.Is6() {
+		family = netlink.FAMILY_V6
 	}
-	for more := true; more; {
-		select {
-		case _, open := <-links:
-			more = note(open)
-		case _, open := <-addresses:
-			more = note(open)
-		case _, open := <-routes:
-			more = note(open)
-		case <-quiet:
-			quiet = nil
-			select {
-			case changed <- struct{}{}:
-			default: // one is waiting already
-			}
-		case <-ctx.Done():
-			return
+	var addresses []netlink.Addr
+	err = whole(func() (err error) {
+		addresses, err = netlink.AddrList(l, family)
+		return err
+	})
+	if err != nil {
+		return false, false, fmt.Errorf("reading the addresses of %s: %w", l.Attrs().Name, err)
+	}
+	for _, a := range addresses {
+		if ip, ok := netip.AddrFromSlice(a.IP); ok && ip.Unmap() == address {
+			return true, a.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0, nil
 		}
 	}
-}
-
-// NeighborEvents calls the function for every neighbour whose station the
-// kernel has learned, until the context ends. It returns at once.
-func NeighborEvents(ctx context.Context, handle func(NeighborEvent)) error {
-	updates := make(chan netlink.NeighUpdate)
-	if err := netlink.NeighSubscribe(updates, ctx.Done()); err != nil {
-		return fmt.Errorf("subscribing to neighbours: %w", err)
-	}
-	go func() {
-		for u := range updates {
-			a, ok := netip.AddrFromSlice(u.IP)
-			mac := frame.MACFrom(u.HardwareAddr)
-			if ok && u.Type == unix.RTM_NEWNEIGH && !mac.IsZero() {
-				handle(NeighborEvent{Index: u.LinkIndex, Address: a.Unmap(), MAC: mac})
-			}
-		}
-	}()
-	return nil
+	return false, false, nil
 }

@@ -13,6 +13,7 @@
 package link
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -53,6 +54,10 @@ type Interface struct {
 	// loopback nor point-to-point.
 	Wire      bool
 	Addresses []Address
+	Nature    Nature
+	// Inside says why the interface does not lead out of this machine, such as "a
+	// bridge without ports". It is empty if it does, or if that cannot be told.
+	Inside string
 	// Gateways are the routers that routes of this interface name; Neighbours
 	// are other addresses that the kernel knows a station for.
 	Gateways, Neighbours []netip.Addr
@@ -92,6 +97,36 @@ func (h Host) Reaching(address netip.Addr) (Interface, bool) {
 		return Interface{}, false
 	}
 	return h.Interfaces[best], true
+}
+
+// GatewaysWithin are the gateways of all interfaces that lie in a subnet of this
+// one, its own first: one of two cards in a segment may have all the routes.
+func (h Host) GatewaysWithin(i Interface) []netip.Addr {
+	gateways := slices.Clone(i.Gateways)
+	for _, other := range h.Interfaces {
+		for _, g := range other.Gateways {
+			if i.Within(g) && !slices.Contains(gateways, g) {
+				gateways = append(gateways, g)
+			}
+		}
+	}
+	return gateways
+}
+
+// Within reports whether an address of another lies in a subnet of the interface.
+// That of link-local addresses is on every interface, and says nothing.
+func (i Interface) Within(a netip.Addr) bool {
+	return !a.IsLinkLocalUnicast() && slices.ContainsFunc(i.Addresses, func(own Address) bool {
+		return own.Prefix.Contains(a) && own.Prefix.Addr() != a
+	})
+}
+
+func byIndex(interfaces []Interface, index int) *Interface {
+	n, found := slices.BinarySearchFunc(interfaces, index, func(i Interface, want int) int { return cmp.Compare(i.Index, want) })
+	if !found {
+		return nil
+	}
+	return &interfaces[n]
 }
 
 // Protocol is an Ethernet type to receive.
@@ -189,6 +224,21 @@ func (p *Port) Abandon() error {
 	}
 	p.closed.Store(true)
 	return abandon(sockets)
+}
+
+// Follower is told what changes on this host. Its functions are called one at a
+// time by each of two goroutines, and may wait.
+type Follower struct {
+	// Removed is called at once when an interface has lost an address.
+	Removed func(index int, address netip.Addr)
+	// Changed is called after interfaces, addresses or routes have changed, once
+	// for each burst of changes.
+	Changed func()
+	// Lost is called when the kernel could not tell everything, and when it tells
+	// again: what was known has to be read anew.
+	Lost func(why error)
+	// Deaf is called while the kernel tells nothing, and with nil when it does again.
+	Deaf func(why error)
 }
 
 // NeighborEvent says that the kernel now sends what is for an address to a

@@ -5,6 +5,7 @@ package link
 import (
 	"context"
 	"net"
+	"net/netip"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
 )
@@ -15,8 +16,13 @@ func ReadHost() (Host, error) { return Host{}, ErrUnsupported }
 // Listen says ErrUnsupported.
 func Listen(Interface, Protocol, Filter, ...frame.MAC) (*Socket, error) { return nil, ErrUnsupported }
 
-// Changes says ErrUnsupported.
-func Changes(context.Context) (<-chan struct{}, error) { return nil, ErrUnsupported }
+// Holds says ErrUnsupported.
+func Holds(int, frame.MAC, netip.Addr) (held, usable bool, err error) {
+	return false, false, ErrUnsupported
+}
+
+// Follow says ErrUnsupported.
+func Follow(context.Context, Follower) error { return ErrUnsupported }
 
 // NeighborEvents says ErrUnsupported.
 func NeighborEvents(context.Context, func(NeighborEvent)) error { return ErrUnsupported }

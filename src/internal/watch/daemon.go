@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/acd"
+	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
 	"github.com/ipguard/ipguard/src/internal/oui"
 )
@@ -33,6 +34,9 @@ type daemon struct {
 	malformed    uint64
 	suppressed   uint64
 	pathFindings map[string]acd.PathFinding
+	news         news
+	// holds is link.Holds, unless a test puts another in its place.
+	holds func(index int, station frame.MAC, a netip.Addr) (held, usable bool, err error)
 }
 
 // Delays of what need not be done at once.
@@ -46,6 +50,7 @@ func newDaemon(ctx context.Context, o Options, c Config, m remembered) *daemon {
 	d := &daemon{
 		ctx: ctx, options: o, config: c, log: o.Log, memory: m, work: make(chan func(time.Time), 256),
 		segments: map[int]*segment{}, guards: map[int]*guard{}, pathFindings: map[string]acd.PathFinding{},
+		holds: link.Holds,
 	}
 	d.hooks = startHooks(ctx, o.OnConflict, o.Log)
 	d.owners = startOwners(ctx, o.Owners, o.Log)
@@ -61,10 +66,11 @@ func (d *daemon) do(f func(now time.Time)) {
 }
 
 // loop runs whatever happens until the context ends.
-func (d *daemon) loop(changed <-chan struct{}) {
+func (d *daemon) loop() {
 	timer := time.NewTimer(0)
 	retry := time.NewTicker(retryOpen)
 	defer retry.Stop()
+	d.news.checked = wall(time.Now())
 	for {
 		timer.Reset(time.Until(d.next()))
 		select {
@@ -72,31 +78,12 @@ func (d *daemon) loop(changed <-chan struct{}) {
 			return
 		case f := <-d.work:
 			f(time.Now())
-		case <-changed:
-			d.refresh()
 		case <-retry.C:
-			d.retry()
+			d.recheck(wall(time.Now()))
 		case <-d.options.Reload:
 			d.reload()
 		case now := <-timer.C:
 			d.due(now)
-		}
-	}
-}
-
-// refresh follows what has changed on this host.
-func (d *daemon) refresh() {
-	if err := d.reconcile(); err != nil {
-		d.log.Error("interfaces cannot be read; watching what was known", "error", err.Error())
-	}
-}
-
-// retry opens what could not be opened before.
-func (d *daemon) retry() {
-	for _, i := range d.wanted() {
-		if d.segments[i.Index] == nil {
-			d.refresh()
-			return
 		}
 	}
 }
@@ -169,7 +156,7 @@ func (d *daemon) dueAddress(s *segment, own *address, now time.Time) {
 			own.detector.Probe()
 		}
 	}
-	d.send(s, own.detector.Frames())
+	d.sendFor(s, own)
 	d.tell(place{own.detector.Address(), s.at.Name, false}, own.detector, &own.voice, changes, time.Time{})
 	for _, p := range own.paths {
 		if !now.Before(p.machine.Next()) {
@@ -280,7 +267,7 @@ func (d *daemon) reconcile() error {
 	if err != nil {
 		return err
 	}
-	d.host = host
+	d.host, d.news.readAt = host, wall(time.Now())
 	wanted := d.wanted()
 	for index, s := range d.segments {
 		keep := slices.ContainsFunc(wanted, func(i link.Interface) bool { return i.Index == index && i.MAC == s.at.MAC })

@@ -84,6 +84,7 @@ func (d *daemon) unhealthy(now time.Time) (reasons []string) {
 	if len(d.segments) == 0 {
 		reasons = append(reasons, "no interface is watched")
 	}
+	reasons = append(reasons, d.news.unheard(now)...)
 	if d.configErr != nil {
 		reasons = append(reasons, "the configuration could not be read again")
 	}
@@ -152,6 +153,8 @@ func (d *daemon) writeMetrics(w io.Writer, now time.Time) {
 	f.declare("ipguard_degraded", "gauge", "1 if the interface does not see all that it should.")
 	f.declare("ipguard_dropped_frames_total", "counter", "Frames that the kernel dropped because they were not read in time.")
 	f.declare("ipguard_failures_total", "counter", "Sends and reads that failed.")
+	f.declare("ipguard_host_changes_missed_total", "counter", "How often changes of this host were missed, and everything was read again.")
+	f.declare("ipguard_host_changes_deaf", "gauge", "1 while the kernel does not tell what changes on this host.")
 	f.declare("ipguard_malformed_frames_total", "counter", "Frames that break their RFC.")
 	f.declare("ipguard_log_lines_suppressed_total", "counter", "Log lines left out under attack.")
 	for _, s := range d.segments {
@@ -163,6 +166,8 @@ func (d *daemon) writeMetrics(w io.Writer, now time.Time) {
 			f.add("ipguard_coverage", bool2float(len(o.expected) > 0), "address", a.String(), "interface", g.at.Name, "method", "guard")
 		}
 	}
+	f.add("ipguard_host_changes_missed_total", float64(d.news.lost))
+	f.add("ipguard_host_changes_deaf", bool2float(d.news.deaf != nil))
 	f.add("ipguard_malformed_frames_total", float64(d.malformed))
 	f.add("ipguard_log_lines_suppressed_total", float64(d.suppressed))
 	f.write(w)

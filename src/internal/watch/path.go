@@ -139,6 +139,9 @@ func (d *daemon) checkPath(s *segment, own *address, p *path, now time.Time) {
 
 func (d *daemon) ask(s *segment, own *address, p *path, q acd.PathQuestion) error {
 	a := own.detector.Address()
+	if q != acd.AskStation && !d.stillOurs(s, own) {
+		return nil
+	}
 	switch q {
 	case acd.AskEcho:
 		return d.askEcho(s, own, p)

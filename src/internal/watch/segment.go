@@ -43,6 +43,7 @@ type address struct {
 	paths     []*path
 	echo      *echoSocket
 	voice     voice
+	readBack  time.Time // when this host was last seen to have it
 }
 
 // openSegment opens the sockets; nothing passes their filters yet.
@@ -102,7 +103,7 @@ func (s *segment) degraded(now time.Time) string {
 	switch {
 	case !s.at.Carrier:
 		return "no carrier"
-	case !s.lastDrop.IsZero() && now.Sub(s.lastDrop) < time.Minute:
+	case !s.lastDrop.IsZero() && now.Sub(s.lastDrop) < lostShown:
 		return "the kernel dropped frames"
 	}
 	return ""
@@ -146,6 +147,9 @@ func (d *daemon) receive(s *segment, r link.Received) {
 func (d *daemon) judge(s *segment, own *address, r link.Received) {
 	subject := acd.Subject{Address: own.detector.Address(), Sharing: own.detector.Sharing()}
 	v := acd.Judge(r.Frame, nil, s.station, subject)
+	if v.Foreign() && d.claimIsLate(s, own, v, r.At) {
+		return
+	}
 	if !v.Foreign() {
 		own.detector.Count(v)
 		if v == acd.Echo {
@@ -167,14 +171,6 @@ func (d *daemon) judge(s *segment, own *address, r link.Received) {
 func (d *daemon) observe(s *segment, own *address, e acd.Evidence, now time.Time) {
 	before := own.detector.Memory().LastClaim
 	changes := own.detector.Observe(e, now)
-	d.send(s, own.detector.Frames())
+	d.sendFor(s, own)
 	d.tell(place{own.detector.Address(), s.at.Name, false}, own.detector, &own.voice, changes, before)
-}
-
-func (d *daemon) send(s *segment, frames [][]byte) {
-	for _, b := range frames {
-		if err := s.port.Send(b); err != nil {
-			s.failures++
-		}
-	}
 }

@@ -82,11 +82,10 @@ func Run(ctx context.Context, o Options) (int, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	changed, err := link.Changes(ctx)
-	if err != nil {
+	d := newDaemon(ctx, o, config, memory)
+	if err := link.Follow(ctx, d.follower()); err != nil {
 		return ExitBlind, err
 	}
-	d := newDaemon(ctx, o, config, memory)
 	if err := d.reconcile(); err != nil {
 		return ExitBlind, err
 	}
@@ -105,7 +104,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 	}
 	d.log.Info("watching", "interfaces", len(d.segments), "addresses", d.addressCount(), "guarded", len(d.config.Inventory), "defend", defenceNames[o.Defence])
 	giveBack(d.log)
-	d.loop(changed)
+	d.loop()
 	d.log.Info("stopped")
 	return ExitStopped, d.stop()
 }
