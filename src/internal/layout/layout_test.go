@@ -80,6 +80,8 @@ var layers = []layer{
 	{name: "internal/interpolate", imports: list("source", "trouble", "place"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame"},
 	{name: "internal/audit", imports: list("lint", "claims", "bosh", "plan", "trouble", "place"), modules: list(netipx), pure: true},
+	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx)},
+	{name: "internal/ledger", imports: list("plan", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/lint", imports: list("bosh", "plan", "trouble", "place"), modules: list(netipx), pure: true},
 	{name: "internal/claims", imports: list("bosh", "plan", "place"), modules: list(netipx), pure: true},
@@ -176,7 +178,7 @@ func (l layer) refuse(file *sourceFile) []string {
 }
 
 // forTests are packages that tests of several packages are built on.
-var forTests = list("internal/sharedtest", "internal/wirelab")
+var forTests = list("internal/sharedtest", "internal/wirelab", "internal/ledgertest")
 
 // isModule tells a path of a module from one of the standard library.
 func isModule(name string) bool {

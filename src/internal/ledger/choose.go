@@ -1,0 +1,205 @@
+package ledger
+
+import (
+	"hash/fnv"
+	"math/big"
+	"net/netip"
+	"slices"
+
+	"go4.org/netipx"
+)
+
+// exactly judges the addresses that were named.
+func (q *question) exactly() *Refusal {
+	var named []Booking
+	for _, r := range q.Exactly {
+		i := slices.IndexFunc(q.have, func(b Booking) bool { return b.Range == r })
+		if i >= 0 {
+			named = append(named, q.have[i])
+			continue
+		}
+		if refusal := q.mayHave(r); refusal != nil {
+			return refusal
+		}
+		q.chosen = append(q.chosen, r)
+	}
+	others := slices.DeleteFunc(slices.Clone(q.have), func(b Booking) bool {
+		return slices.ContainsFunc(named, func(n Booking) bool { return n.Range == b.Range })
+	})
+	if q.For.Number >= 0 && len(others) > 0 || len(q.Exactly)+len(others) > q.Count && len(q.chosen) > 0 {
+		return &Refusal{Reason: HasOthers, Blocking: others}
+	}
+	missing := q.Count - len(q.Exactly)
+	q.have = append(named, others[:min(len(others), missing)]...)
+	missing -= min(len(others), missing)
+	if r := q.overQuota(len(q.chosen) + missing); r != nil {
+		return r
+	}
+	if r := q.pick(missing); r != nil {
+		return r
+	}
+	if q.Contiguous && !q.allFollow() {
+		return &Refusal{Reason: NoRun, Blocking: q.have}
+	}
+	return nil
+}
+
+func (q *question) allFollow() bool {
+	list := slices.Clone(q.have)
+	for _, r := range q.chosen {
+		list = append(list, Booking{Range: r})
+	}
+	return follow(list)
+}
+
+// mayHave says why an address cannot be the owner's, who has not booked it yet.
+func (q *question) mayHave(r netip.Prefix) *Refusal {
+	if !q.delegated().ContainsPrefix(r) {
+		return &Refusal{Reason: NotDelegated, Range: r}
+	}
+	for b := range q.records.All() {
+		if !b.Range.Overlaps(r) {
+			continue
+		}
+		if b.State.Taken() || b.State == Quarantined && !q.wasMine(b, r) && !(b.Rested(q.world.Now) && !q.world.used(b.Range)) {
+			return &Refusal{Reason: Taken, Range: r, Blocking: []Booking{b}}
+		}
+	}
+	if users := q.world.usedByOthers(r, q.For.Owner); len(users) > 0 {
+		return &Refusal{Reason: InUse, Range: r, Users: users}
+	}
+	if !slices.ContainsFunc(q.world.Free, func(s *netipx.IPSet) bool { return s.ContainsPrefix(r) }) {
+		return &Refusal{Reason: NotFree, Range: r}
+	}
+	return nil
+}
+
+// wasMine reports whether a resting address is what the owner had last.
+func (q *question) wasMine(b Booking, r netip.Prefix) bool {
+	return b.State == Quarantined && b.Range == r && b.Owner == q.For.Owner && (q.For.Number < 0 || q.For.Number == b.Number)
+}
+
+// delegated is every address of the pool, narrowed to what was asked for.
+func (q *question) delegated() *netipx.IPSet {
+	set := q.pool.set()
+	if len(q.Within) == 0 {
+		return set
+	}
+	var within, both netipx.IPSetBuilder
+	for _, r := range q.Within {
+		within.AddRange(r)
+	}
+	both.AddSet(set)
+	both.Intersect(built(&within))
+	return built(&both)
+}
+
+// set is every address that the pool delegates.
+func (p *Pool) set() *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	for _, r := range p.Ranges {
+		set.AddRange(r)
+	}
+	for _, r := range p.Except {
+		set.RemoveRange(r)
+	}
+	return built(&set)
+}
+
+// Contains reports whether the pool delegates all addresses of r.
+func (p *Pool) Contains(r netip.Prefix) bool { return p.set().ContainsPrefix(r) }
+
+// pick chooses n addresses or blocks: what the owner had last and what rests for it,
+// then by the strategy of the pool, set by set.
+func (q *question) pick(n int) *Refusal {
+	if n == 0 {
+		return nil
+	}
+	if !q.Contiguous {
+		for _, b := range q.resting() {
+			if n > 0 && !slices.Contains(q.chosen, b.Range) && q.mayHave(b.Range) == nil {
+				q.chosen, n = append(q.chosen, b.Range), n-1
+			}
+		}
+	}
+	left := 0
+	delegated, unavailable := q.delegated(), q.records.unavailable(q.world)
+	for _, free := range q.world.Free {
+		if n == 0 {
+			return nil
+		}
+		var set netipx.IPSetBuilder
+		set.AddSet(free)
+		set.Intersect(delegated)
+		set.RemoveSet(unavailable)
+		for _, r := range q.chosen {
+			set.RemovePrefix(r)
+		}
+		units := units{ranges: built(&set).Ranges(), block: q.pool.Block}
+		var found []netip.Prefix
+		if q.Contiguous {
+			found = units.run(n)
+		} else {
+			found = units.take(n, q.start(units))
+		}
+		q.chosen, n = append(q.chosen, found...), n-len(found)
+		if n > 0 {
+			left += len(units.take(MostAtOnce, nil))
+		}
+	}
+	switch {
+	case n == 0:
+		return nil
+	case q.Contiguous && left >= n:
+		return &Refusal{Reason: NoRun, Left: left}
+	}
+	return &Refusal{Reason: Exhausted, Left: left, Next: q.next()}
+}
+
+// resting are the addresses that the owner had last, by number: they are offered to
+// nobody else yet.
+func (q *question) resting() []Booking {
+	var list []Booking
+	for b := range q.records.All() {
+		if q.wasMine(b, b.Range) {
+			list = append(list, b)
+		}
+	}
+	slices.SortFunc(list, func(a, b Booking) int {
+		if a.Number != b.Number {
+			return a.Number - b.Number
+		}
+		return comparePrefixes(a.Range, b.Range)
+	})
+	return list
+}
+
+// next is what ends first of all that keeps addresses of the pool from others.
+func (q *question) next() *Booking {
+	var first *Booking
+	for _, b := range q.records.Sorted() {
+		if b.Until.IsZero() || !b.State.Taken() && b.State != Quarantined || q.world.used(b.Range) {
+			continue
+		}
+		if first == nil || b.freeFrom(q.pool).Before(first.freeFrom(q.pool)) {
+			first = &b
+		}
+	}
+	return first
+}
+
+// start is where a pool that spreads begins to look for the owner; nil: at its
+// beginning. The same owner begins at the same place.
+func (q *question) start(u units) *big.Int {
+	if !q.pool.Spread {
+		return nil
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(q.For.String())) // writes to a hash do not fail
+	at := new(big.Int).SetUint64(h.Sum64())
+	count := u.count()
+	if count.Sign() == 0 {
+		return nil
+	}
+	return at.Mod(at, count)
+}

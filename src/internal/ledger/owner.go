@@ -1,0 +1,84 @@
+package ledger
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// longestText is how many bytes an owner, a team, a name or a reason may have.
+const longestText = 500
+
+// Holder is an owner and one of its numbers.
+type Holder struct {
+	Owner string
+	// Number is from 0; negative where none was named.
+	Number int
+}
+
+// String is the owner, with its number if that is not the first.
+func (h Holder) String() string {
+	if h.Number <= 0 {
+		return h.Owner
+	}
+	return h.Owner + "/" + strconv.Itoa(h.Number)
+}
+
+// ParseHolder reads director/deployment/instance-group[/index], or a free name such
+// as lb/frontend[/index]. An index is a number behind at least two other parts.
+func ParseHolder(text string) (Holder, error) {
+	if err := checkText("an owner", text); err != nil {
+		return Holder{}, err
+	}
+	parts := strings.Split(text, "/")
+	for _, part := range parts {
+		if strings.TrimSpace(part) != part || part == "" {
+			return Holder{}, fmt.Errorf("%q is no owner: write director/deployment/instance-group, or a name such as lb/frontend", text)
+		}
+	}
+	h := Holder{Owner: text, Number: -1}
+	last := parts[len(parts)-1]
+	if n, err := strconv.Atoi(last); err == nil && n >= 0 && len(parts) > 2 && strconv.Itoa(n) == last {
+		h = Holder{Owner: strings.Join(parts[:len(parts)-1], "/"), Number: n}
+	}
+	return h, nil
+}
+
+// checkText refuses what could not be told from other text where it is shown.
+func checkText(what, text string) error {
+	switch {
+	case text == "":
+		return fmt.Errorf("%s is empty", what)
+	case len(text) > longestText:
+		return fmt.Errorf("%s has %d bytes; no more than %d are kept", what, len(text), longestText)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("%s has characters that cannot be shown: %q", what, text)
+	}
+	return nil
+}
+
+// CheckEvent refuses an event that no store may keep.
+func CheckEvent(e Event) error {
+	h, err := ParseHolder(e.Owner)
+	switch {
+	case err != nil:
+		return err
+	case h.Number >= 0:
+		return fmt.Errorf("%q is an owner with an index, which is kept apart: as number", e.Owner)
+	case e.Number < 0:
+		return fmt.Errorf("%d is no number of an owner: they begin with 0", e.Number)
+	case e.At.IsZero():
+		return fmt.Errorf("when it happened is not told")
+	}
+	for _, pair := range [][2]string{{"a team", e.Team}, {"who did it", e.By}, {"a reason", e.Why}} {
+		if pair[1] == "" {
+			continue
+		}
+		if err := checkText(pair[0], pair[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package ledger
+
+import (
+	"net/netip"
+	"time"
+
+	"go4.org/netipx"
+)
+
+// World is what a question needs to know besides what is booked: the time, and
+// what files, directors and scans say of addresses.
+type World struct {
+	Now time.Time
+	// Free are addresses that may be given to whoever asks, in the order in which
+	// they are preferred: no address of a later set is given before those of the
+	// earlier ones. What this pool's bookings have may be among them.
+	Free []*netipx.IPSet
+	// Users says who uses an address: declares it, was granted it, was seen there.
+	// An address with a user is never freed. Nil: nobody uses any.
+	Users func(netip.Prefix) []User
+}
+
+// User is somebody who uses an address.
+type User struct {
+	// Is reports whether the user is what an owner means.
+	Is func(owner string) bool
+	// Text names the user for people.
+	Text string
+}
+
+func (w *World) users(r netip.Prefix) []User {
+	if w.Users == nil {
+		return nil
+	}
+	return w.Users(r)
+}
+
+func (w *World) used(r netip.Prefix) bool { return len(w.users(r)) > 0 }
+
+// usedByOthers returns the users that an owner does not mean.
+func (w *World) usedByOthers(r netip.Prefix, owner string) []User {
+	var list []User
+	for _, u := range w.users(r) {
+		if !u.Is(owner) {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+// due returns the events that time alone brings about: the ends of bookings whose
+// address nobody uses, and of rests. The rest of an address begins when its end is
+// written down, for until then it may have been in use.
+func due(p *Pool, rs *Records, w *World, by string) []Entry {
+	var list []Entry
+	for _, b := range rs.Sorted() {
+		list = append(list, dueOf(p, b, w, by)...)
+	}
+	return list
+}
+
+func dueOf(p *Pool, b Booking, w *World, by string) []Entry {
+	e := Event{At: w.Now, Owner: b.Owner, Number: b.Number, Team: b.Team, By: by}
+	switch {
+	case b.Over(w.Now) && !w.used(b.Range):
+		e.What, e.Until = WasExpired, w.Now.Add(p.QuarantineLength())
+	case b.Rested(w.Now) && !w.used(b.Range):
+		e.What = WasFreed
+	default:
+		return nil
+	}
+	return []Entry{{b.Range, e}}
+}
