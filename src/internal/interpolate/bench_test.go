@@ -40,6 +40,16 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkLoadProven is Load with the engine's word for it.
+func BenchmarkLoadProven(b *testing.B) {
+	base, in := benchmarkInputs(b)
+	for b.Loop() {
+		if _, err := NewLoader(source.NewFiles(nil), nil).LoadProven(base, in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkLoadPlain is Load without inputs.
 func BenchmarkLoadPlain(b *testing.B) {
 	base, _ := benchmarkInputs(b)

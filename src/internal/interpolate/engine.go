@@ -20,8 +20,8 @@ import (
 var errPanic = errors.New("the engine gave up")
 
 // runEngine evaluates a document as bosh deploy does. Errors that know their
-// place are *trouble.Trouble.
-func runEngine(path string, text []byte, vars *variables, ops []operation) (output []byte, err error) {
+// place are *trouble.Trouble. last is applied to the engine's result.
+func runEngine(path string, text []byte, vars *variables, ops []operation, last patch.Op) (output []byte, err error) {
 	defer func() {
 		if recover() != nil {
 			output, err = nil, errPanic
@@ -31,8 +31,7 @@ func runEngine(path string, text []byte, vars *variables, ops []operation) (outp
 	for i, op := range ops {
 		list[i] = op
 	}
-	limit := sizeLimit{at: place.Place{File: path, Line: 1, Column: 1}}
-	output, err = boshtpl.NewTemplate(text).Evaluate(vars, list, boshtpl.EvaluateOpts{PostVarSubstitutionOp: limit})
+	output, err = boshtpl.NewTemplate(text).Evaluate(vars, list, boshtpl.EvaluateOpts{PostVarSubstitutionOp: last})
 	if err != nil && strings.HasPrefix(err.Error(), "yaml: ") && !strings.Contains(err.Error(), "cannot unmarshal") {
 		return nil, engineYAMLError(path, err) // else it is about the definitions of variables in a copy of the text
 	}
@@ -40,17 +39,21 @@ func runEngine(path string, text []byte, vars *variables, ops []operation) (outp
 }
 
 // sizeLimit stops the engine before it writes out a document in which the same
-// large variable stands a great many times. It implements patch.Op.
+// large variable stands a great many times.
 type sizeLimit struct{ at place.Place }
 
 // Apply returns the document as it is, or an error if it is too large.
 func (l sizeLimit) Apply(document any) (any, error) {
 	nodes, size := source.MaxNodes, source.MaxFileSize
 	if !fits(document, &nodes, &size) {
-		return nil, &trouble.Trouble{At: l.at, Message: fmt.Sprintf(
-			"with its variables the document has more than %d values or %d MiB", source.MaxNodes, source.MaxFileSize>>20)}
+		return nil, l.error()
 	}
 	return document, nil
+}
+
+func (l sizeLimit) error() error {
+	return &trouble.Trouble{At: l.at, Message: fmt.Sprintf(
+		"with its variables the document has more than %d values or %d MiB", source.MaxNodes, source.MaxFileSize>>20)}
 }
 
 // fits counts down the values and the bytes of text that are left.

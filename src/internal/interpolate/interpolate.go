@@ -2,20 +2,19 @@
 // the bosh CLI does, while every value keeps the place that a person has to
 // change.
 //
-// The values are those of the CLI's own engine (package director/template of
-// bosh-cli, with go-patch and yaml.v2), which forgets where anything was
-// written. So each document is evaluated twice:
+// The CLI's own engine (package director/template of bosh-cli, with go-patch and
+// yaml.v2) forgets where anything was written. The tracer (node.go, patch.go,
+// substitute.go) follows its rules over nodes that know their place:
 //
-//	texts ──engine──▶ text as the director would get it ──yaml.v3──▶ nodes ─┐
-//	texts ──yaml.v3──▶ traced nodes ──ops, variables──▶ traced nodes ───────┴─overlay──▶ source.Document
+//	texts ──yaml.v3──▶ traced nodes ──ops, variables──▶ traced nodes ──writer──▶ source.Document
+//	texts ──engine──▶ values, held against the traced ones (proof.go)
 //
-// The second way (node.go, patch.go, substitute.go) follows the engine's rules
-// over nodes that know their place. The overlay then walks both results side by
-// side. The engine's value always wins; where the traced one is another, the
-// value takes the place of its nearest ancestor that was traced. Tests hold that
-// this never happens, on public manifests and on random input; one exception is
-// known, the definition of a variable whose options use a variable whose value
-// uses another one that has none.
+// Load trusts the tracer, LoadProven has the engine confirm each value. Where they
+// differ, the engine's value wins and takes the place of its nearest ancestor that
+// was traced (overlay.go). Tests hold that this never happens, on public manifests
+// and on random input; one exception is known, the definition of a variable whose
+// options use a variable whose value uses another one that has none. Such
+// definitions, and operations of type test, are left to the engine.
 //
 // Without ops and variables nothing of this runs: the document is parsed and
 // that is all.
@@ -25,9 +24,8 @@
 package interpolate
 
 import (
-	"cmp"
 	"errors"
-	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -92,8 +90,19 @@ func NewLoader(files *source.Files, environ []string) *Loader {
 
 // Load reads the document at path as bosh deploy and bosh update-config do:
 // variables without a value stay in it as ((name)). Paths are used as they are
-// given. The error is a *trouble.Trouble.
+// given. The tracer alone makes the document, and the engine is asked only where the
+// tracer cannot tell. The error is a *trouble.Trouble.
 func (l *Loader) Load(path string, in Inputs) (*source.Document, error) {
+	return l.load(path, in, (*Loader).trace)
+}
+
+// LoadProven is Load for a document that bosh is about to get: the engine evaluates
+// it, too, and where it has another value than the tracer the engine's counts.
+func (l *Loader) LoadProven(path string, in Inputs) (*source.Document, error) {
+	return l.load(path, in, (*Loader).prove)
+}
+
+func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inputs) (*evaluated, error)) (*source.Document, error) {
 	if in.Empty() {
 		text, err := l.files.Read(path)
 		if err != nil {
@@ -101,105 +110,126 @@ func (l *Loader) Load(path string, in Inputs) (*source.Document, error) {
 		}
 		return source.Parse(path, text)
 	}
-	result, err := l.evaluate(path, in)
+	result, err := evaluate(l, path, in)
 	if err != nil {
 		return nil, err
 	}
 	return result.document, nil
 }
 
-// LoadCreateEnv reads the document at path as bosh create-env does, which
-// refuses to start while a variable has no value. Each of those becomes one
-// element of missing, at the first place of its use; the document is returned
-// all the same, with ((name)) in it. With a vars store, variables that bosh would
-// generate are not missing. err is a *trouble.Trouble.
-func (l *Loader) LoadCreateEnv(path string, in Inputs) (doc *source.Document, missing []*trouble.Trouble, err error) {
-	result, err := l.evaluate(path, in)
-	if err != nil {
-		return nil, nil, err
-	}
-	return result.document, missingErrors(result.missing), nil
-}
-
 // evaluated is a document with its inputs applied.
 type evaluated struct {
 	document *source.Document
-	// missing holds the variables that create-env would miss, with the first place
-	// of their use.
-	missing map[string]place.Place
 	// untraced counts the values that did not keep their place.
 	untraced int
 }
 
-func (l *Loader) evaluate(path string, in Inputs) (*evaluated, error) {
+// evaluation is everything that makes a document, read and not yet applied. Tracing
+// changes it, so that it serves once.
+type evaluation struct {
+	text    []byte
+	base    *source.Document
+	scalars *scalars
+	root    *node
+	ops     []operation
+	vars    *variables
+}
+
+func (l *Loader) prepare(path string, in Inputs) (*evaluation, error) {
 	text, err := l.files.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	base, err := source.Parse(path, text)
+	e := &evaluation{text: text, scalars: newScalars()}
+	if e.base, err = source.Parse(path, text); err != nil {
+		return nil, err
+	}
+	if e.root, err = buildDocument(e.base, e.scalars); err != nil {
+		return nil, err
+	}
+	if e.ops, err = l.readOpsFiles(in.OpsFiles, e.scalars); err != nil {
+		return nil, err
+	}
+	if e.vars, err = l.readVariables(in, e.scalars); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// trace evaluates a document by the tracer alone. Where that does not succeed, the
+// engine has the word, also about what is wrong.
+func (l *Loader) trace(path string, in Inputs) (*evaluated, error) {
+	e, err := l.prepare(path, in)
 	if err != nil {
 		return nil, err
 	}
-	scalars := newScalars()
-	root, err := buildDocument(base, scalars)
+	if doc, err := e.traceAlone(); err == nil {
+		return &evaluated{document: doc}, nil
+	}
+	return l.prove(path, in)
+}
+
+func (e *evaluation) traceAlone() (*source.Document, error) {
+	if !e.tracerTells() {
+		return nil, errDiverged
+	}
+	trace := newTracer(e.root, e.vars)
+	trace.alone = true
+	if err := trace.run(e.ops); err != nil {
+		return nil, err
+	}
+	return newWriter(e.base, e.scalars).document(trace.root)
+}
+
+// bareTag finds the tag "!" without a name, which makes any scalar a text for the
+// engine, and of which yaml.v3 tells nothing.
+var bareTag = regexp.MustCompile(`!(\s|$)`)
+
+// tracerTells reports whether the tracer knows all that the engine knows: a test is
+// judged by the engine alone, and values may be read in another way.
+func (e *evaluation) tracerTells() bool {
+	return !bareTag.Match(e.text) && !slices.ContainsFunc(e.ops, func(o operation) bool {
+		return o.kind == "test" || o.value != nil && !sameAsEngine(o.value, o.engine)
+	})
+}
+
+// prove evaluates a document by the tracer and the engine.
+func (l *Loader) prove(path string, in Inputs) (*evaluated, error) {
+	result, err := l.evaluate(path, in, false)
+	if errors.Is(err, errDiverged) {
+		return l.evaluate(path, in, true)
+	}
+	return result, err
+}
+
+// evaluate has the engine evaluate a document and the tracer follow it. byText takes
+// all values from the engine's text, also those which the tracer has, too; without it
+// the error may be errDiverged.
+func (l *Loader) evaluate(path string, in Inputs, byText bool) (*evaluated, error) {
+	e, err := l.prepare(path, in)
 	if err != nil {
 		return nil, err
 	}
-	ops, err := l.readOpsFiles(in.OpsFiles, scalars)
+	p := newProof(path, e, byText)
+	output, engineErr := runEngine(path, e.text, e.vars, e.ops, p)
+	if errors.Is(engineErr, errProven) {
+		doc, err := newWriter(e.base, e.scalars).document(p.trace.root)
+		return &evaluated{document: doc}, err
+	}
+	traced, err := p.judge(engineErr)
 	if err != nil {
 		return nil, err
 	}
-	vars, err := l.readVariables(in, scalars)
-	if err != nil {
-		return nil, err
-	}
-	output, engineErr := runEngine(path, text, vars, ops)
-	trace := newTracer(root, vars)
-	traced, err := judge(engineErr, trace, ops)
-	if err != nil {
-		return nil, err
-	}
-	lay := newOverlay(base, scalars)
+	return layOver(e, output, traced)
+}
+
+func layOver(e *evaluation, output []byte, traced *node) (*evaluated, error) {
+	lay := newOverlay(e.base, e.scalars)
 	doc, err := lay.document(output, traced)
 	if err != nil {
 		return nil, err
 	}
-	return &evaluated{document: doc, missing: trace.missing, untraced: lay.untraced}, nil
-}
-
-// judge runs the tracer and returns its document, nil if it could not follow the
-// engine, or the error that best tells why there is none.
-func judge(engineErr error, trace *tracer, ops []operation) (*node, error) {
-	var placed *trouble.Trouble
-	if errors.As(engineErr, &placed) {
-		return nil, placed
-	}
-	traceErr := trace.run(ops)
-	if errors.As(traceErr, &placed) {
-		return nil, placed // also where the engine accepts what it then decides by chance
-	}
-	if engineErr != nil {
-		return nil, engineFailure(engineErr, trace)
-	}
-	if traceErr != nil {
-		return nil, nil
-	}
-	return trace.root, nil
-}
-
-func missingErrors(missing map[string]place.Place) []*trouble.Trouble {
-	names := slices.SortedFunc(maps.Keys(missing), func(a, b string) int {
-		return cmp.Or(missing[a].Compare(missing[b]), cmp.Compare(a, b))
-	})
-	list := make([]*trouble.Trouble, len(names))
-	for i, name := range names {
-		list[i] = &trouble.Trouble{
-			At:      missing[name],
-			Message: "variable " + cmp.Or(name, `""`) + " has no value, and create-env needs one for every variable",
-			Hint:    "give it with -v " + name + "=... or in a vars file",
-		}
-	}
-	return list
+	return &evaluated{document: doc, untraced: lay.untraced}, nil
 }
 
 // engineFailure words a refusal of the engine for which the tracer found neither

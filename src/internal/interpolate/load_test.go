@@ -90,7 +90,7 @@ func TestBinaryVarFile(t *testing.T) {
 	writeFile(t, "base.yml", []byte("a: ((x))\nb: ((y))\n"))
 	writeFile(t, "x", []byte{0xff, 0xfe, 0, 'a'})
 	writeFile(t, "y", []byte("a\x00b"))
-	got, err := NewLoader(source.NewFiles(nil), nil).evaluate("base.yml", Inputs{VarFiles: []KV{{"x", "x"}, {"y", "y"}}})
+	got, err := NewLoader(source.NewFiles(nil), nil).prove("base.yml", Inputs{VarFiles: []KV{{"x", "x"}, {"y", "y"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,9 +134,9 @@ func TestConcurrentLoads(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			doc, missing, err := loader.LoadCreateEnv(base, in)
-			if err != nil || len(missing) != 0 {
-				t.Errorf("%v, missing: %v", err, missing)
+			doc, err := loader.LoadProven(base, in)
+			if err != nil {
+				t.Error(err)
 				return
 			}
 			if got := listing(doc); got != listing(want) {

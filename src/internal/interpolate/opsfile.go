@@ -25,7 +25,9 @@ type operation struct {
 	// creates, and of an error if the operation does not apply.
 	at    place.Place
 	value *node // of a replace
-	op    patch.Op
+	// engine is the same value as the engine has it.
+	engine any
+	op     patch.Op
 }
 
 var operationKinds = []string{"remove", "replace", "test"}
@@ -173,7 +175,11 @@ func newOperation(definition patch.OpDefinition, item *node, number int) (operat
 	if err != nil {
 		return fault(nil, "", "operation %d (%s %s) is not one that the bosh CLI accepts", number, definition.Type, *definition.Path)
 	}
-	return operation{kind: definition.Type, path: path, at: m.get("path").at, value: m.get("value"), op: built}, nil
+	o := operation{kind: definition.Type, path: path, at: m.get("path").at, value: m.get("value"), op: built}
+	if definition.Value != nil {
+		o.engine = *definition.Value
+	}
+	return o, nil
 }
 
 // Apply has go-patch do the operation, and says of which one it was that does

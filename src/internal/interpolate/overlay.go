@@ -11,16 +11,15 @@ import (
 // overlay lays the places of the traced document over the nodes of the engine's
 // output.
 type overlay struct {
-	base    *source.Document
+	places
 	scalars *scalars
-	origins map[*yaml.Node]place.Place
 	// untraced counts the values for which the traced document had another value
 	// or none.
 	untraced int
 }
 
 func newOverlay(base *source.Document, s *scalars) *overlay {
-	return &overlay{base: base, scalars: s, origins: map[*yaml.Node]place.Place{}}
+	return &overlay{places: newPlaces(base), scalars: s}
 }
 
 // document returns the engine's output with the places of the traced document,
@@ -100,13 +99,4 @@ func (o *overlay) cover(n *yaml.Node, at place.Place) {
 	for _, child := range n.Content {
 		o.cover(child, at)
 	}
-}
-
-// put sets a node's place: in the node itself if it is one of the base file.
-func (o *overlay) put(n *yaml.Node, at place.Place) {
-	if at.File == o.base.File() && at.Through == "" {
-		n.Line, n.Column = at.Line, at.Column
-		return
-	}
-	o.origins[n] = at
 }

@@ -72,9 +72,9 @@ func TestTracerThatCannotFollow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trace := newTracer(parseNode(t, "base.yml", "base: 1\n"), &variables{})
 	unknown := operation{kind: "replace", path: patch.MustNewPointerFromString("/nowhere/x"), value: &node{}}
-	traced, err := judge(nil, trace, []operation{unknown})
+	p := newProof("base.yml", &evaluation{root: parseNode(t, "base.yml", "base: 1\n"), vars: &variables{}, ops: []operation{unknown}}, true)
+	traced, err := p.judge(nil)
 	if traced != nil || err != nil {
 		t.Fatalf("got %v, %v", traced, err)
 	}

@@ -93,9 +93,12 @@ func (c *cursor) enterIndex(token patch.IndexToken) error {
 	if !ok {
 		return errDiverged
 	}
-	i, _, err := list.position(token.Index, token.Modifiers)
+	i, insert, err := list.position(token.Index, token.Modifiers)
 	if err != nil {
 		return err
+	}
+	if insert {
+		return errDiverged // only the last token of a replace may stand before or after an element
 	}
 	c.node = list.items[i]
 	c.store = func(n *node) { list.items[i] = n }
@@ -106,6 +109,9 @@ func (c *cursor) enterMatching(token patch.MatchingIndexToken) error {
 	i, err := c.matchingPosition(token)
 	if err != nil {
 		return err
+	}
+	if i.insert {
+		return errDiverged
 	}
 	c.node = c.node.value.(*sequence).items[i.number]
 	return nil
@@ -219,24 +225,23 @@ func (c *cursor) remove(token patch.Token) error {
 	if !ok {
 		return errDiverged
 	}
-	var number int
+	var at position
+	var err error
 	switch token := token.(type) {
 	case patch.IndexToken:
-		n, _, err := list.position(token.Index, token.Modifiers)
-		if err != nil {
-			return err
-		}
-		number = n
+		at.number, at.insert, err = list.position(token.Index, token.Modifiers)
 	case patch.MatchingIndexToken:
-		p, err := c.matchingPosition(token)
-		if err != nil {
-			return err
-		}
-		number = p.number
+		at, err = c.matchingPosition(token)
 	default:
+		err = errDiverged
+	}
+	if err != nil {
+		return err
+	}
+	if at.insert {
 		return errDiverged
 	}
-	c.store(c.node.withItems(slices.Delete(slices.Clone(list.items), number, number+1)))
+	c.store(c.node.withItems(slices.Delete(slices.Clone(list.items), at.number, at.number+1)))
 	return nil
 }
 

@@ -224,7 +224,7 @@ func (c *comparison) compare(t *testing.T, in Inputs) {
 	t.Helper()
 	want, wantErr := boshResult(c.base, in, nil, boshtpl.EvaluateOpts{})
 	files := source.NewFiles(nil)
-	got, err := NewLoader(files, nil).evaluate(c.base, in)
+	got, err := everyWay(t, NewLoader(files, nil), c.base, in)
 	if (err == nil) != (wantErr == nil) {
 		t.Errorf("%s with %v: %v, but the bosh CLI: %v", c.base, in, err, wantErr)
 	}
@@ -325,7 +325,7 @@ func compareProgram(t *testing.T, bosh, base string, in Inputs) bool {
 	cmd := exec.Command(bosh, args...)
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	want, runErr := cmd.Output()
-	got, err := NewLoader(source.NewFiles(nil), nil).evaluate(base, in)
+	got, err := NewLoader(source.NewFiles(nil), nil).prove(base, in)
 	if (err == nil) != (runErr == nil) {
 		t.Errorf("%s with %v: %v, but bosh int: %v", base, in, err, runErr)
 	}

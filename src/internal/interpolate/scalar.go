@@ -14,10 +14,13 @@ import (
 // asked; what it said is kept, as texts repeat. It is not safe for concurrent
 // use.
 type scalars struct {
-	plainTexts map[string]any
+	plainTexts  map[string]any
+	quotedTexts map[string]bool
 }
 
-func newScalars() *scalars { return &scalars{plainTexts: map[string]any{}} }
+func newScalars() *scalars {
+	return &scalars{plainTexts: map[string]any{}, quotedTexts: map[string]bool{}}
+}
 
 // value returns a scalar node's value: nil, bool, int, int64, uint64, float64
 // or string. It reports false for a value that is not what its tag says, which

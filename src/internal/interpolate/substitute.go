@@ -12,21 +12,22 @@ import (
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// tracer evaluates a document over nodes that know their place, after the engine
-// has evaluated it over values.
+// tracer evaluates a document over nodes that know their place, as a rule after the
+// engine has evaluated it over values.
 type tracer struct {
 	root *node
 	vars *variables
-	// missing holds the variables without a value, each with the first place at
-	// which it is used or defined.
-	missing map[string]place.Place
+	// alone says that the engine has not evaluated the document before.
+	alone bool
 	// definitions is the list of the document's own variable definitions.
 	definitions *node
-	copies      map[string]*node // of variables, by the name used
+	// defined says, where the tracer is alone, which defined variables have a value.
+	defined map[string]bool
+	copies  map[string]*node // of variables, by the name used
 }
 
 func newTracer(root *node, vars *variables) *tracer {
-	return &tracer{root: root, vars: vars, missing: map[string]place.Place{}, copies: map[string]*node{}}
+	return &tracer{root: root, vars: vars, defined: map[string]bool{}, copies: map[string]*node{}}
 }
 
 // run follows the engine: operations, variables, then the removal of definitions
@@ -41,19 +42,15 @@ func (t *tracer) run(ops []operation) error {
 	if err != nil {
 		return err
 	}
+	if t.alone {
+		if err := t.decide(names); err != nil {
+			return err
+		}
+	}
 	if t.root, err = t.substitute(t.root); err != nil {
 		return err
 	}
 	return t.removeDefinitions(names)
-}
-
-func (t *tracer) noteMissing(name string, at place.Place) {
-	if !t.vars.missing[name] {
-		return
-	}
-	if first, ok := t.missing[name]; !ok || at.Compare(first) < 0 {
-		t.missing[name] = at
-	}
 }
 
 // The syntax of variables in the bosh CLI (interpolationRegex in template.go).
@@ -189,15 +186,14 @@ func (t *tracer) substituteText(n *node, text string) (*node, error) {
 // none. Dots and slashes lead into the value.
 func (t *tracer) lookup(name string, at place.Place) (*node, error) {
 	head, rest, dotted := strings.Cut(name, ".")
-	if !t.vars.found[head] {
-		t.noteMissing(head, at)
+	if !t.found(head) {
 		return nil, nil
 	}
 	if value, ok := t.copies[name]; ok {
 		return value, nil
 	}
 	given, ok := t.vars.lookup(head)
-	if !ok {
+	if !ok || t.alone && !sameAsEngine(given.traced, given.engine) {
 		return nil, errDiverged
 	}
 	value := given.traced
@@ -208,6 +204,18 @@ func (t *tracer) lookup(name string, at place.Place) (*node, error) {
 	}
 	t.copies[name] = value.through(name)
 	return t.copies[name], nil
+}
+
+// found reports whether the engine finds a value for the name.
+func (t *tracer) found(name string) bool {
+	if !t.alone {
+		return t.vars.found[name]
+	}
+	if found, ok := t.defined[name]; ok {
+		return found
+	}
+	_, ok := t.vars.lookup(name)
+	return ok
 }
 
 // dig follows a path into a value. A piece that is a number is the index of a

@@ -77,23 +77,20 @@ func copied(value any) any {
 // implements boshtpl.Variables; bosh-cli's own StaticVariables, which has the
 // same meaning, copies all of its values for each question.
 type variables struct {
-	scalars  *scalars
-	given    map[string]variable // dotted names folded into maps
-	store    map[string]variable
-	hasStore bool
+	scalars *scalars
+	given   map[string]variable // dotted names folded into maps
+	store   map[string]variable
 
-	// found and missing are the names that the engine asked for. A name whose
-	// definition depends on a missing one is in neither: the engine then leaves
-	// it alone without asking.
-	found, missing map[string]bool
+	// found are the names that the engine asked for and got a value. A name whose
+	// definition depends on a missing one is none: the engine then leaves it alone
+	// without asking.
+	found map[string]bool
 }
 
 // Get implements boshtpl.Variables.
 func (v *variables) Get(definition boshtpl.VariableDefinition) (any, bool, error) {
 	value, ok := v.lookup(definition.Name)
 	if !ok {
-		generated := v.hasStore && definition.Type != ""
-		v.missing[definition.Name] = !generated
 		return nil, false, nil
 	}
 	v.found[definition.Name] = true
@@ -116,7 +113,7 @@ func (v *variables) lookup(name string) (variable, bool) {
 
 // readVariables reads all variables, lowest precedence first.
 func (l *Loader) readVariables(in Inputs, s *scalars) (*variables, error) {
-	v := &variables{scalars: s, given: map[string]variable{}, found: map[string]bool{}, missing: map[string]bool{}}
+	v := &variables{scalars: s, given: map[string]variable{}, found: map[string]bool{}}
 	steps := []func() error{
 		func() error { return l.readEnvironment(in.VarsEnv, v.given) },
 		func() error { return l.readVarsFiles(in.VarsFiles, v) },
@@ -285,7 +282,7 @@ func (l *Loader) readStore(path string, v *variables) error {
 	if path == "" {
 		return nil
 	}
-	v.hasStore, v.store = true, map[string]variable{}
+	v.store = map[string]variable{}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -108,6 +108,9 @@ func (e Entry) load(loader *interpolate.Loader) (*source.Document, error) {
 	if e.Document != nil {
 		return e.Document, nil
 	}
+	if e.Target {
+		return loader.LoadProven(e.Path, e.Inputs)
+	}
 	return loader.Load(e.Path, e.Inputs)
 }
 
