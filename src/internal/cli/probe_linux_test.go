@@ -339,7 +339,7 @@ func TestProbeLeavesOut(t *testing.T) {
 	}{
 		{[]string{"--exclude", "10.9.0.191", "--exclude-interface", "eth1"}, "free: 2001:db8:9::bf on eth0", 0},
 		{[]string{"--exclude", "10.9.0.128/25", "--interface", "eth0"}, "free: 2001:db8:9::bf on eth0", 0},
-		{[]string{"--exclude-interface", "eth?"}, "no interface of this host has an address that could be probed", 3},
+		{[]string{"--exclude-interface", "eth?"}, "no interface that leads out of this host has an address that could be probed", 3},
 		{[]string{"--exclude", "10.9.0.0/24", "--exclude-interface", "eth1", "--expect", "10.9.0.8"}, "", 0},
 		{[]string{"--exclude", "10.9.0.191", "--expect", "10.9.0.192", "--expect", "10.9.1.8"}, "inconclusive: 10.9.1.8: this host is expected to have it, but no interface has it", 3},
 	} {

@@ -29,6 +29,7 @@ type watcher struct {
 	lines chan line
 	seen  []line
 	stop  func(os.Signal) int
+	pid   int
 	// signal sends a signal that does not end it.
 	signal func(os.Signal) error
 }
@@ -58,7 +59,7 @@ func startWatchIn(t testing.TB, h *wirelab.Host, environment []string, args ...s
 	stderr, err := c.StderrPipe()
 	check(t, err)
 	check(t, h.Start(c))
-	w := &watcher{t: t, host: h, lines: make(chan line, 1000)}
+	w := &watcher{t: t, host: h, lines: make(chan line, 1000), pid: c.Process.Pid}
 	go func() {
 		for s := bufio.NewScanner(stderr); s.Scan(); {
 			l := line{}

@@ -29,16 +29,17 @@ func hostAddresses(words []string) ([]netip.Addr, error) {
 
 // excludeFlags say what probe and watch leave out.
 type excludeFlags struct {
-	interfaces, addresses []string
+	interfaces, addresses, included []string
 }
 
 func (f *excludeFlags) add(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.interfaces, "exclude-interface", nil, "leave out interfaces of this `name`, which may have * and ?; may be repeated")
 	flags.StringSliceVar(&f.addresses, "exclude", nil, "leave out this `address` or CIDR; may be repeated")
+	flags.StringSliceVar(&f.included, "include-interface", nil, "take in interfaces of this `name`, which may have * and ?, though they do not lead out of this machine")
 }
 
 func (f *excludeFlags) parse() (link.Exclusion, error) {
-	e, err := link.ParseExclusion(f.interfaces, f.addresses)
+	e, err := link.ParseExclusion(f.interfaces, f.addresses, f.included)
 	if err != nil {
 		return e, usage("write --exclude-interface 'docker*' or --exclude 169.254.0.0/16", "what to exclude: %s", err)
 	}

@@ -3,6 +3,7 @@ package link
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Nature is what the kernel says about the make of an interface.
@@ -148,4 +149,42 @@ func (j *judge) pair(i Interface) string {
 func (a Address) sharesSubnet() bool {
 	ip := a.Prefix.Addr()
 	return !ip.IsLinkLocalUnicast() && ip.BitLen()-a.Prefix.Bits() > 1
+}
+
+// Kept is why interfaces do not lead out of this machine, and which they are.
+type Kept struct {
+	Why   string   `json:"why"`
+	Count int      `json:"count"`
+	Names []string `json:"interfaces"` // at most keptNames
+}
+
+// keptNames is how many names show which interfaces are meant.
+const keptNames = 3
+
+// KeptInside tells by reason which interfaces with addresses the exclusion keeps
+// inside, so that 500 of one kind are one entry.
+func (h Host) KeptInside(e Exclusion, named []string) (kept []Kept) {
+	for _, i := range h.Interfaces {
+		if len(i.Addresses) == 0 || !e.KeptInside(i, named) {
+			continue
+		}
+		n := slices.IndexFunc(kept, func(k Kept) bool { return k.Why == i.Inside })
+		if n < 0 {
+			n, kept = len(kept), append(kept, Kept{Why: i.Inside})
+		}
+		k := &kept[n]
+		if k.Count++; len(k.Names) < keptNames {
+			k.Names = append(k.Names, i.Name)
+		}
+	}
+	return kept
+}
+
+// String is such as "docker0 (a bridge without ports)".
+func (k Kept) String() string {
+	names := strings.Join(k.Names, ", ")
+	if more := k.Count - len(k.Names); more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return names + " (" + k.Why + ")"
 }

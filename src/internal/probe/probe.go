@@ -96,11 +96,12 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (int, error) 
 	if err != nil {
 		return ExitInconclusive, err
 	}
+	r := newReporter(o, stdout, stderr)
 	segments, lost, err := findTargets(host, o)
+	r.leftOut(host, segments)
 	if err != nil {
 		return ExitInconclusive, err
 	}
-	r := newReporter(o, stdout, stderr)
 	for _, finding := range lost {
 		r.settled(finding)
 	}

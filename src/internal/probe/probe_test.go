@@ -237,3 +237,39 @@ func TestRunJSON(t *testing.T) {
 		t.Errorf("free: %+v", free)
 	}
 }
+
+// TestAskingAgain: one conflict that lasts is one line and a count, also if two
+// stations answer in any order; one that changes is told anew.
+func TestAskingAgain(t *testing.T) {
+	var stdout, stderr strings.Builder
+	r := newReporter(Options{RetryFor: 30 * time.Second}, &stdout, &stderr)
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	finding := func(again bool, macs ...frame.MAC) Finding {
+		f := Finding{Address: own, Interface: "eth0", Outcome: acd.Conflict, Again: again, Since: since}
+		for _, m := range macs {
+			f.Claims = append(f.Claims, acd.ClaimSeen{MAC: m, Source: m, Believed: true})
+		}
+		return f
+	}
+	for n := range 10 {
+		if n%2 == 0 {
+			r.settled(finding(true, macB, macG))
+		} else {
+			r.settled(finding(true, macG, macB))
+		}
+	}
+	for range 19 {
+		r.settled(finding(true, macB))
+	}
+	r.settled(finding(false, macB))
+	want := "10.9.0.191 on eth0: another station has it: 00:50:56:00:00:01 (VMware), 00:50:56:00:00:0b (VMware), since 2026-01-02T03:04:05Z; asking again, for 30s at most\n" +
+		"10.9.0.191 on eth0: asked again 10 times, with the same answer\n" +
+		"10.9.0.191 on eth0: another station has it: 00:50:56:00:00:0b (VMware), since 2026-01-02T03:04:05Z; asking again, for 30s at most\n" +
+		"10.9.0.191 on eth0: asked again 19 times, with the same answer\n"
+	if stderr.String() != want {
+		t.Errorf("%s\nwant\n%s", stderr.String(), want)
+	}
+	if r.exitCode() != ExitConflict {
+		t.Errorf("code %d", r.exitCode())
+	}
+}

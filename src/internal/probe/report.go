@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/link"
 	"github.com/ipguard/ipguard/src/internal/oui"
 )
 
@@ -63,22 +64,77 @@ type reporter struct {
 	options        Options
 	stdout, stderr io.Writer
 	findings       []Finding
+	kept           []link.Kept
+	again          map[place]*asking
 	err            error
 }
 
+// place names an address on an interface.
+type place struct {
+	address netip.Addr
+	device  string
+}
+
+// asking is how often an address was asked for again, and why the last time.
+type asking struct {
+	why   string
+	times int
+}
+
 func newReporter(o Options, stdout, stderr io.Writer) *reporter {
-	return &reporter{options: o, stdout: stdout, stderr: stderr}
+	return &reporter{options: o, stdout: stdout, stderr: stderr, again: map[place]*asking{}}
+}
+
+// leftOut says once which interfaces were not probed because they do not lead out
+// of this machine, where the run is about all of them.
+func (r *reporter) leftOut(host link.Host, segments []segment) {
+	if len(r.options.Addresses) > 0 {
+		return
+	}
+	unprobed := link.Host{Interfaces: slices.DeleteFunc(slices.Clone(host.Interfaces), func(i link.Interface) bool {
+		return slices.ContainsFunc(segments, func(s segment) bool { return s.at.Index == i.Index })
+	})}
+	r.kept = unprobed.KeptInside(r.options.Excluded, r.options.Interfaces)
+	if len(r.kept) == 0 {
+		return
+	}
+	var kept []string
+	for _, k := range r.kept {
+		kept = append(kept, k.String())
+	}
+	r.write(r.stderr, fmt.Sprintf("left out, as they do not lead out of this machine: %s\n  hint: --include-interface NAME probes them too\n", strings.Join(kept, ", ")))
 }
 
 func (r *reporter) settled(f Finding) {
+	at := place{f.Address, f.Interface}
 	if f.Again {
-		r.write(r.stderr, fmt.Sprintf("%s on %s: %s; asking again, for %s at most\n", f.Address, f.Interface, headline(f), r.options.RetryFor))
+		r.askingAgain(at, headline(f))
 		return
 	}
+	r.askedAgain(at)
 	r.findings = append(r.findings, f)
 	if !r.options.JSON {
 		r.write(r.stdout, text(f, r.options.InconclusivePasses))
 	}
+}
+
+// askingAgain says why an address is asked for again, once for each reason.
+func (r *reporter) askingAgain(at place, why string) {
+	if a := r.again[at]; a != nil && a.why == why {
+		a.times++
+		return
+	}
+	r.askedAgain(at)
+	r.again[at] = &asking{why, 1}
+	r.write(r.stderr, fmt.Sprintf("%s on %s: %s; asking again, for %s at most\n", at.address, at.device, why, r.options.RetryFor))
+}
+
+// askedAgain says how often that was, when it is over.
+func (r *reporter) askedAgain(at place) {
+	if a := r.again[at]; a != nil && a.times > 1 {
+		r.write(r.stderr, fmt.Sprintf("%s on %s: asked again %d times, with the same answer\n", at.address, at.device, a.times))
+	}
+	delete(r.again, at)
 }
 
 // owners asks to whom the addresses are promised that others claim. That a plan
@@ -233,6 +289,7 @@ func stations(f Finding) string {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names) // two of them answer in any order
 	return strings.Join(names, ", ")
 }
 
@@ -266,6 +323,7 @@ func controlText(f Finding) string {
 type document struct {
 	Version int           `json:"version"`
 	Results []jsonFinding `json:"results"`
+	LeftOut []link.Kept   `json:"left_out,omitempty"`
 }
 
 type jsonFinding struct {
@@ -303,7 +361,7 @@ type jsonControl struct {
 }
 
 func (r *reporter) document(owners map[netip.Addr][]string) document {
-	d := document{Version: 1, Results: []jsonFinding{}}
+	d := document{Version: 1, Results: []jsonFinding{}, LeftOut: r.kept}
 	for _, f := range r.findings {
 		j := jsonFinding{
 			Address: f.Address, Interface: f.Interface, Outcome: f.Outcome.String(), Reason: f.Reason, Message: headline(f),

@@ -39,9 +39,10 @@ func findTargets(host link.Host, o Options) (segments []segment, lost []Finding,
 		}
 	}
 	for _, i := range host.Interfaces {
-		if !i.Wire || o.Excluded.Interface(i.Name) || len(o.Interfaces) > 0 && !slices.Contains(o.Interfaces, i.Name) {
+		if !o.Excluded.Takes(i, o.Interfaces) && !(o.Excluded.KeptInside(i, o.Interfaces) && asksFor(host, i, o)) {
 			continue
 		}
+		i.Gateways = host.GatewaysWithin(i)
 		s := segment{at: i, host: host.MACs, dadFailed: map[netip.Addr]bool{}}
 		for _, a := range i.Addresses {
 			ip := a.Prefix.Addr()
@@ -66,15 +67,27 @@ func findTargets(host link.Host, o Options) (segments []segment, lost []Finding,
 	segments = slices.DeleteFunc(segments, func(s segment) bool { return len(s.subjects) == 0 })
 	for n := range segments {
 		for _, c := range o.Controls {
-			if at, ok := host.Reaching(c); ok && at.Index == segments[n].at.Index {
+			if segments[n].at.Within(c) {
 				segments[n].controls = append(segments[n].controls, c)
 			}
 		}
 	}
 	if len(segments) == 0 && len(lost) == 0 {
-		return nil, nil, errors.New("no interface of this host has an address that could be probed")
+		return nil, nil, errors.New("no interface that leads out of this host has an address that could be probed")
 	}
 	return segments, lost, nil
+}
+
+// asksFor reports whether the run is about an address of the interface, or of its
+// subnets, by name.
+func asksFor(host link.Host, i link.Interface, o Options) bool {
+	return slices.ContainsFunc(slices.Concat(o.Addresses, o.Moving, o.Expected), func(a netip.Addr) bool {
+		if isConfigured(host, a) {
+			return slices.ContainsFunc(i.Addresses, func(own link.Address) bool { return own.Prefix.Addr() == a })
+		}
+		at, ok := host.Reaching(a)
+		return ok && at.Index == i.Index
+	})
 }
 
 func isConfigured(host link.Host, a netip.Addr) bool {

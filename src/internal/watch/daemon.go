@@ -35,6 +35,8 @@ type daemon struct {
 	suppressed   uint64
 	pathFindings map[string]acd.PathFinding
 	news         news
+	kept         []link.Kept     // interfaces that are not watched because they lead nowhere
+	keptTold     map[string]bool // by reason
 	// holds is link.Holds, unless a test puts another in its place.
 	holds func(index int, station frame.MAC, a netip.Addr) (held, usable bool, err error)
 }
@@ -50,7 +52,7 @@ func newDaemon(ctx context.Context, o Options, c Config, m remembered) *daemon {
 	d := &daemon{
 		ctx: ctx, options: o, config: c, log: o.Log, memory: m, work: make(chan func(time.Time), 256),
 		segments: map[int]*segment{}, guards: map[int]*guard{}, pathFindings: map[string]acd.PathFinding{},
-		holds: link.Holds,
+		holds: link.Holds, keptTold: map[string]bool{},
 	}
 	d.hooks = startHooks(ctx, o.OnConflict, o.Log)
 	d.owners = startOwners(ctx, o.Owners, o.Log)
@@ -249,10 +251,9 @@ func (d *daemon) say(v *voice, now time.Time, write func()) {
 // wanted are the interfaces that should be watched now.
 func (d *daemon) wanted() (wanted []link.Interface) {
 	for _, i := range d.host.Interfaces {
-		named := len(d.options.Interfaces) == 0 || slices.Contains(d.options.Interfaces, i.Name)
 		excluded := d.options.Excluded
 		i.Addresses = slices.DeleteFunc(slices.Clone(i.Addresses), func(a link.Address) bool { return excluded.Address(a.Prefix.Addr()) })
-		if i.Wire && i.Up && named && !excluded.Interface(i.Name) && len(i.Addresses) > 0 {
+		if i.Up && excluded.Takes(i, d.options.Interfaces) && len(i.Addresses) > 0 {
 			wanted = append(wanted, i)
 		}
 	}
@@ -274,7 +275,11 @@ func (d *daemon) reconcile() error {
 		if !keep {
 			d.retire(s)
 			delete(d.segments, index)
-			d.log.Info("interface left", "interface", s.at.Name, "closed", closeText(s.port.Close()))
+			attributes := []any{"interface", s.at.Name, "closed", closeText(s.port.Close())}
+			if now, ok := host.Find(s.at.Name); ok && now.Inside != "" {
+				attributes = append(attributes, "reason", "it does not lead out of this machine any more: "+now.Inside)
+			}
+			d.log.Info("interface left", attributes...)
 		}
 	}
 	for _, i := range wanted {
@@ -282,7 +287,20 @@ func (d *daemon) reconcile() error {
 			return err
 		}
 	}
+	d.tellKept()
 	return d.reconcileGuards(wanted)
+}
+
+// tellKept says which interfaces are not watched because of where they lead: once
+// for each reason, however many containers come and go.
+func (d *daemon) tellKept() {
+	d.kept = d.host.KeptInside(d.options.Excluded, d.options.Interfaces)
+	for _, k := range d.kept {
+		if !d.keptTold[k.Why] {
+			d.keptTold[k.Why] = true
+			d.log.Info("interfaces left out: they do not lead out of this machine", "interfaces", k.String(), "hint", "--include-interface NAME watches them too")
+		}
+	}
 }
 
 func closeText(err error) string {

@@ -155,6 +155,7 @@ func (d *daemon) writeMetrics(w io.Writer, now time.Time) {
 	f.declare("ipguard_failures_total", "counter", "Sends and reads that failed.")
 	f.declare("ipguard_host_changes_missed_total", "counter", "How often changes of this host were missed, and everything was read again.")
 	f.declare("ipguard_host_changes_deaf", "gauge", "1 while the kernel does not tell what changes on this host.")
+	f.declare("ipguard_interfaces_left_out", "gauge", "Interfaces with addresses that are not watched because they do not lead out of this machine.")
 	f.declare("ipguard_malformed_frames_total", "counter", "Frames that break their RFC.")
 	f.declare("ipguard_log_lines_suppressed_total", "counter", "Log lines left out under attack.")
 	for _, s := range d.segments {
@@ -168,6 +169,11 @@ func (d *daemon) writeMetrics(w io.Writer, now time.Time) {
 	}
 	f.add("ipguard_host_changes_missed_total", float64(d.news.lost))
 	f.add("ipguard_host_changes_deaf", bool2float(d.news.deaf != nil))
+	kept := 0
+	for _, k := range d.kept {
+		kept += k.Count
+	}
+	f.add("ipguard_interfaces_left_out", float64(kept))
 	f.add("ipguard_malformed_frames_total", float64(d.malformed))
 	f.add("ipguard_log_lines_suppressed_total", float64(d.suppressed))
 	f.write(w)
