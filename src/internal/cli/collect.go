@@ -283,7 +283,11 @@ func keptOld(path string) string {
 func written(name, path string, s *snapshot.Snapshot, result snapshot.Result) string {
 	vms := len(s.Orphans)
 	for _, d := range s.Deployments {
-		vms += len(d.VMs)
+		for _, vm := range d.VMs {
+			if !vm.Absent {
+				vms++
+			}
+		}
 	}
 	how := map[snapshot.Result]string{
 		snapshot.Written: "written to " + path, snapshot.Refreshed: "unchanged in " + path, snapshot.Left: "unchanged in " + path,

@@ -133,7 +133,7 @@ func (r *run) collect(ctx context.Context, t Target) (*snapshot.Snapshot, error)
 		return nil, err
 	}
 	f := &fetcher{
-		ctx: ctx, director: conn.director, run: r,
+		ctx: ctx, director: conn.director, requests: conn.requests, run: r,
 		snapshot: &snapshot.Snapshot{Head: snapshot.Head{
 			Collected: r.opts.Now().UTC().Truncate(time.Second), Kept: r.opts.Keep.Kept(),
 			Director: snapshot.Identity{Name: conn.info.Name, UUID: conn.info.UUID, Version: conn.info.Version, CPI: conn.info.CPI},

@@ -21,6 +21,7 @@ type connections struct {
 	initial  string
 	current  string
 	untouch  bool // the variable was not set at first
+	logger   boshlog.Logger
 	director boshdirector.Factory
 	uaa      boshuaa.Factory
 }
@@ -29,7 +30,7 @@ func newConnections() *connections {
 	logger := boshlog.NewLogger(boshlog.LevelNone)
 	proxy, ok := os.LookupEnv(proxyVariable)
 	return &connections{
-		initial: proxy, current: proxy, untouch: !ok,
+		initial: proxy, current: proxy, untouch: !ok, logger: logger,
 		director: boshdirector.NewFactory(logger), uaa: boshuaa.NewFactory(logger),
 	}
 }
@@ -67,6 +68,7 @@ func (c *connections) through(proxy string, build func() error) error {
 // connection is a director that answers, and what it said about itself.
 type connection struct {
 	director boshdirector.Director
+	requests boshdirector.ClientRequest
 	info     boshdirector.Info
 }
 
@@ -99,7 +101,9 @@ func (c *connections) open(t Target, config *environment.Config) (*connection, e
 		} else {
 			factory.Client, factory.ClientSecret = t.Access.Client, t.Access.Secret
 		}
-		conn.director, err = c.newDirector(factory)
+		if conn.director, err = c.newDirector(factory); err == nil {
+			conn.requests, err = newRequests(factory, c.logger)
+		}
 		return err
 	})
 	return conn, err

@@ -19,6 +19,7 @@ import (
 type fetcher struct {
 	ctx      context.Context
 	director boshdirector.Director
+	requests boshdirector.ClientRequest
 	run      *run
 
 	mu       sync.Mutex
@@ -26,9 +27,9 @@ type fetcher struct {
 }
 
 func (f *fetcher) fetch() error {
-	var deployments []boshdirector.Deployment
+	var deployments []listedDeployment
 	steps := []func() error{
-		func() (err error) { deployments, err = f.director.Deployments(); return err },
+		func() (err error) { deployments, err = f.listDeployments(); return err },
 		f.cloudConfigs,
 		f.runtimeConfigs,
 		f.orphans,
@@ -128,7 +129,7 @@ func (f *fetcher) orphans() error {
 			return err
 		}
 		f.mu.Lock()
-		f.snapshot.Orphans = append(f.snapshot.Orphans, snapshot.VM{Deployment: o.DeploymentName, Group: group, ID: id, AZ: o.AZName, Addresses: addresses})
+		f.snapshot.Orphans = append(f.snapshot.Orphans, snapshot.VM{Deployment: o.DeploymentName, Group: group, ID: id, AZ: o.AZName, Index: snapshot.Untold, Addresses: addresses})
 		f.mu.Unlock()
 	}
 	return nil
@@ -147,7 +148,7 @@ func granted(texts []string) ([]snapshot.Address, error) {
 }
 
 // deployments fetches everything about each of them.
-func (f *fetcher) deployments(list []boshdirector.Deployment) error {
+func (f *fetcher) deployments(list []listedDeployment) error {
 	found := make([]*snapshot.Deployment, len(list))
 	err := inParallel(f.ctx, len(list), func(i int) error {
 		d, err := f.deployment(list[i])
@@ -166,12 +167,8 @@ func (f *fetcher) deployments(list []boshdirector.Deployment) error {
 	return err
 }
 
-func (f *fetcher) deployment(listed boshdirector.Deployment) (*snapshot.Deployment, error) {
-	d := &snapshot.Deployment{Name: listed.Name()}
-	var err error
-	if d.Teams, err = listed.Teams(); err != nil {
-		return nil, err
-	}
+func (f *fetcher) deployment(listed listedDeployment) (*snapshot.Deployment, error) {
+	d := &snapshot.Deployment{Name: listed.Name, Teams: listed.Teams, Locked: listed.Locked}
 	// The library puts names into paths as they are.
 	named, err := f.director.FindDeployment(url.PathEscape(d.Name))
 	if err != nil {
@@ -182,7 +179,7 @@ func (f *fetcher) deployment(listed boshdirector.Deployment) (*snapshot.Deployme
 		return nil, err
 	}
 	d.Manifest = f.run.opts.Keep.ReduceManifest(manifest)
-	if d.VMs, err = f.vms(named); err != nil {
+	if d.VMs, err = f.vms(d.Name, named); err != nil {
 		return nil, err
 	}
 	if d.Pinned, err = f.pinned(listed); err != nil {
@@ -191,47 +188,63 @@ func (f *fetcher) deployment(listed boshdirector.Deployment) (*snapshot.Deployme
 	return d, nil
 }
 
-func (f *fetcher) vms(d boshdirector.Deployment) ([]snapshot.VM, error) {
+// vms fetches the instances of a deployment. The full answer tells more about VMs,
+// and nothing about instances without one.
+func (f *fetcher) vms(name string, d boshdirector.Deployment) ([]snapshot.VM, error) {
+	instances, err := f.listInstances(name)
+	if err != nil {
+		return nil, err
+	}
 	var vms []snapshot.VM
-	add := func(group, id, az string, ips []string, inactive bool) error {
-		addresses, err := granted(ips)
-		if len(addresses) > 0 {
-			vms = append(vms, snapshot.VM{Group: group, ID: id, AZ: az, Addresses: addresses, Inactive: inactive})
-		}
-		return err
-	}
-	if f.run.opts.Full {
-		infos, err := d.VMInfos()
-		for _, i := range infos {
-			if err == nil {
-				err = add(i.JobName, i.ID, i.AZ, i.IPs, i.Active != nil && !*i.Active)
-			}
-		}
-		return vms, err
-	}
-	instances, err := d.Instances()
 	for _, i := range instances {
-		if err == nil {
-			err = add(i.Group, i.ID, i.AZ, i.IPs, false)
+		if f.run.opts.Full && i.CID != "" {
+			continue
 		}
+		addresses, err := granted(i.IPs)
+		if err != nil {
+			return nil, err
+		}
+		vm := snapshot.VM{Group: i.Job, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index), Addresses: addresses}
+		vm.Absent = i.CID == "" && len(addresses) == 0
+		vm.Expected = vm.Absent && i.ExpectsVM
+		vms = append(vms, vm)
+	}
+	if !f.run.opts.Full {
+		return vms, nil
+	}
+	infos, err := d.VMInfos()
+	for _, i := range infos {
+		addresses, err := granted(i.IPs)
+		if err != nil {
+			return nil, err
+		}
+		if len(addresses) == 0 {
+			continue // an instance without a VM, which the list above tells
+		}
+		vms = append(vms, snapshot.VM{
+			Group: i.JobName, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index), Addresses: addresses, Inactive: i.Active != nil && !*i.Active,
+		})
 	}
 	return vms, err
 }
 
+func indexOf(told *int) int {
+	if told == nil || *told < 0 {
+		return snapshot.Untold
+	}
+	return *told
+}
+
 // pinned returns the ids of the cloud-configs that the deployment was made with,
 // nil if those are the latest.
-func (f *fetcher) pinned(d boshdirector.Deployment) ([]string, error) {
-	state, err := d.CloudConfig()
-	if err != nil {
-		return nil, err
-	}
-	switch state {
+func (f *fetcher) pinned(d listedDeployment) ([]string, error) {
+	switch d.CloudConfig {
 	case "latest":
 		return nil, nil
 	case "none":
 		return []string{}, nil
 	}
-	configs, err := f.director.ListDeploymentConfigs(url.QueryEscape(d.Name()))
+	configs, err := f.director.ListDeploymentConfigs(url.QueryEscape(d.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +255,7 @@ func (f *fetcher) pinned(d boshdirector.Deployment) ([]string, error) {
 		}
 	}
 	if ids == nil {
-		f.unseen("the cloud-config that deployment %s was made with, which is not the latest", d.Name())
+		f.unseen("the cloud-config that deployment %s was made with, which is not the latest", d.Name)
 	}
 	return ids, nil
 }

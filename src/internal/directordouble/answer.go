@@ -180,6 +180,9 @@ func (dep *Deployment) instances() []map[string]any {
 	for _, i := range dep.Instances {
 		entry := i.common()
 		entry["job"], entry["cid"], entry["expects_vm"] = i.Group, "vm-"+i.ID, true
+		if len(i.IPs) == 0 { // stopped hard, or never made
+			entry["cid"], entry["agent_id"], entry["expects_vm"] = nil, nil, false
+		}
 		list = append(list, entry)
 	}
 	return list

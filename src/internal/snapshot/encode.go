@@ -67,6 +67,12 @@ func (m *mapping) text(key, value string) {
 	}
 }
 
+func (m *mapping) flag(key string, set bool) {
+	if set {
+		m.put(key, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	}
+}
+
 func (m *mapping) texts(key string, values []string) {
 	if values != nil {
 		m.put(key, sequence(values, text))
@@ -128,9 +134,7 @@ func (c Config) node() *yaml.Node {
 	m.text("id", c.ID)
 	m.text("name", c.Name)
 	m.text("team", c.Team)
-	if !c.Latest {
-		m.put("superseded", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
-	}
+	m.flag("superseded", !c.Latest)
 	c.Content.put(m, "content")
 	return &m.Node
 }
@@ -149,6 +153,7 @@ func (d Deployment) node() *yaml.Node {
 		m.texts("teams", d.Teams)
 	}
 	m.texts("pinned", d.Pinned)
+	m.flag("locked", d.Locked)
 	d.Manifest.put(m, "manifest")
 	if len(d.VMs) > 0 {
 		m.put("vms", sequence(d.VMs, VM.node))
@@ -162,9 +167,12 @@ func (v VM) node() *yaml.Node {
 	m.text("group", v.Group)
 	m.text("id", v.ID)
 	m.text("az", v.AZ)
-	if v.Inactive {
-		m.put("inactive", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	if v.Index != Untold {
+		m.put("index", number64(strconv.Itoa(v.Index)))
 	}
+	m.flag("inactive", v.Inactive)
+	m.flag("absent", v.Absent)
+	m.flag("expected", v.Expected)
 	m.put("ips", sequence(v.Addresses, func(a Address) *yaml.Node { return text(a.Text) }))
 	return &m.Node
 }

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"slices"
+	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
@@ -62,7 +63,7 @@ func (p *parser) each(read func() error) error {
 
 func (p *parser) vm() (vm VM, err error) {
 	p.move()
-	vm.At = p.place()
+	vm.At, vm.Index = p.place(), Untold
 	if p.decoder.PeekKind() != '{' {
 		return vm, p.wrong("a mapping belongs here")
 	}
@@ -80,8 +81,14 @@ func (p *parser) vm() (vm VM, err error) {
 			vm.ID, err = p.unique()
 		case "az":
 			vm.AZ, err = p.text()
+		case "index":
+			vm.Index, err = p.count()
 		case "inactive":
 			vm.Inactive, err = p.flag()
+		case "absent":
+			vm.Absent, err = p.flag()
+		case "expected":
+			vm.Expected, err = p.flag()
 		case "ips":
 			vm.Addresses, err = p.addresses()
 		default:
@@ -130,6 +137,22 @@ func (p *parser) flag() (bool, error) {
 	}
 	token, err := p.decoder.ReadToken()
 	return token.Kind() == 't', err
+}
+
+// count reads a number from 0.
+func (p *parser) count() (int, error) {
+	if p.decoder.PeekKind() != '0' {
+		return 0, p.wrong("a number belongs here")
+	}
+	token, err := p.decoder.ReadToken()
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(token.String())
+	if err != nil || n < 0 {
+		return 0, p.wrong("a whole number from 0 belongs here")
+	}
+	return n, nil
 }
 
 func (p *parser) addresses() ([]Address, error) {

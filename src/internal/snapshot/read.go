@@ -239,6 +239,7 @@ func (r *reader) deployment(v source.Value) Deployment {
 		Name: name.Text(), Teams: r.texts(v.Field("teams")), Pinned: r.texts(v.Field("pinned")),
 		Manifest: r.content(v, "manifest"),
 		VMs:      r.lists[v.Field("vms").Node()],
+		Locked:   v.Field("locked").Bool(),
 		At:       name.Place(),
 	}
 }

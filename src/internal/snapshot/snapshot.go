@@ -110,10 +110,17 @@ type Deployment struct {
 	Pinned []string
 	// Manifest is of the last successful deploy.
 	Manifest Content
-	VMs      []VM
+	// VMs are its instances, also those that have no VM.
+	VMs []VM
+	// Locked says that a task worked on it while it was asked: what it says may be
+	// half of what was, and half of what will be.
+	Locked bool
 	// At is where the snapshot's file names the deployment.
 	At place.Place
 }
+
+// Untold is the index of an instance of which nobody told it.
+const Untold = -1
 
 // VM is one machine and the addresses that it was granted.
 type VM struct {
@@ -123,6 +130,12 @@ type VM struct {
 	// ID is the instance's id.
 	ID string
 	AZ string
+	// Index is the instance's index in its group, from 0; Untold where nobody told
+	// it: in snapshots of earlier versions, and of orphans.
+	Index int
+	// Absent says that the instance has no VM. It may hold addresses that the
+	// director does not show, and is expected to have a VM if Expected is set.
+	Absent, Expected bool
 	// Addresses are as the director prints them: a single one, or a block with
 	// its length.
 	Addresses []Address
