@@ -52,7 +52,7 @@ func (r random) plan() *plan.Plan {
 		s := &plan.Subnet{
 			Director: r.pick("a", "b", "c"), Network: r.pick("x", "y"), Range: r.prefix(), Prefix: 32,
 			Segment:    r.pick("", "", "s", "t"),
-			Identity:   plan.IdentityOf(map[string]string{r.pick("name", "net_id", "none"): r.pick("1", "2")}),
+			Identity:   plan.IdentityOf(map[string]string{r.pick("name", "net_id", "none"): r.pick("1", "2")}, ""),
 			Incomplete: r.IntN(12) == 0,
 			At:         place.Place{File: fmt.Sprintf("subnet-%d.yml", i), Line: 1, Column: 1},
 		}
@@ -296,7 +296,7 @@ func TestFind(t *testing.T) {
 	subnet := func(director, network, cidr, segment, vlan string) *plan.Subnet {
 		return &plan.Subnet{
 			Director: director, Network: network, Range: netip.MustParsePrefix(cidr), Segment: segment,
-			Identity: plan.IdentityOf(map[string]string{"name": vlan}),
+			Identity: plan.IdentityOf(map[string]string{"name": vlan}, ""),
 		}
 	}
 	p := &plan.Plan{Subnets: []*plan.Subnet{

@@ -28,6 +28,7 @@ func (r *manifestReader) readCreateEnv() {
 	r.checkPools()
 	r.readEnvGroups()
 	r.readContacts()
+	r.readCPIs()
 }
 
 // refuse reports what the CLI refuses.

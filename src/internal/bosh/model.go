@@ -141,6 +141,9 @@ type Manifest struct {
 	// Contacts are addresses by which create-env reaches the new VM: the hosts
 	// of cloud_provider.mbus and cloud_provider.ssh_tunnel.
 	Contacts []PropertyAddress
+	// CPI names the CPI that makes the VM of a create-env manifest, DirectorCPI
+	// the one of the director on it; empty where the manifest does not tell.
+	CPI, DirectorCPI string
 	// MaxInFlight and VMStrategy are of the update section.
 	MaxInFlight string
 	VMStrategy  string

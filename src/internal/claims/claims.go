@@ -26,6 +26,8 @@ import (
 // Director is everything that was read of one director.
 type Director struct {
 	Name string
+	// CPI is the name of the director's CPI, such as aws_cpi; empty if not known.
+	CPI string
 	// Addresses are of the machine that the director runs on.
 	Addresses   []bosh.Block
 	CloudConfig *bosh.CloudConfig
@@ -96,7 +98,7 @@ func (b *builder) director(d *Director) {
 	b.seen = nil
 	var shared networks
 	if d.CloudConfig != nil {
-		shared = b.networks(d.Name, "", d.CloudConfig, own, true)
+		shared = b.networks(origin{director: d.Name, cpi: d.CPI}, d.CloudConfig, own, true)
 		b.remember(d, shared)
 	}
 	views := b.views(d, own)
@@ -107,7 +109,7 @@ func (b *builder) director(d *Director) {
 			known = view
 		}
 		if m.Form == bosh.V1 && m.Own != nil && len(m.Own.Networks) > 0 {
-			known = b.networks(d.Name, m.Name, m.Own, own, true)
+			known = b.networks(origin{d.Name, m.Name, d.CPI}, m.Own, own, true)
 		}
 		b.deployment(d.Name, m, known, plan.Static)
 		b.leases(d, leases.take(m.Name), m, known)
@@ -115,7 +117,7 @@ func (b *builder) director(d *Director) {
 	b.leases(d, leases.rest(), nil, shared)
 	for _, m := range d.CreateEnvs {
 		if m.Own != nil {
-			b.deployment(d.Name, m, b.networks(d.Name, m.Name, m.Own, nil, false), plan.CreateEnvVM)
+			b.deployment(d.Name, m, b.networks(origin{d.Name, m.Name, m.CPI}, m.Own, nil, false), plan.CreateEnvVM)
 		}
 	}
 	for _, block := range d.Addresses {
@@ -161,19 +163,26 @@ type subnet struct {
 	kind bosh.NetworkType
 }
 
+// origin is where subnets come from.
+type origin struct {
+	director, deployment string
+	// cpi makes the subnets' VMs, unless availability zones name others.
+	cpi string
+}
+
 // networks adds the subnets of a cloud-config and what they claim. handsOut is
 // false for create-env, which takes the given address and no other.
-func (b *builder) networks(director, deployment string, cc *bosh.CloudConfig, own []bosh.Block, handsOut bool) networks {
+func (b *builder) networks(from origin, cc *bosh.CloudConfig, own []bosh.Block, handsOut bool) networks {
 	known := networks{}
 	for _, n := range cc.Networks {
 		for _, read := range n.Subnets {
-			s := b.subnet(director, deployment, n, read)
+			s := b.enlist(b.subnet(from, cc, n, read))
 			known[n.Name] = append(known[n.Name], subnet{s, read, n.Type})
 			b.claimSubnet(s, n, read, cc.Compilation, own, handsOut)
 		}
 		if len(n.Subnets) == 0 && n.Type == bosh.VIP {
 			read := &bosh.Subnet{At: n.At}
-			known[n.Name] = append(known[n.Name], subnet{b.subnet(director, deployment, n, read), read, n.Type})
+			known[n.Name] = append(known[n.Name], subnet{b.enlist(b.subnet(from, cc, n, read)), read, n.Type})
 		}
 	}
 	return known
@@ -190,17 +199,32 @@ func (b *builder) claimSubnet(s *plan.Subnet, n *bosh.Network, read *bosh.Subnet
 	}
 }
 
-func (b *builder) subnet(director, deployment string, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
+// subnet makes the plan's subnet of what was read.
+func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
 	s := &plan.Subnet{
-		Director: director, Deployment: deployment, Network: n.Name, Range: read.Range,
+		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range,
 		Prefix: read.Prefix, Incomplete: read.Incomplete,
 		At: read.At, ReservedAt: read.ReservedAt,
-		Identity: plan.IdentityOf(read.CloudProperties), CloudProperties: read.CloudProperties,
+		Identity: plan.IdentityOf(read.CloudProperties, cpiOf(from, cc, read)), CloudProperties: read.CloudProperties,
 	}
 	if n.Type == bosh.VIP {
 		s.Range = netip.Prefix{}
 	}
 	s.Segment = b.segmentOf(s)
+	return s
+}
+
+// cpiOf is the CPI that makes VMs in a subnet. A zone may name another one by its
+// entry in the director's cpi config, which is not read.
+func cpiOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet) string {
+	if slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" && slices.Contains(read.AZs, az.Name) }) {
+		return ""
+	}
+	return from.cpi
+}
+
+// enlist puts a subnet into the plan.
+func (b *builder) enlist(s *plan.Subnet) *plan.Subnet {
 	b.plan.Subnets = append(b.plan.Subnets, s)
 	return s
 }

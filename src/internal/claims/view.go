@@ -2,7 +2,10 @@ package claims
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -28,14 +31,15 @@ func (b *builder) remember(d *Director, shared networks) {
 	b.seen = map[string]*plan.Subnet{}
 	for name, list := range shared {
 		for _, s := range list {
-			b.seen[contentKey(name, s.kind, s.read)] = s.Subnet
+			b.seen[contentKey(name, s)] = s.Subnet
 		}
 	}
 }
 
-// contentKey is everything that a subnet says about addresses. Two that say the
-// same are one.
-func contentKey(network string, kind bosh.NetworkType, s *bosh.Subnet) string {
+// contentKey is everything that a subnet says about addresses and where they are.
+// Two that say the same are one. Of cloud_properties only what tells segments
+// apart counts: a snapshot keeps no more of them.
+func contentKey(network string, s subnet) string {
 	ranges := func(blocks []bosh.Block) string {
 		var text strings.Builder
 		for _, b := range blocks {
@@ -43,8 +47,9 @@ func contentKey(network string, kind bosh.NetworkType, s *bosh.Subnet) string {
 		}
 		return text.String()
 	}
-	return fmt.Sprint(network, "|", kind, "|", s.Range, "|", s.Gateway, "|", ranges(s.Reserved), "|", ranges(s.Static), "|",
-		ranges(s.DNS), "|", s.AZs, "|", s.Prefix, "|", s.Incomplete, "|", s.CloudProperties)
+	read := s.read
+	return fmt.Sprint(network, "|", s.kind, "|", read.Range, "|", read.Gateway, "|", ranges(read.Reserved), "|", ranges(read.Static), "|",
+		ranges(read.DNS), "|", read.AZs, "|", read.Prefix, "|", read.Incomplete, "|", s.Segment, "|", s.Identity)
 }
 
 // views adds what the views hand out beside the director's cloud-config, and
@@ -60,19 +65,12 @@ func (b *builder) views(d *Director, own []bosh.Block) map[string]networks {
 	for _, v := range d.Views {
 		known := networks{}
 		for _, n := range v.CloudConfig.Networks {
-			for _, read := range n.Subnets {
-				key := contentKey(n.Name, n.Type, read)
-				s, ok := b.seen[key]
-				if !ok {
-					s = b.subnet(d.Name, "", n, read)
-					s.Past = v.Past
-					b.seen[key] = s
-					b.claimSubnet(s, n, read, v.CloudConfig.Compilation, own, true)
-				}
-				known[n.Name] = append(known[n.Name], subnet{s, read, n.Type})
+			subnets := n.Subnets
+			if len(subnets) == 0 && n.Type == bosh.VIP {
+				subnets = []*bosh.Subnet{{At: n.At}}
 			}
-			if len(n.Subnets) == 0 && n.Type == bosh.VIP {
-				b.bareVIP(d.Name, v.Past, n, known)
+			for _, read := range subnets {
+				known[n.Name] = append(known[n.Name], b.viewed(d, v, n, read, own))
 			}
 		}
 		for _, name := range v.Deployments {
@@ -82,15 +80,51 @@ func (b *builder) views(d *Director, own []bosh.Block) map[string]networks {
 	return byDeployment
 }
 
-// bareVIP adds a vip network that lists no addresses.
-func (b *builder) bareVIP(director, past string, n *bosh.Network, known networks) {
-	read := &bosh.Subnet{At: n.At}
-	key := contentKey(n.Name, n.Type, read)
-	s, ok := b.seen[key]
-	if !ok {
-		s = b.subnet(director, "", n, read)
-		s.Past = past
-		b.seen[key] = s
+// viewed adds a subnet of a view, unless there is one that says the same.
+func (b *builder) viewed(d *Director, v View, n *bosh.Network, read *bosh.Subnet, own []bosh.Block) subnet {
+	made := subnet{b.subnet(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, n, read), read, n.Type}
+	key := contentKey(n.Name, made)
+	if s, ok := b.seen[key]; ok {
+		return subnet{s, read, n.Type}
 	}
-	known[n.Name] = append(known[n.Name], subnet{s, read, n.Type})
+	made.Past = v.Past
+	b.seen[key] = b.enlist(made.Subnet)
+	before := len(b.plan.Claims)
+	b.claimSubnet(made.Subnet, n, read, v.CloudConfig.Compilation, own, true)
+	b.leaveNews(before)
+	return made
+}
+
+// leaveNews takes out of the claims from the given one on, which are of a view,
+// what another version of the same network claims in the same way: what is wrong
+// with it would be said twice.
+func (b *builder) leaveNews(from int) {
+	added := slices.Clone(b.plan.Claims[from:])
+	b.plan.Claims = b.plan.Claims[:from]
+	for _, c := range added {
+		var news netipx.IPSetBuilder
+		news.AddRange(c.Range)
+		for i := range from {
+			if known := &b.plan.Claims[i]; sameClaim(known, &c) {
+				news.RemoveRange(known.Range)
+			}
+		}
+		for _, r := range built(&news).Ranges() {
+			c.Range = r
+			b.plan.Claims = append(b.plan.Claims, c)
+		}
+	}
+}
+
+// sameClaim reports whether two claims say the same of the addresses that both
+// have, in one network.
+func sameClaim(a, b *plan.Claim) bool {
+	sort := func(k plan.Kind) plan.Kind {
+		if k == plan.Compilation {
+			return plan.DynamicPool
+		}
+		return k
+	}
+	return a.Owner == b.Owner && sort(a.Kind) == sort(b.Kind) && a.Subnet != nil && a.Range.Overlaps(b.Range) &&
+		plan.ContactOf(a.Subnet, b.Subnet).Relation == plan.Same
 }

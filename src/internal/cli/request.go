@@ -158,7 +158,7 @@ func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
 		d := &resolved.Directors[i]
 		r.fleet.Directors = append(r.fleet.Directors, survey.Director{
 			Name: d.Director.Name.Value, Version: d.Director.Version.Value, At: d.Director.At,
-			IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
+			CPI: d.Director.CPI.Value, IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
 			NoConfigServer: d.Director.NoConfigServer,
 			Addresses:      addressBlocks(d.Director.Addresses),
 			CloudConfigs:   entries(d.CloudConfigs), RuntimeConfigs: entries(d.RuntimeConfigs),

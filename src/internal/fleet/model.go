@@ -68,6 +68,10 @@ type Director struct {
 	Name Text `yaml:"name"`
 	// The director's version, as bosh env prints it; the newest if it is not given.
 	Version Version `yaml:"director_version,omitempty"`
+	// The name of the director's CPI, such as vsphere_cpi: it tells the cloud where
+	// cloud_properties do not. A snapshot knows it, and a VM in create_env that
+	// runs the director.
+	CPI Text `yaml:"cpi,omitempty"`
 	// The addresses of the machine that the director runs on. It never hands
 	// them out. Those of a VM in create_env that runs the director are known.
 	Addresses []Address `yaml:"director_ips,omitempty"`
@@ -189,7 +193,8 @@ type Match struct {
 	// A network's name.
 	Network Text `yaml:"network,omitempty"`
 	// The deployment whose manifest defines the network: a v1 or a create-env
-	// manifest. Networks of cloud-configs belong to no deployment.
+	// manifest. Networks of cloud-configs belong to no deployment. Of two entries
+	// that match, the one that names the deployment counts.
 	Deployment Text `yaml:"deployment,omitempty"`
 	// A CIDR; the subnet's range is it or a part of it.
 	Range Prefix `yaml:"range,omitempty"`

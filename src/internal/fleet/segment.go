@@ -19,12 +19,22 @@ func (f *File) SegmentOf(s *plan.Subnet) string {
 	return names[0]
 }
 
+// segmentsOf are the segments with an entry that matches. One that names the
+// deployment of the subnet is about nothing else, and goes before those that would
+// match a network of that name in a cloud-config, too.
 func (f *File) segmentsOf(s *plan.Subnet) []string {
-	var names []string
+	var names, ofDeployment []string
 	for _, segment := range f.Segments {
-		if slices.ContainsFunc(segment.Subnets, func(m Match) bool { return m.Matches(s) }) {
+		matches := func(m Match) bool { return m.Matches(s) }
+		if slices.ContainsFunc(segment.Subnets, matches) {
 			names = append(names, segment.Name.Value)
 		}
+		if slices.ContainsFunc(segment.Subnets, func(m Match) bool { return m.Deployment.Value != "" && matches(m) }) {
+			ofDeployment = append(ofDeployment, segment.Name.Value)
+		}
+	}
+	if len(ofDeployment) > 0 {
+		return ofDeployment
 	}
 	return names
 }

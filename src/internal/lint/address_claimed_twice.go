@@ -40,15 +40,6 @@ func (f *Facts) usedTwiceBy(first, second *plan.Claim, o plan.Overlap, why strin
 		Message:    fmt.Sprintf("%s is claimed twice: by %s and by %s", plan.RangeText(o.Range), who(first), who(second)),
 		Claims:     []Party{party(first, who(first)), party(second, who(second))},
 		Why:        why,
-		Suggestion: paragraphs(f.instead(first), isolateIfAssumed(o)),
+		Suggestion: paragraphs(f.instead(first), f.isolateIfAssumed(o)),
 	}
-}
-
-// isolateIfAssumed offers the lines that end a finding which rests on an
-// assumption.
-func isolateIfAssumed(o plan.Overlap) string {
-	if o.Contact.Relation != plan.Assumed {
-		return ""
-	}
-	return isolateLines(o.A.Subnet, o.B.Subnet)
 }

@@ -79,30 +79,6 @@ func whySame(c plan.Contact) string {
 	return "the two are one segment: " + c.Reason
 }
 
-// isolateLines are the fleet-file lines that would declare two subnets isolated.
-func isolateLines(a, b *plan.Subnet) string {
-	if a == nil || b == nil || a.Director == "" || b.Director == "" || a.Segment != "" && b.Segment != "" {
-		return ""
-	}
-	var text strings.Builder
-	text.WriteString("if the two are isolated, say so in the fleet file:\nsegments:")
-	for _, s := range []*plan.Subnet{a, b} {
-		if s.Segment != "" {
-			fmt.Fprintf(&text, "\n# %s is segment %s already", s.Label(), s.Segment)
-			continue
-		}
-		match := "director: " + s.Director
-		if s.Network != "" {
-			match += ", network: " + s.Network
-		}
-		if s.Deployment != "" {
-			match += ", deployment: " + s.Deployment
-		}
-		fmt.Fprintf(&text, "\n- {name: %s-%s, subnets: [{%s}]}", s.Director, s.Network, match)
-	}
-	return text.String()
-}
-
 // paragraphs joins the parts that are not empty, one below the other.
 func paragraphs(parts ...string) string {
 	var kept []string
@@ -210,6 +186,7 @@ func reserveLine(s *plan.Subnet, ranges ...netipx.IPRange) string {
 		if r.From() != r.To() {
 			words[i] += " - " + r.To().String()
 		}
+		words[i] = yamlText(words[i])
 	}
 	return fmt.Sprintf("add to the subnet %s of %s (%s):\nreserved: [%s]", s.Range.Masked(), s.Label(), s.ReservedAt, strings.Join(words, ", "))
 }

@@ -29,7 +29,7 @@ var gatewayInUse = Rule{
 				Message:    fmt.Sprintf("%s of %s is %s", plan.RangeText(o.Range), who(vm), who(gateway)),
 				Claims:     []Party{party(vm, who(vm)), party(gateway, who(gateway))},
 				Why:        "machines of that subnet send everything for other networks to this address; " + whySame(o.Contact),
-				Suggestion: paragraphs(f.instead(vm), isolateIfAssumed(o)),
+				Suggestion: paragraphs(f.instead(vm), f.isolateIfAssumed(o)),
 			})
 		}
 	},

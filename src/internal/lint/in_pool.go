@@ -163,7 +163,7 @@ func (f *Facts) pooledFinding(p pooled) Finding {
 			plan.RangeText(o.Range), who(&address), side(p.pool), use(p.pool.Kind), network(p.pool)),
 		Claims:     []Party{party(&address, who(&address)), party(p.pool, poolLabel(p.pool))},
 		Why:        "a VM that gets it will fight with whoever has it; " + whySame(o.Contact),
-		Suggestion: paragraphs(f.movePooled(p), isolateIfAssumed(o)),
+		Suggestion: paragraphs(f.movePooled(p), f.isolateIfAssumed(o)),
 	}
 }
 

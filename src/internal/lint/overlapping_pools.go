@@ -78,7 +78,7 @@ func (f *Facts) clashFinding(c *clash) Finding {
 			side(c.a), network(c.a), side(c.b), network(c.b), extent(ranges, whole)),
 		Claims:     []Party{party(c.a, poolLabel(c.a)), party(c.b, poolLabel(c.b))},
 		Why:        "each takes its lowest free address, so sooner or later both take the same one; " + whySame(contact),
-		Suggestion: paragraphs(f.split(c), isolateIfAssumed(c.pairs[0])),
+		Suggestion: paragraphs(f.split(c), f.isolateIfAssumed(c.pairs[0])),
 	}
 }
 

@@ -85,8 +85,13 @@ type Facts struct {
 	Stale []trouble.Trouble
 	// Unseen are snapshots whose directors did not show everything.
 	Unseen []trouble.Trouble
+	// Segments are the names of the fleet file's segments.
+	Segments []string
 	// Strict makes errors of hidden addresses and of what directors did not show.
 	Strict bool
+
+	// proposed are names for segments that have none yet (isolate.go).
+	proposed map[string]string
 }
 
 // NewFacts returns the facts of a plan, with what rules share.

@@ -28,7 +28,7 @@ func randomPlan(rng *rand.Rand, base netip.Addr) *Plan {
 				s.Segment = fmt.Sprint("s", rng.IntN(2))
 			}
 			if rng.IntN(2) == 0 {
-				s.Identity = IdentityOf(map[string]string{"net_id": fmt.Sprint("id", rng.IntN(2))})
+				s.Identity = IdentityOf(map[string]string{"subnet": fmt.Sprint("subnet-", rng.IntN(2))}, "")
 			}
 			p.Subnets = append(p.Subnets, s)
 		}
@@ -217,7 +217,7 @@ func TestNearestAgreesWithAnOracle(t *testing.T) {
 
 func TestContact(t *testing.T) {
 	subnet := func(director, segment string, props map[string]string) *Subnet {
-		return &Subnet{Director: director, Network: "n", Segment: segment, Identity: IdentityOf(props), CloudProperties: props}
+		return &Subnet{Director: director, Network: "n", Segment: segment, Identity: IdentityOf(props, ""), CloudProperties: props}
 	}
 	type p = map[string]string
 	for _, c := range []struct {
@@ -229,9 +229,38 @@ func TestContact(t *testing.T) {
 		{"not an aws id", subnet("a", "", p{"subnet": "private"}), subnet("b", "", p{"subnet": "subnet-1"}), Assumed},
 		{"aws subnets differ", subnet("a", "", p{"subnet": "subnet-1"}), subnet("b", "", p{"subnet": "subnet-2"}), Isolated},
 		{"aws subnet equal", subnet("a", "", p{"subnet": "subnet-1"}), subnet("b", "", p{"subnet": "subnet-1"}), Same},
-		{"openstack, letter case", subnet("a", "", p{"net_id": "AB-1"}), subnet("b", "", p{"net_id": "ab-1"}), Same},
+		{"openstack, letter case", subnet("a", "", p{"net_id": "6D1E0B5A-0000-4000-8000-000000000001"}), subnet("b", "", p{"net_id": "6d1e0b5a-0000-4000-8000-000000000001"}), Same},
+		{"openstack, no UUIDs: equal", subnet("a", "", p{"net_id": "private"}), subnet("b", "", p{"net_id": "private"}), Assumed},
+		{"openstack, no UUIDs: different", subnet("a", "", p{"net_id": "private"}), subnet("b", "", p{"net_id": "public"}), Assumed},
+		{"openstack, UUIDs", subnet("a", "", p{"net_id": "6d1e0b5a-0000-4000-8000-000000000001"}), subnet("b", "", p{"net_id": "6d1e0b5a-0000-4000-8000-000000000002"}), Isolated},
+		{"openstack, one UUID", subnet("a", "", p{"net_id": "6d1e0b5a-0000-4000-8000-000000000001"}), subnet("b", "", p{"net_id": "public"}), Assumed},
+		{"openstack and vsphere", subnet("a", "", p{"net_id": "6d1e0b5a-0000-4000-8000-000000000001"}), subnet("b", "", p{"name": "VLAN"}), Assumed},
 		{"openstack and aws", subnet("a", "", p{"net_id": "ab"}), subnet("b", "", p{"subnet": "subnet-1"}), Isolated},
-		{"aws and vsphere", subnet("a", "", p{"name": "VLAN"}), subnet("b", "", p{"subnet": "subnet-1"}), Assumed},
+		{"aws and vsphere", subnet("a", "", p{"name": "VLAN"}), subnet("b", "", p{"subnet": "subnet-1"}), Isolated},
+		{"aws and gcp", subnet("a", "", p{"network_name": "x"}), subnet("b", "", p{"subnet": "subnet-1"}), Isolated},
+		{"azure and gcp", subnet("a", "", p{"network_name": "x"}), subnet("b", "", p{"virtual_network_name": "x"}), Isolated},
+		{"azure and vsphere", subnet("a", "", p{"name": "x"}), subnet("b", "", p{"virtual_network_name": "x"}), Isolated},
+		{"gcp and openstack", subnet("a", "", p{"network_name": "x"}), subnet("b", "", p{"net_id": "x"}), Isolated},
+		{"alicloud and vsphere", subnet("a", "", p{"name": "x"}), subnet("b", "", p{"vswitch_id": "vsw-1"}), Isolated},
+		{"alicloud and softlayer", subnet("a", "", p{"vlan_ids.0": "1"}), subnet("b", "", p{"vswitch_id": "vsw-1"}), Isolated},
+		{"softlayer and vsphere, which may run on it", subnet("a", "", p{"vlan_ids.0": "1"}), subnet("b", "", p{"name": "x"}), Assumed},
+		{"aws and nothing known", subnet("a", "", nil), subnet("b", "", p{"subnet": "subnet-1"}), Assumed},
+		{"aws and a variable", subnet("a", "", p{"subnet": "((s))"}), subnet("b", "", p{"subnet": "subnet-1"}), Assumed},
+		{"a variable and vsphere", subnet("a", "", p{"subnet": "((s))"}), subnet("b", "", p{"name": "x"}), Assumed},
+		{"gcp, a variable, and vsphere", subnet("a", "", p{"network_name": "((s))"}), subnet("b", "", p{"name": "x"}), Isolated},
+		{"oracle names its subnet", subnet("a", "", p{"vcn": "v", "subnet": "subnet-1"}), subnet("b", "", p{"subnet": "subnet-1"}), Isolated},
+		{"oracle, one vcn", subnet("a", "", p{"vcn": "v", "subnet": "s"}), subnet("b", "", p{"vcn": "v", "subnet": "t"}), Assumed},
+		{"properties of two clouds", subnet("a", "", p{"net_id": "ab", "subnet": "subnet-2"}), subnet("b", "", p{"subnet": "subnet-1"}), Assumed},
+		{"softlayer, lists that meet", subnet("a", "", p{"vlan_ids.0": "524956", "vlan_ids.1": "524954"}), subnet("b", "", p{"vlan_ids.0": "524954"}), Assumed},
+		{"softlayer, lists that do not", subnet("a", "", p{"vlan_ids.0": "524956", "vlan_ids.1": "524954"}), subnet("b", "", p{"vlan_ids.0": "524955"}), Isolated},
+		{"softlayer, another key", subnet("a", "", p{"PrimaryBackendNetworkComponent.NetworkVlan.Id": "1"}), subnet("b", "", p{"vlan_ids.0": "2"}), Isolated},
+		{"proxmox, tags differ", subnet("a", "", p{"bridge": "vmbr0", "vlan": "52"}), subnet("b", "", p{"bridge": "vmbr0", "vlan": "53"}), Assumed},
+		{"ovirt, one id", subnet("a", "", p{"network_id": "6d1e0b5a-0000-4000-8000-000000000001"}), subnet("b", "", p{"network_id": "6d1e0b5a-0000-4000-8000-000000000001"}), Same},
+		{"ovirt, two ids", subnet("a", "", p{"network_id": "6d1e0b5a-0000-4000-8000-000000000001"}), subnet("b", "", p{"network_id": "6d1e0b5a-0000-4000-8000-000000000002"}), Assumed},
+		{"ovirt, names", subnet("a", "", p{"network_id": "prod"}), subnet("b", "", p{"network_id": "prod"}), Assumed},
+		{"one network, two versions", subnet("a", "", p{"name": "v"}), subnet("a", "", p{"name": "v", "x": "y"}), Same},
+		{"one network, moved", subnet("a", "", p{"subnet": "subnet-1"}), subnet("a", "", p{"subnet": "subnet-2"}), Isolated},
+		{"two networks of one director", subnet("a", "", p{"name": "v"}), &Subnet{Director: "a", Network: "m"}, Assumed},
 		{"vsphere equal", subnet("a", "", p{"name": "VLAN-52"}), subnet("b", "", p{"name": "VLAN-52"}), Assumed},
 		{"vsphere differ", subnet("a", "", p{"name": "VLAN-52"}), subnet("b", "", p{"name": "dvs/VLAN-52"}), Assumed},
 		{"gcp networks differ", subnet("a", "", p{"network_name": "x"}), subnet("b", "", p{"network_name": "y"}), Isolated},
@@ -241,7 +270,7 @@ func TestContact(t *testing.T) {
 		{"gcp project of one unknown", subnet("a", "", p{"network_name": "x", "xpn_host_project_id": "p1"}), subnet("b", "", p{"network_name": "x"}), Assumed},
 		{"azure vnets differ", subnet("a", "", p{"virtual_network_name": "x"}), subnet("b", "", p{"virtual_network_name": "y"}), Isolated},
 		{"azure letter case", subnet("a", "", p{"virtual_network_name": "X"}), subnet("b", "", p{"virtual_network_name": "x"}), Assumed},
-		{"id behind a variable", subnet("a", "", p{"net_id": "((net))"}), subnet("b", "", p{"net_id": "1"}), Assumed},
+		{"id behind a variable", subnet("a", "", p{"net_id": "((net))"}), subnet("b", "", p{"net_id": "6d1e0b5a-0000-4000-8000-000000000001"}), Assumed},
 		{"fleet file: same", subnet("a", "s", p{"net_id": "1"}), subnet("b", "s", p{"net_id": "2"}), Same},
 		{"fleet file: isolated", subnet("a", "s", p{"name": "v"}), subnet("b", "t", p{"name": "v"}), Isolated},
 		{"fleet file names one only", subnet("a", "s", nil), subnet("b", "", nil), Assumed},
@@ -257,6 +286,47 @@ func TestContact(t *testing.T) {
 			if got.Relation != Isolated && got.Segment == "" {
 				t.Errorf("%s: no segment name", c.name)
 			}
+		}
+	}
+}
+
+// TestCPI holds what the name of the CPI decides where properties do not, or
+// against them.
+func TestCPI(t *testing.T) {
+	type p = map[string]string
+	of := func(director, cpi string, properties p) *Subnet {
+		return &Subnet{Director: director, Network: "n", Identity: IdentityOf(properties, cpi)}
+	}
+	for _, c := range []struct {
+		name string
+		a, b *Subnet
+		want Relation
+	}{
+		{"warden and vsphere", of("a", "warden_cpi", nil), of("b", "vsphere_cpi", p{"name": "x"}), Isolated},
+		{"warden and warden: perhaps one host", of("a", "warden_cpi", nil), of("b", "warden_cpi", nil), Assumed},
+		{"aws, its subnet not told, and vsphere", of("a", "aws_cpi", nil), of("b", "vsphere_cpi", nil), Isolated},
+		{"vsphere and openstack", of("a", "openstack_cpi", nil), of("b", "vsphere_cpi", nil), Assumed},
+		{"vsphere and cloudstack", of("a", "cloudstack_cpi", p{"name": "x"}), of("b", "vsphere_cpi", p{"name": "y"}), Assumed},
+		{"a CPI that nobody knows", of("a", "stand", p{"name": "x"}), of("b", "aws_cpi", nil), Isolated},
+		{"a CPI that nobody knows, and nothing else", of("a", "stand", nil), of("b", "aws_cpi", nil), Assumed},
+		{"the CPI against the properties", of("a", "vsphere_cpi", p{"subnet": "subnet-1"}), of("b", "aws_cpi", p{"subnet": "subnet-2"}), Assumed},
+		{"a CPI behind a variable", of("a", "((aws_cpi))", nil), of("b", "vsphere_cpi", nil), Assumed},
+		{"google's default network", of("a", "google_cpi", nil), of("b", "google_cpi", p{"network_name": "x"}), Isolated},
+		{"google's default network twice", of("a", "google_cpi", nil), of("b", "google_cpi", p{"network_name": "default"}), Assumed},
+	} {
+		if got := ContactOf(c.a, c.b); got.Relation != c.want {
+			t.Errorf("%s: got %v (%s), want %v", c.name, got.Relation, got.Reason, c.want)
+		}
+	}
+}
+
+func TestAVariableInTheNameOfASegmentIsNamed(t *testing.T) {
+	a := &Subnet{Director: "a", Network: "n", Identity: IdentityOf(map[string]string{"name": "((vlan))"}, "")}
+	b := &Subnet{Director: "b", Network: "m", Identity: IdentityOf(map[string]string{"name": "VLAN-1"}, "")}
+	want := "the name of network n of a is the variable ((vlan)), which has no value here"
+	for _, pair := range [][2]*Subnet{{a, b}, {b, a}} {
+		if got := ContactOf(pair[0], pair[1]).Reason; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -2,81 +2,39 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // Identity is what a subnet's cloud_properties say about the segment that it
-// lies in. Sources: the properties that each CPI documents for a subnet.
+// lies in (IdentityOf).
 //
 // Two questions are kept apart, because a wrong answer to the first costs
 // three days and a wrong answer to the second one line of YAML: do different
 // ids prove different segments (Distinct), and do equal ids prove the same one
 // (Unique)?
 type Identity struct {
+	// Cloud is the name of the IaaS in Clouds; empty where it is not known.
+	Cloud string
+	// Closed: no network of another cloud is in the segment.
+	Closed bool
 	// Scheme names the kind of id: "aws subnet", "openstack network", …; empty
 	// where the properties name nothing.
 	Scheme string
+	// Key is the property that holds the ID.
+	Key string
 	// ID is the value, compared without regard to case, since several clouds
-	// ignore it; empty where it is hidden behind a variable.
+	// ignore it; empty where it is hidden behind a variable. The values of a list
+	// are sorted and have commas between them.
 	ID string
+	// Hidden is the value that hides the ID: a variable.
+	Hidden string
 	// Scope is what the ID is unique in (a project, a resource group), if told.
 	Scope string
 	// Distinct: two different IDs of this scheme are two segments for certain.
 	Distinct bool
 	// Unique: no two segments of the world share an ID of this scheme.
 	Unique bool
-}
-
-// identityScheme says how one CPI names a segment.
-type identityScheme struct {
-	name             string
-	key, scope       string // paths of cloud_properties
-	prefix           string // what an ID of this scheme begins with
-	distinct, unique bool
-}
-
-// identitySchemes are tried in order; the first whose key is there decides.
-// "name" comes last: vSphere, vCloud, CloudStack, docker and VirtualBox all use
-// it, and what it is unique in (a datacenter, a zone, a host) is not told.
-var identitySchemes = []identityScheme{
-	{name: "aws subnet", key: "subnet", prefix: "subnet-", distinct: true, unique: true},
-	{name: "openstack network", key: "net_id", distinct: true, unique: true},
-	{name: "alicloud vswitch", key: "vswitch_id", distinct: true, unique: true},
-	{name: "azure virtual network", key: "virtual_network_name", scope: "resource_group_name", distinct: true},
-	{name: "gcp network", key: "network_name", scope: "xpn_host_project_id", distinct: true},
-	{name: "softlayer vlan", key: "vlan_ids"},
-	{name: "network", key: "name"},
-}
-
-// IdentityProperties are the paths of cloud_properties that IdentityOf reads.
-func IdentityProperties() []string {
-	var paths []string
-	for _, s := range identitySchemes {
-		paths = append(paths, s.key)
-		if s.scope != "" {
-			paths = append(paths, s.scope)
-		}
-	}
-	return paths
-}
-
-// IdentityOf reads the identity out of the scalars of cloud_properties.
-func IdentityOf(cloudProperties map[string]string) Identity {
-	for _, s := range identitySchemes {
-		value, ok := cloudProperties[s.key]
-		if !ok || value == "" || !strings.HasPrefix(strings.ToLower(value), s.prefix) {
-			continue
-		}
-		if strings.Contains(value, "((") {
-			return Identity{Scheme: s.name}
-		}
-		id := Identity{Scheme: s.name, ID: value, Distinct: s.distinct, Unique: s.unique}
-		if scope := cloudProperties[s.scope]; s.scope != "" && !strings.Contains(scope, "((") {
-			id.Scope = scope
-		}
-		return id
-	}
-	return Identity{}
 }
 
 // Relation says whether two subnets are one broadcast domain.
@@ -132,32 +90,72 @@ func (s *Subnet) OneListWith(o *Subnet) bool {
 
 func (s *Subnet) contactByID(o *Subnet) Contact {
 	a, b := s.Identity, o.Identity
+	isolated := func(reason string) Contact { return Contact{Relation: Isolated, Reason: reason} }
 	switch {
+	case a.Cloud != "" && b.Cloud != "" && a.Cloud != b.Cloud && (a.Closed || b.Closed):
+		return isolated(fmt.Sprintf("one is %s, the other %s, and no cloud shares its networks with another", s.inCloud(), o.inCloud()))
+	case a.Hidden != "" || b.Hidden != "":
+		return s.assumed(o, hiddenNames(s, o))
 	case a.ID == "" || b.ID == "":
 		return s.assumed(o, "nothing in their cloud_properties tells the two networks apart")
 	case a.Scheme != b.Scheme:
-		if a.Unique && b.Unique {
-			return Contact{Relation: Isolated, Reason: "one is " + a.String() + ", the other " + b.String()}
+		if a.Unique && b.Unique && a.Distinct && b.Distinct {
+			return isolated("one is " + a.String() + ", the other " + b.String())
 		}
 		return s.assumed(o, "one is "+a.String()+", the other "+b.String()+"; that does not prove two networks")
-	case !strings.EqualFold(a.ID, b.ID):
-		if a.Distinct {
-			return Contact{Relation: Isolated, Reason: "one is " + a.String() + ", the other " + b.String()}
+	case !a.meets(b):
+		if a.Distinct && b.Distinct {
+			return isolated("one is " + a.String() + ", the other " + b.String())
 		}
 		return s.assumed(o, "one is "+a.String()+", the other "+b.String()+"; two names may mean one network")
-	case a.Unique:
+	case !strings.EqualFold(a.ID, b.ID):
+		return s.assumed(o, "one is "+a.String()+", the other "+b.String()+"; they have one in common")
+	case a.Unique && b.Unique:
 		return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + a.String()}
 	case a.Scope != "" && b.Scope != "":
 		if strings.EqualFold(a.Scope, b.Scope) {
 			return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + a.String() + " of " + a.Scope}
 		}
-		return Contact{Relation: Isolated, Reason: fmt.Sprintf("%s is one of %s and one of %s", a, a.Scope, b.Scope)}
+		return isolated(fmt.Sprintf("%s is one of %s and one of %s", a, a.Scope, b.Scope))
 	default:
 		return s.assumed(o, "both are "+a.String()+", though of which installation is not told")
 	}
 }
 
+// meets reports whether two ids of one scheme have a value in common. Most are
+// one value.
+func (i Identity) meets(o Identity) bool {
+	others := strings.Split(o.ID, listSeparator)
+	return slices.ContainsFunc(strings.Split(i.ID, listSeparator), func(value string) bool {
+		return slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(value, other) })
+	})
+}
+
+// inCloud names the subnet by its id, or by its cloud where that is all there is.
+func (s *Subnet) inCloud() string {
+	if s.Identity.ID != "" {
+		return s.Identity.String()
+	}
+	return "a network of " + s.Identity.Cloud
+}
+
+// hiddenNames says which names nobody can compare.
+func hiddenNames(s, o *Subnet) string {
+	var words []string
+	for _, subnet := range []*Subnet{s, o} {
+		if id := subnet.Identity; id.Hidden != "" {
+			words = append(words, fmt.Sprintf("the %s of %s is the variable %s", id.Key, subnet.Label(), id.Hidden))
+		}
+	}
+	return strings.Join(words, " and ") + ", which has no value here"
+}
+
+// assumed is the contact of two that nothing proves to be apart. One network of
+// one director is itself, whichever of its versions two subnets are of.
 func (s *Subnet) assumed(o *Subnet, reason string) Contact {
+	if s.Network != "" && s.Director == o.Director && s.Deployment == o.Deployment && s.Network == o.Network && s.Range == o.Range {
+		return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + s.current().Label()}
+	}
 	name := s.Segment
 	if name == "" {
 		name = o.Segment
@@ -166,6 +164,13 @@ func (s *Subnet) assumed(o *Subnet, reason string) Contact {
 		name = s.segmentName()
 	}
 	return Contact{Relation: Assumed, Segment: name, Reason: reason}
+}
+
+// current is the subnet without a word about its version.
+func (s *Subnet) current() *Subnet {
+	now := *s
+	now.Past = ""
+	return &now
 }
 
 // String names the id: "aws subnet subnet-1".

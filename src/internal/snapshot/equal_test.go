@@ -153,7 +153,7 @@ func compareCloudConfigs(t *testing.T, name string, whole, reduced source.Value)
 func onlyIdentity(cc *bosh.CloudConfig) {
 	for _, n := range cc.Networks {
 		for _, s := range n.Subnets {
-			s.CloudProperties = map[string]string{"": fmt.Sprint(plan.IdentityOf(s.CloudProperties))}
+			s.CloudProperties = map[string]string{"": fmt.Sprint(plan.IdentityOf(s.CloudProperties, ""))}
 		}
 	}
 }

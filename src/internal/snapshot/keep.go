@@ -119,7 +119,8 @@ func (k Keep) cloudProperties(v source.Value, path string) *yaml.Node {
 
 // keepsBelow reports whether something below a path is kept.
 func (k Keep) keepsBelow(path string) bool {
-	return slices.ContainsFunc(k.CloudProperties, func(key string) bool { return strings.HasPrefix(key, path+".") })
+	below := func(key string) bool { return strings.HasPrefix(key, path+".") }
+	return slices.ContainsFunc(k.CloudProperties, below) || slices.ContainsFunc(plan.IdentityProperties(), below)
 }
 
 // whole keeps a value with everything below it, as names.

@@ -48,6 +48,9 @@ type Director struct {
 	Name string
 	// Version is the director's, e.g. "282.1.4"; empty means the newest.
 	Version string
+	// CPI is the name of the director's CPI; empty where the fleet file does not
+	// tell it.
+	CPI string
 	// IgnoreMissingGateway, ManagedNetworks and NoConfigServer are settings of
 	// the director.
 	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
@@ -127,6 +130,9 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	facts := lint.NewFacts(p)
 	facts.Problems, facts.Hidden, facts.Idle, facts.Stale = s.problems, s.hidden, failures(idle), stale
 	facts.Unseen = f.unseen()
+	for _, segment := range f.File.Segments {
+		facts.Segments = append(facts.Segments, segment.Name.Value)
+	}
 	facts.Targets, facts.Strict, facts.Delegations = s.targets, f.Strict, delegations(f.File)
 	return &Survey{
 		Facts:     facts,

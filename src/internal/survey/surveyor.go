@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -40,6 +41,19 @@ func (d *Director) options() bosh.Options {
 	}
 }
 
+// cpi is the name of the director's CPI: as the fleet file, the director itself
+// or the manifest of its own VM tells it; empty where none does.
+func (d *Director) cpi(createEnvs []*bosh.Manifest) string {
+	names := []string{d.CPI}
+	if d.live != nil {
+		names = append(names, d.live.head.Director.CPI)
+	}
+	for _, m := range createEnvs {
+		names = append(names, m.DirectorCPI)
+	}
+	return cmp.Or(names...)
+}
+
 // director turns one director's files into claims, and notes what is wrong.
 func (s *surveyor) director(files *directorFiles) claims.Director {
 	d := claims.Director{Name: files.Name, Addresses: files.Addresses}
@@ -53,6 +67,7 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 	opts := files.options()
 	opts.DirectorIPs = directorIPs(files.Addresses, d.CreateEnvs)
 	var ofConfig []bosh.Problem
+	d.CPI = files.cpi(d.CreateEnvs)
 	d.CloudConfig, d.CloudVIPs, ofConfig = s.cloudConfigs(files, opts)
 	d.CloudVIPs = append(d.CloudVIPs, s.runtimeConfigs(files)...)
 	deployments := s.manifests(files.Name, files.deployments)

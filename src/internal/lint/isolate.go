@@ -1,0 +1,108 @@
+package lint
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// isolateIfAssumed offers the lines that end a finding which rests on an
+// assumption.
+func (f *Facts) isolateIfAssumed(o plan.Overlap) string {
+	if o.Contact.Relation != plan.Assumed {
+		return ""
+	}
+	return f.isolateLines(o.A.Subnet, o.B.Subnet)
+}
+
+// isolateLines are the fleet-file lines that would declare two subnets isolated.
+// Nothing is proposed where the fleet file could not tell the two apart.
+func (f *Facts) isolateLines(a, b *plan.Subnet) string {
+	if a == nil || b == nil || a.Segment != "" && b.Segment != "" {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString("if the two are isolated, say so in the fleet file:\nsegments:")
+	for _, s := range []*plan.Subnet{a, b} {
+		if s.Segment != "" {
+			fmt.Fprintf(&text, "\n# %s is segment %s already", s.Label(), s.Segment)
+			continue
+		}
+		name := f.segmentNames()[match(s)]
+		if name == "" || match(a) == match(b) {
+			return ""
+		}
+		fmt.Fprintf(&text, "\n- {name: %s, subnets: [{%s}]}", yamlText(name), match(s))
+	}
+	return text.String()
+}
+
+// match is how the fleet file describes the subnet and no other; empty where it
+// cannot. A network may have subnets in several segments, so that its name alone
+// would say too much.
+func match(s *plan.Subnet) string {
+	if s.Director == "" || s.Network == "" {
+		return ""
+	}
+	text := "director: " + yamlText(s.Director) + ", network: " + yamlText(s.Network)
+	if s.Deployment != "" {
+		text += ", deployment: " + yamlText(s.Deployment)
+	}
+	if s.Range.IsValid() {
+		text += ", range: " + yamlText(s.Range.Masked().String())
+	}
+	return text
+}
+
+// segmentNames proposes a name for the segment of each subnet that the fleet file
+// does not name yet, by its match. No two have the same, nor one that is taken.
+func (f *Facts) segmentNames() map[string]string {
+	if f.proposed != nil {
+		return f.proposed
+	}
+	f.proposed = map[string]string{}
+	taken := map[string]bool{}
+	for _, name := range f.Segments {
+		taken[name] = true
+	}
+	subnets := slices.SortedFunc(slices.Values(f.Plan.Subnets), func(a, b *plan.Subnet) int { return strings.Compare(match(a), match(b)) })
+	for _, s := range subnets {
+		key := match(s)
+		if key == "" || s.Segment != "" || f.proposed[key] != "" {
+			continue
+		}
+		base := s.Director + "-" + s.Network
+		if s.Deployment != "" && s.Deployment != s.Director {
+			base = s.Director + "-" + s.Deployment + "-" + s.Network
+		}
+		name := base
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s-%d", base, n)
+		}
+		taken[name] = true
+		f.proposed[key] = name
+	}
+	return f.proposed
+}
+
+var (
+	plainText = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9._/-]*|[0-9]+\.[0-9.]+/[0-9]+|[0-9]+\.[0-9]+\.[0-9.]+( - [0-9.]+)?)$`)
+	yamlWords = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|null|y|n)$`)
+)
+
+// yamlText is a string as YAML takes it for that, also between brackets: quoted
+// where it would be taken for anything else.
+func yamlText(text string) string {
+	if plainText.MatchString(text) && !yamlWords.MatchString(text) {
+		return text
+	}
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		return text // strings make no errors
+	}
+	return string(quoted)
+}

@@ -1,0 +1,311 @@
+package plan
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go4.org/netipx"
+)
+
+// Cloud is what an IaaS says about segments and addresses: by which
+// cloud_properties its CPI names a subnet's segment, what that proves, and which
+// addresses it keeps for itself. Clouds is the one table; docs/segments.md is
+// made of it.
+type Cloud struct {
+	Name string
+	// CPIs are parts of the names of its CPI jobs, in lower case: "aws_cpi" has
+	// "aws" in it.
+	CPIs []string
+	// Closed says that the cloud makes its networks itself: no machine of
+	// another cloud is in their broadcast domains.
+	Closed bool
+	// Names are the properties that name a segment; the first that is there
+	// decides.
+	Names []SegmentName
+	// Source is where the properties are documented.
+	Source string
+	// Keeps are the addresses that the cloud keeps of each of its subnets.
+	Keeps Keeps
+}
+
+// SegmentName is a property that names the segment of a subnet.
+type SegmentName struct {
+	// Scheme is the kind of name in words, such as "aws subnet".
+	Scheme string
+	// Key is the property's path in cloud_properties. Its value may be a list.
+	Key string
+	// Also are properties that belong to the name.
+	Also []string
+	// Scope is the property that tells what the name is unique in.
+	Scope string
+	// Form is what a name looks like that proves something; any will do if nil.
+	Form *regexp.Regexp
+	// Default is the name where the property is not there.
+	Default string
+	// Telling says that the property tells the cloud: no other CPI has it.
+	Telling bool
+	// Distinct: two different names are two segments for certain.
+	Distinct bool
+	// Unique: no two segments of the world have the same name.
+	Unique bool
+}
+
+// Keeps are the addresses that a cloud keeps for itself in each of its subnets,
+// which a range of BOSH may be a part of.
+type Keeps struct {
+	// First and Last count addresses at both ends of the subnet, its own address
+	// and the last one included; 0: the cloud documents none.
+	First, Last int
+	// IPv6 says that the same holds for IPv6.
+	IPv6   bool
+	Source string
+}
+
+var (
+	uuidForm      = regexp.MustCompile(`(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
+	awsSubnetForm = regexp.MustCompile(`(?i)^subnet-[0-9a-f]+$`)
+	vswitchForm   = regexp.MustCompile(`(?i)^vsw-[0-9a-z]+$`)
+)
+
+// portGroup is a network that is known by its name alone. What the name is
+// unique in (a datacenter, a zone, a host) is not told.
+var portGroup = []SegmentName{{Scheme: "network", Key: "name"}}
+
+// networkID is the id that oVirt and Photon give a network. Two of them may be
+// on one VLAN.
+var networkID = []SegmentName{{Scheme: "network", Key: "network_id", Form: uuidForm, Unique: true}}
+
+var clouds = []Cloud{
+	{
+		Name: "AWS", CPIs: []string{"aws"}, Closed: true, Source: "https://bosh.io/docs/aws-cpi/#networks",
+		Names: []SegmentName{{Scheme: "aws subnet", Key: "subnet", Form: awsSubnetForm, Telling: true, Distinct: true, Unique: true}},
+		Keeps: Keeps{First: 4, Last: 1, IPv6: true, Source: "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"},
+	},
+	{
+		Name: "Azure", CPIs: []string{"azure"}, Closed: true, Source: "https://bosh.io/docs/azure-cpi/#networks",
+		Names: []SegmentName{{Scheme: "azure virtual network", Key: "virtual_network_name", Scope: "resource_group_name", Telling: true, Distinct: true}},
+		Keeps: Keeps{First: 4, Last: 1, Source: "https://learn.microsoft.com/azure/virtual-network/virtual-networks-faq"},
+	},
+	{
+		Name: "GCP", CPIs: []string{"google", "gcp"}, Closed: true, Source: "https://bosh.io/docs/google-cpi/#networks",
+		Names: []SegmentName{{
+			Scheme: "gcp network", Key: "network_name", Scope: "xpn_host_project_id", Default: "default", Telling: true, Distinct: true,
+		}},
+		Keeps: Keeps{First: 2, Last: 2, Source: "https://cloud.google.com/vpc/docs/subnets#unusable-ip-addresses-in-every-subnet"},
+	},
+	{
+		Name: "Alicloud", CPIs: []string{"alicloud", "aliyun"}, Closed: true, Source: "https://bosh.io/docs/alicloud-cpi/#networks",
+		Names: []SegmentName{{Scheme: "alicloud vswitch", Key: "vswitch_id", Form: vswitchForm, Telling: true, Distinct: true, Unique: true}},
+	},
+	{
+		Name: "OCI", CPIs: []string{"oracle", "oci"}, Closed: true, Source: "https://github.com/oracle/bosh-oracle-cpi-release",
+		Names: []SegmentName{{Scheme: "oci vcn", Key: "vcn", Telling: true, Distinct: true}},
+	},
+	{
+		Name: "OpenStack", CPIs: []string{"openstack"}, Source: "https://bosh.io/docs/openstack-cpi/#networks",
+		Names: []SegmentName{{Scheme: "openstack network", Key: "net_id", Form: uuidForm, Telling: true, Distinct: true, Unique: true}},
+	},
+	{
+		Name: "SoftLayer", CPIs: []string{"softlayer", "ibmcloud"}, Source: "https://bosh.io/docs/softlayer-cpi/#networks",
+		Names: []SegmentName{
+			{Scheme: "softlayer vlan", Key: "vlan_ids", Telling: true, Distinct: true},
+			{Scheme: "softlayer vlan", Key: "PrimaryBackendNetworkComponent.NetworkVlan.Id", Telling: true, Distinct: true},
+			{Scheme: "softlayer vlan", Key: "PrimaryNetworkComponent.NetworkVlan.Id", Telling: true, Distinct: true},
+		},
+	},
+	{Name: "vSphere", CPIs: []string{"vsphere"}, Source: "https://bosh.io/docs/vsphere-cpi/#networks", Names: portGroup},
+	{Name: "vCloud", CPIs: []string{"vcloud"}, Source: "https://bosh.io/docs/vcloud-cpi/#networks", Names: portGroup},
+	{Name: "CloudStack", CPIs: []string{"cloudstack"}, Source: "https://github.com/cloudfoundry-community/bosh-cloudstack-cpi-release", Names: portGroup},
+	{Name: "Docker", CPIs: []string{"docker"}, Source: "https://bosh.io/docs/docker-cpi/#networks", Names: portGroup},
+	{Name: "VirtualBox", CPIs: []string{"virtualbox"}, Source: "https://bosh.io/docs/virtualbox-cpi/#networks", Names: portGroup},
+	{
+		Name: "Proxmox", CPIs: []string{"proxmox"}, Source: "properties of the Proxmox CPIs in use",
+		Names: []SegmentName{{Scheme: "bridge", Key: "bridge", Also: []string{"vlan"}}},
+	},
+	{Name: "oVirt", CPIs: []string{"ovirt", "rhev"}, Source: "properties of the oVirt CPI in use", Names: networkID},
+	{Name: "Photon", CPIs: []string{"photon"}, Source: "https://github.com/vmware-archive/bosh-photon-cpi-release", Names: networkID},
+	{Name: "Warden", CPIs: []string{"warden"}, Closed: true, Source: "https://bosh.io/docs/warden-cpi/#networks"},
+}
+
+// Clouds is the table of what ipguard knows of clouds.
+func Clouds() []Cloud { return slices.Clone(clouds) }
+
+// cloudOfCPI finds the cloud by the name of a CPI, as a director tells it and as
+// manifests write it; nil if it is none that is known.
+func cloudOfCPI(cpi string) *Cloud {
+	if isVariable(cpi) {
+		return nil
+	}
+	cpi = strings.ToLower(cpi)
+	for i := range clouds {
+		if slices.ContainsFunc(clouds[i].CPIs, func(part string) bool { return strings.Contains(cpi, part) }) {
+			return &clouds[i]
+		}
+	}
+	return nil
+}
+
+// IdentityProperties are the paths of cloud_properties that IdentityOf reads.
+func IdentityProperties() []string {
+	var paths []string
+	for _, c := range clouds {
+		for _, n := range c.Names {
+			paths = append(paths, n.Key)
+			paths = append(paths, n.Also...)
+			if n.Scope != "" {
+				paths = append(paths, n.Scope)
+			}
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// IdentityOf reads the identity out of the scalars of cloud_properties, by their
+// dotted paths. cpi is the name of the CPI that gets them, empty where it is not
+// known: then the form of the properties tells the cloud.
+func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
+	told, telling := cloudOfCPI(cpi), tellingClouds(cloudProperties)
+	switch {
+	case len(telling) > 1, told != nil && len(telling) == 1 && telling[0] != told:
+		return namedBy(telling[0], cloudProperties).unproven() // for which of the CPIs is not known
+	case told != nil:
+		id := namedBy(told, cloudProperties)
+		if id.Scheme == "" {
+			id = told.unnamed()
+		}
+		id.Cloud, id.Closed = told.Name, told.Closed
+		return id
+	case len(telling) == 1:
+		id := namedBy(telling[0], cloudProperties)
+		if id.tells() {
+			id.Cloud, id.Closed = telling[0].Name, telling[0].Closed
+		}
+		return id
+	}
+	for i := range clouds {
+		if id := namedBy(&clouds[i], cloudProperties); id.Scheme != "" {
+			id.Cloud = byNameAlone
+			return id
+		}
+	}
+	return Identity{}
+}
+
+// byNameAlone stands for the clouds that know a network by a name that several
+// CPIs use: none of those that are closed.
+const byNameAlone = "a cloud that names its networks"
+
+// tellingClouds are those that have a property that no other CPI has. Oracle's
+// subnets have the key of AWS, too.
+func tellingClouds(properties map[string]string) []*Cloud {
+	var list []*Cloud
+	for i := range clouds {
+		for _, n := range clouds[i].Names {
+			if n.Telling && len(n.values(properties)) > 0 {
+				list = append(list, &clouds[i])
+				break
+			}
+		}
+	}
+	if len(properties["vcn"]) > 0 {
+		list = slices.DeleteFunc(list, func(c *Cloud) bool { return c.Name == "AWS" })
+	}
+	return list
+}
+
+// values are those of the property, be it a scalar or a list, without those that
+// are empty.
+func (n SegmentName) values(properties map[string]string) []string {
+	list := []string{properties[n.Key]}
+	for i := 0; ; i++ {
+		value, ok := properties[n.Key+"."+strconv.Itoa(i)]
+		if !ok {
+			break
+		}
+		list = append(list, value)
+	}
+	return slices.DeleteFunc(list, func(v string) bool { return v == "" })
+}
+
+// namedBy reads the name of the segment as a cloud's CPI does.
+func namedBy(c *Cloud, properties map[string]string) Identity {
+	for _, n := range c.Names {
+		values := n.values(properties)
+		if len(values) == 0 {
+			continue
+		}
+		for _, key := range n.Also {
+			if value := properties[key]; value != "" {
+				values[0] += " " + key + " " + value
+			}
+		}
+		id := Identity{Scheme: n.Scheme, Key: n.Key, Distinct: n.Distinct, Unique: n.Unique}
+		if i := slices.IndexFunc(values, isVariable); i >= 0 {
+			id.Hidden = values[i]
+			return id
+		}
+		slices.Sort(values)
+		id.ID = strings.Join(slices.Compact(values), listSeparator)
+		if n.Form != nil && !n.Form.MatchString(id.ID) {
+			id = id.unproven()
+		}
+		if scope := properties[n.Scope]; n.Scope != "" && !isVariable(scope) {
+			id.Scope = scope
+		}
+		return id
+	}
+	return Identity{}
+}
+
+// unnamed is the identity of a subnet whose properties name nothing: the one that
+// the CPI takes then, if there is one.
+func (c *Cloud) unnamed() Identity {
+	for _, n := range c.Names {
+		if n.Default != "" {
+			return Identity{Scheme: n.Scheme, Key: n.Key, ID: n.Default, Distinct: n.Distinct, Unique: n.Unique}
+		}
+	}
+	return Identity{}
+}
+
+// listSeparator joins the values of a property that is a list.
+const listSeparator = ", "
+
+func isVariable(text string) bool { return strings.Contains(text, "((") }
+
+// unproven is the identity as a mere name.
+func (i Identity) unproven() Identity {
+	i.Distinct, i.Unique = false, false
+	return i
+}
+
+// tells reports whether the property tells the cloud: AWS and Oracle name theirs
+// by one key, and only an id of AWS is certain to be one.
+func (i Identity) tells() bool { return i.Key != "subnet" || i.Distinct && i.Hidden == "" }
+
+// KeptBy returns the cloud that keeps addresses of the subnet, and which: those
+// at both ends of its range. ok is false where the cloud is not known or keeps
+// none of this family.
+func (s *Subnet) KeptBy() (cloud Cloud, first, last netipx.IPRange, ok bool) {
+	i := slices.IndexFunc(clouds, func(c Cloud) bool { return c.Name == s.Identity.Cloud })
+	if i < 0 || !s.Range.IsValid() || clouds[i].Keeps.First == 0 || s.Range.Addr().Is6() && !clouds[i].Keeps.IPv6 {
+		return Cloud{}, netipx.IPRange{}, netipx.IPRange{}, false
+	}
+	cloud = clouds[i]
+	whole := netipx.RangeOfPrefix(s.Range)
+	step := func(a netip.Addr, n int, next func(netip.Addr) netip.Addr) netip.Addr {
+		for range n - 1 {
+			if following := next(a); whole.Contains(following) {
+				a = following
+			}
+		}
+		return a
+	}
+	first = netipx.IPRangeFrom(whole.From(), step(whole.From(), cloud.Keeps.First, netip.Addr.Next))
+	last = netipx.IPRangeFrom(step(whole.To(), cloud.Keeps.Last, netip.Addr.Prev), whole.To())
+	return cloud, first, last, true
+}

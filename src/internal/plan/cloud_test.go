@@ -1,0 +1,174 @@
+package plan
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write docs/segments.md anew")
+
+const segmentsPage = "../../../docs/segments.md"
+
+// TestSegmentsPage holds the page on segments to the table of clouds.
+func TestSegmentsPage(t *testing.T) {
+	want := segmentsText()
+	if *update {
+		if err := os.WriteFile(segmentsPage, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(segmentsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(got), string(want)); diff != "" {
+		t.Errorf("(-in the tree +made), go test ./src/internal/plan -update writes it anew:\n%s", diff)
+	}
+}
+
+func segmentsText() []byte {
+	var b bytes.Buffer
+	b.WriteString(`<!-- Made by go test ./src/internal/plan -update; edit src/internal/plan/cloud.go and its test. -->
+
+# Same segment or not
+
+Two subnets can only conflict if they are one broadcast domain (segment). ipguard decides that in this order:
+
+1. ` + "`segments`" + ` of the fleet file: what matches one name is one segment, and isolated from every other named one.
+2. The cloud. It is known by the director's CPI: by ` + "`cpi`" + ` in the fleet file, by its snapshot, by
+   ` + "`director.cpi_job`" + ` in the manifest of its VM, for a VM of create-env by ` + "`cloud_provider`" + `. Where none
+   tells, or availability zones name CPIs of a cpi config, it is known by the cloud_properties, if these are of
+   one cloud alone. Networks of a closed cloud are in no other cloud; any two of the others may be one VLAN.
+3. The names in cloud_properties, as the table says.
+4. All else is assumed to be one segment, and the finding says so. A name behind a variable without a value
+   proves nothing.
+
+| cloud | closed | property | two different | two equal | source |
+| --- | --- | --- | --- | --- | --- |
+`)
+	for _, c := range Clouds() {
+		names := c.Names
+		if len(names) == 0 {
+			names = []SegmentName{{}}
+		}
+		for _, n := range names {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", c.Name, yesNo(c.Closed), propertyWords(n), differentWords(n), equalWords(n), source(c.Source))
+		}
+	}
+	b.WriteString(`
+Two lists of ids are different if they have nothing in common, and equal if all of it is.
+
+# Addresses that a cloud keeps
+
+In each of its subnets a cloud keeps addresses that no VM gets. A range of BOSH may be a part of the cloud's subnet.
+
+| cloud | first | last | IPv6 too | source |
+| --- | --- | --- | --- | --- |
+`)
+	for _, c := range Clouds() {
+		if c.Keeps.First > 0 {
+			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s |\n", c.Name, c.Keeps.First, c.Keeps.Last, yesNo(c.Keeps.IPv6), source(c.Keeps.Source))
+		}
+	}
+	return b.Bytes()
+}
+
+func source(text string) string {
+	if strings.HasPrefix(text, "https://") {
+		return "<" + text + ">"
+	}
+	return text
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func propertyWords(n SegmentName) string {
+	if n.Key == "" {
+		return "none"
+	}
+	text := "`" + n.Key + "`"
+	for _, key := range n.Also {
+		text += " with `" + key + "`"
+	}
+	if n.Scope != "" {
+		text += ", in `" + n.Scope + "`"
+	}
+	if n.Form == uuidForm {
+		text += ", if it is a UUID"
+	} else if n.Form != nil {
+		text += ", if it is an id"
+	}
+	if n.Default != "" {
+		text += "; `" + n.Default + "` if it is not there"
+	}
+	return text
+}
+
+func differentWords(n SegmentName) string {
+	if n.Distinct {
+		return "isolated"
+	}
+	return "assumed to be one"
+}
+
+func equalWords(n SegmentName) string {
+	switch {
+	case n.Unique:
+		return "one segment"
+	case n.Scope != "":
+		return "one segment if the scope is equal, isolated if it differs, else assumed"
+	}
+	return "assumed to be one"
+}
+
+// TestCloudsHaveSources holds the table to what it promises.
+func TestCloudsHaveSources(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Clouds() {
+		if c.Source == "" || c.Name == "" || len(c.CPIs) == 0 || seen[c.Name] {
+			t.Errorf("%+v: lacks a name of its own, a CPI or a source", c)
+		}
+		if c.Keeps.First > 0 && !strings.HasPrefix(c.Keeps.Source, "https://") {
+			t.Errorf("%s keeps addresses, and nothing says where that is documented", c.Name)
+		}
+		seen[c.Name] = true
+		if of := cloudOfCPI(c.CPIs[0] + "_cpi"); of == nil || of.Name != c.Name {
+			t.Errorf("%s_cpi is taken for %v", c.CPIs[0], of)
+		}
+	}
+}
+
+func TestKeptBy(t *testing.T) {
+	for _, c := range []struct{ cidr, cpi, want string }{
+		{"10.0.0.0/24", "aws_cpi", "10.0.0.0-10.0.0.3 10.0.0.255-10.0.0.255"},
+		{"10.0.0.128/25", "azure_cpi", "10.0.0.128-10.0.0.131 10.0.0.255-10.0.0.255"},
+		{"10.0.0.0/24", "google_cpi", "10.0.0.0-10.0.0.1 10.0.0.254-10.0.0.255"},
+		{"10.0.0.8/31", "aws_cpi", "10.0.0.8-10.0.0.9 10.0.0.9-10.0.0.9"},
+		{"2001:db8::/64", "aws_cpi", "2001:db8::-2001:db8::3 2001:db8::ffff:ffff:ffff:ffff-2001:db8::ffff:ffff:ffff:ffff"},
+		{"2001:db8::/64", "google_cpi", ""},
+		{"10.0.0.0/24", "vsphere_cpi", ""},
+		{"10.0.0.0/24", "", ""},
+	} {
+		s := &Subnet{Range: netip.MustParsePrefix(c.cidr), Identity: IdentityOf(nil, c.cpi)}
+		got := ""
+		if _, first, last, ok := s.KeptBy(); ok {
+			got = first.String() + " " + last.String()
+		}
+		if got != c.want {
+			t.Errorf("%s of %s: got %q, want %q", c.cidr, c.cpi, got, c.want)
+		}
+	}
+}
