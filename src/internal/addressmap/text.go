@@ -432,4 +432,4 @@ func cut(s string, width int) string {
 }
 
 // clean is a name as a terminal may show it.
-func clean(s string) string { return report.ShownLine(s) }
+func clean(s string) string { return report.Visible(s) }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,29 +85,18 @@ func (r *fencing) printDiffs() error {
 		if filepath.IsAbs(f.Path) || strings.HasPrefix(f.Path, "..") {
 			before, after = f.Path, f.Path
 		}
-		text, hidden := r.shown(diff.Diff(before, f.Before, after, f.After))
-		if err := printTo(r.streams.Stdout, "%s", text); err != nil {
-			return err
+		text, cut := report.ShownDiff(string(diff.Diff(before, f.Before, after, f.After)))
+		for line := range strings.Lines(text) {
+			body := strings.TrimRight(line, "\r\n")
+			if err := printTo(r.streams.Stdout, "%s%s", r.painted(body), line[len(body):]); err != nil {
+				return err
+			}
 		}
-		if hidden {
-			r.say("the diff of %s hides secrets that stand beside the change; it cannot be applied, but --fix can", f.Path)
+		if cut {
+			r.say("the diff of %s hides what stands beside the change; it cannot be applied, but --fix can", f.Path)
 		}
 	}
 	return nil
-}
-
-// shown is a diff as it may be printed. hidden says that some of it is not.
-func (r *fencing) shown(text []byte) (shown string, hidden bool) {
-	var b strings.Builder
-	for line := range bytes.Lines(text) {
-		body := strings.TrimRight(string(line), "\r\n")
-		end := string(line[len(body):])
-		if safe := report.ShownLine(body); safe != body {
-			body, hidden = safe, true
-		}
-		b.WriteString(r.painted(body) + end)
-	}
-	return b.String(), hidden
 }
 
 // painted colours a line of a diff.

@@ -9,6 +9,12 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
+// excerptOf is the excerpt of a line that is found by a column.
+func excerptOf(line string, column int, ofVariables bool) excerpt {
+	l := newSourceLine(line)
+	return newExcerpt(l.text, l.byteAt(column), ofVariables)
+}
+
 func TestExcerptFindsTheScalar(t *testing.T) {
 	// The mark stands under the first character of the scalar; column is where
 	// the YAML parser says that the node begins.
@@ -52,8 +58,9 @@ func TestExcerptFindsTheScalar(t *testing.T) {
 		{"abc", 0, "abc"},
 		{"abc", -5, "abc"},
 	} {
-		e := newExcerpt(tt.line, tt.column)
-		if got := string(e.line[e.start:e.end]); got != tt.want {
+		l := newSourceLine(tt.line)
+		start := skipProperties(l.text, l.byteAt(tt.column))
+		if got := l.text[start:scalarEnd(l.text, start)]; got != tt.want {
 			t.Errorf("%q, column %d: %q, want %q", tt.line, tt.column, got, tt.want)
 		}
 	}
@@ -87,12 +94,67 @@ func TestRedaction(t *testing.T) {
 		{"ip:", 4, "…"},
 		{"", 1, "…"},
 	} {
-		e := newExcerpt(tt.line, tt.column).redacted()
+		e := excerptOf(tt.line, tt.column, true)
 		if got := string(e.line); got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.line, got, tt.want)
 		}
 		if e.start < 0 || e.start >= e.end || e.end > len(e.line) {
 			t.Errorf("%q: the mark [%d, %d) is outside of %q", tt.line, e.start, e.end, string(e.line))
+		}
+	}
+}
+
+// TestKeptBack shows the value that is meant and of its line nothing that could be a
+// secret; no word of the line decides.
+func TestKeptBack(t *testing.T) {
+	for _, tt := range []struct {
+		line, mark string
+		want       string
+	}{
+		{"    - 10.8.52.30", "10.8.52.30", "    - 10.8.52.30"},
+		{"    static_ips: [10.8.52.30]", "10.8.52.30", "    static_ips: [10.8.52.30]"},
+		{"  static: [10.8.52.20 - 10.8.52.39, 10.8.52.30, 2001:db8::1]", "10.8.52.30", "  static: [10.8.52.20 - 10.8.52.39, 10.8.52.30, 2001:db8::1]"},
+		{"- range: 10.8.52.0/24", "10.8.52.0/24", "- range: 10.8.52.0/24"},
+		{"  name: web", "web", "  name: web"},
+		{"    static_ips: ((web_ips))", "((web_ips))", "    static_ips: ((web_ips))"},
+		{"  azs: [z1, z2]", "z2", "… z2]"},
+		{"  - 10.8.52.30 # hunter2", "10.8.52.30", "  - 10.8.52.30 …"},
+		{`  - {name: private, static_ips: [10.8.52.30], "password":"hunter2"}`, "10.8.52.30", "… 10.8.52.30 …"},
+		{"  - {pass: hunter2, static_ips: [10.8.52.30]}", "10.8.52.30", "… 10.8.52.30 …"},
+		{"subnets: [{range: 10.8.52.0/24, gateway: 10.8.52.1}]", "10.8.52.1", "… 10.8.52.1 …"},
+		{"static: [hunter2, 10.8.52.30]", "10.8.52.30", "… 10.8.52.30]"},
+		{"static: [10.8.52.30, hunter2]", "10.8.52.30", "static: [10.8.52.30 …"},
+		{"  mbus: https://mbus:hunter2@10.8.52.191:6868", "https", "  mbus: … 10.8.52.191 …"},
+		{"  mbus: https://mbus:hunter2@[2001:db8::1]:6868", "https", "  mbus: …"},
+		{"  url: https://u:hunter2@db", "https", "  url: …"},
+		{"  pasword: hunter2", "pasword", "  pasword …"},
+		{"  pasword:", "pasword", "  pasword:"},
+		{"{pasword: hunter2}", "pasword", "… pasword …"},
+		{"key: " + strings.Repeat("x", 100), "xx", "key: …"},
+	} {
+		if got := string(excerptOf(tt.line, 1+strings.Index(tt.line, tt.mark), false).line); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.line, got, tt.want)
+		}
+	}
+}
+
+// TestLongLine finds columns in a line of wide and narrow characters as a walk
+// through all of it would.
+func TestLongLine(t *testing.T) {
+	for _, piece := range []string{"abc", "aé", "前", "\xff", ""} {
+		line := strings.Repeat(piece, 3*block)
+		l := newSourceLine(line)
+		column := 1
+		for i := range line {
+			if at := l.byteAt(column); at != i {
+				t.Fatalf("%q: column %d begins at byte %d, want %d", piece, column, at, i)
+			}
+			column++
+		}
+		for _, beyond := range []int{column, column + 1, column + block, column + 3*block} {
+			if at := l.byteAt(beyond); at != len(line) {
+				t.Errorf("%q: column %d of %d begins at byte %d, want the end, %d", piece, beyond, column-1, at, len(line))
+			}
 		}
 	}
 }
@@ -126,7 +188,8 @@ func TestSnippetCuts(t *testing.T) {
 		{112, 31, "…" + strings.Repeat("b", 29), " "},
 		{52, 1, "…aa 10.0.0.1, b…", "10.0.0.1"}, // no less than 16 columns
 	} {
-		s := newSnippet(newExcerpt(line, tt.column), tt.width)
+		start := min(tt.column-1, len(line))
+		s := newSnippet(excerpt{[]rune(line), start, scalarEnd(line, start)}, tt.width)
 		marked := string([]rune(s.text + " ")[s.markAt : s.markAt+s.markLen])
 		if s.text != tt.want || marked != tt.marked {
 			t.Errorf("column %d in %d columns:\n%q marks %q, want\n%q marks %q", tt.column, tt.width, s.text, marked, tt.want, tt.marked)
@@ -186,7 +249,7 @@ func FuzzSnippet(f *testing.F) {
 	f.Add("", 1, 40)
 	f.Add("a", 1<<40, 1<<40)
 	f.Fuzz(func(t *testing.T, line string, column, width int) {
-		for _, e := range []excerpt{newExcerpt(line, column), newExcerpt(line, column).redacted()} {
+		for _, e := range []excerpt{excerptOf(line, column, false), excerptOf(line, column, true)} {
 			s := newSnippet(e, width)
 			limit := max(width, 16)
 			if n := textWidth(s.text); n > limit {
@@ -211,13 +274,37 @@ func FuzzRedaction(f *testing.F) {
 	f.Add("ip: fe80::1%hunter2", 5)
 	f.Add("00000.0.0.0\f", 5) // a blank, but not one of YAML's
 	f.Fuzz(func(t *testing.T, line string, column int) {
-		e := newExcerpt(line, column).redacted()
+		e := excerptOf(line, column, true)
 		shown := strings.Trim(string(e.line), "… ")
 		if strings.Trim(shown, `0123456789abcdefABCDEF.:/- "'`+"\t") != "" || len(shown) > 100 {
 			t.Errorf("shows %q of %q", shown, line)
 		}
 		if shown != "" && !strings.ContainsAny(shown, ".:") {
 			t.Errorf("shows %q of %q, which is no address", shown, line)
+		}
+	})
+}
+
+// FuzzKeptBack puts a secret around a value in all ways that YAML has for it.
+func FuzzKeptBack(f *testing.F) {
+	f.Add("10.8.52.190", "static_ips")
+	f.Add("'a b'", "- a")
+	f.Add("https://u:p@10.8.52.190", "")
+	f.Fuzz(func(t *testing.T, value, key string) {
+		const secret = "S3cretValue"
+		if strings.ContainsAny(value+key, "\n\r#,[]{}'\"") || strings.Contains(value, ": ") {
+			return
+		}
+		for _, around := range [][2]string{
+			{key + ": [" + secret + ", ", "]"}, {key + ": [", ", " + secret + "]"}, {key + ": [", ", " + secret},
+			{"{" + key + ": ", ", k: " + secret + "}"}, {"{k: " + secret + ", " + key + ": ", "}"}, {"{k: '" + secret + "', " + key + ": [", "]}"},
+			{key + ": ", " # " + secret}, {"- ", "\t#" + secret}, {"k: " + secret + " ", ""}, {"[[" + secret + "], ", "]"}, {"? " + secret + " : ", ""},
+		} {
+			line := around[0] + value + around[1]
+			e := newExcerpt(line, len(around[0]), false)
+			if strings.Contains(string(e.line), secret[:4]) {
+				t.Errorf("%q shows %q", line, string(e.line))
+			}
 		}
 	})
 }

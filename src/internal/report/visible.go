@@ -9,6 +9,9 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
+// Visible is visible for texts that are laid out elsewhere.
+func Visible(s string) string { return visible(s) }
+
 // visible writes out what would steer a terminal or deceive a reader: control
 // characters, invisible and direction-changing format characters (the classes
 // Cc and Cf, line and paragraph separators), code points that are no characters,

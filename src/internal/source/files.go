@@ -28,11 +28,12 @@ type Files struct {
 
 	mu    sync.Mutex
 	texts map[string][]byte
+	lines map[string][]string // of texts of which a line was asked for
 }
 
 // NewFiles returns an empty store; stdin is what the path "-" reads.
 func NewFiles(stdin io.Reader) *Files {
-	return &Files{stdin: stdin, texts: map[string][]byte{}}
+	return &Files{stdin: stdin, texts: map[string][]byte{}, lines: map[string][]string{}}
 }
 
 // Read returns the text at path ("-": standard input), reading it once. The
@@ -63,6 +64,7 @@ func (f *Files) Keep(name string, text []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.texts[name] = text
+	delete(f.lines, name)
 }
 
 // Len is how many texts were read or kept so far.
@@ -86,20 +88,20 @@ func (f *Files) Each(visit func(name string, text []byte)) {
 // line end.
 func (f *Files) Line(name string, n int) (string, bool) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	text, ok := f.texts[name]
-	f.mu.Unlock()
 	if !ok || n < 1 {
 		return "", false
 	}
-	for ; n > 1; n-- {
-		_, after, found := bytes.Cut(text, []byte("\n"))
-		if !found {
-			return "", false
-		}
-		text = after
+	lines, ok := f.lines[name]
+	if !ok {
+		lines = strings.Split(string(text), "\n")
+		f.lines[name] = lines
 	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	return strings.TrimSuffix(string(line), "\r"), true
+	if n > len(lines) {
+		return "", false
+	}
+	return strings.TrimSuffix(lines[n-1], "\r"), true
 }
 
 func (f *Files) readOnce(path string) ([]byte, error) {
