@@ -265,7 +265,8 @@ func TestGateChangedDuringLint(t *testing.T) {
 			fifo(t, "last.yml")
 			var stderr bytes.Buffer
 			// The fleet file is read after all that stands on the command line.
-			cmd := gateCommand(folder, "create-env", "director.yml", "-l", "vars.yml", "--vars-store", store, "--ipguard-fleet", "last.yml")
+			cmd := gateCommand(folder, "create-env", "director.yml", "-l", "vars.yml", "--vars-store", store,
+				"--ipguard-fleet", "last.yml", "--ipguard-director", "promo")
 			cmd.Stderr = &stderr
 			ipguard := start(t, cmd)
 			writer := ipguard.meet(t, "last.yml", os.O_WRONLY)

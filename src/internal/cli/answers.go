@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 // answerFlags are those of commands that answer a question about the fleet.
@@ -37,7 +38,7 @@ func (f *answerFlags) check() error {
 // picture is the fleet as its files tell it, without anything to judge.
 type picture struct {
 	*survey.Survey
-	request  *request
+	*workspace.Workspace
 	files    *source.Files
 	failures []trouble.Trouble
 	pools    []answer.Pool
@@ -47,12 +48,12 @@ type picture struct {
 func readPicture(fleetFile string, streams Streams) (*picture, error) {
 	files := source.NewFiles(streams.Stdin)
 	defer showProgress(streams, files)()
-	r := emptyRequest(files, streams)
-	if err := r.readFleet(fleetFile, nil, files, streams); err != nil {
+	w, err := openFleet(fleetFile, workspace.Mode{}, files, streams)
+	if err != nil {
 		return nil, err
 	}
-	read := survey.Read(r.fleet, r.loader)
-	return &picture{Survey: read, request: r, files: files, failures: append(r.failures, read.Failures...), pools: poolsOf(r.fleet.File)}, nil
+	read := survey.Read(w.Fleet, w.Loader)
+	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures), pools: poolsOf(w.Fleet.File)}, nil
 }
 
 func poolsOf(file *fleet.File) []answer.Pool {

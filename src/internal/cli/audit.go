@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 type auditFlags struct {
@@ -104,7 +105,7 @@ type auditing struct {
 	outputs  []auditOutput
 	shown    map[audit.Verdict]bool
 	failOn   lint.Severity
-	request  *request
+	fleet    *workspace.Workspace
 	sides    *survey.Sides
 	result   *audit.Result
 	failures []trouble.Trouble
@@ -164,16 +165,15 @@ func parseVerdicts(names []string) (map[audit.Verdict]bool, error) {
 func (a *auditing) read() error {
 	files := source.NewFiles(a.streams.Stdin)
 	defer showProgress(a.streams, files)()
-	a.request = emptyRequest(files, a.streams)
-	a.request.fleet.Snapshots.AllowStale, a.request.fleet.Snapshots.CanAllow = a.flags.allowStale, true
-	if err := a.request.readFleet(a.flags.fleet, nil, files, a.streams); err != nil {
+	var err error
+	if a.fleet, err = openFleet(a.flags.fleet, workspace.Mode{AllowStale: a.flags.allowStale, CanAllowStale: true}, files, a.streams); err != nil {
 		return err
 	}
 	if err := a.checkDirectors(); err != nil {
 		return err
 	}
-	a.sides = survey.ReadSides(a.request.fleet, a.request.loader)
-	a.failures = append(a.request.failures, a.sides.Failures...)
+	a.sides = survey.ReadSides(a.fleet.Fleet, a.fleet.Loader)
+	a.failures = slices.Concat(a.fleet.Troubles, a.sides.Failures)
 	for _, s := range a.sides.Stale {
 		a.notes = append(a.notes, s.Message)
 	}
@@ -181,8 +181,8 @@ func (a *auditing) read() error {
 	for i := range a.sides.Sides {
 		directors[i] = a.director(i)
 	}
-	a.result = audit.Compare(directors, a.request.fleet.Externals, a.request.fleet.File.SegmentOf)
-	contradictions, _ := a.request.fleet.File.CheckSegments(slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets))
+	a.result = audit.Compare(directors, a.fleet.Fleet.Externals, a.fleet.Fleet.File.SegmentOf)
+	contradictions, _ := a.fleet.Fleet.File.CheckSegments(slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets))
 	a.failures = append(a.failures, trouble.All(contradictions)...)
 	for i := range a.sides.Sides {
 		if s := &a.sides.Sides[i]; a.judged(s.Name) {
@@ -194,13 +194,9 @@ func (a *auditing) read() error {
 
 // checkDirectors refuses names that the fleet file does not have.
 func (a *auditing) checkDirectors() error {
-	var known []string
-	for _, d := range a.request.fleet.Directors {
-		known = append(known, d.Name)
-	}
 	for _, name := range a.flags.directors {
-		if !slices.Contains(known, name) && len(a.request.failures) == 0 {
-			return usage("the fleet file has "+someOf(known), "the fleet file has no director %q", name)
+		if err := knownDirector(a.fleet, name); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -232,7 +228,7 @@ func (a *auditing) lacksFiles(i int) bool {
 	if i+1 < len(a.sides.Sides) {
 		to = a.sides.Sides[i+1].At
 	}
-	return slices.ContainsFunc(a.request.failures, func(f trouble.Trouble) bool {
+	return slices.ContainsFunc(a.fleet.Troubles, func(f trouble.Trouble) bool {
 		return f.At.File == from.File && f.At.Compare(from) >= 0 && f.At.Compare(to) < 0
 	})
 }
@@ -242,16 +238,16 @@ func (a *auditing) comparable(s *survey.Side) {
 	fail := func(hint, format string, args ...any) {
 		a.failures = append(a.failures, trouble.Trouble{Message: fmt.Sprintf(format, args...), At: s.At, Hint: hint})
 	}
-	d := a.request.fleet.Directors[slices.IndexFunc(a.request.fleet.Directors, func(d survey.Director) bool { return d.Name == s.Name })]
+	d := a.fleet.Director(s.Name)
 	switch {
 	case s.Granted == nil && d.Snapshot != nil, s.Silent:
 		// said already, or there is nothing to say
 	case s.Granted == nil:
-		fail("give it environment: and snapshot: in "+a.request.path+", and run ipguard collect "+s.Name,
+		fail("give it environment: and snapshot: in "+a.fleet.Path+", and run ipguard collect "+s.Name,
 			"director %s has no snapshot: what it granted is unknown", s.Name)
 	case s.Promised == nil || len(s.Promised.Deployments) == 0:
 		if len(s.Granted.Deployments)+len(s.Granted.Leases) > 0 && !s.Partial {
-			fail("name their manifests in deployments: of "+a.request.path, "no file describes a deployment of director %s: what was promised is unknown", s.Name)
+			fail("name their manifests in deployments: of "+a.fleet.Path, "no file describes a deployment of director %s: what was promised is unknown", s.Name)
 		}
 	}
 	for _, u := range s.Head.Unseen {
@@ -274,7 +270,7 @@ func (a *auditing) scope(name string) (func(*audit.Item) bool, error) {
 		}, nil
 	}
 	all := &plan.Plan{Subnets: slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets)}
-	read := &picture{Survey: &survey.Survey{Facts: &lint.Facts{Plan: all}}, request: a.request, failures: a.failures}
+	read := &picture{Survey: &survey.Survey{Facts: &lint.Facts{Plan: all}}, Workspace: a.fleet, failures: a.failures}
 	segments, err := read.segmentsNamed(name)
 	if err != nil {
 		return nil, err

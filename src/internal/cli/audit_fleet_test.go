@@ -90,7 +90,7 @@ func deployAll(t *testing.T) int {
 		}
 	}
 	file := readText(t, madefleet.FleetFile)
-	for _, d := range p.request.fleet.Directors {
+	for _, d := range p.Fleet.Directors {
 		writeSnapshot(t, d.Name+".json", liveAs(t, p, d, vms))
 		file = strings.Replace(file, "- name: "+d.Name+"\n", "- name: "+d.Name+"\n  snapshot: "+d.Name+".json\n", 1)
 	}
@@ -101,7 +101,7 @@ func deployAll(t *testing.T) int {
 // liveAs is a director to which all its files were given.
 func liveAs(t *testing.T, p *picture, d survey.Director, vms map[string][]string) (live liveDirector) {
 	t.Helper()
-	text := func(e survey.Entry) string { return uploaded(t, p.request.loader, e.Path, e.Inputs) }
+	text := func(e survey.Entry) string { return uploaded(t, p.Loader, e.Path, e.Inputs) }
 	for i, e := range d.CloudConfigs {
 		live.Configs = append(live.Configs, liveConfig{ID: fmt.Sprint(i), Name: fmt.Sprint("config", i), Content: text(e)})
 	}

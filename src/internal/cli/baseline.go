@@ -89,7 +89,7 @@ func (j *judged) baselinePath(path string) string {
 	if path != "" {
 		return path
 	}
-	return filepath.Join(filepath.Dir(j.request.path), baselineFile)
+	return filepath.Join(filepath.Dir(j.workspace.Path), baselineFile)
 }
 
 func runBaselineWrite(flags *lintFlags, path string, changed func(string) bool, streams Streams) error {

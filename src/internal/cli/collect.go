@@ -21,6 +21,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 type collectFlags struct {
@@ -75,7 +76,7 @@ func runCollect(ctx context.Context, flags *collectFlags, names []string, stream
 	line := newStatusLine(streams)
 	progress := func(p collect.Progress) { line.show(func() string { return collectingText(p) }) }
 	collect.Run(ctx, c.targets, collect.Options{
-		Keep: keepOf(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: streams.now, Progress: progress,
+		Keep: workspace.Keep(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: streams.now, Progress: progress,
 	}, func(r collect.Result) { c.store(r) })
 	line.end()
 	c.findTwins()
@@ -107,21 +108,8 @@ type placeOfSnapshot struct {
 	path     string
 }
 
-// keepOf is what snapshots must keep for the fleet file.
-func keepOf(file *fleet.File) snapshot.Keep {
-	keep := snapshot.Keep{VIPProperties: file.VIPPatterns().Find}
-	for _, segment := range file.Segments {
-		for _, match := range segment.Subnets {
-			for path := range match.CloudProperties.Scalars {
-				keep.CloudProperties = append(keep.CloudProperties, path)
-			}
-		}
-	}
-	return keep
-}
-
 func (c *collector) read(flags *collectFlags, names []string) error {
-	path, err := findFleetFile(flags.fleet, ".", c.streams)
+	path, err := findFleetFile(c.streams.search(flags.fleet, nil))
 	if err != nil {
 		return err
 	}

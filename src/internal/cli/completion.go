@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 func newCompletionCommand(streams Streams) *cobra.Command {
@@ -133,51 +134,41 @@ func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completi
 	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completionRequest is the fleet file of the command line that is being written.
-func completionRequest(cmd *cobra.Command, streams Streams) (*request, bool) {
+// completionFleet is the fleet of the command line that is being written.
+func completionFleet(cmd *cobra.Command, streams Streams) (*workspace.Workspace, bool) {
 	path, err := cmd.Flags().GetString("fleet")
 	if err != nil {
 		return nil, false
 	}
-	files := source.NewFiles(streams.Stdin)
-	r := emptyRequest(files, streams)
-	if err := r.readFleet(path, nil, files, streams); err != nil {
-		return nil, false
-	}
-	return r, true
+	w, err := openFleet(path, workspace.Mode{}, source.NewFiles(streams.Stdin), streams)
+	return w, err == nil
 }
 
 func directorNames(cmd *cobra.Command, streams Streams) []cobra.Completion {
-	r, ok := completionRequest(cmd, streams)
+	w, ok := completionFleet(cmd, streams)
 	if !ok {
 		return nil
 	}
-	var names []cobra.Completion
-	for _, d := range r.fleet.Directors {
-		names = append(names, d.Name)
-	}
-	return names
+	return w.Names()
 }
 
 // networkNames are the names of segments and networks. Deployments are not read
 // for them: networks stand in cloud-configs and create-env manifests.
 func networkNames(cmd *cobra.Command, streams Streams) []cobra.Completion {
-	r, ok := completionRequest(cmd, streams)
+	w, ok := completionFleet(cmd, streams)
 	if !ok {
 		return nil
 	}
-	for i := range r.fleet.Directors {
-		r.fleet.Directors[i].Deployments = nil
-	}
-	return answer.Names(survey.Read(r.fleet, r.loader).Facts.Plan)
+	w = w.WithoutDeployments()
+	return answer.Names(survey.Read(w.Fleet, w.Loader).Facts.Plan)
 }
 
 // poolWords proposes what the pools of the fleet file say in one key.
 func poolWords(streams Streams, word func(fleet.Pool) string) completer {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		var words []cobra.Completion
-		if r, ok := completionRequest(cmd, streams); ok {
-			for _, p := range r.fleet.File.Pools {
+		if w, ok := completionFleet(cmd, streams); ok {
+			for _, p := range w.Fleet.File.Pools {
 				if w := word(p); w != "" && !slices.Contains(words, w) {
 					words = append(words, w)
 				}

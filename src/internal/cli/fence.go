@@ -176,7 +176,7 @@ func (r *fencing) uses() func(path string) int {
 		}
 		return path
 	}
-	for _, d := range r.request.fleet.Directors {
+	for _, d := range r.Fleet.Directors {
 		for _, list := range [][]survey.Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
 			for _, e := range list {
 				counts[real(e.Path)]++
@@ -198,7 +198,7 @@ func (r *fencing) check() error {
 		files.Keep(f.Path, f.After)
 		changes = append(changes, f.Changes...)
 	}
-	after := survey.Read(r.request.fleet, interpolate.NewLoader(files, r.streams.Environ))
+	after := survey.Read(r.Fleet, interpolate.NewLoader(files, r.streams.Environ))
 	expected := fence.Apply(r.Facts.Plan, changes)
 	if wrong := fence.Differing(expected, after.Facts.Plan); len(wrong) > 0 {
 		return incomplete("add the lines by hand; an ops file may undo what is written here",

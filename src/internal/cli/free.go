@@ -211,7 +211,7 @@ func (f *freeFlags) checkPools(read *picture, q answer.Question) error {
 		known = append(known, read.pools[i].Label())
 	}
 	if len(known) == 0 {
-		return usage("leave --team and --purpose out, or add pools to "+read.request.path, "the fleet file has no pools")
+		return usage("leave --team and --purpose out, or add pools to "+read.Path, "the fleet file has no pools")
 	}
 	return usage("the fleet file has pools of "+strings.Join(known, "; "), "no pool of the fleet file is of that team and purpose")
 }
@@ -249,8 +249,8 @@ func networksOf(subnets []*plan.Subnet) []string {
 // filesOf lists the fleet file and all files of some directors, with what
 // changes them, in the order in which they are named.
 func (p *picture) filesOf(directors []string) []string {
-	files := []string{p.request.path}
-	for _, d := range p.request.fleet.Directors {
+	files := []string{p.Path}
+	for _, d := range p.Fleet.Directors {
 		if !slices.Contains(directors, d.Name) {
 			continue
 		}

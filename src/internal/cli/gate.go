@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 // Exit codes of ipguard bosh where there is no bosh: those of a shell.
@@ -160,9 +160,9 @@ type gateRun struct {
 	files   *source.Files
 	// texts and names are those of the change's files, in their order: nil is a
 	// vars store that is not there yet.
-	texts   [][]byte
-	names   []string
-	request *request
+	texts [][]byte
+	names []string
+	fleet *workspace.Workspace
 	// director is the fleet's, or what the command line says if there is none.
 	director string
 }
@@ -267,7 +267,7 @@ func (g *gateRun) tell(result lint.Result) (refused, err error) {
 // override lets a refused change pass if the fleet file allows it, and the log of
 // it is on the disk.
 func (g *gateRun) override(result lint.Result, refused error) error {
-	log := g.request.fleet.File.Gate.OverrideLog
+	log := g.fleet.Fleet.File.Gate.OverrideLog
 	what := g.what()
 	if !g.options.override {
 		hint := ""
@@ -280,7 +280,7 @@ func (g *gateRun) override(result lint.Result, refused error) error {
 	if log.Value == "" {
 		return incomplete("gate: {override_log: FILE} there allows it", "the fleet file does not allow an override")
 	}
-	path, err := g.request.fleet.File.PathOf(log)
+	path, err := g.fleet.Fleet.File.PathOf(log)
 	if err == nil {
 		err = g.overrideOf(result).Log(path)
 	}
@@ -349,27 +349,14 @@ func unchanged(path string, before []byte) error {
 	return nil
 }
 
-// fleetFile is the fleet file for the change: from the manifest's folder upward if
-// it is a file, else from here.
+// fleetFile is the fleet file for the change.
 func (g *gateRun) fleetFile() (string, error) {
-	named, _ := g.streams.env("IPGUARD_FLEET")
-	if path := cmp.Or(g.options.fleet, named); path != "" {
-		return fleet.Shown(path), nil
+	path, ok, err := g.streams.search(g.options.fleet, []string{g.change.Files()[0].Path}).Find()
+	switch {
+	case err != nil:
+		return "", incomplete("", "cannot look for %s: %s", fleet.FileName, err)
+	case !ok:
+		return "", incomplete("name it with IPGUARD_FLEET or --ipguard-fleet FILE", "no %s was found for %s", fleet.FileName, g.what())
 	}
-	starts := []string{"."}
-	manifest := g.change.Files()[0].Path
-	if info, err := os.Stat(manifest); manifest != "-" && err == nil && info.Mode().IsRegular() {
-		starts = []string{filepath.Dir(manifest), "."}
-	}
-	for _, start := range starts {
-		found, ok, err := fleet.Find(start)
-		if err != nil {
-			return "", incomplete("", "cannot look for %s: %s", fleet.FileName, err)
-		}
-		if ok {
-			return found, nil
-		}
-	}
-	return "", incomplete("name it with IPGUARD_FLEET or --ipguard-fleet FILE",
-		"no %s was found for %s", fleet.FileName, g.what())
+	return path, nil
 }

@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ignore"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 // lintFlags is the command line of lint. The flags that bosh has too have
@@ -37,13 +40,14 @@ column of both sides.
 
 Without arguments it judges the whole fleet. With a manifest it judges that
 manifest as the deploy that it would be: in place of the fleet's entry for the
-same path, or the same director and deployment name. A cloud-config is judged
+same file, or the same director and deployment name. A cloud-config is judged
 the same way, as the update that it would be. The flags -v, -l, -o, --var-file,
---vars-env and --vars-store mean what they mean to bosh deploy, and stand in
-place of what the fleet file says for that manifest.`,
+--vars-env and --vars-store mean what they mean to bosh deploy. One manifest may
+be many environments: given inputs must be those that the fleet file has for the
+manifest, or --director says whose it is.`,
 		Example: `  ipguard lint                                   the whole fleet
   ipguard lint promo/pgpool.yml                  one deploy, against all others
-  ipguard lint dr-west/director.yml -l vars.yml -o move.yml
+  ipguard lint --director dr-west dr-west/director.yml -l vars.yml -o move.yml
   ipguard lint --director promo cloud-config.yml the update of a cloud-config
   ipguard lint --no-fleet -c cloud-config.yml manifest.yml
   ipguard lint --format json > findings.json`,
@@ -104,28 +108,31 @@ func runLint(flags *lintFlags, args []string, changed func(string) bool, streams
 type judged struct {
 	lint.Result
 	// whole says that everything was judged and could be read.
-	whole   bool
-	request *request
+	whole     bool
+	workspace *workspace.Workspace
 }
 
 // judge lints what the command line says.
 func (f *lintFlags) judge(args []string, changed func(string) bool, files *source.Files, streams Streams) (*judged, error) {
 	defer showProgress(streams, files)()
-	request, err := newRequest(f, args, changed, files, streams)
+	w, refusal, err := f.workspace(args, changed, files, streams)
 	if err != nil {
 		return nil, err
 	}
-	j, read := judgeRequest(request, files, streams)
+	if refusal != nil {
+		return &judged{Result: refused(w, refusal), workspace: w}, nil
+	}
+	j, read := judgeFleet(w, files, streams)
 	if f.output.addresses {
 		j.Addresses = predicted(read, len(args) > 0)
 	}
 	return j, nil
 }
 
-// judgeRequest lints what a request asks for.
-func judgeRequest(request *request, files *source.Files, streams Streams) (*judged, *survey.Survey) {
-	read := survey.Read(request.fleet, request.loader)
-	failures := append(request.failures, read.Failures...)
+// judgeFleet lints what a workspace holds.
+func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*judged, *survey.Survey) {
+	read := survey.Read(w.Fleet, w.Loader)
+	failures := slices.Concat(w.Troubles, read.Failures)
 	seen := ignore.All
 	switch {
 	case read.Facts.Targets.Some:
@@ -134,23 +141,23 @@ func judgeRequest(request *request, files *source.Files, streams Streams) (*judg
 		seen = ignore.AllThatCouldBeRead
 	}
 	findings := lint.Run(read.Facts, lint.Rules())
-	findings, accepted := ignore.Judge(findings, request.exceptions(files), streams.today(), seen)
+	findings, accepted := ignore.Judge(findings, exceptions(w.Fleet.File, files), streams.today(), seen)
 	lint.HideValues(findings, files.Line)
-	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, request: request}
+	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, workspace: w}
 	j.Summary.Accepted = accepted
 	return j, read
 }
 
 // exceptions are the comments in all files that were read, and what the fleet
 // file allows.
-func (r *request) exceptions(files *source.Files) ignore.Exceptions {
+func exceptions(file *fleet.File, files *source.Files) ignore.Exceptions {
 	var e ignore.Exceptions
 	files.Each(func(name string, text []byte) {
 		if name == "-" || !strings.HasPrefix(name, "-") { // values of flags have no comments
 			e.Directives = append(e.Directives, ignore.Scan(name, text)...)
 		}
 	})
-	for _, a := range r.fleet.File.Allow {
+	for _, a := range file.Allow {
 		if a.Rule.Value == "" {
 			continue // it could not be read, which is said
 		}

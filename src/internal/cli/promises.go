@@ -19,19 +19,12 @@ type promises struct {
 
 // read reads the plan of the fleet; nil if no fleet file is named or found.
 func (p promises) read() (*picture, error) {
-	file := p.fleet
-	if file == "" {
-		file, _ = p.streams.env("IPGUARD_FLEET")
-	}
-	if file == "" {
-		found, ok, err := fleet.Find(".")
-		if err != nil {
-			return nil, incomplete("", "cannot look for %s: %s", fleet.FileName, err)
-		}
-		if !ok {
-			return nil, nil
-		}
-		file = found
+	file, ok, err := p.streams.search(p.fleet, nil).Find()
+	switch {
+	case err != nil:
+		return nil, incomplete("", "cannot look for %s: %s", fleet.FileName, err)
+	case !ok:
+		return nil, nil
 	}
 	return readPicture(file, p.streams)
 }

@@ -1,58 +1,140 @@
 package cli
 
 import (
-	"fmt"
-	"path/filepath"
-	"strings"
+	"errors"
 
-	"github.com/ipguard/ipguard/src/internal/bosh"
-	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
-// request is what a run of lint has to read: the fleet as its file tells it,
-// with the manifests of the command line in the place of their former selves.
-type request struct {
-	fleet    survey.Fleet
-	path     string // of the fleet file; empty with --no-fleet
-	loader   *interpolate.Loader
-	failures []trouble.Trouble
+// reading is what reading a fleet takes from outside.
+func (s Streams) reading(files *source.Files, mode workspace.Mode) workspace.Reading {
+	return workspace.Reading{Files: files, Environ: s.Environ, Now: s.now(), Mode: mode}
 }
 
-// newRequest reads the fleet file and puts the arguments into it.
-func newRequest(flags *lintFlags, args []string, changed func(string) bool, files *source.Files, streams Streams) (*request, error) {
-	inputs, err := flags.inputs.inputs()
+// search is where the fleet file is looked for, for commands about some files.
+func (s Streams) search(named string, about []string) workspace.Search {
+	variable, _ := s.env("IPGUARD_FLEET")
+	return workspace.Search{Named: named, Variable: variable, For: about}
+}
+
+// findFleetFile is the path of the fleet file, which must be there unless it is named.
+func findFleetFile(search workspace.Search) (string, error) {
+	path, ok, err := search.Find()
+	switch {
+	case err != nil:
+		return "", incomplete("", "cannot look for %s: %s", fleet.FileName, err)
+	case !ok:
+		return "", incomplete("write one with ipguard init, name it with --fleet FILE, or lint a manifest by itself with --no-fleet",
+			"no %s from here up to the root of the repository", fleet.FileName)
+	}
+	return path, nil
+}
+
+// openFleet opens the fleet file for a command that is about the whole fleet.
+func openFleet(named string, mode workspace.Mode, files *source.Files, streams Streams) (*workspace.Workspace, error) {
+	path, err := findFleetFile(streams.search(named, nil))
 	if err != nil {
 		return nil, err
 	}
-	if err := flags.check(args, changed); err != nil {
-		return nil, err
-	}
-	args, flags.cloudConfigs = shownPaths(args), shownPaths(flags.cloudConfigs)
-	r := emptyRequest(files, streams)
-	r.fleet.Strict = flags.strict
-	r.fleet.Snapshots.AllowStale, r.fleet.Snapshots.CanAllow = flags.allowStale, true
-	t := &targets{request: r, flags: flags, inputs: inputs, given: anyChanged(changed, inputFlagNames)}
-	if flags.fleet.none {
-		return r, t.alone(args)
-	}
-	if err := r.readFleet(flags.fleet.path, args, files, streams); err != nil {
-		return nil, err
-	}
-	return r, t.inFleet(args)
+	return workspace.Open(path, streams.reading(files, mode)), nil
 }
 
-// emptyRequest has no director yet, and what a fleet without a fleet file has.
-func emptyRequest(files *source.Files, streams Streams) *request {
-	r := &request{loader: interpolate.NewLoader(files, streams.Environ)}
-	r.fleet.File = &fleet.File{}
-	r.fleet.Snapshots = survey.Snapshots{Files: files, Now: streams.now()}
-	r.fleet.VIPs = bosh.DefaultPatterns()
-	return r
+// workspace is what the run sees: the fleet with the arguments in the place of what
+// they replace. refusal says why one of them has no place; nil if each has.
+func (f *lintFlags) workspace(args []string, changed func(string) bool, files *source.Files, streams Streams) (w *workspace.Workspace, refusal *trouble.Trouble, err error) {
+	inputs, err := f.inputs.inputs()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := f.check(args, changed); err != nil {
+		return nil, nil, err
+	}
+	args, f.cloudConfigs = shownPaths(args), shownPaths(f.cloudConfigs)
+	if w, err = f.open(args, files, streams); err != nil {
+		return nil, nil, err
+	}
+	if err := knownDirector(w, f.director); err != nil && !f.fleet.none {
+		return nil, nil, err
+	}
+	given := &inputs
+	if !anyChanged(changed, inputFlagNames) && !f.fleet.none {
+		given = nil
+	}
+	var concerned []string
+	for _, path := range args {
+		change := workspace.Change{Director: f.director, Name: f.deployment, Path: path, Inputs: given, DirectorFlag: "--director"}
+		if f.createEnv {
+			change.Kind = fleet.CreateEnv
+		}
+		placed, directors, err := w.Apply(change)
+		if err != nil {
+			refusal, err := placeRefusal(err)
+			return w, refusal, err
+		}
+		w, concerned = placed, append(concerned, directors...)
+	}
+	override := workspace.Override{Version: f.version}
+	for _, path := range f.cloudConfigs {
+		override.CloudConfigs = append(override.CloudConfigs,
+			survey.Entry{Path: path, Inputs: withoutOps(inputs), Target: f.fleet.none && len(args) == 0})
+	}
+	if f.fleet.none {
+		concerned = w.Names()
+	}
+	return w.Override(concerned, override), nil, nil
+}
+
+// open opens the fleet file, or makes a fleet of one director without one.
+func (f *lintFlags) open(args []string, files *source.Files, streams Streams) (*workspace.Workspace, error) {
+	reading := streams.reading(files, workspace.Mode{Strict: f.strict, AllowStale: f.allowStale, CanAllowStale: true})
+	if f.fleet.none {
+		return workspace.Empty(reading, survey.Director{Name: f.director}), nil
+	}
+	path, err := findFleetFile(streams.search(f.fleet.path, args))
+	if err != nil {
+		return nil, err
+	}
+	return workspace.Open(path, reading), nil
+}
+
+// placeRefusal parts why a change has no place in the fleet, which is told as what
+// could not be decided, from wrong usage.
+func placeRefusal(err error) (*trouble.Trouble, error) {
+	if wrong := (*workspace.WrongName)(nil); errors.As(err, &wrong) {
+		return nil, usage("bosh deploy refuses this as well", "%s", wrong)
+	}
+	t := trouble.Of(err)
+	return &t, nil
+}
+
+// refused is what a run has to say that could not put its change into the fleet.
+func refused(w *workspace.Workspace, refusal *trouble.Trouble) lint.Result {
+	failures := w.Troubles
+	if w.Path != "" || len(failures) == 0 {
+		failures = append(failures, *refusal)
+	}
+	return lint.NewResult(nil, failures, lint.Summary{})
+}
+
+// knownDirector refuses a name that no director of the fleet file has.
+func knownDirector(w *workspace.Workspace, name string) error {
+	if name == "" || w.Director(name) != nil || len(w.Troubles) > 0 {
+		return nil
+	}
+	return usage("the fleet file has "+someOf(w.Names()), "the fleet file has no director %q", name)
+}
+
+// withoutOps are the inputs of a -c cloud-config: its variables may be given by the
+// same flags, its ops are its own.
+func withoutOps(inputs interpolate.Inputs) interpolate.Inputs {
+	inputs.OpsFiles = nil
+	return inputs
 }
 
 func shownPaths(paths []string) []string {
@@ -99,329 +181,4 @@ func (f *lintFlags) check(args []string, changed func(string) bool) error {
 		return usage("give the others as files", "standard input can only be read once")
 	}
 	return nil
-}
-
-// findFleetFile returns the path as it is shown, or, if it is empty, what
-// IPGUARD_FLEET says, else that of the fleet file that covers start.
-func findFleetFile(path, start string, streams Streams) (string, error) {
-	if path == "" {
-		path, _ = streams.env("IPGUARD_FLEET")
-	}
-	if path != "" {
-		return fleet.Shown(path), nil
-	}
-	found, ok, err := fleet.Find(start)
-	if err != nil {
-		return "", incomplete("", "cannot look for %s: %s", fleet.FileName, err)
-	}
-	if !ok {
-		return "", incomplete("write one with ipguard init, name it with --fleet FILE, or lint a manifest by itself with --no-fleet",
-			"no %s from here up to the root of the repository", fleet.FileName)
-	}
-	return found, nil
-}
-
-// readFleet reads the fleet file at path, or the one that covers the first
-// argument, into the request.
-func (r *request) readFleet(path string, args []string, files *source.Files, streams Streams) error {
-	start := "."
-	if len(args) > 0 && args[0] != "-" {
-		start = args[0]
-	}
-	path, err := findFleetFile(path, start, streams)
-	if err != nil {
-		return err
-	}
-	file, errs := fleet.Load(files, path)
-	r.fail(errs)
-	whole := len(errs) == 0
-	if file == nil {
-		return nil
-	}
-	r.path = path
-	resolved, errs := file.Resolve()
-	r.fail(errs)
-	r.use(file, resolved)
-	for i := range r.fleet.Directors {
-		r.fleet.Directors[i].Unresolved = r.fleet.Directors[i].Unresolved || !whole
-	}
-	return nil
-}
-
-func (r *request) fail(errs []*trouble.Trouble) {
-	r.failures = append(r.failures, trouble.All(errs)...)
-}
-
-// use takes over what the fleet file says.
-func (r *request) use(file *fleet.File, resolved *fleet.Resolved) {
-	for i := range resolved.Directors {
-		d := &resolved.Directors[i]
-		r.fleet.Directors = append(r.fleet.Directors, survey.Director{
-			Name: d.Director.Name.Value, Version: d.Director.Version.Value, At: d.Director.At,
-			CPI: d.Director.CPI.Value, IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
-			NoConfigServer: d.Director.NoConfigServer,
-			Addresses:      addressBlocks(d.Director.Addresses),
-			CloudConfigs:   entries(d.CloudConfigs), RuntimeConfigs: entries(d.RuntimeConfigs),
-			Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
-			Snapshot:   snapshotFile(d),
-			Unresolved: len(d.Director.CloudConfigs)+len(d.Director.RuntimeConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
-		})
-	}
-	for _, e := range file.External {
-		external := claims.External{Owner: e.Owner.Value, Segment: e.Segment.Value}
-		for _, a := range e.Addresses {
-			external.Blocks = append(external.Blocks, a.Block)
-		}
-		r.fleet.Externals = append(r.fleet.Externals, external)
-	}
-	r.fleet.VIPs = file.VIPPatterns()
-	r.fleet.File = file
-	r.fleet.Snapshots.Wanted = keepOf(file)
-}
-
-func snapshotFile(d *fleet.ResolvedDirector) *survey.SnapshotFile {
-	if d.Snapshot == "" {
-		return nil
-	}
-	return &survey.SnapshotFile{
-		Path: d.Snapshot, At: d.Director.Snapshot.At, MaxAge: d.Director.MaxAge.Length, MaxAgeAt: d.Director.MaxAge.At,
-	}
-}
-
-func addressBlocks(addresses []fleet.Address) []bosh.Block {
-	var blocks []bosh.Block
-	for _, a := range addresses {
-		blocks = append(blocks, a.Block)
-	}
-	return blocks
-}
-
-func entries(files []fleet.SourceFile) []survey.Entry {
-	list := make([]survey.Entry, len(files))
-	for i, f := range files {
-		list[i] = survey.Entry{Path: f.Path, Name: f.Name, Inputs: f.Inputs, At: f.At}
-	}
-	return list
-}
-
-// targets puts the manifests of the command line into a request.
-type targets struct {
-	request *request
-	flags   *lintFlags
-	inputs  interpolate.Inputs
-	given   bool // inputs were given on the command line
-}
-
-// alone makes a fleet of the arguments and nothing else.
-func (t *targets) alone(args []string) error {
-	director := survey.Director{Name: t.flags.director, Version: t.flags.version}
-	for _, path := range t.flags.cloudConfigs {
-		director.CloudConfigs = append(director.CloudConfigs, survey.Entry{Path: path, Inputs: t.cloudConfigInputs(), Target: len(args) == 0})
-	}
-	for _, path := range args {
-		entry := survey.Entry{Path: path, Inputs: t.inputs, Target: true}
-		kind, err := t.kindOf(&entry)
-		if err != nil {
-			return err
-		}
-		*listOf(&director, kind) = append(*listOf(&director, kind), entry)
-	}
-	t.request.fleet.Directors = []survey.Director{director}
-	return nil
-}
-
-// cloudConfigInputs are what changes a -c cloud-config: its variables may be
-// given by the same flags, its ops are its own.
-func (t *targets) cloudConfigInputs() interpolate.Inputs {
-	inputs := t.inputs
-	inputs.OpsFiles = nil
-	return inputs
-}
-
-// inFleet puts each argument in the place of what the fleet file says of it.
-func (t *targets) inFleet(args []string) error {
-	for _, path := range args {
-		if err := t.place(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *targets) place(path string) error {
-	if found, err := t.placeByPath(path); found || err != nil {
-		return err
-	}
-	if t.flags.director == "" {
-		if t.request.path == "" || len(t.request.failures) > 0 {
-			return nil // the fleet file could not be read whole; that is said already
-		}
-		return usage("name its director with --director NAME, or add it to "+t.request.path,
-			"%s is not in the fleet file: whose is it?", path)
-	}
-	director, err := t.directorNamed(t.flags.director)
-	if err != nil {
-		return err
-	}
-	entry := survey.Entry{Path: path, Inputs: t.inputs, Target: true}
-	kind, err := t.kindOf(&entry)
-	if err != nil {
-		return err
-	}
-	if kind == fleet.CloudConfigs || kind == fleet.RuntimeConfigs {
-		return t.placeConfig(director, kind, entry)
-	}
-	t.overrideDirector(director)
-	*listOf(director, kind) = append(*listOf(director, kind), entry)
-	return nil
-}
-
-// placeByPath marks the fleet's own entries for a path, and gives them the
-// inputs of the command line, if there are any.
-func (t *targets) placeByPath(path string) (bool, error) {
-	if path == "-" {
-		return false, nil
-	}
-	wanted, err := filepath.Abs(path)
-	if err != nil {
-		return false, incomplete("", "%s: %s", path, err)
-	}
-	found := false
-	for i := range t.request.fleet.Directors {
-		d := &t.request.fleet.Directors[i]
-		if t.flags.director != "" && d.Name != t.flags.director {
-			continue
-		}
-		for _, kind := range fleet.Kinds() {
-			list := *listOf(d, kind)
-			for j := range list {
-				if absolute, err := filepath.Abs(list[j].Path); err != nil || absolute != wanted {
-					continue
-				}
-				found = true
-				list[j].Path, list[j].Target = path, true
-				if t.given {
-					list[j].Inputs = t.inputs
-				}
-				t.overrideDirector(d)
-				if err := t.checkName(&list[j]); err != nil {
-					return true, err
-				}
-			}
-		}
-	}
-	return found, nil
-}
-
-// directorNamed returns the fleet's director of that name.
-func (t *targets) directorNamed(name string) (*survey.Director, error) {
-	var names []string
-	for i := range t.request.fleet.Directors {
-		d := &t.request.fleet.Directors[i]
-		if d.Name == name {
-			return d, nil
-		}
-		names = append(names, d.Name)
-	}
-	return nil, usage("the fleet file has "+strings.Join(names, ", "), "the fleet file has no director %q", name)
-}
-
-// overrideDirector applies -c and --director-version.
-func (t *targets) overrideDirector(d *survey.Director) {
-	if t.flags.version != "" {
-		d.Version = t.flags.version
-	}
-	if len(t.flags.cloudConfigs) == 0 {
-		return
-	}
-	d.CloudConfigs = nil
-	for _, path := range t.flags.cloudConfigs {
-		d.CloudConfigs = append(d.CloudConfigs, survey.Entry{Path: path, Inputs: t.cloudConfigInputs()})
-	}
-}
-
-// defaultConfig is the name of a config that is updated without one.
-const defaultConfig = "default"
-
-// placeConfig puts a cloud-config or runtime config that the fleet file does not
-// name into the place of the director's only one.
-func (t *targets) placeConfig(d *survey.Director, kind fleet.Kind, entry survey.Entry) error {
-	t.overrideDirector(d)
-	list := listOf(d, kind)
-	switch {
-	case len(*list) == 0 && d.Snapshot != nil:
-		entry.Name = defaultConfig
-		*list = []survey.Entry{entry}
-		return nil
-	case len(*list) <= 1:
-		*list = []survey.Entry{entry}
-		return nil
-	}
-	var paths []string
-	for _, c := range *list {
-		paths = append(paths, c.Path)
-	}
-	what, hint := "runtime configs", "lint the file under one of those paths"
-	if kind == fleet.CloudConfigs {
-		what, hint = "cloud-configs", hint+", or pass those that it does not replace with -c"
-	}
-	return usage(hint, "director %s has %d %s (%s): which one does %s replace?", d.Name, len(paths), what, strings.Join(paths, ", "), entry.Path)
-}
-
-// kindOf reads a file of the command line and says what it is for.
-func (t *targets) kindOf(entry *survey.Entry) (fleet.Kind, error) {
-	if t.flags.createEnv {
-		return fleet.CreateEnv, t.checkName(entry)
-	}
-	doc, err := t.request.loader.Load(entry.Path, entry.Inputs)
-	if err != nil {
-		return fleet.Deployments, nil // the survey says what is wrong with it
-	}
-	entry.Document = doc
-	root := doc.Root()
-	switch {
-	case root.Field("cloud_provider").Present():
-		return fleet.CreateEnv, t.checkName(entry)
-	case bosh.IsCloudConfig(root):
-		return fleet.CloudConfigs, nil
-	case bosh.IsRuntimeConfig(root):
-		return fleet.RuntimeConfigs, nil
-	default:
-		return fleet.Deployments, t.checkName(entry)
-	}
-}
-
-// checkName holds the manifest's name against -d, as bosh deploy does.
-func (t *targets) checkName(entry *survey.Entry) error {
-	if t.flags.deployment == "" {
-		return nil
-	}
-	doc := entry.Document
-	if doc == nil {
-		var err error
-		if doc, err = t.request.loader.Load(entry.Path, entry.Inputs); err != nil {
-			return nil // the survey says what is wrong with it
-		}
-		entry.Document = doc
-	}
-	name := doc.Root().Field("name")
-	if name.Text() == t.flags.deployment {
-		return nil
-	}
-	return usage("bosh deploy refuses this as well", "%s: the manifest's name is %q, and -d says %q",
-		fmt.Sprint(name.Place()), name.Text(), t.flags.deployment)
-}
-
-// listOf is the list of a director that holds files of a kind.
-func listOf(d *survey.Director, kind fleet.Kind) *[]survey.Entry {
-	switch kind {
-	case fleet.CloudConfigs:
-		return &d.CloudConfigs
-	case fleet.RuntimeConfigs:
-		return &d.RuntimeConfigs
-	case fleet.CreateEnv:
-		return &d.CreateEnvs
-	default:
-		return &d.Deployments
-	}
 }

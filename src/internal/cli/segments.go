@@ -42,7 +42,7 @@ func (p *picture) segmentsNamed(name string) ([]*plan.Segment, error) {
 // accepted.
 func (p *picture) findings(facts *lint.Facts, streams Streams) []lint.Finding {
 	findings := lint.Run(facts, lint.Rules())
-	findings, _ = ignore.Judge(findings, p.request.exceptions(p.files), streams.today(), ignore.Part)
+	findings, _ = ignore.Judge(findings, exceptions(p.Fleet.File, p.files), streams.today(), ignore.Part)
 	lint.HideValues(findings, p.files.Line)
 	return findings
 }

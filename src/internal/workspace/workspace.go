@@ -1,0 +1,204 @@
+// Package workspace makes what a run sees: it finds the fleet file, loads it,
+// follows its paths, and puts changes into the place of what they replace.
+//
+//	Search ──Find──▶ path ──Open──▶ Workspace ──Apply(Change)──▶ Workspace ──▶ survey
+//
+// A Change is one file that is to be deployed, uploaded or made an environment of.
+// Whoever asks, lint of a file or the gate before bosh, puts it into the fleet by
+// Apply and nothing else, so that the same change gets the same verdict.
+package workspace
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+// Workspace is what a run sees. It is not changed once it is made: Apply and
+// Override return another one.
+type Workspace struct {
+	// Path is the fleet file's, as it is shown; empty without one, and where it
+	// could not be read at all.
+	Path string
+	// Fleet is the fleet as its file tells it, with the changes in it.
+	Fleet  survey.Fleet
+	Loader *interpolate.Loader
+	// Troubles say what could not be read of the fleet file.
+	Troubles []trouble.Trouble
+}
+
+// Reading is what reading a fleet takes from outside.
+type Reading struct {
+	Files *source.Files
+	// Environ is the environment ("NAME=value"), for variables of --vars-env.
+	Environ []string
+	// Now is what the age of snapshots is reckoned from.
+	Now  time.Time
+	Mode Mode
+}
+
+// Mode is how strict a run is.
+type Mode struct {
+	// Strict makes what nobody can see an error.
+	Strict bool
+	// AllowStale makes a snapshot that is too old a finding in place of a failure.
+	// CanAllowStale says that the command has a flag for that.
+	AllowStale, CanAllowStale bool
+}
+
+// Empty is a workspace with one director that has no file yet, for a run without a
+// fleet file.
+func Empty(r Reading, director survey.Director) *Workspace {
+	w := blank(r)
+	w.Fleet.Directors = []survey.Director{director}
+	return w
+}
+
+func blank(r Reading) *Workspace {
+	w := &Workspace{Loader: interpolate.NewLoader(r.Files, r.Environ)}
+	w.Fleet.File = &fleet.File{}
+	w.Fleet.Strict = r.Mode.Strict
+	w.Fleet.Snapshots = survey.Snapshots{Files: r.Files, Now: r.Now, AllowStale: r.Mode.AllowStale, CanAllow: r.Mode.CanAllowStale}
+	w.Fleet.VIPs = bosh.DefaultPatterns()
+	return w
+}
+
+// Open loads the fleet file at path and follows its paths. What is wrong with it
+// is in Troubles.
+func Open(path string, r Reading) *Workspace {
+	w := blank(r)
+	file, errs := fleet.Load(r.Files, path)
+	w.Troubles = trouble.All(errs)
+	if file == nil {
+		return w
+	}
+	w.Path = path
+	resolved, missing := file.Resolve()
+	w.Troubles = append(w.Troubles, trouble.All(missing)...)
+	w.use(file, resolved)
+	for i := range w.Fleet.Directors {
+		w.Fleet.Directors[i].Unresolved = w.Fleet.Directors[i].Unresolved || len(errs) > 0
+	}
+	return w
+}
+
+// use takes over what the fleet file says.
+func (w *Workspace) use(file *fleet.File, resolved *fleet.Resolved) {
+	for i := range resolved.Directors {
+		w.Fleet.Directors = append(w.Fleet.Directors, directorOf(&resolved.Directors[i]))
+	}
+	for _, e := range file.External {
+		external := claims.External{Owner: e.Owner.Value, Segment: e.Segment.Value}
+		for _, a := range e.Addresses {
+			external.Blocks = append(external.Blocks, a.Block)
+		}
+		w.Fleet.Externals = append(w.Fleet.Externals, external)
+	}
+	w.Fleet.VIPs = file.VIPPatterns()
+	w.Fleet.File = file
+	w.Fleet.Snapshots.Wanted = Keep(file)
+}
+
+func directorOf(d *fleet.ResolvedDirector) survey.Director {
+	director := survey.Director{
+		Name: d.Director.Name.Value, Version: d.Director.Version.Value, CPI: d.Director.CPI.Value, At: d.Director.At,
+		IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
+		NoConfigServer: d.Director.NoConfigServer,
+		CloudConfigs:   entries(d.CloudConfigs), RuntimeConfigs: entries(d.RuntimeConfigs),
+		Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
+		Unresolved: len(d.Director.CloudConfigs)+len(d.Director.RuntimeConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
+	}
+	for _, a := range d.Director.Addresses {
+		director.Addresses = append(director.Addresses, a.Block)
+	}
+	if d.Snapshot != "" {
+		director.Snapshot = &survey.SnapshotFile{
+			Path: d.Snapshot, At: d.Director.Snapshot.At, MaxAge: d.Director.MaxAge.Length, MaxAgeAt: d.Director.MaxAge.At,
+		}
+	}
+	return director
+}
+
+func entries(files []fleet.SourceFile) []survey.Entry {
+	list := make([]survey.Entry, len(files))
+	for i, f := range files {
+		list[i] = survey.Entry{Path: f.Path, Name: f.Name, Inputs: f.Inputs, At: f.At}
+	}
+	return list
+}
+
+// Keep is what a snapshot must keep for a fleet file.
+func Keep(file *fleet.File) snapshot.Keep {
+	keep := snapshot.Keep{VIPProperties: file.VIPPatterns().Find}
+	for _, segment := range file.Segments {
+		for _, match := range segment.Subnets {
+			for path := range match.CloudProperties.Scalars {
+				keep.CloudProperties = append(keep.CloudProperties, path)
+			}
+		}
+	}
+	return keep
+}
+
+// Director is the fleet's director of that name; nil if there is none.
+func (w *Workspace) Director(name string) *survey.Director {
+	i := slices.IndexFunc(w.Fleet.Directors, func(d survey.Director) bool { return d.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &w.Fleet.Directors[i]
+}
+
+// Names are those of the directors.
+func (w *Workspace) Names() []string {
+	names := make([]string, len(w.Fleet.Directors))
+	for i := range w.Fleet.Directors {
+		names[i] = w.Fleet.Directors[i].Name
+	}
+	return names
+}
+
+// WithoutDeployments is the workspace for a question that deployments do not
+// answer, such as which networks there are.
+func (w *Workspace) WithoutDeployments() *Workspace {
+	w = w.clone()
+	for i := range w.Fleet.Directors {
+		w.Fleet.Directors[i].Deployments = nil
+	}
+	return w
+}
+
+// clone is a copy whose directors and lists of files are its own.
+func (w *Workspace) clone() *Workspace {
+	own := *w
+	own.Fleet.Directors = slices.Clone(w.Fleet.Directors)
+	for i := range own.Fleet.Directors {
+		d := &own.Fleet.Directors[i]
+		for _, kind := range fleet.Kinds() {
+			*listOf(d, kind) = slices.Clone(*listOf(d, kind))
+		}
+	}
+	return &own
+}
+
+// listOf is the list of a director that holds files of a kind.
+func listOf(d *survey.Director, kind fleet.Kind) *[]survey.Entry {
+	switch kind {
+	case fleet.CloudConfigs:
+		return &d.CloudConfigs
+	case fleet.RuntimeConfigs:
+		return &d.RuntimeConfigs
+	case fleet.CreateEnv:
+		return &d.CreateEnvs
+	default:
+		return &d.Deployments
+	}
+}
