@@ -71,7 +71,7 @@ func bench(program string, only []string) error {
 		run  func() error
 	}{
 		{"probe", b.probe}, {"dad", b.dad}, {"detect", b.detect}, {"traps", b.traps}, {"defend", b.defend},
-		{"watch", b.watch}, {"scan", b.scan}, {"fuzz", b.fuzz},
+		{"watch", b.watch}, {"cell", b.cell}, {"scan", b.scan}, {"fuzz", b.fuzz},
 	}
 	var names []string
 	for _, part := range parts {

@@ -24,7 +24,7 @@ type watching struct {
 }
 
 func (b *benchmark) start(h *wirelab.Host, args ...string) (*watching, error) {
-	c := exec.Command(b.program, append([]string{"watch", "--interface", "eth0", "--log-format", "json"}, args...)...)
+	c := exec.Command(b.program, append([]string{"watch", "--log-format", "json"}, args...)...)
 	stderr, err := c.StderrPipe()
 	if err != nil {
 		return nil, err
