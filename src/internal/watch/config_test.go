@@ -2,9 +2,6 @@ package watch
 
 import (
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,36 +69,4 @@ func FuzzConfig(f *testing.F) {
 			}
 		}
 	})
-}
-
-// TestStateFile: what is written is read; what is broken stops the start.
-func TestStateFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "state.json")
-	first, err := readMemory(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first.Learned[netip.MustParseAddr("10.8.52.190")] = []frame.MAC{{0, 0x50, 0x56, 1, 2, 3}}
-	first.Addresses = []rememberedAddress{{"eth0", netip.MustParseAddr("10.8.52.191"), false, acd.Memory{State: acd.Latched, Claims: map[string]int{"arp-request": 3}}}}
-	if err := first.write(file); err != nil {
-		t.Fatal(err)
-	}
-	again, err := readMemory(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(first, again, cmp.Comparer(func(x, y netip.Addr) bool { return x == y })); diff != "" {
-		t.Error(diff)
-	}
-	for _, broken := range []string{"", "{", `{"version":2}`, `{"version":1,"addresses":[{"memory":{"state":"x"}}]}`} {
-		if err := os.WriteFile(file, []byte(broken), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := readMemory(file); err == nil || !strings.Contains(err.Error(), "move it away") {
-			t.Errorf("%q: %v", broken, err)
-		}
-	}
-	if entries, err := os.ReadDir(filepath.Dir(file)); err != nil || len(entries) != 1 {
-		t.Errorf("left behind: %v, %v", entries, err)
-	}
 }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,32 +28,37 @@ type daemon struct {
 	segments     map[int]*segment
 	guards       map[int]*guard
 	memory       remembered
-	dirty        time.Time // when something happened that the state file lacks
+	dirty        time.Time // when what has happened must be in the state file; zero if all is
 	stateErr     error
+	serving      serving
+	written      [sha256.Size]byte // of the state file as it was last written
 	hooks        *hooks
 	owners       *owners
 	malformed    uint64
 	suppressed   uint64
 	pathFindings map[string]acd.PathFinding
 	news         news
-	kept         []link.Kept     // interfaces that are not watched because they lead nowhere
-	keptTold     map[string]bool // by reason
+	churn        voice               // of what comes and goes on this host
+	muted        map[*voice]struct{} // that owe the log a count
+	kept         []link.Kept         // interfaces that are not watched because they lead nowhere
+	keptTold     map[string]bool     // by reason
 	// holds is link.Holds, unless a test puts another in its place.
 	holds func(index int, station frame.MAC, a netip.Addr) (held, usable bool, err error)
 }
 
 // Delays of what need not be done at once.
 const (
-	saveDelay  = time.Second
-	drainEvery = 10 * time.Second
-	retryOpen  = 5 * time.Second
+	saveDelay   = time.Second // of a changed state
+	countsDelay = time.Minute // of counts alone, which change with each frame of a rogue
+	drainEvery  = 10 * time.Second
+	retryOpen   = 5 * time.Second
 )
 
 func newDaemon(ctx context.Context, o Options, c Config, m remembered) *daemon {
 	d := &daemon{
 		ctx: ctx, options: o, config: c, log: o.Log, memory: m, work: make(chan func(time.Time), 256),
 		segments: map[int]*segment{}, guards: map[int]*guard{}, pathFindings: map[string]acd.PathFinding{},
-		holds: link.Holds, keptTold: map[string]bool{},
+		holds: link.Holds, keptTold: map[string]bool{}, muted: map[*voice]struct{}{},
 	}
 	d.hooks = startHooks(ctx, o.OnConflict, o.Log)
 	d.owners = startOwners(ctx, o.Owners, o.Log)
@@ -110,9 +116,7 @@ func (d *daemon) next() time.Time {
 			next = t
 		}
 	}
-	if !d.dirty.IsZero() {
-		earlier(d.dirty.Add(saveDelay))
-	}
+	earlier(d.dirty)
 	for _, s := range d.segments {
 		for _, own := range s.own {
 			earlier(own.nextProbe)
@@ -145,7 +149,7 @@ func (d *daemon) due(now time.Time) {
 			d.tell(place{a, g.at.Name, true}, other.detector, &other.voice, other.detector.Tick(now), time.Time{})
 		}
 	}
-	if !d.dirty.IsZero() && now.Sub(d.dirty) >= saveDelay {
+	if !d.dirty.IsZero() && !now.Before(d.dirty) {
 		d.save()
 	}
 }
@@ -179,11 +183,11 @@ type place struct {
 func (d *daemon) tell(at place, detector *acd.Detector, v *voice, changes []acd.Change, before time.Time) {
 	if len(changes) == 0 {
 		if !before.IsZero() {
-			d.touch()
+			d.touch(countsDelay)
 		}
 		return
 	}
-	d.touch()
+	d.touch(saveDelay)
 	for _, c := range changes {
 		m := detector.Memory()
 		attributes := []any{
@@ -217,37 +221,6 @@ func total(counts map[string]int) (n int) {
 	return n
 }
 
-func (d *daemon) touch() {
-	if d.dirty.IsZero() {
-		d.dirty = time.Now()
-	}
-}
-
-// voice limits how often one address may write to the log: an attack changes
-// states as fast as it sends.
-type voice struct {
-	minute     time.Time
-	lines      int
-	suppressed int
-}
-
-const linesPerMinute = 6
-
-func (d *daemon) say(v *voice, now time.Time, write func()) {
-	if now.Sub(v.minute) >= time.Minute {
-		if v.suppressed > 0 {
-			d.log.Warn("log lines left out", "count", v.suppressed)
-		}
-		*v = voice{minute: now}
-	}
-	if v.lines++; v.lines > linesPerMinute {
-		v.suppressed++
-		d.suppressed++
-		return
-	}
-	write()
-}
-
 // wanted are the interfaces that should be watched now.
 func (d *daemon) wanted() (wanted []link.Interface) {
 	for _, i := range d.host.Interfaces {
@@ -279,7 +252,7 @@ func (d *daemon) reconcile() error {
 			if now, ok := host.Find(s.at.Name); ok && now.Inside != "" {
 				attributes = append(attributes, "reason", "it does not lead out of this machine any more: "+now.Inside)
 			}
-			d.log.Info("interface left", attributes...)
+			d.sayOfHost("interface left", attributes...)
 		}
 	}
 	for _, i := range wanted {
@@ -328,8 +301,11 @@ func (d *daemon) adopt(i link.Interface) error {
 			func(error) { d.do(func(time.Time) { s.failures++ }) },
 		)
 	}
+	if s.at.Name != i.Name {
+		d.log.Info("interface renamed", "interface", i.Name, "was", s.at.Name)
+	}
 	if s.at.Carrier != i.Carrier && s.at.Name == i.Name && len(s.own) > 0 {
-		d.log.Info("carrier", "interface", i.Name, "carrier", i.Carrier)
+		d.sayOfHost("carrier", "interface", i.Name, "carrier", i.Carrier)
 	}
 	s.at, s.station = i, acd.Station{MAC: i.MAC, Host: d.host.MACs}
 	s.peers = d.peersOf(i)
@@ -352,12 +328,12 @@ func (d *daemon) adoptAddresses(s *segment) {
 		}
 		own := s.own[ip]
 		if own == nil {
-			own = &address{detector: acd.NewDetector(c, d.recall(s.at.Name, ip, false), now)}
+			own = &address{detector: acd.NewDetector(c, d.recall(s.at, ip, false), now)}
 			if d.options.ProbeEvery >= 0 {
 				own.nextProbe = now.Add(min(firstProbe, probeEvery(d.options, a.Prefix)))
 			}
 			s.own[ip] = own
-			d.log.Info("address appeared", "address", ip, "interface", s.at.Name, "state", own.detector.Memory().State.String())
+			d.sayOfHost("address appeared", "address", ip, "interface", s.at.Name, "state", own.detector.Memory().State.String())
 		}
 		own.prefix = a.Prefix
 		own.detector.Reconfigure(c)
@@ -373,13 +349,13 @@ func (d *daemon) adoptAddresses(s *segment) {
 // forget ends the watch over an address that the host no longer has: another
 // may then have it by right. What was seen stays in memory.
 func (d *daemon) forget(s *segment, ip netip.Addr, own *address) {
-	d.remember(s.at.Name, ip, false, own.detector.Memory())
+	d.remember(s.at, ip, false, own.detector.Memory())
 	var err error
 	if own.echo != nil {
 		err = own.echo.conn.Close()
 	}
 	delete(s.own, ip)
-	d.log.Info("address left", "address", ip, "interface", s.at.Name, "closed", closeText(err))
+	d.sayOfHost("address left", "address", ip, "interface", s.at.Name, "closed", closeText(err))
 }
 
 func (d *daemon) retire(s *segment) {
@@ -430,50 +406,6 @@ func (d *daemon) addressCount() (n int) {
 		n += len(s.own)
 	}
 	return n
-}
-
-// maxRemembered bounds the addresses that are remembered after they left.
-const maxRemembered = 1024
-
-func (d *daemon) recall(device string, a netip.Addr, guarded bool) acd.Memory {
-	for _, r := range d.memory.Addresses {
-		if r.Interface == device && r.Address == a && r.Guarded == guarded {
-			return r.Memory
-		}
-	}
-	return acd.Memory{}
-}
-
-func (d *daemon) remember(device string, a netip.Addr, guarded bool, m acd.Memory) {
-	d.memory.Addresses = slices.DeleteFunc(d.memory.Addresses, func(r rememberedAddress) bool {
-		return r.Interface == device && r.Address == a && r.Guarded == guarded
-	})
-	d.memory.Addresses = append(d.memory.Addresses, rememberedAddress{device, a, guarded, m})
-	if len(d.memory.Addresses) > maxRemembered {
-		d.memory.Addresses = d.memory.Addresses[len(d.memory.Addresses)-maxRemembered:]
-	}
-	d.touch()
-}
-
-// save writes the state file. A failure is logged once, not once a second.
-func (d *daemon) save() {
-	d.dirty = time.Time{}
-	for _, s := range d.segments {
-		for a, own := range s.own {
-			d.remember(s.at.Name, a, false, own.detector.Memory())
-		}
-	}
-	for _, g := range d.guards {
-		for a, other := range g.others {
-			d.remember(g.at.Name, a, true, other.detector.Memory())
-		}
-	}
-	d.dirty = time.Time{}
-	err := d.memory.write(d.options.StateFile)
-	if err != nil && d.stateErr == nil {
-		d.log.Error("state file cannot be written", "error", err.Error())
-	}
-	d.stateErr = err
 }
 
 // stop closes everything and writes the state file for the last time.

@@ -81,7 +81,7 @@ func (d *daemon) adoptGuard(i link.Interface, inventory map[netip.Addr][]frame.M
 	for a, macs := range inventory {
 		if g.others[a] == nil {
 			c := acd.DetectorConfig{Subject: acd.Subject{Address: a}, Latch: d.options.Latch}
-			g.others[a] = &other{detector: acd.NewDetector(c, d.recall(i.Name, a, true), time.Time{})}
+			g.others[a] = &other{detector: acd.NewDetector(c, d.recall(i, a, true), time.Time{})}
 		}
 		g.others[a].expected = macs
 	}
@@ -165,7 +165,7 @@ func (d *daemon) guardEvidence(g *guard, a netip.Addr, o *other, e acd.Evidence,
 	if len(o.expected) == 0 {
 		o.expected = []frame.MAC{e.MAC}
 		d.memory.Learned[a] = o.expected
-		d.touch()
+		d.touch(saveDelay)
 		d.log.Info("station learned", "address", a, "interface", g.at.Name, "mac", e.MAC.String())
 		if err := g.filter(); err != nil {
 			d.log.Error("filter", "interface", g.at.Name, "error", err.Error())

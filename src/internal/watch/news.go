@@ -87,6 +87,8 @@ func (d *daemon) refresh() {
 // something could not be read or opened, because nobody tells, because this
 // process was stopped, or because it is long ago.
 func (d *daemon) recheck(now time.Time) {
+	d.unmuteAll(time.Now())
+	d.serveLate()
 	gap := now.Sub(d.news.checked)
 	d.news.checked = now
 	switch {

@@ -43,6 +43,7 @@ type address struct {
 	paths     []*path
 	echo      *echoSocket
 	voice     voice
+	echoes    voice     // of our own frames that come back, which must not hide a conflict
 	readBack  time.Time // when this host was last seen to have it
 }
 
@@ -153,7 +154,7 @@ func (d *daemon) judge(s *segment, own *address, r link.Received) {
 	if !v.Foreign() {
 		own.detector.Count(v)
 		if v == acd.Echo {
-			d.say(&own.voice, r.At, func() {
+			d.say(&own.echoes, r.At, func() {
 				d.log.Warn("our own station's frame came back: a cloned MAC, or a loop", "address", subject.Address, "interface", s.at.Name, "mac", r.Frame.SenderMAC.String())
 			})
 		}

@@ -8,9 +8,6 @@
 // one acd.ReturnPath per address and peer (path.go). On a director or a gateway
 // it also guards addresses of others (guard.go): such a host alone hears a rogue
 // that renews its cache by unicast.
-//
-// Metrics are written by hand (metrics.go): in one measured program the client
-// library doubled the resident memory, and this one runs on every VM.
 package watch
 
 import (
@@ -76,6 +73,9 @@ func Run(ctx context.Context, o Options) (int, error) {
 	if err != nil {
 		return ExitBadInput, err
 	}
+	if err := checkListen(o.Listen); err != nil {
+		return ExitBadInput, err
+	}
 	memory, err := readMemory(o.StateFile)
 	if err != nil {
 		return ExitBlind, err
@@ -95,10 +95,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 	if err := link.NeighborEvents(ctx, d.neighbor); err != nil {
 		return ExitBlind, err
 	}
-	listener, err := d.serve(ctx)
-	if err != nil {
-		return ExitBlind, err
-	}
+	listener := d.serve()
 	if o.Started != nil {
 		o.Started(listener)
 	}
