@@ -1,15 +1,12 @@
 package cli
 
 import (
-	"fmt"
 	"strings"
 
-	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/gate"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
-	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -102,47 +99,4 @@ func (g *gateRun) inputs(paths []string) (interpolate.Inputs, error) {
 		}
 	}
 	return in, nil
-}
-
-// directorOf is the name of the fleet's director at the environment.
-func (g *gateRun) directorOf() (string, *trouble.Trouble, error) {
-	config, err := environment.Load(g.change.ConfigPath)
-	if err != nil {
-		return "", nil, incomplete("", "%s", err)
-	}
-	asked, err := config.Address(g.change.Environment)
-	if err != nil {
-		return "", nil, incomplete("", "%s", err)
-	}
-	var there, known []string
-	for _, d := range g.fleet.Fleet.File.Directors {
-		target := d.Environment.Target.Value
-		if target == "" {
-			known = append(known, d.Name.Value+" without an environment")
-			continue
-		}
-		address, err := config.Address(target)
-		if err != nil {
-			known = append(known, d.Name.Value+" at "+target)
-			continue
-		}
-		known = append(known, d.Name.Value+" at "+address)
-		if address == asked {
-			there = append(there, d.Name.Value)
-		}
-	}
-	refuse := func(hint, format string, args ...any) *trouble.Trouble {
-		return &trouble.Trouble{Message: fmt.Sprintf(format, args...), At: place.Place{File: g.fleet.Path}, Hint: hint}
-	}
-	switch len(there) {
-	case 0:
-		return "", refuse("it has "+strings.Join(known, ", ")+"; give the one that is meant environment: "+g.change.Environment,
-			"no director here is that of the environment %s (%s)", g.change.Environment, asked), nil
-	case 1:
-		if g.fleet.Director(there[0]) == nil {
-			return "", refuse("", "director %s could not be read", there[0]), nil
-		}
-		return there[0], nil, nil
-	}
-	return "", refuse("keep one of them", "directors %s are one: all are at %s", strings.Join(there, " and "), asked), nil
 }

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -57,11 +59,24 @@ func (c *Config) URL(target string) string {
 // Address is the host and port that a target means: "10.0.0.6:25555". Two
 // targets that mean the same are equal.
 func (c *Config) Address(target string) (string, error) {
-	factory, err := boshdirector.NewConfigFromURL(c.URL(target))
+	address, err := addressOf(c.URL(target))
 	if err != nil {
-		return "", fmt.Errorf("%q is neither an alias of %s nor a director's URL", target, c.path)
+		return "", fmt.Errorf("%q is neither an alias of %s nor a director's URL", shownTarget(target), c.path)
 	}
-	return strings.ToLower(factory.Host) + ":" + fmt.Sprint(factory.Port), nil
+	return address, nil
+}
+
+// addressOf is the host and port of a URL, as bosh reads it.
+func addressOf(url string) (string, error) {
+	factory, err := boshdirector.NewConfigFromURL(url)
+	if err != nil {
+		return "", err
+	}
+	host := strings.ToLower(strings.TrimSuffix(factory.Host, "."))
+	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		host = ip.Unmap().String()
+	}
+	return net.JoinHostPort(host, fmt.Sprint(factory.Port)), nil
 }
 
 // Access is everything that is needed to talk to a director.
@@ -95,9 +110,8 @@ func (e *CredentialsError) Error() string { return e.text }
 // env returns the value of a variable. What lacks as whom to log in is a
 // *CredentialsError.
 func (c *Config) Access(w Wanted, env func(string) string) (Access, error) {
-	a := Access{URL: c.URL(w.Target), Proxy: cmp.Or(w.Proxy, env("BOSH_ALL_PROXY"))}
-	var err error
-	if a.CACert, err = c.certificate(w, env); err != nil {
+	a, err := c.Anonymous(w, env)
+	if err != nil {
 		return Access{}, err
 	}
 	c.mu.Lock()
@@ -119,6 +133,15 @@ func (c *Config) Access(w Wanted, env func(string) string) (Access, error) {
 		return Access{}, &CredentialsError{"no client is given, and nobody has logged in"}
 	}
 	return a, nil
+}
+
+// Anonymous is Access without credentials, for what a director tells everybody.
+func (c *Config) Anonymous(w Wanted, env func(string) string) (Access, error) {
+	certificate, err := c.certificate(w, env)
+	if err != nil {
+		return Access{}, err
+	}
+	return Access{URL: c.URL(w.Target), Proxy: cmp.Or(w.Proxy, env("BOSH_ALL_PROXY")), CACert: certificate}, nil
 }
 
 // IsCertificate tells a certificate's text from the path of one, as bosh does.

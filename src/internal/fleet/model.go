@@ -92,9 +92,10 @@ type Director struct {
 	Deployments []Manifest `yaml:"deployments,omitempty"`
 	// Manifests of bosh create-env or bosh-init: the director's own VM, jumpboxes.
 	CreateEnv []Manifest `yaml:"create_env,omitempty"`
-	// Where the director answers and how to log in: an alias of bosh alias-env or
-	// a URL, or a mapping. ipguard collect asks it; ipguard bosh knows by it
-	// which director a command is for.
+	// Where the director answers and how to log in: a URL or an alias of bosh
+	// alias-env, or a mapping. ipguard collect asks it; ipguard bosh knows by its
+	// URL and proxy which director a command is for, but not by an alias, which
+	// means something else to everybody.
 	Environment Environment `yaml:"environment,omitempty"`
 	// File that ipguard collect writes: what the director said about itself. Where
 	// cloud_configs or deployments have the same thing, they count.
@@ -121,7 +122,8 @@ type Environment struct {
 	// itself never stands in this file.
 	ClientSecretEnv Text `yaml:"client_secret_env,omitempty"`
 	// Proxy on the way to the director, as in BOSH_ALL_PROXY: socks5://HOST:PORT
-	// or ssh+socks5://USER@HOST:PORT?private-key=PATH.
+	// or ssh+socks5://USER@HOST:PORT?private-key=PATH. Its host and port tell
+	// directors apart that have the same address.
 	Proxy Text `yaml:"proxy,omitempty"`
 }
 

@@ -42,8 +42,9 @@ type Change struct {
 	// given, and for create-env.
 	Name string
 	// Environment is an alias or URL of the director, as -e or BOSH_ENVIRONMENT has
-	// it. ConfigPath is bosh's configuration file.
-	Environment, ConfigPath string
+	// it. ConfigPath is bosh's configuration file. CACert is the path or the text of
+	// the certificate that --ca-cert or BOSH_CA_CERT gives.
+	Environment, ConfigPath, CACert string
 	// Path is the manifest or config as it was given. For all but create-env "-" is
 	// standard input.
 	Path string
@@ -139,5 +140,5 @@ func (c *Change) values() []string {
 // sameButFiles reports whether two changes differ at most in the files they name.
 func (c *Change) sameButFiles(o *Change) bool {
 	return c.Command == o.Command && c.Kind == o.Kind && c.Name == o.Name && c.Environment == o.Environment &&
-		c.ConfigPath == o.ConfigPath && slices.Equal(c.VarKVs, o.VarKVs) && slices.Equal(c.VarsEnvs, o.VarsEnvs)
+		c.ConfigPath == o.ConfigPath && c.CACert == o.CACert && slices.Equal(c.VarKVs, o.VarKVs) && slices.Equal(c.VarsEnvs, o.VarsEnvs)
 }

@@ -53,7 +53,7 @@ func completes(args []string) bool {
 
 // change is what a command changes, nil if that is nothing that has addresses.
 func (o *BoshOptions) change(command string) *Change {
-	c := &Change{Command: command, Environment: o.EnvironmentOpt, ConfigPath: o.ConfigPathOpt}
+	c := &Change{Command: command, Environment: o.EnvironmentOpt, ConfigPath: o.ConfigPathOpt, CACert: o.CACertOpt}
 	switch command {
 	case "deploy":
 		c.Kind, c.Name = Deployment, o.DeploymentOpt

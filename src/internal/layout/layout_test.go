@@ -77,7 +77,7 @@ var layers = []layer{
 		imports: list("interpolate", "bosh", "plan", "source", "trouble", "place", "spelling"),
 		modules: list("github.com/bmatcuk/doublestar/v4", netipx, yaml)},
 	{name: "internal/collect", imports: list("environment", "snapshot", "garbage", "trouble"), modules: list(boshCLI, boshUtils)},
-	{name: "internal/environment", modules: list(boshCLI, boshUtils)},
+	{name: "internal/environment", imports: list("trouble"), modules: list(boshCLI, boshUtils)},
 	{name: "internal/snapshot", imports: list("atomicfile", "bosh", "plan", "source", "trouble", "place"), modules: list(netipx, yaml, "github.com/go-json-experiment/json")},
 	{name: "internal/interpolate", imports: list("source", "trouble", "place"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame"},
