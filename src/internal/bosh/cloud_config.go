@@ -16,6 +16,7 @@ func ReadCloudConfigs(docs []source.Value, opts Options) (*CloudConfig, []Proble
 	if merged.at.IsValid() {
 		r.readMerged(merged)
 	}
+	r.cc.Gaps = cloudConfigGaps(docs, r.cc, opts)
 	return r.cc, r.Problems, r.unresolved
 }
 

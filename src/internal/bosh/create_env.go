@@ -66,7 +66,7 @@ func (r *manifestReader) plainList(parent source.Value, key string) []source.Val
 }
 
 func (r *manifestReader) readEnvNetwork(v source.Value) {
-	n := &Network{At: v.Place()}
+	n := &Network{At: v.Place(), spec: v}
 	name, ok := r.plain(v, "name")
 	if ok && strings.TrimSpace(name) == "" {
 		r.refuse(v, "a network has no name")
@@ -229,7 +229,7 @@ func (r *manifestReader) addContact(v source.Value, host, property string) {
 		return
 	}
 	if a, ok := parseGoIP(host); ok {
-		r.m.Contacts = append(r.m.Contacts, PropertyAddress{Address: a, Property: property, At: v.Place()})
+		r.m.Contacts = append(r.m.Contacts, PropertyAddress{Range: netipx.IPRangeFrom(a, a), Property: property, At: v.Place()})
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *manifestReader) readEnvGroups() {
 }
 
 func (r *manifestReader) readEnvGroup(v source.Value) {
-	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service"}
+	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service", spec: v}
 	r.m.Groups = append(r.m.Groups, g)
 	name, ok := r.plain(v, "name")
 	if ok && strings.TrimSpace(name) == "" {
@@ -90,7 +90,7 @@ func (r *manifestReader) checkEnvPool(v source.Value, g *Group) {
 }
 
 func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
-	n := &GroupNetwork{At: v.Place()}
+	n := &GroupNetwork{At: v.Place(), spec: v}
 	name, ok := r.plain(v, "name")
 	if field := v.Field("name"); field.Present() {
 		n.At = field.Place()

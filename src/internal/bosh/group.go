@@ -14,7 +14,7 @@ import (
 func (r *manifestReader) readGroup(v source.Value, index int) {
 	at := func(step uint8) { r.At = Order{Stage: StageManifest, Group: index, Step: step} }
 	at(stepName)
-	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service"}
+	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service", spec: v}
 	r.m.Groups = append(r.m.Groups, g)
 	name, nameAt, ok := r.text(v, "name", required)
 	if ok {

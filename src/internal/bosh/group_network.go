@@ -37,7 +37,7 @@ func (r *manifestReader) readGroupNetworks(v source.Value, g *Group, index int) 
 }
 
 func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
-	n := &GroupNetwork{At: v.Place()}
+	n := &GroupNetwork{At: v.Place(), spec: v}
 	r.At.Part = partTypes
 	name, nameAt, ok := r.text(v, "name", required)
 	if nameAt.Present() {

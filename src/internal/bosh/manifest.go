@@ -16,6 +16,7 @@ func ReadManifest(doc source.Value, opts Options) (*Manifest, []Problem, []Unres
 	if r.m.Form == "" {
 		r.m.Form = formOf(doc)
 	}
+	defer func() { r.m.Gaps = manifestGaps(doc, r.m, opts) }()
 	r.At = Order{Stage: StageUploadManifest}
 	if !r.upload(doc, "BadManifest", "a manifest") {
 		return r.m, r.Problems, r.unresolved

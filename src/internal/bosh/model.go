@@ -24,6 +24,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
 )
 
 // Form is the kind of a manifest.
@@ -54,6 +55,8 @@ type CloudConfig struct {
 	AZs         []AZ
 	Networks    []*Network
 	Compilation *Compilation
+	// Gaps are what could not be read of it and may hold addresses.
+	Gaps []Gap
 }
 
 // AZ is an availability zone.
@@ -78,6 +81,8 @@ type Network struct {
 	Type    NetworkType
 	At      place.Place // its name
 	Subnets []*Subnet
+
+	spec source.Value
 }
 
 // Subnet is one subnet of a network. Range is invalid where the director takes
@@ -113,6 +118,8 @@ type Subnet struct {
 	// CloudProperties holds the scalars of cloud_properties by their dotted
 	// path, as text. A value with an unresolved ((variable)) is kept as it is.
 	CloudProperties map[string]string
+
+	spec source.Value
 }
 
 // Block is one entry of reserved, static, static_ips or dns: an inclusive range
@@ -147,6 +154,8 @@ type Manifest struct {
 	// MaxInFlight and VMStrategy are of the update section.
 	MaxInFlight string
 	VMStrategy  string
+	// Gaps are what could not be read of it and may hold addresses.
+	Gaps []Gap
 }
 
 // Group is an instance group (v2) or job (v1).
@@ -167,6 +176,8 @@ type Group struct {
 	Networks     []*GroupNetwork
 	MigratedFrom []Migration
 	VMStrategy   string
+
+	spec source.Value
 }
 
 // Migration is one entry of migrated_from.
@@ -191,13 +202,15 @@ type GroupNetwork struct {
 	Default    []string
 	// NICGroup joins networks on one network card; nil where the key is absent.
 	NICGroup *int
+
+	spec source.Value
 }
 
-// PropertyAddress is an address found in a property.
+// PropertyAddress is an address, or a range of them, found in a property.
 type PropertyAddress struct {
-	Address  netip.Addr
-	Property string // dotted path, e.g. keepalived.vip
-	Group    string // instance group, empty for a manifest-wide property
+	Range    netipx.IPRange // of one address, where no range is written
+	Property string         // dotted path, e.g. keepalived.vip
+	Group    string         // instance group, empty for a manifest-wide property
 	Job      string
 	At       place.Place
 }

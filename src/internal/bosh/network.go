@@ -15,7 +15,7 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones Zones) *Network {
 	if !r.isObject(v, "a network") {
 		return nil
 	}
-	n := &Network{Type: Manual}
+	n := &Network{Type: Manual, spec: v}
 	kind, kindAt, given := r.text(v, "type", optional)
 	if given {
 		n.Type = NetworkType(kind)
@@ -264,7 +264,7 @@ func (r *cloudConfigReader) readVIPSubnet(v source.Value, n *Network, zones Zone
 // newSubnet is a subnet of which nothing is known but its place.
 func newSubnet(v source.Value) *Subnet {
 	at := v.Place()
-	return &Subnet{At: at, RangeAt: at, GatewayAt: at, ReservedAt: at, StaticAt: at, AZsAt: at, PrefixAt: at, Prefix: 32}
+	return &Subnet{spec: v, At: at, RangeAt: at, GatewayAt: at, ReservedAt: at, StaticAt: at, AZsAt: at, PrefixAt: at, Prefix: 32}
 }
 
 // readZones reads az or azs of a subnet (subnet.rb, parse_availability_zones).

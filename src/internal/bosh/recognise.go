@@ -26,3 +26,16 @@ var (
 func hasAny(doc source.Value, keys []string) bool {
 	return slices.ContainsFunc(keys, func(key string) bool { return doc.Field(key).Present() })
 }
+
+// MayBeRuntimeConfig reports whether a document has a key of a runtime config, or
+// none at all.
+func MayBeRuntimeConfig(doc source.Value) bool {
+	if !doc.IsMap() {
+		return false
+	}
+	keys := 0
+	for range doc.Fields() {
+		keys++
+	}
+	return keys == 0 || hasAny(doc, []string{"addons", "releases", "tags", "variables"}) && !hasAny(doc, ofInstances)
+}

@@ -5,9 +5,11 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
+	"go4.org/netipx"
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -28,35 +30,63 @@ const maxPropertyValues = 1_000_000
 // A ((variable)) in such a property is an Unresolved. The error, a
 // *trouble.Trouble, says that the aliases of the properties stand for more values
 // than can be looked at; what was found until then is returned all the same.
-func FindVIPs(manifest source.Value, patterns Patterns) ([]PropertyAddress, []Unresolved, error) {
+func FindVIPs(manifest source.Value, patterns Patterns) (VIPs, error) {
 	f := newVIPFinder(patterns)
 	var everyJob []string
 	for _, key := range []string{"instance_groups", "jobs", "addons"} {
-		for _, group := range manifest.Field(key).Items() {
+		list := manifest.Field(key)
+		if key == "addons" {
+			f.expect(propertyScope{}, list, list.IsList(), "addons")
+		}
+		for _, group := range list.Items() {
 			name := group.Field("name").Text()
 			if key == "addons" {
 				name = "" // an addon is no instance group
+				f.expect(propertyScope{}, group, group.IsMap(), "an addon")
 			}
 			everyJob = append(everyJob, f.searchGroup(name, group)...)
 		}
 	}
 	f.search(propertyScope{jobs: everyJob}, manifest.Field("properties"))
-	return f.found, f.unresolved, f.err
+	return f.vips, f.err
+}
+
+// VIPs are the virtual addresses of one document.
+type VIPs struct {
+	Found []PropertyAddress
+	// Unresolved are those behind variables.
+	Unresolved []Unresolved
+	// Gaps are where such addresses may hide, those behind variables included.
+	Gaps []Gap
+}
+
+// expect notes a gap where v, which may hold properties, has not the form that it
+// should have, and says of one behind a variable that it hides.
+func (f *vipFinder) expect(scope propertyScope, v source.Value, asItShould bool, what string) {
+	if asItShould || !v.Present() || v.Kind() == source.Nil {
+		return
+	}
+	gap := Gap{Hides: HidesProperties, GroupName: scope.group, What: scope.describe(what), At: v.Place()}
+	if name, ok := VariableIn(v.Text()); ok {
+		gap.Variable = name
+		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: name, What: gap.What, At: gap.At})
+	}
+	f.vips.Gaps = append(f.vips.Gaps, gap)
 }
 
 // FindCloudConfigVIPs finds the addresses that a cloud-config lets VMs answer
 // for beside their own: allowed_address_pairs in the cloud_properties of
 // vm_types and vm_extensions (the OpenStack CPI's way to allow VRRP), and of
 // the resource_pools of old manifests.
-func FindCloudConfigVIPs(cloudConfig source.Value) ([]PropertyAddress, []Unresolved, error) {
+func FindCloudConfigVIPs(cloudConfig source.Value) (VIPs, error) {
 	f := newVIPFinder(Patterns{Find: []Pattern{{names: []wildcard{{"allowed_address_pairs"}}}}})
 	for _, key := range []string{"vm_types", "vm_extensions", "resource_pools"} {
-		for _, kind := range cloudConfig.Field(key).Items() {
+		for _, kind := range flat(cloudConfig.Field(key).Items()) {
 			below := []string{key, kind.Field("name").Text(), "cloud_properties"}
 			f.search(propertyScope{below: below}, kind.Field("cloud_properties"))
 		}
 	}
-	return f.found, f.unresolved, f.err
+	return f.vips, f.err
 }
 
 // propertyScope says whose properties are searched.
@@ -73,11 +103,10 @@ type vipFinder struct {
 	endings map[string]bool
 	// promising caches, for anchored nodes, whether such a name is below: it
 	// keeps aliases from being searched once for each way that leads to them.
-	promising  map[*yaml.Node]bool
-	looked     int
-	found      []PropertyAddress
-	unresolved []Unresolved
-	err        error
+	promising map[*yaml.Node]bool
+	looked    int
+	vips      VIPs
+	err       error
 }
 
 func newVIPFinder(patterns Patterns) *vipFinder {
@@ -88,6 +117,7 @@ func newVIPFinder(patterns Patterns) *vipFinder {
 // names of its jobs.
 func (f *vipFinder) searchGroup(name string, group source.Value) []string {
 	jobs := append(group.Field("jobs").Items(), group.Field("templates").Items()...)
+	f.expect(propertyScope{group: name}, group.Field("jobs"), group.Field("jobs").IsList(), "jobs")
 	template := group.Field("template") // v1: one name or several
 	names := []string{}
 	for _, t := range append(template.Items(), template) {
@@ -96,6 +126,7 @@ func (f *vipFinder) searchGroup(name string, group source.Value) []string {
 		}
 	}
 	for _, job := range jobs {
+		f.expect(propertyScope{group: name}, job, job.IsMap() || !hides(job), "a job")
 		jobName := job.Field("name").Text()
 		names = append(names, jobName)
 		f.search(propertyScope{group: name, job: jobName, jobs: []string{jobName}}, job.Field("properties"))
@@ -110,6 +141,7 @@ func (f *vipFinder) searchGroup(name string, group source.Value) []string {
 
 // search looks through properties, if a name in them is worth it.
 func (f *vipFinder) search(scope propertyScope, properties source.Value) {
+	f.expect(scope, properties, properties.IsMap(), "properties")
 	if n := properties.Node(); n != nil && f.isPromising(n) {
 		f.walk(scope, nil, properties)
 	}
@@ -136,7 +168,7 @@ func (f *vipFinder) isPromising(n *yaml.Node) bool {
 func (f *vipFinder) hasPromisingChild(n *yaml.Node) bool {
 	for i, child := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
-			if f.mayEndIn(keyText(child)) {
+			if f.mayEndIn(keyText(child)) || mayHold(keyText(child), n.Content[i+1]) {
 				return true
 			}
 		} else if child.Kind != yaml.ScalarNode && f.isPromising(child) {
@@ -175,10 +207,25 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 		below := append(path[:len(path):len(path)], name)
 		if f.mayEndIn(name) && f.patterns.match(scope.jobs, lowered(below)) {
 			f.collect(scope, below, value)
-		} else {
-			f.walkChild(scope, below, value)
+			continue
 		}
+		if mayHold(name, value.Node()) {
+			f.expect(scope, value, false, "property "+strings.Join(below, "."))
+		}
+		f.walkChild(scope, below, value)
 	}
+}
+
+// holders are properties below which virtual addresses stand in releases that are
+// known: vip below keepalived. Where a variable takes the place of all that is
+// below, the address is behind it. Any other property may hold a map with a vip in
+// it as well, but passwords and certificates, of which every manifest has dozens,
+// are no such thing, and nothing tells them apart.
+var holders = []string{"keepalived", "vrrp", "vrrp_instance", "vrrp_instances", "virtual_router", "pgpool", "watchdog", "pacemaker", "corosync", "haproxy", "ha_proxy"}
+
+// mayHold reports whether a property hides and would hold virtual addresses below.
+func mayHold(name string, value *yaml.Node) bool {
+	return value != nil && value.Kind == yaml.ScalarNode && isWholeVariable(value.Value) && slices.Contains(holders, strings.ToLower(name))
 }
 
 func (f *vipFinder) walkChild(scope propertyScope, path []string, v source.Value) {
@@ -236,19 +283,28 @@ func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Valu
 
 func (f *vipFinder) collectText(scope propertyScope, path []string, v source.Value) {
 	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
-	for _, variable := range variablesOf(v.Text()) {
-		f.unresolved = append(f.unresolved, Unresolved{Variable: variable, What: scope.describe(property), At: v.Place()})
+	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, What: scope.describe("property " + property), At: v.Place()}
+	variables := variablesOf(v.Text())
+	for _, variable := range variables {
+		gap.Variable = variable
+		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: variable, What: gap.What, At: v.Place()})
+		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
-	for _, address := range virtualAddresses(v.Text()) {
-		f.found = append(f.found, PropertyAddress{
-			Address: address, Property: property, Group: scope.group, Job: scope.job, At: v.Place(),
+	ranges, strange := virtualAddresses(v.Text())
+	for _, r := range ranges {
+		f.vips.Found = append(f.vips.Found, PropertyAddress{
+			Range: r, Property: property, Group: scope.group, Job: scope.job, At: v.Place(),
 		})
+	}
+	if strange && len(variables) == 0 {
+		gap.Variable = ""
+		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
 }
 
 // describe names a property of the scope: "property vip of job keepalived in haproxy".
 func (s propertyScope) describe(property string) string {
-	what := "property " + property
+	what := property
 	if s.job != "" {
 		what += " of job " + s.job
 	}
@@ -278,18 +334,67 @@ func variablesOf(text string) []string {
 }
 
 // virtualAddresses are the addresses of a text: "10.0.0.5", "10.0.0.5/24",
-// "10.0.0.5/255.255.255.0", "10.0.0.5, 10.0.0.6", or a line of keepalived.conf,
-// "10.0.0.5/24 dev eth0". The first address of a network with its mask
-// ("10.0.0.0/24") means the network, which nobody can hold.
-func virtualAddresses(text string) []netip.Addr {
-	var list []netip.Addr
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
+// "10.0.0.5/255.255.255.0", "10.0.0.5:443", "https://10.0.0.5/login", "10.0.0.5,
+// 10.0.0.6" with brackets and quotes or without, "10.0.0.5-10.0.0.9", or a line of
+// keepalived.conf, "10.0.0.5/24 dev eth0". The first address of a network with its
+// mask ("10.0.0.0/24") means the network, which nobody can hold. strange says that
+// something looks like an address and is none that can be read.
+func virtualAddresses(text string) (list []netipx.IPRange, strange bool) {
+	text = aroundHyphen.ReplaceAllString(text, "$1-$2")
+	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
 	for _, word := range words {
-		if addr, ok := wordAddress(word); ok && canBeHeld(addr) {
-			list = append(list, addr)
+		r, ok := wordRange(word)
+		switch {
+		case ok && canBeHeld(r.From()) && canBeHeld(r.To()):
+			list = append(list, r)
+		case !ok && looksLikeAddress.MatchString(word) && !isNetwork(word):
+			strange = true
 		}
 	}
-	return list
+	return list, strange
+}
+
+// aroundHyphen are the blanks of "10.0.0.5 - 10.0.0.9".
+var aroundHyphen = regexp.MustCompile(`([0-9a-fA-F])\s+-\s+([0-9a-fA-F])`)
+
+// looksLikeAddress is four numbers with dots between them, or three colons.
+var looksLikeAddress = regexp.MustCompile(`(^|[^\d.])\d{1,4}(\.\d{1,4}){3}($|[^\d.])|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]+`)
+
+// isNetwork reports whether a word is a network with its mask.
+func isNetwork(word string) bool {
+	text, mask, masked := strings.Cut(strings.Trim(word, "[]"), "/")
+	addr, err := netip.ParseAddr(text)
+	bits, ok := maskLength(mask)
+	return masked && err == nil && ok && bits <= addr.BitLen()
+}
+
+// wordRange is the address or the range that a word means.
+func wordRange(word string) (netipx.IPRange, bool) {
+	if first, last, ok := strings.Cut(word, "-"); ok {
+		from, okFrom := wordAddress(strings.Trim(first, "[]"))
+		to, okTo := wordAddress(strings.Trim(last, "[]"))
+		r := netipx.IPRangeFrom(from, to)
+		if okFrom && okTo && r.IsValid() {
+			return r, true
+		}
+	}
+	for _, form := range []string{strings.Trim(word, "[]"), word} {
+		if addr, ok := wordAddress(form); ok {
+			return netipx.IPRangeFrom(addr, addr), true
+		}
+	}
+	_, rest, isURL := strings.Cut(word, "://")
+	host := hostOf(word)
+	if !isURL {
+		rest, host = word, strings.Trim(word, "[]")
+		if h, _, err := net.SplitHostPort(word); err == nil {
+			host = h
+		}
+	}
+	if addr, ok := wordAddress(host); ok && rest != "" {
+		return netipx.IPRangeFrom(addr, addr), true
+	}
+	return netipx.IPRange{}, false
 }
 
 func wordAddress(word string) (netip.Addr, bool) {

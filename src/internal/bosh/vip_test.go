@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -26,17 +27,16 @@ func TestVIPCases(t *testing.T) {
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".txtar"), func(t *testing.T) {
 			files := readPage(t, page)
-			var found []PropertyAddress
-			var unresolved []Unresolved
+			var vips VIPs
 			if text, ok := files["cloud-config.yml"]; ok {
-				found, unresolved, err = FindCloudConfigVIPs(parseText(t, "cloud-config.yml", text).Root())
+				vips, err = FindCloudConfigVIPs(parseText(t, "cloud-config.yml", text).Root())
 			} else {
-				found, unresolved, err = FindVIPs(parseText(t, "manifest.yml", files["manifest.yml"]).Root(), pagePatterns(t, files))
+				vips, err = FindVIPs(parseText(t, "manifest.yml", files["manifest.yml"]).Root(), pagePatterns(t, files))
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(files["want"], vipLines(found, unresolved)); diff != "" {
+			if diff := cmp.Diff(files["want"], vipLines(vips.Found, vips.Unresolved)+strangeLines(vips.Gaps)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -90,7 +90,7 @@ func parsePatterns(t *testing.T, text string) []Pattern {
 func vipLines(found []PropertyAddress, unresolved []Unresolved) string {
 	var b strings.Builder
 	for _, a := range found {
-		fmt.Fprintf(&b, "%s %s %s/%s %s\n", a.Address, a.Property, a.Group, a.Job, a.At)
+		fmt.Fprintf(&b, "%s %s %s/%s %s\n", rangeWords(a.Range), a.Property, a.Group, a.Job, a.At)
 	}
 	for _, u := range unresolved {
 		fmt.Fprintf(&b, "unresolved %s: %s %s\n", u.Variable, u.What, u.At)
@@ -145,14 +145,14 @@ func TestWildcardAgainstPathMatch(t *testing.T) {
 
 func TestZeroPatternMatchesNothing(t *testing.T) {
 	doc := parseText(t, "manifest.yml", "properties: {vip: 10.0.0.1, web_vip: 10.0.0.2}")
-	found, _, err := FindVIPs(doc.Root(), Patterns{Find: []Pattern{{}}})
-	if len(found) > 0 || err != nil {
-		t.Errorf("found %v, error %v", found, err)
+	vips, err := FindVIPs(doc.Root(), Patterns{Find: []Pattern{{}}})
+	if len(vips.Found) > 0 || err != nil {
+		t.Errorf("found %v, error %v", vips.Found, err)
 	}
 	patterns := DefaultPatterns()
 	patterns.Ignore = []Pattern{{}}
-	if found, _, _ := FindVIPs(doc.Root(), patterns); len(found) != 2 {
-		t.Errorf("it ignores all but %v", found)
+	if vips, _ := FindVIPs(doc.Root(), patterns); len(vips.Found) != 2 {
+		t.Errorf("it ignores all but %v", vips.Found)
 	}
 }
 
@@ -184,8 +184,8 @@ func TestVIPBombs(t *testing.T) {
 		doc := parseText(t, "bomb.yml", bomb("1", 6))
 		f := newVIPFinder(DefaultPatterns())
 		f.searchGroup("g", doc.Root().Field("instance_groups").Items()[0])
-		if f.err != nil || len(f.found) != 1 {
-			t.Errorf("found %v, error %v", f.found, f.err)
+		if f.err != nil || len(f.vips.Found) != 1 {
+			t.Errorf("found %v, error %v", f.vips.Found, f.err)
 		}
 		if f.looked > 10 {
 			t.Errorf("looked at %d values", f.looked)
@@ -193,7 +193,7 @@ func TestVIPBombs(t *testing.T) {
 	})
 	t.Run("a virtual address in each", func(t *testing.T) {
 		doc := parseText(t, "bomb.yml", bomb("{vip: 10.0.0.2}", 6))
-		_, _, err := FindVIPs(doc.Root(), DefaultPatterns())
+		_, err := FindVIPs(doc.Root(), DefaultPatterns())
 		if err == nil || !strings.Contains(err.Error(), "bomb.yml:") || !strings.Contains(err.Error(), "1000000") {
 			t.Errorf("error %v", err)
 		}
@@ -246,11 +246,11 @@ func publicVIPs(t *testing.T, path string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, unresolved, err := FindVIPs(doc.Root(), DefaultPatterns())
+	vips, err := FindVIPs(doc.Root(), DefaultPatterns())
 	if err != nil {
 		t.Fatal(err)
 	}
-	foundCC, unresolvedCC, err := FindCloudConfigVIPs(doc.Root())
+	vipsCC, err := FindCloudConfigVIPs(doc.Root())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,10 +259,10 @@ func publicVIPs(t *testing.T, path string) []string {
 		f.search(propertyScope{group: "g", job: "j", jobs: []string{"j"}}, op.Field("value"))
 	}
 	var lines []string
-	for _, a := range slices.Concat(found, foundCC, f.found) {
-		lines = append(lines, fmt.Sprintf("%s %s %d:%d", a.Address, a.Property, a.At.Line, a.At.Column))
+	for _, a := range slices.Concat(vips.Found, vipsCC.Found, f.vips.Found) {
+		lines = append(lines, fmt.Sprintf("%s %s %d:%d", rangeWords(a.Range), a.Property, a.At.Line, a.At.Column))
 	}
-	for _, u := range slices.Concat(unresolved, unresolvedCC, f.unresolved) {
+	for _, u := range slices.Concat(vips.Unresolved, vipsCC.Unresolved, f.vips.Unresolved) {
 		lines = append(lines, fmt.Sprintf("unresolved %s: %s %d:%d", u.Variable, u.What, u.At.Line, u.At.Column))
 	}
 	return lines
@@ -291,17 +291,36 @@ func FuzzFindVIPs(f *testing.F) {
 		if err != nil {
 			return
 		}
-		found, unresolved, _ := FindVIPs(doc.Root(), DefaultPatterns())
-		pairs, hidden, _ := FindCloudConfigVIPs(doc.Root())
-		for _, a := range append(found, pairs...) {
-			if !a.Address.IsValid() || !canBeHeld(a.Address) || !a.At.IsValid() {
+		vips, _ := FindVIPs(doc.Root(), DefaultPatterns())
+		pairs, _ := FindCloudConfigVIPs(doc.Root())
+		for _, a := range append(vips.Found, pairs.Found...) {
+			if !a.Range.IsValid() || !canBeHeld(a.Range.From()) || !a.At.IsValid() {
 				t.Errorf("%+v", a)
 			}
 		}
-		for _, u := range append(unresolved, hidden...) {
+		for _, u := range append(vips.Unresolved, pairs.Unresolved...) {
 			if u.Variable == "" || !u.At.IsValid() {
 				t.Errorf("%+v", u)
 			}
 		}
 	})
+}
+
+// rangeWords is a single address, or both ends of a range.
+func rangeWords(r netipx.IPRange) string {
+	if r.From() == r.To() {
+		return r.From().String()
+	}
+	return r.From().String() + "-" + r.To().String()
+}
+
+// strangeLines are the gaps that no variable makes.
+func strangeLines(gaps []Gap) string {
+	var b strings.Builder
+	for _, g := range gaps {
+		if g.Variable == "" {
+			fmt.Fprintf(&b, "not understood: %s %s\n", g.What, g.At)
+		}
+	}
+	return b.String()
 }

@@ -31,8 +31,10 @@ type Director struct {
 	// Addresses are of the machine that the director runs on.
 	Addresses   []bosh.Block
 	CloudConfig *bosh.CloudConfig
-	// CloudVIPs are virtual addresses found in the cloud-configs.
+	// CloudVIPs are virtual addresses found in the cloud-configs and runtime configs,
+	// CloudGaps where more of them may hide.
 	CloudVIPs   []bosh.PropertyAddress
+	CloudGaps   []bosh.Gap
 	Deployments []*bosh.Manifest
 	CreateEnvs  []*bosh.Manifest
 	// Views are cloud-configs that the director works with beside CloudConfig.
@@ -41,6 +43,8 @@ type Director struct {
 	// in the very same way is no claim of its own, unless KeepLeases is set.
 	Leases     []Lease
 	KeepLeases bool
+	// Unread is what could not be read as a whole.
+	Unread []Unread
 }
 
 // External is addresses that somebody outside of all directors holds.
@@ -87,6 +91,12 @@ type builder struct {
 	// seen are the subnets of the director's cloud-configs, by what they say;
 	// only kept where there are views.
 	seen map[string]*plan.Subnet
+
+	// made are the plan's subnets by those that were read, parts what hides of these,
+	// pending what they hand out if it does not hide.
+	made    map[*bosh.Subnet]*plan.Subnet
+	parts   map[*bosh.Subnet]parts
+	pending map[*bosh.Subnet][]plan.Claim
 }
 
 func (b *builder) director(d *Director) {
@@ -96,12 +106,18 @@ func (b *builder) director(d *Director) {
 	b.plan.Deployments += len(d.Deployments) + len(d.CreateEnvs)
 	own := OwnAddresses(d)
 	b.seen = nil
+	b.made, b.parts, b.pending = map[*bosh.Subnet]*plan.Subnet{}, map[*bosh.Subnet]parts{}, map[*bosh.Subnet][]plan.Claim{}
 	var shared networks
 	if d.CloudConfig != nil {
 		shared = b.networks(origin{director: d.Name, cpi: d.CPI}, d.CloudConfig, own, true)
 		b.remember(d, shared)
 	}
+	blind := &blindSpots{builder: b, director: d, own: own, shared: shared}
+	blind.config(plan.Owner{Director: d.Name}, d.CloudConfig, true)
 	views := b.views(d, own)
+	for _, v := range d.Views {
+		blind.config(plan.Owner{Director: d.Name}, v.CloudConfig, true)
+	}
 	leases := newLeases(d)
 	for _, m := range d.Deployments {
 		known := shared
@@ -112,19 +128,28 @@ func (b *builder) director(d *Director) {
 			known = b.networks(origin{d.Name, m.Name, d.CPI}, m.Own, own, true)
 		}
 		b.deployment(d.Name, m, known, plan.Static)
+		blind.manifest(m, known)
 		b.leases(d, leases.take(m.Name), m, known)
 	}
 	b.leases(d, leases.rest(), nil, shared)
 	for _, m := range d.CreateEnvs {
 		if m.Own != nil {
-			b.deployment(d.Name, m, b.networks(origin{d.Name, m.Name, m.CPI}, m.Own, nil, false), plan.CreateEnvVM)
+			known := b.networks(origin{d.Name, m.Name, m.CPI}, m.Own, nil, false)
+			b.deployment(d.Name, m, known, plan.CreateEnvVM)
+			blind.manifest(m, known)
 		}
 	}
 	for _, block := range d.Addresses {
 		b.own(d.Name, shared, block)
 	}
 	for _, vip := range d.CloudVIPs {
-		b.property(plan.Owner{Director: d.Name, Property: vip.Property}, shared, vip)
+		b.property(plan.Owner{Director: d.Name, Property: vip.Property}, shared, shared, vip)
+	}
+	for _, gap := range d.CloudGaps {
+		blind.add(plan.Owner{Director: d.Name, Property: gap.Property}, gap, blind.properties(plan.Owner{Director: d.Name, Property: gap.Property}, shared, shared))
+	}
+	for _, u := range d.Unread {
+		blind.unread(u)
 	}
 }
 
@@ -161,6 +186,8 @@ type subnet struct {
 	*plan.Subnet
 	read *bosh.Subnet
 	kind bosh.NetworkType
+	// bare says of a vip network that it lists no addresses: groups may ask for any.
+	bare bool
 }
 
 // origin is where subnets come from.
@@ -170,22 +197,40 @@ type origin struct {
 	cpi string
 }
 
+// nameless is the name under which networks keeps the subnets of networks whose
+// name hides, or that hide as a whole: any network may be one of them.
+const nameless = "\x00"
+
 // networks adds the subnets of a cloud-config and what they claim. handsOut is
 // false for create-env, which takes the given address and no other.
 func (b *builder) networks(from origin, cc *bosh.CloudConfig, own []bosh.Block, handsOut bool) networks {
 	known := networks{}
+	hidden := b.note(cc)
 	for _, n := range cc.Networks {
+		name := hidden.nameOf(n)
 		for _, read := range n.Subnets {
 			s := b.enlist(b.subnet(from, cc, n, read))
-			known[n.Name] = append(known[n.Name], subnet{s, read, n.Type})
+			b.made[read] = s
+			known[name] = append(known[name], subnet{Subnet: s, read: read, kind: n.Type, bare: !handsOut && n.Type == bosh.VIP})
 			b.claimSubnet(s, n, read, cc.Compilation, own, handsOut)
 		}
-		if len(n.Subnets) == 0 && n.Type == bosh.VIP {
+		if len(n.Subnets) == 0 && n.Type == bosh.VIP && !hidden.subnets[n] {
 			read := &bosh.Subnet{At: n.At}
-			known[n.Name] = append(known[n.Name], subnet{b.enlist(b.subnet(from, cc, n, read)), read, n.Type})
+			known[name] = append(known[name], subnet{Subnet: b.enlist(b.subnet(from, cc, n, read)), read: read, kind: n.Type, bare: true})
+		}
+		if hidden.subnets[n] {
+			known[name] = append(known[name], b.unseen(from, n.Name, n.Type))
 		}
 	}
+	if hidden.networks {
+		known[nameless] = append(known[nameless], b.unseen(from, "", bosh.Manual))
+	}
 	return known
+}
+
+// unseen stands for subnets that hide as a whole.
+func (b *builder) unseen(from origin, network string, kind bosh.NetworkType) subnet {
+	return subnet{Subnet: &plan.Subnet{Director: from.director, Deployment: from.deployment, Network: network}, read: &bosh.Subnet{}, kind: kind}
 }
 
 // claimSubnet adds what a subnet says about its addresses.
@@ -196,7 +241,19 @@ func (b *builder) claimSubnet(s *plan.Subnet, n *bosh.Network, read *bosh.Subnet
 		b.manual(s, read, owner, own, poolKind(c, n, read), handsOut)
 	case bosh.VIP:
 		b.blocks(plan.StaticPool, owner, s, read.Static)
+	case bosh.Dynamic:
+	default: // its type hides: everything that it says of itself is as uncertain
+		before := len(b.plan.Claims)
+		b.manual(s, read, owner, own, plan.DynamicPool, handsOut)
+		b.blocks(plan.StaticPool, owner, s, read.Static)
+		b.setAside(read, before)
 	}
+}
+
+// setAside takes the claims from the one with that number on for uncertain.
+func (b *builder) setAside(read *bosh.Subnet, from int) {
+	b.pending[read] = append(b.pending[read], b.plan.Claims[from:]...)
+	b.plan.Claims = b.plan.Claims[:from]
 }
 
 // subnet makes the plan's subnet of what was read.
@@ -252,6 +309,9 @@ func (b *builder) blocks(kind plan.Kind, owner plan.Owner, s *plan.Subnet, block
 // manual adds what a manual subnet says about its addresses.
 func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, own []bosh.Block, pool plan.Kind, handsOut bool) {
 	if !read.Range.IsValid() {
+		if read.Gateway.IsValid() && b.parts[read].has(bosh.HidesRange) {
+			b.add(plan.Gateway, owner, s, netipx.IPRangeFrom(read.Gateway, read.Gateway), read.GatewayAt)
+		}
 		return
 	}
 	if read.Gateway.IsValid() {
@@ -268,7 +328,18 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 	}
 	restricted := restrictedSet(read, own)
 	b.staticPool(s, read, owner, restricted)
+	before := len(b.plan.Claims)
 	b.dynamicPool(s, read, owner, restricted, pool)
+	hidden := b.parts[read]
+	if hidden.has(bosh.HidesStatic) {
+		for i := before; i < len(b.plan.Claims); i++ {
+			b.pending[read] = append(b.pending[read], b.plan.Claims[i])
+			b.plan.Claims[i].EitherPool = true
+		}
+	}
+	if hidden.has(bosh.HidesReserved) || hidden.has(bosh.HidesPrefix) {
+		b.setAside(read, before)
+	}
 }
 
 // restrictedSet is what the subnet never hands out.

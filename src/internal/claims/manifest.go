@@ -23,7 +23,7 @@ func (b *builder) deployment(director string, m *bosh.Manifest, known networks, 
 			}
 			index := 0
 			for _, block := range blocks {
-				if b.static(kind, owner, known[n.Name], block, index) {
+				if b.static(kind, owner, known.of(n), block, index) {
 					claimed = true
 				}
 				index += instances(block)
@@ -32,7 +32,7 @@ func (b *builder) deployment(director string, m *bosh.Manifest, known networks, 
 	}
 	for _, vip := range m.VIPs {
 		owner := plan.Owner{Director: director, Deployment: m.Name, InstanceGroup: vip.Group, Property: vip.Property}
-		b.property(owner, groupNetworks(m, vip.Group, known), vip)
+		b.property(owner, groupNetworks(m, vip.Group, known), known, vip)
 	}
 	if m.Form == bosh.CreateEnv && !claimed {
 		b.contacts(director, m, known)
@@ -46,10 +46,11 @@ func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, blo
 	added := false
 	for _, s := range subnets {
 		switch s.kind {
+		case bosh.Dynamic:
 		case bosh.VIP:
 			b.add(plan.VIP, owner, s.Subnet, block.Range, block.At)
 			return true
-		case bosh.Manual:
+		default:
 			r, ok := within(s.read.Range, block.Range)
 			if !ok {
 				continue
@@ -62,7 +63,52 @@ func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, blo
 			added = true
 		}
 	}
-	return added
+	if added {
+		return true
+	}
+	// Where a subnet's range hides, or all of it does, what lies in no other one can
+	// only lie there.
+	for _, s := range subnets {
+		if s.kind != bosh.Dynamic && s.kind != bosh.VIP && !s.read.Range.IsValid() {
+			b.add(kind, owner, s.Subnet, block.Range, block.At)
+			b.plan.Claims[len(b.plan.Claims)-1].Index = index
+			return true
+		}
+	}
+	return false
+}
+
+// of are the subnets of the network that a group uses. One that is not there, or
+// whose name hides, may be any whose own name hides.
+func (n networks) of(use *bosh.GroupNetwork) []subnet {
+	if list, ok := n[use.Name]; ok {
+		return list
+	}
+	if _, hidden := bosh.VariableIn(use.Name); !hidden {
+		return n[nameless]
+	}
+	var list []subnet
+	for _, s := range n.all() {
+		if slices.ContainsFunc(use.Static, func(b bosh.Block) bool { return s.mayGive(b) }) {
+			list = append(list, s)
+		}
+	}
+	if len(list) > 1 {
+		return nil // which of them hides
+	}
+	return list
+}
+
+// mayGive reports whether a group could ask the subnet for a block.
+func (s subnet) mayGive(block bosh.Block) bool {
+	switch s.kind {
+	case bosh.Dynamic:
+		return false
+	case bosh.VIP:
+		return s.bare
+	}
+	_, inside := within(s.read.Range, block.Range)
+	return inside || !s.read.Range.IsValid()
 }
 
 // instances is how many instances get an address from the block; blocks that no
@@ -74,8 +120,8 @@ func instances(block bosh.Block) int {
 	return 1
 }
 
-// groupNetworks are the networks of one group first, then all others: a virtual
-// address usually lies in a network of the group that carries it.
+// groupNetworks are the networks of one group, or all where it is none in
+// particular: a virtual address lies in a segment of the machines that carry it.
 func groupNetworks(m *bosh.Manifest, group string, known networks) networks {
 	mine := networks{}
 	for _, g := range m.Groups {
@@ -83,13 +129,16 @@ func groupNetworks(m *bosh.Manifest, group string, known networks) networks {
 			continue
 		}
 		for _, n := range g.Networks {
-			mine[n.Name] = known[n.Name]
+			if list := known.of(n); len(list) > 0 {
+				mine[n.Name] = list
+			} else if _, hidden := bosh.VariableIn(n.Name); hidden {
+				return known
+			}
 		}
 	}
 	if len(mine) == 0 {
 		return known
 	}
-	mine[""] = known.all()
 	return mine
 }
 
@@ -119,13 +168,44 @@ func (n networks) containing(addr netip.Addr) *plan.Subnet {
 	return nil
 }
 
-// property adds a virtual address that was found in a property.
-func (b *builder) property(owner plan.Owner, known networks, vip bosh.PropertyAddress) {
-	s := known.containing(vip.Address)
+// property adds a virtual address that was found in a property. It lies in one of
+// the networks of those that have the property, in another of the director's that
+// may be the same segment, or somewhere in the segments of the former.
+func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.PropertyAddress) {
+	s := mine.carrier(known, vip.Range.From())
 	if s != nil {
 		owner.Network = s.Network
 	}
-	b.add(plan.VIP, owner, s, netipx.IPRangeFrom(vip.Address, vip.Address), vip.At)
+	b.add(plan.VIP, owner, s, vip.Range, vip.At)
+}
+
+// carrier is the subnet that an address lies in; nil where nothing is known.
+func (n networks) carrier(known networks, addr netip.Addr) *plan.Subnet {
+	if s := n.containing(addr); s != nil {
+		return s
+	}
+	among := n.among()
+	if s := known.containing(addr); s != nil && (among == nil || plan.ContactOf(among, s).Relation != plan.Isolated) {
+		return s
+	}
+	return among
+}
+
+// among stands for any of the subnets; nil where there are none, or where one of
+// them hides.
+func (n networks) among() *plan.Subnet {
+	var list []*plan.Subnet
+	director := ""
+	for _, s := range n.all() {
+		if s.Subnet.Identity.ID == "" && s.Segment == "" {
+			return nil // nothing tells it from any other network
+		}
+		list, director = append(list, s.Subnet), s.Director
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return &plan.Subnet{Director: director, Among: list}
 }
 
 // contacts adds the addresses by which create-env reaches a VM that no
@@ -134,19 +214,20 @@ func (b *builder) property(owner plan.Owner, known networks, vip bosh.PropertyAd
 func (b *builder) contacts(director string, m *bosh.Manifest, known networks) {
 	var seen []netip.Addr
 	for _, c := range m.Contacts {
-		if slices.Contains(seen, c.Address) {
+		address := c.Range.From()
+		if slices.Contains(seen, address) {
 			continue
 		}
-		seen = append(seen, c.Address)
+		seen = append(seen, address)
 		owner := plan.Owner{Director: director, Deployment: m.Name, Property: c.Property}
 		if len(m.Groups) > 0 {
 			owner.InstanceGroup = m.Groups[0].Name
 		}
-		s := known.containing(c.Address)
+		s := known.containing(address)
 		if s != nil {
 			owner.Network = s.Network
 		}
-		b.add(plan.CreateEnvVM, owner, s, netipx.IPRangeFrom(c.Address, c.Address), c.At)
+		b.add(plan.CreateEnvVM, owner, s, c.Range, c.At)
 	}
 }
 

@@ -64,14 +64,25 @@ func (b *builder) views(d *Director, own []bosh.Block) map[string]networks {
 	byDeployment := map[string]networks{}
 	for _, v := range d.Views {
 		known := networks{}
+		hidden := b.note(v.CloudConfig)
 		for _, n := range v.CloudConfig.Networks {
-			subnets := n.Subnets
-			if len(subnets) == 0 && n.Type == bosh.VIP {
+			name := hidden.nameOf(n)
+			subnets, bare := n.Subnets, len(n.Subnets) == 0 && n.Type == bosh.VIP && !hidden.subnets[n]
+			if bare {
 				subnets = []*bosh.Subnet{{At: n.At}}
 			}
 			for _, read := range subnets {
-				known[n.Name] = append(known[n.Name], b.viewed(d, v, n, read, own))
+				s := b.viewed(d, v, n, read, own)
+				s.bare = bare
+				b.made[read] = s.Subnet
+				known[name] = append(known[name], s)
 			}
+			if hidden.subnets[n] {
+				known[name] = append(known[name], b.unseen(origin{director: d.Name}, n.Name, n.Type))
+			}
+		}
+		if hidden.networks {
+			known[nameless] = append(known[nameless], b.unseen(origin{director: d.Name}, "", bosh.Manual))
 		}
 		for _, name := range v.Deployments {
 			byDeployment[name] = known
@@ -82,10 +93,10 @@ func (b *builder) views(d *Director, own []bosh.Block) map[string]networks {
 
 // viewed adds a subnet of a view, unless there is one that says the same.
 func (b *builder) viewed(d *Director, v View, n *bosh.Network, read *bosh.Subnet, own []bosh.Block) subnet {
-	made := subnet{b.subnet(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, n, read), read, n.Type}
+	made := subnet{Subnet: b.subnet(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, n, read), read: read, kind: n.Type}
 	key := contentKey(n.Name, made)
 	if s, ok := b.seen[key]; ok {
-		return subnet{s, read, n.Type}
+		return subnet{Subnet: s, read: read, kind: n.Type}
 	}
 	made.Past = v.Past
 	b.seen[key] = b.enlist(made.Subnet)

@@ -53,7 +53,7 @@ func readPicture(fleetFile string, streams Streams) (*picture, error) {
 		return nil, err
 	}
 	read := survey.Read(w.Fleet, w.Loader)
-	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures), pools: poolsOf(w.Fleet.File)}, nil
+	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures, read.Unread), pools: poolsOf(w.Fleet.File)}, nil
 }
 
 func poolsOf(file *fleet.File) []answer.Pool {

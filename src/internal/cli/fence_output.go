@@ -24,8 +24,7 @@ func (r *fencing) finish(fix bool) error {
 		r.tellByHand(h)
 	}
 	for _, s := range r.fence.Unknown {
-		r.say("%s (%s) is left out: what it hands out hides behind variables, in part", s.Label(), s.At)
-		hint(r.streams.Stderr, "give their values in the fleet file (vars, vars_files, vars_store)")
+		r.say("%s (%s) is left out: what it hands out hides, in part", s.Label(), s.At)
 	}
 	for _, s := range r.fence.Shortages {
 		r.tellShortage(s)
@@ -36,7 +35,8 @@ func (r *fencing) finish(fix bool) error {
 		return err
 	}
 	undone := left + len(r.edits.ByHand) + len(r.fence.Shortages)
-	unknown := len(r.failures) + len(r.fence.Unknown) + r.tellHidden()
+	r.tellHidden()
+	unknown := len(r.failures) + len(r.fence.Unknown) + len(r.fence.Blind)
 	switch {
 	case fix && !written && !r.refused:
 		return exitCode(ExitIncomplete)
@@ -64,7 +64,7 @@ func (r *fencing) write(fix bool) (written bool, err error) {
 	case !fix:
 		hint(r.streams.Stderr, "write this into %s with --fix", count(len(files), "file"))
 		return false, nil
-	case len(r.failures)+len(r.fence.Unknown) > 0:
+	case len(r.failures)+len(r.fence.Unknown)+len(r.fence.Blind) > 0:
 		r.say("nothing was written: what could not be read may use the same addresses")
 		return false, nil
 	}
@@ -133,19 +133,11 @@ func (r *fencing) tellShortage(s fence.Shortage) {
 	hint(r.streams.Stderr, "the range is too small for all who share it: give it a larger one, or move something")
 }
 
-// tellHidden tells of addresses that nobody can see here, and counts them.
-func (r *fencing) tellHidden() int {
-	var directors []string
-	for _, s := range r.Facts.Plan.Subnets {
-		if r.within(s) {
-			directors = append(directors, s.Director)
-		}
+// tellHidden tells of what nobody can see and may lie in a pool, or be one.
+func (r *fencing) tellHidden() {
+	for _, spot := range r.fence.Blind {
+		r.say("%s: %s: nobody knows whose pool that lies in", spot.At, lint.SpotText(spot))
 	}
-	hidden := r.hiddenOf(directors)
-	for _, h := range hidden {
-		r.say("%s: ((%s)) has no value here and hides %s: whose pool that lies in is not known", h.At, h.Variable, h.What)
-	}
-	return len(hidden)
 }
 
 // tellLeft tells which findings are left with all lines added, by hand or not,

@@ -132,7 +132,12 @@ func (f *lintFlags) judge(args []string, changed func(string) bool, files *sourc
 // judgeFleet lints what a workspace holds.
 func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*judged, *survey.Survey) {
 	read := survey.Read(w.Fleet, w.Loader)
+	except := exceptions(w.Fleet.File, files)
+	doubts, accepted := read.Facts.Doubts(ignore.Accepting(except, streams.today()))
 	failures := slices.Concat(w.Troubles, read.Failures)
+	for _, d := range doubts {
+		failures = append(failures, d.Trouble())
+	}
 	seen := ignore.All
 	switch {
 	case read.Facts.Targets.Some:
@@ -140,11 +145,11 @@ func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*
 	case len(failures) > 0:
 		seen = ignore.AllThatCouldBeRead
 	}
-	findings := lint.Run(read.Facts, lint.Rules())
-	findings, accepted := ignore.Judge(findings, exceptions(w.Fleet.File, files), streams.today(), seen)
+	findings := append(lint.Run(read.Facts, lint.Rules()), accepted...)
+	findings, count := ignore.Judge(findings, except, streams.today(), seen)
 	lint.HideValues(findings, files.Line)
 	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, workspace: w}
-	j.Summary.Accepted = accepted
+	j.Summary.Accepted = count
 	return j, read
 }
 

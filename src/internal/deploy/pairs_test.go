@@ -98,7 +98,7 @@ func TestPublicCreateEnvManifests(t *testing.T) {
 		t.Errorf("%s: %s: %s", p.At, p.Rule, p.Message)
 	}
 	const ip = "10.0.0.6"
-	if len(m.Contacts) != 1 || m.Contacts[0].Address.String() != ip || m.Groups[0].Networks[0].Static[0].Range.From().String() != ip {
+	if len(m.Contacts) != 1 || m.Contacts[0].Range.From().String() != ip || m.Groups[0].Networks[0].Static[0].Range.From().String() != ip {
 		t.Errorf("contacts %v, network %+v", m.Contacts, m.Groups[0].Networks[0])
 	}
 }

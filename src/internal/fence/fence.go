@@ -61,9 +61,12 @@ type Needs map[*plan.Subnet]int
 type Fence struct {
 	// Changes are the subnets that have to reserve more.
 	Changes []Change
-	// Unknown are subnets of which a part hides behind variables, so that what
-	// they own in common with others cannot be told.
+	// Unknown are subnets of which a part hides, so that what they own in common
+	// with others cannot be told.
 	Unknown []*plan.Subnet
+	// Blind are what may hide something that a pool has to leave to others, or a
+	// pool itself: the fence is not whole without it.
+	Blind []*plan.BlindSpot
 	// Shortages are pools that get too small.
 	Shortages []Shortage
 }
@@ -94,10 +97,13 @@ type Shortage struct {
 func Compute(p *plan.Plan, needs Needs, within func(*plan.Subnet) bool) *Fence {
 	b := &builder{needs: needs, pools: map[*plan.Subnet]*pool{}}
 	b.collect(p, within)
+	blind := b.blind(p, within)
 	for _, group := range b.contestGroups() {
 		b.settle(group)
 	}
-	return b.fence()
+	f := b.fence()
+	f.Blind = blind
+	return f
 }
 
 // builder holds what is known of each pool while a fence is made.

@@ -52,6 +52,13 @@ func (m *made) group(name string, static ...string) *bosh.Manifest {
 }
 
 func (m *made) plan() *plan.Plan {
+	for i := range m.directors {
+		d := &m.directors[i]
+		if cc := d.CloudConfig; m.hidden[d.Name] && cc != nil {
+			n := cc.Networks[0]
+			cc.Gaps = []bosh.Gap{{Hides: bosh.HidesReserved, Network: n, Subnet: n.Subnets[0], Variable: "taken", What: "reserved"}}
+		}
+	}
 	p := claims.Build(m.directors, m.externals, func(s *plan.Subnet) string { return m.segments[s.Director] })
 	for _, s := range p.Subnets {
 		s.Incomplete = s.Incomplete || m.hidden[s.Director]
@@ -194,7 +201,7 @@ a: 10.0.0.2-10.0.0.9 for dynamic-pool of b, dynamic-pool of c
 		"gateway, DNS server, machines and virtual addresses": {func(m *made) {
 			m.subnet("a", v4, gw, nil, nil)
 			m.subnet("b", v4, "10.0.0.254", list("10.0.0.2-10.0.0.253"), nil).DNS = blocks(list("10.0.0.5"))
-			m.group("web").VIPs = []bosh.PropertyAddress{{Address: netip.MustParseAddr("10.0.0.9"), Property: "keepalived.vip"}}
+			m.group("web").VIPs = []bosh.PropertyAddress{{Range: netipx.MustParseIPRange("10.0.0.9-10.0.0.9"), Property: "keepalived.vip"}}
 			m.directors[1].Addresses = blocks(list("10.0.0.7"))
 		}, `
 a: 10.0.0.5-10.0.0.5 for dns of b
@@ -206,7 +213,7 @@ b: short, keeps 0 of 0
 `},
 		"its own virtual address, which its director does not know": {func(m *made) {
 			m.subnet("a", v4, gw, nil, nil)
-			m.group("web").VIPs = []bosh.PropertyAddress{{Address: netip.MustParseAddr("10.0.0.9"), Property: "keepalived.vip"}}
+			m.group("web").VIPs = []bosh.PropertyAddress{{Range: netipx.MustParseIPRange("10.0.0.9-10.0.0.9"), Property: "keepalived.vip"}}
 		}, `
 a: 10.0.0.9-10.0.0.9 for vip of akeepalived.vip
 `},

@@ -99,7 +99,7 @@ func deployedAt(overlaps []plan.Overlap) map[ownAddress]bool {
 func (b *builder) overlap(o plan.Overlap, deployed map[ownAddress]bool, within func(*plan.Subnet) bool) {
 	inside := func(s *plan.Subnet) bool { return within == nil || within(s) }
 	if isDynamic(o.A) && isDynamic(o.B) {
-		if o.Foreign() && inside(o.A.Subnet) && inside(o.B.Subnet) && !b.hides(o.A.Subnet) && !b.hides(o.B.Subnet) {
+		if o.Foreign() && inside(o.A.Subnet) && inside(o.B.Subnet) {
 			b.contests = append(b.contests, &contest{b.pool(o.A.Subnet), b.pool(o.B.Subnet), o.Range})
 		}
 		return
@@ -109,7 +109,7 @@ func (b *builder) overlap(o plan.Overlap, deployed map[ownAddress]bool, within f
 		if !isDynamic(own) || !inside(own.Subnet) || !inTheWay(own, other, o) {
 			continue
 		}
-		if deployed[ownAddress{own.Owner.Director, other.Kind, o.Range.From()}] || b.hides(own.Subnet) {
+		if deployed[ownAddress{own.Owner.Director, other.Kind, o.Range.From()}] {
 			continue
 		}
 		p := b.pool(own.Subnet)
@@ -117,12 +117,50 @@ func (b *builder) overlap(o plan.Overlap, deployed map[ownAddress]bool, within f
 	}
 }
 
-// hides notes a subnet whose pool is not known for certain.
-func (b *builder) hides(s *plan.Subnet) bool {
-	if s.Incomplete {
-		b.unknown[s] = true
+// blind finds the spots that may hide something that counts here: a pool that
+// somebody is in the way of, or what is in the way of one.
+func (b *builder) blind(p *plan.Plan, within func(*plan.Subnet) bool) []*plan.BlindSpot {
+	var list []*plan.BlindSpot
+	blindness := plan.NewBlindness(p)
+	for i := range p.BlindSpots {
+		spot := &p.BlindSpots[i]
+		counts := false
+		for m := range blindness.Meetings(spot) {
+			if !m.OnWire() || !concerns(m.Overlap, within) {
+				continue
+			}
+			counts = true
+			for _, c := range []*plan.Claim{m.A, m.B} {
+				if isDynamic(c) && c.Subnet.Range.IsValid() && (c == m.Hidden || m.With != nil) {
+					b.unknown[c.Subnet] = true
+				}
+			}
+		}
+		if counts {
+			list = append(list, spot)
+		}
 	}
-	return s.Incomplete
+	return list
+}
+
+// concerns reports whether one of the two is a pool that is to be fenced and the
+// other something that it must leave alone.
+func concerns(o plan.Overlap, within func(*plan.Subnet) bool) bool {
+	inside := func(c *plan.Claim) bool {
+		return within == nil || c.Subnet == nil || !c.Subnet.Range.IsValid() || within(c.Subnet)
+	}
+	if !relevant(o.A, o.B) {
+		return false
+	}
+	if isDynamic(o.A) && isDynamic(o.B) {
+		return o.Foreign() && inside(o.A) && inside(o.B)
+	}
+	for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
+		if own, other := pair[0], pair[1]; isDynamic(own) && inside(own) && inTheWay(own, other, o) {
+			return true
+		}
+	}
+	return false
 }
 
 // inTheWay reports whether a pool must leave what it has in common with another

@@ -50,7 +50,7 @@ func randomFleet(r *rand.Rand, cidr string, addresses int) *made {
 			s.DNS = blocks(list(address()))
 		}
 		if r.IntN(3) == 0 {
-			m.group("web").VIPs = []bosh.PropertyAddress{{Address: netip.MustParseAddr(address()), Property: "keepalived.vip"}}
+			m.group("web").VIPs = []bosh.PropertyAddress{{Range: one(address()), Property: "keepalived.vip"}}
 		}
 		if r.IntN(3) == 0 {
 			m.group("db", address())
@@ -276,4 +276,10 @@ func lossesAt(g *group, a netip.Addr) []uint {
 		}
 	}
 	return list
+}
+
+// one is the range of a single address.
+func one(text string) netipx.IPRange {
+	a := netip.MustParseAddr(text)
+	return netipx.IPRangeFrom(a, a)
 }

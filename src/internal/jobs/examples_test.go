@@ -174,9 +174,9 @@ func TestPropertiesClaimNothing(t *testing.T) {
 		check(t, err)
 		doc, err := source.Parse("runtime-config.yml", text)
 		check(t, err)
-		found, _, err := bosh.FindVIPs(doc.Root(), bosh.DefaultPatterns())
+		found, err := bosh.FindVIPs(doc.Root(), bosh.DefaultPatterns())
 		check(t, err)
-		for _, f := range found {
+		for _, f := range found.Found {
 			t.Errorf("lint takes %+v of %s for a virtual address that the VM has", f, job)
 		}
 	}

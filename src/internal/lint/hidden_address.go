@@ -1,22 +1,29 @@
 package lint
 
-import "fmt"
+import (
+	"fmt"
+	"net/netip"
 
-const hiddenAddressID = "hidden-address"
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// HiddenAddressID is the rule that tells of hidden addresses.
+const HiddenAddressID = "hidden-address"
 
 var hiddenAddress = Rule{
-	ID: hiddenAddressID, Severity: Warning, Family: FamilyFleet,
+	ID: HiddenAddressID, Severity: Warning, Family: FamilyFleet,
 	Title: "an address hides behind a variable that stays unresolved",
-	Doc:   page(hiddenAddressID),
+	Doc:   page(HiddenAddressID),
 	Run:   runHiddenAddress,
 }
 
 func runHiddenAddress(f *Facts, report func(Finding)) {
-	type key struct{ director, deployment, variable string }
-	hides := map[key][]Hidden{}
-	var order []key
+	hides := map[hiddenKey][]Hidden{}
+	var order []hiddenKey
 	for _, h := range f.Hidden {
-		k := key{h.Director, h.Deployment, h.Variable}
+		k := hiddenKey{h.Director, h.Deployment, h.Variable}
 		if hides[k] == nil {
 			order = append(order, k)
 		}
@@ -24,11 +31,39 @@ func runHiddenAddress(f *Facts, report func(Finding)) {
 	}
 	for _, k := range order {
 		finding := hiddenFinding(hides[k])
-		if f.Strict {
+		switch {
+		case f.Strict:
 			finding.Severity = Error
+		case f.Targets.Some && f.doubtful != nil && !f.doubtful[k]:
+			finding.Severity = Info
+			if extent := f.extentOf(k); extent != "" && f.Targets.Match(plan.Owner{Director: k.director, Deployment: k.deployment}) {
+				finding.Message += ": it can only be " + extent + ", which nobody else claims"
+			}
 		}
 		report(finding)
 	}
+}
+
+// hiddenKey is a variable of a deployment, or of its director's configs.
+type hiddenKey struct{ director, deployment, variable string }
+
+// extentOf are the addresses that may hide behind a variable, where a few ranges
+// hold all of them.
+func (f *Facts) extentOf(k hiddenKey) string {
+	var set netipx.IPSetBuilder
+	for i := range f.Plan.BlindSpots {
+		s := &f.Plan.BlindSpots[i]
+		if (hiddenKey{s.Owner.Director, s.Owner.Deployment, s.Variable}) == k {
+			for _, c := range s.May {
+				set.AddRange(c.Range)
+			}
+		}
+	}
+	ranges := built(&set).Ranges()
+	if len(ranges) == 0 || len(ranges) > 3 || ranges[0] == netipx.RangeOfPrefix(netip.PrefixFrom(netip.IPv4Unspecified(), 0)) {
+		return ""
+	}
+	return listRanges(ranges)
 }
 
 // hiddenFinding tells of all that one variable of one deployment hides.

@@ -33,7 +33,7 @@ var vipInPool = Rule{
 	Doc:   page("vip-in-pool"),
 	Run: func(f *Facts, report func(Finding)) {
 		f.inPools(report, func(p pooled) bool {
-			return p.address.Kind == plan.VIP && (foreign(p.overlap) || !leased(p.address) && p.pool.Kind != plan.StaticPool)
+			return p.address.Kind == plan.VIP && (foreign(p.overlap) || !leased(p.address) && onlyByItself(p.pool))
 		})
 	},
 }
@@ -57,6 +57,10 @@ var dnsInPool = Rule{
 	Run:   runDNSInPool,
 }
 
+// onlyByItself reports whether the director hands the addresses out without being
+// asked for them.
+func onlyByItself(pool *plan.Claim) bool { return pool.Kind != plan.StaticPool && !pool.EitherPool }
+
 func runDNSInPool(f *Facts, report func(Finding)) {
 	deployed := f.deployedAt(plan.DNS)
 	f.inPools(func(finding Finding) {
@@ -68,7 +72,7 @@ func runDNSInPool(f *Facts, report func(Finding)) {
 		if p.address.Kind != plan.DNS {
 			return false
 		}
-		return !deployed[p.knownAs()] && (foreign(p.overlap) || p.pool.Kind != plan.StaticPool)
+		return !deployed[p.knownAs()] && (foreign(p.overlap) || onlyByItself(p.pool))
 	})
 }
 

@@ -73,9 +73,11 @@ type Facts struct {
 	// Overlaps are the overlapping claims that a rule may care about.
 	Overlaps []plan.Overlap
 	Space    *plan.Space
-	Problems []Problem
-	Hidden   []Hidden
-	Targets  Targets
+	// Blindness is what is not known of the plan; see Doubts.
+	Blindness *plan.Blindness
+	Problems  []Problem
+	Hidden    []Hidden
+	Targets   Targets
 	// Delegations are the addresses that teams may take; if there are any, no
 	// others are proposed.
 	Delegations []plan.Delegation
@@ -92,11 +94,13 @@ type Facts struct {
 
 	// proposed are names for segments that have none yet (isolate.go).
 	proposed map[string]string
+	// doubtful are the variables that Doubts found to matter; nil before.
+	doubtful map[hiddenKey]bool
 }
 
 // NewFacts returns the facts of a plan, with what rules share.
 func NewFacts(p *plan.Plan) *Facts {
-	return &Facts{Plan: p, Overlaps: p.Overlaps(relevant), Space: plan.NewSpace(p)}
+	return &Facts{Plan: p, Overlaps: p.Overlaps(relevant), Space: plan.NewSpace(p), Blindness: plan.NewBlindness(p)}
 }
 
 // relevant leaves out pairs that no rule looks at: what is reserved is nobody's,
@@ -145,7 +149,7 @@ func (t Targets) concern(f Finding) bool {
 	if f.Rule == staleSnapshotID || f.Rule == partialSnapshotID {
 		return true
 	}
-	ofCloudConfig := f.Order > 0 || f.Rule == hiddenAddressID
+	ofCloudConfig := f.Order > 0 || f.Rule == HiddenAddressID
 	return slices.ContainsFunc(f.Claims, func(p Party) bool {
 		return t.Match(p.Owner) || ofCloudConfig && p.Owner.Deployment == "" && t.haveDirector(p.Owner.Director)
 	})

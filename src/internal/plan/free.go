@@ -13,6 +13,7 @@ import (
 // computed for a subnet, so many questions cost little more than one.
 type Space struct {
 	plan      *Plan
+	blindness *Blindness
 	index     *rangeIndex // made by the first question
 	unclaimed map[*Subnet][]netipx.IPRange
 	unowned   map[*Subnet][]netipx.IPRange
@@ -22,7 +23,7 @@ type Space struct {
 // NewSpace returns the space of p, which must not change any more.
 func NewSpace(p *Plan) *Space {
 	cache := func() map[*Subnet][]netipx.IPRange { return map[*Subnet][]netipx.IPRange{} }
-	return &Space{plan: p, unclaimed: cache(), unowned: cache(), static: cache()}
+	return &Space{plan: p, blindness: NewBlindness(p), unclaimed: cache(), unowned: cache(), static: cache()}
 }
 
 // Unclaimed returns the addresses of s that nobody claims in any subnet that s
@@ -83,7 +84,8 @@ func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
 	return free
 }
 
-// remove takes away the claims that count and that s may meet.
+// remove takes away the claims that count and that s may meet, and what may be
+// such a claim and hides.
 func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim) bool) {
 	contacts := map[*Subnet]bool{}
 	for c := range sp.around(s) {
@@ -104,6 +106,13 @@ func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim)
 			set.RemoveRange(c.Range)
 		}
 	}
+	if s.Range.IsValid() {
+		for _, may := range sp.blindness.Reaching(s, netipx.RangeOfPrefix(s.Range)) {
+			if counts(may) {
+				set.RemoveRange(may.Range)
+			}
+		}
+	}
 }
 
 // around yields the claims that may lie in s: those that overlap its range, or
@@ -120,7 +129,7 @@ func (sp *Space) around(s *Subnet) iter.Seq[*Claim] {
 		}
 	}
 	if sp.index == nil {
-		sp.index = newRangeIndex(sp.plan)
+		sp.index = newRangeIndex(claimsOf(sp.plan))
 	}
 	return sp.index.overlapping(netipx.RangeOfPrefix(s.Range))
 }
@@ -131,13 +140,14 @@ type rangeIndex struct {
 	reach  []netip.Addr // the highest last address of all claims up to here
 }
 
-func newRangeIndex(p *Plan) *rangeIndex {
-	order := p.byFirstAddress()
-	x := &rangeIndex{claims: make([]*Claim, len(order)), reach: make([]netip.Addr, len(order))}
+// newRangeIndex takes over the list. Claims of one first address keep their order.
+func newRangeIndex(claims []*Claim) *rangeIndex {
+	claims = slices.DeleteFunc(claims, func(c *Claim) bool { return !c.Range.IsValid() })
+	slices.SortStableFunc(claims, func(a, b *Claim) int { return a.Range.From().Compare(b.Range.From()) })
+	x := &rangeIndex{claims: claims, reach: make([]netip.Addr, len(claims))}
 	var highest netip.Addr
-	for i, j := range order {
-		x.claims[i] = &p.Claims[j]
-		if last := p.Claims[j].Range.To(); highest.Less(last) {
+	for i, c := range claims {
+		if last := c.Range.To(); highest.Less(last) {
 			highest = last
 		}
 		x.reach[i] = highest

@@ -96,6 +96,9 @@ type Claim struct {
 	Index int
 	// Instance is the id of the instance that has a Lease or an Orphan.
 	Instance string
+	// EitherPool says of a DynamicPool that some of it may be a StaticPool: which
+	// part is which hides. It is handed out one way or the other.
+	EitherPool bool
 }
 
 // Subnet is one subnet of one director's network: the unit that is or is not
@@ -121,6 +124,9 @@ type Subnet struct {
 	Identity Identity
 	// CloudProperties are the scalars of cloud_properties by dotted path.
 	CloudProperties map[string]string
+	// Among says of an address that may lie in any of several subnets in which
+	// ones; nothing but Director is set beside it.
+	Among []*Subnet
 	// Past says of a subnet of an older cloud-config whose it still is: a clause,
 	// such as "as web still has it". Empty for the one that counts now.
 	Past string
@@ -134,4 +140,6 @@ type Plan struct {
 	Deployments int
 	Subnets     []*Subnet
 	Claims      []Claim
+	// BlindSpots are what is not known of the fleet.
+	BlindSpots []BlindSpot
 }

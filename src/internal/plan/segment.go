@@ -69,6 +69,12 @@ func ContactOf(a, b *Subnet) Contact {
 }
 
 func (s *Subnet) contactOnWire(o *Subnet) Contact {
+	switch {
+	case len(s.Among) > 0:
+		return closest(s.Among, o)
+	case len(o.Among) > 0:
+		return closest(o.Among, s)
+	}
 	if s == o {
 		return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + s.Label()}
 	}
@@ -79,6 +85,20 @@ func (s *Subnet) contactOnWire(o *Subnet) Contact {
 		return Contact{Relation: Same, Segment: s.Segment, Reason: "the fleet file puts both into segment " + s.Segment}
 	}
 	return Contact{Relation: Isolated, Reason: "the fleet file puts them into segments " + s.Segment + " and " + o.Segment}
+}
+
+// closest is the contact of whichever of several subnets is nearest to o.
+func closest(among []*Subnet, o *Subnet) Contact {
+	var best Contact
+	for _, s := range among {
+		if c := s.contactOnWire(o); c.Relation > best.Relation {
+			best = c
+		}
+		if best.Relation == Same {
+			break
+		}
+	}
+	return best
 }
 
 // OneListWith reports whether one director's database covers both subnets

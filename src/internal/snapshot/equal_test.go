@@ -29,7 +29,7 @@ var comparable = cmp.Options{
 	cmpopts.IgnoreUnexported(bosh.Subnet{}, bosh.Problem{}),
 	cmp.Comparer(func(a, b bosh.Block) bool { return a.Range == b.Range }),
 	cmp.Comparer(func(a, b bosh.PropertyAddress) bool {
-		return a.Address == b.Address && a.Property == b.Property && a.Group == b.Group && a.Job == b.Job
+		return a.Range == b.Range && a.Property == b.Property && a.Group == b.Group && a.Job == b.Job
 	}),
 	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}, netipx.IPRange{}),
 	cmpopts.EquateEmpty(),
@@ -115,11 +115,11 @@ func compareManifests(t *testing.T, name string, whole, reduced source.Value) {
 		root source.Value
 		into *bosh.Manifest
 	}{{whole, want}, {reduced, got}} {
-		vips, _, err := bosh.FindVIPs(m.root, bosh.DefaultPatterns())
+		vips, err := bosh.FindVIPs(m.root, bosh.DefaultPatterns())
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.into.VIPs = vips
+		m.into.VIPs = vips.Found
 	}
 	if diff := cmp.Diff(want, got, comparable); diff != "" {
 		t.Errorf("%s (-whole +reduced):\n%s", name, diff)

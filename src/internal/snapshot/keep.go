@@ -61,11 +61,11 @@ func (k Keep) keepsProperty(path string) bool {
 
 // CloudConfig reduces a cloud-config.
 func (k Keep) CloudConfig(doc source.Value) Content {
-	found, hidden, err := bosh.FindCloudConfigVIPs(doc)
+	found, err := bosh.FindCloudConfigVIPs(doc)
 	if err != nil {
 		return unreadable(err)
 	}
-	vips := newVIPLeaves(found, hidden)
+	vips := newVIPLeaves(found)
 	named := object(field{"name", name}, field{"cloud_properties", vips.keep})
 	return Content{node: object(
 		field{"azs", listOf(object(field{"name", name}, field{"cpi", name}))},
@@ -180,6 +180,6 @@ func (k Keep) Manifest(doc source.Value) Content {
 // vipsOf finds all properties that may hold virtual addresses. Exceptions do not
 // count: whoever reads the snapshot makes them, and may change them.
 func (k Keep) vipsOf(doc source.Value) (vipLeaves, error) {
-	found, hidden, err := bosh.FindVIPs(doc, bosh.Patterns{Find: k.VIPProperties})
-	return newVIPLeaves(found, hidden), err
+	found, err := bosh.FindVIPs(doc, bosh.Patterns{Find: k.VIPProperties})
+	return newVIPLeaves(found), err
 }

@@ -14,7 +14,7 @@ import (
 // what to keep of each: the addresses, and the variables that hide some.
 type vipLeaves map[place.Place]string
 
-func newVIPLeaves(found []bosh.PropertyAddress, hidden []bosh.Unresolved) vipLeaves {
+func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 	leaves := vipLeaves{}
 	add := func(at place.Place, text string) {
 		if known, ok := leaves[at]; !ok {
@@ -23,10 +23,14 @@ func newVIPLeaves(found []bosh.PropertyAddress, hidden []bosh.Unresolved) vipLea
 			leaves[at] = known + ", " + text
 		}
 	}
-	for _, f := range found {
-		add(f.At, f.Address.String())
+	for _, f := range vips.Found {
+		if r := f.Range; r.From() == r.To() {
+			add(f.At, r.From().String())
+		} else {
+			add(f.At, r.From().String()+"-"+r.To().String()) // a CIDR would mean the network
+		}
 	}
-	for _, h := range hidden {
+	for _, h := range vips.Unresolved {
 		add(h.At, "(("+h.Variable+"))")
 	}
 	return leaves

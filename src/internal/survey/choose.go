@@ -62,6 +62,13 @@ func (f *Fleet) claimedBy(p *plan.Plan) *netipx.IPSet {
 			set.AddRange(c.Range)
 		}
 	}
+	for _, spot := range p.BlindSpots {
+		for _, c := range spot.May {
+			if judged[spot.Owner.Director] {
+				set.AddRange(c.Range)
+			}
+		}
+	}
 	all, err := set.IPSet()
 	if err != nil {
 		return nil // then every snapshot is read

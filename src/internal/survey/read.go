@@ -30,8 +30,8 @@ type cloudConfig struct {
 
 // runtimeConfig is what one runtime config was worth.
 type runtimeConfig struct {
-	vips     []bosh.PropertyAddress
-	hidden   []bosh.Unresolved
+	entry    Entry
+	vips     bosh.VIPs
 	failures []trouble.Trouble
 }
 
@@ -123,9 +123,13 @@ func readCloudConfig(e Entry, loader *interpolate.Loader) cloudConfig {
 }
 
 func readRuntimeConfig(e Entry, loader *interpolate.Loader, patterns bosh.Patterns) (c runtimeConfig) {
+	c.entry = e
 	doc, err := e.load(loader)
 	if err == nil {
-		c.vips, c.hidden, err = bosh.FindVIPs(doc.Root(), patterns)
+		c.vips, err = bosh.FindVIPs(doc.Root(), patterns)
+	}
+	if err == nil && !e.Deployed && !bosh.MayBeRuntimeConfig(doc.Root()) {
+		err = &trouble.Trouble{At: doc.Root().Place(), Message: "this is no runtime config: it has neither addons nor releases, tags or variables"}
 	}
 	if err != nil {
 		c.failures = append(c.failures, failure(err, e.At))
@@ -146,12 +150,13 @@ func readManifest(e Entry, loader *interpolate.Loader, opts bosh.Options, vips b
 	if m.read == nil {
 		return m
 	}
-	found, hidden, err := bosh.FindVIPs(doc.Root(), vips)
+	found, err := bosh.FindVIPs(doc.Root(), vips)
 	if err != nil {
 		m.failures = append(m.failures, failure(err, e.At))
 	}
-	m.read.VIPs = found
-	m.hidden = append(m.hidden, hidden...)
+	m.read.VIPs = found.Found
+	m.read.Gaps = append(m.read.Gaps, found.Gaps...)
+	m.hidden = append(m.hidden, found.Unresolved...)
 	return m
 }
 

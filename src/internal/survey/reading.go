@@ -6,6 +6,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // reading reads directors, in one or two goes: the second one is for snapshots of
@@ -61,7 +62,7 @@ func (r *reading) unfold(which []int) {
 	var tasks []func()
 	for _, i := range which {
 		if d := &r.fleet.Directors[i]; d.live != nil && d.live.needed {
-			tasks = append(tasks, func() { r.each[i].failures = append(r.each[i].failures, r.fleet.unfold(d)...) })
+			tasks = append(tasks, func() { r.fleet.unfold(d, &r.each[i]) })
 		}
 	}
 	runAll(tasks)
@@ -81,6 +82,7 @@ func (s *surveyor) add(o *surveyor) {
 	s.problems = append(s.problems, o.problems...)
 	s.hidden = append(s.hidden, o.hidden...)
 	s.failures = append(s.failures, o.failures...)
+	s.unread = append(s.unread, o.unread...)
 	s.targets.Owners = append(s.targets.Owners, o.targets.Owners...)
 	s.predicted = append(s.predicted, o.predicted...)
 }
@@ -98,4 +100,13 @@ func (d *Director) hasTarget() bool {
 		}
 	}
 	return false
+}
+
+// unreadFailures are the sources that could not be read, as failures.
+func (s *surveyor) unreadFailures() []trouble.Trouble {
+	var list []trouble.Trouble
+	for _, u := range s.unread {
+		list = append(list, trouble.Trouble{Message: u.Message, At: u.At, Hint: u.Hint})
+	}
+	return list
 }

@@ -81,9 +81,9 @@ func (s *Sides) readPromised(f Fleet, loader *interpolate.Loader) {
 	r, all := f.readOnly(directors, loader)
 	for k, i := range which {
 		s.Sides[i].Promised = &r.directors[k]
-		s.Sides[i].Partial = len(r.each[k].failures) > 0 || unread(&directors[k], &r.directors[k])
+		s.Sides[i].Partial = len(r.each[k].failures)+len(r.each[k].unread) > 0 || unread(&directors[k], &r.directors[k])
 	}
-	s.Failures = append(s.Failures, all.failures...)
+	s.Failures = slices.Concat(s.Failures, all.failures, all.unreadFailures())
 	s.Hidden = all.hidden
 }
 
@@ -119,7 +119,7 @@ func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
 		s.Sides[i].Granted, s.Sides[i].Head, s.Sides[i].Unread = &r.directors[k], live.head, live.unreadable
 		s.Sides[i].Granted.KeepLeases = true
 	}
-	s.Failures = append(s.Failures, all.failures...)
+	s.Failures = slices.Concat(s.Failures, all.failures, all.unreadFailures())
 }
 
 // readOnly reads some directors.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -90,11 +91,14 @@ func (f *Fleet) openSnapshots() (failures, stale []trouble.Trouble) {
 	runAll(append(whole, heads...))
 	uuids := map[string]string{}
 	for i, o := range results {
-		failures, stale = append(failures, o.failures...), append(stale, o.stale...)
+		d := &f.Directors[i]
+		stale = append(stale, o.stale...)
+		for _, failed := range o.failures {
+			d.lost = append(d.lost, claims.Unread{Source: d.snapshotSource(), Reason: plan.Unreadable, Message: failed.Message, Hint: failed.Hint, At: failed.At})
+		}
 		if o.live == nil {
 			continue
 		}
-		d := &f.Directors[i]
 		d.live = o.live
 		if d.Version == "" {
 			d.Version = o.live.head.Director.Version

@@ -71,6 +71,8 @@ type Director struct {
 
 	live *live
 	only only
+	// lost are what its snapshot does not tell because it cannot be read.
+	lost []claims.Unread
 }
 
 // Fleet is everything to read.
@@ -92,8 +94,12 @@ type Fleet struct {
 
 // Survey is what was read.
 type Survey struct {
-	Facts    *lint.Facts
+	Facts *lint.Facts
+	// Failures are what is wrong with the fleet as a whole. What of its directors
+	// could not be read are blind spots of the plan.
 	Failures []trouble.Trouble
+	// Unread are the failures behind those.
+	Unread []trouble.Trouble
 	// Summary counts directors, deployments and claims; findings are not yet known.
 	Summary lint.Summary
 	// Predicted holds the addresses that each deployment's next deploy would take.
@@ -137,6 +143,7 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	return &Survey{
 		Facts:     facts,
 		Failures:  slices.Concat(opening, s.failures, failures(contradictions)),
+		Unread:    s.unreadFailures(),
 		Predicted: s.predicted,
 		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments + f.skipped(), Claims: len(p.Claims)},
 	}

@@ -21,7 +21,9 @@ type surveyor struct {
 	problems []lint.Problem
 	hidden   []lint.Hidden
 	failures []trouble.Trouble
-	targets  lint.Targets
+	// unread are sources of the director that could not be read.
+	unread  []claims.Unread
+	targets lint.Targets
 	// predicted holds what each deploy would take.
 	predicted []Prediction
 }
@@ -55,12 +57,14 @@ func (d *Director) cpi(createEnvs []*bosh.Manifest) string {
 }
 
 // director turns one director's files into claims, and notes what is wrong.
-func (s *surveyor) director(files *directorFiles) claims.Director {
-	d := claims.Director{Name: files.Name, Addresses: files.Addresses}
+func (s *surveyor) director(files *directorFiles) (d claims.Director) {
+	d = claims.Director{Name: files.Name, Addresses: files.Addresses}
 	defer s.number(files)
+	s.unread = append(s.unread, files.lost...)
+	defer func() { d.Unread = s.unread }()
 	past := setPastAside(&files.deployments)
 	setPastAside(&files.createEnvs)
-	createEnvs := s.manifests(files.Name, files.createEnvs)
+	createEnvs := s.manifests(files.Name, claims.CreateEnvSource, files.createEnvs)
 	for _, m := range createEnvs {
 		d.CreateEnvs = append(d.CreateEnvs, m.read)
 	}
@@ -68,9 +72,12 @@ func (s *surveyor) director(files *directorFiles) claims.Director {
 	opts.DirectorIPs = directorIPs(files.Addresses, d.CreateEnvs)
 	var ofConfig []bosh.Problem
 	d.CPI = files.cpi(d.CreateEnvs)
-	d.CloudConfig, d.CloudVIPs, ofConfig = s.cloudConfigs(files, opts)
-	d.CloudVIPs = append(d.CloudVIPs, s.runtimeConfigs(files)...)
-	deployments := s.manifests(files.Name, files.deployments)
+	var vips bosh.VIPs
+	d.CloudConfig, vips, ofConfig = s.cloudConfigs(files, opts)
+	ofRuntime := s.runtimeConfigs(files)
+	d.CloudVIPs = append(vips.Found, ofRuntime.Found...)
+	d.CloudGaps = append(vips.Gaps, ofRuntime.Gaps...)
+	deployments := s.manifests(files.Name, claims.DeploymentSource, files.deployments)
 	for _, m := range deployments {
 		d.Deployments = append(d.Deployments, m.read)
 	}
@@ -139,10 +146,10 @@ func lastIf(target bool) int {
 }
 
 // manifests notes failures and returns the manifests that could be read.
-func (s *surveyor) manifests(director string, list []manifest) []manifest {
+func (s *surveyor) manifests(director string, source claims.Source, list []manifest) []manifest {
 	var readable []manifest
 	for _, m := range list {
-		s.failures = append(s.failures, m.failures...)
+		s.cannotRead(source, m.entry.Name, m.failures)
 		if m.read == nil {
 			s.report(director, "", m.problems, m.hidden)
 			if m.entry.Target && len(m.problems) > 0 {
@@ -162,10 +169,11 @@ func (s *surveyor) manifests(director string, list []manifest) []manifest {
 }
 
 // cloudConfigs reads a director's cloud-configs together, as it merges them.
-func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.CloudConfig, []bosh.PropertyAddress, []bosh.Problem) {
+func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.CloudConfig, bosh.VIPs, []bosh.Problem) {
 	var docs []source.Value
+	var vips bosh.VIPs
 	for _, c := range files.cloudConfigs {
-		s.failures = append(s.failures, c.failures...)
+		s.cannotRead(claims.CloudConfigSource, "", c.failures)
 		if c.doc != nil {
 			docs = append(docs, c.doc.Root())
 		}
@@ -174,21 +182,27 @@ func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.
 		}
 	}
 	if len(docs) == 0 {
-		return nil, nil, nil
+		return nil, vips, nil
 	}
 	cc, problems, hidden := bosh.ReadCloudConfigs(docs, opts)
-	var vips []bosh.PropertyAddress
 	for _, doc := range docs {
-		found, behind, err := bosh.FindCloudConfigVIPs(doc)
+		found, err := bosh.FindCloudConfigVIPs(doc)
 		if err != nil {
-			s.failures = append(s.failures, failure(err, place.Place{}))
+			s.cannotRead(claims.RuntimeConfigSource, "", []trouble.Trouble{failure(err, place.Place{})})
 		}
-		vips = append(vips, found...)
-		hidden = append(hidden, behind...)
+		vips.Found, vips.Gaps = append(vips.Found, found.Found...), append(vips.Gaps, found.Gaps...)
+		hidden = append(hidden, found.Unresolved...)
 	}
 	bosh.Sort(problems)
 	s.report(files.Name, "", nil, hidden)
 	return cc, vips, problems
+}
+
+// cannotRead notes a source that could not be read.
+func (s *surveyor) cannotRead(source claims.Source, deployment string, failures []trouble.Trouble) {
+	for _, f := range failures {
+		s.unread = append(s.unread, claims.Unread{Source: source, Deployment: deployment, Reason: plan.Unreadable, Message: f.Message, Hint: f.Hint, At: f.At})
+	}
 }
 
 func (s *surveyor) report(director, deployment string, problems []bosh.Problem, hidden []bosh.Unresolved) {
@@ -285,17 +299,17 @@ func (s *surveyor) missingSources(files *directorFiles) {
 		if files.Unresolved || files.Snapshot != nil {
 			return
 		}
-		s.failures = append(s.failures, trouble.Trouble{
+		s.cannotRead(claims.DirectorSource, "", []trouble.Trouble{{
 			Message: fmt.Sprintf("%s has no source: nothing is known of its addresses", of), At: files.At,
 			Hint: "name its cloud_configs, deployments, create_env or snapshot in the fleet file",
-		})
+		}})
 	case len(files.CloudConfigs) == 0:
 		for _, m := range files.deployments {
 			if m.read != nil && m.read.Form == bosh.V2 {
-				s.failures = append(s.failures, trouble.Trouble{
+				s.cannotRead(claims.CloudConfigSource, "", []trouble.Trouble{{
 					Message: fmt.Sprintf("no cloud-config of %s is given: its networks are unknown", of), At: m.read.NameAt,
 					Hint: "name it in cloud_configs of the fleet file, or pass -c FILE",
-				})
+				}})
 				return
 			}
 		}

@@ -83,15 +83,15 @@ func ofView(list []manifest, teams teamViews, cc *bosh.CloudConfig) []manifest {
 }
 
 // runtimeConfigs looks for virtual addresses in the director's runtime configs.
-func (s *surveyor) runtimeConfigs(files *directorFiles) []bosh.PropertyAddress {
-	var vips []bosh.PropertyAddress
+func (s *surveyor) runtimeConfigs(files *directorFiles) bosh.VIPs {
+	var vips bosh.VIPs
 	for i, c := range files.runtimeConfigs {
 		if files.RuntimeConfigs[i].Target {
 			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: files.Name})
 		}
-		s.failures = append(s.failures, c.failures...)
-		vips = append(vips, c.vips...)
-		s.report(files.Name, "", nil, c.hidden)
+		s.cannotRead(claims.RuntimeConfigSource, "", c.failures)
+		vips.Found, vips.Gaps = append(vips.Found, c.vips.Found...), append(vips.Gaps, c.vips.Gaps...)
+		s.report(files.Name, "", nil, c.vips.Unresolved)
 	}
 	return vips
 }

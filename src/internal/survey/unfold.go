@@ -12,12 +12,13 @@ import (
 )
 
 // unfold puts what a chosen snapshot says where that of files is.
-func (f *Fleet) unfold(d *Director) []trouble.Trouble {
+func (f *Fleet) unfold(d *Director, to *surveyor) {
 	s := d.live.snapshot
 	if s == nil {
 		whole, err := f.readWhole(d.Snapshot.Path)
 		if err != nil {
-			return []trouble.Trouble{failure(err, d.Snapshot.At)}
+			to.cannotRead(d.snapshotSource(), "", []trouble.Trouble{failure(err, d.Snapshot.At)})
+			return
 		}
 		s = whole.snapshot
 	}
@@ -47,7 +48,15 @@ func (f *Fleet) unfold(d *Director) []trouble.Trouble {
 		}
 	}
 	d.live.add(s, fromFiles)
-	return d.unreadable(s)
+	d.unreadable(s, to)
+}
+
+// snapshotSource is what is unknown of the director without its snapshot.
+func (d *Director) snapshotSource() claims.Source {
+	if len(d.CloudConfigs) > 0 {
+		return claims.LeasesSource
+	}
+	return claims.DirectorSource
 }
 
 // namesOf are the names of the configs that files stand in place of, nil if they
@@ -65,24 +74,26 @@ func namesOf(entries []Entry) []string {
 
 // unreadable tells of texts that a director has and that could not be read when
 // they were collected.
-func (d *Director) unreadable(s *snapshot.Snapshot) (failures []trouble.Trouble) {
-	say := func(what string, c snapshot.Content) {
+func (d *Director) unreadable(s *snapshot.Snapshot, to *surveyor) {
+	say := func(source claims.Source, deployment, what string, c snapshot.Content) {
 		if c.Unreadable != "" {
-			failures = append(failures, trouble.Trouble{
+			to.cannotRead(source, deployment, []trouble.Trouble{{
 				Message: fmt.Sprintf("%s of director %s could not be collected: %s", what, d.Name, c.Unreadable), At: d.Snapshot.At,
-			})
+			}})
 		}
 	}
-	for _, c := range slices.Concat(s.CloudConfigs, s.RuntimeConfigs) {
-		say("config "+c.Name, c.Content)
+	for _, c := range s.CloudConfigs {
+		say(claims.CloudConfigSource, "", "config "+c.Name, c.Content)
+	}
+	for _, c := range s.RuntimeConfigs {
+		say(claims.RuntimeConfigSource, "", "config "+c.Name, c.Content)
 	}
 	for _, dep := range s.Deployments {
-		say("the manifest of "+dep.Name, dep.Manifest)
+		say(claims.DeploymentSource, dep.Name, "the manifest of "+dep.Name, dep.Manifest)
 		if dep.Manifest.Unreadable != "" {
 			d.live.unreadable = append(d.live.unreadable, dep.Name)
 		}
 	}
-	return failures
 }
 
 // add takes over the views and leases.

@@ -1,0 +1,420 @@
+package bosh
+
+import (
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/spelling"
+)
+
+// Gap is a part of a file from which no reader could take the facts about
+// addresses that it may hold: a variable without a value stands there, or what a
+// director refuses, or what it passes over though somebody meant it.
+type Gap struct {
+	Hides Part
+	// Network, Subnet, Group and Use say what the gap is in, as far as that goes.
+	Network *Network
+	Subnet  *Subnet
+	Group   *Group
+	Use     *GroupNetwork
+	// GroupName is the instance group whose properties hide; empty for those of all.
+	GroupName string
+	// Property is the path of a property, where it has one.
+	Property string
+	// Variable has no value; empty where it is no variable that hides.
+	Variable string
+	// Meant is the key that somebody meant who wrote another one; empty otherwise.
+	// Blocks are what is written there.
+	Meant  string
+	Blocks []Block
+	What   string
+	At     place.Place
+}
+
+// Part says what facts a gap hides.
+type Part uint8
+
+// The parts. What they may hold at most is for package claims to say.
+const (
+	// HidesNetworks: networks, or one of them as a whole.
+	HidesNetworks Part = iota + 1
+	// HidesNetworkName and HidesNetworkType: of a network that is known otherwise.
+	HidesNetworkName
+	HidesNetworkType
+	// HidesSubnets: subnets of a network, or one of them as a whole.
+	HidesSubnets
+	// The keys of a subnet.
+	HidesRange
+	HidesGateway
+	HidesReserved
+	HidesStatic
+	HidesPrefix
+	HidesDNS
+	// HidesGroups: instance groups, or one of them as a whole.
+	HidesGroups
+	// HidesUses: networks of a group, or one of them as a whole.
+	HidesUses
+	// HidesUseName: which network a group uses.
+	HidesUseName
+	// HidesStaticIPs: addresses that a group asks for.
+	HidesStaticIPs
+	// HidesProperties: virtual addresses, in a property or in what has properties.
+	HidesProperties
+	// HidesContact: the address by which create-env reaches its VM.
+	HidesContact
+)
+
+// gaps collects them.
+type gaps struct {
+	list []Gap
+	opts Options
+}
+
+// add notes that v hides a part. what names it.
+func (g *gaps) add(gap Gap, v source.Value, format string, args ...any) {
+	gap.What, gap.At = fmt.Sprintf(format, args...), v.Place()
+	gap.Variable, _ = VariableIn(v.Text())
+	g.list = append(g.list, gap)
+}
+
+// hides reports whether a variable without a value stands in v.
+func hides(v source.Value) bool {
+	_, ok := VariableIn(v.Text())
+	return ok
+}
+
+// items are the elements of a list. What is no list is a gap, and nothing at all
+// is one where the key is needed.
+func (g *gaps) items(parent source.Value, key string, gap Gap, n need, format string, args ...any) []source.Value {
+	v := parent.Field(key)
+	switch {
+	case v.IsList():
+		return v.Items()
+	case v.Present() && (v.Kind() != source.Nil || n == required):
+		g.add(gap, v, format, args...)
+	case n == required && !v.Present():
+		g.add(gap, parent, format, args...)
+	}
+	return nil
+}
+
+// cloudConfigGaps finds the gaps of cloud-configs from which cc was read.
+func cloudConfigGaps(docs []source.Value, cc *CloudConfig, opts Options) []Gap {
+	g := &gaps{opts: opts}
+	for _, doc := range docs {
+		if !doc.IsMap() {
+			g.add(Gap{Hides: HidesNetworks}, doc, "a cloud-config")
+			continue
+		}
+		for _, item := range flat(g.items(doc, "networks", Gap{Hides: HidesNetworks}, optional, "networks of the cloud-config")) {
+			if !item.IsMap() && item.Kind() != source.Nil {
+				g.add(Gap{Hides: HidesNetworks}, item, "a network")
+			}
+		}
+		g.types(doc)
+	}
+	g.networks(cc)
+	cc.forget()
+	return g.list
+}
+
+// types finds where the virtual addresses of vm_types and vm_extensions may hide.
+func (g *gaps) types(doc source.Value) {
+	for _, key := range []string{"vm_types", "vm_extensions"} {
+		for _, item := range flat(g.items(doc, key, Gap{Hides: HidesProperties}, optional, "%s of the cloud-config", key)) {
+			if hides(item) {
+				g.add(Gap{Hides: HidesProperties}, item, "an element of %s", key)
+			}
+			if p := item.Field("cloud_properties"); hides(p) {
+				g.add(Gap{Hides: HidesProperties, Property: "allowed_address_pairs"}, p, "cloud_properties of %s %s", key, item.Field("name").Text())
+			}
+		}
+	}
+}
+
+// flat takes lists in a list for one list, as the director does with those of a
+// cloud-config (cloud_config/cloud_configs_consolidator.rb).
+func flat(items []source.Value) []source.Value {
+	var list []source.Value
+	for _, item := range items {
+		if item.IsList() {
+			list = append(list, item.Items()...)
+		} else {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// networks finds the gaps of the networks that could be read.
+func (g *gaps) networks(cc *CloudConfig) {
+	for _, n := range cc.Networks {
+		in := Gap{Network: n}
+		if name := n.spec.Field("name"); !n.At.IsValid() || hides(name) {
+			in.Hides = HidesNetworkName
+			g.add(in, orElse(name, n.spec), "the name of a network")
+		}
+		if kind := n.spec.Field("type"); kind.Present() && n.Type != Manual && n.Type != Dynamic && n.Type != VIP {
+			in.Hides = HidesNetworkType
+			g.add(in, kind, "the type of network %s", n.Name)
+		}
+		in.Hides = HidesSubnets
+		subnets := n.spec.Field("subnets")
+		if subnets.Present() && !subnets.IsList() && (subnets.Kind() != source.Nil || n.Type == Manual) || !subnets.Present() && n.Type == Manual {
+			g.add(in, orElse(subnets, n.spec), "the subnets of network %s", n.Name)
+		}
+		for _, item := range subnets.Items() {
+			if !item.IsMap() {
+				g.add(in, item, "a subnet of network %s", n.Name)
+			}
+		}
+		for _, s := range n.Subnets {
+			g.subnet(n, s)
+		}
+	}
+}
+
+func orElse(v, otherwise source.Value) source.Value {
+	if v.Present() {
+		return v
+	}
+	return otherwise
+}
+
+// subnet finds the gaps of a subnet.
+func (g *gaps) subnet(n *Network, s *Subnet) {
+	in := func(part Part) Gap { return Gap{Hides: part, Network: n, Subnet: s} }
+	switch n.Type {
+	case Dynamic:
+		return
+	case VIP:
+		g.blocks(in(HidesStatic), s.spec.Field("static"), "static of network %s", n.Name)
+		g.mistaken(in, n, s)
+		return
+	}
+	if text := s.spec.Field("range"); !s.Range.IsValid() && !(g.opts.ManagedNetworks && !text.Present()) {
+		g.add(in(HidesRange), orElse(text, s.spec), "the range of network %s", n.Name)
+	}
+	if v := s.spec.Field("gateway"); v.Present() && !g.isAddress(v) {
+		g.add(in(HidesGateway), v, "the gateway of network %s", n.Name)
+	}
+	g.blocks(in(HidesReserved), s.spec.Field("reserved"), "reserved of network %s", n.Name)
+	g.blocks(in(HidesStatic), s.spec.Field("static"), "static of network %s", n.Name)
+	if v := s.spec.Field("prefix"); hides(v) || v.Present() && s.PrefixError != "" {
+		g.add(in(HidesPrefix), v, "the prefix of network %s", n.Name)
+	}
+	dns := s.spec.Field("dns")
+	if dns.Present() && !dns.IsList() && dns.Kind() != source.Nil {
+		g.add(in(HidesDNS), dns, "the dns servers of network %s", n.Name)
+	}
+	for _, item := range dns.Items() {
+		if !g.isAddress(item) && item.Kind() != source.Int {
+			g.add(in(HidesDNS), item, "a dns server of network %s", n.Name)
+		}
+	}
+	g.mistaken(in, n, s)
+}
+
+// isAddress reports whether v is one address that can be read.
+func (g *gaps) isAddress(v source.Value) bool {
+	a, err := ipaddr.Parse(v.Text())
+	return v.Kind() == source.String && err == nil && a.Single()
+}
+
+// blocks finds the entries of reserved, static or static_ips that cannot be read.
+func (g *gaps) blocks(in Gap, v source.Value, format string, args ...any) {
+	switch v.Kind() {
+	case source.Absent, source.Nil:
+	case source.List:
+		for _, item := range v.Items() {
+			g.blocks(in, item, format, args...)
+		}
+	default:
+		if _, ok := (&Report{}).entry(v, ""); v.Kind() != source.String || !ok || hides(v) {
+			g.add(in, v, format, args...)
+		}
+	}
+}
+
+// mistaken finds keys that were meant to be those whose absence lets addresses
+// vanish. The director passes over them; what it makes of the rest is known.
+func (g *gaps) mistaken(in func(Part) Gap, n *Network, s *Subnet) {
+	parts := map[string]Part{"prefix": HidesPrefix, "dns": HidesDNS}
+	if n.Type == VIP {
+		parts = map[string]Part{"static": HidesStatic}
+	}
+	for key, value := range s.spec.Fields() {
+		if isSubnetKey(key.Text()) {
+			continue
+		}
+		meant, ok := mistakenKeys[key.Text()]
+		if !ok {
+			meant, ok = spelling.Nearest(key.Text(), subnetKeys)
+		}
+		if part := parts[meant]; ok && part != 0 && !s.spec.Field(meant).Present() {
+			gap := in(part)
+			gap.Meant, gap.Blocks = meant, readableBlocks(value)
+			g.add(gap, key, "%s of network %s", meant, n.Name)
+			g.list[len(g.list)-1].Variable = ""
+		}
+	}
+}
+
+// readableBlocks are the addresses that stand in v.
+func readableBlocks(v source.Value) []Block {
+	var list []Block
+	(&Report{}).eachEntry(v, "", func(e entry) { list = appendBlock(list, e) })
+	return list
+}
+
+// manifestGaps finds the gaps of the manifest that m was read from.
+func manifestGaps(doc source.Value, m *Manifest, opts Options) []Gap {
+	g := &gaps{opts: opts}
+	defer m.forget()
+	if !doc.IsMap() {
+		g.add(Gap{Hides: HidesGroups}, doc, "a manifest")
+		return g.list
+	}
+	if m.Own != nil {
+		of := &gaps{opts: opts}
+		for _, item := range of.items(doc, "networks", Gap{Hides: HidesNetworks}, optional, "the networks of the manifest") {
+			if !item.IsMap() {
+				of.add(Gap{Hides: HidesNetworks}, item, "a network")
+			}
+		}
+		of.networks(m.Own)
+		m.Own.Gaps = of.list
+	}
+	for _, key := range []string{"instance_groups", "jobs"} {
+		for _, item := range g.items(doc, key, Gap{Hides: HidesGroups}, optional, "%s of the manifest", key) {
+			if !item.IsMap() {
+				g.add(Gap{Hides: HidesGroups}, item, "an element of %s", key)
+			}
+		}
+	}
+	for _, group := range m.Groups {
+		g.group(m, group)
+	}
+	if m.Form == CreateEnv {
+		g.contact(doc)
+	}
+	return g.list
+}
+
+func (g *gaps) group(m *Manifest, group *Group) {
+	in := Gap{Hides: HidesUses, Group: group}
+	n := required
+	if m.Form == V1 {
+		n = optional // its resource pool may name the network
+	}
+	for _, item := range g.items(group.spec, "networks", in, n, "the networks of %s", group.Name) {
+		if name := item.Field("name"); !item.IsMap() || !name.Present() || !name.IsScalar() || name.Kind() == source.Nil {
+			g.add(in, item, "a network of %s", group.Name)
+		}
+	}
+	for _, use := range group.Networks {
+		g.use(m, group, use)
+	}
+}
+
+// use finds the gaps of a group's use of a network.
+func (g *gaps) use(m *Manifest, group *Group, use *GroupNetwork) {
+	in := func(part Part) Gap { return Gap{Hides: part, Group: group, Use: use} }
+	if name := use.spec.Field("name"); hides(name) {
+		g.add(in(HidesUseName), name, "the name of a network of %s", group.Name)
+	}
+	static := use.spec.Field("static_ips")
+	what := "static_ips of " + group.Name + " on network " + use.Name
+	if m.Form == CreateEnv {
+		g.envAddresses(in(HidesStaticIPs), static, what)
+	} else if static.Kind() != source.Bool || static.Bool() {
+		g.blocks(in(HidesStaticIPs), static, "%s", what)
+	}
+	if static.Present() {
+		return
+	}
+	for key, value := range use.spec.Fields() {
+		meant, ok := spelling.Nearest(key.Text(), useKeys)
+		if ok && meant == "static_ips" && !isUseKey(key.Text()) {
+			gap := in(HidesStaticIPs)
+			gap.Meant, gap.Blocks = meant, readableBlocks(value)
+			g.add(gap, key, "%s", what)
+			g.list[len(g.list)-1].Variable = ""
+		}
+	}
+}
+
+// useKeys are the keys of a group's use of a network.
+var useKeys = []string{"name", "static_ips", "default", "nic_group"}
+
+func isUseKey(key string) bool {
+	for _, k := range useKeys {
+		if k == key {
+			return true
+		}
+	}
+	return false
+}
+
+// envAddresses finds the entries of static_ips that create-env cannot read. It
+// uses the first one only.
+func (g *gaps) envAddresses(in Gap, v source.Value, what string) {
+	switch {
+	case !v.Present() || v.Kind() == source.Nil:
+	case !v.IsList():
+		g.add(in, v, "%s", what)
+	default:
+		items := v.Items()
+		if len(items) == 0 {
+			return
+		}
+		if _, ok := parseGoIP(items[0].Text()); !ok {
+			g.add(in, items[0], "%s", what)
+		}
+	}
+}
+
+// contact finds hosts of create-env's way to its VM that cannot be read. A name in
+// place of an address hides nothing: no address is claimed by it.
+func (g *gaps) contact(doc source.Value) {
+	provider := doc.Field("cloud_provider")
+	if hides(provider) {
+		g.add(Gap{Hides: HidesContact}, provider, "cloud_provider")
+	}
+	if mbus := provider.Field("mbus"); hides(mbus) {
+		if _, ok := VariableIn(hostOf(mbus.Text())); ok {
+			g.add(Gap{Hides: HidesContact, Property: "cloud_provider.mbus"}, mbus, "cloud_provider.mbus")
+		}
+	}
+	tunnel := provider.Field("ssh_tunnel")
+	if hides(tunnel) {
+		g.add(Gap{Hides: HidesContact}, tunnel, "cloud_provider.ssh_tunnel")
+	}
+	if host := tunnel.Field("host"); hides(host) {
+		g.add(Gap{Hides: HidesContact, Property: "cloud_provider.ssh_tunnel.host"}, host, "cloud_provider.ssh_tunnel.host")
+	}
+}
+
+// forget lets go of the document that the facts were read from.
+func (cc *CloudConfig) forget() {
+	for _, n := range cc.Networks {
+		n.spec = source.Value{}
+		for _, s := range n.Subnets {
+			s.spec = source.Value{}
+		}
+	}
+}
+
+func (m *Manifest) forget() {
+	if m.Own != nil {
+		m.Own.forget()
+	}
+	for _, g := range m.Groups {
+		g.spec = source.Value{}
+		for _, use := range g.Networks {
+			use.spec = source.Value{}
+		}
+	}
+}

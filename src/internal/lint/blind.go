@@ -1,0 +1,224 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+// Doubt is a blind spot because of which a run cannot say that all is well: what
+// hides there may be what a rule would refuse, or nobody can tell what it is.
+type Doubt struct {
+	Spot *plan.BlindSpot
+	// Met is what it can meet; nil where it is in doubt whatever it meets.
+	Met *plan.Meeting
+}
+
+// Trouble is the doubt as the user is told of it.
+func (d Doubt) Trouble() trouble.Trouble {
+	f := trouble.Trouble{Message: SpotText(d.Spot), At: d.Spot.At, Hint: d.Spot.Hint}
+	if d.Met != nil {
+		f.Message += ": nobody knows whether it takes " + metText(d.Met)
+	}
+	if f.Hint == "" && d.Spot.Message == "" {
+		f.Hint = spotCure(d.Spot)
+	}
+	if d.Met != nil {
+		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(d.Met, d.Spot.Owner), "; ")
+	}
+	return f
+}
+
+// SpotText says what hides, and why: a clause for messages.
+func SpotText(s *plan.BlindSpot) string {
+	switch {
+	case s.Message != "":
+		return s.Message
+	case s.Variable != "":
+		return fmt.Sprintf("the variable ((%s)) has no value here and hides %s%s", s.Variable, s.What, ofOwner(s.Owner))
+	case s.Reason == plan.Overlooked:
+		return fmt.Sprintf("a director passes over this key, and so there is no %s%s", s.What, ofOwner(s.Owner))
+	}
+	return s.What + ofOwner(s.Owner) + " cannot be read"
+}
+
+func ofOwner(o plan.Owner) string {
+	switch {
+	case o.Deployment != "" && o.Director != "":
+		return " of deployment " + o.Deployment + " (director " + o.Director + ")"
+	case o.Deployment != "":
+		return " of deployment " + o.Deployment
+	case o.Director != "":
+		return " of director " + o.Director
+	}
+	return ""
+}
+
+func metText(m *plan.Meeting) string {
+	what := plan.RangeText(m.Range)
+	switch {
+	case m.With != nil && m.With.Variable != "":
+		return fmt.Sprintf("an address that ((%s)) at %s takes as well", m.With.Variable, m.With.At)
+	case m.With != nil:
+		return fmt.Sprintf("an address that somebody takes at %s, where it hides as well", m.With.At)
+	case m.Other.Kind.Pool():
+		return fmt.Sprintf("%s, which %s %s on network %s", what, side(m.Other), use(m.Other.Kind), network(m.Other))
+	}
+	return what + ", " + who(m.Other)
+}
+
+// spotCure says how the spot could be seen.
+func spotCure(s *plan.BlindSpot) string {
+	if s.Variable != "" {
+		return fmt.Sprintf("give its value as the deploy does: -v %s=…, -l FILE or --vars-store FILE, or vars_files in the fleet file", s.Variable)
+	}
+	return "write it as the director reads it"
+}
+
+// allowLine is the entry of allow that says that the two do not meet.
+func allowLine(m *plan.Meeting, o plan.Owner) string {
+	owner := o.Director
+	if o.Deployment != "" {
+		owner += "/" + o.Deployment
+	}
+	return fmt.Sprintf("allow: [{rule: %s, addresses: [%s], owners: [%s], until: YYYY-MM-DD, reason: …}] in the fleet file",
+		HiddenAddressID, strings.ReplaceAll(plan.RangeText(m.Range), " ", ""), owner)
+}
+
+// Doubts are the blind spots that keep the run from being green. accepts says
+// whether somebody who knows better said so of a spot and what it can meet; those
+// meetings come back as accepted, as findings.
+func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
+	told := f.refusedPlaces()
+	judge := newPairJudge(f)
+	for i := range f.Plan.BlindSpots {
+		spot := &f.Plan.BlindSpots[i]
+		if (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner) {
+			doubts = append(doubts, Doubt{Spot: spot})
+			continue
+		}
+		if spot.Reason == plan.Refused && !f.Targets.Some && told[lineOf(spot.At)] {
+			continue // whoever reads the finding knows
+		}
+		for m := range f.Blindness.Meetings(spot) {
+			if !judge.refuses(m) {
+				continue
+			}
+			finding := meetingFinding(spot, &m)
+			if accepts(&finding) {
+				accepted = append(accepted, finding)
+				continue
+			}
+			doubts = append(doubts, Doubt{Spot: spot, Met: &m})
+			break
+		}
+	}
+	f.doubtful = map[hiddenKey]bool{}
+	for _, d := range doubts {
+		f.doubtful[hiddenKey{d.Spot.Owner.Director, d.Spot.Owner.Deployment, d.Spot.Variable}] = true
+	}
+	return doubts, accepted
+}
+
+// judges reports whether the run judges what the owner has: itself, or the
+// cloud-config that a judged deployment gets.
+func (f *Facts) judges(o plan.Owner) bool {
+	return f.Targets.Match(o) || o.Deployment == "" && f.Targets.haveDirector(o.Director)
+}
+
+// meetingFinding is what exceptions look at.
+func meetingFinding(spot *plan.BlindSpot, m *plan.Meeting) Finding {
+	return Finding{
+		Rule: HiddenAddressID, Severity: Error, Message: SpotText(spot), Range: m.Range,
+		Claims: []Party{{Owner: spot.Owner, Range: m.Range, At: spot.At}, {Owner: m.Other.Owner, Kind: m.Other.Kind}},
+	}
+}
+
+type fileLine struct {
+	file string
+	line int
+}
+
+func lineOf(p place.Place) fileLine { return fileLine{p.File, p.Line} }
+
+// refusedPlaces are the lines of which a director says something.
+func (f *Facts) refusedPlaces() map[fileLine]bool {
+	lines := map[fileLine]bool{}
+	for i := range f.Problems {
+		if p := &f.Problems[i]; !p.Warning {
+			lines[lineOf(p.At)] = true
+		}
+	}
+	return lines
+}
+
+// pairJudge says whether the rules would refuse two claims that overlap. It asks
+// the rules themselves, once for each kind of pair.
+type pairJudge struct {
+	facts *Facts
+	rules []Rule
+	known map[pairKey]bool
+}
+
+// pairKey is everything of two claims that a rule of the fleet looks at.
+type pairKey struct {
+	a, b                                     side1
+	relation                                 plan.Relation
+	oneList                                  bool
+	sameDirector, sameDeployment, sameSubnet bool
+}
+
+type side1 struct {
+	kind                     plan.Kind
+	property, judged, either bool
+	director                 bool
+}
+
+func newPairJudge(f *Facts) *pairJudge {
+	rules := slices.DeleteFunc(Rules(), func(r Rule) bool { return r.Family != FamilyFleet || r.ID == HiddenAddressID })
+	return &pairJudge{facts: f, rules: rules, known: map[pairKey]bool{}}
+}
+
+// refuses reports whether the meeting would be an error that has to do with what
+// is judged, and that no director keeps from happening.
+func (j *pairJudge) refuses(m plan.Meeting) bool {
+	if !relevant(m.A, m.B) || guarded(m.Overlap) {
+		return false
+	}
+	of := func(c *plan.Claim) side1 {
+		return side1{kind: c.Kind, property: c.Owner.Property != "", judged: j.facts.Targets.Match(c.Owner), either: c.EitherPool, director: c.Owner.Director != ""}
+	}
+	key := pairKey{
+		a: of(m.A), b: of(m.B), relation: m.Contact.Relation, oneList: m.Contact.OneList,
+		sameDirector:   m.A.Owner.Director == m.B.Owner.Director,
+		sameDeployment: m.A.Owner.Deployment == m.B.Owner.Deployment,
+		sameSubnet:     m.A.Subnet == m.B.Subnet,
+	}
+	refused, ok := j.known[key]
+	if !ok {
+		empty := &plan.Plan{}
+		alone := &Facts{Plan: empty, Overlaps: []plan.Overlap{m.Overlap}, Space: plan.NewSpace(empty), Targets: j.facts.Targets}
+		refused = slices.ContainsFunc(Run(alone, j.rules), func(f Finding) bool { return f.Severity >= Error })
+		j.known[key] = refused
+	}
+	return refused
+}
+
+// guarded reports whether a director itself refuses the second of the two: both
+// stand in its own list of addresses.
+func guarded(o plan.Overlap) bool {
+	listed := func(c *plan.Claim) bool {
+		switch c.Kind {
+		case plan.Static, plan.Lease, plan.Orphan:
+			return true
+		case plan.VIP:
+			return c.Owner.Property == ""
+		}
+		return false
+	}
+	return o.Contact.OneList && listed(o.A) && listed(o.B)
+}

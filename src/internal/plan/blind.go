@@ -1,0 +1,175 @@
+package plan
+
+import (
+	"iter"
+	"net/netip"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+)
+
+// BlindSpot is a part of the fleet that nobody could see: whose it is, why, where,
+// and what it may hold at most.
+//
+// What it may hold is proven, never guessed: May has every claim that some value
+// in the place of the hidden one would make and that its director would admit. A
+// claim that all such values make is no part of it: that one is certain, and
+// stands in Plan.Claims.
+type BlindSpot struct {
+	Owner Owner
+	// What names the hidden thing: "static_ips of web on network default".
+	What string
+	// Variable is what has no value; empty where it is no variable that hides.
+	Variable string
+	Reason   Reason
+	// Message says in place of What and Reason what is wrong, where a reader said
+	// so already; Hint what to do. Both may be empty.
+	Message, Hint string
+	At            place.Place
+	// May are the claims that may hide, each of them any part of its Range. There
+	// are none where nothing hides that has to do with addresses.
+	May []Claim
+}
+
+// Reason says why a blind spot cannot be seen.
+type Reason uint8
+
+// The reasons.
+const (
+	// NoValue: a variable stands there that has no value.
+	NoValue Reason = iota + 1
+	// Unreadable: a file, or the answer of a director, could not be read.
+	Unreadable
+	// Refused: it is written in a way that the director refuses, which is a finding
+	// of its own.
+	Refused
+	// Overlooked: it stands where no director looks, such as below a key with a
+	// wrong name.
+	Overlooked
+)
+
+// Meeting is a claim that a blind spot may hold, and one that it would have an
+// address in common with.
+type Meeting struct {
+	Overlap
+	// Hidden is the one of the overlap that the spot may hold.
+	Hidden *Claim
+	// Other is the other one; With is its spot if it hides, too.
+	Other *Claim
+	With  *BlindSpot
+}
+
+// Blindness answers which claims the blind spots of a plan can meet. It remembers
+// what it computed, so many questions cost little more than one.
+type Blindness struct {
+	plan     *Plan
+	claims   *rangeIndex
+	hidden   *rangeIndex
+	spots    map[*Claim]*BlindSpot
+	contacts map[[2]*Subnet]Contact
+}
+
+// NewBlindness returns the blindness of p, which must not change any more.
+func NewBlindness(p *Plan) *Blindness {
+	return &Blindness{plan: p, contacts: map[[2]*Subnet]Contact{}}
+}
+
+// index is made by the first question.
+func (b *Blindness) index() {
+	if b.claims != nil {
+		return
+	}
+	b.claims = newRangeIndex(claimsOf(b.plan))
+	b.spots = map[*Claim]*BlindSpot{}
+	var hidden []*Claim
+	for i := range b.plan.BlindSpots {
+		spot := &b.plan.BlindSpots[i]
+		for j := range spot.May {
+			b.spots[&spot.May[j]] = spot
+			hidden = append(hidden, &spot.May[j])
+		}
+	}
+	b.hidden = newRangeIndex(hidden)
+}
+
+// Meetings yields what the spot can meet on the wire, or in the list of its own
+// director: claims, and what may hide in other spots.
+func (b *Blindness) Meetings(spot *BlindSpot) iter.Seq[Meeting] {
+	return func(yield func(Meeting) bool) {
+		b.index()
+		for i := range spot.May {
+			may := &spot.May[i]
+			for _, index := range []*rangeIndex{b.claims, b.hidden} {
+				for other := range index.overlapping(may.Range) {
+					if b.spots[other] == spot {
+						continue
+					}
+					contact := b.contact(may.Subnet, other.Subnet)
+					if contact.Relation == Isolated && !contact.OneList {
+						continue
+					}
+					o := Overlap{A: may, B: other, Range: Intersection(may.Range, other.Range), Contact: contact}
+					if !yield(Meeting{Overlap: o, Hidden: may, Other: other, With: b.spots[other]}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Reaching yields the spots that may hold an address of r that a machine in s
+// would meet; with s nil, in any segment.
+func (b *Blindness) Reaching(s *Subnet, r netipx.IPRange) iter.Seq2[*BlindSpot, *Claim] {
+	return func(yield func(*BlindSpot, *Claim) bool) {
+		b.index()
+		for may := range b.hidden.overlapping(r) {
+			contact := b.contact(s, may.Subnet)
+			if s != nil && contact.Relation == Isolated && !contact.OneList {
+				continue
+			}
+			if !yield(b.spots[may], may) {
+				return
+			}
+		}
+	}
+}
+
+func (b *Blindness) contact(x, y *Subnet) Contact {
+	if x == nil {
+		x = nowhere
+	}
+	if y == nil {
+		y = nowhere
+	}
+	key := [2]*Subnet{x, y}
+	contact, ok := b.contacts[key]
+	if !ok {
+		contact = ContactOf(x, y)
+		b.contacts[key] = contact
+	}
+	return contact
+}
+
+func claimsOf(p *Plan) []*Claim {
+	list := make([]*Claim, len(p.Claims))
+	for i := range p.Claims {
+		list[i] = &p.Claims[i]
+	}
+	return list
+}
+
+var allV4, allV6 = netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")
+
+// Everywhere are all addresses of both families.
+func Everywhere() *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	set.AddPrefix(allV4)
+	set.AddPrefix(allV6)
+	all, err := set.IPSet()
+	if err != nil {
+		return &netipx.IPSet{} // prefixes that are valid make no error
+	}
+	return all
+}
