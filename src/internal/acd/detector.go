@@ -17,6 +17,9 @@ type State uint8
 const (
 	// Clean: no foreign claim within the time that conflicts are remembered.
 	Clean State = iota
+	// Proxied: only a station that answers for every address has answered for this
+	// one. Its answers prove nothing, and those of others may not be heard.
+	Proxied
 	// Latched: there was a conflict, and now there is silence. Rogues are silent
 	// most of the time, so it is not over.
 	Latched
@@ -28,7 +31,7 @@ const (
 	Flapping
 )
 
-var stateNames = [...]string{Clean: "clean", Latched: "latched", Suspected: "suspect", Conflicted: "conflict", Flapping: "flapping"}
+var stateNames = [...]string{Clean: "clean", Proxied: "proxy", Latched: "latched", Suspected: "suspect", Conflicted: "conflict", Flapping: "flapping"}
 
 // String is the state's name in logs, metrics and the state file.
 func (s State) String() string {
@@ -82,23 +85,42 @@ const (
 	flapChanges    = 3                // this many of them are flapping
 	holdTime       = 5 * time.Second  // a claim after this much silence takes the address anew
 	settleTime     = time.Minute      // silence that turns a conflict into a latched one
-	graceTime      = 3 * time.Second  // a new owner's claims and the old one's may overlap so long
+	departTime     = time.Second      // an address that may leave this host is given so long before a claim counts
+	askedTime      = 3 * time.Second  // a reply within it after our question may be a proxy's
 	confirmEvery   = time.Second      // a claimant is not asked more often
 	burstTime      = time.Second      // claims within it after a defence are one utterance with what was defended
 	repairEvery    = time.Second      // peers are not told more often where we are
 	maxStations    = 8                // claimants remembered; others are counted together
 )
 
+// GraceTime is how long the claims of an address's former owner and of its new one
+// may overlap.
+const GraceTime = 3 * time.Second
+
+// HandoverTime is how long two stations may both have an address that moves
+// between them. A handover overlaps for milliseconds to a few seconds; more is a
+// split brain.
+const HandoverTime = 10 * time.Second
+
 // DefaultLatch is how long a conflict is remembered without a claim: the rogue
 // of the incident spoke every 15 minutes.
 const DefaultLatch = time.Hour
+
+// HowNeighbour is how a claim was seen that the kernel has learned, and not we.
+const HowNeighbour = "neighbour"
 
 // Evidence is one observation that speaks for a second owner.
 type Evidence struct {
 	// Verdict is Claim or Suspect.
 	Verdict Verdict
-	// How names the way it was seen: a frame.Kind, "return-path", "neighbour".
+	// How names the way it was seen: a frame.Kind, "return-path", "neighbour",
+	// "split-brain".
 	How string
+	// Reply says that it was an answer, which a station that answers for every
+	// address gives too, if it was asked.
+	Reply bool
+	// Beside is the station that has the address as well; zero if that is this host.
+	Beside frame.MAC
 	// MAC is the claimant's; zero if it cannot be known.
 	MAC, Source frame.MAC
 	// Peer is the host that a claimant's question was for. It believes the claim
@@ -124,6 +146,8 @@ type Memory struct {
 	LastClaim time.Time `json:"last_claim"`
 	// LastFirm is the newest claim whose sender spoke for itself.
 	LastFirm time.Time `json:"last_firm_claim"`
+	// LastProxied is when a station that answers for everything last answered.
+	LastProxied time.Time `json:"last_proxied,omitzero"`
 	// Claims counts claims by the way they were seen.
 	Claims map[string]int `json:"claims"`
 	// Claimants are at most maxStations; Others counts claims of any beyond.
@@ -153,6 +177,12 @@ type DetectorConfig struct {
 	MAC     frame.MAC
 	Defence Defence
 	Latch   time.Duration
+	// Nobodys is an address of the subnet that nobody can have, for the negative
+	// control; invalid if there is none.
+	Nobodys netip.Addr
+	// MayLeave marks an address that this host has besides its own: it may be just
+	// about to move away, though nobody has declared that it does.
+	MayLeave bool
 }
 
 // Detector follows one address on one interface.
@@ -163,12 +193,33 @@ type Detector struct {
 	holder      frame.MAC   // who took the address last
 	heard       time.Time   // when that was last claimed
 	changes     []time.Time // of owner, within flapWindow
-	confirmed   time.Time   // when a claimant was last asked
+	asked       time.Time   // when anybody was last asked
+	confirmed   time.Time   // when a claimant was last asked because of its claim
+	again       []reminder
 	defended    time.Time
 	surrendered bool      // DefendOnce has stopped
 	defendAt    time.Time // a defence that waits for defendInterval
 	repaired    time.Time
 	queue       [][]byte
+	pending     []weighing
+	control     *inquiry                // who answers for an address that nobody can have
+	unasked     map[frame.MAC]bool      // stations that claimed of themselves: no proxies
+	proxies     map[frame.MAC]time.Time // stations that answer for everything
+	overlaps    overlaps
+}
+
+// weighing is a claim that waits: for the answer to a control question, or for the
+// address to leave.
+type weighing struct {
+	evidence Evidence
+	until    time.Time
+	count    int // 1 or 2: more prove no more
+}
+
+// reminder is a claimant to be asked again.
+type reminder struct {
+	at      time.Time
+	station frame.MAC
 }
 
 // NewDetector starts at now, with what an earlier one remembered.
@@ -182,7 +233,10 @@ func NewDetector(config DetectorConfig, memory Memory, now time.Time) *Detector 
 	if memory.Since.IsZero() {
 		memory.Since = now
 	}
-	return &Detector{config: config, memory: memory, began: now}
+	return &Detector{
+		config: config, memory: memory, began: now,
+		unasked: map[frame.MAC]bool{}, proxies: map[frame.MAC]time.Time{}, overlaps: overlaps{},
+	}
 }
 
 // Reconfigure changes sharing, defence and latch and keeps what is known.
@@ -222,30 +276,150 @@ func (d *Detector) Count(v Verdict) {
 }
 
 // Probe queues one question for the address, to everybody.
-func (d *Detector) Probe() { d.ask(frame.MAC{}) }
+func (d *Detector) Probe(now time.Time) { d.ask(frame.MAC{}, now) }
 
-func (d *Detector) ask(destination frame.MAC) {
+func (d *Detector) ask(destination frame.MAC, now time.Time) {
 	if d.config.MAC.IsZero() {
 		return
 	}
+	d.asked = now
 	if b, err := frame.Probe(d.config.MAC, d.config.Subject.Address, destination, nil); err == nil {
 		d.queue = append(d.queue, b)
 	}
 }
 
-// Observe weighs one piece of evidence.
+// Observe weighs one piece of evidence, at once or after what it has to wait for.
 func (d *Detector) Observe(e Evidence, now time.Time) []Change {
+	if until, ok := d.proxies[e.MAC]; ok && e.Reply && now.Before(until) {
+		return d.proxied(now)
+	}
+	wait := d.controls(e, now)
+	if d.config.MayLeave && !d.overlapping(e) && d.memory.State < Conflicted {
+		wait = max(wait, departTime)
+	}
+	if wait == 0 {
+		return d.weigh(e, now)
+	}
+	d.hold(e, now.Add(wait))
+	return nil
+}
+
+// controls begins the negative control for a station that may be a proxy, and
+// returns how long its claim has to wait. Who claims an address without being
+// asked, or another way than by an answer, is none.
+func (d *Detector) controls(e Evidence, now time.Time) time.Duration {
+	if e.MAC.IsZero() || d.config.MAC.IsZero() || !d.config.Nobodys.IsValid() {
+		return 0
+	}
+	answer := e.Reply && !d.asked.IsZero() && now.Sub(d.asked) < askedTime
+	if !answer && e.Verdict == Claim && len(d.unasked) < maxStations {
+		d.unasked[e.MAC] = true
+	}
+	if !answer || d.unasked[e.MAC] {
+		return 0
+	}
+	wait := quick()[len(quick())-1]
+	if d.control != nil && d.control.asks(e.MAC) {
+		return d.control.began.Add(wait).Sub(now)
+	}
+	d.control = newInquiry(d.config.MAC, quick(), now,
+		question{d.config.Nobodys, frame.MAC{}}, question{d.config.Nobodys, e.Source}, question{d.config.Subject.Address, e.Source})
+	d.queue = append(d.queue, d.control.due(now)...)
+	return wait
+}
+
+// Nobodys is the address of the negative control.
+func (d *Detector) Nobodys() netip.Addr { return d.config.Nobodys }
+
+// NobodyAnswered notes that a station answered for an address that nobody can
+// have: it answers for everything.
+func (d *Detector) NobodyAnswered(station frame.MAC, now time.Time) {
+	if _, known := d.proxies[station]; known || len(d.proxies) < maxStations {
+		d.proxies[station] = now.Add(d.config.Latch)
+	}
+}
+
+func (d *Detector) hold(e Evidence, until time.Time) {
+	i := slices.IndexFunc(d.pending, func(w weighing) bool { return w.evidence.MAC == e.MAC && w.evidence.Verdict == e.Verdict })
+	switch {
+	case i >= 0:
+		d.pending[i].count = 2
+	case len(d.pending) < maxStations:
+		d.pending = append(d.pending, weighing{evidence: e, until: until, count: 1})
+	}
+}
+
+// Weighing reports whether Tick will weigh a claim that has waited. Whether the
+// address is still ours has to be looked up before.
+func (d *Detector) Weighing(now time.Time) bool {
+	return slices.ContainsFunc(d.pending, func(w weighing) bool { return !now.Before(w.until) })
+}
+
+func (d *Detector) weighPending(now time.Time) (changes []Change) {
+	due := d.pending
+	d.pending = nil
+	for _, w := range due {
+		if now.Before(w.until) {
+			d.pending = append(d.pending, w)
+			continue
+		}
+		if until, ok := d.proxies[w.evidence.MAC]; ok && w.evidence.Reply && now.Before(until) {
+			changes = append(changes, d.proxied(now)...)
+			continue
+		}
+		for range w.count {
+			changes = append(changes, d.weigh(w.evidence, now)...)
+		}
+	}
+	return changes
+}
+
+func (d *Detector) proxied(now time.Time) []Change {
+	d.memory.Claims["proxy"]++
+	d.memory.LastProxied = now
+	return d.pass(max(d.memory.State, Proxied), Evidence{How: "proxy"}, now)
+}
+
+// overlapping reports whether the claim is one of two stations between which the
+// address moves.
+func (d *Detector) overlapping(e Evidence) bool {
+	s := d.config.Subject
+	member := len(s.Sharing.MACs) == 0 || s.Sharing.Allows(e.MAC)
+	return s.Moves && member && !e.MAC.IsZero() && e.Verdict == Claim
+}
+
+// weigh takes a claim for what it is.
+func (d *Detector) weigh(e Evidence, now time.Time) []Change {
+	if !d.overlapping(e) {
+		return d.accept(e, now)
+	}
+	switch d.overlaps.note(e.MAC, now) {
+	case split:
+		e.How, e.Proven = "split-brain", true
+	case handover:
+		return nil
+	}
+	return d.accept(e, now)
+}
+
+// accept believes a claim.
+func (d *Detector) accept(e Evidence, now time.Time) []Change {
 	repeated := d.note(e, now)
 	if e.Verdict == Claim { // a suspect speaks for somebody who may not be there
 		d.noteOwner(e, now)
 		d.defend(e, now)
 	}
+	grace := now.Sub(d.began) < GraceTime
 	if !repeated && !e.Source.IsZero() && now.Sub(d.confirmed) >= confirmEvery {
 		d.confirmed = now
-		d.ask(e.Source)
+		d.ask(e.Source, now)
+		d.remind(e.Source, now, confirmEvery, 3*time.Second, 10*time.Second)
+	}
+	if grace {
+		d.remind(e.Source, d.began, GraceTime+confirmEvery/10)
 	}
 	next := d.memory.State
-	switch grace := now.Sub(d.began) < graceTime; {
+	switch {
 	case len(d.changes) >= flapChanges && !grace:
 		next = Flapping
 	case (repeated || e.Proven) && e.Verdict == Claim && !grace:
@@ -258,6 +432,33 @@ func (d *Detector) Observe(e Evidence, now time.Time) []Change {
 		}
 	}
 	return d.pass(next, e, now)
+}
+
+// remind has a claimant be asked again some times after from.
+func (d *Detector) remind(station frame.MAC, from time.Time, after ...time.Duration) {
+	if station.IsZero() || d.config.MAC.IsZero() {
+		return
+	}
+	for _, a := range after {
+		r := reminder{from.Add(a), station}
+		near := func(x reminder) bool { return x.station == station && x.at.Sub(r.at).Abs() < confirmEvery/2 }
+		if len(d.again) < 4*maxStations && !slices.ContainsFunc(d.again, near) {
+			d.again = append(d.again, r)
+		}
+	}
+}
+
+func (d *Detector) askAgain(now time.Time) {
+	d.again = slices.DeleteFunc(d.again, func(r reminder) bool {
+		if now.Before(r.at) {
+			return false
+		}
+		d.ask(r.station, now)
+		return true
+	})
+	for _, station := range d.overlaps.due(now) {
+		d.ask(station, now)
+	}
 }
 
 // note remembers a claim and reports whether it is the second that can be
@@ -307,7 +508,7 @@ func (d *Detector) noteOwner(e Evidence, now time.Time) {
 // announces itself and asks for its peer at once, and the announcement that
 // answers the first is undone by the second.
 func (d *Detector) defend(e Evidence, now time.Time) {
-	shared := d.config.Subject.Sharing.Declared()
+	shared := d.config.Subject.Sharing.Declared() || d.config.Subject.Moves
 	if d.config.Defence == NeverDefend || d.config.MAC.IsZero() || shared {
 		return
 	}
@@ -363,17 +564,43 @@ func (d *Detector) Next() time.Time {
 			next = t
 		}
 	}
+	for _, w := range d.pending {
+		earlier(w.until)
+	}
+	if d.control != nil {
+		earlier(d.control.next())
+	}
+	for _, r := range d.again {
+		earlier(r.at)
+	}
+	if t := d.overlaps.next(); !t.IsZero() {
+		earlier(t)
+	}
 	switch d.memory.State {
 	case Conflicted, Flapping:
 		earlier(d.memory.LastClaim.Add(settleTime))
 	case Suspected, Latched:
 		earlier(d.memory.LastClaim.Add(d.config.Latch))
+	case Proxied:
+		earlier(d.memory.LastProxied.Add(d.config.Latch))
 	}
 	return next
 }
 
-// Tick does what time brings: a late defence, and states that end by silence.
+// Tick does what time brings: claims that have waited, questions asked again, a
+// late defence, and states that end by silence.
 func (d *Detector) Tick(now time.Time) []Change {
+	if d.control != nil {
+		d.queue = append(d.queue, d.control.due(now)...)
+		if d.control.over(now) {
+			d.control = nil
+		}
+	}
+	d.askAgain(now)
+	return append(d.weighPending(now), d.settle(now)...)
+}
+
+func (d *Detector) settle(now time.Time) []Change {
 	if !d.defendAt.IsZero() && !now.Before(d.defendAt) {
 		d.announce(now)
 	}
@@ -384,6 +611,8 @@ func (d *Detector) Tick(now time.Time) []Change {
 		return d.pass(Latched, Evidence{}, now)
 	case (s == Suspected || s == Latched) && silence >= d.config.Latch:
 		d.surrendered = false
+		return d.pass(Clean, Evidence{}, now)
+	case s == Proxied && now.Sub(d.memory.LastProxied) >= d.config.Latch:
 		return d.pass(Clean, Evidence{}, now)
 	}
 	return nil

@@ -236,7 +236,7 @@ func TestDetectorAsks(t *testing.T) {
 // TestDetectorOfAnotherHost neither probes nor defends what is not ours.
 func TestDetectorOfAnotherHost(t *testing.T) {
 	d := NewDetector(DetectorConfig{Subject: Subject{Address: own4}, Defence: DefendAlways}, Memory{}, start)
-	d.Probe()
+	d.Probe(start)
 	d.Observe(claimBy(macB), at(10*time.Second))
 	if n := len(d.Frames()); n != 0 {
 		t.Errorf("%d frames", n)

@@ -3,6 +3,7 @@ package acd
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,10 +192,18 @@ func FuzzDetector(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := script(b)
 		config := DetectorConfig{Subject: Subject{Address: own4}, MAC: macA, Defence: Defence(s.next(3)), Latch: 20 * time.Minute}
+		switch s.next(4) {
+		case 1:
+			config.MayLeave = true
+		case 2:
+			config.Subject.Moves = true
+		case 3:
+			config.Nobodys = forbidden4
+		}
 		d := NewDetector(config, Memory{}, start)
 		run := detectorRun{t: t, config: config, now: start}
 		for len(s) > 0 {
-			switch s.next(5) {
+			switch s.next(6) {
 			case 0:
 				run.now = run.now.Add(time.Duration(s.next(256)) * 100 * time.Millisecond)
 			case 1:
@@ -204,7 +213,9 @@ func FuzzDetector(f *testing.F) {
 			case 3:
 				d = run.restart(d)
 			case 4:
-				d.Probe()
+				d.Probe(run.now)
+			case 5:
+				d.NobodyAnswered(s.mac(), run.now)
 			}
 			run.tick(d)
 			run.checkFrames(d)
@@ -221,6 +232,7 @@ type detectorRun struct {
 	config   DetectorConfig
 	now      time.Time
 	firm     int // claims of stations that spoke for themselves
+	first    map[frame.MAC]time.Time
 	defended time.Time
 	repaired time.Time
 }
@@ -236,9 +248,20 @@ func (r *detectorRun) observe(d *Detector, s *script) {
 	if s.next(2) == 1 {
 		e.Peer = gateway4
 	}
+	e.Reply = s.next(2) == 1
+	if r.first == nil {
+		r.first = map[frame.MAC]time.Time{}
+	}
+	if _, spoke := r.first[m]; !spoke && e.Verdict == Claim {
+		r.first[m] = r.now
+	}
 	before := d.Memory().State
 	d.Observe(e, r.now)
+	waits := r.config.MayLeave || r.config.Subject.Moves || e.Reply
 	switch after := d.Memory().State; {
+	case after >= Conflicted && before < Latched && r.config.Subject.Moves && e.Verdict == Claim && r.now.Sub(r.first[m]) < HandoverTime:
+		r.t.Fatalf("%v %v after the station's first word: a handover may take longer", after, r.now.Sub(r.first[m]))
+	case waits:
 	case after < Suspected:
 		r.t.Fatalf("%v right after a claim", after)
 	case after > before && after > Suspected && r.firm == 0:
@@ -282,7 +305,7 @@ func (r *detectorRun) checkFrames(d *Detector) {
 		if _, announces := f.Claims(); !announces {
 			continue
 		}
-		if r.config.Defence == NeverDefend {
+		if r.config.Defence == NeverDefend || r.config.Subject.Moves {
 			r.t.Fatal("defended, and never should")
 		}
 		if f.Target != own4 { // a peer is told
@@ -300,14 +323,13 @@ func (r *detectorRun) checkFrames(d *Detector) {
 }
 
 // FuzzReturnPath drives checks by answers that may come at any time: a check ends
-// in time, calls a theft only what it has proven, and is gentle.
+// in time, calls a theft only what it has seen all of, and is gentle.
 func FuzzReturnPath(f *testing.F) {
 	f.Add([]byte{0, 0, 2, 0, 0, 0, 1, 0})
 	f.Add([]byte{0, 0, 0, 0, 1, 1, 0, 0, 1, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := script(b)
-		const every, timeout = 5 * time.Second, 200 * time.Millisecond
-		r := NewReturnPath(every, timeout, start)
+		r := NewReturnPath(testEvery, testTimeout, start)
 		now, run := start, pathRun{t: t}
 		for len(s) > 0 {
 			switch s.next(5) {
@@ -316,18 +338,20 @@ func FuzzReturnPath(f *testing.F) {
 			case 1:
 				now = now.Add(time.Duration(s.next(256)) * time.Millisecond)
 			case 2:
-				back := uint16(s.next(5)) - 1 // of the future, the newest, and before
-				run.ended(r.Echoed(r.Sequence()-back, now), r.Sequence()-back == r.Sequence())
+				back := uint16(s.next(40)) - 1 // of the future, the newest, and before
+				run.answered(r.Sequence() - back)
+				run.ended(r.Echoed(r.Sequence()-back, now))
 			case 3:
 				m := s.mac()
-				r.Resolved(m)
-				run.resolved = run.resolved || run.asked[AskStation]
+				run.resolved = run.resolved || run.asked[AskStation] && m == macG
+				run.ended(r.Resolved(m, now))
 			case 4:
-				r.Resolved(frame.MAC{})
+				run.ended(r.Resolved(frame.MAC{}, now))
 			}
+			r.SentTo(macG)
 			questions, finding := r.Due(now)
-			run.ask(questions)
-			run.ended(finding, false)
+			run.ask(questions, r.Sequence())
+			run.ended(finding)
 			if !r.Next().After(now) {
 				t.Fatalf("waits for %v before now", now.Sub(r.Next()))
 			}
@@ -335,49 +359,58 @@ func FuzzReturnPath(f *testing.F) {
 	})
 }
 
-// pathRun is what was asked and answered in one check.
+// pathRun is what was asked and answered in one check, kept as plainly as can be.
 type pathRun struct {
-	t        *testing.T
-	asked    map[PathQuestion]bool
-	echoes   int
-	resolved bool
-	learned  bool
+	t              *testing.T
+	asked          map[PathQuestion]bool
+	before, after  []uint16 // echoes before and after the peer was told
+	early, back    map[uint16]bool
+	resolved, ever bool
 }
 
-func (r *pathRun) ask(questions []PathQuestion) {
+func (r *pathRun) ask(questions []PathQuestion, sequence uint16) {
 	for _, q := range questions {
 		if r.asked == nil {
-			r.asked = map[PathQuestion]bool{}
+			r.asked, r.early, r.back = map[PathQuestion]bool{}, map[uint16]bool{}, map[uint16]bool{}
 		}
 		r.asked[q] = true
-		if q == AskEcho {
-			r.echoes++
-		}
-		if q == AskAsOwner && !r.resolved {
+		switch {
+		case q == AskEcho && r.asked[AskAsOwner]:
+			r.after = append(r.after, sequence)
+		case q == AskEcho:
+			r.before = append(r.before, sequence)
+		case q == AskAsOwner && !r.resolved:
 			r.t.Fatal("told a peer that does not answer")
 		}
 	}
-	if r.echoes > 3 {
-		r.t.Fatalf("%d echoes in one check", r.echoes)
+	if len(r.before) > 1+maxRun || len(r.after) > returning {
+		r.t.Fatalf("%d and %d echoes in one check", len(r.before), len(r.after))
 	}
 }
 
-// ended holds a finding against what was seen. newest says that the answer to the
-// newest echo brought it.
-func (r *pathRun) ended(f PathFinding, newest bool) {
+func (r *pathRun) answered(sequence uint16) {
+	switch {
+	case slices.Contains(r.before, sequence):
+		r.early[sequence] = true
+	case slices.Contains(r.after, sequence):
+		r.back[sequence] = true
+	}
+}
+
+// ended holds a finding against what was seen.
+func (r *pathRun) ended(f PathFinding) {
 	if f == 0 {
 		return
 	}
 	switch {
-	case f == PathStolen && !(r.asked[AskAsOwner] && newest):
-		r.t.Fatal("stolen, without a proof")
-	case f == PathLost && !(r.asked[AskAsOwner] && r.learned):
-		r.t.Fatal("lost, and its echoes never came, or it was not told")
-	case f == PathUnknown && r.learned:
-		r.t.Fatal("blind with a peer that has answered")
-	case f == PeerSilent && r.asked[AskAsOwner]:
+	case f == PathDiverted && (!r.ever || len(r.early) > 0 || len(r.before) <= minRun || len(r.back) < mustReturn):
+		r.t.Fatalf("diverted: known %v, of %d before %d came, after %d", r.ever, len(r.before), len(r.early), len(r.back))
+	case f == PathGood && len(r.early)+len(r.back) == 0:
+		r.t.Fatal("good, and nothing came")
+	case f == PathNoEcho && len(r.early)+len(r.back) > 0:
+		r.t.Fatal("no echo, and one came")
+	case f == PeerSilent && r.resolved:
 		r.t.Fatal("silent, and it has answered")
 	}
-	learned := r.learned || f == PathGood || f == PathStolen
-	*r = pathRun{t: r.t, learned: learned}
+	*r = pathRun{t: r.t, ever: r.ever || len(r.early)+len(r.back) > 0}
 }

@@ -47,6 +47,19 @@ func (p promises) owners(addresses []netip.Addr) (map[netip.Addr][]string, error
 	return owners, read.gaps()
 }
 
+// virtual are the addresses that move between machines by the plan. The error says
+// what of the plan could not be read; what could be is returned nevertheless.
+func (p promises) virtual() ([]netip.Addr, error) {
+	read, err := p.read()
+	if err != nil {
+		return nil, fmt.Errorf("the fleet's plan is unknown: %w", err)
+	}
+	if read == nil {
+		return nil, nil
+	}
+	return inventory.New(read.Facts.Plan).Virtual(), read.gaps()
+}
+
 // gaps says in one line what is missing in the picture; nil if nothing is.
 func (p *picture) gaps() error {
 	var parts []string

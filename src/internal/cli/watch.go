@@ -29,12 +29,17 @@ alone shows a rogue that neither answers nor speaks to this host. On a director
 or gateway, with an inventory in the configuration file, it guards addresses of
 others too.
 
+An address that moves between machines, one owner at a time, is named with --vip;
+those of the fleet's plan are known. That it changes hands is no conflict, and two
+machines that both keep it are one.
+
 If a fleet file is found, or named with --fleet, the log also tells to whom the
 fleet promises an address that has come into conflict.
 
 SIGHUP reads the configuration again, SIGTERM ends it. The configuration:
 
   shared: [10.8.52.200=vrrp]        # others may have these too
+  vips: [10.8.52.201]               # others may have these instead
   peers: [10.8.52.10, "10.8.52.11:25555"]
   inventory:                        # addresses of others and their stations
     10.8.52.191: 00:50:56:01:02:03
@@ -47,6 +52,7 @@ const gcPercent = 25
 
 type watchFlags struct {
 	interfaces, shared, peers []string
+	vips                      []string
 	exclude                   excludeFlags
 	config, state, listen     string
 	fleet                     string
@@ -99,6 +105,7 @@ func newWatchCommand(streams Streams) *cobra.Command {
 	f.exclude.add(flags)
 	flags.StringVar(&f.config, "config", "", "configuration `file`")
 	flags.StringArrayVar(&f.shared, "shared", nil, "`ADDRESS[=MAC,...]` that others may have too; vrrp stands for virtual routers")
+	flags.StringArrayVar(&f.vips, "vip", nil, "`ADDRESS[=MAC,...]` that moves between machines, one owner at a time")
 	flags.StringSliceVar(&f.peers, "peer", nil, "`ADDRESS[:PORT]` whose answers must reach us, besides gateways; with a port by TCP")
 	flags.DurationVar(&f.probeEvery, "probe-every", 0, "time between two probes of an address; 0 derives it from the subnet's size, -1s never")
 	flags.DurationVar(&f.checkEvery, "check-every", 5*time.Second, "time between two checks of a return path; 0 never")
@@ -117,6 +124,9 @@ func newWatchCommand(streams Streams) *cobra.Command {
 func (f watchFlags) options(streams Streams) (o watch.Options, err error) {
 	if o.Shared, err = parseSharings(f.shared); err != nil {
 		return o, err
+	}
+	if o.Moving, err = watch.ParseMoving(f.vips); err != nil {
+		return o, usage("write --vip 10.8.52.200 or --vip 10.8.52.200=00:50:56:01:02:03,00:50:56:01:02:04", "--vip %s", err)
 	}
 	for _, word := range f.peers {
 		p, err := watch.ParsePeer(word)
@@ -156,6 +166,7 @@ func (f watchFlags) options(streams Streams) (o watch.Options, err error) {
 		owners, err := promises{f.fleet, streams}.owners([]netip.Addr{a})
 		return owners[a], err
 	}
+	o.Planned = promises{f.fleet, streams}.virtual
 	o.Started = func(listen net.Addr) {
 		if listen != nil {
 			o.Log.Info("metrics", "address", listen.String())

@@ -216,7 +216,7 @@ func TestIncident(t *testing.T) {
 			speakOften(t, r, peer.Addr())
 			if test.how == "return-path" {
 				// The rogue's broadcasts, if it sends any, may be noticed first.
-				w.await("return path", "address", victim.Addr().String(), "finding", "stolen")
+				w.await("return path", "address", victim.Addr().String(), "finding", "diverted")
 				w.await("address conflict", "address", victim.Addr().String())
 				return
 			}
@@ -499,7 +499,7 @@ func TestWatchUsage(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	for _, args := range [][]string{
-		{"--defend", "maybe"}, {"--probe-every", "10ms"}, {"--check-every", "10ms"}, {"--latch", "1s"}, {"--peer", "x"},
+		{"--defend", "maybe"}, {"--probe-every", "10ms"}, {"--check-every", "10ms"}, {"--latch", "1s"}, {"--peer", "x"}, {"--vip", "x"},
 		{"--shared", "x"}, {"--log-format", "x"}, {"argument"}, {"--config", "/nonexistent"},
 	} {
 		if _, stderr, code := ipguard(t, s.a, append([]string{"watch"}, args...)...); code != 2 || stderr == "" {

@@ -80,6 +80,23 @@ func (i Inventory) Promised(within netip.Prefix) (addresses []netip.Addr) {
 	return addresses
 }
 
+// Virtual returns the single addresses that are no machine's own, sorted: virtual
+// ones of job properties and of vip networks. They may move between machines. One
+// that somebody else is promised for good does not, whatever a property says.
+func (i Inventory) Virtual() (addresses []netip.Addr) {
+	for _, c := range i.claims {
+		from, to := c.Range.From(), c.Range.To()
+		stays := slices.ContainsFunc(i.claims, func(x plan.Claim) bool {
+			return x.Kind != plan.VIP && x.Kind.InUse() && x.Range.Contains(from)
+		})
+		if c.Kind == plan.VIP && from == to && !stays && !slices.Contains(addresses, from) {
+			addresses = append(addresses, from)
+		}
+	}
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	return addresses
+}
+
 // describe is "director promo, deployment db, group pgpool (static), db.yml:3:5".
 func describe(c plan.Claim) string {
 	var parts []string

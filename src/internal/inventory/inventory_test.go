@@ -21,17 +21,22 @@ func TestInventory(t *testing.T) {
 			At: place.Place{File: "db.yml", Line: 3, Column: 5}},
 		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.CreateEnvVM, Subnet: there, Owner: plan.Owner{Director: "DR_WEST"}},
 		{Range: rng("10.8.52.1-10.8.52.1"), Kind: plan.Gateway, Subnet: here},
+		{Range: rng("10.8.52.200-10.8.52.200"), Kind: plan.VIP, Owner: plan.Owner{Director: "promo", Property: "keepalived.vip"}},
+		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.VIP, Owner: plan.Owner{Director: "promo", Property: "pgpool.backend"}},
 	}}
 	a := netip.MustParseAddr("10.8.52.191")
-	want := []string{"director promo, deployment db, group pgpool (static), db.yml:3:5", "director promo, network default (dynamic-pool)"}
+	want := []string{"director promo, deployment db, group pgpool (static), db.yml:3:5", "director promo, property pgpool.backend (vip)", "director promo, network default (dynamic-pool)"}
 	if diff := cmp.Diff(want, Of(p, []*plan.Subnet{here}).Owners(a)); diff != "" {
 		t.Error(diff)
 	}
-	if got := New(p).Owners(a); len(got) != 3 || got[1] != "director DR_WEST (create-env)" {
+	if got := New(p).Virtual(); len(got) != 1 || got[0] != netip.MustParseAddr("10.8.52.200") {
+		t.Errorf("virtual: %v", got)
+	}
+	if got := New(p).Owners(a); len(got) != 4 || got[1] != "director DR_WEST (create-env)" {
 		t.Errorf("whole fleet: %q", got)
 	}
 	i := Of(p, []*plan.Subnet{here})
-	if got := i.Promised(here.Range); len(got) != 1 || got[0] != a || !i.Expects(a) || i.Expects(a.Next()) {
+	if got := i.Promised(here.Range); len(got) != 2 || got[0] != a || !i.Expects(a) || i.Expects(a.Next()) {
 		t.Errorf("promised %v", got)
 	}
 	gateway := netip.MustParseAddr("10.8.52.1")

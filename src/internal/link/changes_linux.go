@@ -187,7 +187,9 @@ func NeighborEvents(ctx context.Context, handle func(NeighborEvent)) error {
 	tell := func(n *netlink.Neigh) {
 		a, ok := netip.AddrFromSlice(n.IP)
 		mac := frame.MACFrom(n.HardwareAddr)
-		if ok && !mac.IsZero() {
+		// What the kernel doubts, or has given up, is no news of who has an address.
+		const doubted = netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_FAILED | netlink.NUD_INCOMPLETE
+		if ok && !mac.IsZero() && n.State&doubted == 0 {
 			handle(NeighborEvent{Index: n.LinkIndex, Address: a.Unmap(), MAC: mac})
 		}
 	}

@@ -230,3 +230,27 @@ func Holds(index int, station frame.MAC, address netip.Addr) (held, usable bool,
 	}
 	return false, false, nil
 }
+
+// Station returns the station that the kernel sends what is for the address to;
+// zero if it knows none.
+func Station(index int, address netip.Addr) (frame.MAC, error) {
+	family := netlink.FAMILY_V4
+	if address.Is6() {
+		family = netlink.FAMILY_V6
+	}
+	var neighbors []netlink.Neigh
+	err := whole(func() (err error) {
+		neighbors, err = netlink.NeighList(index, family)
+		return err
+	})
+	if err != nil {
+		return frame.MAC{}, fmt.Errorf("listing neighbours: %w", err)
+	}
+	const sends = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT
+	for _, n := range neighbors {
+		if ip, ok := netip.AddrFromSlice(n.IP); ok && ip.Unmap() == address && n.State&sends != 0 {
+			return frame.MACFrom(n.HardwareAddr), nil
+		}
+	}
+	return frame.MAC{}, nil
+}

@@ -21,6 +21,9 @@ func Holds(int, frame.MAC, netip.Addr) (held, usable bool, err error) {
 	return false, false, ErrUnsupported
 }
 
+// Station says ErrUnsupported.
+func Station(int, netip.Addr) (frame.MAC, error) { return frame.MAC{}, ErrUnsupported }
+
 // Follow says ErrUnsupported.
 func Follow(context.Context, Follower) error { return ErrUnsupported }
 

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -43,6 +44,34 @@ func ParsePeer(text string) (Peer, error) {
 	return Peer{Address: ap.Addr(), Port: ap.Port()}, nil
 }
 
+// Moving are addresses that move between stations, one owner at a time, and the
+// stations that may have them; none means that any may.
+type Moving map[netip.Addr][]frame.MAC
+
+// ParseMoving reads words of the form ADDRESS or ADDRESS=MAC[,MAC…].
+func ParseMoving(words []string) (Moving, error) {
+	moving := Moving{}
+	for _, text := range words {
+		name, list, given := strings.Cut(text, "=")
+		a, err := netip.ParseAddr(name)
+		if err != nil || a.Zone() != "" {
+			return nil, fmt.Errorf("%q: %q is no address", text, name)
+		}
+		moving[a.Unmap()] = nil
+		if !given {
+			continue
+		}
+		for word := range strings.SplitSeq(list, ",") {
+			m, err := frame.ParseMAC(word)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", text, err)
+			}
+			moving[a.Unmap()] = append(moving[a.Unmap()], m)
+		}
+	}
+	return moving, nil
+}
+
 // Config is what the configuration file says, joined with the options.
 type Config struct {
 	Shared map[netip.Addr]acd.Sharing
@@ -50,6 +79,7 @@ type Config struct {
 	// Inventory are addresses of other hosts and the stations that may have
 	// them; no station means that the first one seen is believed.
 	Inventory map[netip.Addr][]frame.MAC
+	Moving    Moving
 }
 
 // configFile is its form.
@@ -57,6 +87,7 @@ type configFile struct {
 	Shared    []string               `yaml:"shared"`
 	Peers     []string               `yaml:"peers"`
 	Inventory map[string]stationList `yaml:"inventory"`
+	VIPs      []string               `yaml:"vips"`
 }
 
 // stationList is one MAC, a list of them, or nothing.
@@ -74,7 +105,10 @@ func (l *stationList) UnmarshalYAML(n *yaml.Node) error {
 }
 
 func readConfig(o Options) (Config, error) {
-	c := Config{Shared: maps.Clone(o.Shared), Peers: append([]Peer(nil), o.Peers...), Inventory: map[netip.Addr][]frame.MAC{}}
+	c := Config{Shared: maps.Clone(o.Shared), Peers: append([]Peer(nil), o.Peers...), Inventory: map[netip.Addr][]frame.MAC{}, Moving: maps.Clone(o.Moving)}
+	if c.Moving == nil {
+		c.Moving = Moving{}
+	}
 	if c.Shared == nil {
 		c.Shared = map[netip.Addr]acd.Sharing{}
 	}
@@ -112,6 +146,11 @@ func (c *Config) parse(b []byte) error {
 		}
 		c.Peers = append(c.Peers, p)
 	}
+	moving, err := ParseMoving(f.VIPs)
+	if err != nil {
+		return fmt.Errorf("vips: %w", err)
+	}
+	maps.Copy(c.Moving, moving)
 	for text, stations := range f.Inventory {
 		a, err := netip.ParseAddr(text)
 		if err != nil {

@@ -16,10 +16,11 @@ inventory:
   10.8.52.191: 00:50:56:01:02:03
   10.8.52.192: [00:50:56:01:02:04, 00:50:56:01:02:05]
   10.8.52.190:
+vips: [10.8.52.203, "10.8.52.204=00:50:56:01:02:06,00:50:56:01:02:07"]
 `
 
 func empty() Config {
-	return Config{Shared: map[netip.Addr]acd.Sharing{}, Inventory: map[netip.Addr][]frame.MAC{}}
+	return Config{Shared: map[netip.Addr]acd.Sharing{}, Inventory: map[netip.Addr][]frame.MAC{}, Moving: Moving{}}
 }
 
 func TestConfig(t *testing.T) {
@@ -35,12 +36,13 @@ func TestConfig(t *testing.T) {
 			a("10.8.52.191"): {{0, 0x50, 0x56, 1, 2, 3}}, a("10.8.52.190"): nil,
 			a("10.8.52.192"): {{0, 0x50, 0x56, 1, 2, 4}, {0, 0x50, 0x56, 1, 2, 5}},
 		},
+		Moving: Moving{a("10.8.52.203"): nil, a("10.8.52.204"): {{0, 0x50, 0x56, 1, 2, 6}, {0, 0x50, 0x56, 1, 2, 7}}},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(x, y netip.Addr) bool { return x == y })); diff != "" {
 		t.Error(diff)
 	}
 	for _, text := range []string{
-		"unknown: 1", "shared: [x]", "shared: 1", "peers: [10.8.52.10:0]", "peers: [x]",
+		"unknown: 1", "vips: [x]", "vips: [10.8.52.203=x]", "vips: 1", "shared: [x]", "shared: 1", "peers: [10.8.52.10:0]", "peers: [x]",
 		"inventory: {x: }", "inventory: {10.8.52.1: x}", "inventory: {10.8.52.1: {a: b}}", "[",
 	} {
 		c := empty()

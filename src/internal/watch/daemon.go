@@ -6,44 +6,44 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/acd"
-	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
 	"github.com/ipguard/ipguard/src/internal/oui"
 )
 
 // daemon holds all state. Only functions that it runs itself touch it.
 type daemon struct {
-	ctx          context.Context
-	options      Options
-	config       Config
-	configErr    error
-	log          *slog.Logger
-	work         chan func(now time.Time)
-	host         link.Host
-	segments     map[int]*segment
-	guards       map[int]*guard
-	memory       remembered
-	dirty        time.Time // when what has happened must be in the state file; zero if all is
-	stateErr     error
-	serving      serving
-	written      [sha256.Size]byte // of the state file as it was last written
-	hooks        *hooks
-	owners       *owners
-	malformed    uint64
-	suppressed   uint64
-	pathFindings map[string]acd.PathFinding
-	news         news
-	churn        voice               // of what comes and goes on this host
-	muted        map[*voice]struct{} // that owe the log a count
-	kept         []link.Kept         // interfaces that are not watched because they lead nowhere
-	keptTold     map[string]bool     // by reason
-	// holds is link.Holds, unless a test puts another in its place.
-	holds func(index int, station frame.MAC, a netip.Addr) (held, usable bool, err error)
+	ctx        context.Context
+	options    Options
+	config     Config
+	configErr  error
+	log        *slog.Logger
+	kernel     kernel
+	work       chan func(now time.Time)
+	host       link.Host
+	segments   map[int]*segment
+	guards     map[int]*guard
+	memory     remembered
+	dirty      time.Time // when what has happened must be in the state file; zero if all is
+	stateErr   error
+	serving    serving
+	written    [sha256.Size]byte // of the state file as it was last written
+	hooks      *hooks
+	owners     *owners
+	malformed  uint64
+	suppressed uint64
+	echoes     map[bool]echoes     // of IPv4 and of IPv6
+	planned    map[netip.Addr]bool // what moves by the plan
+	news       news
+	churn      voice               // of what comes and goes on this host
+	muted      map[*voice]struct{} // that owe the log a count
+	kept       []link.Kept         // interfaces that are not watched because they lead nowhere
+	keptTold   map[string]bool     // by reason
 }
 
 // Delays of what need not be done at once.
@@ -57,8 +57,8 @@ const (
 func newDaemon(ctx context.Context, o Options, c Config, m remembered) *daemon {
 	d := &daemon{
 		ctx: ctx, options: o, config: c, log: o.Log, memory: m, work: make(chan func(time.Time), 256),
-		segments: map[int]*segment{}, guards: map[int]*guard{}, pathFindings: map[string]acd.PathFinding{},
-		holds: link.Holds, keptTold: map[string]bool{}, muted: map[*voice]struct{}{},
+		segments: map[int]*segment{}, guards: map[int]*guard{}, echoes: map[bool]echoes{}, planned: map[netip.Addr]bool{},
+		kernel: kernel{time.Now, link.ReadHost, link.Holds, openSockets, link.Station, listenEchoes, rand.N[time.Duration]}, keptTold: map[string]bool{}, muted: map[*voice]struct{}{},
 	}
 	d.hooks = startHooks(ctx, o.OnConflict, o.Log)
 	d.owners = startOwners(ctx, o.Owners, o.Log)
@@ -78,7 +78,7 @@ func (d *daemon) loop() {
 	timer := time.NewTimer(0)
 	retry := time.NewTicker(retryOpen)
 	defer retry.Stop()
-	d.news.checked = wall(time.Now())
+	d.news.checked = wall(d.kernel.now())
 	for {
 		timer.Reset(time.Until(d.next()))
 		select {
@@ -87,7 +87,7 @@ func (d *daemon) loop() {
 		case f := <-d.work:
 			f(time.Now())
 		case <-retry.C:
-			d.recheck(wall(time.Now()))
+			d.recheck(wall(d.kernel.now()))
 		case <-d.options.Reload:
 			d.reload()
 		case now := <-timer.C:
@@ -105,12 +105,13 @@ func (d *daemon) reload() {
 	}
 	d.config = c
 	d.refresh()
+	d.readPlan()
 	d.log.Info("configuration read again", "shared", len(c.Shared), "peers", len(c.Peers), "guarded", len(c.Inventory))
 }
 
 // next returns when due has something to do.
 func (d *daemon) next() time.Time {
-	next := time.Now().Add(drainEvery)
+	next := d.kernel.now().Add(drainEvery)
 	earlier := func(t time.Time) {
 		if !t.IsZero() && t.Before(next) {
 			next = t
@@ -128,7 +129,8 @@ func (d *daemon) next() time.Time {
 	}
 	for _, g := range d.guards {
 		for _, other := range g.others {
-			earlier(other.detector.Next())
+			earlier(other.holder.Next())
+			earlier(other.nextProbe)
 		}
 	}
 	return next
@@ -146,7 +148,7 @@ func (d *daemon) due(now time.Time) {
 	}
 	for _, g := range d.guards {
 		for a, other := range g.others {
-			d.tell(place{a, g.at.Name, true}, other.detector, &other.voice, other.detector.Tick(now), time.Time{})
+			d.dueOther(g, a, other, now)
 		}
 	}
 	if !d.dirty.IsZero() && !now.Before(d.dirty) {
@@ -155,15 +157,18 @@ func (d *daemon) due(now time.Time) {
 }
 
 func (d *daemon) dueAddress(s *segment, own *address, now time.Time) {
+	if own.detector.Weighing(now) && !d.stillOurs(s, own) {
+		return // who claims it has it by right now
+	}
 	changes := own.detector.Tick(now)
 	if !own.nextProbe.IsZero() && !now.Before(own.nextProbe) {
-		own.nextProbe = now.Add(probeEvery(d.options, own.prefix))
+		own.nextProbe = d.probeNext(own, now)
 		if s.at.Carrier {
-			own.detector.Probe()
+			own.detector.Probe(now)
 		}
 	}
 	d.sendFor(s, own)
-	d.tell(place{own.detector.Address(), s.at.Name, false}, own.detector, &own.voice, changes, time.Time{})
+	d.tell(place{own.detector.Address(), s.at.Name, false}, own.detector.Memory(), &own.voice, changes, time.Time{})
 	for _, p := range own.paths {
 		if !now.Before(p.machine.Next()) {
 			d.checkPath(s, own, p, now)
@@ -180,7 +185,7 @@ type place struct {
 
 // tell logs changes of state, runs the hook and remembers. before is the time
 // of the claim before the one that caused them.
-func (d *daemon) tell(at place, detector *acd.Detector, v *voice, changes []acd.Change, before time.Time) {
+func (d *daemon) tell(at place, m acd.Memory, v *voice, changes []acd.Change, before time.Time) {
 	if len(changes) == 0 {
 		if !before.IsZero() {
 			d.touch(countsDelay)
@@ -189,13 +194,15 @@ func (d *daemon) tell(at place, detector *acd.Detector, v *voice, changes []acd.
 	}
 	d.touch(saveDelay)
 	for _, c := range changes {
-		m := detector.Memory()
 		attributes := []any{
 			"address", at.address, "interface", at.device, "guarded", at.guarded, "state", c.New.String(), "was", c.Old.String(),
 			"claims", total(m.Claims), "owner_changes", m.OwnerChanges,
 		}
 		if c.Evidence.How != "" {
 			attributes = append(attributes, "how", c.Evidence.How, "mac", c.Evidence.MAC.String(), "ethernet_source", c.Evidence.Source.String(), "vendor", oui.Vendor(c.Evidence.MAC))
+		}
+		if !c.Evidence.Beside.IsZero() {
+			attributes = append(attributes, "beside", c.Evidence.Beside.String())
 		}
 		if !before.IsZero() {
 			attributes = append(attributes, "since_last_claim", c.At.Sub(before).Round(time.Millisecond).String())
@@ -237,18 +244,18 @@ func (d *daemon) wanted() (wanted []link.Interface) {
 // say. Only missing rights are an error; an interface that cannot be opened now
 // is tried again.
 func (d *daemon) reconcile() error {
-	host, err := link.ReadHost()
+	host, err := d.kernel.readHost()
 	if err != nil {
 		return err
 	}
-	d.host, d.news.readAt = host, wall(time.Now())
+	d.host, d.news.readAt = host, wall(d.kernel.now())
 	wanted := d.wanted()
 	for index, s := range d.segments {
 		keep := slices.ContainsFunc(wanted, func(i link.Interface) bool { return i.Index == index && i.MAC == s.at.MAC })
 		if !keep {
 			d.retire(s)
 			delete(d.segments, index)
-			attributes := []any{"interface", s.at.Name, "closed", closeText(s.port.Close())}
+			attributes := []any{"interface", s.at.Name, "closed", closeText(s.wire.Close())}
 			if now, ok := host.Find(s.at.Name); ok && now.Inside != "" {
 				attributes = append(attributes, "reason", "it does not lead out of this machine any more: "+now.Inside)
 			}
@@ -289,14 +296,14 @@ func (d *daemon) adopt(i link.Interface) error {
 	s := d.segments[i.Index]
 	if s == nil {
 		var err error
-		if s, err = openSegment(i); errors.Is(err, link.ErrNotPermitted) || errors.Is(err, link.ErrUnsupported) {
+		if s, err = d.openSegment(i); errors.Is(err, link.ErrNotPermitted) || errors.Is(err, link.ErrUnsupported) {
 			return err
 		} else if err != nil {
 			d.log.Error("interface cannot be watched yet", "interface", i.Name, "error", err.Error())
 			return nil
 		}
 		d.segments[i.Index] = s
-		s.port.Receive(
+		s.wire.Receive(
 			func(r link.Received) { d.do(func(time.Time) { d.receive(s, r) }) },
 			func(error) { d.do(func(time.Time) { s.failures++ }) },
 		)
@@ -316,26 +323,33 @@ func (d *daemon) adopt(i link.Interface) error {
 	return nil
 }
 
+func (d *daemon) openSegment(at link.Interface) (*segment, error) {
+	sockets, err := d.kernel.open(at, link.ARP, link.IPv6)
+	if err != nil {
+		return nil, err
+	}
+	return &segment{at: at, wire: sockets, own: map[netip.Addr]*address{}, busy: map[Peer]*path{}}, nil
+}
+
 func (d *daemon) adoptAddresses(s *segment) {
-	now := time.Now()
+	now := d.kernel.now()
 	present := map[netip.Addr]bool{}
 	for _, a := range s.at.Addresses {
 		ip := a.Prefix.Addr()
 		present[ip] = true
-		c := acd.DetectorConfig{
-			Subject: acd.Subject{Address: ip, Sharing: d.config.Shared[ip]},
-			MAC:     s.at.MAC, Defence: d.options.Defence, Latch: d.options.Latch,
-		}
+		c := d.detectorConfig(s, a)
 		own := s.own[ip]
 		if own == nil {
-			own = &address{detector: acd.NewDetector(c, d.recall(s.at, ip, false), now)}
+			c.Nobodys = acd.Nobodys(a.Prefix, rand.Uint64())
+			own = &address{detector: acd.NewDetector(c, d.recall(s.at, ip, false), now), since: now}
 			if d.options.ProbeEvery >= 0 {
-				own.nextProbe = now.Add(min(firstProbe, probeEvery(d.options, a.Prefix)))
+				own.nextProbe = now.Add(min(d.kernel.random(firstProbe), d.probeEvery(a.Prefix)))
 			}
 			s.own[ip] = own
 			d.sayOfHost("address appeared", "address", ip, "interface", s.at.Name, "state", own.detector.Memory().State.String())
 		}
-		own.prefix = a.Prefix
+		own.prefix, own.moves = a.Prefix, c.Subject.Moves
+		c.Nobodys = own.detector.Nobodys()
 		own.detector.Reconfigure(c)
 		d.adoptPaths(s, own, now)
 	}
@@ -346,16 +360,38 @@ func (d *daemon) adoptAddresses(s *segment) {
 	}
 }
 
+// detectorConfig is what is to be followed of an address of this host. One that it
+// has besides its first may be about to move away, though nobody has said that it
+// does.
+func (d *daemon) detectorConfig(s *segment, a link.Address) acd.DetectorConfig {
+	ip := a.Prefix.Addr()
+	moves, macs := d.moves(ip)
+	sharing := d.config.Shared[ip]
+	sharing.MACs = slices.Concat(sharing.MACs, macs)
+	return acd.DetectorConfig{
+		Subject: acd.Subject{Address: ip, Sharing: sharing, Moves: moves},
+		MAC:     s.at.MAC, Defence: d.options.Defence, Latch: d.options.Latch,
+		MayLeave: !moves && !isFirst(s.at, ip),
+	}
+}
+
+// isFirst reports whether the address is the first of its family on the interface,
+// or one that the interface gave itself.
+func isFirst(i link.Interface, ip netip.Addr) bool {
+	for _, a := range i.Addresses {
+		if first := a.Prefix.Addr(); first.Is4() == ip.Is4() && !first.IsLinkLocalUnicast() {
+			return first == ip || ip.IsLinkLocalUnicast()
+		}
+	}
+	return true
+}
+
 // forget ends the watch over an address that the host no longer has: another
 // may then have it by right. What was seen stays in memory.
 func (d *daemon) forget(s *segment, ip netip.Addr, own *address) {
 	d.remember(s.at, ip, false, own.detector.Memory())
-	var err error
-	if own.echo != nil {
-		err = own.echo.conn.Close()
-	}
 	delete(s.own, ip)
-	d.sayOfHost("address left", "address", ip, "interface", s.at.Name, "closed", closeText(err))
+	d.sayOfHost("address left", "address", ip, "interface", s.at.Name)
 }
 
 func (d *daemon) retire(s *segment) {
@@ -380,10 +416,14 @@ func (d *daemon) peersOf(i link.Interface) (peers []Peer) {
 	return peers
 }
 
+// adoptPaths gives an address the ways back from the peers in its subnet. One that
+// is declared to be shared has none: a peer may rightly answer another.
 func (d *daemon) adoptPaths(s *segment, own *address, now time.Time) {
-	if d.options.CheckEvery <= 0 {
+	if d.options.CheckEvery <= 0 || d.config.Shared[own.detector.Address()].Declared() {
+		own.paths = nil
 		return
 	}
+	every := d.checkEvery(s, own)
 	var paths []*path
 	for _, peer := range s.peers {
 		ip := own.detector.Address()
@@ -393,12 +433,27 @@ func (d *daemon) adoptPaths(s *segment, own *address, now time.Time) {
 		}
 		n := slices.IndexFunc(own.paths, func(p *path) bool { return p.peer == peer })
 		if n >= 0 {
+			own.paths[n].machine.SetEvery(every)
 			paths = append(paths, own.paths[n])
 			continue
 		}
-		paths = append(paths, &path{peer: peer, machine: acd.NewReturnPath(d.options.CheckEvery, d.options.CheckTimeout, now)})
+		start := now
+		if !isFirst(s.at, ip) {
+			start = now.Add(d.kernel.random(every))
+		}
+		paths = append(paths, &path{peer: peer, machine: acd.NewReturnPath(every, d.options.CheckTimeout, start)})
 	}
 	own.paths = paths
+}
+
+// checkEvery is the time between two checks of a way back to the address. The
+// first address of the interface is checked as often as was asked for; the others
+// share checksPerSecond.
+func (d *daemon) checkEvery(s *segment, own *address) time.Duration {
+	if isFirst(s.at, own.detector.Address()) {
+		return d.options.CheckEvery
+	}
+	return max(d.options.CheckEvery, time.Duration(len(s.at.Addresses))*time.Second/checksPerSecond)
 }
 
 func (d *daemon) addressCount() (n int) {
@@ -413,15 +468,13 @@ func (d *daemon) stop() error {
 	d.save()
 	errs := []error{d.stateErr}
 	for _, s := range d.segments {
-		errs = append(errs, s.port.Close())
-		for _, own := range s.own {
-			if own.echo != nil {
-				errs = append(errs, own.echo.conn.Close())
-			}
-		}
+		errs = append(errs, s.wire.Close())
+	}
+	for _, e := range d.echoes {
+		errs = append(errs, e.Close())
 	}
 	for _, g := range d.guards {
-		errs = append(errs, g.close())
+		errs = append(errs, g.wire.Close())
 	}
 	d.hooks.wait()
 	return errors.Join(errs...)

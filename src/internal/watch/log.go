@@ -25,7 +25,7 @@ func (d *daemon) say(v *voice, now time.Time, write func()) {
 
 // sayOfHost tells what came or went on this host.
 func (d *daemon) sayOfHost(message string, attributes ...any) {
-	d.sayAtMost(churnLinesPerMinute, &d.churn, time.Now(), func() { d.log.Info(message, attributes...) })
+	d.sayAtMost(churnLinesPerMinute, &d.churn, d.kernel.now(), func() { d.log.Info(message, attributes...) })
 }
 
 func (d *daemon) sayAtMost(lines int, v *voice, now time.Time, write func()) {

@@ -79,7 +79,7 @@ const maxRemembered = 1024
 
 // touch has the state file written within the delay.
 func (d *daemon) touch(delay time.Duration) {
-	if at := time.Now().Add(delay); d.dirty.IsZero() || at.Before(d.dirty) {
+	if at := d.kernel.now().Add(delay); d.dirty.IsZero() || at.Before(d.dirty) {
 		d.dirty = at
 	}
 }
@@ -139,7 +139,7 @@ func (d *daemon) save() {
 	}
 	for _, g := range d.guards {
 		for a, other := range g.others {
-			d.remember(g.at, a, true, other.detector.Memory())
+			d.remember(g.at, a, true, other.holder.Memory())
 		}
 	}
 	err := d.writeMemory()

@@ -110,8 +110,8 @@ func (d *daemon) writeMetrics(w io.Writer, now time.Time) {
 	}
 	for _, g := range d.guards {
 		for a, o := range g.others {
-			addressMetrics(f, a, g.at.Name, true, o.detector.Memory())
-			f.add("ipguard_coverage", bool2float(len(o.expected) > 0), "address", a.String(), "interface", g.at.Name, "method", "guard")
+			addressMetrics(f, a, g.at.Name, true, o.holder.Memory())
+			f.add("ipguard_coverage", bool2float(len(o.holder.Stations()) > 0), "address", a.String(), "interface", g.at.Name, "method", "guard")
 		}
 	}
 	f.add("ipguard_host_changes_missed_total", float64(d.news.lost))
@@ -143,7 +143,7 @@ func (d *daemon) segmentMetrics(f *families, s *segment, now time.Time) {
 		for _, p := range own.paths {
 			f.add("ipguard_return_path_failures_total", float64(p.failures), "address", a.String(), "interface", s.at.Name, "peer", p.peer.String())
 			last := p.machine.Last()
-			works = works || last == acd.PathGood || last == acd.PathStolen || last == acd.PathLost
+			works = works || last == acd.PathGood || last == acd.PathDiverted
 		}
 		covered("return-path", works)
 	}

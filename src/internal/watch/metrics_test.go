@@ -28,7 +28,7 @@ func TestMetricsAreRight(t *testing.T) {
 		for i := range 12 {
 			detector.Observe(acd.Evidence{Verdict: acd.Claim, How: "arp-reply", MAC: frame.MAC{2, byte(i)}}, time.Now())
 		}
-		d.segments[n] = &segment{at: link.Interface{Index: n, Name: name}, own: map[netip.Addr]*address{a: {detector: detector}}}
+		d.segments[n] = &segment{at: link.Interface{Index: n, Name: name}, wire: sockets{}, own: map[netip.Addr]*address{a: {detector: detector}}}
 	}
 	for _, state := range []string{"busy", "empty"} {
 		if state == "empty" {

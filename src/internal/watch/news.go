@@ -87,7 +87,7 @@ func (d *daemon) refresh() {
 // something could not be read or opened, because nobody tells, because this
 // process was stopped, or because it is long ago.
 func (d *daemon) recheck(now time.Time) {
-	d.unmuteAll(time.Now())
+	d.unmuteAll(d.kernel.now())
 	d.serveLate()
 	gap := now.Sub(d.news.checked)
 	d.news.checked = now
@@ -128,15 +128,15 @@ func (d *daemon) stillOurs(s *segment, own *address) bool {
 	if s.own[own.detector.Address()] != own {
 		return false // it left while a question about it was under way
 	}
-	held, usable, err := d.holds(s.at.Index, s.at.MAC, own.detector.Address())
+	held, usable, err := d.kernel.holds(s.at.Index, s.at.MAC, own.detector.Address())
 	if err != nil {
 		s.failures++
-		d.say(&d.news.voice, time.Now(), func() {
+		d.say(&d.news.voice, d.kernel.now(), func() {
 			d.log.Error("address cannot be read back; nothing is sent for it", "address", own.detector.Address(), "interface", s.at.Name, "error", err.Error())
 		})
 		return false
 	}
-	own.readBack = time.Now()
+	own.readBack = d.kernel.now()
 	if !held {
 		d.forget(s, own.detector.Address(), own)
 	}
@@ -150,7 +150,7 @@ func (d *daemon) sendFor(s *segment, own *address) {
 		if !d.stillOurs(s, own) {
 			return
 		}
-		if err := s.port.Send(b); err != nil {
+		if err := s.wire.Send(b); err != nil {
 			s.failures++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"time"
 )
 
 // owners logs to whom the fleet's plan promises an address that has come into
@@ -57,4 +58,34 @@ func (o *owners) look(at place) {
 	if err != nil {
 		o.log.Warn("owners of the address unknown", "address", at.address, "error", err.Error())
 	}
+}
+
+// readPlan finds out which addresses move by the fleet's plan, while the watch goes
+// on. What cannot be read is said; the addresses that are known stay.
+func (d *daemon) readPlan() {
+	if d.options.Planned == nil {
+		return
+	}
+	go func() {
+		addresses, err := d.options.Planned()
+		if len(addresses) > 0 || err != nil {
+			giveBack(d.log) // a plan is larger than all else here
+		}
+		d.do(func(time.Time) { d.plan(addresses, err) })
+	}()
+}
+
+func (d *daemon) plan(addresses []netip.Addr, err error) {
+	if err != nil {
+		d.log.Warn("not all addresses that move by the plan are known", "error", err.Error())
+	}
+	if len(addresses) == 0 {
+		return
+	}
+	d.planned = map[netip.Addr]bool{}
+	for _, a := range addresses {
+		d.planned[a] = true
+	}
+	d.log.Info("addresses that move are known from the plan", "addresses", len(addresses))
+	d.refresh()
 }

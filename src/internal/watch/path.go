@@ -3,16 +3,10 @@ package watch
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"syscall"
 	"time"
-
-	"golang.org/x/net/icmp"
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
 
 	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/frame"
@@ -22,96 +16,8 @@ import (
 type path struct {
 	peer     Peer
 	machine  *acd.ReturnPath
-	failures int // of checks that found a theft
-}
-
-// echoSocket sends echo requests from one of our addresses, through the
-// kernel's own routing and neighbour cache as every program does, and hears the
-// replies. The kernel's ICMP filter lets nothing else through.
-type echoSocket struct {
-	conn *icmp.PacketConn
-	own  netip.Addr
-	id   int
-}
-
-// listenEcho hands each reply to the function: whose it is and which number.
-func listenEcho(own netip.Addr, zone string, handle func(peer netip.Addr, sequence uint16)) (*echoSocket, error) {
-	network, address := "ip4:icmp", own.String()
-	if own.Is6() {
-		network = "ip6:ipv6-icmp"
-		if own.IsLinkLocalUnicast() {
-			address += "%" + zone
-		}
-	}
-	conn, err := icmp.ListenPacket(network, address)
-	if err != nil {
-		return nil, fmt.Errorf("echo socket of %s: %w", own, err)
-	}
-	s := &echoSocket{conn: conn, own: own, id: rand.IntN(1 << 16)}
-	if err := s.onlyReplies(); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	go s.read(handle)
-	return s, nil
-}
-
-func (s *echoSocket) onlyReplies() error {
-	if s.own.Is4() {
-		var f ipv4.ICMPFilter
-		f.SetAll(true)
-		f.Accept(ipv4.ICMPTypeEchoReply)
-		return s.conn.IPv4PacketConn().SetICMPFilter(&f)
-	}
-	var f ipv6.ICMPFilter
-	f.SetAll(true)
-	f.Accept(ipv6.ICMPTypeEchoReply)
-	return s.conn.IPv6PacketConn().SetICMPFilter(&f)
-}
-
-func (s *echoSocket) read(handle func(netip.Addr, uint16)) {
-	protocol := 1
-	if s.own.Is6() {
-		protocol = 58
-	}
-	buffer := make([]byte, 1500)
-	for {
-		n, from, err := s.conn.ReadFrom(buffer)
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			continue // an ICMP error that the kernel reports for an earlier request
-		}
-		m, err := icmp.ParseMessage(protocol, buffer[:n])
-		if err != nil {
-			continue
-		}
-		echo, ok := m.Body.(*icmp.Echo)
-		address, okAddr := from.(*net.IPAddr)
-		if !ok || !okAddr || echo.ID != s.id {
-			continue
-		}
-		if peer, ok := netip.AddrFromSlice(address.IP); ok {
-			handle(peer.Unmap(), uint16(echo.Seq))
-		}
-	}
-}
-
-func (s *echoSocket) send(peer netip.Addr, zone string, sequence uint16) error {
-	request := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: s.id, Seq: int(sequence), Data: []byte("ipguard return path")}}
-	if peer.Is6() {
-		request.Type = ipv6.ICMPTypeEchoRequest
-	}
-	b, err := request.Marshal(nil)
-	if err != nil {
-		return err
-	}
-	to := &net.IPAddr{IP: peer.AsSlice()}
-	if peer.IsLinkLocalUnicast() && peer.Is6() {
-		to.Zone = zone
-	}
-	_, err = s.conn.WriteTo(b, to)
-	return err
+	told     acd.PathFinding // that the log has
+	failures int             // of checks that found a theft
 }
 
 // connects reports whether the peer's answer to a TCP connection from own
@@ -126,39 +32,66 @@ func connects(ctx context.Context, own netip.Addr, peer Peer, timeout time.Durat
 	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// checkPath asks what the machine wants asked at now.
+// checksPerSecond bounds how often one peer is asked on behalf of addresses that
+// this host has besides its own, however many these are.
+const checksPerSecond = 4
+
+// checkPath asks what the machine wants asked at now. Where an echo is missing, the
+// reason is looked into for one address after the other: a peer that has ceased to
+// answer has so for all.
 func (d *daemon) checkPath(s *segment, own *address, p *path, now time.Time) {
+	if other := s.busy[p.peer]; other != nil && other != p && other.machine.Examining() && !p.machine.Examining() {
+		p.machine.Postpone(now.Add(d.options.CheckTimeout + d.kernel.random(d.options.CheckTimeout)))
+		return
+	}
+	if !p.machine.Examining() {
+		d.lookUp(s, p)
+	}
 	questions, finding := p.machine.Due(now)
+	if p.machine.Examining() {
+		s.busy[p.peer] = p
+	}
 	for _, q := range questions {
-		if err := d.ask(s, own, p, q); err != nil {
+		if err := d.ask(s, own, p, q, now); err != nil {
 			s.failures++
 		}
 	}
 	d.found(s, own, p, finding, now)
 }
 
-func (d *daemon) ask(s *segment, own *address, p *path, q acd.PathQuestion) error {
-	a := own.detector.Address()
-	if q != acd.AskStation && !d.stillOurs(s, own) {
+// lookUp tells the machine whom the kernel sends to.
+func (d *daemon) lookUp(s *segment, p *path) {
+	station, err := d.kernel.station(s.at.Index, p.peer.Address)
+	if err != nil {
+		s.failures++
+	}
+	p.machine.SentTo(station)
+}
+
+func (d *daemon) ask(s *segment, own *address, p *path, q acd.PathQuestion, now time.Time) error {
+	if q != acd.AskStation && q != acd.AskAnyStation && !d.stillOurs(s, own) {
 		return nil
 	}
+	var b []byte
+	var err error
 	switch q {
 	case acd.AskEcho:
 		return d.askEcho(s, own, p)
 	case acd.AskStation:
-		b, err := frame.Probe(s.at.MAC, p.peer.Address, frame.MAC{}, nil)
-		if err != nil {
-			return err
-		}
-		return s.port.Send(b)
+		b, err = frame.Probe(s.at.MAC, p.peer.Address, p.machine.Station(), nil)
+	case acd.AskAnyStation:
+		b, err = frame.Probe(s.at.MAC, p.peer.Address, frame.MAC{}, nil)
 	case acd.AskAsOwner:
-		b, err := frame.Request(s.at.MAC, a, p.peer.Address, p.machine.Station())
-		if err != nil {
-			return err
-		}
-		return s.port.Send(b)
+		b, err = frame.Request(s.at.MAC, own.detector.Address(), p.peer.Address, p.machine.Station())
+	case acd.AskRival:
+		own.detector.Probe(now)
+		d.sendFor(s, own)
+		return nil
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return s.wire.Send(b)
 }
 
 func (d *daemon) askEcho(s *segment, own *address, p *path) error {
@@ -171,32 +104,48 @@ func (d *daemon) askEcho(s *segment, own *address, p *path) error {
 		}()
 		return nil
 	}
-	if own.echo == nil {
-		socket, err := listenEcho(a, s.at.Name, func(peer netip.Addr, sequence uint16) {
-			d.do(func(now time.Time) { d.echoed(s, own, peer, sequence, now) })
+	socket := d.echoes[a.Is4()]
+	if socket == nil {
+		var err error
+		socket, err = d.kernel.echoes(a.Is4(), func(own, peer netip.Addr, sequence uint16) {
+			d.do(func(now time.Time) { d.echoed(own, peer, sequence, now) })
 		})
 		if err != nil {
 			return err
 		}
-		own.echo = socket
+		d.echoes[a.Is4()] = socket
 	}
-	return own.echo.send(p.peer.Address, s.at.Name, sequence)
+	return socket.send(s.at.Index, a, p.peer.Address, sequence)
 }
 
-func (d *daemon) echoed(s *segment, own *address, peer netip.Addr, sequence uint16, now time.Time) {
-	for _, p := range own.paths {
-		if p.peer.Address == peer && p.peer.Port == 0 {
+// echoed hands a reply to the path that waits for it.
+func (d *daemon) echoed(to, peer netip.Addr, sequence uint16, now time.Time) {
+	for _, s := range d.segments {
+		own := s.own[to]
+		if own == nil {
+			continue
+		}
+		for _, p := range own.paths {
+			if p.peer.Address != peer || p.peer.Port != 0 {
+				continue
+			}
+			if p.machine.Station().IsZero() { // the kernel has asked for it just for this echo
+				d.lookUp(s, p)
+			}
 			d.found(s, own, p, p.machine.Echoed(sequence, now), now)
 		}
 	}
 }
 
 // resolved tells the paths to a peer that a station answers for it.
-func (d *daemon) resolved(s *segment, peer netip.Addr, station frame.MAC) {
+func (d *daemon) resolved(s *segment, peer netip.Addr, station frame.MAC, now time.Time) {
 	for _, own := range s.own {
 		for _, p := range own.paths {
 			if p.peer.Address == peer {
-				p.machine.Resolved(station)
+				d.found(s, own, p, p.machine.Resolved(station, now), now)
+				if p.machine.Examining() && !now.Before(p.machine.Next()) {
+					d.checkPath(s, own, p, now)
+				}
 			}
 		}
 	}
@@ -207,15 +156,13 @@ func (d *daemon) found(s *segment, own *address, p *path, f acd.PathFinding, now
 	if f == 0 {
 		return
 	}
-	if f == acd.PathStolen || f == acd.PathLost {
+	if f == acd.PathDiverted && d.stillOurs(s, own) {
 		p.failures++
-		e := acd.Evidence{Verdict: acd.Claim, How: "return-path", Proven: f == acd.PathStolen}
-		d.observe(s, own, e, now)
+		d.observe(s, own, acd.Evidence{Verdict: acd.Claim, How: "return-path"}, now)
 	}
-	key := own.detector.Address().String() + " " + p.peer.String()
-	if d.pathFindings[key] != f {
-		d.pathFindings[key] = f
-		d.say(&own.voice, now, func() {
+	if p.told != f {
+		p.told = f
+		d.say(&s.voice, now, func() {
 			d.log.Info("return path", "address", own.detector.Address(), "interface", s.at.Name, "peer", p.peer.String(), "finding", f.String())
 		})
 	}

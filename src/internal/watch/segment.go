@@ -1,9 +1,6 @@
 package watch
 
 import (
-	"errors"
-	"math/rand/v2"
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -25,9 +22,10 @@ const (
 type segment struct {
 	at       link.Interface
 	station  acd.Station
-	port     *link.Port
-	sockets  map[link.Protocol]*link.Socket
+	wire     wire
 	own      map[netip.Addr]*address
+	busy     map[Peer]*path // the path whose missing echo is looked into
+	voice    voice          // of the return paths
 	peers    []Peer
 	dropped  uint64
 	lastDrop time.Time
@@ -40,61 +38,38 @@ type address struct {
 	prefix    netip.Prefix
 	detector  *acd.Detector
 	nextProbe time.Time
+	since     time.Time
+	moves     bool
 	paths     []*path
-	echo      *echoSocket
 	voice     voice
 	echoes    voice     // of our own frames that come back, which must not hide a conflict
 	readBack  time.Time // when this host was last seen to have it
 }
 
-// openSegment opens the sockets; nothing passes their filters yet.
-func openSegment(at link.Interface) (*segment, error) {
-	s := &segment{at: at, sockets: map[link.Protocol]*link.Socket{}, own: map[netip.Addr]*address{}}
-	conns := map[link.Protocol]net.PacketConn{}
-	for protocol, filter := range segmentFilters(nil, nil) {
-		var groups []frame.MAC
-		if protocol == link.IPv6 {
-			groups = []frame.MAC{allNodes}
-		}
-		socket, err := link.Listen(at, protocol, filter, groups...)
-		if err != nil {
-			return nil, errors.Join(err, link.NewPort(conns).Close())
-		}
-		s.sockets[protocol], conns[protocol] = socket, socket
-	}
-	s.port = link.NewPort(conns)
-	return s, nil
-}
-
-// setFilters tells the kernel which frames are worth waking us for.
+// setFilters tells the kernel which frames are worth waking us for. Who answers for
+// an address that nobody can have is worth it.
 func (s *segment) setFilters() error {
 	var own, peers []netip.Addr
-	for a := range s.own {
+	for a, x := range s.own {
 		own = append(own, a)
+		peers = append(peers, x.detector.Nobodys())
 	}
 	for _, p := range s.peers {
 		peers = append(peers, p.Address)
 	}
-	var errs []error
-	for protocol, filter := range segmentFilters(own, peers) {
-		errs = append(errs, s.sockets[protocol].SetFilter(filter))
-	}
-	return errors.Join(errs...)
+	return s.wire.SetFilters(segmentFilters(own, peers))
 }
 
 // drain asks the kernel how many frames it threw away since the last time.
 func (s *segment) drain(now time.Time) {
 	s.drained = now
-	for _, socket := range s.sockets {
-		n, err := socket.Drops()
-		if err != nil {
-			s.failures++
-			continue
-		}
-		if n > 0 {
-			s.dropped += uint64(n)
-			s.lastDrop = now
-		}
+	n, err := s.wire.Drops()
+	if err != nil {
+		s.failures++
+	}
+	if n > 0 {
+		s.dropped += uint64(n)
+		s.lastDrop = now
 	}
 }
 
@@ -112,8 +87,8 @@ func (s *segment) degraded(now time.Time) string {
 
 // probeEvery is the time between two probes of one address of the subnet, give
 // or take a fifth.
-func probeEvery(o Options, prefix netip.Prefix) time.Duration {
-	every := o.ProbeEvery
+func (d *daemon) probeEvery(prefix netip.Prefix) time.Duration {
+	every := d.options.ProbeEvery
 	if every == 0 {
 		hostBits := min(prefix.Addr().BitLen()-prefix.Bits(), 16)
 		if prefix.Addr().Is6() {
@@ -121,7 +96,24 @@ func probeEvery(o Options, prefix netip.Prefix) time.Duration {
 		}
 		every = max(minProbeGap, time.Duration(1<<hostBits)*time.Second/broadcastsPerSecond)
 	}
-	return every - every/5 + rand.N(every*2/5+1)
+	return every - every/5 + d.kernel.random(every*2/5+1)
+}
+
+// afterGrace is how long after the time in which a former owner's claims are
+// forgiven an address is asked for again, at most: who was there before us has
+// answered within it, and only what he says after it counts.
+const afterGrace = time.Second
+
+// probeNext returns when an address is asked for after now. That is soon after it
+// came, then soon after the grace, whatever the size of the segment, and then as
+// often as the segment allows.
+func (d *daemon) probeNext(own *address, now time.Time) time.Time {
+	next := now.Add(d.probeEvery(own.prefix))
+	settled := own.since.Add(acd.GraceTime)
+	if again := settled.Add(d.kernel.random(afterGrace)); now.Before(settled) && again.Before(next) {
+		next = again
+	}
+	return next
 }
 
 // receive hands a frame to the addresses that it speaks of.
@@ -140,14 +132,25 @@ func (d *daemon) receive(s *segment, r link.Received) {
 			d.judge(s, own, r)
 		}
 	}
-	if r.Frame.VLAN == 0 && slices.ContainsFunc(s.peers, func(p Peer) bool { return p.Address == claimed }) && !s.station.Host[r.Frame.SenderMAC] {
-		d.resolved(s, claimed, r.Frame.SenderMAC)
+	if r.Frame.VLAN != 0 || s.station.Host[r.Frame.SenderMAC] || !claimed.IsValid() {
+		return
+	}
+	for _, own := range s.own {
+		if own.detector.Nobodys() == claimed {
+			own.detector.NobodyAnswered(r.Frame.SenderMAC, r.At)
+		}
+	}
+	if slices.ContainsFunc(s.peers, func(p Peer) bool { return p.Address == claimed }) {
+		d.resolved(s, claimed, r.Frame.SenderMAC, r.At)
 	}
 }
 
 func (d *daemon) judge(s *segment, own *address, r link.Received) {
-	subject := acd.Subject{Address: own.detector.Address(), Sharing: own.detector.Sharing()}
+	subject := acd.Subject{Address: own.detector.Address(), Sharing: own.detector.Sharing(), Moves: own.moves}
 	v := acd.Judge(r.Frame, nil, s.station, subject)
+	if v == acd.Shared && own.moves {
+		v = acd.Claim // it may have the address, but not at the same time
+	}
 	if v.Foreign() && d.claimIsLate(s, own, v, r.At) {
 		return
 	}
@@ -160,12 +163,28 @@ func (d *daemon) judge(s *segment, own *address, r link.Received) {
 		}
 		return
 	}
-	e := acd.Evidence{Verdict: v, How: r.Frame.Kind.String(), MAC: r.Frame.SenderMAC, Source: r.Frame.Source}
+	e := evidenceOf(r.Frame, v)
 	asks := r.Frame.Kind == frame.ARPRequest || r.Frame.Kind == frame.NeighborSolicitation
 	if peer := r.Frame.Target; asks && peer != subject.Address && own.prefix.Contains(peer) {
 		e.Peer = peer
 	}
+	if e.Reply && d.isGateway(s, e.MAC) {
+		own.detector.NobodyAnswered(e.MAC, r.At) // a router that answers for others is a proxy
+	}
 	d.observe(s, own, e, r.At)
+}
+
+func evidenceOf(f frame.Frame, v acd.Verdict) acd.Evidence {
+	reply := f.Kind == frame.ARPReply || f.Kind == frame.NeighborAdvertisement
+	return acd.Evidence{Verdict: v, How: f.Kind.String(), MAC: f.SenderMAC, Source: f.Source, Reply: reply}
+}
+
+// isGateway reports whether the kernel sends what is for a gateway to the station.
+func (d *daemon) isGateway(s *segment, station frame.MAC) bool {
+	return slices.ContainsFunc(s.at.Gateways, func(g netip.Addr) bool {
+		m, err := d.kernel.station(s.at.Index, g)
+		return err == nil && m == station
+	})
 }
 
 // observe weighs evidence, sends what the detector wants sent, and tells.
@@ -173,5 +192,5 @@ func (d *daemon) observe(s *segment, own *address, e acd.Evidence, now time.Time
 	before := own.detector.Memory().LastClaim
 	changes := own.detector.Observe(e, now)
 	d.sendFor(s, own)
-	d.tell(place{own.detector.Address(), s.at.Name, false}, own.detector, &own.voice, changes, before)
+	d.tell(place{own.detector.Address(), s.at.Name, false}, own.detector.Memory(), &own.voice, changes, before)
 }

@@ -42,6 +42,11 @@ type Options struct {
 	// Shared and Peers add to those of the configuration file.
 	Shared map[netip.Addr]acd.Sharing
 	Peers  []Peer
+	// Moving adds to those of the configuration file. Planned returns those of the
+	// fleet's plan, and what of the plan could not be read; may be nil. It may take
+	// long.
+	Moving  Moving
+	Planned func() ([]netip.Addr, error)
 	// ProbeEvery is the time between two probes of one address. Zero derives it
 	// from the size of the subnet; a negative value means never.
 	ProbeEvery time.Duration
@@ -101,6 +106,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 	}
 	d.log.Info("watching", "interfaces", len(d.segments), "addresses", d.addressCount(), "guarded", len(d.config.Inventory), "defend", defenceNames[o.Defence])
 	giveBack(d.log)
+	d.readPlan()
 	d.loop()
 	d.log.Info("stopped")
 	return ExitStopped, d.stop()
