@@ -90,7 +90,7 @@ func writeSnapshot(t *testing.T, path string, d liveDirector) {
 
 func vmOf(t *testing.T, i int, words []string) snapshot.VM {
 	t.Helper()
-	vm := snapshot.VM{Group: words[0], ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i)}
+	vm := snapshot.VM{Group: words[0], ID: fmt.Sprintf("%08d-0000-4000-8000-000000000000", i), AZ: "z1", Index: i}
 	for _, text := range words[1:] {
 		a, ok := snapshot.NewAddress(text)
 		if !ok {

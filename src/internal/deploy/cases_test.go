@@ -96,7 +96,8 @@ func runCase(t *testing.T, archive *txtar.Archive) map[string]string {
 	}
 	cc, problems, hidden := bosh.ReadCloudConfigs(docs, opts)
 	m, more, moreHidden := bosh.ReadManifest(manifest, opts)
-	found, addresses := Check(cc, m, existing, opts)
+	outcome := Check(cc, m, pastOf(existing), opts)
+	found, addresses := outcome.Problems, outcome.Addresses
 	problems = append(append(problems, more...), found...)
 	problems = append(problems, bosh.CheckNetworks(cc, append(existing, m), opts)...)
 	bosh.Sort(problems)
@@ -151,4 +152,13 @@ func addressLines(list []PredictedAddress) string {
 		fmt.Fprintf(&b, "%s/%d on %s in %q: %s %s (%s)\n", a.InstanceGroup, a.Index, a.Network, a.AZ, a.IP, a.Kind, a.At)
 	}
 	return b.String()
+}
+
+// pastOf is a past of which nobody told but manifests.
+func pastOf(manifests []*bosh.Manifest) Past {
+	var past Past
+	for _, m := range manifests {
+		past.Deployments = append(past.Deployments, Deployment{Name: m.Name, Manifest: m})
+	}
+	return past
 }

@@ -41,25 +41,42 @@ const (
 	VIPAddress         AddressKind = "vip"
 )
 
-// Check judges a manifest against the networks that it would be deployed to,
-// as a director does from the reading of its groups to the reservation of its
-// addresses. existing are the other deployments of the same director, in the
-// order in which they came; one of the same name is the manifest's own past.
-//
-// It returns what the readers could not know, and the addresses that the deploy
-// would take. Where something is hidden behind a variable, no address is
-// predicted for the networks that it touches.
-func Check(cc *bosh.CloudConfig, m *bosh.Manifest, existing []*bosh.Manifest, opts bosh.Options) ([]bosh.Problem, []PredictedAddress) {
+// Outcome is what one deploy would do.
+type Outcome struct {
+	// Problems are what the readers could not know, in no certain order (see
+	// bosh.Sort).
+	Problems []bosh.Problem
+	// Addresses are those that its instances would have then, and compilation VMs.
+	// Where something is hidden behind a variable, none is predicted for the
+	// networks that it touches.
+	Addresses []PredictedAddress
+}
+
+// Check judges a manifest against the networks that it would be deployed to, as a
+// director does from the reading of its groups to the reservation of its
+// addresses. past is what the director has by then, the deployment itself
+// included.
+func Check(cc *bosh.CloudConfig, m *bosh.Manifest, past Past, opts bosh.Options) Outcome {
+	return CheckAll(cc, []*bosh.Manifest{m}, past, opts)[0]
+}
+
+// CheckAll is Check for each of a director's deployments, each of them with what
+// the ones before it left. It costs as much as one Check.
+func CheckAll(cc *bosh.CloudConfig, manifests []*bosh.Manifest, past Past, opts bosh.Options) []Outcome {
 	d := newDirector(cc, opts)
-	for _, e := range existing {
-		d.deploy(e, false)
+	d.restore(past)
+	d.guess(past)
+	outcomes := make([]Outcome, len(manifests))
+	for i, m := range manifests {
+		d.Report = bosh.Report{Opts: opts}
+		if m != nil && m.Form == bosh.CreateEnv {
+			outcomes[i].Addresses = createEnvAddresses(m)
+			continue
+		}
+		outcomes[i].Addresses = d.deploy(m, i == len(manifests)-1)
+		outcomes[i].Problems = d.Problems
 	}
-	d.Report = bosh.Report{Opts: opts}
-	if m != nil && m.Form == bosh.CreateEnv {
-		return nil, createEnvAddresses(m)
-	}
-	addresses := d.deploy(m, true)
-	return d.Problems, addresses
+	return outcomes
 }
 
 // createEnvAddresses are those of the VM: of each static_ips the first, which is
@@ -80,18 +97,4 @@ func createEnvAddresses(m *bosh.Manifest) []PredictedAddress {
 		}
 	}
 	return list
-}
-
-// CheckAll is Check for each of a director's deployments, each of them with the
-// ones before it as existing. It costs as much as one Check.
-func CheckAll(cc *bosh.CloudConfig, manifests []*bosh.Manifest, opts bosh.Options) ([][]bosh.Problem, [][]PredictedAddress) {
-	d := newDirector(cc, opts)
-	problems := make([][]bosh.Problem, len(manifests))
-	addresses := make([][]PredictedAddress, len(manifests))
-	for i, m := range manifests {
-		d.Report = bosh.Report{Opts: opts}
-		addresses[i] = d.deploy(m, i == len(manifests)-1)
-		problems[i] = d.Problems
-	}
-	return problems, addresses
 }

@@ -47,9 +47,14 @@ type deployment struct {
 type instance struct {
 	deployment string
 	group      string
+	id         string // empty where the director would draw it
 	index      int
 	az         string
 	addresses  []heldAddress
+	orphan     bool // it is a VM that belongs to no instance any more
+	told       bool // the director told of it
+	guessed    bool // it is what the last manifest would have made
+	unnamed    bool // index is not the director's
 }
 
 // heldAddress is an address that an instance keeps until it is gone.
@@ -59,8 +64,16 @@ type heldAddress struct {
 	static  bool
 }
 
+// String names the instance for messages.
 func (i *instance) String() string {
-	return fmt.Sprintf("%s/%d of deployment %q", i.group, i.index, i.deployment)
+	name := fmt.Sprintf("%s/%d", i.group, i.index)
+	if i.orphan || i.unnamed {
+		name = i.group + "/" + i.id
+	}
+	if i.orphan {
+		return fmt.Sprintf("the orphaned VM %s of deployment %q", name, i.deployment)
+	}
+	return fmt.Sprintf("%s of deployment %q", name, i.deployment)
 }
 
 func newDirector(cc *bosh.CloudConfig, opts bosh.Options) *director {
@@ -178,11 +191,7 @@ func (d *director) hold(i *instance, a ipaddr.Addr, network string, static bool)
 // forget replaces the instances of a deployment and frees what nobody of them
 // keeps, as a director does when a deploy is through.
 func (d *director) forget(name string, now []*instance, released []*instance) {
-	remembered := &deployment{instances: now, byGroup: map[string][]*instance{}}
-	for _, i := range now {
-		remembered.byGroup[i.group] = append(remembered.byGroup[i.group], i)
-	}
-	d.deployments[name] = remembered
+	d.replace(name, now)
 	if len(released) == 0 {
 		return
 	}
@@ -205,4 +214,13 @@ func (d *director) forget(name string, now []*instance, released []*instance) {
 	for _, p := range d.pools {
 		p.rewind()
 	}
+}
+
+// replace puts instances in place of those that a deployment had.
+func (d *director) replace(name string, now []*instance) {
+	remembered := &deployment{instances: now, byGroup: map[string][]*instance{}}
+	for _, i := range now {
+		remembered.byGroup[i.group] = append(remembered.byGroup[i.group], i)
+	}
+	d.deployments[name] = remembered
 }

@@ -95,7 +95,8 @@ func FuzzReadAndCheck(f *testing.F) {
 		m, ofManifest, hiddenInManifest := bosh.ReadManifest(mDoc.Root(), opts)
 		past, _, _ := bosh.ReadManifest(ccDoc.Root(), opts)
 		past.Name = m.Name
-		found, addresses := Check(cc, m, []*bosh.Manifest{past, m}, opts)
+		outcome := Check(cc, m, pastOf([]*bosh.Manifest{past, m}), opts)
+		found, addresses := outcome.Problems, outcome.Addresses
 		whole := bosh.CheckNetworks(cc, []*bosh.Manifest{m}, opts)
 		// Seeds run in every test, on machines that may be busy: only fuzzing
 		// looks at the clock.

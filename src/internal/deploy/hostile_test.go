@@ -53,7 +53,7 @@ func BenchmarkHostile(b *testing.B) {
 			for b.Loop() {
 				cc, _, _ := bosh.ReadCloudConfigs([]source.Value{ccDoc.Root()}, bosh.Options{})
 				m, _, _ := bosh.ReadManifest(mDoc.Root(), bosh.Options{})
-				Check(cc, m, nil, bosh.Options{})
+				Check(cc, m, Past{}, bosh.Options{})
 			}
 		})
 	}

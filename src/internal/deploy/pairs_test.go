@@ -70,7 +70,8 @@ func TestPublicPairsAreSound(t *testing.T) {
 			name := fmt.Sprintf("%s with %s", strings.TrimPrefix(c, dir), strings.TrimPrefix(f, dir))
 			cc, problems, _ := bosh.ReadCloudConfigs([]source.Value{readPublic(t, c)}, bosh.Options{})
 			m, more, _ := bosh.ReadManifest(readPublic(t, f), bosh.Options{Form: bosh.V2})
-			found, addresses := Check(cc, m, nil, bosh.Options{})
+			outcome := Check(cc, m, Past{}, bosh.Options{})
+			found, addresses := outcome.Problems, outcome.Addresses
 			problems = append(append(append(problems, more...), found...), bosh.CheckNetworks(cc, nil, bosh.Options{})...)
 			for _, p := range problems {
 				t.Errorf("%s: %s: %s %s: %s", name, p.At, p.Rule, p.Class, p.Message)

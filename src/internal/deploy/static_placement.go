@@ -50,12 +50,13 @@ func (r *run) placeStatic(g *plannedGroup, static []*plannedNetwork, existing []
 	if !ok || !p.checkDesiredZones() || !p.placeExisting(existing) || !p.distribute() {
 		return false
 	}
+	known := len(g.plans) // which are complete
 	for len(g.plans) < g.Instances {
 		g.plans = append(g.plans, &instancePlan{})
 	}
 	r.number(g)
-	for _, plan := range g.plans {
-		if !p.completePlan(plan) {
+	for i, plan := range g.plans {
+		if i >= known && !p.completePlan(plan) {
 			return false
 		}
 		plan.instance.az = plan.az

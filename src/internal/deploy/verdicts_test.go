@@ -105,7 +105,8 @@ func judge(t *testing.T, dir, version string) answer {
 		other, _, _ := bosh.ReadManifest(doc, opts)
 		others = append(others, other)
 	}
-	checked, addresses := Check(cc, m, others, opts)
+	outcome := Check(cc, m, pastOf(others), opts)
+	checked, addresses := outcome.Problems, outcome.Addresses
 	problems = append(problems, checked...)
 	bosh.Sort(problems)
 	a := answer{problems: problems, accepted: true, cc: cc, addresses: addresses}

@@ -158,7 +158,7 @@ func (d *Director) keepOnly() {
 	case onlyConfigs:
 		d.RuntimeConfigs = slices.DeleteFunc(d.RuntimeConfigs, deployed)
 		d.Deployments = slices.DeleteFunc(d.Deployments, deployed)
-		d.live.leases, d.live.views = nil, nil
+		d.live.leases, d.live.views, d.live.told, d.live.orphans = nil, nil, nil, nil
 	case onlyComparable:
 		d.RuntimeConfigs = nil
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/deploy"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
@@ -55,6 +56,9 @@ type live struct {
 	// teams are cloud-configs that some deployments get beside what all get.
 	teams  []view
 	leases []claims.Lease
+	// told and orphans are the instances behind the leases, as deploys find them.
+	told    []told
+	orphans []deploy.Instance
 }
 
 // view is one set of cloud-configs, and the deployments that have it.

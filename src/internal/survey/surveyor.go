@@ -87,7 +87,7 @@ func (s *surveyor) director(files *directorFiles) (d claims.Director) {
 	teams := s.teams(files, ofConfig, opts)
 	d.Views = append(teams.views(d.Views), d.Views...)
 	if files.judged {
-		s.checkEach(files.Name, d.CloudConfig, teams, past, deployments, opts)
+		s.checkEach(files, d.CloudConfig, teams, past, deployments, opts)
 		s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
 	}
 	if files.onlyClaims {
@@ -112,29 +112,30 @@ func whole(files *directorFiles, read []*bosh.Manifest) []*bosh.Manifest {
 }
 
 // check deploys the manifests to the director's networks, one after the other,
-// and reports what the director would say to each, after what it deployed in
-// the past. What is judged comes last: a director knows the others already.
-func (s *surveyor) check(director string, cc *bosh.CloudConfig, past, list []manifest, opts bosh.Options) {
+// and reports what the director would say to each, after what it had before. What
+// is judged comes last: a director knows the others already. A run that judges
+// some deployments leaves the others as the director told them.
+func (s *surveyor) check(files *directorFiles, cc *bosh.CloudConfig, past deploy.Past, list []manifest, opts bosh.Options) {
 	slices.SortStableFunc(list, func(a, b manifest) int { return lastIf(a.entry.Target) - lastIf(b.entry.Target) })
-	var known []manifest
+	someJudged := slices.ContainsFunc(list, func(m manifest) bool { return m.entry.Target }) &&
+		!slices.ContainsFunc(files.CloudConfigs, func(e Entry) bool { return e.Target })
+	var played []manifest
 	var read []*bosh.Manifest
-	for _, m := range past {
-		read = append(read, m.read)
-	}
 	for _, m := range list {
-		if cc == nil && m.read.Form == bosh.V2 {
-			s.report(director, m.read.Name, m.problems, m.hidden)
-			continue // its networks are unknown; that is said elsewhere
+		unknown := cc == nil && m.read.Form == bosh.V2 // its networks are, which is said elsewhere
+		stays := someJudged && !m.entry.Target && files.isTold(m.name())
+		if unknown || stays {
+			s.report(files.Name, m.read.Name, m.problems, m.hidden)
+			continue
 		}
-		known, read = append(known, m), append(read, m.read)
+		played, read = append(played, m), append(read, m.read)
 	}
-	found, addresses := deploy.CheckAll(cc, read, opts)
-	found, addresses = found[len(past):], addresses[len(past):]
-	for i, m := range known {
-		problems := slices.Concat(m.problems, found[i])
+	for i, outcome := range deploy.CheckAll(cc, read, past, opts) {
+		m := played[i]
+		problems := slices.Concat(m.problems, outcome.Problems)
 		bosh.Sort(problems)
-		s.report(director, m.read.Name, problems, m.hidden)
-		s.predicted = append(s.predicted, Prediction{Director: director, Deployment: m.read.Name, Target: m.entry.Target, Addresses: addresses[i]})
+		s.report(files.Name, m.read.Name, problems, m.hidden)
+		s.predicted = append(s.predicted, Prediction{Director: files.Name, Deployment: m.read.Name, Target: m.entry.Target, Addresses: outcome.Addresses})
 	}
 }
 

@@ -66,10 +66,11 @@ func (t teamViews) views(pinned []claims.View) []claims.View {
 }
 
 // checkEach checks the manifests against the cloud-config that each of them gets.
-func (s *surveyor) checkEach(director string, cc *bosh.CloudConfig, teams teamViews, past, list []manifest, opts bosh.Options) {
-	s.check(director, cc, ofView(past, teams, nil), ofView(list, teams, nil), opts)
+func (s *surveyor) checkEach(files *directorFiles, cc *bosh.CloudConfig, teams teamViews, past, list []manifest, opts bosh.Options) {
+	known := files.pastOf(past, list, opts)
+	s.check(files, cc, known, ofView(list, teams, nil), opts)
 	for _, v := range teams {
-		s.check(director, v.cc, ofView(past, teams, v.cc), ofView(list, teams, v.cc), opts)
+		s.check(files, v.cc, known, ofView(list, teams, v.cc), opts)
 	}
 }
 

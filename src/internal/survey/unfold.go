@@ -103,6 +103,7 @@ func (l *live) add(s *snapshot.Snapshot, fromFiles bool) {
 		vms += len(dep.VMs)
 	}
 	l.leases = make([]claims.Lease, 0, vms)
+	l.told, l.orphans = toldBy(s)
 	if fromFiles {
 		now := view{docs: configs(s, func(c snapshot.Config) bool { return c.Latest && c.Team == "" }), past: "as the director has it"}
 		for _, dep := range s.Deployments {
