@@ -194,7 +194,7 @@ func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
 func (r *cloudConfigReader) checkCompilationTypes(v source.Value, vmTypes, vmExtensions map[string]bool, hidden bool) {
 	name, at, ok := r.text(v, "vm_type", optional)
 	if ok && !vmTypes[name] && !hidden {
-		r.Add(RuleCompilation, "CompilationConfigInvalidVmType", at.Place(), "compilation names the vm type %q, which is not defined", name)
+		r.Add(RuleCompilation, "CompilationConfigInvalidVmType", at.Place(), "compilation names the vm type %q, which is not defined", at)
 	}
 	if p := v.Field("cloud_properties"); ok && p.IsMap() && len(p.Node().Content) > 0 {
 		r.Add(RuleCompilation, "CompilationConfigCloudPropertiesNotAllowed", p.Place(), "compilation has a vm_type and cloud_properties; only one of them may be there")
@@ -203,7 +203,7 @@ func (r *cloudConfigReader) checkCompilationTypes(v source.Value, vmTypes, vmExt
 	for _, item := range items {
 		switch {
 		case !vmExtensions[item.Text()] && !hidden:
-			r.Add(RuleCompilation, "CompilationConfigInvalidVmExtension", item.Place(), "compilation names the vm extension %q, which is not defined", item.Text())
+			r.Add(RuleCompilation, "CompilationConfigInvalidVmExtension", item.Place(), "compilation names the vm extension %q, which is not defined", item)
 		case !ok:
 			r.Add(RuleCompilation, "CompilationConfigVmTypeRequired", item.Place(), "compilation names a vm extension, and so needs a vm_type")
 		}

@@ -60,7 +60,7 @@ func (r *manifestReader) plainList(parent source.Value, key string) []source.Val
 	}
 	p := r.refuse(v, "%s must be a list, not %s", key, v.Kind())
 	if v.IsScalar() {
-		p.WithCure("%s: [%s]", key, v.Text())
+		p.WithCure("%s: [%s]", key, v)
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (r *manifestReader) readEnvRange(v source.Value, n *Network, s *Subnet) {
 	case strings.TrimSpace(text) == "":
 		r.refuse(at, "the subnet of network %q has no range", n.Name)
 	case err != nil || prefix.Addr().Zone() != "":
-		r.refuse(at, "the range %q of network %q is no CIDR block", text, n.Name).WithCure("write an address and a length, such as 10.0.0.0/24")
+		r.refuse(at, "the range %q of network %q is no CIDR block", at, n.Name).WithCure("write an address and a length, such as 10.0.0.0/24")
 	default:
 		s.Range = prefix.Masked()
 		s.Prefix = s.Range.Addr().BitLen()
@@ -155,7 +155,7 @@ func (r *manifestReader) readEnvGateway(v source.Value, n *Network, s *Subnet) {
 	a, ok := parseGoIP(text)
 	if !ok {
 		if s.Range.IsValid() {
-			r.refuse(at, "the gateway %q of network %q is no address", text, n.Name)
+			r.refuse(at, "the gateway %q of network %q is no address", at, n.Name)
 		}
 		return
 	}

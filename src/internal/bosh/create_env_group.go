@@ -116,7 +116,7 @@ func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
 	for _, item := range r.plainList(v, "default") {
 		n.Default = append(n.Default, item.Text())
 		if text := item.Text(); text != "dns" && text != "gateway" {
-			r.Add(RuleNetworkDefaults, "", item.Place(), "default of network %q is dns or gateway, not %q", name, text)
+			r.Add(RuleNetworkDefaults, "", item.Place(), "default of network %q is dns or gateway, not %q", name, item)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwor
 	a, ok := parseGoIP(v.Text())
 	if !ok || !v.IsScalar() {
 		n.Incomplete = true
-		r.Add(RuleInvalidIPFormat, "", v.Place(), "static_ips of %q: %q is no single address; create-env takes neither blocks nor ranges", g.Name, v.Text())
+		r.Add(RuleInvalidIPFormat, "", v.Place(), "static_ips of %q: %q is no single address; create-env takes neither blocks nor ranges", g.Name, v)
 		return
 	}
 	n.Static = append(n.Static, Block{Range: netipx.IPRangeFrom(a, a), At: v.Place()})

@@ -51,7 +51,7 @@ func (r *manifestReader) readLifecycle(v source.Value, g *Group) {
 	case text == "service", text == "errand":
 		g.Lifecycle = text
 	default:
-		p := r.Add(RuleInvalidValue, "JobInvalidLifecycle", at.Place(), "the lifecycle of %s is service or errand, not %q", r.groupWords(g), text)
+		p := r.Add(RuleInvalidValue, "JobInvalidLifecycle", at.Place(), "the lifecycle of %s is service or errand, not %q", r.groupWords(g), at)
 		if near, ok := spelling.Nearest(text, []string{"service", "errand"}); ok {
 			p.WithCure("lifecycle: %s", near)
 		}
@@ -140,7 +140,7 @@ func (r *manifestReader) readGroupZones(v source.Value, g *Group) {
 			g.AZs = append(g.AZs, OtherZone+item.Text())
 		}
 		r.Add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", item.Place(), "azs of %s holds %s where a name belongs", r.groupWords(g), item.Kind()).
-			WithCure("quote it: %q", item.Text())
+			WithCure("quote it: %q", item)
 	}
 }
 

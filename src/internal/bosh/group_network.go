@@ -52,6 +52,8 @@ func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
 		text := d.Text()
 		if d.Kind() != source.String {
 			text = OtherZone // no property has that name
+		} else if !slices.Contains(validDefaults, text) {
+			text = d.Shown()
 		}
 		n.Default = append(n.Default, text)
 	}

@@ -64,11 +64,11 @@ func (r *Report) eachEntry(v source.Value, what string, do func(entry)) (complet
 // hyphen between them.
 func (r *Report) entry(v source.Value, what string) (entry, bool) {
 	text := v.Text()
-	e := entry{text: text, at: v.Place()}
+	e := entry{text: v.Shown(), at: v.Place()}
 	parts := splitRange(text)
 	bad := func(reason string) (entry, bool) {
-		r.Add(RuleInvalidIPFormat, classIPFormat, v.Place(), "%s: %q is no address, CIDR block or range: %s", what, text, reason).
-			WithCure("%s", entryCure(text))
+		r.Add(RuleInvalidIPFormat, classIPFormat, v.Place(), "%s: %q is no address, CIDR block or range: %s", what, v, reason).
+			WithCure("%s", entryCure(v.Shown()))
 		return e, false
 	}
 	if len(parts) == 0 || len(parts) > 2 {

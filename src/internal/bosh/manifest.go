@@ -98,7 +98,7 @@ func (r *manifestReader) readName() {
 	case name.Kind() != source.String:
 		// It is made a DNS name before anybody looks at its type.
 		r.Add(RuleWrongType, "NoMethodError", name.Place(), "the name of a deployment must be a string, not %s", name.Kind()).
-			WithCure("name: %q", name.Text())
+			WithCure("name: %q", name)
 		r.m.Name, _ = name.Coerced()
 		return
 	}

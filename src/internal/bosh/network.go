@@ -30,7 +30,7 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones Zones) *Network {
 	case n.Type == VIP:
 		r.readVIP(v, n, zones)
 	default:
-		p := r.Add(RuleNetworkType, "DeploymentInvalidNetworkType", kindAt.Place(), "a network's type is manual, dynamic or vip, not %q", kind)
+		p := r.Add(RuleNetworkType, "DeploymentInvalidNetworkType", kindAt.Place(), "a network's type is manual, dynamic or vip, not %q", kindAt)
 		if near, ok := spelling.Nearest(kind, []string{string(Manual), string(Dynamic), string(VIP)}); ok {
 			p.WithCure("type: %s", near)
 		}
@@ -341,11 +341,11 @@ func (r *cloudConfigReader) readDNS(v source.Value, network string) []Block {
 			}
 			a, err := ipaddr.Parse(item.Text())
 			if err != nil {
-				r.Add(RuleInvalidDNS, err.Class, item.Place(), "dns of network %q: %q is no address: %s", network, item.Text(), err.Reason)
+				r.Add(RuleInvalidDNS, err.Class, item.Place(), "dns of network %q: %q is no address: %s", network, item, err.Reason)
 				continue
 			}
 			if !a.Single() {
-				r.Add(RuleInvalidDNS, "NetworkInvalidDns", item.Place(), "dns of network %q: %q is a block; a resolver is one address", network, item.Text()).About(a)
+				r.Add(RuleInvalidDNS, "NetworkInvalidDns", item.Place(), "dns of network %q: %q is a block; a resolver is one address", network, item).About(a)
 				continue
 			}
 			list = append(list, Block{Range: a.Addresses(), At: item.Place()})

@@ -109,8 +109,8 @@ func (r *Report) wrongType(v source.Value, key, want string) {
 	case v.Kind() == source.Nil:
 		p.WithCure("remove the key or give it a value")
 	case want == "a list" && v.IsScalar():
-		p.WithCure("%s: [%s]", key, v.Text())
+		p.WithCure("%s: [%s]", key, v)
 	case want == "a string" && v.IsScalar():
-		p.WithCure("%s: %q", key, v.Text())
+		p.WithCure("%s: %q", key, v)
 	}
 }

@@ -74,13 +74,13 @@ func (r *subnetReader) readRange(text string, at source.Value) {
 	block, err := ipaddr.Parse(text)
 	if err != nil {
 		r.s.Incomplete = true
-		r.Add(RuleInvalidRange, err.Class, at.Place(), "the range %q of network %q is no CIDR block: %s", text, r.network, err.Reason).
+		r.Add(RuleInvalidRange, err.Class, at.Place(), "the range %q of network %q is no CIDR block: %s", at, r.network, err.Reason).
 			WithCure("write an address and a length, such as 10.0.0.0/24, without blanks around it")
 		return
 	}
 	if block.Single() {
 		r.s.Incomplete = true
-		r.Add(RuleInvalidRange, "NetworkInvalidRange", at.Place(), "the range %q of network %q is one address; it must have two at least", text, r.network).
+		r.Add(RuleInvalidRange, "NetworkInvalidRange", at.Place(), "the range %q of network %q is one address; it must have two at least", at, r.network).
 			WithCure("%s/24", block.Addr()).About(block)
 		return
 	}
@@ -109,11 +109,11 @@ func (r *subnetReader) readGateway(text string, at source.Value) {
 	}
 	gateway, err := ipaddr.Parse(text)
 	if err != nil {
-		r.Add(RuleInvalidGateway, err.Class, at.Place(), "the gateway %q of network %q is no address: %s", text, r.network, err.Reason)
+		r.Add(RuleInvalidGateway, err.Class, at.Place(), "the gateway %q of network %q is no address: %s", at, r.network, err.Reason)
 		return
 	}
 	bad := func(class, reason string) {
-		r.Add(RuleInvalidGateway, class, at.Place(), "the gateway %s of network %q %s", text, r.network, reason).About(gateway)
+		r.Add(RuleInvalidGateway, class, at.Place(), "the gateway %s of network %q %s", at, r.network, reason).About(gateway)
 	}
 	const class = "NetworkInvalidGateway"
 	switch {
@@ -303,7 +303,7 @@ func (r *subnetReader) readPrefix() {
 	}
 	if leadingInt(text) < r.block.Bits {
 		r.s.PrefixError = "NetworkPrefixSizeTooBig"
-		r.Add(RulePrefix, "NetworkPrefixSizeTooBig", v.Place(), "prefix %s of network %q asks for a block larger than the range, a /%d", text, r.network, r.block.Bits).
+		r.Add(RulePrefix, "NetworkPrefixSizeTooBig", v.Place(), "prefix %s of network %q asks for a block larger than the range, a /%d", v, r.network, r.block.Bits).
 			WithCure("prefix: a number from %d to %d", r.block.Bits, r.block.Width())
 		return
 	}
@@ -323,7 +323,7 @@ func (r *subnetReader) readPrefix() {
 		if err == nil {
 			class = ipaddr.ClassAddressFamily // its steps through static are fractions
 		}
-		r.Add(RulePrefix, class, v.Place(), "prefix %s of network %q cannot be used: %s", text, r.network, reason).
+		r.Add(RulePrefix, class, v.Place(), "prefix %s of network %q cannot be used: %s", v, r.network, reason).
 			WithCure("prefix: a number from %d to %d", r.block.Bits, r.block.Width())
 	}
 }

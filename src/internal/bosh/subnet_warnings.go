@@ -36,7 +36,7 @@ func (r *subnetReader) warnIgnoredKeys() {
 		if !ok {
 			continue
 		}
-		r.Warn(RuleIgnoredKey, key.Place(), "a director passes over %q in a subnet of network %q", key.Text(), r.network).
+		r.Warn(RuleIgnoredKey, key.Place(), "a director passes over %q in a subnet of network %q", key, r.network).
 			WithCure("did you mean %s?", meant)
 	}
 }

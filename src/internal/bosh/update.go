@@ -15,7 +15,7 @@ func (r *manifestReader) checkUpdate(v source.Value, n need) {
 	for _, key := range []string{"canaries", "max_in_flight", "canary_watch_time", "update_watch_time"} {
 		text, at, ok := r.text(v, key, n)
 		if ok && strings.HasSuffix(key, "watch_time") && !validWatchTime(text) && !strings.Contains(text, "((") {
-			r.Add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", at.Place(), "%s is a number of milliseconds or a range of them, not %q", key, text).
+			r.Add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", at.Place(), "%s is a number of milliseconds or a range of them, not %q", key, at).
 				WithCure("%s: 1000-60000", key)
 		}
 	}
@@ -37,7 +37,7 @@ func (r *manifestReader) oneOf(v source.Value, key string, words ...string) {
 			return
 		}
 	}
-	r.Add(RuleInvalidValue, "ValidationInvalidValue", at.Place(), "%s is %s, not %q", key, strings.Join(words, " or "), text)
+	r.Add(RuleInvalidValue, "ValidationInvalidValue", at.Place(), "%s is %s, not %q", key, strings.Join(words, " or "), at)
 }
 
 // validWatchTime reports whether text is a number or a range of two that does

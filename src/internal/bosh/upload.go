@@ -52,8 +52,8 @@ func (r *Report) checkClasses(doc source.Value, n *yaml.Node, class string) {
 	case n.Kind == yaml.ScalarNode && mayBeDate(n):
 		v := doc.At(n)
 		if k := v.Kind(); k == source.Date || k == source.Time {
-			r.Add(RuleInvalidYAML, class, v.Place(), "%s is %s, which a director does not load", n.Value, k).
-				WithCure("quote it: %q", n.Value)
+			r.Add(RuleInvalidYAML, class, v.Place(), "%s is %s, which a director does not load", v, k).
+				WithCure("quote it: %q", v)
 		}
 	}
 	for _, c := range n.Content {

@@ -203,7 +203,7 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 		f.walkChild(scope, path, item)
 	}
 	for key, value := range v.Fields() {
-		name := key.Text()
+		name := key.Shown()
 		below := append(path[:len(path):len(path)], name)
 		if f.mayEndIn(name) && f.patterns.match(scope.jobs, lowered(below)) {
 			f.collect(scope, below, value)
@@ -277,7 +277,7 @@ func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Valu
 		return
 	}
 	for key, value := range v.Fields() {
-		f.collect(scope, append(path[:len(path):len(path)], key.Text()), value)
+		f.collect(scope, append(path[:len(path):len(path)], key.Shown()), value)
 	}
 }
 

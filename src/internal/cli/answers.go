@@ -46,7 +46,7 @@ type picture struct {
 
 // readPicture reads the whole fleet as lint does.
 func readPicture(fleetFile string, streams Streams) (*picture, error) {
-	files := source.NewFiles(streams.Stdin)
+	files := streams.files()
 	defer showProgress(streams, files)()
 	w, err := openFleet(fleetFile, workspace.Mode{}, files, streams)
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
-	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
@@ -163,7 +162,7 @@ func parseVerdicts(names []string) (map[audit.Verdict]bool, error) {
 
 // read reads the fleet from both sides and compares them.
 func (a *auditing) read() error {
-	files := source.NewFiles(a.streams.Stdin)
+	files := a.streams.files()
 	defer showProgress(a.streams, files)()
 	var err error
 	if a.fleet, err = openFleet(a.flags.fleet, workspace.Mode{AllowStale: a.flags.allowStale, CanAllowStale: true}, files, a.streams); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/baseline"
 	"github.com/ipguard/ipguard/src/internal/report"
-	"github.com/ipguard/ipguard/src/internal/source"
 )
 
 // baselineFile is the name of a baseline, beside its fleet file.
@@ -93,7 +92,7 @@ func (j *judged) baselinePath(path string) string {
 }
 
 func runBaselineWrite(flags *lintFlags, path string, changed func(string) bool, streams Streams) error {
-	j, err := flags.judge(nil, changed, source.NewFiles(streams.Stdin), streams)
+	j, err := flags.judge(nil, changed, streams.files(), streams)
 	if err != nil {
 		return err
 	}
@@ -107,6 +106,7 @@ func runBaselineWrite(flags *lintFlags, path string, changed func(string) bool, 
 	if err != nil {
 		return incomplete("", "cannot write a baseline: %s", err)
 	}
+	text = streams.names.Shown(text)
 	path = j.baselinePath(path)
 	before, err := os.ReadFile(path)
 	switch {
@@ -130,7 +130,7 @@ func runBaselineCheck(flags *lintFlags, path string, args []string, changed func
 	if flags.fleet.none && path == "" {
 		return usage("name it with --baseline FILE", "without a fleet file there is no baseline beside it")
 	}
-	files := source.NewFiles(streams.Stdin)
+	files := streams.files()
 	j, err := flags.judge(args, changed, files, streams)
 	if err != nil {
 		return err

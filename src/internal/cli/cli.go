@@ -26,6 +26,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -50,6 +51,21 @@ type Streams struct {
 	Environ []string
 	// Now is the clock; time.Now if it is nil.
 	Now func() time.Time
+	// names are shown as they may be in all that is written.
+	names *source.Names
+}
+
+// files returns a store of texts that notes which names may not be shown.
+func (s Streams) files() *source.Files {
+	files := source.NewFiles(s.Stdin)
+	files.Names = s.names
+	return files
+}
+
+// shown writes to w what may be shown; it knows the terminal that w is.
+type shown struct {
+	io.Writer
+	to io.Writer
 }
 
 // now is the time of the clock.
@@ -78,6 +94,9 @@ func (s Streams) env(name string) (string, bool) {
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args []string, streams Streams) int {
+	streams.names = &source.Names{}
+	streams.Stdout = shown{streams.names.Writer(streams.Stdout), streams.Stdout}
+	streams.Stderr = shown{streams.names.Writer(streams.Stderr), streams.Stderr}
 	root := newRoot(streams)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -67,7 +67,7 @@ func runCollect(ctx context.Context, flags *collectFlags, names []string, stream
 	if flags.timeout <= 0 {
 		return usage("write --timeout 5m", "--timeout must be longer than nothing")
 	}
-	c := &collector{streams: streams, files: source.NewFiles(streams.Stdin)}
+	c := &collector{streams: streams, files: streams.files()}
 	if err := c.read(flags, names); err != nil {
 		return err
 	}

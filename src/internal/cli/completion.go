@@ -11,7 +11,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
-	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -140,7 +139,7 @@ func completionFleet(cmd *cobra.Command, streams Streams) (*workspace.Workspace,
 	if err != nil {
 		return nil, false
 	}
-	w, err := openFleet(path, workspace.Mode{}, source.NewFiles(streams.Stdin), streams)
+	w, err := openFleet(path, workspace.Mode{}, streams.files(), streams)
 	return w, err == nil
 }
 

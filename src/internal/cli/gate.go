@@ -78,7 +78,7 @@ func runGate(args []string, streams Streams) error {
 		return notRun(err)
 	}
 	if change != nil {
-		g := &gateRun{streams: streams, options: options, change: change, files: source.NewFiles(streams.Stdin)}
+		g := &gateRun{streams: streams, options: options, change: change, files: streams.files()}
 		if args, err = g.pass(args); err != nil {
 			return notRun(err)
 		}
@@ -298,17 +298,18 @@ func (g *gateRun) what() string {
 }
 
 func (g *gateRun) overrideOf(result lint.Result) gate.Override {
+	shown := func(text string) string { return string(g.streams.names.Shown([]byte(text))) }
 	o := gate.Override{
 		Time: g.streams.now().UTC(), Command: g.change.Command, Director: cmp.Or(g.director, g.change.Environment),
-		Name: g.change.Name, Path: g.names[0], Reason: g.options.reason,
+		Name: shown(g.change.Name), Path: g.names[0], Reason: g.options.reason,
 	}
 	for _, f := range result.Findings {
 		if f.Severity >= lint.Error {
-			o.Findings = append(o.Findings, f.Rule+": "+f.Message)
+			o.Findings = append(o.Findings, f.Rule+": "+shown(f.Message))
 		}
 	}
 	for _, f := range result.Failures {
-		o.Failures = append(o.Failures, f.Message)
+		o.Failures = append(o.Failures, shown(f.Message))
 	}
 	return o
 }

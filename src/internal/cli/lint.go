@@ -96,7 +96,7 @@ func runLint(flags *lintFlags, args []string, changed func(string) bool, streams
 	if err != nil {
 		return err
 	}
-	files := source.NewFiles(streams.Stdin)
+	files := streams.files()
 	result, err := flags.judge(args, changed, files, streams)
 	if err != nil {
 		return err
@@ -147,7 +147,6 @@ func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*
 	}
 	findings := append(lint.Run(read.Facts, lint.Rules()), accepted...)
 	findings, count := ignore.Judge(findings, except, streams.today(), seen)
-	lint.HideValues(findings, files.Line)
 	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, workspace: w}
 	j.Summary.Accepted = count
 	return j, read

@@ -115,7 +115,7 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 	var page bytes.Buffer
 	err := addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Failures: read.failures, Hidden: len(read.Facts.Hidden)})
 	if err == nil {
-		err = atomicfile.Write(f.html, atomicfile.Shared, page.Bytes())
+		err = atomicfile.Write(f.html, atomicfile.Shared, streams.names.Shown(page.Bytes()))
 	}
 	if err != nil {
 		return incomplete("", "cannot write the page %s: %s", f.html, err)

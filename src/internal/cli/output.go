@@ -149,7 +149,7 @@ func writeReport(format, file, color string, streams Streams, options report.Opt
 	var text bytes.Buffer
 	err := write(&text, options)
 	if err == nil {
-		err = atomicfile.Write(file, atomicfile.Shared, text.Bytes())
+		err = atomicfile.Write(file, atomicfile.Shared, streams.names.Shown(text.Bytes()))
 	}
 	if err != nil {
 		return incomplete("", "cannot write the %s report %s: %s", format, file, err)
@@ -181,6 +181,9 @@ func terminal(wanted string, streams Streams) (color bool, width int) {
 }
 
 func terminalOf(w io.Writer) (fd int, ok bool) {
+	if s, ok := w.(shown); ok {
+		w = s.to
+	}
 	file, isFile := w.(*os.File)
 	if !isFile {
 		return 0, false

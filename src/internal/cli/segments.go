@@ -43,7 +43,6 @@ func (p *picture) segmentsNamed(name string) ([]*plan.Segment, error) {
 func (p *picture) findings(facts *lint.Facts, streams Streams) []lint.Finding {
 	findings := lint.Run(facts, lint.Rules())
 	findings, _ = ignore.Judge(findings, exceptions(p.Fleet.File, p.files), streams.today(), ignore.Part)
-	lint.HideValues(findings, p.files.Line)
 	return findings
 }
 

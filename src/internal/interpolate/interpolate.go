@@ -114,6 +114,7 @@ func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inp
 	if err != nil {
 		return nil, err
 	}
+	l.files.Names.Withhold(result.document)
 	return result.document, nil
 }
 

@@ -14,6 +14,8 @@ import (
 // resolved: as in the engine, each use is a value of its own.
 type node struct {
 	at place.Place
+	// before is a text as it was before variables were put into it; else empty.
+	before string
 	// value is a *mapping, a *sequence or a scalar (see scalars.value).
 	value any
 }
@@ -244,7 +246,7 @@ func (n *node) engineValue() any {
 // through returns a copy of the value that says by which variable it reached
 // the document.
 func (n *node) through(variable string) *node {
-	c := &node{at: n.at, value: n.value}
+	c := &node{at: n.at, before: n.before, value: n.value}
 	c.at.Through = variable
 	switch v := n.value.(type) {
 	case *mapping:

@@ -31,7 +31,7 @@ func (o *overlay) document(output []byte, traced *node) (*source.Document, error
 	}
 	root := stream.Content[0]
 	o.lay(root, traced, o.base.Root().Place())
-	return source.NewDocument(o.base.File(), root, o.origins)
+	return source.NewDocument(o.base.File(), root, o.origins, o.before)
 }
 
 // lay gives n and what is below it their places; ancestor is the place of the
@@ -42,7 +42,7 @@ func (o *overlay) lay(n *yaml.Node, traced *node, ancestor place.Place) {
 		o.cover(n, ancestor)
 		return
 	}
-	o.put(n, traced.at)
+	o.put(n, traced.at, traced.before)
 	switch v := traced.value.(type) {
 	case *mapping:
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -64,7 +64,7 @@ func (o *overlay) layPair(key, value *yaml.Node, m *mapping, ancestor place.Plac
 		o.cover(value, ancestor)
 		return
 	}
-	o.put(key, m.keys[i].at)
+	o.put(key, m.keys[i].at, m.keys[i].before)
 	o.lay(value, m.values[i], ancestor)
 }
 
@@ -95,7 +95,7 @@ func (o *overlay) same(n *yaml.Node, traced *node) bool {
 
 // cover gives n and everything below it one place.
 func (o *overlay) cover(n *yaml.Node, at place.Place) {
-	o.put(n, at)
+	o.put(n, at, source.Unknown)
 	for _, child := range n.Content {
 		o.cover(child, at)
 	}

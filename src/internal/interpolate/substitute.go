@@ -179,7 +179,7 @@ func (t *tracer) substituteText(n *node, text string) (*node, error) {
 	}
 	at := n.at
 	at.Through = through
-	return &node{at: at, value: changed}, nil
+	return &node{at: at, before: text, value: changed}, nil
 }
 
 // lookup returns the value of a variable that is used at a place, nil if it has

@@ -17,14 +17,19 @@ import (
 type places struct {
 	base    *source.Document
 	origins map[*yaml.Node]place.Place
+	before  map[*yaml.Node]string
 }
 
 func newPlaces(base *source.Document) places {
-	return places{base: base, origins: map[*yaml.Node]place.Place{}}
+	return places{base: base, origins: map[*yaml.Node]place.Place{}, before: map[*yaml.Node]string{}}
 }
 
-// put sets a node's place: in the node itself if it is one of the base file.
-func (p places) put(n *yaml.Node, at place.Place) {
+// put sets a node's place: in the node itself if it is one of the base file. before
+// is its text with variables, where they are part of it.
+func (p places) put(n *yaml.Node, at place.Place, before string) {
+	if before != "" {
+		p.before[n] = before
+	}
 	if at.File == p.base.File() && at.Through == "" {
 		n.Line, n.Column = at.Line, at.Column
 		return
@@ -51,7 +56,7 @@ func (w *writer) document(root *node) (*source.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return source.NewDocument(w.base.File(), written, w.origins)
+	return source.NewDocument(w.base.File(), written, w.origins, w.before)
 }
 
 func (w *writer) node(n *node) (*yaml.Node, error) {
@@ -59,7 +64,7 @@ func (w *writer) node(n *node) (*yaml.Node, error) {
 		return nil, sizeLimit{at: place.Place{File: w.base.File(), Line: 1, Column: 1}}.error()
 	}
 	written := &yaml.Node{}
-	w.put(written, n.at)
+	w.put(written, n.at, n.before)
 	switch v := n.value.(type) {
 	case *mapping:
 		written.Kind, written.Tag = yaml.MappingNode, "!!map"

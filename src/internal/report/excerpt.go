@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/ipaddr"
 )
 
 // excerpt is what may be shown of a source line, as characters, and the part of it
@@ -101,7 +101,7 @@ func harmlessAfter(text string) bool {
 
 func listsAddresses(items string) bool {
 	for item := range strings.SplitSeq(items, ",") {
-		if item = strings.TrimSpace(item); item != "" && !plan.IsAddressText(item) {
+		if item = strings.TrimSpace(item); item != "" && !ipaddr.IsText(item) {
 			return false
 		}
 	}
@@ -114,7 +114,7 @@ const maxPlain = 64
 // shownPart is the part of a value that may be shown, empty for none.
 func shownPart(value string, ofVariables bool) string {
 	switch {
-	case plan.IsAddressText(value), exception.MatchString(value):
+	case ipaddr.IsText(value), exception.MatchString(value):
 		return value
 	case ofVariables:
 		return ""
@@ -138,7 +138,7 @@ func addressIn(value string) string {
 		piece = strings.Trim(piece, "/:")
 		host, _, _ := strings.Cut(piece, ":") // a port
 		for _, candidate := range []string{piece, host} {
-			if plan.IsAddressText(candidate) {
+			if ipaddr.IsText(candidate) {
 				return candidate
 			}
 		}

@@ -153,7 +153,7 @@ func Read(path string, data []byte) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := source.NewDocument(path, text.root, nil)
+	doc, err := source.NewDocument(path, text.root, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +221,7 @@ func (r *reader) content(parent source.Value, key string) Content {
 	if !v.Present() {
 		return c
 	}
-	doc, err := source.NewDocument(r.path, v.Node(), nil)
+	doc, err := source.NewDocument(r.path, v.Node(), nil, nil)
 	if err != nil {
 		r.fail(v, err.Error())
 		return c

@@ -39,6 +39,8 @@ type Document struct {
 	root    *yaml.Node
 	marked  bool
 	origins map[*yaml.Node]place.Place
+	// before are the texts, as they were written, of scalars that variables are part of.
+	before map[*yaml.Node]string
 }
 
 // Parse reads the first YAML document of text, as the bosh CLI does. file names
@@ -71,9 +73,10 @@ func ParseFirst(file string, text []byte) (doc *Document, rest *yaml.Decoder, er
 }
 
 // NewDocument returns a document of nodes that were put together from several
-// texts. origins holds the place of every node that is not file's own.
-func NewDocument(file string, root *yaml.Node, origins map[*yaml.Node]place.Place) (*Document, error) {
-	doc := &Document{file: file, root: root, origins: origins}
+// texts. origins holds the place of every node that is not file's own, before the
+// text that may be shown of every scalar that variables are a part of.
+func NewDocument(file string, root *yaml.Node, origins map[*yaml.Node]place.Place, before map[*yaml.Node]string) (*Document, error) {
+	doc := &Document{file: file, root: root, origins: origins, before: before}
 	if err := doc.checkSize(); err != nil {
 		return nil, err
 	}

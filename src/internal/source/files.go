@@ -25,6 +25,9 @@ const MaxFileSize = 256 << 20
 // safe for concurrent use.
 type Files struct {
 	stdin io.Reader
+	// Names are the names that came through variables into what was read; nil if
+	// nobody asks for them.
+	Names *Names
 
 	mu    sync.Mutex
 	texts map[string][]byte
@@ -51,6 +54,7 @@ func (f *Files) Read(path string) ([]byte, error) {
 // ReadAs reads the text at path and keeps it under another name, which stands for
 // it from then on. The error is an *trouble.Trouble whose place has that name.
 func (f *Files) ReadAs(name, path string) ([]byte, error) {
+	f.Names.Open(path)
 	text, err := f.readOnce(path)
 	if err != nil {
 		return nil, readError(name, err)
