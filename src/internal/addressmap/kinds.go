@@ -27,6 +27,7 @@ var looks = []look{
 	{plan.External, 'X', "outside of bosh", "held outside of bosh", "33"},
 	{plan.Gateway, 'G', "gateway", "a gateway", "1"},
 	{plan.DNS, 'N', "DNS server", "a DNS server", "1"},
+	{plan.CloudKept, 'K', "kept by the cloud", "kept by the cloud", "2"},
 	{plan.StaticPool, 's', "static range", "in a static range", "34"},
 	{plan.DynamicPool, 'd', "dynamic pool", "in a dynamic pool", "32"},
 	{plan.Compilation, 'c', "dynamic pool, also for compilation", "in the dynamic pool that compilation VMs use too", "32"},

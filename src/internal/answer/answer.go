@@ -73,7 +73,9 @@ func (c *contacts) meet(s *plan.Subnet) bool {
 }
 
 // infrastructure are addresses of machines that networks name and nobody deploys.
-func infrastructure(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
+func infrastructure(k plan.Kind) bool {
+	return k == plan.Gateway || k == plan.DNS || k == plan.CloudKept
+}
 
 // rank orders claims for people: who is there, who may come, who keeps off.
 func rank(k plan.Kind) int {

@@ -34,12 +34,21 @@ type Held struct {
 
 // InUse, Infrastructure and MayHandOut count the claims of addresses that
 // somebody has, of gateways and resolvers, and of pools that they are in.
-func (h *Holders) InUse() int          { return h.count(plan.Kind.InUse) }
-func (h *Holders) Infrastructure() int { return h.count(infrastructure) }
-func (h *Holders) MayHandOut() int     { return h.count(plan.Kind.Pool) }
+func (h *Holders) InUse() int { return h.count(plan.Kind.InUse) }
+func (h *Holders) Infrastructure() int {
+	return h.count(func(k plan.Kind) bool { return infrastructure(k) && k != plan.CloudKept })
+}
+func (h *Holders) MayHandOut() int { return h.count(plan.Kind.Pool) }
+
+// KeptByCloud counts the claims of a cloud on addresses that it gives to no VM.
+func (h *Holders) KeptByCloud() int {
+	return h.count(func(k plan.Kind) bool { return k == plan.CloudKept })
+}
 
 // Nobody reports whether nobody has what was asked, or may get it.
-func (h *Holders) Nobody() bool { return h.InUse()+h.Infrastructure()+h.MayHandOut() == 0 }
+func (h *Holders) Nobody() bool {
+	return h.InUse()+h.Infrastructure()+h.KeptByCloud()+h.MayHandOut() == 0
+}
 
 // count counts claims, each once: one that may be in two segments is in both.
 func (h *Holders) count(counts func(plan.Kind) bool) int {

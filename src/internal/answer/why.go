@@ -21,7 +21,7 @@ const (
 	ReasonEdge
 	// ReasonInUse: somebody has it.
 	ReasonInUse
-	// ReasonInfrastructure: it is a gateway or a DNS server.
+	// ReasonInfrastructure: it is a gateway or a DNS server, or kept by the cloud.
 	ReasonInfrastructure
 	// ReasonPool: a director may hand it out.
 	ReasonPool
@@ -146,6 +146,9 @@ func (o Obstacle) Text(a netip.Addr) string {
 		c := narrowed(o.Claim, one)
 		return c.Who() + " has it"
 	case ReasonInfrastructure:
+		if o.Claim.Kind == plan.CloudKept {
+			return "it is kept by " + o.Claim.Who()
+		}
 		return "it is " + o.Claim.Who()
 	case ReasonPool:
 		return o.Claim.Who() + " " + PoolUse(o.Claim.Kind)

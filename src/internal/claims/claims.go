@@ -260,7 +260,7 @@ func (b *builder) setAside(read *bosh.Subnet, from int) {
 func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
 	s := &plan.Subnet{
 		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range,
-		Prefix: read.Prefix, Incomplete: read.Incomplete,
+		Prefix: read.Prefix, PrefixAt: read.PrefixAt, Gateway: read.Gateway, Incomplete: read.Incomplete,
 		At: read.At, ReservedAt: read.ReservedAt,
 		Identity: plan.IdentityOf(read.CloudProperties, cpiOf(from, cc, read)), CloudProperties: read.CloudProperties,
 	}
@@ -323,6 +323,7 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 		}
 	}
 	b.blocks(plan.Reserved, owner, s, read.Reserved)
+	b.keptByCloud(s, owner, read)
 	if !handsOut {
 		return
 	}
@@ -340,6 +341,16 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 	if hidden.has(bosh.HidesReserved) || hidden.has(bosh.HidesPrefix) {
 		b.setAside(read, before)
 	}
+}
+
+// keptByCloud adds what the cloud is certain to keep beside what no director hands
+// out anyway.
+func (b *builder) keptByCloud(s *plan.Subnet, owner plan.Owner, read *bosh.Subnet) {
+	_, first, _, ok := s.KeptBy()
+	if !ok || !s.KeepsHead() || first.To().Compare(s.Gateway) <= 0 {
+		return
+	}
+	b.add(plan.CloudKept, owner, s, netipx.IPRangeFrom(s.Gateway.Next(), first.To()), read.RangeAt)
 }
 
 // restrictedSet is what the subnet never hands out.

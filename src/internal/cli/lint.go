@@ -5,10 +5,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ignore"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/workspace"
@@ -77,11 +79,15 @@ func (flags *lintFlags) add(cmd *cobra.Command) {
 // predicted are the addresses that the judged deploys would take.
 func predicted(read *survey.Survey, targetsOnly bool) []lint.Address {
 	var list []lint.Address
+	kept := keptByNetwork(read.Facts.Plan)
 	for _, p := range read.Predicted {
 		if targetsOnly && !p.Target {
 			continue
 		}
 		for _, a := range p.Addresses {
+			if slices.ContainsFunc(kept[[2]string{p.Director, a.Network}], func(r netipx.IPRange) bool { return r.Contains(a.IP.Addr()) }) {
+				continue // the cloud refuses it: kept-by-cloud tells of that
+			}
 			list = append(list, lint.Address{
 				Director: p.Director, Deployment: p.Deployment,
 				Network: a.Network, InstanceGroup: a.InstanceGroup, Index: a.Index, AZ: a.AZ, IP: a.IP, Kind: string(a.Kind),
@@ -89,6 +95,18 @@ func predicted(read *survey.Survey, targetsOnly bool) []lint.Address {
 		}
 	}
 	return list
+}
+
+// keptByNetwork are the addresses that clouds keep, by director and network.
+func keptByNetwork(p *plan.Plan) map[[2]string][]netipx.IPRange {
+	kept := map[[2]string][]netipx.IPRange{}
+	for i := range p.Claims {
+		if c := &p.Claims[i]; c.Kind == plan.CloudKept {
+			key := [2]string{c.Owner.Director, c.Owner.Network}
+			kept[key] = append(kept[key], c.Range)
+		}
+	}
+	return kept
 }
 
 func runLint(flags *lintFlags, args []string, changed func(string) bool, streams Streams) error {

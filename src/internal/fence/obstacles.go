@@ -67,7 +67,7 @@ func (m setsOf) add(c *plan.Claim) {
 // relevant keeps the pairs that decide what a pool may hand out, and those that
 // tell who deploys a gateway or a DNS server.
 func relevant(a, b *plan.Claim) bool {
-	if a.Kind == plan.Reserved || b.Kind == plan.Reserved {
+	if a.Kind == plan.Reserved || b.Kind == plan.Reserved || a.Kind == plan.CloudKept || b.Kind == plan.CloudKept {
 		return false
 	}
 	reference := func(c *plan.Claim) bool { return c.Kind == plan.Gateway || c.Kind == plan.DNS }

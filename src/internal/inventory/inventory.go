@@ -65,7 +65,9 @@ func (i Inventory) Expects(a netip.Addr) bool {
 }
 
 // infrastructure are machines that networks name and nobody deploys.
-func infrastructure(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
+func infrastructure(k plan.Kind) bool {
+	return k == plan.Gateway || k == plan.DNS || k == plan.CloudKept
+}
 
 // Promised returns the single addresses within the prefix at which somebody is
 // to answer, sorted.

@@ -106,8 +106,8 @@ func NewFacts(p *plan.Plan) *Facts {
 // relevant leaves out pairs that no rule looks at: what is reserved is nobody's,
 // and gateways and resolvers are shared by nature.
 func relevant(a, b *plan.Claim) bool {
-	if a.Kind == plan.Reserved || b.Kind == plan.Reserved {
-		return false
+	if a.Kind == plan.Reserved || b.Kind == plan.Reserved || a.Kind == plan.CloudKept || b.Kind == plan.CloudKept {
+		return false // kept-by-cloud looks at each subnet by itself
 	}
 	reference := func(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
 	if reference(a.Kind) && reference(b.Kind) {
@@ -149,7 +149,7 @@ func (t Targets) concern(f Finding) bool {
 	if f.Rule == staleSnapshotID || f.Rule == partialSnapshotID {
 		return true
 	}
-	ofCloudConfig := f.Order > 0 || f.Rule == HiddenAddressID
+	ofCloudConfig := f.Order > 0 || f.Rule == HiddenAddressID || f.Rule == keptByCloudID && f.Severity == Warning
 	return slices.ContainsFunc(f.Claims, func(p Party) bool {
 		return t.Match(p.Owner) || ofCloudConfig && p.Owner.Deployment == "" && t.haveDirector(p.Owner.Director)
 	})

@@ -21,6 +21,7 @@ func Rules() []Rule {
 		dnsInPool,
 		externalInPool,
 		overlappingPools,
+		keptByCloud,
 		hiddenAddress,
 		idleSegment,
 		staleSnapshot,

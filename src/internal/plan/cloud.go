@@ -62,6 +62,10 @@ type Keeps struct {
 	// IPv6 says that the same holds for IPv6.
 	IPv6   bool
 	Source string
+	// Blocks4 and Blocks6 are the lengths of the blocks that a VM can get in place
+	// of single addresses; 0: nothing is documented.
+	Blocks4, Blocks6 int
+	BlocksSource     string
 }
 
 var (
@@ -82,7 +86,8 @@ var clouds = []Cloud{
 	{
 		Name: "AWS", CPIs: []string{"aws"}, Closed: true, Source: "https://bosh.io/docs/aws-cpi/#networks",
 		Names: []SegmentName{{Scheme: "aws subnet", Key: "subnet", Form: awsSubnetForm, Telling: true, Distinct: true, Unique: true}},
-		Keeps: Keeps{First: 4, Last: 1, IPv6: true, Source: "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"},
+		Keeps: Keeps{First: 4, Last: 1, IPv6: true, Source: "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html",
+			Blocks4: 28, Blocks6: 80, BlocksSource: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-prefix-eni.html"},
 	},
 	{
 		Name: "Azure", CPIs: []string{"azure"}, Closed: true, Source: "https://bosh.io/docs/azure-cpi/#networks",
@@ -287,6 +292,15 @@ func (i Identity) unproven() Identity {
 // by one key, and only an id of AWS is certain to be one.
 func (i Identity) tells() bool { return i.Key != "subnet" || i.Distinct && i.Hidden == "" }
 
+// KeepsHead reports whether the first addresses of the range are certain to be
+// the first ones of the cloud's subnet, which the cloud keeps: its router has the
+// second address of that subnet, and the range has the gateway there. Else the
+// range may be a part of it.
+func (s *Subnet) KeepsHead() bool {
+	_, first, _, ok := s.KeptBy()
+	return ok && s.Gateway == first.From().Next()
+}
+
 // KeptBy returns the cloud that keeps addresses of the subnet, and which: those
 // at both ends of its range. ok is false where the cloud is not known or keeps
 // none of this family.
@@ -308,4 +322,17 @@ func (s *Subnet) KeptBy() (cloud Cloud, first, last netipx.IPRange, ok bool) {
 	first = netipx.IPRangeFrom(whole.From(), step(whole.From(), cloud.Keeps.First, netip.Addr.Next))
 	last = netipx.IPRangeFrom(step(whole.To(), cloud.Keeps.Last, netip.Addr.Prev), whole.To())
 	return cloud, first, last, true
+}
+
+// OnlyBlocks returns the one length of blocks that the subnet's cloud gives a VM
+// in place of single addresses, and where that is documented; 0 where any may do.
+func (s *Subnet) OnlyBlocks() (cloud Cloud, length int) {
+	i := slices.IndexFunc(clouds, func(c Cloud) bool { return c.Name == s.Identity.Cloud })
+	if i < 0 || !s.Range.IsValid() {
+		return Cloud{}, 0
+	}
+	if s.Range.Addr().Is6() {
+		return clouds[i], clouds[i].Keeps.Blocks6
+	}
+	return clouds[i], clouds[i].Keeps.Blocks4
 }

@@ -70,12 +70,17 @@ Two lists of ids are different if they have nothing in common, and equal if all 
 
 In each of its subnets a cloud keeps addresses that no VM gets. A range of BOSH may be a part of the cloud's subnet.
 
-| cloud | first | last | IPv6 too | source |
-| --- | --- | --- | --- | --- |
+| cloud | first | last | IPv6 too | blocks of prefix | sources |
+| --- | --- | --- | --- | --- | --- |
 `)
 	for _, c := range Clouds() {
 		if c.Keeps.First > 0 {
-			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s |\n", c.Name, c.Keeps.First, c.Keeps.Last, yesNo(c.Keeps.IPv6), source(c.Keeps.Source))
+			blocks, sources := "any", source(c.Keeps.Source)
+			if c.Keeps.Blocks4 > 0 {
+				blocks = fmt.Sprintf("/%d, IPv6 /%d", c.Keeps.Blocks4, c.Keeps.Blocks6)
+				sources += ", " + source(c.Keeps.BlocksSource)
+			}
+			fmt.Fprintf(&b, "| %s | %d | %d | %s | %s | %s |\n", c.Name, c.Keeps.First, c.Keeps.Last, yesNo(c.Keeps.IPv6), blocks, sources)
 		}
 	}
 	return b.Bytes()

@@ -28,6 +28,8 @@ func (c *Claim) Who() string {
 		return "instance group " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
 	case c.Kind == Gateway:
 		return "the gateway of network " + o.Network + ofDeployment(o) + ofDirector(o)
+	case c.Kind == CloudKept:
+		return c.Subnet.Identity.Cloud + ", in network " + o.Network + ofDeployment(o) + ofDirector(o)
 	case c.Kind == DNS:
 		return "a DNS server of network " + o.Network + ofDeployment(o) + ofDirector(o)
 	default:

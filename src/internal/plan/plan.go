@@ -50,13 +50,15 @@ const (
 	Gateway
 	// DNS is a resolver that the subnet names.
 	DNS
+	// CloudKept is kept by the cloud for itself: it refuses a VM with it.
+	CloudKept
 )
 
 var kindNames = [...]string{
 	Static: "static", CreateEnvVM: "create-env", VIP: "vip", DirectorOwn: "director",
 	Lease: "lease", Orphan: "orphan", External: "external", StaticPool: "static-pool",
 	DynamicPool: "dynamic-pool", Compilation: "compilation", Reserved: "reserved",
-	Gateway: "gateway", DNS: "dns",
+	Gateway: "gateway", DNS: "dns", CloudKept: "kept-by-cloud",
 }
 
 // String is the kind's name in JSON and text.
@@ -112,6 +114,10 @@ type Subnet struct {
 	// Prefix is the length of the block that each VM gets, the full length for
 	// single addresses; 0 where nothing is handed out by range.
 	Prefix int
+	// PrefixAt is where that length is written.
+	PrefixAt place.Place
+	// Gateway is the subnet's gateway; invalid where it has none.
+	Gateway netip.Addr
 	// Incomplete says that a part of the subnet could not be read or hides
 	// behind a variable: what it hands out is not known for certain.
 	Incomplete bool

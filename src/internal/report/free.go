@@ -138,7 +138,7 @@ func tallyText(r answer.Reason, n *big.Int) string {
 	case answer.ReasonInUse:
 		return choose("is in use", "are in use")
 	case answer.ReasonInfrastructure:
-		return choose("is a gateway or a DNS server", "are gateways or DNS servers")
+		return choose("is a gateway, a DNS server or kept by the cloud", "are gateways, DNS servers or kept by the cloud")
 	case answer.ReasonPool:
 		return "may be handed out by a director"
 	case answer.ReasonUnsure:

@@ -86,6 +86,8 @@ func kindText(kind plan.Kind) string {
 		return "gateway"
 	case plan.DNS:
 		return "DNS server"
+	case plan.CloudKept:
+		return "kept by the cloud"
 	}
 	return kind.String()
 }

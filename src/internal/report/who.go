@@ -89,6 +89,9 @@ func standing(h *answer.Holders) string {
 	if n := h.InUse(); n > 0 {
 		parts = append(parts, fmt.Sprintf("in use by %d", n))
 	}
+	if h.KeptByCloud() > 0 {
+		parts = append(parts, "kept by the cloud")
+	}
 	if n := h.Infrastructure(); n > 0 {
 		parts = append(parts, fmt.Sprintf("named as gateway or DNS server by %d", n))
 	}
@@ -132,6 +135,8 @@ func (t *whoText) claim(c *plan.Claim) {
 		text += " " + answer.PoolUse(c.Kind)
 	case c.Kind == plan.Reserved:
 		text += " never hands it out"
+	case c.Kind == plan.CloudKept:
+		text += " gives it to no VM"
 	case c.Owner.Network != "" && c.Kind != plan.Gateway && c.Kind != plan.DNS:
 		text += ", network " + c.Owner.Network
 	}
