@@ -165,6 +165,9 @@ func flagHint(cmd *cobra.Command, err error) string {
 	return "see " + cmd.CommandPath() + " --help"
 }
 
+// Commands is the tree of all commands, for those who describe it.
+func Commands(streams Streams) *cobra.Command { return newRoot(streams) }
+
 func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ipguard",

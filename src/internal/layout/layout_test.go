@@ -51,6 +51,7 @@ var layers = []layer{
 	{name: "bench/directors", imports: list("directordouble", "survey", "fleet", "interpolate", "deploy", "source")},
 	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
+	{name: "manpages", imports: list("cli"), modules: list("github.com/spf13/cobra")},
 	{name: "cmd/wirelab", imports: list("wirelab", "frame")},
 	{name: "histories", imports: list("cli", "collect", "environment", "snapshot", "bosh"), modules: list(yaml)},
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
