@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"io/fs"
@@ -211,6 +212,8 @@ var wrongOfProbe = []wrongValue{
 	{"ipguard-probe", "shared: ['10.8.52.201=vrrp,']", `property shared: "10.8.52.201=vrrp," is not ADDRESS or ADDRESS=MAC,MAC`, true},
 	{"ipguard-probe", "shared: ['pgpool=vrrp']", `property shared: "pgpool=vrrp" is not ADDRESS or ADDRESS=MAC,MAC`, true},
 	{"ipguard-probe", "controls: [gateway]", `property controls: "gateway" is not an address`, true},
+	{"ipguard-probe", "include: {interfaces: [a/b]}", `property include.interfaces: "a/b" is not a pattern of interface names`, true},
+	{"ipguard-probe", "exclude: [eth2]", `property exclude: ["eth2"] is not a mapping of interfaces and addresses`, true},
 	{"ipguard-probe", "interfaces: eth0", `property interfaces: "eth0" is not a list`, true},
 	{"ipguard-probe", "interfaces: ['eth0,eth1']", `property interfaces: "eth0,eth1" is not the name of an interface`, true},
 	{"ipguard-probe", "exclude: {interfaces: ['[']}", `property exclude.interfaces: "[" is not a pattern of interface names`, true},
@@ -221,6 +224,7 @@ var wrongOfProbe = []wrongValue{
 
 var wrongOfWatch = []wrongValue{
 	{"ipguard-watch", "use_bpm: maybe", `property use_bpm: "maybe" is not true or false`, true},
+	{"ipguard-watch", "metrics: 9479", `property metrics: 9479 is not a mapping of address`, true},
 	{"ipguard-watch", "metrics: {address: 9479}", `property metrics.address: 9479 is not ADDRESS:PORT, nor empty`, true},
 	{"ipguard-watch", "metrics: {address: '10.8.52.300:9479'}", `property metrics.address: "10.8.52.300:9479" is not ADDRESS:PORT`, false},
 	{"ipguard-watch", "metrics: {address: '127.0.0.1:70000'}", `property metrics.address: "127.0.0.1:70000" is not ADDRESS:PORT`, false},
@@ -239,6 +243,8 @@ var wrongOfWatch = []wrongValue{
 	{"ipguard-watch", "inventory: {10.8.52.190: 12:34}", `property inventory: "12:34" is not a MAC in quotes, such as`, true},
 	{"ipguard-watch", "inventory: {10.8.52.190: 45296}", `property inventory: 45296 is not a MAC in quotes, such as`, true},
 	{"ipguard-watch", "shared: [pgpool]", `property shared: "pgpool" is not ADDRESS or ADDRESS=MAC,MAC`, true},
+	{"ipguard-watch", "include: {interfaces: [a/b]}", `property include.interfaces: "a/b" is not a pattern of interface names`, true},
+	{"ipguard-watch", "exclude: [eth2]", `property exclude: ["eth2"] is not a mapping of interfaces and addresses`, true},
 	{"ipguard-watch", "interfaces: ['eth*']", `property interfaces: "eth*" is not the name of an interface`, true},
 	{"ipguard-watch", "exclude: {interfaces: docker0}", `property exclude.interfaces: "docker0" is not a list`, true},
 	{"ipguard-watch", "exclude: {addresses: [all]}", `property exclude.addresses: "all" is not an address or a CIDR`, true},
@@ -269,6 +275,55 @@ var wrongOfLint = []wrongValue{
 	{"ipguard-lint", "full: all", `property full: "all" is not true or false`, true},
 	{"ipguard-lint", "timeout: 0s", `property timeout: "0s" is not a duration such as 90s or 5m`, true},
 	{"ipguard-lint", "timeout: 90", `property timeout: 90 is not a duration such as 90s or 5m`, true},
+}
+
+// TestUnknownProperties: a property that is misspelt below one that the job has is
+// said by the job, and refused by a director that knows schemas. One that is not
+// below any is seen by nobody: a director does not pass it on.
+func TestUnknownProperties(t *testing.T) {
+	for job, script := range map[string]string{"ipguard-probe": "bin/pre-start", "ipguard-watch": "bin/watch"} {
+		given := properties(t, "exclude: {adresses: [10.8.52.7], it's: 1}\nexlude: {}")
+		rendered := text(t, mustRender(t, job, instance{Networks: manualNetworks, Properties: given}))[script]
+		for _, want := range []string{"WARNING: there is no property exclude.adresses; it changes nothing'", `exclude.it'\''s; it changes`, "'--exclude=169.254.0.0/16'"} {
+			if !strings.Contains(rendered, want) {
+				t.Errorf("%s: no %q in\n%s", job, want, rendered)
+			}
+		}
+		if strings.Contains(rendered, "exlude") {
+			t.Errorf("%s: a director passes on what it does not", job)
+		}
+		if schema(t, job).Validate(asJSON(t, withDefaults(readSpec(t, job), given))) == nil {
+			t.Errorf("%s: the schema does not refuse it", job)
+		}
+		if plain := text(t, mustRender(t, job, instance{Networks: manualNetworks}))[script]; strings.Contains(plain, "there is no property") {
+			t.Errorf("%s: %s", job, plain)
+		}
+	}
+}
+
+// TestGatewaysArePeers: of every network that an interface can be on, and of none
+// twice.
+func TestGatewaysArePeers(t *testing.T) {
+	for given, want := range map[string]string{
+		"":                              `["10.9.0.1","10.7.0.1","2001:db8:52::1","10.8.52.1"]`,
+		"peers: [10.8.52.10]":           `["10.9.0.1","10.7.0.1","2001:db8:52::1","10.8.52.1","10.8.52.10"]`,
+		"peers: ['10.8.52.1:22']":       `["10.9.0.1","10.7.0.1","2001:db8:52::1","10.8.52.1:22"]`,
+		"peers: ['[2001:db8:52::1]:9']": `["10.9.0.1","10.7.0.1","10.8.52.1","[2001:db8:52::1]:9"]`,
+	} {
+		rendered := text(t, mustRender(t, "ipguard-watch", instance{Networks: manualNetworks, Properties: properties(t, given)}))["config/watch.yml"]
+		var config struct{ Peers []string }
+		check(t, json.Unmarshal([]byte(rendered), &config))
+		if got := asText(t, config.Peers); got != want {
+			t.Errorf("%s: %s, want %s", given, got, want)
+		}
+	}
+	itself := map[string]any{"default": map[string]any{"type": "manual", "ip": "10.9.0.1", "gateway": "10.9.0.1"}}
+	if rendered := text(t, mustRender(t, "ipguard-watch", instance{Networks: itself}))["config/watch.yml"]; strings.Contains(rendered, "10.9.0.1") {
+		t.Errorf("a VM is its own peer: %s", rendered)
+	}
+	if rendered := text(t, mustRender(t, "ipguard-watch", instance{}))["config/watch.yml"]; !strings.Contains(rendered, `"peers": [`) {
+		t.Errorf("in create-env: %s", rendered)
+	}
 }
 
 // TestErrorsHideSecrets: what a template says of a director never has its secret.

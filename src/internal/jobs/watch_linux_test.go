@@ -87,6 +87,36 @@ func TestWatchByMonit(t *testing.T) {
 	}
 }
 
+// TestWatchWithoutItsPort: another program's port is no reason to fail a deploy. The
+// process runs and watches, says what it lacks, and serves when the port is free.
+func TestWatchWithoutItsPort(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	sharedtest.Programs(t, "start-stop-daemon", "setpriv", "flock")
+	s := newScene(t)
+	var other net.Listener
+	check(t, s.host.Do(func() (err error) {
+		other, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9479})
+		return err
+	}))
+	s.install("ipguard-watch", instance{Networks: oneNetwork, Properties: properties(t, quickly+"exclude: {adresses: []}\n")})
+	monitored := monit(t, filepath.Join(s.vcap, "jobs/ipguard-watch"))[0]
+	s.monitRuns(monitored.Start)
+	s.logSays("metrics are not served; watching without them, and trying again", 1)
+	s.logSays("watching", 1)
+	check(t, other.Close())
+	s.logSays("metrics", 1)
+	if failures := s.metric("ipguard_listen_failures_total"); failures == "" || failures == "0" {
+		t.Errorf("the next scrape tells of %q failures", failures)
+	}
+	text, err := os.ReadFile(filepath.Join(s.vcap, logs))
+	check(t, err)
+	if !strings.Contains(string(text), "WARNING: there is no property exclude.adresses; it changes nothing\n") {
+		t.Errorf("%s", text)
+	}
+	s.monitRuns(monitored.Stop)
+}
+
 // bpmProcess is what bpm reads of one process (docs/config.md of bpm-release).
 type bpmProcess struct {
 	Name, Executable string
