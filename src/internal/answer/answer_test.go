@@ -51,15 +51,19 @@ func (r random) plan() *plan.Plan {
 	for i := range 1 + r.IntN(5) {
 		s := &plan.Subnet{
 			Director: r.pick("a", "b", "c"), Network: r.pick("x", "y"), Range: r.prefix(), Prefix: 32,
-			Segment:    r.pick("", "", "s", "t"),
-			Identity:   plan.IdentityOf(map[string]string{r.pick("name", "net_id", "none"): r.pick("1", "2")}, ""),
-			Incomplete: r.IntN(12) == 0,
-			At:         place.Place{File: fmt.Sprintf("subnet-%d.yml", i), Line: 1, Column: 1},
+			Segment:  r.pick("", "", "s", "t"),
+			Identity: plan.IdentityOf(map[string]string{r.pick("name", "net_id", "none"): r.pick("1", "2")}, ""),
+			At:       place.Place{File: fmt.Sprintf("subnet-%d.yml", i), Line: 1, Column: 1},
 		}
 		p.Subnets = append(p.Subnets, s)
 		for range r.IntN(6) {
 			p.Claims = append(p.Claims, r.claim(s, len(p.Claims)))
 		}
+	}
+	for range r.IntN(3) * r.IntN(2) {
+		s := p.Subnets[r.IntN(len(p.Subnets))]
+		c := r.claim(s, 900+len(p.BlindSpots))
+		p.BlindSpots = append(p.BlindSpots, plan.BlindSpot{Owner: c.Owner, What: "a part of it", Reason: plan.NoValue, Variable: "x", May: []plan.Claim{c}})
 	}
 	if r.IntN(3) == 0 { // in no range, perhaps of a segment
 		s := &plan.Subnet{Network: "somebody else", Segment: r.pick("", "s", "u")}
@@ -218,7 +222,12 @@ func lintWith(p *plan.Plan, c plan.Claim) []lint.Finding {
 	changed.Claims = append(slices.Clone(p.Claims), c)
 	facts := lint.NewFacts(&changed)
 	facts.Targets = lint.Targets{Some: true, Owners: []plan.Owner{{Director: c.Owner.Director, Deployment: "new"}}}
-	return lint.Run(facts, lint.Rules())
+	findings := lint.Run(facts, lint.Rules())
+	doubts, _ := facts.Doubts(func(*lint.Finding) bool { return false })
+	for _, d := range doubts {
+		findings = append(findings, lint.Finding{Rule: lint.HiddenAddressID, Message: d.Trouble().Message})
+	}
+	return findings
 }
 
 // TestContiguous looks for a run by trying every start: where there is one, one

@@ -26,6 +26,9 @@ type Question struct {
 	Pools []Pool
 	// Wanted says which of the pools may be used; nil for all.
 	Wanted func(*Pool) bool
+	// AllowUnsure offers addresses also where somebody may have them whom nobody can
+	// see.
+	AllowUnsure bool
 	// Scans are what was seen on the wire; if there are any, only addresses are
 	// offered that were asked for and silent.
 	Scans []Scan
@@ -47,6 +50,9 @@ type Offers struct {
 	Tally []Count
 	// Left is how many addresses are free altogether.
 	Left *big.Int
+	// Blind are the spots that keep addresses from being free that nothing else
+	// takes: in the order of the plan.
+	Blind []*plan.BlindSpot
 }
 
 // Offer is one address to take, and what is known of it.
@@ -75,6 +81,7 @@ type free struct {
 	reach  *contacts
 	base   *netipx.IPSet  // what may be offered at all
 	claims []*plan.Claim  // those that overlap the scope and may meet it
+	hidden []hiddenClaim  // likewise, of what may be there
 	near   []*plan.Subnet // likewise
 	// delegations are what each of Pools delegates in the scope.
 	delegations []*netipx.IPSet
@@ -90,6 +97,14 @@ func newFree(p *plan.Plan, q Question) *free {
 			f.claims = append(f.claims, c)
 		}
 	}
+	for i := range p.BlindSpots {
+		spot := &p.BlindSpots[i]
+		for j := range spot.May {
+			if c := &spot.May[j]; f.base.OverlapsRange(c.Range) && f.reach.meet(c.Subnet) {
+				f.hidden = append(f.hidden, hiddenClaim{c, spot})
+			}
+		}
+	}
 	if q.Static {
 		f.base = f.staticSet()
 	}
@@ -102,6 +117,12 @@ func newFree(p *plan.Plan, q Question) *free {
 		f.delegations = append(f.delegations, q.Pools[i].In(q.Scope.Subnets))
 	}
 	return f
+}
+
+// hiddenClaim is a claim that may hide in a blind spot.
+type hiddenClaim struct {
+	*plan.Claim
+	spot *plan.BlindSpot
 }
 
 // scopeSet is every address of the scope.
@@ -174,8 +195,10 @@ func (f *free) steps() []step {
 	for _, s := range f.near {
 		sets[ReasonEdge].Add(s.Range.Masked().Addr())
 		sets[ReasonEdge].Add(netipx.PrefixLastIP(s.Range))
-		if s.Incomplete {
-			sets[ReasonUnsure].AddPrefix(s.Range)
+	}
+	for _, h := range f.hidden {
+		if f.takes(h.Claim) && !f.AllowUnsure {
+			sets[ReasonUnsure].AddRange(h.Range)
 		}
 	}
 	for _, c := range f.claims {
@@ -233,6 +256,9 @@ func Free(p *plan.Plan, q Question) Offers {
 		next := built(&rest)
 		if gone := new(big.Int).Sub(size(left), size(next)); gone.Sign() > 0 {
 			answer.Tally = append(answer.Tally, Count{s.reason, gone})
+			if s.reason == ReasonUnsure {
+				answer.Blind = f.reaching(left)
+			}
 		}
 		left = next
 	}
@@ -241,6 +267,17 @@ func Free(p *plan.Plan, q Question) Offers {
 		answer.Offers = append(answer.Offers, f.offer(a))
 	}
 	return answer
+}
+
+// reaching are the spots that may take some of those addresses.
+func (f *free) reaching(left *netipx.IPSet) []*plan.BlindSpot {
+	var list []*plan.BlindSpot
+	for _, h := range f.hidden {
+		if f.takes(h.Claim) && left.OverlapsRange(h.Range) && !slices.Contains(list, h.spot) {
+			list = append(list, h.spot)
+		}
+	}
+	return list
 }
 
 // pick chooses the addresses to offer, the lowest first. Where nobody delegated

@@ -21,6 +21,8 @@ type Holders struct {
 	Nearest []plan.Claim
 	// Pools are delegations that hold some of it.
 	Pools []Pool
+	// Blind are the spots that may have some of it.
+	Blind []*plan.BlindSpot
 }
 
 // Held is what one segment knows about some addresses.
@@ -86,6 +88,12 @@ func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
 	for i := range h.Segments {
 		sortClaims(h.Segments[i].Claims)
 	}
+	for i := range p.BlindSpots {
+		spot := &p.BlindSpots[i]
+		if slices.ContainsFunc(spot.May, func(c plan.Claim) bool { return c.Range.Overlaps(asked) }) {
+			h.Blind = append(h.Blind, spot)
+		}
+	}
 	if h.Nobody() {
 		h.Nearest = nearest(p, asked, around)
 	}
@@ -118,6 +126,18 @@ func (h *Holders) addRangeless(p *plan.Plan, bySubnet map[*plan.Subnet][]plan.Cl
 		}
 	}
 	add("", bySubnet[nil])
+	// What lies in one of several subnets, or in one that hides, is in no list.
+	listed := map[*plan.Subnet]bool{}
+	for _, s := range p.Subnets {
+		listed[s] = true
+	}
+	var unlisted []plan.Claim
+	for s, claims := range bySubnet {
+		if s != nil && !listed[s] {
+			unlisted = append(unlisted, claims...)
+		}
+	}
+	add("", unlisted)
 }
 
 // narrowed returns the claim, cut to the one instance that asked is about.
@@ -207,14 +227,4 @@ func (h *Holders) Places() []place.Place {
 	}
 	add(h.Nearest)
 	return list
-}
-
-// Directors are those of the subnets around what was asked, sorted: whoever else
-// has it is one of them.
-func (h *Holders) Directors() []string {
-	var subnets []*plan.Subnet
-	for _, segment := range h.Segments {
-		subnets = append(subnets, segment.Subnets...)
-	}
-	return directorsOf(subnets)
 }

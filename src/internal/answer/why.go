@@ -25,7 +25,7 @@ const (
 	ReasonInfrastructure
 	// ReasonPool: a director may hand it out.
 	ReasonPool
-	// ReasonUnsure: a subnet could not be read whole.
+	// ReasonUnsure: it may be somebody's who hides.
 	ReasonUnsure
 	// ReasonAnswered: a station answered for it on the wire.
 	ReasonAnswered
@@ -54,8 +54,10 @@ type Obstacle struct {
 	Reason Reason
 	// Claim is what takes the address, for reasons that are claims.
 	Claim *plan.Claim
-	// Subnet is the one whose edge it is, or that could not be read whole.
+	// Subnet is the one whose edge it is.
 	Subnet *plan.Subnet
+	// Spot is what may have it and hides.
+	Spot *plan.BlindSpot
 	// Pool excepts it, or delegates it to somebody else or, Elsewhere, in another
 	// segment.
 	Pool      *Pool
@@ -86,6 +88,7 @@ func Why(p *plan.Plan, q Question, a netip.Addr) Verdict {
 			v.Obstacles = append(v.Obstacles, Obstacle{Reason: reasonOf(c), Claim: c})
 		}
 	}
+	v.Obstacles = append(v.Obstacles, f.ofSpots(a)...)
 	v.Obstacles = append(v.Obstacles, f.ofScans(a)...)
 	if f.delegated() {
 		v.Obstacles = append(v.Obstacles, f.ofPools(a)...)
@@ -104,9 +107,43 @@ func (f *free) ofSubnets(a netip.Addr) []Obstacle {
 		if a == s.Range.Masked().Addr() || a == netipx.PrefixLastIP(s.Range) {
 			list = append(list, Obstacle{Reason: ReasonEdge, Subnet: s})
 		}
-		if s.Incomplete {
-			list = append(list, Obstacle{Reason: ReasonUnsure, Subnet: s})
+	}
+	return list
+}
+
+// ofSpots are the obstacles that hide.
+func (f *free) ofSpots(a netip.Addr) []Obstacle {
+	var list []Obstacle
+	for _, h := range f.hidden {
+		if f.AllowUnsure || !h.Range.Contains(a) || !f.takes(h.Claim) {
+			continue
 		}
+		if !slices.ContainsFunc(list, func(o Obstacle) bool { return o.Spot == h.spot }) {
+			list = append(list, Obstacle{Reason: ReasonUnsure, Spot: h.spot})
+		}
+	}
+	return list
+}
+
+// Unsure reports whether nothing that can be seen stands against the address, and
+// yet somebody may have it.
+func (v *Verdict) Unsure() bool {
+	for _, o := range v.Obstacles {
+		if o.Reason != ReasonUnsure {
+			return false
+		}
+	}
+	return len(v.Obstacles) > 0
+}
+
+// Hidden are the spots that leave the verdict open; none where it is settled.
+func (v *Verdict) Hidden() []*plan.BlindSpot {
+	if !v.Unsure() {
+		return nil
+	}
+	var list []*plan.BlindSpot
+	for _, o := range v.Obstacles {
+		list = append(list, o.Spot)
 	}
 	return list
 }
@@ -153,7 +190,7 @@ func (o Obstacle) Text(a netip.Addr) string {
 	case ReasonPool:
 		return o.Claim.Who() + " " + PoolUse(o.Claim.Kind)
 	case ReasonUnsure:
-		return "not all that " + o.Subnet.Label() + " hands out is known"
+		return "nobody knows whether it is taken: " + o.Spot.Text()
 	case ReasonAnswered:
 		return strings.Join(o.Heard.Stations, ", ") + " answered for it in " + o.Scan.File
 	case ReasonUnscanned:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/fleet"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
@@ -53,7 +52,7 @@ func readPicture(fleetFile string, streams Streams) (*picture, error) {
 		return nil, err
 	}
 	read := survey.Read(w.Fleet, w.Loader)
-	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures, read.Unread), pools: poolsOf(w.Fleet.File)}, nil
+	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures), pools: poolsOf(w.Fleet.File)}, nil
 }
 
 func poolsOf(file *fleet.File) []answer.Pool {
@@ -65,14 +64,6 @@ func poolsOf(file *fleet.File) []answer.Pool {
 		}
 	}
 	return list
-}
-
-// hiddenOf returns the addresses that hide behind variables in the files of some
-// directors; every one of them may be any address there.
-func (p *picture) hiddenOf(directors []string) []lint.Hidden {
-	return slices.DeleteFunc(slices.Clone(p.Facts.Hidden), func(h lint.Hidden) bool {
-		return !slices.Contains(directors, h.Director)
-	})
 }
 
 // write writes an answer, and what could not be read to standard error. What

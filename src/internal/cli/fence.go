@@ -96,7 +96,7 @@ func runFence(flags *fenceFlags, name string, streams Streams) error {
 			return err
 		}
 	}
-	if err := report.WriteFailures(streams.Stderr, read.failures, report.Options{}); err != nil {
+	if err := report.WriteFailures(streams.Stderr, slices.Concat(read.failures, read.Unread), report.Options{}); err != nil {
 		return incomplete("", "cannot write to standard error: %s", err)
 	}
 	if err := run.compute(); err != nil {

@@ -36,7 +36,7 @@ func (r *fencing) finish(fix bool) error {
 	}
 	undone := left + len(r.edits.ByHand) + len(r.fence.Shortages)
 	r.tellHidden()
-	unknown := len(r.failures) + len(r.fence.Unknown) + len(r.fence.Blind)
+	unknown := len(r.failures) + len(r.Unread) + len(r.fence.Unknown) + len(r.fence.Blind)
 	switch {
 	case fix && !written && !r.refused:
 		return exitCode(ExitIncomplete)
@@ -64,7 +64,7 @@ func (r *fencing) write(fix bool) (written bool, err error) {
 	case !fix:
 		hint(r.streams.Stderr, "write this into %s with --fix", count(len(files), "file"))
 		return false, nil
-	case len(r.failures)+len(r.fence.Unknown)+len(r.fence.Blind) > 0:
+	case len(r.failures)+len(r.Unread)+len(r.fence.Unknown)+len(r.fence.Blind) > 0:
 		r.say("nothing was written: what could not be read may use the same addresses")
 		return false, nil
 	}
@@ -136,7 +136,10 @@ func (r *fencing) tellShortage(s fence.Shortage) {
 // tellHidden tells of what nobody can see and may lie in a pool, or be one.
 func (r *fencing) tellHidden() {
 	for _, spot := range r.fence.Blind {
-		r.say("%s: %s: nobody knows whose pool that lies in", spot.At, lint.SpotText(spot))
+		if spot.Reason == plan.Unreadable {
+			continue // told with the failures
+		}
+		r.say("%s: %s: nobody knows whose pool that lies in", spot.At, spot.Text())
 	}
 }
 

@@ -124,19 +124,26 @@ func parseAddresses(texts []string) ([]netip.Addr, error) {
 // answer looks for addresses, or judges those of --why.
 func (f *freeFlags) answer(read *picture, q answer.Question, seen evidence, why []netip.Addr, streams Streams) error {
 	p := read.Facts.Plan
+	q.AllowUnsure = f.incomplete
 	out := report.Free{Question: q, Offers: answer.Free(p, q), Scans: seen.told, Failures: slices.Concat(read.failures, seen.failures)}
 	if err := seen.checkForeign(answer.Foreign(p, q), out.Segments); err != nil {
 		return err
 	}
-	out.Hidden = read.hiddenOf(out.Directors)
 	out.Files = read.filesOf(out.Directors)
-	whole := len(out.Failures)+len(out.Hidden) == 0
-	out.Withheld = !whole && !f.incomplete
+	out.Withheld = len(out.Failures) > 0 && !f.incomplete
+	whole := len(out.Failures) == 0
 	enough := len(out.Offers.Offers) >= q.Count
+	if !enough && len(why) == 0 {
+		out.Hidden = out.Blind
+	}
 	for _, a := range why {
 		v := answer.Why(p, q, a)
 		out.Verdicts = append(out.Verdicts, v)
-		enough = len(v.Obstacles) == 0 && (enough || len(out.Verdicts) == 1)
+		out.Hidden = append(out.Hidden, v.Hidden()...)
+		enough = (len(v.Obstacles) == 0 || v.Unsure()) && (enough || len(out.Verdicts) == 1)
+	}
+	if len(out.Hidden) > 0 {
+		enough, whole = enough || len(why) == 0, false
 	}
 	err := f.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteFree(w, out, options) },
@@ -186,7 +193,7 @@ func (p *picture) unknownName(e *answer.NotFound) error {
 	if near, ok := spelling.Nearest(e.Name, e.Known); ok {
 		hint = "did you mean " + near + "?"
 	}
-	if len(p.failures) > 0 {
+	if len(p.failures) > 0 || len(p.Facts.Plan.BlindSpots) > 0 {
 		return incomplete("see ipguard lint for what could not be read", "%s, as far as it could be read", e)
 	}
 	return usage(hint, "%s", e)

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,13 +75,13 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	if err := flags.write(m, read, streams); err != nil {
 		return err
 	}
-	if err := report.WriteFailures(streams.Stderr, read.failures, report.Options{}); err != nil {
+	if err := report.WriteFailures(streams.Stderr, slices.Concat(read.failures, read.Unread), report.Options{}); err != nil {
 		return incomplete("", "cannot write to standard error: %s", err)
 	}
 	if n := len(read.Facts.Hidden); n > 0 {
 		fmt.Fprintf(streams.Stderr, "ipguard: %s not in the map\nhint: ipguard lint tells which\n", hiding(n))
 	}
-	if len(read.failures)+len(read.Facts.Hidden) > 0 {
+	if len(read.failures)+len(read.Unread)+len(read.Facts.Hidden) > 0 {
 		return exitCode(ExitIncomplete)
 	}
 	return nil
@@ -113,7 +114,7 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 		return nil
 	}
 	var page bytes.Buffer
-	err := addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Failures: read.failures, Hidden: len(read.Facts.Hidden)})
+	err := addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Failures: slices.Concat(read.failures, read.Unread), Hidden: len(read.Facts.Hidden)})
 	if err == nil {
 		err = atomicfile.Write(f.html, atomicfile.Shared, streams.names.Shown(page.Bytes()))
 	}

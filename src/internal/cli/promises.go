@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
@@ -63,9 +64,10 @@ func (p promises) virtual() ([]netip.Addr, error) {
 // gaps says in one line what is missing in the picture; nil if nothing is.
 func (p *picture) gaps() error {
 	var parts []string
-	if n := len(p.failures); n > 0 {
-		first := p.failures[0].Message
-		if at := p.failures[0].At; at.File != "" {
+	failures := slices.Concat(p.failures, p.Unread)
+	if n := len(failures); n > 0 {
+		first := failures[0].Message
+		if at := failures[0].At; at.File != "" {
 			first = at.String() + ": " + first
 		}
 		parts = append(parts, fmt.Sprintf("failures: %d, the first: %s", n, first))

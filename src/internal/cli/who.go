@@ -59,13 +59,15 @@ func runWho(ctx context.Context, flags *answerFlags, args []string, streams Stre
 		return err
 	}
 	who := report.Who{Failures: read.failures}
-	var directors []string
 	for _, r := range asked {
 		h := answer.Who(read.Facts.Plan, read.pools, r)
 		who.Holders = append(who.Holders, h)
-		directors = append(directors, h.Directors()...)
+		for _, spot := range h.Blind {
+			if !slices.Contains(who.Hidden, spot) {
+				who.Hidden = append(who.Hidden, spot)
+			}
+		}
 	}
-	who.Hidden = read.hiddenOf(directors)
 	who.Changed = changes(ctx, who.Holders, streams)
 	return flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteWho(w, who, options) },

@@ -20,7 +20,7 @@ type Doubt struct {
 
 // Trouble is the doubt as the user is told of it.
 func (d Doubt) Trouble() trouble.Trouble {
-	f := trouble.Trouble{Message: SpotText(d.Spot), At: d.Spot.At, Hint: d.Spot.Hint}
+	f := trouble.Trouble{Message: d.Spot.Text(), At: d.Spot.At, Hint: d.Spot.Hint}
 	if d.Met != nil {
 		f.Message += ": nobody knows whether it takes " + metText(d.Met)
 	}
@@ -31,31 +31,6 @@ func (d Doubt) Trouble() trouble.Trouble {
 		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(d.Met, d.Spot.Owner), "; ")
 	}
 	return f
-}
-
-// SpotText says what hides, and why: a clause for messages.
-func SpotText(s *plan.BlindSpot) string {
-	switch {
-	case s.Message != "":
-		return s.Message
-	case s.Variable != "":
-		return fmt.Sprintf("the variable ((%s)) has no value here and hides %s%s", s.Variable, s.What, ofOwner(s.Owner))
-	case s.Reason == plan.Overlooked:
-		return fmt.Sprintf("a director passes over this key, and so there is no %s%s", s.What, ofOwner(s.Owner))
-	}
-	return s.What + ofOwner(s.Owner) + " cannot be read"
-}
-
-func ofOwner(o plan.Owner) string {
-	switch {
-	case o.Deployment != "" && o.Director != "":
-		return " of deployment " + o.Deployment + " (director " + o.Director + ")"
-	case o.Deployment != "":
-		return " of deployment " + o.Deployment
-	case o.Director != "":
-		return " of director " + o.Director
-	}
-	return ""
 }
 
 func metText(m *plan.Meeting) string {
@@ -133,7 +108,7 @@ func (f *Facts) judges(o plan.Owner) bool {
 // meetingFinding is what exceptions look at.
 func meetingFinding(spot *plan.BlindSpot, m *plan.Meeting) Finding {
 	return Finding{
-		Rule: HiddenAddressID, Severity: Error, Message: SpotText(spot), Range: m.Range,
+		Rule: HiddenAddressID, Severity: Error, Message: spot.Text(), Range: m.Range,
 		Claims: []Party{{Owner: spot.Owner, Range: m.Range, At: spot.At}, {Owner: m.Other.Owner, Kind: m.Other.Kind}},
 	}
 }

@@ -56,3 +56,28 @@ func ofDirector(o Owner) string {
 	}
 	return " (director " + o.Director + ")"
 }
+
+// Text says what hides, and why: a clause for messages.
+func (s *BlindSpot) Text() string {
+	switch {
+	case s.Message != "":
+		return s.Message
+	case s.Variable != "":
+		return fmt.Sprintf("the variable ((%s)) has no value here and hides %s%s", s.Variable, s.What, ofOwner(s.Owner))
+	case s.Reason == Overlooked:
+		return fmt.Sprintf("a director passes over this key, and so there is no %s%s", s.What, ofOwner(s.Owner))
+	}
+	return s.What + ofOwner(s.Owner) + " cannot be read"
+}
+
+func ofOwner(o Owner) string {
+	switch {
+	case o.Deployment != "" && o.Director != "":
+		return " of deployment " + o.Deployment + " (director " + o.Director + ")"
+	case o.Deployment != "":
+		return " of deployment " + o.Deployment
+	case o.Director != "":
+		return " of director " + o.Director
+	}
+	return ""
+}

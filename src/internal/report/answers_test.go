@@ -12,8 +12,6 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
-	"github.com/ipguard/ipguard/src/internal/bosh"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -36,7 +34,7 @@ func hostileAnswers() (Who, Free) {
 	}
 	pool := answer.Pool{Team: hostileText, Purpose: hostileText, Delegation: plan.Delegation{Ranges: []netipx.IPRange{one}}, At: at}
 	segment := answer.Segment{Name: hostileText, Subnets: []*plan.Subnet{subnet}, Assumed: true, Reason: hostileText}
-	hidden := []lint.Hidden{{Director: hostileText, Deployment: hostileText, Unresolved: bosh.Unresolved{Variable: hostileText, What: hostileText, At: at}}}
+	hidden := []*plan.BlindSpot{{Owner: plan.Owner{Director: hostileText, Deployment: hostileText}, Variable: hostileText, What: hostileText, At: at}}
 	failures := []trouble.Trouble{{Message: hostileText, At: at, Hint: hostileText}}
 	who := Who{
 		Holders: []answer.Holders{{
@@ -66,7 +64,7 @@ func TestAnswersAreVisible(t *testing.T) {
 	claim := free.Offers.Offers[0].Static
 	for reason := answer.ReasonEdge; reason <= answer.ReasonNotDelegated; reason++ {
 		verdicts.Verdicts = append(verdicts.Verdicts, answer.Verdict{Offer: free.Offers.Offers[0], Obstacles: []answer.Obstacle{
-			{Reason: reason, Claim: claim, Subnet: claim.Subnet, Pool: free.Offers.Offers[0].Pool,
+			{Reason: reason, Claim: claim, Subnet: claim.Subnet, Pool: free.Offers.Offers[0].Pool, Spot: free.Hidden[0],
 				Scan: &answer.Scan{File: hostileText}, Heard: &answer.Heard{Stations: []string{hostileText}}},
 		}})
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -28,7 +28,8 @@ type Free struct {
 	// Withheld says that addresses are not named because something could not be
 	// read: one of them may be taken.
 	Withheld bool
-	Hidden   []lint.Hidden
+	// Hidden are the blind spots that leave the answer open.
+	Hidden   []*plan.BlindSpot
 	Failures []trouble.Trouble
 }
 
@@ -121,6 +122,9 @@ func (t *freeText) shortage() {
 	for _, c := range t.Tally {
 		t.line("  %s %s", c.Size, tallyText(c.Reason, c.Size))
 	}
+	for _, s := range t.Hidden {
+		t.line("  %s (%s)", visible(s.Text()), position(s.At))
+	}
 }
 
 // tallyText says what keeps a number of addresses from being offered.
@@ -142,7 +146,7 @@ func tallyText(r answer.Reason, n *big.Int) string {
 	case answer.ReasonPool:
 		return "may be handed out by a director"
 	case answer.ReasonUnsure:
-		return choose("lies", "lie") + " in a subnet that could not be read whole"
+		return choose("may be somebody's who hides", "may be those of somebody who hides")
 	case answer.ReasonAnswered:
 		return "answered when scanned"
 	case answer.ReasonUnscanned:
@@ -239,11 +243,15 @@ func (t *freeText) verdict(v *answer.Verdict) {
 	case len(v.Obstacles) == 0 && t.Withheld:
 		t.line("%s may be free: nothing that could be read is against it, but not all could be read", address)
 		return
+	case v.Unsure():
+		t.line("%s may be free: nothing that could be read is against it, but", address)
 	case len(v.Obstacles) == 0:
 		t.line("%s is free: %s", address, t.origin(v.Offer))
 		return
 	}
-	t.line("%s is not free:", address)
+	if !v.Unsure() {
+		t.line("%s is not free:", address)
+	}
 	for _, o := range v.Obstacles {
 		text := visible(o.Text(v.Address))
 		if at := obstaclePlace(o); at.IsValid() {
@@ -255,6 +263,8 @@ func (t *freeText) verdict(v *answer.Verdict) {
 
 func obstaclePlace(o answer.Obstacle) (at place.Place) {
 	switch {
+	case o.Spot != nil:
+		return o.Spot.At
 	case o.Claim != nil:
 		return o.Claim.At
 	case o.Subnet != nil:

@@ -70,7 +70,7 @@ func WriteFreeJSON(w io.Writer, f Free) error {
 		Version: jsonVersion, Asked: f.Question.Scope.Name, Count: f.Question.Count, Contiguous: f.Question.Contiguous, Withheld: f.Withheld,
 		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(f.Segments)), Directors: append([]string{}, f.Directors...),
 		InUse: f.InUse, MayHandOut: f.Owned, Left: f.Left.String(), Refused: make([]jsonRefused, len(f.Tally)),
-		Files: append([]string{}, f.Files...), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonHiddens(f.Hidden), Failures: jsonFailures(f.Failures),
+		Files: append([]string{}, f.Files...), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonSpots(f.Hidden), Failures: jsonFailures(f.Failures),
 	}
 	for i, s := range f.Segments {
 		out.Segments[i] = newJSONSegment(s)

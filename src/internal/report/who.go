@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -20,8 +19,8 @@ type Who struct {
 	Holders []answer.Holders
 	// Changed says who changed a line last, if that is known.
 	Changed func(place.Place) (Change, bool)
-	// Hidden are values behind variables that could be one of the addresses.
-	Hidden   []lint.Hidden
+	// Hidden are the blind spots that may have one of the addresses.
+	Hidden   []*plan.BlindSpot
 	Failures []trouble.Trouble
 }
 
@@ -38,8 +37,8 @@ func WriteWho(w io.Writer, who Who, options Options) error {
 	for i := range who.Holders {
 		t.holders(&who.Holders[i])
 	}
-	for _, h := range who.Hidden {
-		t.line(0, "%s: ((%s)) hides %s, which may be any address", position(h.At), visible(h.Variable), visible(h.What))
+	for _, s := range who.Hidden {
+		t.line(0, "%s: %s: nobody knows whether that takes it", position(s.At), visible(s.Text()))
 	}
 	_, err := w.Write(t.out.Bytes())
 	return err

@@ -73,7 +73,7 @@ type (
 func WriteWhoJSON(w io.Writer, who Who) error {
 	out := jsonWho{
 		Version: jsonVersion, Answers: make([]jsonHolders, len(who.Holders)),
-		Hidden: jsonHiddens(who.Hidden), Failures: jsonFailures(who.Failures),
+		Hidden: jsonSpots(who.Hidden), Failures: jsonFailures(who.Failures),
 	}
 	for i := range who.Holders {
 		out.Answers[i] = who.json(&who.Holders[i])
@@ -142,6 +142,18 @@ func jsonHiddens(hidden []lint.Hidden) []jsonHidden {
 	list := make([]jsonHidden, len(hidden))
 	for i, h := range hidden {
 		list[i] = jsonHidden{h.Director, h.Deployment, h.Variable, h.What, h.At.File, h.At.Line, h.At.Column}
+	}
+	return list
+}
+
+func jsonSpots(spots []*plan.BlindSpot) []jsonHidden {
+	list := make([]jsonHidden, len(spots))
+	for i, s := range spots {
+		what := s.What
+		if s.Message != "" {
+			what = s.Message
+		}
+		list[i] = jsonHidden{s.Owner.Director, s.Owner.Deployment, s.Variable, what, s.At.File, s.At.Line, s.At.Column}
 	}
 	return list
 }
