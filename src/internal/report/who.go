@@ -81,7 +81,10 @@ func (t *whoText) holders(h *answer.Holders) {
 
 // standing is the headline of an answer: how many have part in the addresses.
 func standing(h *answer.Holders) string {
-	if h.Nobody() {
+	switch {
+	case h.Nobody() && len(h.Blind) > 0:
+		return "nobody is known to have it, or to hand it out"
+	case h.Nobody():
 		return "nobody has it, and nobody may hand it out"
 	}
 	var parts []string
