@@ -16,8 +16,8 @@
 // options use a variable whose value uses another one that has none. Such
 // definitions, and operations of type test, are left to the engine.
 //
-// Without ops and variables nothing of this runs: the document is parsed and
-// that is all.
+// Without ops and variables bosh writes the document anew all the same. Where
+// that cannot change its meaning (unchanged.go), nothing of this runs.
 //
 // The values of variables may be secrets: no error contains one, nor the text
 // of a YAML library's message that could quote one.
@@ -108,7 +108,10 @@ func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inp
 		if err != nil {
 			return nil, err
 		}
-		return source.Parse(path, text)
+		doc, err := source.Parse(path, text)
+		if err != nil || newScalars().meansTheSame(doc, text) {
+			return doc, err
+		}
 	}
 	result, err := evaluate(l, path, in)
 	if err != nil {

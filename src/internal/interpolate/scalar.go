@@ -43,6 +43,9 @@ func (s *scalars) plain(text string) any {
 	if surelyText(text) {
 		return text
 	}
+	if v, ok := atAGlance(text); ok {
+		return v
+	}
 	if v, ok := s.plainTexts[text]; ok {
 		return v
 	}
@@ -52,6 +55,36 @@ func (s *scalars) plain(text string) any {
 	}
 	s.plainTexts[text] = v
 	return v
+}
+
+// yaml11Words are the words of yaml.v2 that begin with a letter (resolve.go there);
+// all others that do are text.
+var yaml11Words = map[string]any{
+	"y": true, "Y": true, "yes": true, "Yes": true, "YES": true, "true": true, "True": true, "TRUE": true, "on": true, "On": true, "ON": true,
+	"n": false, "N": false, "no": false, "No": false, "NO": false, "false": false, "False": false, "FALSE": false, "off": false, "Off": false, "OFF": false,
+	"null": nil, "Null": nil, "NULL": nil,
+}
+
+// atAGlance tells words and small whole numbers without asking the library.
+func atAGlance(text string) (value any, ok bool) {
+	if c := text[0]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+		if v, ok := yaml11Words[text]; ok {
+			return v, true
+		}
+		return text, true
+	}
+	const surelyInt = 9 // digits
+	if len(text) > surelyInt || text[0] == '0' && len(text) > 1 {
+		return nil, false
+	}
+	n := 0
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return nil, false
+		}
+		n = 10*n + int(text[i]-'0')
+	}
+	return n, true
 }
 
 // surelyText tells most texts at a glance: yaml.v2 looks for another type only

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // places keeps where the nodes of a new document were written.
@@ -74,13 +75,29 @@ func (w *writer) node(n *node) (*yaml.Node, error) {
 				return nil, err
 			}
 		}
-		return written, nil
+		return written, checkWrittenKeys(v, written)
 	case *sequence:
 		written.Kind, written.Tag = yaml.SequenceNode, "!!seq"
 		written.Content = make([]*yaml.Node, 0, len(v.items))
 		return written, w.add(written, v.items...)
 	}
 	return written, w.scalar(written, n.value)
+}
+
+// checkWrittenKeys refuses a fraction that is written as the whole number beside it:
+// 1.0 and 1.
+func checkWrittenKeys(m *mapping, written *yaml.Node) error {
+	for i, key := range m.keys {
+		if _, ok := key.value.(float64); !ok {
+			continue
+		}
+		for j := range m.keys {
+			if j != i && written.Content[2*j].Value == written.Content[2*i].Value {
+				return &trouble.Trouble{At: key.at, Message: "bosh writes this key like another one of the map: which one counts is left to chance"}
+			}
+		}
+	}
+	return nil
 }
 
 // add writes nodes into another one.
