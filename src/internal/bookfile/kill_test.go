@@ -1,0 +1,136 @@
+package bookfile_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/bookfile"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// bookVariable makes the test binary a program that books: FOLDER OWNER PUSH.
+const bookVariable = "IPGUARD_TEST_BOOK"
+
+func TestMain(m *testing.M) {
+	if args := strings.Fields(os.Getenv(bookVariable)); len(args) == 3 {
+		r, err := take(&bookfile.Store{Folder: args[0], Environ: environ(), Push: args[2] == "push"}, args[1])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(r.Addr())
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestKill kills processes that book, and with them all of their group, at any
+// moment. Every booking is there whole or not at all, none that was answered is
+// lost, no address has two owners, and the repository takes the next booking.
+func TestKill(t *testing.T) {
+	sharedtest.Programs(t, "setsid")
+	t.Setenv("GIT_ALLOW_PROTOCOL", "file:ext")
+	const kills = 100
+	for _, push := range []string{"push", "alone"} {
+		t.Run(push, func(t *testing.T) {
+			bare, clone := remote(t)
+			dir := clone()
+			// A remote is another machine, which no kill reaches.
+			git(t, dir, "remote", "set-url", "origin", "ext::setsid git %s "+bare)
+			rng := rand.New(rand.NewPCG(7, 0))
+			answered, killed := map[string]string{}, 0
+			typical := 200 * time.Millisecond
+			for n := 0; killed < kills; n++ {
+				owner := fmt.Sprintf("promo/web/run-%d", n%60)
+				began := time.Now()
+				out, wasKilled := bookAndKill(t, dir, owner, push, time.Duration(rng.Int64N(int64(typical * 5 / 4))))
+				if wasKilled {
+					killed++
+					typical += typical / 20 // or a slow machine would never come to an end
+					continue
+				}
+				if before, again := answered[owner]; !again || before == "" {
+					typical = time.Since(began)
+				}
+				if before := answered[owner]; before != "" && before != out {
+					t.Errorf("%s has %s, and was told %s before", owner, out, before)
+				}
+				answered[owner] = out
+			}
+			t.Logf("%d kills, %d bookings answered", killed, len(answered))
+			if _, err := take(&bookfile.Store{Folder: dir, Environ: environ(), Push: push == "push"}, "promo/web/last"); err != nil {
+				t.Fatalf("after all, nothing can be booked: %v", err)
+			}
+			if push == "alone" {
+				git(t, dir, "push", "-q")
+			}
+			checkWhole(t, bare, answered)
+			if state := git(t, dir, "status", "--porcelain"); state != "" {
+				t.Errorf("the checkout is left as\n%s", state)
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, ".git/ipguard-booking-*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// bookAndKill runs a booking and kills it after a while, if it still runs.
+func bookAndKill(t *testing.T, dir, owner, push string, after time.Duration) (address string, killed bool) {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), bookVariable+"="+dir+" "+owner+" "+push)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }) // it may be over
+	err := cmd.Wait()
+	timer.Stop()
+	switch {
+	case err == nil:
+		return strings.TrimSpace(stdout.String()), false
+	case cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled():
+		return "", true
+	}
+	t.Fatalf("a booking after a kill fails: %v\n%s", err, stderr.String())
+	return "", false
+}
+
+func checkWhole(t *testing.T, bare string, answered map[string]string) {
+	t.Helper()
+	check := filepath.Join(t.TempDir(), "check")
+	git(t, "/", "clone", "-q", bare, check)
+	git(t, check, "fsck", "--strict")
+	got := bookfile.Read(source.NewFiles(nil), check)
+	if len(got.Troubles) > 0 {
+		t.Errorf("half-written: %v", got.Troubles)
+	}
+	owners := map[string]netip.Prefix{}
+	for _, r := range got.Find("web") {
+		b, err := r.Booking()
+		if err != nil || len(r.Events) != 1 {
+			t.Errorf("%s: %d events, %v", r.Range, len(r.Events), err)
+		}
+		if other, twice := owners[b.Owner]; twice {
+			t.Errorf("%s has %s and %s", b.Owner, other, r.Range)
+		}
+		owners[b.Owner] = r.Range
+	}
+	for owner, address := range answered {
+		if owners[owner].Addr().String() != address {
+			t.Errorf("%s was told %s, and has %s", owner, address, owners[owner])
+		}
+	}
+}

@@ -1,0 +1,15 @@
+//go:build !unix
+
+package bookfile
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+)
+
+func lock(context.Context, string) (func(), error) {
+	return nil, errors.New("bookings in git are written on Unix alone")
+}
+
+func apart(cmd *exec.Cmd) *exec.Cmd { return cmd }

@@ -1,0 +1,47 @@
+//go:build unix
+
+package bookfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// lockWait is how often it is looked whether the lock is free.
+const lockWait = 15 * time.Millisecond
+
+// lock keeps all other bookings of the repository's checkouts on this machine out. A
+// process that is killed has it no more.
+func lock(ctx context.Context, folder string) (unlock func(), err error) {
+	file, err := os.OpenFile(filepath.Join(folder, "ipguard-bookings.lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write into the repository: %w", err)
+	}
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = file.Close() }, nil // which unlocks
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return nil, errors.Join(fmt.Errorf("cannot lock the repository's bookings: %w", err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), file.Close())
+		case <-time.After(lockWait):
+		}
+	}
+}
+
+// apart starts a command in a process group of its own: who ends ipguard by a key or
+// by its group does not end git between two of its files.
+func apart(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}

@@ -1,0 +1,237 @@
+package bookfile
+
+import (
+	"context"
+	"strings"
+)
+
+// upstream is where a branch is pushed to.
+type upstream struct {
+	remote, branch string
+	// url is where pushes of the remote go, as the configuration has it.
+	url string
+	// tracking is the ref that notes the remote's branch; empty if none does.
+	tracking string
+	// tip is the remote's commit as of the last fetch; empty where it has no such branch.
+	tip string
+}
+
+// newest brings the checkout up to what the remote has, if bookings are pushed.
+func (s *Store) newest(ctx context.Context, c *checkout) (*upstream, error) {
+	if !s.Push {
+		return nil, nil
+	}
+	up := c.follows
+	if up == nil {
+		var err error
+		if up, err = c.upstream(ctx, s.Branch); err != nil {
+			return nil, err
+		}
+		c.follows = up
+	}
+	if err := c.fetch(ctx, up); err != nil {
+		return nil, err
+	}
+	if s.Branch != "" {
+		return up, s.followBranch(ctx, c, up)
+	}
+	return up, s.followRemote(ctx, c, up)
+}
+
+// upstream is the one of the current branch, or of a branch aside.
+func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error) {
+	up := &upstream{branch: aside}
+	remote, err := c.run(ctx, "config", "--get", "branch."+c.branch+".remote")
+	if err != nil && !exitedWith(err, 1) {
+		return nil, err
+	}
+	if remote == "" && aside != "" { // from a detached HEAD, or a branch that is not followed
+		remotes, err := c.run(ctx, "remote")
+		if err != nil {
+			return nil, err
+		}
+		if list := strings.Fields(remotes); len(list) == 1 {
+			remote = list[0]
+		}
+	}
+	if remote == "" {
+		return nil, stop("git push -u origin "+c.branch+", or book without --push", "branch %s follows no branch of a remote: there is nowhere to push to", c.branch)
+	}
+	if remote == "." {
+		return nil, stop("git branch --set-upstream-to origin/"+c.branch+", or book without --push", "branch %s follows a branch of this repository: there is nowhere to push to", c.branch)
+	}
+	up.remote, up.url = remote, remote
+	for _, key := range []string{"pushurl", "url"} {
+		if url, err := c.run(ctx, "config", "--get", "remote."+remote+"."+key); err == nil && url != "" {
+			up.url = url
+			break
+		}
+	}
+	if aside == "" {
+		merge, err := c.run(ctx, "config", "--get", "branch."+c.branch+".merge")
+		if err != nil {
+			return nil, stop("git push -u "+remote+" "+c.branch, "branch %s follows no branch of %s", c.branch, remote)
+		}
+		up.branch = strings.TrimPrefix(merge, "refs/heads/")
+		if ref, err := c.run(ctx, "rev-parse", "--symbolic-full-name", "@{upstream}"); err == nil {
+			up.tracking = ref // else it is noted by the next fetch
+		}
+	}
+	return up, nil
+}
+
+// fetch asks the remote for its branch. It changes no ref: a lock of git's that a
+// killed process leaves would disturb everybody who works here.
+func (c *checkout) fetch(ctx context.Context, up *upstream) error {
+	out, err := c.run(ctx, "ls-remote", up.remote, "refs/heads/"+up.branch)
+	if err != nil {
+		return unreachable(up, err)
+	}
+	up.tip, _, _ = strings.Cut(out, "\t")
+	if up.tip == "" {
+		return nil
+	}
+	_, known, err := c.has(ctx, up.tip)
+	if err != nil || known {
+		return err
+	}
+	if _, err := c.run(ctx, "-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=",
+		up.remote, "refs/heads/"+up.branch); err != nil {
+		return unreachable(up, err)
+	}
+	// Between the two it may have moved on; what was asked for came with it, but
+	// where somebody forced a push.
+	if _, known, err = c.has(ctx, up.tip); err == nil && !known {
+		return errLate
+	}
+	return err
+}
+
+func unreachable(up *upstream, err error) error {
+	return stop("nothing was booked; without --push it is booked here alone, and counts for others when it is pushed",
+		"the remote %s cannot be asked: %s", up.remote, err)
+}
+
+// followRemote fast-forwards the current branch to the remote's.
+func (s *Store) followRemote(ctx context.Context, c *checkout, up *upstream) error {
+	head, _, err := c.has(ctx, "HEAD")
+	if err != nil || head == up.tip || up.tip == "" && head == "" {
+		return err
+	}
+	if up.tip != "" && (head == "" || c.isAncestor(ctx, head, up.tip)) {
+		return s.forward(ctx, c, head, up.tip)
+	}
+	if up.tip == "" || c.isAncestor(ctx, up.tip, head) {
+		return stop("git push, and book again: a booking is pushed alone", "branch %s has commits that are not pushed yet: nothing was booked", c.branch)
+	}
+	return stop("git pull --rebase, git push, and book again", "branch %s and that of %s have diverged: nothing was booked", c.branch, up.remote)
+}
+
+// followBranch brings the branch aside to the remote's.
+func (s *Store) followBranch(ctx context.Context, c *checkout, up *upstream) error {
+	local, ok, err := c.has(ctx, "refs/heads/"+s.Branch)
+	if err != nil || up.tip == "" || local == up.tip {
+		return err
+	}
+	if ok && !c.isAncestor(ctx, local, up.tip) {
+		return stop("git push "+up.remote+" "+s.Branch+", or take another name", "branch %s and that of %s have diverged: nothing was booked", s.Branch, up.remote)
+	}
+	return c.moveBranch(ctx, s.Branch, local, up.tip)
+}
+
+func (c *checkout) isAncestor(ctx context.Context, a, b string) bool {
+	_, err := c.run(ctx, "merge-base", "--is-ancestor", a, b)
+	return err == nil
+}
+
+// forward fast-forwards the checkout from its HEAD to a commit.
+func (s *Store) forward(ctx context.Context, c *checkout, head, commit string) error {
+	if _, err := output(apart(c.command(context.WithoutCancel(ctx), nil, nil, "merge", "--ff-only", "--quiet", commit)), []string{"merge"}); err != nil {
+		now, _, headErr := c.has(ctx, "HEAD")
+		switch {
+		case headErr != nil:
+			return headErr
+		case now != head || strings.Contains(err.Error(), "index.lock"):
+			return errLate // somebody commits here
+		}
+		return stop("commit or stash what was changed, and git pull", "the checkout cannot be brought up to date: %s", err)
+	}
+	if s.Moved != nil && head != "" {
+		others, err := c.run(ctx, "diff", "--name-only", head, commit, "--", ":(top)", ":(exclude)"+Folder)
+		if err != nil || others != "" {
+			s.Moved()
+		}
+	}
+	return nil
+}
+
+func (c *checkout) moveBranch(ctx context.Context, branch, from, to string) error {
+	if from == "" {
+		from = strings.Repeat("0", len(to))
+	}
+	_, err := c.run(ctx, "update-ref", "-m", "ipguard book", "refs/heads/"+branch, to, from)
+	if err != nil && strings.Contains(err.Error(), "cannot lock ref") {
+		return errLate
+	}
+	return err
+}
+
+// publish makes a commit count: for the remote first, which decides, then here.
+func (s *Store) publish(ctx context.Context, c *checkout, up *upstream, base, commit string) error {
+	if up != nil {
+		if err := c.push(ctx, up, commit); err != nil {
+			return err
+		}
+	}
+	if s.Branch != "" {
+		local, _, err := c.has(ctx, "refs/heads/"+s.Branch)
+		if err != nil {
+			return err
+		}
+		return c.moveBranch(ctx, s.Branch, local, commit)
+	}
+	err := s.forward(ctx, c, base, commit)
+	if err != nil && up != nil {
+		// It is booked, for all to see, and only this checkout does not have it yet.
+		return stop("the booking counts: git pull brings it here", "the booking was pushed, but the checkout cannot be brought up to date: %s", err)
+	}
+	return err
+}
+
+// push moves the remote's branch from what it was to the commit, or fails with
+// errLate if it is no longer what it was. It goes to the remote's URL, so that git
+// notes nothing on the way (see fetch); note does.
+func (c *checkout) push(ctx context.Context, up *upstream, commit string) error {
+	target := "refs/heads/" + up.branch
+	lease := "--force-with-lease=" + target + ":" + up.tip
+	out, err := c.run(ctx, "push", "--porcelain", lease, up.url, commit+":"+target)
+	if err == nil {
+		c.note(ctx, up, commit)
+		return nil
+	}
+	reason := ""
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "!") {
+			reason = strings.TrimSpace(line[strings.LastIndexByte(line, '\t')+1:])
+		}
+	}
+	for _, late := range []string{"[rejected]", "cannot lock ref", "failed to update ref", "reference already exists", "incorrect old value"} {
+		if strings.Contains(reason, late) {
+			return errLate
+		}
+	}
+	if strings.Contains(reason, "[remote rejected]") {
+		return stop("if nobody may push to it, book on a branch of its own with --branch NAME, and open a pull request for that",
+			"%s does not take a push to %s: %s", up.remote, up.branch, lastLines(reason+"\n"+strings.ReplaceAll(err.Error(), "git push: ", "")))
+	}
+	return unreachable(up, err)
+}
+
+// note says to git what the remote has now. That it fails is made good by the next
+// fetch.
+func (c *checkout) note(ctx context.Context, up *upstream, commit string) {
+	if up.tracking != "" {
+		args := []string{"update-ref", "-m", "ipguard book", up.tracking, commit}
+		_, _ = output(apart(c.command(context.WithoutCancel(ctx), nil, nil, args...)), args)
+	}
+}

@@ -1,0 +1,140 @@
+package bookfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+// Bookings are all bookings of a fleet, as its files tell them.
+type Bookings struct {
+	// Pools are in the order of their folders.
+	Pools []PoolBookings
+	// Troubles are files that could not be read whole.
+	Troubles []Trouble
+}
+
+// PoolBookings are the bookings of one pool.
+type PoolBookings struct {
+	Pool string
+	// Records are sorted by the names of their files.
+	Records []ledger.Record
+}
+
+// Trouble is a file that could not be read whole, and the pool that it is of: any
+// address of it may be taken. No pool: any address of any pool.
+type Trouble struct {
+	Pool string
+	trouble.Trouble
+}
+
+// Read reads the bookings in folder, the one of the fleet file; it need not have
+// any. Of a file that cannot be read whole it is said, and what came before counts.
+func Read(files *source.Files, folder string) *Bookings {
+	b := &Bookings{}
+	folder = filepath.Join(folder, Folder)
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return b
+	}
+	if err != nil {
+		b.fail("", place.Place{File: folder}, "", "the bookings cannot be read: "+withoutPath(err).Error())
+		return b
+	}
+	for _, e := range entries {
+		pool, ok := poolOf(e.Name())
+		switch at := (place.Place{File: filepath.Join(folder, e.Name())}); {
+		case strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), ".md"):
+		case !e.IsDir() || !ok:
+			b.fail("", at, "there are folders of pools in "+folder+", and nothing else", "this is no folder of a pool's bookings")
+		default:
+			b.pool(files, filepath.Join(folder, e.Name()), pool)
+		}
+	}
+	return b
+}
+
+func withoutPath(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+func (b *Bookings) fail(pool string, at place.Place, hint, message string) {
+	b.Troubles = append(b.Troubles, Trouble{Pool: pool, Trouble: trouble.Trouble{Message: message, At: at, Hint: hint}})
+}
+
+// pool reads the files of one pool, as many at a time as there are processors.
+func (b *Bookings) pool(files *source.Files, folder, pool string) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		b.fail(pool, place.Place{File: folder}, "", "the bookings cannot be read: "+withoutPath(err).Error())
+	}
+	type outcome struct {
+		record  ledger.Record
+		trouble error
+	}
+	results := make([]outcome, len(entries))
+	var group sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < len(entries); i += workers {
+				results[i].record, results[i].trouble = readFile(files, folder, entries[i])
+			}
+		})
+	}
+	group.Wait()
+	list := PoolBookings{Pool: pool}
+	for _, r := range results {
+		if r.record.Range.IsValid() {
+			list.Records = append(list.Records, r.record)
+		}
+		if r.trouble != nil {
+			b.Troubles = append(b.Troubles, Trouble{Pool: pool, Trouble: trouble.Of(r.trouble)})
+		}
+	}
+	b.Pools = append(b.Pools, list)
+}
+
+// readFile reads one file. A file of an address that says nothing that can be read
+// has a record without events.
+func readFile(files *source.Files, folder string, entry fs.DirEntry) (ledger.Record, error) {
+	path := filepath.Join(folder, entry.Name())
+	if strings.HasPrefix(entry.Name(), ".") || strings.HasSuffix(entry.Name(), ".md") {
+		return ledger.Record{}, nil
+	}
+	r, ok := rangeOf(entry.Name())
+	if !ok || entry.IsDir() {
+		return ledger.Record{}, &trouble.Trouble{
+			At: place.Place{File: path}, Message: "this is no file of a booking",
+			Hint: "a booking of 10.8.52.190 is 10.8.52.190.yml, one of 2001:db8::10 is 2001-db8--10.yml, and one of 10.8.52.16/28 is 10.8.52.16_28.yml",
+		}
+	}
+	content, err := files.Read(path)
+	if err != nil {
+		return ledger.Record{Range: r, At: place.Place{File: path}}, err
+	}
+	return parse(path, r, content)
+}
+
+// Find is the records of a pool.
+func (b *Bookings) Find(pool string) []ledger.Record {
+	i := slices.IndexFunc(b.Pools, func(p PoolBookings) bool { return p.Pool == pool })
+	if i < 0 {
+		return nil
+	}
+	return b.Pools[i].Records
+}

@@ -1,0 +1,297 @@
+package bookfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+)
+
+// Store keeps bookings in the commits of a git checkout.
+type Store struct {
+	// Folder is the fleet file's.
+	Folder string
+	// Environ is git's environment.
+	Environ []string
+	// Push makes a push of the compare-and-swap: what was committed counts when the
+	// remote took it.
+	Push bool
+	// Branch, if set, is where the bookings go instead of the current branch, which
+	// stays as it is: for branches that nobody may push to.
+	Branch string
+	// Moved is called when the checkout was fast-forwarded and files besides the
+	// bookings changed by it: what is known of them is old.
+	Moved func()
+	// Committed is called with each commit that counts.
+	Committed func(commit string)
+	// Sleep waits between tries to push; time.Sleep if it is nil.
+	Sleep func(time.Duration)
+}
+
+// How often and how patiently a push is tried again that came too late.
+const (
+	mostTries    = 40
+	firstPause   = 20 * time.Millisecond
+	longestPause = 2 * time.Second
+)
+
+// errLate says that somebody else was faster: all has to be looked at again.
+var errLate = errors.New("somebody else was faster")
+
+// Records returns what the last commit has of a pool.
+func (s *Store) Records(ctx context.Context, pool string) (*ledger.Records, error) {
+	c, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	base, err := s.base(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := c.readPool(ctx, base, pool)
+	if err != nil {
+		return nil, err
+	}
+	return tree.records, nil
+}
+
+// Update commits the entries that change returns, as ledger.Store says. Whoever uses
+// the same checkout waits; whoever pushed first is seen.
+func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Records) ([]ledger.Entry, error)) error {
+	c, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, c.common)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	c.clean()
+	for try := range mostTries {
+		err = s.try(ctx, c, pool, change)
+		if !errors.Is(err, errLate) {
+			return err
+		}
+		if err := s.pause(ctx, try); err != nil {
+			return err
+		}
+	}
+	return stop("try again: others book at the same time, or git cannot write to the remote",
+		"somebody else was faster %d times: nothing was booked", mostTries)
+}
+
+// Author is who books, as git would write it into a commit: "Jane Doe <jane@example.com>".
+func (s *Store) Author(ctx context.Context) (string, error) {
+	c, err := s.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	ident, err := c.run(ctx, "var", "GIT_AUTHOR_IDENT")
+	if err != nil {
+		return "", stop(`git config user.name "Your Name"; git config user.email you@example.com`, "git does not know who books: %s", err)
+	}
+	return ident[:strings.LastIndexByte(ident, '>')+1], nil
+}
+
+// pause waits the longer the more tries failed, and never as long as others.
+func (s *Store) pause(ctx context.Context, try int) error {
+	most := min(firstPause<<min(try, 10), longestPause)
+	pause := most/4 + rand.N(most)
+	if s.Sleep != nil {
+		s.Sleep(pause)
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pause):
+		return nil
+	}
+}
+
+// try is one attempt, from the newest state to a commit that counts.
+func (s *Store) try(ctx context.Context, c *checkout, pool string, change func(*ledger.Records) ([]ledger.Entry, error)) error {
+	if err := c.judge(ctx, s.Branch != ""); err != nil {
+		return err
+	}
+	if err := c.checkClean(ctx); err != nil {
+		return err
+	}
+	up, err := s.newest(ctx, c)
+	if err != nil {
+		return err
+	}
+	base, err := s.base(ctx, c)
+	if err != nil {
+		return err
+	}
+	tree, err := c.readPool(ctx, base, pool)
+	if err != nil {
+		return err
+	}
+	entries, err := change(tree.records)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	if err := tree.records.Clone().Add(entries); err != nil {
+		return err
+	}
+	files, err := tree.appended(entries)
+	if err != nil {
+		return err
+	}
+	commit, err := c.commit(ctx, base, files, subject(pool, entries))
+	if err != nil {
+		return err
+	}
+	if err := s.publish(ctx, c, up, base, commit); err != nil {
+		return err
+	}
+	if s.Committed != nil {
+		s.Committed(commit)
+	}
+	return nil
+}
+
+// base is the commit that bookings are added to; empty in a repository without one.
+func (s *Store) base(ctx context.Context, c *checkout) (string, error) {
+	if s.Branch != "" {
+		if commit, ok, err := c.has(ctx, "refs/heads/"+s.Branch); ok || err != nil {
+			return commit, err
+		}
+	}
+	commit, _, err := c.has(ctx, "HEAD")
+	return commit, err
+}
+
+// tree is what one commit has of a pool.
+type tree struct {
+	prefix, pool string
+	records      *ledger.Records
+	texts        map[netip.Prefix][]byte
+}
+
+// readPool reads the files of one pool out of a commit.
+func (c *checkout) readPool(ctx context.Context, commit, pool string) (*tree, error) {
+	t := &tree{prefix: c.prefix, pool: pool, records: &ledger.Records{}, texts: map[netip.Prefix][]byte{}}
+	if commit == "" {
+		return t, nil
+	}
+	folder := path.Join(Folder, FolderOf(pool))
+	out, err := c.feed(ctx, nil, nil, "ls-tree", "-z", "--full-tree", commit, "--", c.prefix+folder+"/")
+	if err != nil {
+		return nil, err
+	}
+	var names, ids []string
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		head, name, ok := strings.Cut(line, "\t")
+		fields := strings.Fields(head)
+		if base := path.Base(name); !ok || len(fields) != 3 || strings.HasPrefix(base, ".") || strings.HasSuffix(base, ".md") {
+			continue
+		}
+		if fields[1] != "blob" || fields[0] == "120000" {
+			return nil, stop("take it away", "%s is no file of a booking", name)
+		}
+		names, ids = append(names, name), append(ids, fields[2])
+	}
+	blobs, err := c.blobs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.read(names, blobs)
+}
+
+// read makes records of the files.
+func (t *tree) read(names []string, blobs [][]byte) error {
+	list := make([]ledger.Record, 0, len(names))
+	for i, name := range names {
+		r, ok := rangeOf(path.Base(name))
+		if !ok {
+			return stop("take it away", "%s is no file of a booking", name)
+		}
+		record, err := parse(strings.TrimPrefix(name, t.prefix), r, blobs[i])
+		if err != nil {
+			return err
+		}
+		list, t.texts[r] = append(list, record), blobs[i]
+	}
+	var err error
+	t.records, err = ledger.NewRecords(list)
+	return err
+}
+
+// blobs are the contents of objects, in their order.
+func (c *checkout) blobs(ctx context.Context, ids []string) ([][]byte, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	out, err := c.feed(ctx, nil, []byte(strings.Join(ids, "\n")+"\n"), "cat-file", "--batch")
+	if err != nil {
+		return nil, err
+	}
+	list := make([][]byte, len(ids))
+	for i, id := range ids {
+		head, rest, _ := strings.Cut(string(out), "\n")
+		var size int
+		if n, err := fmt.Sscanf(head, id+" blob %d", &size); n != 1 || err != nil || len(rest) < size+1 {
+			return nil, fmt.Errorf("git cat-file: %q was not expected", head)
+		}
+		list[i], out = []byte(rest[:size]), []byte(rest[size+1:])
+	}
+	return list, nil
+}
+
+// appended are the new texts of the files that get entries, by their paths in the
+// repository.
+func (t *tree) appended(entries []ledger.Entry) (map[string][]byte, error) {
+	byRange := map[netip.Prefix][]ledger.Event{}
+	for _, e := range entries {
+		byRange[e.Range] = append(byRange[e.Range], e.Event)
+	}
+	files := map[string][]byte{}
+	for r, events := range byRange {
+		text, err := appended(t.texts[r], t.pool, r, events)
+		if err != nil {
+			return nil, err
+		}
+		files[t.prefix+PathOf(t.pool, r)] = text
+	}
+	return files, nil
+}
+
+// verbs are what a commit says of its events.
+var verbs = map[ledger.What]string{
+	ledger.WasHeld: "Hold", ledger.WasBooked: "Book", ledger.WasAdopted: "Adopt", ledger.WasRenewed: "Renew",
+	ledger.WasReleased: "Release", ledger.WasExpired: "Expire", ledger.WasFreed: "Free",
+}
+
+// subject is the commit's message: what was asked for in the first line, and all of
+// it below.
+func subject(pool string, entries []ledger.Entry) string {
+	last := entries[len(entries)-1]
+	asked := slices.DeleteFunc(slices.Clone(entries), func(e ledger.Entry) bool { return e.Event.What != last.Event.What })
+	addresses := map[netip.Prefix]bool{}
+	for _, e := range asked {
+		addresses[e.Range] = true
+	}
+	text := fmt.Sprintf("%s %s of %s for %s\n", verbs[last.Event.What], ledger.RangeText(last.Range), pool, last.Event.Owner)
+	if n := len(slices.Collect(maps.Keys(addresses))); n > 1 {
+		text = fmt.Sprintf("%s %d addresses of %s\n", verbs[last.Event.What], n, pool)
+	}
+	if len(entries) > 1 {
+		text += "\n"
+		for _, e := range entries {
+			text += fmt.Sprintf("%s %s (%s)\n", e.Event.What, ledger.RangeText(e.Range), ledger.Holder{Owner: e.Event.Owner, Number: e.Event.Number})
+		}
+	}
+	return text
+}
