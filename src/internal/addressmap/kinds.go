@@ -25,6 +25,7 @@ var looks = []look{
 	{plan.Lease, 'L', "lease", "leased", "34"},
 	{plan.Orphan, 'O', "orphaned VM", "held by an orphaned VM", "33"},
 	{plan.External, 'X', "outside of bosh", "held outside of bosh", "33"},
+	{plan.Booked, 'B', "booked", "booked", "36"},
 	{plan.Gateway, 'G', "gateway", "a gateway", "1"},
 	{plan.DNS, 'N', "DNS server", "a DNS server", "1"},
 	{plan.CloudKept, 'K', "kept by the cloud", "kept by the cloud", "2"},

@@ -84,10 +84,12 @@ func rank(k plan.Kind) int {
 		return 0
 	case infrastructure(k):
 		return 1
-	case k.Pool():
+	case k == plan.Booked:
 		return 2
-	default:
+	case k.Pool():
 		return 3
+	default:
+		return 4
 	}
 }
 

@@ -29,6 +29,9 @@ type Question struct {
 	// AllowUnsure offers addresses also where somebody may have them whom nobody can
 	// see.
 	AllowUnsure bool
+	// Passes, if set, says which claims do not keep an address from who asks: those
+	// that are the same owner's.
+	Passes func(*plan.Claim) bool
 	// Scans are what was seen on the wire; if there are any, only addresses are
 	// offered that were asked for and silent.
 	Scans []Scan
@@ -160,6 +163,8 @@ func (f *free) takes(c *plan.Claim) bool {
 	switch {
 	case c.Kind == plan.Reserved:
 		return false
+	case f.Passes != nil && f.Passes(c):
+		return false
 	case f.ownStatic(c):
 		return false // what is asked for
 	case f.Static && c.Kind == plan.StaticPool:
@@ -178,6 +183,8 @@ func reasonOf(c *plan.Claim) Reason {
 		return ReasonInUse
 	case 1:
 		return ReasonInfrastructure
+	case 2:
+		return ReasonBooked
 	default:
 		return ReasonPool
 	}
@@ -191,7 +198,7 @@ type step struct {
 
 // steps are all reasons, in the order in which they count.
 func (f *free) steps() []step {
-	sets := map[Reason]*netipx.IPSetBuilder{ReasonEdge: {}, ReasonUnsure: {}, ReasonInUse: {}, ReasonInfrastructure: {}, ReasonPool: {}}
+	sets := map[Reason]*netipx.IPSetBuilder{ReasonEdge: {}, ReasonUnsure: {}, ReasonInUse: {}, ReasonInfrastructure: {}, ReasonBooked: {}, ReasonPool: {}}
 	for _, s := range f.near {
 		sets[ReasonEdge].Add(s.Range.Masked().Addr())
 		sets[ReasonEdge].Add(netipx.PrefixLastIP(s.Range))
@@ -235,6 +242,17 @@ func (f *free) notDelegated() *netipx.IPSet {
 }
 
 func (f *free) wants(p *Pool) bool { return f.Wanted == nil || f.Wanted(p) }
+
+// Available is every address that may be offered.
+func Available(p *plan.Plan, q Question) *netipx.IPSet {
+	f := newFree(p, q)
+	var set netipx.IPSetBuilder
+	set.AddSet(f.base)
+	for _, s := range f.steps() {
+		set.RemoveSet(s.set)
+	}
+	return built(&set)
+}
 
 // Free looks for addresses to take.
 func Free(p *plan.Plan, q Question) Offers {

@@ -47,9 +47,14 @@ func (h *Holders) KeptByCloud() int {
 	return h.count(func(k plan.Kind) bool { return k == plan.CloudKept })
 }
 
+// Booked counts the bookings.
+func (h *Holders) Booked() int {
+	return h.count(func(k plan.Kind) bool { return k == plan.Booked })
+}
+
 // Nobody reports whether nobody has what was asked, or may get it.
 func (h *Holders) Nobody() bool {
-	return h.InUse()+h.Infrastructure()+h.KeptByCloud()+h.MayHandOut() == 0
+	return h.InUse()+h.Infrastructure()+h.KeptByCloud()+h.Booked()+h.MayHandOut() == 0
 }
 
 // count counts claims, each once: one that may be in two segments is in both.

@@ -23,6 +23,8 @@ const (
 	ReasonInUse
 	// ReasonInfrastructure: it is a gateway or a DNS server, or kept by the cloud.
 	ReasonInfrastructure
+	// ReasonBooked: somebody booked it, or it rests after that.
+	ReasonBooked
 	// ReasonPool: a director may hand it out.
 	ReasonPool
 	// ReasonUnsure: it may be somebody's who hides.
@@ -36,7 +38,7 @@ const (
 )
 
 var reasonNames = [...]string{
-	ReasonOutside: "outside", ReasonEdge: "edge", ReasonInUse: "in-use", ReasonInfrastructure: "infrastructure",
+	ReasonOutside: "outside", ReasonEdge: "edge", ReasonInUse: "in-use", ReasonInfrastructure: "infrastructure", ReasonBooked: "booked",
 	ReasonPool: "pool", ReasonUnsure: "unsure", ReasonAnswered: "answered", ReasonUnscanned: "unscanned",
 	ReasonNotDelegated: "not-delegated",
 }
@@ -187,6 +189,8 @@ func (o Obstacle) Text(a netip.Addr) string {
 			return "it is kept by " + o.Claim.Who()
 		}
 		return "it is " + o.Claim.Who()
+	case ReasonBooked:
+		return "there is " + o.Claim.Who()
 	case ReasonPool:
 		return o.Claim.Who() + " " + PoolUse(o.Claim.Kind)
 	case ReasonUnsure:

@@ -80,7 +80,7 @@ func newEntry(f lint.Finding) entry {
 	for _, party := range f.Claims {
 		o := party.Owner
 		name := strings.TrimSuffix(o.Director+"/"+o.Deployment, "/")
-		if party.Kind == plan.External {
+		if party.Kind == plan.External || party.Kind == plan.Booked {
 			name = o.Property
 		}
 		if name != "" {

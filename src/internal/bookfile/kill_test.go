@@ -52,7 +52,7 @@ func TestKill(t *testing.T) {
 			for n := 0; killed < kills; n++ {
 				owner := fmt.Sprintf("promo/web/run-%d", n%60)
 				began := time.Now()
-				out, wasKilled := bookAndKill(t, dir, owner, push, time.Duration(rng.Int64N(int64(typical * 5 / 4))))
+				out, wasKilled := bookAndKill(t, dir, owner, push, time.Duration(rng.Int64N(int64(typical*5/4))))
 				if wasKilled {
 					killed++
 					typical += typical / 20 // or a slow machine would never come to an end

@@ -3,6 +3,7 @@ package bookfile
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,15 +32,17 @@ type PoolBookings struct {
 	Records []ledger.Record
 }
 
-// Trouble is a file that could not be read whole, and the pool that it is of: any
-// address of it may be taken. No pool: any address of any pool.
+// Trouble is a file that could not be read whole, and the pool that it is of. No pool:
+// it may be of any.
 type Trouble struct {
 	Pool string
+	// Range is the address that the file's name tells; invalid where it tells none.
+	Range netip.Prefix
 	trouble.Trouble
 }
 
 // Read reads the bookings in folder, the one of the fleet file; it need not have
-// any. Of a file that cannot be read whole it is said, and what came before counts.
+// any. Of a file that cannot be read whole it is said, and nothing of it counts.
 func Read(files *source.Files, folder string) *Bookings {
 	b := &Bookings{}
 	folder = filepath.Join(folder, Folder)
@@ -99,18 +102,17 @@ func (b *Bookings) pool(files *source.Files, folder, pool string) {
 	group.Wait()
 	list := PoolBookings{Pool: pool}
 	for _, r := range results {
-		if r.record.Range.IsValid() {
+		switch {
+		case r.trouble != nil:
+			b.Troubles = append(b.Troubles, Trouble{Pool: pool, Range: r.record.Range, Trouble: trouble.Of(r.trouble)})
+		case r.record.Range.IsValid():
 			list.Records = append(list.Records, r.record)
-		}
-		if r.trouble != nil {
-			b.Troubles = append(b.Troubles, Trouble{Pool: pool, Trouble: trouble.Of(r.trouble)})
 		}
 	}
 	b.Pools = append(b.Pools, list)
 }
 
-// readFile reads one file. A file of an address that says nothing that can be read
-// has a record without events.
+// readFile reads one file. With an error, the record has the range if that is known.
 func readFile(files *source.Files, folder string, entry fs.DirEntry) (ledger.Record, error) {
 	path := filepath.Join(folder, entry.Name())
 	if strings.HasPrefix(entry.Name(), ".") || strings.HasSuffix(entry.Name(), ".md") {

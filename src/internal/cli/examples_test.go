@@ -13,6 +13,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/lint"
@@ -118,6 +119,10 @@ func completed(t *testing.T, e lint.Example) map[string]string {
 		case baselineFile:
 			b.files[f.Name] = strings.Join(strings.SplitAfter(f.Text, "\n")[1:], "") // JSON has no comments
 		default:
+			if bookfile.IsBooking(f.Name) {
+				b.files[f.Name] = f.Text
+				continue
+			}
 			b.add(f)
 		}
 	}

@@ -176,6 +176,9 @@ func inTheWay(own, other *plan.Claim, o plan.Overlap) bool {
 		return true
 	case plan.StaticPool:
 		return o.Foreign()
+	case plan.Booked:
+		// The owner's own director may be about to give it to just this owner.
+		return other.Booking.State == plan.BookingTaken && other.Booking.Director() != own.Owner.Director
 	default:
 		return other.Kind.InUse() && o.Foreign() && !o.SameMachine()
 	}

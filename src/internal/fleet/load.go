@@ -96,9 +96,7 @@ func (d *decoder) meaning(file *File) {
 	for _, e := range file.External {
 		d.known("segment", e.Segment, segments)
 	}
-	for _, p := range file.Pools {
-		d.known("segment", p.Segment, segments)
-	}
+	d.meaningOfPools(file, segments)
 	for _, a := range file.Allow {
 		for _, owner := range a.Owners {
 			d.knownOwner(file, owner, directors)

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/invopop/jsonschema"
@@ -66,11 +67,25 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 		duration := nonEmptyString()
 		duration.Pattern = durationForm.String()
 		return duration
+	case reflect.TypeFor[Count]():
+		return &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(largestCount))}
+	case reflect.TypeFor[BookMode]():
+		return wordsSchema(BookModes())
+	case reflect.TypeFor[Strategy]():
+		return wordsSchema(Strategies())
 	case reflect.TypeFor[Text](), reflect.TypeFor[Version](), reflect.TypeFor[Address](),
 		reflect.TypeFor[Range](), reflect.TypeFor[Prefix](), reflect.TypeFor[Pattern]():
 		return nonEmptyString()
 	}
 	return nil
+}
+
+func wordsSchema(words []string) *jsonschema.Schema {
+	schema := &jsonschema.Schema{Type: "string"}
+	for _, w := range words {
+		schema.Enum = append(schema.Enum, w)
+	}
+	return schema
 }
 
 func nonEmptyString() *jsonschema.Schema {

@@ -222,8 +222,13 @@ type External struct {
 type Pool struct {
 	At place.Place `yaml:"-"`
 
+	// The stable name of the pool: that of its folder of bookings. Without it, the team
+	// and the purpose (TEAM, TEAM/PURPOSE) are the name.
+	Name Text `yaml:"name,omitempty"`
 	// The team that may take the addresses.
 	Team Text `yaml:"team"`
+	// Other teams that may take them, too.
+	Teams []Text `yaml:"teams,omitempty"`
 	// What the addresses are for, such as directors or virtual addresses.
 	Purpose Text `yaml:"purpose,omitempty"`
 	// Addresses, CIDRs or ranges (first - last).
@@ -233,6 +238,25 @@ type Pool struct {
 	// The segment that the addresses are in, one of segments. If it is not
 	// given they may be in any.
 	Segment Text `yaml:"segment,omitempty"`
+	// How many addresses one team may have booked at a time. More has to be agreed to
+	// by whoever merges it (ipguard book --beyond-quota --branch NAME).
+	Quota Count `yaml:"quota,omitempty"`
+	// How long a booking lasts that says nothing else, such as 24h or 30d; 14d if it is
+	// not given. What is in use does not end.
+	Until Duration `yaml:"until,omitempty"`
+	// How long an address rests after its release, before others get it; 7d if it is
+	// not given.
+	Quarantine Duration `yaml:"quarantine,omitempty"`
+	// Whether addresses have to be booked: required, that every static address of the
+	// pool is; on-deploy, that besides ipguard bosh books what a deploy needs and
+	// nobody has.
+	Book BookMode `yaml:"book,omitempty"`
+	// Which free address is given: lowest (the default), or spread, by the owner's name
+	// all over the pool, so that people who book at once seldom get in each other's way.
+	Strategy Strategy `yaml:"strategy,omitempty"`
+	// The length of the blocks that are given in place of single addresses, such as 28
+	// for networks with a prefix.
+	Block Count `yaml:"block,omitempty"`
 }
 
 // Allowance accepts the findings of one rule about some addresses, as long as
@@ -273,6 +297,32 @@ func (t Text) String() string { return t.Value }
 
 // Version is a director's version.
 type Version struct{ Text }
+
+// Count is a whole number above 0; 0 if the file gives none.
+type Count struct {
+	Number int
+	At     place.Place
+}
+
+// BookMode says whether addresses of a pool have to be booked: required or on-deploy;
+// empty if the file does not say.
+type BookMode struct{ Text }
+
+// The modes.
+const (
+	BookRequired = "required"
+	BookOnDeploy = "on-deploy"
+)
+
+// Strategy is how addresses of a pool are chosen: lowest or spread; empty if the
+// file does not say.
+type Strategy struct{ Text }
+
+// The strategies.
+const (
+	StrategyLowest = "lowest"
+	StrategySpread = "spread"
+)
 
 // Date is a day of the Gregorian calendar, in no time zone.
 type Date struct {

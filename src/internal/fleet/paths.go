@@ -15,6 +15,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -98,11 +99,19 @@ func (r *resolver) glob(kind Kind, t Text) []string {
 		r.fail(t.At, r.relativeHint(), "%s matches no file", quoted(t.Value))
 		return nil
 	}
-	free := slices.DeleteFunc(matches, func(path string) bool { return path == r.fleetFile || r.namedOtherwise(path, kind) })
+	free := slices.DeleteFunc(matches, func(path string) bool {
+		return path == r.fleetFile || r.isBooking(path) || r.namedOtherwise(path, kind)
+	})
 	if len(free) == 0 {
 		r.fail(t.At, "", "%s matches only files that the fleet file names as something else", quoted(t.Value))
 	}
 	return free
+}
+
+// isBooking reports whether path is a booking of one of the file's pools.
+func (r *resolver) isBooking(path string) bool {
+	below, err := filepath.Rel(r.base, path)
+	return err == nil && r.hasPools && bookfile.IsBooking(filepath.ToSlash(below))
 }
 
 // namedOtherwise reports whether the fleet file names path, and not as kind.

@@ -69,7 +69,7 @@ func (f *File) Resolve() (*Resolved, []*trouble.Trouble) {
 	if err != nil {
 		return &Resolved{}, []*trouble.Trouble{{At: place.Place{File: f.Path}, Message: err.Error()}}
 	}
-	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), named: map[string][]Kind{}}
+	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), named: map[string][]Kind{}, hasPools: len(f.Pools) > 0}
 	if wd, err := os.Getwd(); err == nil {
 		r.wd = wd
 	}
@@ -158,7 +158,9 @@ type resolver struct {
 	// named holds what the fleet file names without a glob, and all configs, by
 	// absolute path.
 	named map[string][]Kind
-	errs  []*trouble.Trouble
+	// hasPools says that there may be bookings, which no glob takes.
+	hasPools bool
+	errs     []*trouble.Trouble
 }
 
 // entry is what Config and Manifest have in common.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,45 @@ func (l *Duration) decodeValue(d *decoder, v source.Value, what string) {
 	}
 	n, _ := strconv.Atoi(m[1]) // the form lets nothing else pass
 	*l = Duration{Length: time.Duration(n) * durationUnits[m[2]], At: text.At}
+}
+
+func (c *Count) decodeValue(d *decoder, v source.Value, what string) {
+	n, err := strconv.Atoi(v.Text())
+	switch {
+	case typeName(v) != "a number":
+		d.wrongType(v, what, "a number")
+	case err != nil || n < 1 || n > largestCount:
+		d.fail(v.Place(), "", "%s must be a whole number from 1 to %d", what, largestCount)
+	default:
+		*c = Count{Number: n, At: v.Place()}
+	}
+}
+
+// largestCount is far beyond what anybody books.
+const largestCount = 1 << 24
+
+func (m *BookMode) decodeValue(d *decoder, v source.Value, what string) {
+	m.Text = d.oneOf(v, what, BookModes())
+}
+
+// BookModes are what book takes.
+func BookModes() []string { return []string{BookRequired, BookOnDeploy} }
+
+func (s *Strategy) decodeValue(d *decoder, v source.Value, what string) {
+	s.Text = d.oneOf(v, what, Strategies())
+}
+
+// Strategies are what strategy takes.
+func Strategies() []string { return []string{StrategyLowest, StrategySpread} }
+
+// oneOf returns one of some words, or complains.
+func (d *decoder) oneOf(v source.Value, what string, words []string) Text {
+	text, ok := d.text(v, what)
+	if ok && !slices.Contains(words, text.Value) {
+		d.fail(text.At, "", "%s must be %s", what, strings.Join(words, " or "))
+		return Text{}
+	}
+	return text
 }
 
 func (a *Address) decodeValue(d *decoder, v source.Value, what string) {

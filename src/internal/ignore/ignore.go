@@ -200,6 +200,9 @@ func names(owner string, party lint.Party) bool {
 	if party.Kind == plan.External {
 		return owner == party.Owner.Property
 	}
+	if party.Kind == plan.Booked {
+		return owner == party.Owner.Property || strings.HasPrefix(party.Owner.Property, owner+"/")
+	}
 	director, deployment, narrowed := strings.Cut(owner, "/")
 	return director == party.Owner.Director && (!narrowed || deployment == party.Owner.Deployment)
 }

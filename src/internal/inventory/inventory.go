@@ -46,7 +46,7 @@ func (i Inventory) Owners(a netip.Addr) []string {
 			continue
 		}
 		switch text := describe(c); {
-		case c.Kind.InUse() && !slices.Contains(holders, text):
+		case (c.Kind.InUse() || c.Kind == plan.Booked) && !slices.Contains(holders, text):
 			holders = append(holders, text)
 		case infrastructure(c.Kind) && !slices.Contains(machines, text):
 			machines = append(machines, text)
@@ -60,7 +60,7 @@ func (i Inventory) Owners(a netip.Addr) []string {
 // Expects reports whether it is no surprise that somebody answers at the address.
 func (i Inventory) Expects(a netip.Addr) bool {
 	return slices.ContainsFunc(i.claims, func(c plan.Claim) bool {
-		return (c.Kind.InUse() || infrastructure(c.Kind)) && c.Range.Contains(a)
+		return (c.Kind.InUse() || c.Kind == plan.Booked || infrastructure(c.Kind)) && c.Range.Contains(a)
 	})
 }
 
@@ -101,6 +101,9 @@ func (i Inventory) Virtual() (addresses []netip.Addr) {
 
 // describe is "director promo, deployment db, group pgpool (static), db.yml:3:5".
 func describe(c plan.Claim) string {
+	if c.Booking != nil {
+		return c.Who() + ", " + c.At.String()
+	}
 	var parts []string
 	add := func(name, value string) {
 		if value != "" {

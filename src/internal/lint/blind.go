@@ -16,6 +16,8 @@ type Doubt struct {
 	Spot *plan.BlindSpot
 	// Met is what it can meet; nil where it is in doubt whatever it meets.
 	Met *plan.Meeting
+	// Unbooked says that it may be an address that has to be booked, and is not.
+	Unbooked bool
 }
 
 // Trouble is the doubt as the user is told of it.
@@ -24,10 +26,13 @@ func (d Doubt) Trouble() trouble.Trouble {
 	if d.Met != nil {
 		f.Message += ": nobody knows whether it takes " + metText(d.Met)
 	}
+	if d.Unbooked {
+		f.Message += ": nobody knows whether it is an address that has to be booked"
+	}
 	if f.Hint == "" && d.Spot.Message == "" {
 		f.Hint = spotCure(d.Spot)
 	}
-	if d.Met != nil {
+	if d.Met != nil && d.Spot.Owner.Director != "" {
 		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(d.Met, d.Spot.Owner), "; ")
 	}
 	return f
@@ -74,6 +79,10 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 		spot := &f.Plan.BlindSpots[i]
 		if (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner) {
 			doubts = append(doubts, Doubt{Spot: spot})
+			continue
+		}
+		if f.mayBeUnbooked(spot) {
+			doubts = append(doubts, Doubt{Spot: spot, Unbooked: true})
 			continue
 		}
 		if spot.Reason == plan.Refused && !f.Targets.Some && told[lineOf(spot.At)] {
@@ -151,6 +160,10 @@ type side1 struct {
 	kind                     plan.Kind
 	property, judged, either bool
 	director                 bool
+	// meant says of a booking that its owner is the other side, and taken that it holds.
+	meant, taken bool
+	// theirs says of a booking that its owner is of the other side's director.
+	theirs bool
 }
 
 func newPairJudge(f *Facts) *pairJudge {
@@ -164,11 +177,15 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 	if !relevant(m.A, m.B) || guarded(m.Overlap) {
 		return false
 	}
-	of := func(c *plan.Claim) side1 {
+	of := func(c, other *plan.Claim) side1 {
+		if c.Kind == plan.Booked {
+			return side1{kind: c.Kind, meant: plan.Means(c.Booking.Owner, other), taken: c.Booking.State == plan.BookingTaken,
+				theirs: c.Booking.Director() == other.Owner.Director, property: c.Booking.Owner != ""}
+		}
 		return side1{kind: c.Kind, property: c.Owner.Property != "", judged: j.facts.Targets.Match(c.Owner), either: c.EitherPool, director: c.Owner.Director != ""}
 	}
 	key := pairKey{
-		a: of(m.A), b: of(m.B), relation: m.Contact.Relation, oneList: m.Contact.OneList,
+		a: of(m.A, m.B), b: of(m.B, m.A), relation: m.Contact.Relation, oneList: m.Contact.OneList,
 		sameDirector:   m.A.Owner.Director == m.B.Owner.Director,
 		sameDeployment: m.A.Owner.Deployment == m.B.Owner.Deployment,
 		sameSubnet:     m.A.Subnet == m.B.Subnet,

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -81,6 +83,12 @@ type Facts struct {
 	// Delegations are the addresses that teams may take; if there are any, no
 	// others are proposed.
 	Delegations []plan.Delegation
+	// Pools are those of the fleet file, for what has to be booked there.
+	Pools []Pool
+	// Over are bookings that ended, of their last owners: no claims any more.
+	Over []plan.Claim
+	// Now is the time at which bookings end or not.
+	Now time.Time
 	// Idle are entries of the fleet file's segments that match no subnet.
 	Idle []trouble.Trouble
 	// Stale are snapshots that are older than they may be, and count all the same.
@@ -98,6 +106,17 @@ type Facts struct {
 	doubtful map[hiddenKey]bool
 }
 
+// Pool is a pool of the fleet file.
+type Pool struct {
+	Name string
+	plan.Delegation
+	// Teams may take its addresses; a list for people.
+	Teams string
+	// Books says that each of its static addresses has to be booked.
+	Books bool
+	At    place.Place
+}
+
 // NewFacts returns the facts of a plan, with what rules share.
 func NewFacts(p *plan.Plan) *Facts {
 	return &Facts{Plan: p, Overlaps: p.Overlaps(relevant), Space: plan.NewSpace(p), Blindness: plan.NewBlindness(p)}
@@ -108,6 +127,9 @@ func NewFacts(p *plan.Plan) *Facts {
 func relevant(a, b *plan.Claim) bool {
 	if a.Kind == plan.Reserved || b.Kind == plan.Reserved || a.Kind == plan.CloudKept || b.Kind == plan.CloudKept {
 		return false // kept-by-cloud looks at each subnet by itself
+	}
+	if a.Kind == plan.Booked || b.Kind == plan.Booked {
+		return relevantToBooking(a, b)
 	}
 	reference := func(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
 	if reference(a.Kind) && reference(b.Kind) {

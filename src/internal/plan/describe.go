@@ -12,6 +12,8 @@ func (c *Claim) Who() string {
 	switch {
 	case c.Kind == External:
 		return o.Property + " (outside of bosh)"
+	case c.Kind == Booked && c.Booking != nil:
+		return c.Booking.who()
 	case c.Kind == DirectorOwn:
 		return "the machine of director " + o.Director
 	case c.Kind == CreateEnvVM:
@@ -35,6 +37,15 @@ func (c *Claim) Who() string {
 	default:
 		return "network " + o.Network + ofDeployment(o) + ofDirector(o)
 	}
+}
+
+// who is "a booking for promo/web/api (pool web, until 2026-12-10)".
+func (b *Booking) who() string {
+	what := "a booking for "
+	if b.State == BookingResting {
+		what = "the rest after a booking for "
+	}
+	return what + b.For() + " (pool " + b.Pool + ", " + b.Term() + ")"
 }
 
 // short is the first part of an instance's id, which is enough to tell it.

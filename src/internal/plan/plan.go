@@ -52,13 +52,16 @@ const (
 	DNS
 	// CloudKept is kept by the cloud for itself: it refuses a VM with it.
 	CloudKept
+	// Booked is an address that somebody took before, or whether or not, a manifest
+	// says so (Claim.Booking); its Owner.Property is the booking's owner.
+	Booked
 )
 
 var kindNames = [...]string{
 	Static: "static", CreateEnvVM: "create-env", VIP: "vip", DirectorOwn: "director",
 	Lease: "lease", Orphan: "orphan", External: "external", StaticPool: "static-pool",
 	DynamicPool: "dynamic-pool", Compilation: "compilation", Reserved: "reserved",
-	Gateway: "gateway", DNS: "dns", CloudKept: "kept-by-cloud",
+	Gateway: "gateway", DNS: "dns", CloudKept: "kept-by-cloud", Booked: "booked",
 }
 
 // String is the kind's name in JSON and text.
@@ -96,6 +99,8 @@ type Claim struct {
 	// counted from 0 by the address's place in static_ips. A director may give
 	// it to another instance of the group, to suit availability zones.
 	Index int
+	// Booking says who took a Booked address; nil for all others.
+	Booking *Booking
 	// Instance is the id of the instance that has a Lease or an Orphan.
 	Instance string
 	// EitherPool says of a DynamicPool that some of it may be a StaticPool: which

@@ -143,6 +143,8 @@ func tallyText(r answer.Reason, n *big.Int) string {
 		return choose("is in use", "are in use")
 	case answer.ReasonInfrastructure:
 		return choose("is a gateway, a DNS server or kept by the cloud", "are gateways, DNS servers or kept by the cloud")
+	case answer.ReasonBooked:
+		return choose("is booked, or rests after that", "are booked, or rest after that")
 	case answer.ReasonPool:
 		return "may be handed out by a director"
 	case answer.ReasonUnsure:

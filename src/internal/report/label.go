@@ -26,7 +26,7 @@ func label(p lint.Party) string {
 }
 
 func describe(kind plan.Kind, owner plan.Owner) string {
-	if kind == plan.External { // the property is the name of who has it
+	if kind == plan.External || kind == plan.Booked { // the property is the name of who has it
 		return strings.TrimSuffix(kindText(kind)+": "+owner.Property, ": ")
 	}
 	var parts []string
@@ -74,6 +74,8 @@ func kindText(kind plan.Kind) string {
 		return "orphaned VM"
 	case plan.External:
 		return "external address"
+	case plan.Booked:
+		return "booking"
 	case plan.StaticPool:
 		return "static pool"
 	case plan.DynamicPool:

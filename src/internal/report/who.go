@@ -97,6 +97,9 @@ func standing(h *answer.Holders) string {
 	if n := h.Infrastructure(); n > 0 {
 		parts = append(parts, fmt.Sprintf("named as gateway or DNS server by %d", n))
 	}
+	if n := h.Booked(); n > 0 {
+		parts = append(parts, fmt.Sprintf("booked by %d", n))
+	}
 	if n := h.MayHandOut(); n > 0 {
 		parts = append(parts, "in "+plural(n, "pool"))
 	}

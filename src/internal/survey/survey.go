@@ -131,6 +131,8 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 		r.read()
 		p = claims.Build(r.directors, f.Externals, f.File.SegmentOf)
 	}
+	bookings := f.readBookings()
+	bookings.addTo(p)
 	s := r.all()
 	contradictions, idle := f.File.CheckSegments(p.Subnets)
 	facts := lint.NewFacts(p)
@@ -140,10 +142,11 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 		facts.Segments = append(facts.Segments, segment.Name.Value)
 	}
 	facts.Targets, facts.Strict, facts.Delegations = s.targets, f.Strict, delegations(f.File)
+	facts.Now, facts.Pools, facts.Over = f.Snapshots.Now, poolsOf(f.File), bookings.over
 	return &Survey{
 		Facts:     facts,
 		Failures:  slices.Concat(opening, s.failures, failures(contradictions)),
-		Unread:    s.unreadFailures(),
+		Unread:    slices.Concat(s.unreadFailures(), bookings.unread),
 		Predicted: s.predicted,
 		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments + f.skipped(), Claims: len(p.Claims)},
 	}

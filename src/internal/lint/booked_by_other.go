@@ -1,0 +1,120 @@
+package lint
+
+import (
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+var bookedByOther = Rule{
+	ID:        "booked-by-other",
+	Severity:  Error,
+	Family:    FamilyFleet,
+	Title:     "an address is used that somebody else has booked",
+	Doc:       page("booked-by-other"),
+	Exception: InFleetFile,
+	Run:       runBookedByOther,
+}
+
+func runBookedByOther(f *Facts, report func(Finding)) {
+	used := f.usedByOwner()
+	var pools []pooled
+	for _, o := range f.Overlaps {
+		booking, other, ok := bookedPair(o)
+		switch {
+		case !ok || !onWire(o) || booking.Booking.State != plan.BookingTaken || plan.Means(booking.Booking.Owner, other):
+		case used[booking]:
+			// Its owner has it already: that two have it is another rule's word.
+		case other.Kind.InUse():
+			report(f.takenFrom(booking, other, o))
+		case (other.Kind == plan.DynamicPool || other.Kind == plan.Compilation) && booking.Booking.Director() != other.Owner.Director:
+			pools = append(pools, pooled{booking, other, o})
+		}
+	}
+	for _, p := range pooledRuns(pools) {
+		report(f.pooledFinding(p))
+	}
+}
+
+// relevantToBooking keeps the pairs of which one is a booking that rules look at.
+func relevantToBooking(a, b *plan.Claim) bool {
+	if a.Kind != plan.Booked {
+		a, b = b, a
+	}
+	return b.Kind.InUse() || b.Kind == plan.Booked || b.Kind == plan.DynamicPool || b.Kind == plan.Compilation
+}
+
+// bookedPair parts an overlap of a booking and something that is none.
+func bookedPair(o plan.Overlap) (booking, other *plan.Claim, ok bool) {
+	switch {
+	case o.A.Kind == plan.Booked && o.B.Kind != plan.Booked:
+		return o.A, o.B, true
+	case o.B.Kind == plan.Booked && o.A.Kind != plan.Booked:
+		return o.B, o.A, true
+	}
+	return nil, nil, false
+}
+
+// usedByOwner are the bookings whose address their owner uses.
+func (f *Facts) usedByOwner() map[*plan.Claim]bool {
+	used := map[*plan.Claim]bool{}
+	for _, o := range f.Overlaps {
+		if booking, other, ok := bookedPair(o); ok && onWire(o) && other.Kind.InUse() && plan.Means(booking.Booking.Owner, other) {
+			used[booking] = true
+		}
+	}
+	return used
+}
+
+// takenFrom is the finding about an address that somebody uses and somebody else
+// has booked.
+func (f *Facts) takenFrom(booking, user *plan.Claim, o plan.Overlap) Finding {
+	b := booking.Booking
+	why := fmt.Sprintf("%s took it %s; %s", b.For(), sinceText(b), whySame(o.Contact))
+	if b.Ended(f.Now) {
+		why = fmt.Sprintf("%s took it %s; that is over, but nobody wrote it down yet; %s", b.For(), sinceText(b), whySame(o.Contact))
+	}
+	return Finding{
+		Range: o.Range, Segment: segmentText(o.Contact),
+		Message:    fmt.Sprintf("%s is %s's, and there is %s", plan.RangeText(o.Range), who(user), who(booking)),
+		Claims:     []Party{party(user, who(user)), party(booking, bookingNote(b))},
+		Why:        why,
+		Suggestion: paragraphs(f.instead(user), f.bookInstead(user, b.Pool)),
+	}
+}
+
+// sinceText says when, by whom and what for a booking was made.
+func sinceText(b *plan.Booking) string {
+	text := "on " + b.Since.UTC().Format("2006-01-02")
+	if b.Since.IsZero() {
+		text = "at a time that could not be read"
+	}
+	if b.By != "" {
+		text += " (by " + b.By + ")"
+	}
+	if b.Why != "" {
+		text += fmt.Sprintf(", because of %q", b.Why)
+	}
+	return text + ", " + b.Term()
+}
+
+// bookingNote labels a booking's line.
+func bookingNote(b *plan.Booking) string {
+	if b.State == plan.BookingResting {
+		return "it rests after the booking for " + b.For() + ", " + b.Term()
+	}
+	return "booked for " + b.For() + ", " + b.Term()
+}
+
+// bookInstead is the command that books the owner of a claim an address of its own.
+func (f *Facts) bookInstead(c *plan.Claim, pool string) string {
+	owner := c.OwnerText()
+	if owner == "" || c.Kind == plan.Lease || c.Kind == plan.Orphan {
+		return ""
+	}
+	return "or take one that stays yours:\n" + bookCommand(pool, owner)
+}
+
+func bookCommand(pool, owner string) string {
+	return "ipguard book " + quotedArgument(pool) + " --for " + quotedArgument(owner)
+}

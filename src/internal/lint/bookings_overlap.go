@@ -1,0 +1,81 @@
+package lint
+
+import (
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+var bookingsOverlap = Rule{
+	ID:        "bookings-overlap",
+	Severity:  Error,
+	Family:    FamilyFleet,
+	Title:     "two bookings have one address, or one owner has two where it wants one",
+	Doc:       page("bookings-overlap"),
+	Exception: InFleetFile,
+	Run:       runBookingsOverlap,
+}
+
+func runBookingsOverlap(f *Facts, report func(Finding)) {
+	for _, o := range f.Overlaps {
+		if o.A.Kind != plan.Booked || o.B.Kind != plan.Booked || !onWire(o) || !taken(o.A) || !taken(o.B) {
+			continue
+		}
+		first, second := laterBooking(o.A, o.B)
+		report(Finding{
+			Range: o.Range, Segment: segmentText(o.Contact),
+			Message:    fmt.Sprintf("%s is booked twice: there is %s and %s", plan.RangeText(o.Range), who(first), who(second)),
+			Claims:     []Party{party(first, bookingNote(first.Booking)), party(second, bookingNote(second.Booking))},
+			Why:        "each of the two was told that the address is its own; " + whySame(o.Contact),
+			Suggestion: "give the later one another:\n" + anotherCommand(first),
+		})
+	}
+	f.bookedTwice(report)
+}
+
+func taken(c *plan.Claim) bool {
+	return c.Booking.State == plan.BookingTaken && c.Booking.Owner != ""
+}
+
+// laterBooking orders two bookings: the one to change, which is the later, first.
+func laterBooking(a, b *plan.Claim) (first, second *plan.Claim) {
+	if a.Booking.Since.After(b.Booking.Since) || a.Booking.Since.Equal(b.Booking.Since) && b.At.Compare(a.At) < 0 {
+		return a, b
+	}
+	return b, a
+}
+
+// anotherCommand gives a booking back and books its owner another address.
+func anotherCommand(c *plan.Claim) string {
+	return "ipguard release " + quotedArgument(plan.RangeText(c.Range)) + "\n" + bookCommand(c.Booking.Pool, c.Booking.For())
+}
+
+// bookedTwice tells of one owner's number that two addresses of a pool have: two
+// bookings that could not see each other, and were merged.
+func (f *Facts) bookedTwice(report func(Finding)) {
+	type holder struct {
+		pool, owner string
+		number      int
+	}
+	seen := map[holder]*plan.Claim{}
+	for i := range f.Plan.Claims {
+		c := &f.Plan.Claims[i]
+		if c.Kind != plan.Booked || !taken(c) {
+			continue
+		}
+		h := holder{c.Booking.Pool, c.Booking.Owner, c.Booking.Number}
+		before, twice := seen[h]
+		if !twice {
+			seen[h] = c
+			continue
+		}
+		first, second := laterBooking(before, c)
+		report(Finding{
+			Range:      first.Range,
+			Message:    fmt.Sprintf("%s has booked two addresses of pool %s and wants one: %s and %s", c.Booking.For(), h.pool, plan.RangeText(second.Range), plan.RangeText(first.Range)),
+			Claims:     []Party{party(first, bookingNote(first.Booking)), party(second, bookingNote(second.Booking))},
+			Why:        "two who could not see each other booked for the same owner, and both bookings were merged; one of the addresses lies idle",
+			Suggestion: "give back the one that nobody uses:\nipguard release " + quotedArgument(plan.RangeText(first.Range)),
+		})
+	}
+}

@@ -1,0 +1,137 @@
+package lint
+
+import (
+	"fmt"
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+var unbookedStatic = Rule{
+	ID:       "unbooked-static",
+	Severity: Error,
+	Family:   FamilyFleet,
+	Title:    "a static address of a pool whose addresses have to be booked is not booked",
+	Doc:      page("unbooked-static"),
+	Run:      runUnbookedStatic,
+}
+
+func runUnbookedStatic(f *Facts, report func(Finding)) {
+	for i := range f.Pools {
+		p := &f.Pools[i]
+		if !p.Books {
+			continue
+		}
+		for _, r := range p.Ranges {
+			for c := range f.Space.Claims(r) {
+				if c.Kind == plan.Static || c.Kind == plan.CreateEnvVM || c.Kind == plan.VIP {
+					f.unbooked(p, c, r, report)
+				}
+			}
+		}
+	}
+}
+
+// unbookedPart is what of a claim lies in a range of the pool, and is neither booked
+// nor told of by another rule.
+func (f *Facts) unbookedPart(p *Pool, c *plan.Claim, within netipx.IPRange) *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	if p.Segment != "" && !(&plan.Subnet{Segment: p.Segment}).Meets(c) {
+		return built(&set)
+	}
+	set.AddRange(plan.Intersection(c.Range, within))
+	for _, r := range p.Except {
+		set.RemoveRange(r)
+	}
+	for o := range f.Space.Claims(c.Range) {
+		if o.Kind == plan.Booked && (o.Booking.State == plan.BookingTaken || plan.Means(o.Booking.Owner, c)) {
+			set.RemoveRange(o.Range) // booked, by whomever: booked-by-other tells, or released-in-use
+		}
+	}
+	for _, may := range f.Blindness.Reaching(c.Subnet, c.Range) {
+		if may.Kind == plan.Booked {
+			set.RemoveRange(may.Range) // its booking may be the one that cannot be read
+		}
+	}
+	for i := range f.Over {
+		if o := &f.Over[i]; plan.Means(o.Booking.Owner, c) {
+			set.RemoveRange(o.Range) // released-in-use
+		}
+	}
+	return built(&set)
+}
+
+// unbooked reports it.
+func (f *Facts) unbooked(p *Pool, c *plan.Claim, within netipx.IPRange, report func(Finding)) {
+	for _, r := range f.unbookedPart(p, c, within).Ranges() {
+		part := *c
+		part.Range = r
+		report(Finding{
+			Range:      r,
+			Message:    fmt.Sprintf("%s, %s, is not booked, as pool %s demands", plan.RangeText(r), who(&part), p.Name),
+			Claims:     []Party{party(&part, who(&part)), {At: p.At, Note: "addresses of this pool have to be booked"}},
+			Why:        "who looks for an address there sees no booking, and may be given this one before the manifest is merged",
+			Suggestion: f.bookThis(p, c, r),
+		})
+	}
+}
+
+// mayBeUnbooked reports whether what hides in a spot that the run judges may be an
+// address that has to be booked, and that its owner has not booked.
+func (f *Facts) mayBeUnbooked(spot *plan.BlindSpot) bool {
+	if f.Targets.Some && !f.judges(spot.Owner) {
+		return false
+	}
+	for i := range spot.May {
+		c := &spot.May[i]
+		if c.Kind != plan.Static && c.Kind != plan.CreateEnvVM && c.Kind != plan.VIP {
+			continue
+		}
+		for j := range f.Pools {
+			p := &f.Pools[j]
+			for _, r := range p.Ranges {
+				if p.Books && c.Range.Overlaps(r) && !f.unbookedPart(p, c, r).Equal(&netipx.IPSet{}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// bookThis is the command that books what a claim has.
+func (f *Facts) bookThis(p *Pool, c *plan.Claim, r netipx.IPRange) string {
+	owner := c.OwnerText()
+	if r.From() != r.To() || owner == "" {
+		return "book what is in use already:\nipguard adopt " + quotedArgument(p.Name)
+	}
+	text := "book it:\n" + bookCommand(p.Name, owner) + " --address " + r.From().String()
+	if n := f.bookedFor(p.Name, owner); n > 0 {
+		text += fmt.Sprintf(" -n %d", n+1) // besides what the owner has
+	}
+	return text
+}
+
+// bookedFor counts the addresses that an owner has booked in a pool.
+func (f *Facts) bookedFor(pool, owner string) int {
+	n := 0
+	for i := range f.Plan.Claims {
+		if b := f.Plan.Claims[i].Booking; b != nil && b.Pool == pool && b.Owner == owner && b.State == plan.BookingTaken {
+			n++
+		}
+	}
+	return n
+}
+
+// quotedArgument is a word as a shell takes it.
+func quotedArgument(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:%@+,", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

@@ -1,0 +1,121 @@
+package plan
+
+import (
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"go4.org/netipx"
+)
+
+// Booking says of a Booked claim who took the address.
+type Booking struct {
+	// Pool is the pool that it was taken from.
+	Pool string
+	// Owner is director/deployment/instance-group, or a free name for what is no VM
+	// of BOSH. Number tells the addresses of one owner apart.
+	Owner  string
+	Number int
+	State  BookingState
+	// Since is when it was booked. Until is when it ends, or, after its release, its
+	// rest; the zero time: never.
+	Since, Until time.Time
+	// By and Why are who booked it, and what they said.
+	By, Why string
+	// Adopted: the address was in use before it was booked.
+	Adopted bool
+}
+
+// BookingState is what became of a booking.
+type BookingState string
+
+// The states: Taken by its owner; Resting after its release, before others get it;
+// Over is what anybody may book anew.
+const (
+	BookingTaken   BookingState = "booked"
+	BookingResting BookingState = "quarantined"
+	BookingOver    BookingState = "released"
+)
+
+// For is the owner with its number, if that is not the first.
+func (b *Booking) For() string {
+	if b.Number == 0 {
+		return b.Owner
+	}
+	return b.Owner + "/" + strconv.Itoa(b.Number)
+}
+
+// Director is the director that the owner belongs to if it is a VM of BOSH.
+func (b *Booking) Director() string {
+	director, _, _ := strings.Cut(b.Owner, "/")
+	return director
+}
+
+// Ended reports whether the booking's end has come, though it was not written down.
+func (b *Booking) Ended(now time.Time) bool {
+	return b.State == BookingTaken && !b.Until.IsZero() && !now.Before(b.Until)
+}
+
+// Term is until when: "until 2026-12-10", "without an end".
+func (b *Booking) Term() string {
+	if b.Until.IsZero() {
+		return "without an end"
+	}
+	return "until " + b.Until.UTC().Format(time.DateOnly)
+}
+
+// Means reports whether the owner of a booking is the one of a claim. An instance's
+// index does not count: which instance gets which address is the director's choice.
+func Means(owner string, c *Claim) bool {
+	o := c.Owner
+	if c.Kind == External || c.Kind == Booked {
+		return o.Property == owner
+	}
+	parts := strings.SplitN(owner, "/", 3)
+	switch {
+	case o.Director == "" || parts[0] != o.Director:
+		return false
+	case c.Kind == DirectorOwn:
+		return true
+	case len(parts) == 1 || parts[1] != o.Deployment:
+		return false
+	}
+	return len(parts) == 2 || o.Property != "" || parts[2] == o.InstanceGroup
+}
+
+// OwnerText is the owner that a booking for a claim would name; empty for a claim of
+// which nobody can be named.
+func (c *Claim) OwnerText() string {
+	o := c.Owner
+	if c.Kind == External || c.Kind == Booked {
+		return o.Property
+	}
+	if o.Director == "" || o.Deployment == "" {
+		return ""
+	}
+	text := o.Director + "/" + o.Deployment
+	if o.InstanceGroup != "" {
+		text += "/" + o.InstanceGroup
+	}
+	return text
+}
+
+// Meets reports whether a claim can collide with an address of s: on the wire, or in
+// the list that one director keeps for all its networks.
+func (s *Subnet) Meets(c *Claim) bool {
+	other := c.Subnet
+	if other == nil {
+		other = nowhere
+	}
+	contact := ContactOf(s, other)
+	return contact.Relation != Isolated || contact.OneList
+}
+
+// Claims yields the claims that overlap r, whatever their segment.
+func (sp *Space) Claims(r netipx.IPRange) iter.Seq[*Claim] {
+	if sp.index == nil {
+		sp.index = newRangeIndex(claimsOf(sp.plan))
+	}
+	return sp.index.overlapping(r)
+}
