@@ -266,8 +266,8 @@ func TestRealCreateEnv(t *testing.T) {
 		}
 		return strings.Join(found, " ")
 	}
-	l.refused("", "create-env", "director.yml", "-v", "address=10.8.52.9")
-	l.refused("", "create-env", "-v", "address=10.8.52.191", "--state", "my-state.json", "director.yml")
+	l.refused("", "create-env", "director.yml", "-v", "address=10.8.52.9", "--ipguard-director", "promo")
+	l.refused("", "create-env", "-v", "address=10.8.52.191", "--state", "my-state.json", "director.yml", "--ipguard-director", "promo")
 	if got := traces(); got != "" {
 		t.Errorf("a refused create-env left %s", got)
 	}

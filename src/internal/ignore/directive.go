@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -15,6 +16,9 @@ import (
 type Directive struct {
 	// Rules are those whose findings on the line are accepted, none of them empty.
 	Rules []string
+	// With are the others whose part in a finding is accepted, as in allow; empty
+	// means the only one there is.
+	With []string
 	// Until is the last day of that, at midnight UTC.
 	Until  time.Time
 	Reason string
@@ -63,7 +67,8 @@ func Scan(name string, text []byte) []Directive {
 // form is the form of a directive, shown where one is wrong.
 const form = "# ipguard: ignore[RULE] until 2027-01-31 -- REASON"
 
-// parse reads "ignore[RULE, …] until DATE -- REASON".
+// parse reads "ignore[RULE, …] with OWNER, … until DATE -- REASON", where with and
+// the owners may be left out.
 func parse(text string) Directive {
 	rest, ok := strings.CutPrefix(text, "ignore")
 	if !ok {
@@ -86,6 +91,16 @@ func parse(text string) Directive {
 	condition, reason, _ := strings.Cut(rest, "--")
 	d.Reason = strings.TrimSpace(reason)
 	fields := strings.Fields(condition)
+	if len(fields) > 0 && fields[0] == "with" {
+		end := max(slices.Index(fields, "until"), 1)
+		for _, owner := range strings.Split(strings.Join(fields[1:end], " "), ",") {
+			d.With = append(d.With, strings.TrimSpace(owner))
+		}
+		fields = fields[end:]
+		if slices.Contains(d.With, "") {
+			return Directive{Problem: "behind with come the owners, separated by commas, and then until"}
+		}
+	}
 	switch {
 	case len(fields) == 0:
 		d.Problem = "the comment does not say until when it holds"

@@ -17,7 +17,11 @@ func (j *judge) findings(seen Seen) []lint.Finding {
 		if seen == Part && !j.met[i] {
 			continue
 		}
-		if p := j.problemOf(d); p != nil {
+		p := j.problemOf(d)
+		if p == nil && !j.over(d.Until) {
+			p = j.placeProblem(i)
+		}
+		if p != nil {
 			list = append(list, invalid(p, d.At))
 			continue
 		}

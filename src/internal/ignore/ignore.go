@@ -4,7 +4,9 @@
 //
 // There are two kinds of exceptions. A comment on the line that a finding points
 // to (Directive, found by Scan in the text of the file) accepts what one side can
-// settle. An entry of allow in the fleet file (Allowance) names the addresses and
+// settle: what is wrong with its own files, or its own address on that line. On the
+// line of a range it would accept whatever others do there, now and later; and with
+// more than one other owner it has to say whom it means. An entry of allow in the fleet file (Allowance) names the addresses and
 // everybody who has part in the finding; an address in use by two is accepted by
 // such an entry only.
 package ignore
@@ -60,10 +62,14 @@ const (
 func Judge(findings []lint.Finding, e Exceptions, today time.Time, seen Seen) (kept []lint.Finding, accepted int) {
 	j := newJudge(e, today)
 	for _, f := range findings {
+		j.noteOthers(&f)
+	}
+	for _, f := range findings {
 		if j.accepts(&f) {
 			accepted++
 			continue
 		}
+		j.showAllow(&f)
 		kept = append(kept, f)
 	}
 	return lint.Sort(append(kept, j.findings(seen)...)), accepted
@@ -86,6 +92,10 @@ type judge struct {
 	usedRule  []map[string]bool
 	met       []bool
 	usedAllow []bool
+	// misplaced holds, for each directive, the findings that only allow could accept
+	// in the place of its comment; others the other owners at its line, by rule.
+	misplaced [][]lint.Finding
+	others    []map[string]map[string]bool
 }
 
 type line struct {
@@ -97,6 +107,7 @@ func newJudge(e Exceptions, today time.Time) *judge {
 	j := &judge{
 		exceptions: e, today: today, rules: map[string]lint.Exception{}, byLine: map[line][]int{},
 		usedRule: make([]map[string]bool, len(e.Directives)), met: make([]bool, len(e.Directives)), usedAllow: make([]bool, len(e.Allowances)),
+		misplaced: make([][]lint.Finding, len(e.Directives)), others: make([]map[string]map[string]bool, len(e.Directives)),
 	}
 	for _, r := range lint.Rules() {
 		j.rules[r.ID] = r.Exception
@@ -104,7 +115,7 @@ func newJudge(e Exceptions, today time.Time) *judge {
 	for i, d := range e.Directives {
 		at := line{d.At.File, d.At.Line}
 		j.byLine[at] = append(j.byLine[at], i)
-		j.usedRule[i] = map[string]bool{}
+		j.usedRule[i], j.others[i] = map[string]bool{}, map[string]map[string]bool{}
 	}
 	return j
 }
@@ -113,13 +124,23 @@ func newJudge(e Exceptions, today time.Time) *judge {
 // marks every one that covers it.
 func (j *judge) accepts(f *lint.Finding) bool {
 	accepted := false
+	var misplaced []int
 	for _, party := range f.Claims {
 		for _, i := range j.byLine[line{party.At.File, party.At.Line}] {
 			d := &j.exceptions.Directives[i]
 			j.met[i] = true
-			if slices.Contains(d.Rules, f.Rule) {
-				j.usedRule[i][f.Rule] = true
-				accepted = accepted || j.problemOf(d) == nil && !j.over(d.Until)
+			if !slices.Contains(d.Rules, f.Rule) || !d.means(f, party) {
+				continue
+			}
+			if d.Problem == "" && !j.over(d.Until) && (j.rules[f.Rule] == lint.InFleetFile || !mayAccept(f, party)) {
+				misplaced = append(misplaced, i)
+				continue
+			}
+			j.usedRule[i][f.Rule] = true
+			switch {
+			case d.Problem != "" || j.over(d.Until):
+			case j.problemOf(d) == nil && !j.isAmbiguous(i, f.Rule):
+				accepted = true
 			}
 		}
 	}
@@ -127,6 +148,11 @@ func (j *judge) accepts(f *lint.Finding) bool {
 		if a := &j.exceptions.Allowances[i]; a.covers(f) {
 			j.usedAllow[i] = true
 			accepted = accepted || j.problemOfRule(a.Rule) == nil && !j.over(a.Until)
+		}
+	}
+	if !accepted {
+		for _, i := range misplaced {
+			j.misplaced[i] = append(j.misplaced[i], *f)
 		}
 	}
 	return accepted

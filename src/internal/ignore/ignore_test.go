@@ -1,6 +1,7 @@
 package ignore
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -237,4 +238,64 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestWhatACommentAccepts: the address on its line, not what others do in a range;
+// and one other owner, or those that it names.
+func TestWhatACommentAccepts(t *testing.T) {
+	const rule = "static-in-foreign-pool"
+	with := func(pool string) lint.Finding {
+		f := found(rule)
+		f.Message = "10.0.0.9 lies in a pool of " + pool
+		f.Claims[1] = party(pool, "", pool+".yml", 5)
+		f.Claims[1].Kind = plan.DynamicPool
+		return f
+	}
+	onAddress := func(text string) Directive { return directive("web.yml", 3, "ignore["+rule+"] "+text) }
+	onRange := directive("b.yml", 5, "ignore["+rule+"] until 2027-01-31 -- web may sit here")
+	for name, c := range map[string]struct {
+		findings   []lint.Finding
+		directives []Directive
+		want       []string
+	}{
+		"the address":            {[]lint.Finding{with("b")}, []Directive{onAddress("until 2027-01-31 -- why")}, []string{"accepted 1"}},
+		"the range":              {[]lint.Finding{with("b")}, []Directive{onRange}, []string{"invalid-exception error", rule + " error", "accepted 0"}},
+		"both":                   {[]lint.Finding{with("b")}, []Directive{onAddress("until 2027-01-31 -- why"), onRange}, []string{"unused-exception warning", "accepted 1"}},
+		"another one comes":      {[]lint.Finding{with("b"), with("c")}, []Directive{onAddress("until 2027-01-31 -- why")}, []string{"invalid-exception error", rule + " error", rule + " error", "accepted 0"}},
+		"which one is meant":     {[]lint.Finding{with("b"), with("c")}, []Directive{onAddress("with b until 2027-01-31 -- why")}, []string{rule + " error", "accepted 1"}},
+		"both are meant":         {[]lint.Finding{with("b"), with("c")}, []Directive{onAddress("with b, c until 2027-01-31 -- why")}, []string{"accepted 2"}},
+		"somebody else is meant": {[]lint.Finding{with("b")}, []Directive{onAddress("with c until 2027-01-31 -- why")}, []string{"unused-exception warning", rule + " error", "accepted 0"}},
+		"over":                   {[]lint.Finding{with("b")}, []Directive{onAddress("until 2026-11-20 -- why")}, []string{"expired-exception warning", rule + " error", "accepted 0"}},
+	} {
+		kept, accepted := Judge(c.findings, Exceptions{Directives: c.directives}, today, All)
+		var got []string
+		for _, f := range kept {
+			got = append(got, f.Rule+" "+f.Severity.String())
+		}
+		slices.Sort(got)
+		slices.Sort(c.want[:len(c.want)-1])
+		if got = append(got, fmt.Sprint("accepted ", accepted)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestShownEntryAccepts: the entry of allow that a finding shows accepts it.
+func TestShownEntryAccepts(t *testing.T) {
+	f := found("static-in-foreign-pool")
+	f.Claims[1].Kind = plan.DynamicPool
+	kept, _ := Judge([]lint.Finding{f}, Exceptions{Directives: []Directive{directive("b.yml", 5, "ignore[static-in-foreign-pool] until 2027-01-31 -- \"so\": it is")}}, today, All)
+	const want = `- {rule: static-in-foreign-pool, addresses: [10.0.0.9], owners: [a/web, "b"], until: 2027-01-31, reason: "\"so\": it is"}`
+	if len(kept) != 2 {
+		t.Fatalf("%d left", len(kept))
+	}
+	for _, k := range kept {
+		if k.Rule == f.Rule && !strings.HasSuffix(k.Suggestion, "allow:\n"+want) {
+			t.Errorf("%s: %s", k.Rule, k.Suggestion)
+		}
+	}
+	kept, accepted := Judge([]lint.Finding{f}, Exceptions{Allowances: []Allowance{allowance("static-in-foreign-pool", "2027-01-31", "a/web", "b")}}, today, All)
+	if len(kept) > 0 || accepted != 1 {
+		t.Errorf("%d left", len(kept))
+	}
 }

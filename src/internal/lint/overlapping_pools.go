@@ -13,7 +13,7 @@ import (
 var overlappingPools = Rule{
 	ID: "overlapping-pools", Severity: Error, Family: FamilyFleet,
 	Title: "two directors may hand out the same addresses",
-	Doc:   page("overlapping-pools"),
+	Doc:   page("overlapping-pools"), Exception: InFleetFile,
 	Run: func(f *Facts, report func(Finding)) {
 		for _, c := range clashes(f) {
 			report(f.clashFinding(c))

@@ -34,8 +34,8 @@ type Rule struct {
 // Exception is a way to accept findings.
 type Exception uint8
 
-// The ways. An address in use by two is a matter of both, so that a line in one
-// side's file must not settle it.
+// The ways. An address in use by two, and ranges that meet, are a matter of both, so
+// that a line in one side's file must not settle it.
 const (
 	// OnLine: by a comment on the finding's line, or as InFleetFile.
 	OnLine Exception = iota
