@@ -182,6 +182,7 @@ Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 something could not be
 read or decided.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       versionText(),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -200,6 +201,7 @@ read or decided.`,
 			return cmd.Help()
 		},
 	}
+	root.SetVersionTemplate(versionLine() + "\n")
 	root.SetIn(streams.Stdin)
 	root.SetOut(streams.Stdout)
 	root.SetErr(streams.Stderr)

@@ -64,7 +64,11 @@ func addCompletions(root *cobra.Command, streams Streams) {
 	arguments := map[string]completer{
 		"free": names, "map": names, "fence": names, "scan": names, "audit": names,
 		"explain": completeRules,
-		"probe":   cobra.NoFileCompletions, "watch": cobra.NoFileCompletions,
+		"collect": func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			given := func(name cobra.Completion) bool { return slices.Contains(args, name) }
+			return slices.DeleteFunc(directorNames(cmd, streams), given), cobra.ShellCompDirectiveNoFileComp
+		},
+		"probe": cobra.NoFileCompletions, "watch": cobra.NoFileCompletions,
 		"who": cobra.NoFileCompletions, "rules": cobra.NoFileCompletions, "schema": cobra.NoFileCompletions, "version": cobra.NoFileCompletions,
 	}
 	flags := map[string]completer{

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
 // outputFlags say how findings are told, and which of them fail the run.
@@ -24,13 +26,16 @@ type outputFlags struct {
 	failOn  string
 	color   string
 	// addresses adds the predicted addresses (lint only).
-	addresses bool
+	addresses         bool
+	quiet, statistics bool
 }
 
 func (f *outputFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.formats, "format", []string{"text"}, "FORMAT or FORMAT=FILE: "+formatNames()+"; may be repeated")
 	flags.StringVar(&f.failOn, "fail-on", "error", "lowest severity that ends the run with exit code 1: error, warning or info")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print findings and failures alone, nothing when all is well (format text)")
+	flags.BoolVar(&f.statistics, "statistics", false, "count the findings of each rule at the end (format text)")
 	flags.StringVar(&f.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
 }
 
@@ -51,7 +56,8 @@ type outputs struct {
 	failOn  lint.Severity
 	color   string
 	// addresses tells the predicted addresses as well.
-	addresses bool
+	addresses         bool
+	quiet, statistics bool
 }
 
 type output struct {
@@ -60,7 +66,7 @@ type output struct {
 }
 
 func (f *outputFlags) parse() (*outputs, error) {
-	o := &outputs{color: f.color, addresses: f.addresses}
+	o := &outputs{color: f.color, addresses: f.addresses, quiet: f.quiet, statistics: f.statistics}
 	var files []string
 	for _, text := range f.formats {
 		format, file, err := report.ParseFormat(text)
@@ -86,7 +92,18 @@ func parseSeverity(name string) (lint.Severity, error) {
 			return s, nil
 		}
 	}
-	return 0, usage("", "--fail-on takes error, warning or info, and got %q", name)
+	names := []string{"error", "warning", "info"}
+	near, ok := spelling.Nearest(name, names)
+	for _, whole := range names {
+		if name != "" && strings.HasPrefix(whole, name) {
+			near, ok = whole, true
+		}
+	}
+	hint := "write --fail-on error, warning or info"
+	if ok {
+		hint = "did you mean --fail-on " + near + "?"
+	}
+	return 0, usage(hint, "--fail-on takes error, warning or info, and got %q", name)
 }
 
 func checkColor(color string) error {
@@ -121,7 +138,7 @@ func (o *outputs) code(result lint.Result) error {
 }
 
 func (o *outputs) writeOne(out output, result lint.Result, files *source.Files, streams Streams) error {
-	options := report.Options{Line: files.Line, Version: versionText(), FailOn: o.failOn, Rules: ruleInfos(), ShowAddresses: o.addresses}
+	options := report.Options{Line: files.Line, Version: versionText(), FailOn: o.failOn, Rules: ruleInfos(), ShowAddresses: o.addresses, Quiet: o.quiet, Statistics: o.statistics}
 	return writeReport(out.format.Name, out.file, o.color, streams, options, func(w io.Writer, options report.Options) error {
 		return out.format.Write(w, result, options)
 	})

@@ -18,10 +18,15 @@ func newVersionCommand(streams Streams) *cobra.Command {
 		Example: `  ipguard version`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(streams.Stdout, "ipguard %s (%s %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintln(streams.Stdout, versionLine())
 			return nil
 		},
 	}
+}
+
+// versionLine is what ipguard version and ipguard --version print.
+func versionLine() string {
+	return fmt.Sprintf("ipguard %s (%s %s/%s)", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // versionText is the release's version, or the revision that was built.

@@ -46,6 +46,10 @@ type Options struct {
 	FailOn lint.Severity
 	// ShowAddresses adds the predicted addresses to text and JSON.
 	ShowAddresses bool
+	// Quiet leaves out everything but findings and failures; text only.
+	Quiet bool
+	// Statistics adds how often each rule found something; text only.
+	Statistics bool
 }
 
 // RuleInfo describes a rule to a program that shows findings.

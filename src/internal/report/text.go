@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -36,7 +38,12 @@ func writeText(w io.Writer, result lint.Result, options Options) error {
 	if options.ShowAddresses {
 		t.addresses(result.Addresses)
 	}
-	t.summary(result)
+	if options.Statistics {
+		t.statistics(result.Findings)
+	}
+	if !options.Quiet {
+		t.summary(result)
+	}
 	_, err := w.Write(t.out.Bytes())
 	return err
 }
@@ -229,6 +236,28 @@ func addressText(a lint.Address) string {
 
 // summary writes the last line. It says "no findings" only if everything could
 // be seen: failures count there too.
+// statistics counts the findings of each rule and severity, the worst and most
+// frequent first.
+func (t *textReport) statistics(findings []lint.Finding) {
+	type kind struct {
+		severity lint.Severity
+		rule     string
+	}
+	counts := map[kind]int{}
+	for _, f := range findings {
+		counts[kind{f.Severity, f.Rule}]++
+	}
+	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b kind) int {
+		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(counts[b], counts[a]), cmp.Compare(a.rule, b.rule))
+	})
+	for _, k := range kinds {
+		t.line(fmt.Sprintf("%6d  %-7s  %s", counts[k], k.severity, visible(k.rule)))
+	}
+	if len(kinds) > 0 {
+		t.line("")
+	}
+}
+
 func (t *textReport) summary(result lint.Result) {
 	s := result.Summary
 	var found []string
