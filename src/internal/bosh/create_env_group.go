@@ -85,7 +85,8 @@ func (r *manifestReader) checkEnvPool(v source.Value, g *Group) {
 		return
 	}
 	if _, ok := r.resourcePool(pool); !ok {
-		r.refuse(v.Field("resource_pool"), "instance group %q names the resource pool %q, which is not defined", g.Name, pool)
+		at := v.Field("resource_pool")
+		r.refuse(at, "instance group %q names the resource pool %q, which is not defined", g.Name, at)
 	}
 }
 

@@ -20,10 +20,11 @@ import (
 // with the names as the directors have them; what is printed shows them as they are
 // written, with ((variables)). It is safe for concurrent use.
 type Names struct {
-	mu    sync.Mutex
-	plain map[string]string // by name, what is shown
-	other map[string]string // names with other characters than a plain name
-	open  map[string]bool
+	mu     sync.Mutex
+	plain  map[string]string   // by name, what is shown
+	other  map[string]string   // names with other characters than a plain name
+	byWord map[string][]string // plain names by the word that they begin with
+	open   []string            // paths of files
 	// replace replaces the other names; nil after one has come.
 	replace *strings.Replacer
 }
@@ -45,8 +46,8 @@ func (n *Names) Withhold(doc *Document) {
 		}
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		into := &n.plain
-		if !isPlainName(text) {
+		into, word := &n.plain, text[:wordEnd([]byte(text))]
+		if !isPlainName(text) || word == "" {
 			into, n.replace = &n.other, nil
 		}
 		if *into == nil {
@@ -54,23 +55,24 @@ func (n *Names) Withhold(doc *Document) {
 		}
 		if known, ok := (*into)[text]; !ok || shown < known { // whoever comes first
 			(*into)[text] = shown
+			if !ok && into == &n.plain {
+				if n.byWord == nil {
+					n.byWord = map[string][]string{}
+				}
+				n.byWord[word] = append(n.byWord[word], text)
+			}
 		}
 	})
 }
 
-// Open notes words that stand openly in a command line or a path.
-func (n *Names) Open(text string) {
+// Open notes the path of a file: a name that is part of it is no secret.
+func (n *Names) Open(path string) {
 	if n == nil {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.open == nil {
-		n.open = map[string]bool{}
-	}
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isNameRune(r) }) {
-		n.open[word] = true
-	}
+	n.open = append(n.open, path)
 }
 
 // Shown is a text with names as they may be shown.
@@ -89,16 +91,33 @@ func (n *Names) Shown(text []byte) []byte {
 	var out bytes.Buffer
 	for len(text) > 0 {
 		end := wordEnd(text)
-		if shown, ok := n.plain[string(text[:end])]; ok && !n.open[string(text[:end])] {
-			out.WriteString(shown)
-		} else {
-			_, size := utf8.DecodeRune(text)
-			end = max(end, size)
-			out.Write(text[:end])
+		if end == 0 {
+			_, end = utf8.DecodeRune(text)
+		} else if name := n.nameAt(text, string(text[:end])); name != "" {
+			out.WriteString(n.plain[name])
+			text = text[len(name):]
+			continue
 		}
+		out.Write(text[:end])
 		text = text[end:]
 	}
 	return out.Bytes()
+}
+
+// nameAt is the longest name that a text begins with, as a whole: names may be put
+// together with others by - _ + and full stops. word is the text's first word.
+func (n *Names) nameAt(text []byte, word string) string {
+	longest := ""
+	for _, name := range n.byWord[word] {
+		if len(name) > len(longest) && bytes.HasPrefix(text, []byte(name)) && wordEnd(text[len(name):]) == 0 && !n.isOpen(name) {
+			longest = name
+		}
+	}
+	return longest
+}
+
+func (n *Names) isOpen(name string) bool {
+	return slices.ContainsFunc(n.open, func(path string) bool { return strings.Contains(path, name) })
 }
 
 // replacer replaces names that are no words, as they stand in all formats.
@@ -116,33 +135,32 @@ func (n *Names) replacer() *strings.Replacer {
 	return n.replace
 }
 
-// wordEnd is where the name ends with which a text begins; 0 if it begins with none.
-// A full stop or hyphen at its end is not part of it.
+// wordEnd is where the word of letters and digits ends with which a text begins; 0 if
+// it begins with none.
 func wordEnd(text []byte) int {
-	end := bytes.IndexFunc(text, func(r rune) bool { return !isNameRune(r) })
-	if end < 0 {
-		end = len(text)
-	}
-	if trimmed := len(bytes.TrimRight(text[:end], ".-")); trimmed > 0 {
-		return trimmed
+	end := 0
+	for end < len(text) {
+		r, size := utf8.DecodeRune(text[end:])
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			break
+		}
+		end += size
 	}
 	return end
 }
 
-func isNameRune(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_+.", r)
-}
-
 func plainText(s string) string { return s }
 
-func goText(s string) string { return strings.Trim(strconv.Quote(s), `"`) }
+func goText(s string) string { return unquoted(strconv.Quote(s)) }
+
+func unquoted(s string) string { return s[1 : len(s)-1] }
 
 func jsonText(s string) string {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return s
 	}
-	return strings.Trim(string(text), `"`)
+	return unquoted(string(text))
 }
 
 // Writer writes to w with names as they may be shown. Each Write is a text of its own.

@@ -3,6 +3,7 @@ package source
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 
@@ -56,5 +57,7 @@ func (d *Document) withheldNames(add func(text, shown string)) {
 
 // isPlainName reports whether a text has letters, digits and - _ + . only.
 func isPlainName(text string) bool {
-	return text != "" && strings.IndexFunc(text, func(r rune) bool { return !isNameRune(r) }) < 0
+	return text != "" && strings.IndexFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_+.", r)
+	}) < 0
 }
