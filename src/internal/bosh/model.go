@@ -213,6 +213,9 @@ type PropertyAddress struct {
 	Group    string         // instance group, empty for a manifest-wide property
 	Job      string
 	At       place.Place
+	// Router is the virtual router that holds the address; the zero value where
+	// none is known.
+	Router Router
 }
 
 // Unresolved is an address that cannot be known because a variable stands in

@@ -206,13 +206,27 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 		name := key.Shown()
 		below := append(path[:len(path):len(path)], name)
 		if f.mayEndIn(name) && f.patterns.match(scope.jobs, lowered(below)) {
+			before := len(f.vips.Found)
 			f.collect(scope, below, value)
+			if len(f.vips.Found) > before {
+				f.setRouter(f.vips.Found[before:], routerOf(scope.jobs, lowered(below), v))
+			}
 			continue
 		}
 		if mayHold(name, value.Node()) {
 			f.expect(scope, value, false, "property "+strings.Join(below, "."))
 		}
 		f.walkChild(scope, below, value)
+	}
+}
+
+// setRouter gives addresses of one property their virtual router.
+func (f *vipFinder) setRouter(found []PropertyAddress, r Router) {
+	for i := range found {
+		found[i].Router = r
+		if r.Default {
+			found[i].Router.At = found[i].At
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ func Rules() []Rule {
 		dnsInPool,
 		externalInPool,
 		overlappingPools,
+		sameRouterID,
 		keptByCloud,
 		bookedByOther,
 		unbookedStatic,

@@ -101,11 +101,25 @@ type Claim struct {
 	Index int
 	// Booking says who took a Booked address; nil for all others.
 	Booking *Booking
+	// Router is, for a VIP, the virtual router that holds it.
+	Router Router
 	// Instance is the id of the instance that has a Lease or an Orphan.
 	Instance string
 	// EitherPool says of a DynamicPool that some of it may be a StaticPool: which
 	// part is which hides. It is handed out one way or the other.
 	EitherPool bool
+}
+
+// Router is a virtual router (VRRP): machines of a segment that have one ID in
+// common take each other for one.
+type Router struct {
+	// ID is from 1 to 255; 0 where it is not known or there is none.
+	ID int
+	// At is where the ID is written, or the virtual address where it is a default.
+	At place.Place
+	// Of tells one virtual router of a group from another.
+	Of      place.Place
+	Default bool
 }
 
 // Subnet is one subnet of one director's network: the unit that is or is not

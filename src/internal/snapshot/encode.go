@@ -105,6 +105,7 @@ func (s *Snapshot) node() *yaml.Node {
 	if len(s.Kept.CloudProperties) > 0 {
 		kept.texts("cloud_properties", s.Kept.CloudProperties)
 	}
+	kept.flag("router_ids", s.Kept.RouterIDs)
 	m.put("kept", &kept.Node)
 	m.put("cloud_configs", sequence(s.CloudConfigs, Config.node))
 	if len(s.RuntimeConfigs) > 0 {

@@ -23,11 +23,14 @@ type Keep struct {
 // Kept is what was kept, as texts, sorted.
 type Kept struct {
 	VIPProperties, CloudProperties []string
+	// RouterIDs says that the ids of virtual routers were kept: where there is none,
+	// it is the job's default.
+	RouterIDs bool
 }
 
 // Kept is what a snapshot says that it kept.
 func (k Keep) Kept() Kept {
-	kept := Kept{VIPProperties: []string{}, CloudProperties: slices.Compact(slices.Sorted(slices.Values(k.CloudProperties)))}
+	kept := Kept{VIPProperties: []string{}, CloudProperties: slices.Compact(slices.Sorted(slices.Values(k.CloudProperties))), RouterIDs: true}
 	for _, p := range k.VIPProperties {
 		kept.VIPProperties = append(kept.VIPProperties, p.String())
 	}

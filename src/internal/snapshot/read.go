@@ -31,6 +31,7 @@ type head struct {
 	Kept      struct {
 		VIPProperties   []string `json:"vip_properties"`
 		CloudProperties []string `json:"cloud_properties"`
+		RouterIDs       bool     `json:"router_ids"`
 	} `json:"kept"`
 	Rest *checksum `json:"rest"`
 }

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -28,6 +29,11 @@ func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 			add(f.At, r.From().String())
 		} else {
 			add(f.At, r.From().String()+"-"+r.To().String()) // a CIDR would mean the network
+		}
+	}
+	for _, f := range vips.Found {
+		if f.Router.ID > 0 && !f.Router.Default {
+			leaves[f.Router.At] = strconv.Itoa(f.Router.ID)
 		}
 	}
 	for _, h := range vips.Unresolved {

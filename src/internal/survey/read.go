@@ -122,11 +122,19 @@ func readCloudConfig(e Entry, loader *interpolate.Loader) cloudConfig {
 	return cloudConfig{entry: e, doc: doc}
 }
 
+func (e Entry) findVIPs(doc *source.Document, patterns bosh.Patterns) (bosh.VIPs, error) {
+	found, err := bosh.FindVIPs(doc.Root(), patterns)
+	if e.NoRouterIDs {
+		found = found.ForgetDefaults()
+	}
+	return found, err
+}
+
 func readRuntimeConfig(e Entry, loader *interpolate.Loader, patterns bosh.Patterns) (c runtimeConfig) {
 	c.entry = e
 	doc, err := e.load(loader)
 	if err == nil {
-		c.vips, err = bosh.FindVIPs(doc.Root(), patterns)
+		c.vips, err = e.findVIPs(doc, patterns)
 	}
 	if err == nil && !e.Deployed && !bosh.MayBeRuntimeConfig(doc.Root()) {
 		err = &trouble.Trouble{At: doc.Root().Place(), Message: "this is no runtime config: it has neither addons nor releases, tags or variables"}
@@ -150,7 +158,7 @@ func readManifest(e Entry, loader *interpolate.Loader, opts bosh.Options, vips b
 	if m.read == nil {
 		return m
 	}
-	found, err := bosh.FindVIPs(doc.Root(), vips)
+	found, err := e.findVIPs(doc, vips)
 	if err != nil {
 		m.failures = append(m.failures, failure(err, e.At))
 	}

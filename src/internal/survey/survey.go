@@ -41,6 +41,9 @@ type Entry struct {
 	Target bool
 	// Deployed marks what a director told of itself: it has accepted it already.
 	Deployed bool
+	// NoRouterIDs says of such a text that ids of virtual routers were left out of
+	// it when it was kept.
+	NoRouterIDs bool
 }
 
 // Director is one director and the files that are known of it.

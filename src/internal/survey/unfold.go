@@ -24,7 +24,7 @@ func (f *Fleet) unfold(d *Director, to *surveyor) {
 	}
 	d.live.snapshot = nil
 	defer d.keepOnly()
-	entry := Entry{Path: d.Snapshot.Path, At: d.Snapshot.At, Deployed: true}
+	entry := Entry{Path: d.Snapshot.Path, At: d.Snapshot.At, Deployed: true, NoRouterIDs: !s.Kept.RouterIDs}
 	named := namesOf(d.CloudConfigs)
 	fromFiles := len(d.CloudConfigs) > 0 && named == nil
 	for _, c := range s.CloudConfigs {

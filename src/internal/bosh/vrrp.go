@@ -1,0 +1,101 @@
+package bosh
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// Router is the virtual router that a virtual address belongs to (VRRP, RFC 5798,
+// section 5.2.3). All routers of one id in a segment take each other for one.
+type Router struct {
+	// ID is from 1 to 255; 0 where it is not known or there is no virtual router.
+	ID int
+	// At is where the id is written; for a default, where the virtual address is.
+	At place.Place
+	// Of is the map that holds both: what has it in common is one virtual router.
+	Of place.Place
+	// Default says that the id is the job's default.
+	Default bool
+}
+
+// routerProperty is a property beside a virtual address that holds the id.
+type routerProperty struct {
+	// job and vip are the job's name and the path of the virtual address, as in
+	// patterns; an empty job is any.
+	job, vip string
+	// names are those of the property, beside the virtual address.
+	names []string
+	// standard is the id where the property is not there; 0: none is known.
+	standard int
+}
+
+// routerProperties are tried in order: the first that matches job and path decides.
+var routerProperties = []routerProperty{
+	// keepalived of haproxy-boshrelease and its forks (its spec's default).
+	{job: "*keepalived*", vip: "keepalived.vip", names: []string{"virtual_router_id"}, standard: 1},
+	// keepalived of load-balancer-boshrelease, whose properties are not nested.
+	{job: "*keepalived*", vip: "vip", names: []string{"virtual_router_id", "id"}, standard: 1},
+	// Whatever renders keepalived.conf by its own words.
+	{vip: "*", names: []string{"virtual_router_id", "vrid"}},
+}
+
+// routerOf finds the virtual router of a virtual address at path, whose last name
+// stands in the map beside.
+func routerOf(jobs, path []string, beside source.Value) Router {
+	for _, p := range routerProperties {
+		pattern, err := ParsePattern(p.pattern())
+		if err != nil || !pattern.match(jobs, path) || p.vip != "*" && len(path) != len(pattern.names) {
+			continue
+		}
+		r := Router{Of: beside.Place()}
+		for _, name := range p.names {
+			v := beside.Field(name)
+			if !v.Present() || v.Kind() == source.Nil {
+				continue
+			}
+			r.At = v.Place()
+			r.ID = routerID(v)
+			return r // an id that cannot be read is not known
+		}
+		if p.standard > 0 && !beside.Field(path[len(path)-1]).IsMap() {
+			r.ID, r.At, r.Default = p.standard, beside.Place(), true
+		}
+		return r
+	}
+	return Router{}
+}
+
+func (p routerProperty) pattern() string {
+	if p.job == "" {
+		return p.vip
+	}
+	return p.job + "/" + p.vip
+}
+
+// routerID reads an id, as a number or as a text; 0 for what is none.
+func routerID(v source.Value) int {
+	if !v.IsScalar() {
+		return 0
+	}
+	id, err := strconv.Atoi(strings.TrimSpace(v.Text()))
+	if err != nil || id < 1 || id > 255 {
+		return 0
+	}
+	return id
+}
+
+// ForgetDefaults leaves out ids that are defaults: a snapshot that was made when
+// ids were not kept yet does not tell them from others.
+func (v VIPs) ForgetDefaults() VIPs {
+	v.Found = slices.Clone(v.Found)
+	for i := range v.Found {
+		if v.Found[i].Router.Default {
+			v.Found[i].Router = Router{}
+		}
+	}
+	return v
+}

@@ -1,0 +1,155 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+var sameRouterID = Rule{
+	ID: "same-router-id", Severity: Error, Family: FamilyFleet,
+	Title:     "two groups with different virtual addresses are one virtual router to each other",
+	Doc:       page("same-router-id"),
+	Exception: InFleetFile,
+	Run:       runSameRouterID,
+}
+
+func runSameRouterID(f *Facts, report func(Finding)) {
+	routers := f.routers()
+	for i, a := range routers {
+		for _, b := range routers[i+1:] {
+			if a.id() != b.id() || a.v6() != b.v6() || a.common(b) {
+				continue
+			}
+			contact := contactOf(a.claims[0].Subnet, b.claims[0].Subnet)
+			if contact.Relation != plan.Isolated {
+				report(f.routerFinding(a, b, contact, routers))
+			}
+		}
+	}
+}
+
+// router is one virtual router: what a group makes of one set of properties.
+type router struct {
+	claims []*plan.Claim // one for each virtual address, of one family
+}
+
+func (r router) id() int  { return r.claims[0].Router.ID }
+func (r router) v6() bool { return r.claims[0].Range.From().Is6() }
+
+// common reports whether the two have an address in common: then they may be
+// meant to be one, and vip-claimed-twice tells of it if they are not.
+func (r router) common(o router) bool {
+	return slices.ContainsFunc(r.claims, func(c *plan.Claim) bool {
+		return slices.ContainsFunc(o.claims, func(d *plan.Claim) bool { return c.Range.Overlaps(d.Range) })
+	})
+}
+
+// routers are the virtual routers whose id is known. IPv4 and IPv6 have ids of
+// their own (RFC 5798, section 5.1).
+func (f *Facts) routers() []router {
+	type key struct {
+		owner plan.Owner
+		of    plan.Router
+		v6    bool
+	}
+	index := map[key]int{}
+	var list []router
+	for i := range f.Plan.Claims {
+		c := &f.Plan.Claims[i]
+		if c.Kind != plan.VIP || c.Router.ID == 0 || !c.Range.IsValid() {
+			continue
+		}
+		k := key{
+			plan.Owner{Director: c.Owner.Director, Deployment: c.Owner.Deployment, InstanceGroup: c.Owner.InstanceGroup},
+			plan.Router{ID: c.Router.ID, Of: c.Router.Of}, c.Range.From().Is6(),
+		}
+		j, ok := index[k]
+		if !ok {
+			j = len(list)
+			index[k] = j
+			list = append(list, router{})
+		}
+		list[j].claims = append(list[j].claims, c)
+	}
+	return list
+}
+
+// contactOf is plan.ContactOf, also for claims of no known subnet.
+func contactOf(a, b *plan.Subnet) plan.Contact {
+	if a == nil {
+		a = &plan.Subnet{}
+	}
+	if b == nil {
+		b = &plan.Subnet{}
+	}
+	return plan.ContactOf(a, b)
+}
+
+func (f *Facts) routerFinding(a, b router, contact plan.Contact, all []router) Finding {
+	first, second := f.changeFirst(a.claims[0], b.claims[0])
+	if first != a.claims[0] {
+		a, b = b, a
+	}
+	o := plan.Overlap{A: first, B: second, Contact: contact}
+	return Finding{
+		Range: first.Range, Segment: segmentText(contact),
+		Message: fmt.Sprintf("virtual router %d is two: of %s for %s, and of %s for %s",
+			a.id(), a.group(), a.addresses(), b.group(), b.addresses()),
+		Claims: []Party{a.party(), b.party()},
+		Why: "the machines of both groups take each other for one router (VRRP): one group's master silences the other's, whose address answers nowhere, or both fight; " +
+			whySame(contact),
+		Suggestion: paragraphs(f.otherRouterID(a, all), f.isolateIfAssumed(o)),
+	}
+}
+
+// group names the machines, or the property where it is of no group.
+func (r router) group() string {
+	c := *r.claims[0]
+	if c.Owner.InstanceGroup != "" {
+		c.Owner.Property = ""
+	}
+	return who(&c)
+}
+
+// addresses names the virtual addresses.
+func (r router) addresses() string {
+	var ranges []netipx.IPRange
+	for _, c := range r.claims {
+		ranges = append(ranges, c.Range)
+	}
+	return listRanges(ranges)
+}
+
+// party is the side of the finding, at the line of the id.
+func (r router) party() Party {
+	c := r.claims[0]
+	p := party(c, fmt.Sprintf("virtual router %d", r.id()))
+	p.At = c.Router.At
+	if c.Router.Default {
+		p.Note += ", which is the default"
+	}
+	return p
+}
+
+// otherRouterID proposes the nearest id that no virtual router of the segment has.
+func (f *Facts) otherRouterID(r router, all []router) string {
+	taken := map[int]bool{}
+	for _, o := range all {
+		if o.v6() == r.v6() && contactOf(r.claims[0].Subnet, o.claims[0].Subnet).Relation != plan.Isolated {
+			taken[o.id()] = true
+		}
+	}
+	const highest = 255
+	for step := 1; step < highest; step++ {
+		for _, id := range []int{r.id() + step, r.id() - step} {
+			if id >= 1 && id <= highest && !taken[id] {
+				return fmt.Sprintf("give %s an id that ipguard knows of nobody in the segment:\nvirtual_router_id: %d", r.group(), id)
+			}
+		}
+	}
+	return ""
+}
