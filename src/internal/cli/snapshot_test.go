@@ -499,7 +499,7 @@ func TestUnreadSnapshots(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range snapshots {
-		writeFile(t, path, regexp.MustCompile(`(?m)^"rest":.*\n`).ReplaceAll([]byte(readText(t, path)), nil))
+		writeFile(t, path, regexp.MustCompile(`(?m)^"(rest|head)":.*\n`).ReplaceAll([]byte(readText(t, path)), nil))
 	}
 	conflicts, unread := 0, 0
 	for path, got := range of {

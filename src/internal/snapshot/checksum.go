@@ -21,10 +21,14 @@ func sumOf(text []byte) checksum {
 	return checksum{Bytes: len(text), CRC32C: fmt.Sprintf("%08x", sum)}
 }
 
-// seal puts the checksum of what stands behind the head at the head's end.
+// seal puts two checksums at the head's end: of what stands behind the head, and of
+// the head with that one.
 func seal(text []byte) []byte {
 	key := []byte(`"` + firstBehind + `":`) // within a string its quotes are escaped
 	at := bytes.Index(text, key)
-	sum := sumOf(text[at+len(key)-1:])
-	return slices.Concat(text[:at], fmt.Appendf(nil, `"rest":{"bytes":%d,"crc32c":"%s"},`+"\n", sum.Bytes, sum.CRC32C), text[at:])
+	line := func(key string, sum checksum) []byte {
+		return fmt.Appendf(nil, `"%s":{"bytes":%d,"crc32c":"%s"},`+"\n", key, sum.Bytes, sum.CRC32C)
+	}
+	head := slices.Concat(text[:at], line("rest", sumOf(text[at+len(key)-1:])))
+	return slices.Concat(head, line(lastOfHead, sumOf(head)), text[at:])
 }

@@ -33,8 +33,8 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestDamage cuts a snapshot off at every place, and changes every byte behind its
-// head: none of these has a head that says that the rest need not be read.
+// TestDamage cuts a snapshot off at every place, and changes every byte of it: none of
+// these has a head that says that the rest need not be read.
 func TestDamage(t *testing.T) {
 	data := example(t).Encode()
 	if _, err := readHead("x", data); err != nil {
@@ -45,13 +45,26 @@ func TestDamage(t *testing.T) {
 			t.Errorf("cut off behind %s", data[max(0, i-20):i])
 		}
 	}
-	behind := bytes.Index(data, []byte(`"cloud_configs"`)) + len(`"cloud_configs"`)
-	for i := behind; i < len(data); i++ {
-		changed := bytes.Clone(data)
-		changed[i] ^= 1
-		if _, err := readHead("x", changed); err == nil {
-			t.Errorf("changed at %s", data[i:min(i+20, len(data))])
+	for i := range data {
+		for _, bit := range []byte{1, 2, 4} {
+			changed := bytes.Clone(data)
+			changed[i] ^= bit
+			if head, err := readHead("x", changed); err == nil && head.Sealed {
+				t.Errorf("changed at %s", data[i:min(i+20, len(data))])
+			}
 		}
+	}
+	for _, put := range []string{`"covers":[],`, `"deployed":1,`, `"collected":"2030-01-01T00:00:00Z",`} {
+		for _, before := range []string{`"rest":`, `"head":`, `"cloud_configs":`} {
+			changed := bytes.Replace(data, []byte(before), []byte(put+before), 1)
+			if head, err := readHead("x", changed); err == nil && head.Sealed {
+				t.Errorf("%s put before %s", put, before)
+			}
+		}
+	}
+	older := unsealedHead(data)
+	if head, err := readHead("x", older); err != nil || head.Sealed || head.Deployed != 2 {
+		t.Errorf("without the head's checksum: error %v, head %+v", err, head)
 	}
 	for _, more := range []string{"\n", "{}", string(data)} {
 		if _, err := readHead("x", append(bytes.Clone(data), more...)); err == nil {
@@ -65,4 +78,11 @@ func TestDamage(t *testing.T) {
 	if _, err := readHead("x", append(append(bytes.Clone(head), `"cloud_configs"`...), rest...)); err == nil {
 		t.Error("the head of one snapshot stands before the rest of another one")
 	}
+}
+
+// unsealedHead is a snapshot as it was written before its head had a checksum.
+func unsealedHead(data []byte) []byte {
+	at := bytes.Index(data, []byte(`"head":`))
+	end := bytes.Index(data, []byte(`"cloud_configs"`))
+	return append(bytes.Clone(data[:at]), data[end:]...)
 }

@@ -34,10 +34,15 @@ type head struct {
 		RouterIDs       bool     `json:"router_ids"`
 	} `json:"kept"`
 	Rest *checksum `json:"rest"`
+	Head *checksum `json:"head"`
 }
 
-// firstBehind is the key that ends the head.
-const firstBehind = "cloud_configs"
+// lastOfHead is the head's last key, the checksum of all before it; firstBehind is
+// the key behind the head.
+const (
+	lastOfHead  = "head"
+	firstBehind = "cloud_configs"
+)
 
 // ReadHead reads the head of the snapshot at path. Of what stands behind the head
 // it computes no more than the checksum that the head tells: a fleet has a hundred
@@ -84,7 +89,7 @@ func readHead(path string, data []byte) (Head, error) {
 	fail := func(format string, args ...any) (Head, error) {
 		return Head{}, &trouble.Trouble{At: place.Place{File: path, Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...), Hint: collectAgain}
 	}
-	keys, rest, err := cutHead(data)
+	keys, summed, rest, err := cutHead(data)
 	if err != nil {
 		return fail("this is no complete snapshot: %s", jsonMessage(err))
 	}
@@ -101,10 +106,12 @@ func readHead(path string, data []byte) (Head, error) {
 		return fail("this is no complete snapshot: it ends in the middle")
 	case h.Rest != nil && *h.Rest != sumOf(rest):
 		return fail("this snapshot is not as it was written: its checksum is another one")
+	case h.Head != nil && *h.Head != sumOf(summed):
+		return fail("this snapshot's head is not as it was written: its checksum is another one")
 	}
 	result := Head{
 		Collected: h.Collected, Director: h.Director, Unseen: h.Unseen, Deployed: h.Deployed, Kept: Kept(h.Kept),
-		Sealed: h.Rest != nil,
+		Sealed: h.Rest != nil && h.Head != nil,
 	}
 	if h.Covers != nil {
 		set, ok := parseSet(*h.Covers)
@@ -117,31 +124,37 @@ func readHead(path string, data []byte) (Head, error) {
 }
 
 // cutHead returns the mapping that data begins with, up to the key that ends the
-// head, as a mapping of its own, and what stands behind that key.
-func cutHead(data []byte) (keys, rest []byte, err error) {
+// head, as a mapping of its own; what the head's checksum is of; and what stands behind
+// the head. Nothing may stand between the checksum and the end of the head.
+func cutHead(data []byte) (keys, summed, rest []byte, err error) {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(data))
 	if token, err := decoder.ReadToken(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	} else if token.Kind() != '{' {
-		return []byte("[]"), nil, nil // which has the wrong type
+		return []byte("[]"), nil, nil, nil // which has the wrong type
 	}
 	begin := decoder.InputOffset()
 	end := begin
 	for decoder.PeekKind() == '"' {
 		key, err := decoder.ReadValue()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		if string(key) == `"`+firstBehind+`"` {
-			return slices.Concat([]byte("{"), data[begin:end], []byte("}")), data[decoder.InputOffset():], nil
+		switch {
+		case string(key) == `"`+firstBehind+`"`:
+			return slices.Concat([]byte("{"), data[begin:end], []byte("}")), summed, data[decoder.InputOffset():], nil
+		case summed != nil:
+			return nil, nil, nil, errors.New("something stands behind the checksum of its head")
+		case string(key) == `"`+lastOfHead+`"`:
+			summed = data[:decoder.InputOffset()-int64(len(key))]
 		}
 		if _, err := decoder.ReadValue(); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		end = decoder.InputOffset()
 	}
 	_, err = decoder.ReadToken() // the end, if it is one
-	return slices.Concat([]byte("{"), data[begin:end], []byte("}")), nil, err
+	return slices.Concat([]byte("{"), data[begin:end], []byte("}")), summed, nil, err
 }
 
 // Read reads the text of a snapshot. The error is a *trouble.Trouble that names path.

@@ -13,8 +13,8 @@
 // The file is JSON with a line for each thing that fits on one, so that places in
 // it mean something and a difference shows what has changed. It is the same for
 // the same answers, whatever order they came in. Its head tells what a reader
-// must know before it reads on: when it was made, which addresses it covers, and a
-// checksum of the rest. Whoever has no use for these addresses need not read on; a
+// must know before it reads on: when it was made, which addresses it covers, and
+// checksums of the rest and of itself. Whoever has no use for these addresses need not read on; a
 // file that was cut off, merged or damaged is found out all the same.
 package snapshot
 
@@ -61,9 +61,9 @@ type Head struct {
 	Covers *netipx.IPSet
 	// Deployed counts the deployments.
 	Deployed int
-	// Sealed says that a checksum vouches for all that stands behind the head. A
-	// snapshot without one must be read to its end: nobody knows whether its head
-	// fits the rest.
+	// Sealed says that checksums vouch for the head and for all that stands behind it.
+	// A snapshot without one of them, as older ones are, must be read to its end:
+	// nobody knows whether its head fits the rest.
 	Sealed bool
 }
 

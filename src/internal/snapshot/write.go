@@ -35,7 +35,7 @@ func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, withoutPath(err)
 	}
-	if since, same := sameBut(old, data, s.Collected); same {
+	if since, same := s.sameBut(old); same {
 		if age := s.Collected.Sub(since); 0 <= age && age < refresh {
 			return Left, withoutPath(os.Chmod(path, mode))
 		}
@@ -51,15 +51,15 @@ func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
 // known to few, and what it told should be too.
 const mode = 0o600
 
-// sameBut reports whether an old file says the same as data, which was collected
-// now, at another time.
-func sameBut(old, data []byte, now time.Time) (since time.Time, same bool) {
+// sameBut reports whether an old file says the same, collected at another time.
+func (s *Snapshot) sameBut(old []byte) (since time.Time, same bool) {
 	head, err := readHead("", old)
 	if err != nil {
 		return time.Time{}, false
 	}
-	line := func(at time.Time) []byte { return []byte(`"collected":"` + at.UTC().Format(timeFormat) + `"`) }
-	return head.Collected, bytes.Equal(bytes.Replace(data, line(now), line(head.Collected), 1), old)
+	then := *s
+	then.Collected = head.Collected
+	return head.Collected, bytes.Equal(then.Encode(), old)
 }
 
 func withoutPath(err error) error {
