@@ -291,10 +291,15 @@ func (d *Detector) ask(destination frame.MAC, now time.Time) {
 // Observe weighs one piece of evidence, at once or after what it has to wait for.
 func (d *Detector) Observe(e Evidence, now time.Time) []Change {
 	if until, ok := d.proxies[e.MAC]; ok && e.Reply && now.Before(until) {
-		return d.proxied(now)
+		return d.proxied(e, now)
 	}
 	wait := d.controls(e, now)
 	if d.config.MayLeave && !d.overlapping(e) && d.memory.State < Conflicted {
+		if now.Sub(d.began) < GraceTime && !e.Source.IsZero() {
+			// It may have had it until now. What it says after the grace counts.
+			d.remind(e.Source, d.began, GraceTime+confirmEvery/10)
+			return nil
+		}
 		wait = max(wait, departTime)
 	}
 	if wait == 0 {
@@ -364,7 +369,7 @@ func (d *Detector) weighPending(now time.Time) (changes []Change) {
 			continue
 		}
 		if until, ok := d.proxies[w.evidence.MAC]; ok && w.evidence.Reply && now.Before(until) {
-			changes = append(changes, d.proxied(now)...)
+			changes = append(changes, d.proxied(w.evidence, now)...)
 			continue
 		}
 		for range w.count {
@@ -374,10 +379,11 @@ func (d *Detector) weighPending(now time.Time) (changes []Change) {
 	return changes
 }
 
-func (d *Detector) proxied(now time.Time) []Change {
-	d.memory.Claims["proxy"]++
+func (d *Detector) proxied(e Evidence, now time.Time) []Change {
+	e.How = "proxy"
+	d.memory.Claims[e.How]++
 	d.memory.LastProxied = now
-	return d.pass(max(d.memory.State, Proxied), Evidence{How: "proxy"}, now)
+	return d.pass(max(d.memory.State, Proxied), e, now)
 }
 
 // overlapping reports whether the claim is one of two stations between which the

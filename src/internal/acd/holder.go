@@ -72,7 +72,6 @@ type Holder struct {
 	settles  time.Time    // when it may be over before its time; zero when that has passed
 	overlaps overlaps
 	proxies  map[frame.MAC]time.Time
-	moves    []time.Time
 	silence  int               // how many inquiries in a row nobody answered who has the address
 	hidden   map[frame.MAC]int // how many inquiries a station did not answer that spoke before
 	queue    [][]byte
@@ -163,7 +162,7 @@ func (h *Holder) Probe() {
 // asked, too: one machine answers for all of its addresses by all of its cards.
 func (h *Holder) Hear(e Evidence, related []netip.Addr, now time.Time) []Change {
 	if until, ok := h.proxies[e.MAC]; ok && e.Reply && now.Before(until) {
-		return h.detector.proxied(now)
+		return h.detector.proxied(e, now)
 	}
 	switch {
 	case slices.Contains(h.stations, e.MAC):
@@ -322,11 +321,12 @@ func (h *Holder) judge(q *inquiry, s speaker, now time.Time) []Change {
 	case h.config.Nobodys.IsValid() && q.says(h.config.Nobodys, m):
 		h.proxies[m] = now.Add(h.detector.config.Latch)
 		h.news = append(h.news, HolderNews{Event: ProxyFound, New: m})
-		return h.detector.proxied(now)
+		return h.detector.proxied(s.evidence, now)
 	case !says && s.evidence.How == HowNeighbour:
 		return nil // the kernel's memory of it, and no word of its own
 	case len(held) == 0 && says && h.mayHold(m) && h.overlaps[m] == nil:
-		return h.move(s, now)
+		h.move(m)
+		return nil
 	case len(held) == 0 && h.mayHold(m) && h.hidden[m] < maxStrays:
 		return nil // nobody can be asked now: an address on its way, or lost frames
 	case len(held) == 0:
@@ -350,18 +350,11 @@ func (h *Holder) judge(q *inquiry, s speaker, now time.Time) []Change {
 	return h.conflict(s, held[0], now)
 }
 
-// move takes the station for the one that has the address now.
-func (h *Holder) move(s speaker, now time.Time) []Change {
-	h.moves = append(slices.DeleteFunc(h.moves, func(t time.Time) bool { return now.Sub(t) > flapWindow }), now)
-	old := h.stations[0]
-	h.become(Moved, old, s.evidence.MAC)
+// move takes the station for the one that has the address now. However often that
+// happens, two never had it at the same time.
+func (h *Holder) move(m frame.MAC) {
+	h.become(Moved, h.stations[0], m)
 	h.detector.memory.OwnerChanges++
-	if !h.config.Moves && len(h.moves) >= flapChanges {
-		// Machines are not replaced so often: two of them hide from each other.
-		h.moves = nil
-		return h.conflict(s, old, now)
-	}
-	return nil
 }
 
 func (h *Holder) become(e HolderEvent, old, station frame.MAC) {
@@ -389,7 +382,7 @@ func (h *Holder) judgeOverlaps(q *inquiry, now time.Time) (changes []Change) {
 		e := Evidence{Verdict: Claim, How: "split-brain", MAC: m, Source: m, Proven: true}
 		switch {
 		case len(held) == 0 && h.silence >= 2: // once may be lost frames
-			changes = append(changes, h.move(speaker{e, 1}, now)...)
+			h.move(m)
 		case len(held) == 0:
 			h.overlaps[m].last = now
 		case h.overlaps.note(m, now) == split:

@@ -134,6 +134,20 @@ func TestHolder(t *testing.T) {
 			g.speak(macB)
 			g.pass(time.Minute)
 		}, Clean, Moved, []frame.MAC{macB}},
+		{"handovers of an address of which nobody has said that it moves", HolderConfig{}, func(g *guarded) {
+			for i := range 20 {
+				to, from := macB, macA
+				if i%2 == 1 {
+					to, from = macA, macB
+				}
+				delete(g.has, from)
+				g.has[to] = mine
+				for range 5 {
+					g.speak(to)
+				}
+				g.pass(4 * time.Second)
+			}
+		}, Clean, Moved, []frame.MAC{macA}},
 		{"both speak", HolderConfig{}, func(g *guarded) {
 			g.has[macB] = mine
 			g.speak(macB)

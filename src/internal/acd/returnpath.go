@@ -65,16 +65,17 @@ func (f PathFinding) String() string {
 // counts is how many are lost in a row, compared with this peer's own past, and
 // whether they return because the peer was told where we are and not by chance.
 const (
-	minRun       = 22 // echoes that must be lost in a row, all of them
-	runFactor    = 3  // and so many times the longest run that ended by itself
-	maxRun       = 60 // a peer that loses more than a third of these in a row is no witness
-	returning    = 10 // echoes after the peer was told
-	mustReturn   = 5  // of these must return,
-	lateReturn   = 2  // and the first of them at once, or where single echoes get lost among the first three
-	spacings     = 10 // echoes within one timeout
-	pathMemory   = time.Hour
-	minSpacing   = 5 * time.Millisecond
-	tellingPause = time.Millisecond // before and after the peer is told
+	minRun          = 22 // echoes that must be lost in a row, all of them
+	runFactor       = 3  // and so many times the longest run that ended by itself
+	maxRun          = 60 // a peer that loses more than a third of these in a row is no witness
+	returning       = 10 // echoes after the peer was told
+	mustReturn      = 5  // of these must return,
+	perhapsReturned = 3  // fewer say that it was no theft,
+	lateReturn      = 2  // and the first of them at once, or where single echoes get lost among the first three
+	spacings        = 10 // echoes within one timeout
+	pathMemory      = 15 * time.Minute
+	minSpacing      = 5 * time.Millisecond
+	tellingPause    = time.Millisecond // before and after the peer is told
 )
 
 // pathStage is how far a check is.
@@ -96,7 +97,7 @@ const (
 // A lost echo claims nothing. It begins an examination: the station that our
 // echoes go to must answer for the peer's address; from then on all echoes of a
 // run must be lost, three times as many as were ever lost in a row, within an
-// hour, without anybody's doing; and they must return within milliseconds after
+// hour or so, without anybody's doing; and they must return within milliseconds after
 // the peer was told where we are. An outage that ends by itself ends at another
 // moment. The first such examination is one observation and not yet a proof.
 type ReturnPath struct {
@@ -120,7 +121,7 @@ type ReturnPath struct {
 }
 
 // silences remembers the longest run of echoes that was lost without anybody's
-// doing, for an hour at least and two at most.
+// doing, for a quarter of an hour at least and half an hour at most.
 type silences struct {
 	recent, older int
 	since         time.Time
@@ -218,6 +219,9 @@ func (r *ReturnPath) Due(now time.Time) ([]PathQuestion, PathFinding) {
 		if sent+1 == total { // by then no echo of the run can come any more
 			r.next, r.lastWait = now.Add(r.timeout-time.Duration(sent)*r.spacing()), now.Add(r.timeout)
 		}
+		if sent > 0 && sent <= lateReturn && r.count == 0 { // what told the peer may have been lost
+			return []PathQuestion{AskAsOwner, AskEcho}, 0
+		}
 		return []PathQuestion{AskEcho}, 0
 	}
 	if !r.proven(now) && now.Before(r.lastWait) {
@@ -261,9 +265,13 @@ func (r *ReturnPath) runLength(now time.Time) int {
 
 // proven reports whether enough echoes have returned, and at once.
 func (r *ReturnPath) proven(now time.Time) bool {
-	longest := r.silences.longest(now)
-	atOnce := slices.Contains(r.answered[:1+min(lateReturn, longest)], true)
-	return !r.brief() && atOnce && r.count >= mustReturn && runFactor*longest <= maxRun
+	return !r.brief() && r.atOnce(now) && r.count >= mustReturn && runFactor*r.silences.longest(now) <= maxRun
+}
+
+// atOnce reports whether echoes returned as soon as the peer was told. Where single
+// echoes get lost the first ones may.
+func (r *ReturnPath) atOnce(now time.Time) bool {
+	return slices.Contains(r.answered[:1+min(lateReturn, r.silences.longest(now))], true)
 }
 
 // conclude weighs what returned after the peer was told.
@@ -274,7 +282,9 @@ func (r *ReturnPath) conclude(now time.Time) PathFinding {
 	if r.proven(now) {
 		return r.end(PathDiverted, now)
 	}
-	r.silences.note(maxRun, now)
+	if !r.atOnce(now) || r.count < perhapsReturned { // else it is neither proof nor counter-proof
+		r.silences.note(maxRun, now)
+	}
 	if r.count > 0 {
 		return r.end(PathGood, now)
 	}

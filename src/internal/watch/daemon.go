@@ -417,9 +417,10 @@ func (d *daemon) peersOf(i link.Interface) (peers []Peer) {
 }
 
 // adoptPaths gives an address the ways back from the peers in its subnet. One that
-// is declared to be shared has none: a peer may rightly answer another.
+// others may have has none: a peer may rightly answer another, and to tell it where
+// we are would take an address back that is about to move.
 func (d *daemon) adoptPaths(s *segment, own *address, now time.Time) {
-	if d.options.CheckEvery <= 0 || d.config.Shared[own.detector.Address()].Declared() {
+	if d.options.CheckEvery <= 0 || own.moves || d.config.Shared[own.detector.Address()].Declared() {
 		own.paths = nil
 		return
 	}
