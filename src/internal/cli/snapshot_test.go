@@ -377,7 +377,9 @@ func TestSnapshotsThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, "cut.json", whole[:len(whole)-100])
-	writeFile(t, "future.json", bytes.Replace(whole, []byte("2027-01-31"), []byte("2027-02-28"), 1))
+	later := bytes.Replace(whole, []byte("2027-01-31"), []byte("2027-02-28"), 1)
+	writeFile(t, "dated.json", later)
+	writeFile(t, "future.json", regexp.MustCompile(`(?m)^"head":.*\n`).ReplaceAll(later, nil)) // as older ones are
 	for name, c := range map[string]struct{ fleet, want string }{
 		"missing": {"directors: [{name: a, snapshot: none.json}]", "failure: none.json: no such file\nexit 3\n"},
 		"cut":     {"directors: [{name: a, snapshot: cut.json}]", "failure: this is no complete snapshot: it ends in the middle\nexit 3\n"},
@@ -385,6 +387,8 @@ func TestSnapshotsThatCannotBeUsed(t *testing.T) {
 			"failure: directors a and b are one: the snapshots of both are of the UUID uuid of a.json\nexit 1\n"},
 		"other patterns": {"directors: [{name: a, snapshot: a.json}]\nvip_properties: {add: [lb.frontend]}\nsegments: [{name: s, subnets: [{cloud_properties: {site: west}}]}]",
 			"failure: a.json was written when nothing asked for the job property lb.frontend, the cloud property site\nexit 3\n"},
+		"dated anew": {"directors: [{name: a, snapshot: dated.json, max_age: 1d}]",
+			"failure: this snapshot's head is not as it was written: its checksum is another one\nexit 3\n"},
 		"future": {"directors: [{name: a, snapshot: future.json, max_age: 1d}]",
 			"failure: future.json was written at 2027-02-28T12:00:00Z, which is in the future: its age is unknown\nexit 3\n"},
 	} {
