@@ -158,6 +158,16 @@ type Manifest struct {
 	Gaps []Gap
 }
 
+// Group returns the group of that name, nil if there is none.
+func (m *Manifest) Group(name string) *Group {
+	for _, g := range m.Groups {
+		if g.Name == name {
+			return g
+		}
+	}
+	return nil
+}
+
 // Group is an instance group (v2) or job (v1).
 type Group struct {
 	Name      string
@@ -237,9 +247,10 @@ type Problem struct {
 	Message string
 	// Cure says what to write instead; may be empty.
 	Cure string
-	// Warning marks what the director accepts.
-	Warning bool
-	At      place.Place
+	// Warning marks what the director accepts, Info what it accepts and may be as it
+	// should.
+	Warning, Info bool
+	At            place.Place
 	// Range is the address or range at stake; invalid where there is none.
 	Range netipx.IPRange
 

@@ -41,7 +41,9 @@ var (
 type version [3]int
 
 func parseVersion(s string) (v version, ok bool) {
-	s, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimSpace(s), "v"), " ")
+	// A director that was built from source says "bosh-282.0.9 (00000000)".
+	s = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(s), "bosh-"), "v")
+	s, _, _ = strings.Cut(s, " ")
 	more := true
 	for i := 0; i < len(v) && more; i++ {
 		var digits string

@@ -40,6 +40,9 @@ type Order struct {
 	Part  uint8 // of reading that entry
 }
 
+// Refusal reports whether the director refuses what has the problem.
+func (p Problem) Refusal() bool { return !p.Warning && !p.Info }
+
 // Stage is the stage in which the director would meet the problem.
 func (p Problem) Stage() Stage { return p.order.Stage }
 
@@ -59,8 +62,8 @@ func Sort(problems []Problem) {
 func SortBy[T any](list []T, problemOf func(T) Problem) {
 	slices.SortStableFunc(list, func(x, y T) int {
 		a, b := problemOf(x), problemOf(y)
-		if a.Warning != b.Warning {
-			if a.Warning {
+		if a.Refusal() != b.Refusal() {
+			if b.Refusal() {
 				return 1
 			}
 			return -1
@@ -88,6 +91,13 @@ func (r *Report) Add(rule, class string, at place.Place, format string, args ...
 func (r *Report) Warn(rule string, at place.Place, format string, args ...any) *Problem {
 	p := r.Add(rule, "", at, format, args...)
 	p.Warning, p.order = true, Order{Stage: stageWarnings}
+	return p
+}
+
+// Inform tells what the director accepts and may be meant.
+func (r *Report) Inform(rule string, at place.Place, format string, args ...any) *Problem {
+	p := r.Warn(rule, at, format, args...)
+	p.Warning, p.Info = false, true
 	return p
 }
 

@@ -68,6 +68,8 @@ const (
 	RuleVIPNetwork = "vip-network"
 	// RuleMigratedFrom: migrated_from that contradicts the rest of the manifest.
 	RuleMigratedFrom = "migrated-from"
+	// RuleMovedInstances: instances that get other addresses, or are made anew.
+	RuleMovedInstances = "moved-instances"
 	// RuleNICGroup: networks of one nic_group that do not go together.
 	RuleNICGroup = "nic-group"
 	// RuleVariable: a variable that nobody will resolve.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/gate"
 	"github.com/ipguard/ipguard/src/internal/lint"
@@ -255,7 +256,7 @@ func (g *gateRun) tell(result lint.Result) (refused, err error) {
 		return refusal, out.writeOne(output{format: format}, result, g.files, toStderr)
 	}
 	result.Findings = slices.DeleteFunc(result.Findings, func(f lint.Finding) bool {
-		return f.Severity < lint.Warning && f.Rule != lint.HiddenAddressID
+		return f.Severity < lint.Warning && f.Rule != lint.HiddenAddressID && f.Rule != bosh.RuleMovedInstances
 	})
 	if len(result.Findings) == 0 {
 		return nil, nil

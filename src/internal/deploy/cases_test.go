@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -149,7 +150,11 @@ func unresolvedLines(list []bosh.Unresolved) string {
 func addressLines(list []PredictedAddress) string {
 	var b strings.Builder
 	for _, a := range list {
-		fmt.Fprintf(&b, "%s/%d on %s in %q: %s %s (%s)\n", a.InstanceGroup, a.Index, a.Network, a.AZ, a.IP, a.Kind, a.At)
+		index := "?"
+		if a.Index != Untold {
+			index = strconv.Itoa(a.Index)
+		}
+		fmt.Fprintf(&b, "%s/%s on %s in %q: %s %s (%s)\n", a.InstanceGroup, index, a.Network, a.AZ, a.IP, a.Kind, a.At)
 	}
 	return b.String()
 }

@@ -19,9 +19,9 @@ import (
 type PredictedAddress struct {
 	Network       string
 	InstanceGroup string // empty for compilation
-	// Index counts the group's instances from 0, or the compilation workers.
-	// Which instance of a group gets which dynamic address is random in a real
-	// director; the set of addresses is not.
+	// Index is the one that the director gives the instance, or counts compilation
+	// workers from 0. It is Untold where several new instances get dynamic addresses
+	// in one zone: which of them gets which depends on ids that the director draws.
 	Index int
 	AZ    string // empty for none
 	IP    netip.Prefix

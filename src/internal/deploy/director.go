@@ -64,16 +64,23 @@ type heldAddress struct {
 	static  bool
 }
 
+// name is how bosh calls the instance.
+func (i *instance) name() string {
+	if i.orphan || i.unnamed {
+		return i.group + "/" + i.id
+	}
+	return fmt.Sprintf("%s/%d", i.group, i.index)
+}
+
 // String names the instance for messages.
 func (i *instance) String() string {
-	name := fmt.Sprintf("%s/%d", i.group, i.index)
-	if i.orphan || i.unnamed {
-		name = i.group + "/" + i.id
+	switch {
+	case i.orphan:
+		return fmt.Sprintf("the orphaned VM %s of deployment %q", i.name(), i.deployment)
+	case i.guessed:
+		return fmt.Sprintf("%s of deployment %q (guessed from its manifest)", i.name(), i.deployment)
 	}
-	if i.orphan {
-		return fmt.Sprintf("the orphaned VM %s of deployment %q", name, i.deployment)
-	}
-	return fmt.Sprintf("%s of deployment %q", name, i.deployment)
+	return fmt.Sprintf("%s of deployment %q", i.name(), i.deployment)
 }
 
 func newDirector(cc *bosh.CloudConfig, opts bosh.Options) *director {

@@ -30,17 +30,19 @@ func (r *run) migrate(g *plannedGroup, past *deployment) []*instance {
 const classMigration = "DeploymentInvalidMigratedFromJob"
 
 // checkMigration reports a source that is still in the manifest or that two
-// groups claim.
+// groups claim. The group is not planned then: what it lacks follows from that.
 func (r *run) checkMigration(g *plannedGroup, from bosh.Migration) {
 	if r.sources == nil {
 		r.sources = migrationSources(r.m)
 	}
 	source := r.sources[from.Name]
 	if source.present && from.Name != g.Name {
+		g.sound = false
 		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, which is still in the manifest", g.Name, from.Name).
 			WithCure("remove the instance group %s", from.Name)
 	}
 	if source.claims > 1 {
+		g.sound = false
 		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, and so does another instance group", g.Name, from.Name)
 	}
 }
@@ -76,10 +78,12 @@ func migrationSources(m *bosh.Manifest) map[string]migrationSource {
 func (r *run) canMigrate(g *plannedGroup, from bosh.Migration, i *instance) bool {
 	switch {
 	case i.az == "" && from.AZ == "" && len(g.AZs) > 0:
+		g.sound = false
 		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q, whose instances have no availability zone, and does not name one", g.Name, from.Name).
-			WithCure("az: %s", g.AZs[0])
+			WithCure("%s", migratedFrom(from.Name, g.AZs[0]))
 		return false
 	case i.az != "" && from.AZ != "" && i.az != from.AZ:
+		g.sound = false
 		r.Add(bosh.RuleMigratedFrom, classMigration, from.At, "%q migrates from %q in availability zone %q, and its instances are in %q", g.Name, from.Name, from.AZ, i.az)
 		return false
 	}

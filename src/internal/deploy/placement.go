@@ -70,10 +70,12 @@ func (r *run) placeBalanced(g *plannedGroup, existing []*instance) {
 }
 
 // zoneBalance is a heap of zones: on top the one with the fewest instances; of
-// several one that has instances of the past left, then the first by name
-// (placement_planner/balancer.rb, tie_strategy.rb).
+// several the one with the most instances of the past left, in the manifest's order
+// of zones; where none has any, the first by name (placement_planner/balancer.rb,
+// unplaced_existing_instances.rb, tie_strategy.rb).
 type zoneBalance struct {
 	names    []string
+	order    map[string]int // of the manifest
 	placed   map[string]int
 	existing map[string][]*instance
 }
@@ -82,7 +84,11 @@ func newZoneBalance(names []string) *zoneBalance {
 	if len(names) == 0 {
 		names = []string{""}
 	}
-	return &zoneBalance{names: names, placed: map[string]int{}, existing: map[string][]*instance{}}
+	order := make(map[string]int, len(names))
+	for i, name := range names {
+		order[name] = i
+	}
+	return &zoneBalance{names: names, order: order, placed: map[string]int{}, existing: map[string][]*instance{}}
 }
 
 // next places one instance, if it can one of the past.
@@ -106,8 +112,12 @@ func (b *zoneBalance) Less(i, j int) bool {
 	if b.placed[x] != b.placed[y] {
 		return b.placed[x] < b.placed[y]
 	}
-	if left := len(b.existing[x]) > 0; left != (len(b.existing[y]) > 0) {
-		return left
+	left, other := len(b.existing[x]), len(b.existing[y])
+	switch {
+	case left != other:
+		return left > other
+	case left > 0:
+		return b.order[x] < b.order[y]
 	}
 	return x < y
 }
@@ -124,20 +134,24 @@ func uniqueZones(azs []string) []string {
 	return list
 }
 
-// number makes the instances: existing ones keep their index, new ones get the
-// lowest that is free.
+// number makes the instances: existing ones keep their index, new ones and those of
+// other groups get the lowest that no instance of the group has, be it one that is
+// to go (placement_planner/index_assigner.rb).
 func (r *run) number(g *plannedGroup) {
 	used := map[int]bool{}
-	for _, p := range g.plans {
-		if p.past != nil && p.past.group == g.Name {
-			used[p.past.index] = true
+	if past := r.deployments[r.m.Name]; past != nil {
+		for _, i := range past.byGroup[g.Name] {
+			used[i.index] = true
 		}
 	}
 	next := 0
 	for _, p := range g.plans {
 		p.instance = &instance{deployment: r.m.Name, group: g.Name, az: p.az}
+		if p.past != nil {
+			p.instance.id, p.instance.told = p.past.id, p.past.told
+		}
 		if p.past != nil && p.past.group == g.Name {
-			p.instance.index = p.past.index
+			p.instance.index, p.instance.unnamed = p.past.index, p.past.unnamed
 			continue
 		}
 		for used[next] {

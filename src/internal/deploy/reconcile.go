@@ -33,7 +33,11 @@ func (r *run) reconcile(plan *instancePlan) []*reservation {
 		case static:
 			kind = StaticAddress
 		}
-		r.addPrediction(want.network.Name, plan.instance.group, plan.instance.index, plan.az, h.address, kind, want.at)
+		index := plan.instance.index
+		if plan.instance.unnamed {
+			index = Untold
+		}
+		r.addPrediction(want.network.Name, plan.instance.group, index, plan.az, h.address, kind, want.at)
 	}
 	return wants
 }

@@ -35,9 +35,13 @@ func (r *run) reserveGroup(g *plannedGroup) {
 		})
 	}
 	full := map[*plannedNetwork]bool{}
-	for _, plan := range plans {
-		wants := r.reconcile(plan)
-		for _, want := range wants {
+	wants := make([][]*reservation, len(plans))
+	for i, plan := range plans {
+		wants[i] = r.reconcile(plan)
+	}
+	markDrawn(plans, wants)
+	for i, plan := range plans {
+		for _, want := range wants[i] {
 			if full[want.network] {
 				continue
 			}
@@ -46,6 +50,35 @@ func (r *run) reserveGroup(g *plannedGroup) {
 			}
 		}
 	}
+}
+
+// markDrawn marks the dynamic addresses of which nobody can say who gets which: in
+// one zone a director gives them out by the ids of the instances, which it draws.
+// The bootstrap instance comes first; of a new group it is the one with index 0.
+func markDrawn(plans []*instancePlan, wants [][]*reservation) {
+	type share struct {
+		network *plannedNetwork
+		az      string
+	}
+	alone := map[share]int{}
+	isNew := true
+	for _, plan := range plans {
+		isNew = isNew && plan.past == nil
+	}
+	each := func(do func(s share, want *reservation)) {
+		for i, plan := range plans {
+			if i == 0 && isNew {
+				continue
+			}
+			for _, want := range wants[i] {
+				if !want.static {
+					do(share{want.network, plan.az}, want)
+				}
+			}
+		}
+	}
+	each(func(s share, _ *reservation) { alone[s]++ })
+	each(func(s share, want *reservation) { want.drawn = alone[s] > 1 })
 }
 
 // predictErrand tells which addresses an errand asks for. They are reserved when
@@ -105,9 +138,12 @@ func (r *run) checkStaticReservation(g *plannedGroup, want *reservation) bool {
 
 func (r *run) reserveStatic(g *plannedGroup, plan *instancePlan, want *reservation, kind AddressKind) bool {
 	holder := r.hold(plan.instance, want.address, want.network.Name, true)
+	if holder != nil && holder != plan.past && holder != plan.instance && r.toldRename(g, holder) {
+		return false // one renamed group is one mistake, however many addresses it has
+	}
 	if holder != nil && holder != plan.past && holder != plan.instance {
 		r.Add(bosh.RuleStaticIPTwice, "NetworkReservationAlreadyInUse", want.at, "instance group %q asks for %s, which %s has", g.Name, want.address.Words(), holder).
-			WithCure("choose another address").About(want.address)
+			WithCure("%s", r.cureTaken(g, plan, holder)).About(want.address)
 		return false
 	}
 	if holder == plan.past && holder != nil {
@@ -266,7 +302,11 @@ func (r *run) notEnough(g *plannedGroup, plan *instancePlan, want *reservation, 
 }
 
 func (r *run) predict(g *plannedGroup, plan *instancePlan, want *reservation, a ipaddr.Addr, kind AddressKind) {
-	r.addPrediction(want.network.Name, g.Name, plan.instance.index, plan.az, a, kind, want.at)
+	index := plan.instance.index
+	if want.drawn || plan.instance.unnamed {
+		index = Untold
+	}
+	r.addPrediction(want.network.Name, g.Name, index, plan.az, a, kind, want.at)
 }
 
 func (r *run) addPrediction(network, group string, index int, az string, a ipaddr.Addr, kind AddressKind, at place.Place) {

@@ -21,6 +21,7 @@ type run struct {
 	last      bool        // nothing is deployed behind it
 	planned   int         // instances of the groups so far
 	sources   map[string]migrationSource
+	renamed   map[*plannedGroup]string // which group they may have been
 	// incomplete are the networks of which something could not be read.
 	incomplete map[*bosh.Network]bool
 }
@@ -61,6 +62,7 @@ type reservation struct {
 	address ipaddr.Addr // of a static one; of a dynamic one once it is reserved
 	at      place.Place
 	subnet  *bosh.Subnet // that a static one was found in
+	drawn   bool         // which instance gets it depends on ids that the director draws
 }
 
 // maxInstances is how many instances of a group are planned one by one. No
@@ -84,8 +86,11 @@ func (r *run) deploy() []PredictedAddress {
 		} else if !g.crowd {
 			r.locateStatic(g, g.static()) // for what it reports
 		}
+		r.checkFamilies(existing)
 	}
 	r.collectObsolete(past)
+	r.At.Group = len(r.groups)
+	r.checkFamilies(r.obsolete)
 	for _, g := range r.groups {
 		r.At = bosh.Order{Stage: bosh.StageReservation, Group: g.index}
 		switch {
@@ -103,12 +108,20 @@ func (r *run) deploy() []PredictedAddress {
 			r.checkSettings(g)
 		}
 	}
+	if !r.refused() {
+		r.tellMoves()
+	}
 	r.remember()
 	if missing := r.predictCompilation(); r.last {
 		r.warnCompilation(missing)
 		r.warnHotSwaps()
 	}
 	return r.addresses
+}
+
+// refused reports whether the deploy has failed.
+func (r *run) refused() bool {
+	return slices.ContainsFunc(r.Problems, bosh.Problem.Refusal)
 }
 
 // bind finds the networks and zones of a group.

@@ -11,6 +11,7 @@ import (
 // others where their zone has addresses left
 // (static_ips_availability_zone_picker.rb, place_existing_instance_plans).
 func (p *staticPlacement) placeExisting(existing []*instance) bool {
+	p.existing = existing
 	var others []*instance
 	for _, i := range existing {
 		kept := p.keptAddresses(i)
@@ -93,7 +94,7 @@ func (p *staticPlacement) keep(i *instance, kept []keptAddress) bool {
 				continue
 			}
 			p.Add(bosh.RuleStaticIPPlacement, "NetworkReservationError", a.at, "%s is held by %s in %s, and would move to %s", ipaddr.AddrOf(a.n, a.v6), i, bosh.ZoneWords(az), bosh.JoinZones(a.zones)).
-				WithCure("use another address, or keep its subnet in the zone")
+				WithCure("%s", p.cureZone(i, p.existing)).About(single(k.held.address))
 			return false
 		}
 		if !plan.placed {

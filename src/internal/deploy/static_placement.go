@@ -33,7 +33,8 @@ type staticPlacement struct {
 	// same lists the uses of one address on all networks.
 	same map[ipaddr.Addr][]*staticAddress
 	// free is where to look for the next free address of a network and zone.
-	free map[networkZone]int
+	free     map[networkZone]int
+	existing []*instance
 	// placed counts the instances of each zone.
 	placed map[string]int
 }
@@ -276,7 +277,10 @@ func (p *staticPlacement) choose(plan *instancePlan, n *plannedNetwork, like *bo
 }
 
 func (p *staticPlacement) cannotChoose(n *plannedNetwork, like *bosh.Subnet) bool {
-	const class = "NetworkReservationError"
+	class := "NetworkReservationError"
+	if p.Opts.Single() && len(p.g.plans) > 0 && p.g.plans[0].past != nil {
+		class = "NoMethodError" // az_names of the address that it did not find
+	}
 	if like != nil {
 		p.Add(bosh.RuleNICGroup, class, n.At, "network %q shares a network card with another network of instance group %q, and none of its addresses is in a subnet with the same cloud_properties", n.Name, p.g.Name)
 	} else {

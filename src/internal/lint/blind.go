@@ -133,7 +133,7 @@ func lineOf(p place.Place) fileLine { return fileLine{p.File, p.Line} }
 func (f *Facts) refusedPlaces() map[fileLine]bool {
 	lines := map[fileLine]bool{}
 	for i := range f.Problems {
-		if p := &f.Problems[i]; !p.Warning {
+		if p := &f.Problems[i]; p.Refusal() {
 			lines[lineOf(p.At)] = true
 		}
 	}

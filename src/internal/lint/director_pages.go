@@ -33,6 +33,7 @@ var directorPages = []directorPage{
 	{"dynamic-network", "a dynamic network used in a way that it cannot serve", Error},
 	{"vip-network", "a vip network used in a way that it cannot serve", Error},
 	{"migrated-from", "migrated_from that contradicts the rest of the manifest", Error},
+	{"moved-instances", "instances that the next deploy gives other addresses, or makes anew", Info},
 	{"nic-group", "networks of one nic_group that do not go together", Error},
 	{"unresolved-variable", "a variable that nobody will resolve", Error},
 	{"ignored-key", "a key that the director passes over in silence", Warning},

@@ -37,8 +37,11 @@ func problemFinding(p *Problem) Finding {
 		Severity: Error, Message: p.Message, Range: p.Range, DirectorError: p.Class, Suggestion: p.Cure, Order: p.Order,
 		Claims: []Party{{Owner: ownerOf(p.Director, p.Deployment), Range: p.Range, At: p.At}},
 	}
-	if p.Warning {
+	switch {
+	case p.Warning:
 		finding.Severity = Warning
+	case p.Info:
+		finding.Severity = Info
 	}
 	return finding
 }

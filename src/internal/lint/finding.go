@@ -97,10 +97,12 @@ type Summary struct {
 type Address struct {
 	Director, Deployment   string
 	Network, InstanceGroup string
-	Index                  int
-	AZ                     string
-	IP                     netip.Prefix // a single address has the full length
-	Kind                   string       // static, dynamic, compilation or vip
+	// Index is the instance's in its group, or negative where nobody can say which
+	// of several gets the address.
+	Index int
+	AZ    string
+	IP    netip.Prefix // a single address has the full length
+	Kind  string       // static, dynamic, compilation or vip
 }
 
 // NewResult puts a run's findings and failures together and counts them.

@@ -9,10 +9,20 @@ func (o Overlap) Foreign() bool {
 		return true
 	case o.A.Owner.Director != o.B.Owner.Director:
 		return true
+	case granted(o.A) && shared(o.B) || granted(o.B) && shared(o.A):
+		return false
 	default:
 		return !o.Contact.OneList && o.A.Owner.Deployment != o.B.Owner.Deployment
 	}
 }
+
+// granted reports whether the director gave the addresses out itself: they are in
+// its list, whatever subnet they once were of.
+func granted(c *Claim) bool { return c.Kind == Lease || c.Kind == Orphan }
+
+// shared reports whether a claim is of the director's list, not of a manifest with
+// networks of its own.
+func shared(c *Claim) bool { return c.Subnet == nil || c.Subnet.Deployment == "" }
 
 // OnWire reports whether the two claims can meet in a segment.
 func (o Overlap) OnWire() bool { return o.Contact.Relation != Isolated }

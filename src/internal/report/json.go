@@ -70,10 +70,11 @@ type (
 	jsonAddress struct {
 		Network       string `json:"network"`
 		InstanceGroup string `json:"instance_group"`
-		Index         int    `json:"index"`
-		AZ            string `json:"az"`
-		IP            string `json:"ip"`
-		Kind          string `json:"kind"`
+		// Index is null where nobody can say which instance gets the address.
+		Index *int   `json:"index"`
+		AZ    string `json:"az"`
+		IP    string `json:"ip"`
+		Kind  string `json:"kind"`
 	}
 )
 
@@ -90,7 +91,7 @@ func writeJSON(w io.Writer, result lint.Result, options Options) error {
 	if options.ShowAddresses {
 		addresses := make([]jsonAddress, len(result.Addresses))
 		for i, a := range result.Addresses {
-			addresses[i] = jsonAddress{a.Network, a.InstanceGroup, a.Index, a.AZ, addressText(a), a.Kind}
+			addresses[i] = jsonAddress{a.Network, a.InstanceGroup, indexOf(a), a.AZ, addressText(a), a.Kind}
 		}
 		report.Addresses = &addresses
 	}
@@ -146,4 +147,12 @@ func encodeJSON(w io.Writer, value any) error {
 	}
 	_, err := w.Write(safe.Bytes())
 	return err
+}
+
+// indexOf is nil where nobody can say which instance gets the address.
+func indexOf(a lint.Address) *int {
+	if a.Index < 0 {
+		return nil
+	}
+	return &a.Index
 }

@@ -216,7 +216,10 @@ func (t *textReport) addresses(addresses []lint.Address) {
 	for _, a := range addresses {
 		instance := "-"
 		if a.InstanceGroup != "" {
-			instance = visible(a.InstanceGroup) + "/" + strconv.Itoa(a.Index)
+			instance = visible(a.InstanceGroup)
+			if index := indexOf(a); index != nil {
+				instance += "/" + strconv.Itoa(*index)
+			}
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\tnetwork %s\taz %s\n", addressText(a), visible(a.Kind),
 			instance, cmp.Or(visible(a.Network), "-"), cmp.Or(visible(a.AZ), "-"))

@@ -225,7 +225,7 @@ func (s *surveyor) number(files *directorFiles) {
 	}
 	order := 0
 	for i := range list {
-		if !list[i].Warning {
+		if list[i].Refusal() {
 			order++
 			list[i].Order = order
 		}
