@@ -68,7 +68,9 @@ type sim struct {
 	d         *daemon
 	lines     []simLine
 	sent      map[netip.Addr]int // frames that claim an address that the host has not
+	announced int                // announcements of the host
 	echoed    int                // echo requests sent
+	bits      int                // of the subnet
 	telling   bool
 }
 
@@ -128,6 +130,8 @@ func (w *simWire) Send(b []byte) error {
 	}
 	if a, claims := f.Claims(); claims && !slices.Contains(w.s.addresses, a) {
 		w.s.sent[a]++
+	} else if claims && f.Target == a {
+		w.s.announced++
 	}
 	w.s.transmit(b, nil)
 	return nil
@@ -275,7 +279,7 @@ func (l simLog) Handle(_ context.Context, r slog.Record) error {
 func newSim(t testing.TB, seed uint64) *sim {
 	s := &sim{
 		t: t, random: rand.New(rand.NewPCG(seed, 5)), now: simStart, addresses: []netip.Addr{simVictim}, gateways: []netip.Addr{simGateway},
-		neighbour: map[netip.Addr]frame.MAC{}, sent: map[netip.Addr]int{},
+		neighbour: map[netip.Addr]frame.MAC{}, sent: map[netip.Addr]int{}, bits: 24,
 	}
 	s.machines = []*machine{{mac: simMAC(0xd), has: []netip.Addr{simGateway}, cache: map[netip.Addr]frame.MAC{}, echoes: func(time.Time) bool { return true }}}
 	return s
@@ -292,7 +296,7 @@ func (s *sim) add(n byte, has ...netip.Addr) *machine {
 func (s *sim) host() (link.Host, error) {
 	i := link.Interface{Index: 1, Name: "eth0", MAC: simMAC(simMe), Up: true, Carrier: true, Wire: true, Gateways: s.gateways}
 	for _, a := range s.addresses {
-		i.Addresses = append(i.Addresses, link.Address{Prefix: netip.PrefixFrom(a, 24)})
+		i.Addresses = append(i.Addresses, link.Address{Prefix: netip.PrefixFrom(a, s.bits)})
 	}
 	return link.Host{Interfaces: []link.Interface{i}, MACs: map[frame.MAC]bool{i.MAC: true}}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/frame"
 )
 
@@ -191,20 +192,24 @@ func revalidate(s *sim) {
 	})
 }
 
-// TestSoak: an hour of each cause of false alarms, and no alarm.
+// TestSoak: an hour of each cause of false alarms, on a host that would defend its
+// addresses, and no alarm and no defence.
 func TestSoak(t *testing.T) {
 	for _, trouble := range troubles() {
 		t.Run(trouble.name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(3) {
 				s := newSim(t, seed)
-				s.start(trouble.begin(s))
+				o := trouble.begin(s)
+				o.Defence = acd.DefendAlways
+				s.start(o)
 				revalidate(s)
 				s.pass(time.Hour)
 				for _, l := range s.alarms() {
 					t.Errorf("seed %d, after %s: %s %v", seed, l.at.Sub(simStart), l.text, l.about)
 				}
-				if len(s.sent) > 0 {
+				if len(s.sent) > 0 || s.announced > 0 {
+					t.Errorf("seed %d: announced %d times", seed, s.announced)
 					t.Errorf("seed %d: frames for addresses that the host did not have: %v", seed, s.sent)
 				}
 			}
