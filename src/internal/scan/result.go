@@ -46,6 +46,9 @@ type Station struct {
 	Own bool `json:"own,omitempty"`
 	// Shared says that it was declared to be allowed to have the address too.
 	Shared bool `json:"shared,omitempty"`
+	// Card says that it is probably another card of the machine of a station before
+	// it: both answer for the same addresses, and for more than this one.
+	Card bool `json:"card,omitempty"`
 }
 
 // Host is one address that answers or should.
@@ -174,6 +177,7 @@ func (s *sightings) hosts(o Options, at link.Interface) []Host {
 	}
 	var sorted []Host
 	for _, h := range hosts {
+		s.markCards(h)
 		h.Status = judge(*h, o)
 		sorted = append(sorted, *h)
 	}
@@ -181,13 +185,44 @@ func (s *sightings) hosts(o Options, at link.Interface) []Host {
 	return sorted
 }
 
+// answersFor returns the addresses that each station answers for.
+func (s *sightings) answersFor() map[frame.MAC][]netip.Addr {
+	answers := map[frame.MAC][]netip.Addr{}
+	for a, seen := range s.at {
+		for _, x := range seen {
+			answers[x.mac] = append(answers[x.mac], a)
+		}
+	}
+	for _, addresses := range answers {
+		slices.SortFunc(addresses, netip.Addr.Compare)
+	}
+	return answers
+}
+
+// markCards marks the stations of a host that are cards of one machine. Linux
+// answers by every card for the addresses of all (arp_ignore 0). Two machines that
+// share an address have others of their own, or none.
+func (s *sightings) markCards(h *Host) {
+	if len(h.Stations) < 2 {
+		return
+	}
+	answers := s.answersFor()
+	slices.SortFunc(h.Stations, func(a, b Station) int { return slices.Compare(a.MAC[:], b.MAC[:]) })
+	for i := range h.Stations {
+		x := &h.Stations[i]
+		x.Card = !x.Proxy && !x.Own && len(answers[x.MAC]) > 1 && slices.ContainsFunc(h.Stations[:i], func(y Station) bool {
+			return !y.Proxy && !y.Own && slices.Equal(answers[x.MAC], answers[y.MAC])
+		})
+	}
+}
+
 func judge(h Host, o Options) Status {
 	real, sharing, own := 0, 0, false
 	for _, s := range h.Stations {
-		if !s.Proxy {
+		if !s.Proxy && !s.Card {
 			real++
 		}
-		if !s.Proxy && s.Shared {
+		if !s.Proxy && !s.Card && s.Shared {
 			sharing++
 		}
 		own = own || s.Own
@@ -286,6 +321,8 @@ func describeStations(h Host) string {
 			word += " (this host)"
 		case s.Proxy:
 			word += " (answers for everything)"
+		case s.Card:
+			word += " (probably a second card of the same machine: both answer for the same addresses)"
 		case s.Shared:
 			word += " (may have it)"
 		case s.Vendor != "":

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/link"
 )
 
 func TestResultRoundTrip(t *testing.T) {
@@ -71,4 +72,37 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCards: two stations that answer for the same addresses are one machine, and
+// two that share an address are not.
+func TestCards(t *testing.T) {
+	a := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, 0, n}) }
+	m := func(n byte) frame.MAC { return frame.MAC{0, 0x50, 0x56, 0, 0, n} }
+	for _, test := range []struct {
+		name string
+		has  map[byte][]byte // addresses by station
+		want map[byte]Status // by address
+	}{
+		{"one machine with two cards", map[byte][]byte{1: {20, 21}, 2: {20, 21}}, map[byte]Status{20: Unknown, 21: Unknown}},
+		{"with three", map[byte][]byte{1: {20, 21}, 2: {20, 21}, 3: {20, 21}}, map[byte]Status{20: Unknown, 21: Unknown}},
+		{"two machines with one address", map[byte][]byte{1: {20}, 2: {20}}, map[byte]Status{20: Twice}},
+		{"two machines, one with another address", map[byte][]byte{1: {20, 21}, 2: {20}}, map[byte]Status{20: Twice, 21: Unknown}},
+		{"two machines, each with another address", map[byte][]byte{1: {20, 21}, 2: {20, 22}}, map[byte]Status{20: Twice, 21: Unknown, 22: Unknown}},
+		{"two cards and a rogue", map[byte][]byte{1: {20, 21}, 2: {20, 21}, 3: {20}}, map[byte]Status{20: Twice, 21: Unknown}},
+	} {
+		s := newSightings(nil)
+		for station, addresses := range test.has {
+			for _, n := range addresses {
+				s.note(a(n), m(station), time.Millisecond, time.Time{})
+			}
+		}
+		got := map[byte]Status{}
+		for _, h := range s.hosts(Options{Prefix: netip.MustParsePrefix("10.9.0.0/24")}, link.Interface{}) {
+			got[h.Address.As4()[3]] = h.Status
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s: %s", test.name, diff)
+		}
+	}
 }

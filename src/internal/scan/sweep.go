@@ -96,8 +96,75 @@ func (s *sweeper) run(ctx context.Context, size uint32) (complete bool, err erro
 		}
 		targets = s.silent(targets)
 	}
+	return s.compare(ctx)
+}
+
+// compares is how often stations are asked for each other's addresses.
+const compares = 3
+
+// compare asks the stations of an address that has two, each by itself, for all
+// addresses that any of them answered for: an answer may have been lost, and what
+// they all answer for tells whether they are one machine.
+func (s *sweeper) compare(ctx context.Context) (complete bool, err error) {
+	for range compares {
+		frames, err := s.comparisons()
+		if err != nil || len(frames) == 0 {
+			return err == nil, err
+		}
+		for len(frames) > 0 {
+			n, err := s.socket.SendBatch(frames[:min(batch, len(frames))])
+			if err != nil || ctx.Err() != nil {
+				return false, err
+			}
+			frames = frames[n:]
+			if !sleep(ctx, time.Millisecond) {
+				return false, nil
+			}
+		}
+		if !s.quiet(ctx) {
+			return false, nil
+		}
+	}
 	return true, nil
 }
+
+// comparisons are the questions that compare still has.
+func (s *sweeper) comparisons() (frames [][]byte, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	answers := s.found.answersFor()
+	open := map[question]bool{}
+	for _, seen := range s.found.at {
+		for _, x := range seen {
+			for _, y := range seen {
+				for _, a := range answers[y.mac] {
+					if x != y && !s.found.proxies[x.mac] && !s.found.proxies[y.mac] && !slices.Contains(answers[x.mac], a) {
+						open[question{a, x.mac}] = true
+					}
+				}
+			}
+		}
+	}
+	for q := range open {
+		b, err := frame.Probe(s.mac, q.address, q.station, nil)
+		if err != nil {
+			return nil, err
+		}
+		if frames = append(frames, b); len(frames) == maxComparisons {
+			break
+		}
+	}
+	return frames, nil
+}
+
+// question is for an address, of one station alone.
+type question struct {
+	address netip.Addr
+	station frame.MAC
+}
+
+// maxComparisons bounds what a segment full of liars can make us ask.
+const maxComparisons = 1024
 
 // askForNobody asks for the network addresses that lie outside of the prefix.
 func (s *sweeper) askForNobody() error {
