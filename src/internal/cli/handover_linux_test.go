@@ -89,6 +89,7 @@ func (n *node) had(at time.Time) bool {
 type mover struct {
 	name     string
 	programs []string
+	turns    int
 	start    func(t *testing.T, nodes [2]*node) (move func(to int))
 }
 
@@ -97,7 +98,7 @@ type mover struct {
 // conflict, whether the address is declared to move or not; and no host sends one
 // frame that speaks for the address while it does not have it.
 func TestHandovers(t *testing.T) {
-	for _, m := range []mover{keepalived, ucarp, ipaddr2, pgpoolCommands} {
+	for _, m := range []mover{keepalived, ucarp, ipaddr2, pgpool} {
 		for _, declared := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/declared %v", m.name, declared), func(t *testing.T) {
 				t.Parallel()
@@ -126,7 +127,7 @@ func handovers(t *testing.T, m mover, declared bool) {
 		startWatch(t, s.d, append(args, "--config", guarded)...),
 	}
 	move := m.start(t, nodes)
-	for turn := range 4 {
+	for turn := range m.turns {
 		to := turn % 2
 		move(to)
 		await(t, fmt.Sprintf("%s gave the address to node %d, in turn %d", m.name, to+1, turn), func() bool { return nodes[to].has() && !nodes[1-to].has() })
@@ -158,8 +159,8 @@ func handovers(t *testing.T, m mover, declared bool) {
 			}
 		}
 	}
-	if announced < 4 {
-		t.Errorf("%d announcements were heard of 4 handovers: this test is deaf", announced)
+	if announced < m.turns {
+		t.Errorf("%d announcements were heard of %d handovers: this test is deaf", announced, m.turns)
 	}
 }
 
@@ -182,13 +183,13 @@ func background(t *testing.T, h *wirelab.Host, name string, args ...string) *exe
 }
 
 // ends stops a program as an administrator does, and waits for its end.
-func ends(t *testing.T, c *exec.Cmd) {
+func ends(t *testing.T, c *exec.Cmd, with os.Signal) {
 	t.Helper()
-	check(t, c.Process.Signal(syscall.SIGTERM))
+	check(t, c.Process.Signal(with))
 	_ = c.Wait() // the signal may be its exit status
 }
 
-var keepalived = mover{"keepalived", []string{"keepalived", "unshare", "mount"}, func(t *testing.T, nodes [2]*node) func(int) {
+var keepalived = mover{"keepalived", []string{"keepalived", "unshare", "mount"}, 4, func(t *testing.T, nodes [2]*node) func(int) {
 	folder := t.TempDir()
 	var running [2]*exec.Cmd
 	start := func(n int) {
@@ -220,14 +221,14 @@ vrrp_instance V {
 			return
 		}
 		if to == 1 {
-			ends(t, running[0])
+			ends(t, running[0], syscall.SIGTERM)
 		} else {
 			start(0) // of the higher priority: it takes the address back
 		}
 	}
 }}
 
-var ucarp = mover{"ucarp", []string{"ucarp", "arping"}, func(t *testing.T, nodes [2]*node) func(int) {
+var ucarp = mover{"ucarp", []string{"ucarp", "arping"}, 4, func(t *testing.T, nodes [2]*node) func(int) {
 	folder := t.TempDir()
 	script := func(name, verb, then string) string {
 		path := filepath.Join(folder, name)
@@ -247,7 +248,7 @@ var ucarp = mover{"ucarp", []string{"ucarp", "arping"}, func(t *testing.T, nodes
 			return
 		}
 		if to == 1 {
-			ends(t, running[0])
+			ends(t, running[0], syscall.SIGTERM)
 		} else {
 			start(0)
 		}
@@ -259,7 +260,7 @@ const ipaddr2Agent = "/usr/lib/ocf/resource.d/heartbeat/IPaddr2"
 
 // ipaddr2 is the resource agent of Pacemaker; its cluster manager stops it on one
 // node before it starts it on the other.
-var ipaddr2 = mover{"IPaddr2", []string{ipaddr2Agent}, func(t *testing.T, nodes [2]*node) func(int) {
+var ipaddr2 = mover{"IPaddr2", []string{ipaddr2Agent}, 4, func(t *testing.T, nodes [2]*node) func(int) {
 	folder := t.TempDir()
 	run := func(n int, action string) {
 		c := exec.Command(ipaddr2Agent, action)
@@ -282,19 +283,62 @@ var ipaddr2 = mover{"IPaddr2", []string{ipaddr2Agent}, func(t *testing.T, nodes 
 	}
 }}
 
-// pgpoolCommands are those that pgpool's watchdog runs for its delegate IP: if_down_cmd
-// on the old leader, if_up_cmd and arping_cmd of pgpool.conf on the new one.
-var pgpoolCommands = mover{"pgpool's commands", []string{"arping"}, func(t *testing.T, nodes [2]*node) func(int) {
-	began := false
-	return func(to int) {
-		if began {
-			check(t, nodes[1-to].Run("ip", "addr", "del", cluster.String(), "dev", "eth0"))
+// pgpool moves its delegate IP by its watchdog; there is no database behind it.
+var pgpool = mover{"pgpool", []string{"pgpool", "arping", "/sbin/ip"}, 2, func(t *testing.T, nodes [2]*node) func(int) {
+	var running [2]*exec.Cmd
+	start := func(n int) {
+		folder := t.TempDir()
+		for name, content := range map[string]string{"pgpool_node_id": fmt.Sprintln(n), "pcp.conf": "", "pool_hba.conf": "", "pgpool.conf": pgpoolConf(folder, nodes) + fmt.Sprintf("wd_priority = %d\n", 9-n)} {
+			check(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
 		}
-		began = true
-		check(t, nodes[to].Run("ip", "addr", "add", cluster.String(), "dev", "eth0", "label", "eth0:0"))
-		check(t, nodes[to].Run("arping", "-U", cluster.Addr().String(), "-w", "1", "-I", "eth0"))
+		running[n] = background(t, nodes[n].Host, "pgpool", "-n", "-f", folder+"/pgpool.conf", "-F", folder+"/pcp.conf", "-a", folder+"/pool_hba.conf")
+	}
+	return func(to int) {
+		if to == 1 {
+			ends(t, running[0], syscall.SIGINT) // it waits for its clients' end otherwise
+			return
+		}
+		start(0)
+		start(1)
 	}
 }}
+
+func pgpoolConf(folder string, nodes [2]*node) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+backend_clustering_mode = 'raw'
+listen_addresses = '*'
+port = 9999
+unix_socket_directories = '%[1]s'
+pcp_socket_dir = '%[1]s'
+wd_ipc_socket_dir = '%[1]s'
+work_dir = '%[1]s'
+logdir = '%[1]s'
+pid_file_name = '%[1]s/pid'
+num_init_children = 1
+backend_hostname0 = '127.0.0.1'
+backend_port0 = 5432
+health_check_period = 0
+use_watchdog = on
+enable_consensus_with_half_votes = on
+wd_lifecheck_method = 'heartbeat'
+wd_interval = 1
+wd_heartbeat_keepalive = 1
+wd_heartbeat_deadtime = 3
+delegate_IP = '%[2]s' # until 4.3
+delegate_ip = '%[2]s'
+if_cmd_path = '/sbin'
+if_up_cmd = '/sbin/ip addr add $_IP_$/24 dev eth0 label eth0:0'
+if_down_cmd = '/sbin/ip addr del $_IP_$/24 dev eth0'
+arping_path = '/usr/bin'
+arping_cmd = '/usr/bin/arping -U $_IP_$ -w 1 -I eth0'
+ping_path = '/bin'
+`, folder, cluster.Addr())
+	for n, at := range nodes {
+		fmt.Fprintf(&b, "hostname%[1]d = '%[2]s'\nwd_port%[1]d = 9000\npgpool_port%[1]d = 9999\nheartbeat_hostname%[1]d = '%[2]s'\nheartbeat_port%[1]d = 9694\nheartbeat_device%[1]d = ''\n", n, at.own.Addr())
+	}
+	return b.String()
+}
 
 // TestManyHandedOverAtOnce: 300 addresses pass to another host in a burst, which
 // announces each, and back. Neither side calls that a conflict, the log stays short,
