@@ -153,8 +153,8 @@ func (s *surveyor) manifests(director string, source claims.Source, list []manif
 		s.cannotRead(source, m.entry.Name, m.failures)
 		if m.read == nil {
 			s.report(director, "", m.problems, m.hidden)
-			if m.entry.Target && len(m.problems) > 0 {
-				s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: director})
+			if m.entry.Target {
+				s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: director, Deployment: m.entry.Name})
 			}
 			continue
 		}
