@@ -136,7 +136,7 @@ func handovers(t *testing.T, m mover, declared bool) {
 	for n, w := range watchers {
 		w.stop(os.Interrupt)
 		for _, l := range w.seen {
-			if l["msg"] == "address conflict" || l["msg"] == "address flapping" || l["msg"] == "address split-brain" {
+			if l["state"] == "suspect" || l["state"] == "conflict" || l["state"] == "flapping" {
 				t.Errorf("watch %d: %v", n+1, l)
 			}
 		}
