@@ -62,8 +62,7 @@ func (s *surveyor) director(files *directorFiles) (d claims.Director) {
 	defer s.number(files)
 	s.unread = append(s.unread, files.lost...)
 	defer func() { d.Unread = s.unread }()
-	past := setPastAside(&files.deployments)
-	setPastAside(&files.createEnvs)
+	past := setPastAside(&files.deployments) // names of create-env manifests are guarded by nobody
 	createEnvs := s.manifests(files.Name, claims.CreateEnvSource, files.createEnvs)
 	for _, m := range createEnvs {
 		d.CreateEnvs = append(d.CreateEnvs, m.read)
