@@ -203,8 +203,10 @@ func (f *free) steps() []step {
 		sets[ReasonEdge].Add(s.Range.Masked().Addr())
 		sets[ReasonEdge].Add(netipx.PrefixLastIP(s.Range))
 	}
+	anybody := *f // what hides of the same owner may be another address of its
+	anybody.Passes = nil
 	for _, h := range f.hidden {
-		if f.takes(h.Claim) && !f.AllowUnsure {
+		if anybody.takes(h.Claim) && !f.AllowUnsure {
 			sets[ReasonUnsure].AddRange(h.Range)
 		}
 	}

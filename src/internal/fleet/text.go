@@ -67,13 +67,22 @@ func (l *Duration) decodeValue(d *decoder, v source.Value, what string) {
 	if !ok {
 		return
 	}
-	m := durationForm.FindStringSubmatch(text.Value)
-	if m == nil {
+	length, ok := ParseDuration(text.Value)
+	if !ok {
 		d.fail(text.At, "write it as 90m, 24h or 7d", "%s must be a length of time", what)
 		return
 	}
+	*l = Duration{Length: length, At: text.At}
+}
+
+// ParseDuration reads a length of time: a whole number of minutes, hours or days.
+func ParseDuration(text string) (time.Duration, bool) {
+	m := durationForm.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
 	n, _ := strconv.Atoi(m[1]) // the form lets nothing else pass
-	*l = Duration{Length: time.Duration(n) * durationUnits[m[2]], At: text.At}
+	return time.Duration(n) * durationUnits[m[2]], true
 }
 
 func (c *Count) decodeValue(d *decoder, v source.Value, what string) {

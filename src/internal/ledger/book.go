@@ -275,7 +275,7 @@ func freed(b Booking, now time.Time, by string) Entry {
 // newEvent is the event by which an address becomes the owner's.
 func (q *question) newEvent(number int) Event {
 	e := q.event(WasBooked, q.For.Owner, q.world.Now)
-	length := q.pool.until()
+	length := q.pool.BookingLength()
 	if q.Hold {
 		e.What, length = WasHeld, DefaultHold
 	}

@@ -70,7 +70,8 @@ type Pool struct {
 	At    place.Place
 }
 
-func (p *Pool) until() time.Duration {
+// BookingLength is how long a booking of the pool lasts.
+func (p *Pool) BookingLength() time.Duration {
 	if p.Until == 0 {
 		return DefaultUntil
 	}

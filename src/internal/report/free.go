@@ -120,15 +120,15 @@ func (t *freeText) shortage() {
 	}
 	t.line("%s", t.painter.paint(bold, text))
 	for _, c := range t.Tally {
-		t.line("  %s %s", c.Size, tallyText(c.Reason, c.Size))
+		t.line("  %s %s", c.Size, TallyText(c.Reason, c.Size))
 	}
 	for _, s := range t.Hidden {
 		t.line("  %s (%s)", visible(s.Text()), position(s.At))
 	}
 }
 
-// tallyText says what keeps a number of addresses from being offered.
-func tallyText(r answer.Reason, n *big.Int) string {
+// TallyText says what keeps a number of addresses from being offered.
+func TallyText(r answer.Reason, n *big.Int) string {
 	one := n.IsInt64() && n.Int64() == 1
 	choose := func(singular, plural string) string {
 		if one {

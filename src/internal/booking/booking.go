@@ -1,0 +1,253 @@
+// Package booking looks at an address plan for those who book: which addresses of a
+// pool an owner may be given, who uses them, and what could be adopted.
+//
+// It computes with values. What is free is what package answer says, but that the
+// same owner stands in nobody's way: not by what it uses already, nor by the static
+// range that its own director keeps for it. So what is given here, lint accepts of
+// that owner; and what a blind spot may hold is given to nobody.
+package booking
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Look is a look at the plan for one pool.
+type Look struct {
+	Plan *plan.Plan
+	Pool *ledger.Pool
+	Now  time.Time
+	// Scans are what was seen on the wire; if there are any, only addresses are given
+	// that stayed silent.
+	Scans []answer.Scan
+	// Unsure gives addresses also where a blind spot may hold somebody. It is for the
+	// question whether that is why there are too few.
+	Unsure bool
+
+	subnets    []*plan.Subnet
+	createEnvs map[[2]string]bool
+	used       []*plan.Claim // by first address
+	reach      []netip.Addr  // the highest last address of all up to here
+}
+
+// Subnets are those that the pool's addresses lie in.
+func (l *Look) Subnets() []*plan.Subnet {
+	if l.subnets != nil {
+		return l.subnets
+	}
+	for _, s := range l.Plan.Subnets {
+		if s.Range.IsValid() && (l.Pool.Segment == "" || l.Pool.Segment == s.Segment) &&
+			slices.ContainsFunc(l.Pool.Ranges, netipx.RangeOfPrefix(s.Range).Overlaps) {
+			l.subnets = append(l.subnets, s)
+		}
+	}
+	return l.subnets
+}
+
+// Question is what package answer is asked for an owner.
+func (l *Look) Question(owner string) answer.Question {
+	q := answer.Question{
+		Scope: answer.Scope{Name: l.Pool.Name, Subnets: l.Subnets()}, Count: 1, Scans: l.Scans, AllowUnsure: l.Unsure,
+		Pools: []answer.Pool{{Team: l.Pool.Name, Delegation: l.Pool.Delegation, At: l.Pool.At}},
+	}
+	q.Passes = func(c *plan.Claim) bool {
+		switch {
+		case c.Booking != nil:
+			return c.Booking.Pool == l.Pool.Name // the ledger knows those
+		case c.Kind.InUse():
+			return plan.Means(owner, c)
+		case c.Kind == plan.StaticPool:
+			return l.keepsFor(c, owner)
+		}
+		return false
+	}
+	return q
+}
+
+// keepsFor reports whether a static range is the owner's director's own, which gives
+// its addresses to who asks for them.
+func (l *Look) keepsFor(c *plan.Claim, owner string) bool {
+	parts := strings.SplitN(owner, "/", 3)
+	return len(parts) > 1 && parts[0] == c.Owner.Director && (c.Owner.Deployment == "" || c.Owner.Deployment == parts[1]) && !l.createEnv(parts[0], parts[1])
+}
+
+// createEnv reports whether the deployment is a VM of create-env, which no static
+// range of its director's cloud-config serves.
+func (l *Look) createEnv(director, deployment string) bool {
+	if l.createEnvs == nil {
+		l.createEnvs = map[[2]string]bool{}
+		for i := range l.Plan.Claims {
+			if c := &l.Plan.Claims[i]; c.Kind == plan.CreateEnvVM {
+				l.createEnvs[[2]string{c.Owner.Director, c.Owner.Deployment}] = true
+			}
+		}
+	}
+	return l.createEnvs[[2]string{director, deployment}]
+}
+
+// World is what the ledger needs to know to answer an owner.
+func (l *Look) World(owner string) *ledger.World {
+	w := &ledger.World{Now: l.Now, Users: l.Users}
+	if len(l.Subnets()) == 0 {
+		return w
+	}
+	available := answer.Available(l.Plan, l.Question(owner))
+	delegated := l.Pool.In(l.Subnets())
+	var own, static netipx.IPSetBuilder
+	for i := range l.Plan.Claims {
+		c := &l.Plan.Claims[i]
+		switch {
+		case c.Kind.InUse() && plan.Means(owner, c):
+			own.AddRange(c.Range)
+		case c.Kind == plan.StaticPool && delegated.OverlapsRange(c.Range) && l.keepsFor(c, owner):
+			static.AddRange(c.Range)
+		}
+	}
+	ownSet, staticSet := built(&own), built(&static)
+	w.Free = append(w.Free, common(available, ownSet))
+	if static.Intersect(delegated); len(built(&static).Ranges()) > 0 {
+		// Its director refuses all else for static_ips.
+		w.Free = append(w.Free, without(common(available, staticSet), ownSet))
+		return w
+	}
+	w.Free = append(w.Free, without(available, ownSet))
+	return w
+}
+
+func common(a, b *netipx.IPSet) *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	set.AddSet(a)
+	set.Intersect(b)
+	return built(&set)
+}
+
+func without(a, b *netipx.IPSet) *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	set.AddSet(a)
+	set.RemoveSet(b)
+	return built(&set)
+}
+
+// built returns the builder's set. A builder fails only on invalid addresses, and
+// plans have valid ones alone.
+func built(set *netipx.IPSetBuilder) *netipx.IPSet {
+	s, err := set.IPSet()
+	if err != nil {
+		return &netipx.IPSet{}
+	}
+	return s
+}
+
+// Users says who uses an address of the pool: who declares it, was granted it, or
+// was seen there.
+func (l *Look) Users(r netip.Prefix) []ledger.User {
+	l.index()
+	asked := netipx.RangeOfPrefix(r)
+	var list []ledger.User
+	from, _ := slices.BinarySearchFunc(l.reach, asked.From(), netip.Addr.Compare)
+	for _, c := range l.used[from:] {
+		if asked.To().Less(c.Range.From()) {
+			break
+		}
+		if c.Range.Overlaps(asked) {
+			list = append(list, ledger.User{Text: c.Who(), Is: func(owner string) bool { return plan.Means(owner, c) }})
+		}
+	}
+	return append(list, l.seen(asked)...)
+}
+
+// seen are the stations that answered for an address.
+func (l *Look) seen(asked netipx.IPRange) []ledger.User {
+	var list []ledger.User
+	for i := range l.Scans {
+		for _, h := range l.Scans[i].Heard {
+			if asked.Contains(h.Address) && !h.Proxy {
+				text := strings.Join(h.Stations, ", ") + ", which answered in " + l.Scans[i].File
+				list = append(list, ledger.User{Text: text, Is: func(string) bool { return false }})
+			}
+		}
+	}
+	return list
+}
+
+// index sorts the claims in use that lie in the pool.
+func (l *Look) index() {
+	if l.reach != nil {
+		return
+	}
+	for i := range l.Plan.Claims {
+		c := &l.Plan.Claims[i]
+		if c.Kind.InUse() && c.Range.IsValid() && slices.ContainsFunc(l.Pool.Ranges, c.Range.Overlaps) && l.meets(c) {
+			l.used = append(l.used, c)
+		}
+	}
+	slices.SortFunc(l.used, func(a, b *plan.Claim) int { return a.Range.From().Compare(b.Range.From()) })
+	l.reach = make([]netip.Addr, len(l.used))
+	var highest netip.Addr
+	for i, c := range l.used {
+		if last := c.Range.To(); highest.Less(last) {
+			highest = last
+		}
+		l.reach[i] = highest
+	}
+}
+
+// meets reports whether a claim may lie in the pool's segment.
+func (l *Look) meets(c *plan.Claim) bool {
+	return (&plan.Subnet{Segment: l.Pool.Segment}).Meets(c)
+}
+
+// Found are the addresses of the pool that somebody has already, to be adopted:
+// declared ones and granted ones, each for its owner.
+func (l *Look) Found() []ledger.Found {
+	l.index()
+	pool := l.Pool.In(l.Subnets())
+	var list []ledger.Found
+	seen := map[netip.Prefix][]string{}
+	for _, c := range l.used {
+		owner := c.OwnerText()
+		if owner == "" {
+			continue // the machine of a director that no create-env manifest has a name for
+		}
+		var part netipx.IPSetBuilder
+		part.AddRange(c.Range)
+		part.Intersect(pool)
+		for _, r := range built(&part).Ranges() {
+			for _, p := range l.units(r) {
+				if slices.Contains(seen[p], owner) {
+					continue // declared and granted
+				}
+				seen[p] = append(seen[p], owner)
+				list = append(list, ledger.Found{Range: p, For: ledger.Holder{Owner: owner, Number: -1}, At: c.At, Why: "in use when bookings began"})
+			}
+		}
+	}
+	return list
+}
+
+// most is how many addresses of one claim are adopted: a claim of more is a range
+// that nobody wrote down one by one.
+const most = ledger.MostAtOnce
+
+// units are the addresses or blocks of a range.
+func (l *Look) units(r netipx.IPRange) []netip.Prefix {
+	var list []netip.Prefix
+	for a := r.From(); a.IsValid() && !r.To().Less(a) && len(list) < most; {
+		bits := a.BitLen()
+		if l.Pool.Block != 0 {
+			bits = l.Pool.Block
+		}
+		p := netip.PrefixFrom(a, bits).Masked()
+		list = append(list, p)
+		a = netipx.PrefixLastIP(p).Next()
+	}
+	return list
+}

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/report"
+)
+
+type adoptFlags struct {
+	writeFlags
+	dryRun bool
+	csv    []string
+}
+
+func newAdoptCommand(streams Streams) *cobra.Command {
+	var flags adoptFlags
+	cmd := &cobra.Command{
+		Use:   "adopt [POOL...]",
+		Short: "book what is in use already",
+		Long: `adopt books, without an end, every address of the pools that a manifest declares or a
+director granted and that nobody has booked, each for the owner that has it. --csv reads
+them from a file: this program's own columns, or those of NetBox's or phpIPAM's export.
+
+The difference is shown first line by line; --dry-run shows it and writes nothing. What is
+booked already stays as it is, so that a second time changes nothing. Where somebody else
+has booked an address, nothing is done about it.
+
+Exit codes: 0 all is booked, 1 some is in conflict, 2 wrong usage, 3 something could not be
+read, or the repository is in no state to commit or push.`,
+		Example: `  ipguard adopt --dry-run
+  ipguard adopt promo --push
+  ipguard adopt --csv netbox_ip_addresses.csv --dry-run`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runAdopt(cmd.Context(), &flags, args, streams)
+		},
+	}
+	flags.add(cmd)
+	f := cmd.Flags()
+	f.BoolVar(&flags.dryRun, "dry-run", false, "show the difference, and write nothing")
+	f.StringArrayVar(&flags.csv, "csv", nil, "`file` with addresses and owners, with a header; may be repeated")
+	return cmd
+}
+
+func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Streams) error {
+	d, err := openDesk(ctx, &flags.writeFlags, streams)
+	if err != nil {
+		return err
+	}
+	if failures := slices.Concat(d.failures, d.Unread); len(failures) > 0 {
+		d.failures = failures
+		return d.unread()
+	}
+	pools, err := d.poolsNamed(args)
+	if err != nil {
+		return err
+	}
+	if len(pools) == 0 {
+		return usage("add pools: to "+d.Path, "the fleet file has no pools: nothing is delegated that could be adopted")
+	}
+	rows, err := d.readCSVs(flags.csv)
+	if err != nil {
+		return err
+	}
+	out := report.Adoptions{DryRun: flags.dryRun, Book: report.Book{Branch: flags.branch, Pushed: flags.push, Now: d.now()}}
+	conflict := false
+	for _, pool := range pools {
+		adopted, err := d.adopt(ctx, pool, flags.dryRun, len(flags.csv) > 0, rows)
+		if err != nil {
+			return err
+		}
+		for _, a := range adopted {
+			conflict = conflict || a.Status == ledger.AdoptConflict
+			out.List = append(out.List, report.Adopted{Pool: pool.Name, Adoption: a})
+		}
+	}
+	out.List = append(out.List, rowsOfNone(rows, pools)...)
+	out.Commit = d.commit
+	err = flags.write(streams,
+		func(w io.Writer, options report.Options) error { return report.WriteAdoptions(w, out, options) },
+		func(w io.Writer) error { return report.WriteAdoptionsJSON(w, out) }, nil, true)
+	if err == nil && conflict {
+		return exitCode(ExitFindings)
+	}
+	return err
+}
+
+// adopt books what of the pool is in use, or stands in rows of a file.
+func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bool, rows []csvRow) ([]ledger.Adoption, error) {
+	var adopted []ledger.Adoption
+	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+		if err := d.refresh(); err != nil {
+			return nil, err
+		}
+		look := d.look(pool)
+		found := look.Found()
+		if onlyRows {
+			found = rowsOf(rows, pool)
+		}
+		for i := range found {
+			found[i].Team = pool.Teams[0]
+			if d.flags.why != "" {
+				found[i].Why = d.flags.why
+			}
+		}
+		adopted, entries, err = ledger.Adopt(pool, rs, look.World(""), found, d.by)
+		if err != nil {
+			return nil, usage("see ipguard adopt --help", "%s", err)
+		}
+		return entries, nil
+	}
+	if !dryRun {
+		if err := d.store.Update(ctx, pool.Name, apply); err != nil {
+			return nil, storeError(err)
+		}
+		return adopted, nil
+	}
+	rs, err := d.store.Records(ctx, pool.Name)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	_, err = apply(rs)
+	return adopted, err
+}

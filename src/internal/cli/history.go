@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/bookfile"
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
+)
+
+func newHistoryCommand(streams Streams) *cobra.Command {
+	var flags answerFlags
+	cmd := &cobra.Command{
+		Use:   "history ADDRESS",
+		Short: "tell what became of an address: every booking, and who wrote the lines that name it",
+		Long: `history lists every event of an address that was ever booked, the oldest first, and who
+has it now, with whoever changed that line last as git knows it.
+
+Exit codes: 0, 2 wrong usage, 3 something could not be read.`,
+		Example: `  ipguard history 10.8.52.191`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("ipguard history 10.8.52.191", "history takes one address, and got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runHistory(cmd.Context(), &flags, args[0], streams)
+		},
+	}
+	flags.add(cmd)
+	return cmd
+}
+
+func runHistory(ctx context.Context, flags *answerFlags, name string, streams Streams) error {
+	if err := flags.check(); err != nil {
+		return err
+	}
+	asked, err := parseBlocks("history", []string{name})
+	if err != nil {
+		return err
+	}
+	ranges, err := parseRanges([]string{name})
+	if err != nil {
+		return err
+	}
+	read, err := readPicture(flags.fleet, streams)
+	if err != nil {
+		return err
+	}
+	out := report.History{Asked: ledger.RangeText(asked[0])}
+	for _, pool := range bookfile.Read(read.files, folderOf(read.Path)).Pools {
+		for _, r := range pool.Records {
+			if r.Range.Overlaps(asked[0]) {
+				out.Pools = append(out.Pools, report.PoolHistory{Pool: pool.Pool, Record: r})
+			}
+		}
+	}
+	holders := []answer.Holders{answer.Who(read.Facts.Plan, read.pools, ranges[0])}
+	changed := changes(ctx, holders, streams)
+	for _, segment := range holders[0].Segments {
+		for i := range segment.Claims {
+			c := &segment.Claims[i]
+			if !c.Kind.InUse() && c.Kind != plan.Booked {
+				continue
+			}
+			line := report.ClaimLine{Text: c.Kind.String() + ": " + c.Who(), Place: c.At.String()}
+			if change, ok := changed(c.At); ok {
+				line.Change = &change
+			}
+			out.Claims = append(out.Claims, line)
+		}
+	}
+	failures := append(read.failures, read.Unread...)
+	return flags.write(streams,
+		func(w io.Writer, options report.Options) error { return report.WriteHistory(w, out, options) },
+		func(w io.Writer) error { return report.WriteHistoryJSON(w, out) }, failures, len(failures) == 0)
+}

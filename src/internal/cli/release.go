@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/report"
+)
+
+type releaseFlags struct {
+	writeFlags
+	dryRun bool
+}
+
+func newReleaseCommand(streams Streams) *cobra.Command {
+	var flags releaseFlags
+	cmd := &cobra.Command{
+		Use:   "release ADDRESS|OWNER...",
+		Short: "give addresses back that were booked",
+		Long: `release gives addresses back: each rests for the pool's quarantine, and is then given to
+others. What a file declares, a director granted or a scan saw is kept, and it is said who
+has it. --dry-run shows what would be done.
+
+Exit codes: 0 all were given back, 1 some are kept since they are in use, 2 wrong usage, 3
+something could not be read, or the repository is in no state to commit or push.`,
+		Example: `  ipguard release 10.8.52.190
+  ipguard release promo/pgpool --dry-run
+  ipguard release lb/frontend --push --why "moved to the cloud"`,
+		Args: someArgs("release", "ipguard release 10.8.52.190"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runChange(cmd.Context(), &flags.writeFlags, flags.dryRun, args, streams,
+				func(d *desk, pool *ledger.Pool, rs *ledger.Records, w *ledger.World, ranges []netip.Prefix) ([]ledger.Changed, []ledger.Entry, error) {
+					return ledger.Release(pool, rs, w, ranges, d.by, flags.why)
+				})
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what would be done, and write nothing")
+	return cmd
+}
+
+func someArgs(command, example string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usage(example, "%s is not told which addresses or owners are meant", command)
+		}
+		return nil
+	}
+}
+
+// change does something to some bookings of a pool.
+type change func(d *desk, pool *ledger.Pool, rs *ledger.Records, w *ledger.World, ranges []netip.Prefix) ([]ledger.Changed, []ledger.Entry, error)
+
+// runChange does something to all bookings that the arguments select, pool by pool.
+func runChange(ctx context.Context, flags *writeFlags, dryRun bool, args []string, streams Streams, do change) error {
+	d, err := openDesk(ctx, flags, streams)
+	if err != nil {
+		return err
+	}
+	// What cannot be seen may be who uses an address: nothing is freed then.
+	if failures := slices.Concat(d.failures, d.Unread); len(failures) > 0 {
+		d.failures = failures
+		return d.unread()
+	}
+	out := report.Changes{DryRun: dryRun, Book: report.Book{Branch: flags.branch, Pushed: flags.push, Now: d.now()}}
+	kept, matched := false, map[string]bool{}
+	for _, pool := range d.ledgerPools() {
+		changed, err := d.changePool(ctx, pool, dryRun, args, matched, do)
+		if err != nil {
+			return err
+		}
+		for _, c := range changed {
+			item := report.ChangedBooking{Pool: pool.Name, Before: c.Before, After: c.After}
+			for _, u := range c.Kept {
+				item.Kept = append(item.Kept, u.Text)
+			}
+			kept = kept || len(item.Kept) > 0
+			out.Done = append(out.Done, item)
+		}
+	}
+	for _, a := range args {
+		if !matched[a] {
+			return usage("ipguard bookings lists what is booked", "nobody has booked %q", a)
+		}
+	}
+	out.Commit = d.commit
+	err = flags.write(streams,
+		func(w io.Writer, options report.Options) error { return report.WriteChanges(w, out, options) },
+		func(w io.Writer) error { return report.WriteChangesJSON(w, out) }, nil, true)
+	if err == nil && kept {
+		return exitCode(ExitFindings)
+	}
+	return err
+}
+
+func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, args []string, matched map[string]bool, do change) ([]ledger.Changed, error) {
+	var changed []ledger.Changed
+	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+		if err := d.refresh(); err != nil {
+			return nil, err
+		}
+		var ranges []netip.Prefix
+		for _, b := range rs.Sorted() {
+			if b.State.Taken() && d.selected(args, pool.Name, b, matched) {
+				ranges = append(ranges, b.Range)
+			}
+		}
+		changed = nil
+		if len(ranges) == 0 {
+			return nil, nil
+		}
+		changed, entries, err = do(d, pool, rs, d.look(pool).World(""), ranges)
+		if err != nil {
+			return nil, usage("see ipguard bookings", "%s", err)
+		}
+		return entries, nil
+	}
+	if !dryRun {
+		if err := d.store.Update(ctx, pool.Name, apply); err != nil {
+			return nil, storeError(err)
+		}
+		return changed, nil
+	}
+	rs, err := d.store.Records(ctx, pool.Name)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	_, err = apply(rs)
+	return changed, err
+}

@@ -1,0 +1,310 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+)
+
+// Bookings is a list of bookings, with who uses their addresses.
+type Bookings struct {
+	List []BookingLine
+	Now  time.Time
+}
+
+// BookingLine is one of them.
+type BookingLine struct {
+	Pool string
+	ledger.Booking
+	// Users are who declares the address, was granted it or was seen there.
+	Users []string
+}
+
+// WriteBookings writes the list as text, one booking a line.
+func WriteBookings(w io.Writer, b Bookings, options Options) error {
+	var out bytes.Buffer
+	p := painter(options.Color)
+	width, pool := 0, 0
+	for _, l := range b.List {
+		width, pool = max(width, len(ledger.RangeText(l.Range))), max(pool, len(visible(l.Pool)))
+	}
+	for _, l := range b.List {
+		address := ledger.RangeText(l.Range)
+		text := bookingText(l.Booking, b.Now)
+		switch {
+		case len(l.Users) > 0 && l.State.Taken():
+			text = string(l.State) + " for " + l.For() + ", in use by " + strings.Join(l.Users, ", ")
+		case len(l.Users) > 0:
+			text += ", but in use by " + strings.Join(l.Users, ", ")
+		}
+		if l.Why != "" {
+			text += ": " + l.Why
+		}
+		fmt.Fprintf(&out, "%s%s  %-*s  %s\n", p.paint(bold, address), strings.Repeat(" ", width-len(address)), pool, visible(l.Pool), visible(text))
+	}
+	if len(b.List) == 0 {
+		out.WriteString("no bookings\n")
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// WriteBookingsJSON writes the list as JSON.
+func WriteBookingsJSON(w io.Writer, b Bookings) error {
+	list := []jsonBooking{}
+	for _, l := range b.List {
+		j := newJSONBooking(l.Pool, l.Booking)
+		j.Users = l.Users
+		list = append(list, j)
+	}
+	return writeIndented(w, map[string]any{"bookings": list})
+}
+
+// BookingColumns are the header of bookings as CSV.
+var BookingColumns = []string{"address", "pool", "state", "owner", "number", "team", "since", "until", "by", "why"}
+
+// WriteBookingsCSV writes the list as CSV (RFC 4180), with a header.
+func WriteBookingsCSV(w io.Writer, b Bookings) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(BookingColumns); err != nil {
+		return err
+	}
+	for _, l := range b.List {
+		j := newJSONBooking(l.Pool, l.Booking)
+		if err := out.Write([]string{j.Address, j.Pool, j.State, j.Owner, strconv.Itoa(j.Number), j.Team, j.Since, j.Until, j.By, j.Why}); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// Changes is what a command did to bookings, or would do.
+type Changes struct {
+	Done []ChangedBooking
+	// DryRun says that nothing was written.
+	DryRun bool
+	Book   // for where it was written
+}
+
+// ChangedBooking is one booking before and after.
+type ChangedBooking struct {
+	Pool          string
+	Before, After ledger.Booking
+	// Kept are those for whose sake nothing changed.
+	Kept []string
+}
+
+// WriteChanges writes what became of each booking.
+func WriteChanges(w io.Writer, c Changes, options Options) error {
+	t := &bookText{Book: c.Book, painter: painter(options.Color)}
+	for _, d := range c.Done {
+		t.line("%s  %s", t.painter.paint(bold, ledger.RangeText(d.Before.Range)), visible(d.text(c.Now)))
+	}
+	switch {
+	case c.DryRun:
+		t.line("nothing was written")
+	default:
+		t.line("%s", visible(t.standing()))
+	}
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+func (d *ChangedBooking) text(now time.Time) string {
+	switch {
+	case len(d.Kept) > 0:
+		return "kept for " + d.Before.For() + ": in use by " + strings.Join(d.Kept, ", ")
+	case d.Before.State == d.After.State && d.Before.Until.Equal(d.After.Until):
+		return bookingText(d.Before, now) + ", as before"
+	case d.After.State == ledger.Quarantined:
+		return "given back by " + d.Before.For() + "; it rests " + untilText(d.After.Until)
+	}
+	return bookingText(d.After, now)
+}
+
+// WriteChangesJSON writes the same as JSON.
+func WriteChangesJSON(w io.Writer, c Changes) error {
+	type change struct {
+		Before jsonBooking `json:"before"`
+		After  jsonBooking `json:"after"`
+		Kept   []string    `json:"kept_for,omitempty"`
+	}
+	list := []change{}
+	for _, d := range c.Done {
+		list = append(list, change{newJSONBooking(d.Pool, d.Before), newJSONBooking(d.Pool, d.After), d.Kept})
+	}
+	return writeIndented(w, map[string]any{"changes": list, "dry_run": c.DryRun, "commit": c.Commit, "pushed": c.Pushed})
+}
+
+// Adoptions is what could be adopted.
+type Adoptions struct {
+	List   []Adopted
+	DryRun bool
+	Book
+}
+
+// Adopted is one address that somebody has already.
+type Adopted struct {
+	Pool string
+	ledger.Adoption
+}
+
+// WriteAdoptions writes the difference: what is new, what is in the way; what is
+// booked already is counted.
+func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
+	t := &bookText{Book: a.Book, painter: painter(options.Color)}
+	count := map[ledger.AdoptionStatus]int{}
+	for _, l := range a.List {
+		count[l.Status]++
+		address := t.painter.paint(bold, ledger.RangeText(l.Found.Range))
+		switch where := position(l.Found.At); l.Status {
+		case ledger.AdoptNew:
+			t.line("+ %s  %s  for %s (%s)", address, visible(l.Pool), visible(l.Found.For.String()), where)
+		case ledger.AdoptConflict:
+			t.line("! %s  %s  is %s's (%s), and %s", address, visible(l.Pool), visible(l.Found.For.String()), where, visible(bookingText(l.Other, a.Now)))
+		case ledger.AdoptOutside:
+			t.line("? %s  %s  is none of the pool's (%s)", address, visible(l.Pool), where)
+		}
+	}
+	t.line("%d to adopt, %d booked already, %d in conflict", count[ledger.AdoptNew], count[ledger.AdoptSame], count[ledger.AdoptConflict])
+	switch {
+	case a.DryRun:
+		t.line("nothing was written")
+	case a.Commit != "":
+		t.line("%s", visible(t.standing()))
+	}
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+// WriteAdoptionsJSON writes the same as JSON.
+func WriteAdoptionsJSON(w io.Writer, a Adoptions) error {
+	type adoption struct {
+		Address string       `json:"address"`
+		Pool    string       `json:"pool"`
+		Owner   string       `json:"owner"`
+		Status  string       `json:"status"`
+		Place   string       `json:"place,omitempty"`
+		Other   *jsonBooking `json:"other,omitempty"`
+	}
+	list := []adoption{}
+	for _, l := range a.List {
+		item := adoption{ledger.RangeText(l.Found.Range), l.Pool, l.Found.For.Owner, string(l.Status), l.Found.At.String(), nil}
+		if l.Other.Owner != "" {
+			other := newJSONBooking(l.Pool, l.Other)
+			item.Other = &other
+		}
+		list = append(list, item)
+	}
+	return writeIndented(w, map[string]any{"adoptions": list, "dry_run": a.DryRun, "commit": a.Commit, "pushed": a.Pushed})
+}
+
+// History is what became of an address.
+type History struct {
+	Asked string
+	Pools []PoolHistory
+	// Claims are who has it now, by files and directors.
+	Claims []ClaimLine
+}
+
+// PoolHistory are the events of one pool's record.
+type PoolHistory struct {
+	Pool   string
+	Record ledger.Record
+}
+
+// ClaimLine is one claim, and who wrote its line.
+type ClaimLine struct {
+	Text, Place string
+	Change      *Change
+}
+
+// WriteHistory writes it as text, the oldest event first.
+func WriteHistory(w io.Writer, h History, options Options) error {
+	t := &bookText{painter: painter(options.Color)}
+	t.line("%s", t.painter.paint(bold, h.Asked))
+	for _, p := range h.Pools {
+		t.line("  pool %s, %s (%s)", visible(p.Pool), ledger.RangeText(p.Record.Range), position(p.Record.At))
+		for _, e := range p.Record.Events {
+			t.line("    %s", visible(eventText(e)))
+		}
+	}
+	if len(h.Pools) == 0 {
+		t.line("  nobody ever booked it")
+	}
+	for _, c := range h.Claims {
+		line := c.Text + " (" + c.Place + ")"
+		if c.Change != nil {
+			line += ", " + changeText(*c.Change)
+		}
+		t.line("  %s", visible(line))
+	}
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+func eventText(e ledger.Event) string {
+	text := e.At.UTC().Format("2006-01-02 15:04 MST") + "  " + string(e.What) + " for " + ledger.Holder{Owner: e.Owner, Number: e.Number}.String()
+	switch e.What {
+	case ledger.WasReleased, ledger.WasExpired:
+		text = strings.Replace(text, " for ", ", was booked for ", 1) + "; rests " + untilText(e.Until)
+	case ledger.WasFreed:
+		text = strings.Replace(text, " for ", ", was booked for ", 1)
+	default:
+		text += " " + untilText(e.Until)
+	}
+	if e.By != "" {
+		text += ", by " + e.By
+	}
+	if e.Why != "" {
+		text += ": " + e.Why
+	}
+	return text
+}
+
+// WriteHistoryJSON writes it as JSON.
+func WriteHistoryJSON(w io.Writer, h History) error {
+	type event struct {
+		At     string `json:"at"`
+		What   string `json:"what"`
+		Pool   string `json:"pool"`
+		Range  string `json:"address"`
+		Owner  string `json:"owner"`
+		Number int    `json:"number"`
+		Until  string `json:"until,omitempty"`
+		By     string `json:"by,omitempty"`
+		Why    string `json:"why,omitempty"`
+	}
+	type claim struct {
+		Text   string `json:"text"`
+		Place  string `json:"place"`
+		Author string `json:"author,omitempty"`
+		Commit string `json:"commit,omitempty"`
+		When   string `json:"when,omitempty"`
+	}
+	events, claims := []event{}, []claim{}
+	for _, p := range h.Pools {
+		for _, e := range p.Record.Events {
+			item := event{At: e.At.UTC().Format(time.RFC3339), What: string(e.What), Pool: p.Pool, Range: ledger.RangeText(p.Record.Range), Owner: e.Owner, Number: e.Number, By: e.By, Why: e.Why}
+			if !e.Until.IsZero() {
+				item.Until = e.Until.UTC().Format(time.RFC3339)
+			}
+			events = append(events, item)
+		}
+	}
+	for _, c := range h.Claims {
+		item := claim{Text: c.Text, Place: c.Place}
+		if c.Change != nil {
+			item.Author, item.Commit, item.When = c.Change.Author, c.Change.Commit, c.Change.When.Format(time.RFC3339)
+		}
+		claims = append(claims, item)
+	}
+	return writeIndented(w, map[string]any{"address": h.Asked, "events": events, "claims": claims})
+}
