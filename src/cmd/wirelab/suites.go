@@ -16,8 +16,9 @@ const packages = "./src/internal/"
 // traps runs everything that has made other tools call a conflict where none is.
 func (b *benchmark) traps() error {
 	for _, suite := range []struct{ of, names string }{
-		{"acd", "TestJudge|TestJudgePeer|TestNoVerdictFromNoise|TestRound"},
-		{"cli", "TestProbeOnLinks|TestWatchIgnores|TestWatchPeerDown|TestWatchDeafPeer|TestScanBehindProxies"},
+		{"acd", "TestJudge|TestJudgePeer|TestNoVerdictFromNoise|TestRound|TestReturnPathSoak|TestHolder|TestHolderSoak"},
+		{"watch", "TestSoak|TestManyMoveAtOnce|TestNoEcho|TestProxy|TestSharedHasNoPath"},
+		{"cli", "TestProbeOnLinks|TestWatchIgnores|TestWatchPeerDown|TestWatchDeafPeer|TestScanBehindProxies|TestFabric|TestTwoCards|TestReplacedMachine"},
 	} {
 		passed, failed, err := tests("-run", "^("+suite.names+")$", "-v", packages+suite.of)
 		if err != nil {
@@ -31,7 +32,7 @@ func (b *benchmark) traps() error {
 // fuzz runs every fuzz target of the codecs and state machines for a while.
 func (b *benchmark) fuzz() error {
 	for _, target := range []struct{ of, name string }{
-		{"frame", "FuzzParse"}, {"acd", "FuzzJudge"}, {"acd", "FuzzRound"}, {"acd", "FuzzDetector"}, {"acd", "FuzzReturnPath"},
+		{"frame", "FuzzParse"}, {"acd", "FuzzJudge"}, {"acd", "FuzzRound"}, {"acd", "FuzzDetector"}, {"acd", "FuzzHolder"}, {"acd", "FuzzReturnPath"},
 	} {
 		_, failed, err := tests("-run", "^$", "-fuzz", "^"+target.name+"$", "-fuzztime", "10s", "-fuzzminimizetime", "10x", packages+target.of)
 		if err != nil {

@@ -3,6 +3,7 @@ package acd
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -203,6 +204,7 @@ type Detector struct {
 	queue       [][]byte
 	pending     []weighing
 	control     *inquiry                // who answers for an address that nobody can have
+	controlled  time.Time               // when that was last asked
 	unasked     map[frame.MAC]bool      // stations that claimed of themselves: no proxies
 	proxies     map[frame.MAC]time.Time // stations that answer for everything
 	overlaps    overlaps
@@ -293,7 +295,10 @@ func (d *Detector) Observe(e Evidence, now time.Time) []Change {
 	if until, ok := d.proxies[e.MAC]; ok && e.Reply && now.Before(until) {
 		return d.proxied(e, now)
 	}
-	wait := d.controls(e, now)
+	wait, later := d.controls(e, now)
+	if later {
+		return nil
+	}
 	if d.config.MayLeave && !d.overlapping(e) && d.memory.State < Conflicted {
 		if now.Sub(d.began) < GraceTime && !e.Source.IsZero() {
 			// It may have had it until now. What it says after the grace counts.
@@ -310,27 +315,32 @@ func (d *Detector) Observe(e Evidence, now time.Time) []Change {
 }
 
 // controls begins the negative control for a station that may be a proxy, and
-// returns how long its claim has to wait. Who claims an address without being
-// asked, or another way than by an answer, is none.
-func (d *Detector) controls(e Evidence, now time.Time) time.Duration {
+// returns how long its claim has to wait. Everybody is asked at once, so that one
+// control serves all who have answered; there is not more than one a second, and who
+// answers between two is asked again. Who claims an address without being asked, or
+// another way than by an answer, is no proxy.
+func (d *Detector) controls(e Evidence, now time.Time) (wait time.Duration, later bool) {
 	if e.MAC.IsZero() || d.config.MAC.IsZero() || !d.config.Nobodys.IsValid() {
-		return 0
+		return 0, false
 	}
 	answer := e.Reply && !d.asked.IsZero() && now.Sub(d.asked) < askedTime
 	if !answer && e.Verdict == Claim && len(d.unasked) < maxStations {
 		d.unasked[e.MAC] = true
 	}
-	if !answer || d.unasked[e.MAC] {
-		return 0
+	switch {
+	case !answer || d.unasked[e.MAC]:
+		return 0, false
+	case d.control != nil:
+		return max(d.control.ends().Sub(now), 0), false
+	case !d.controlled.IsZero() && now.Sub(d.controlled) < confirmEvery:
+		d.remind(e.Source, d.controlled, confirmEvery)
+		return 0, true
 	}
-	wait := quick()[len(quick())-1]
-	if d.control != nil && d.control.asks(e.MAC) {
-		return d.control.began.Add(wait).Sub(now)
-	}
+	d.controlled = now
 	d.control = newInquiry(d.config.MAC, quick(), now,
 		question{d.config.Nobodys, frame.MAC{}}, question{d.config.Nobodys, e.Source}, question{d.config.Subject.Address, e.Source})
 	d.queue = append(d.queue, d.control.due(now)...)
-	return wait
+	return d.control.ends().Sub(now), false
 }
 
 // Nobodys is the address of the negative control.
@@ -339,6 +349,9 @@ func (d *Detector) Nobodys() netip.Addr { return d.config.Nobodys }
 // NobodyAnswered notes that a station answered for an address that nobody can
 // have: it answers for everything.
 func (d *Detector) NobodyAnswered(station frame.MAC, now time.Time) {
+	if len(d.proxies) >= maxStations {
+		maps.DeleteFunc(d.proxies, func(_ frame.MAC, until time.Time) bool { return !now.Before(until) })
+	}
 	if _, known := d.proxies[station]; known || len(d.proxies) < maxStations {
 		d.proxies[station] = now.Add(d.config.Latch)
 	}

@@ -414,3 +414,65 @@ func (r *pathRun) ended(f PathFinding) {
 	}
 	*r = pathRun{t: r.t, ever: r.ever || len(r.early)+len(r.back) > 0}
 }
+
+// FuzzHolder has stations say anything about an address, at any moment and for
+// others: what is sent claims nothing, what is remembered is bounded, and no conflict
+// is called of which not two stations have spoken within what is remembered.
+func FuzzHolder(f *testing.F) {
+	f.Add([]byte{0, 0, 2, 0, 1, 3, 0, 1, 1, 1, 20, 3, 1, 1, 0, 2})
+	f.Add([]byte{1, 0, 2, 0, 2, 1, 100, 2, 1, 3, 0, 0, 3, 0, 1, 1, 200, 2, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := script(b)
+		config := HolderConfig{Address: own4, MAC: macG, Moves: s.next(2) == 1, Nobodys: forbidden4, Latch: 20 * time.Minute}
+		if s.next(2) == 1 {
+			config.Declared = []frame.MAC{macB, macN}
+		}
+		h := NewHolder(config, nil, Memory{}, start)
+		now, spoke := start, map[frame.MAC]bool{}
+		for _, m := range config.Declared { // who was named need not have spoken
+			spoke[m] = !config.Moves
+		}
+		note := func(changes []Change) {
+			for _, c := range changes {
+				if c.New >= Conflicted && (!spoke[c.Evidence.MAC] || len(spoke) < 2) {
+					t.Fatalf("%v by %+v, and only %v have spoken", c.New, c.Evidence, spoke)
+				}
+			}
+		}
+		for len(s) > 0 {
+			m := pick(&s, macA, macB, macN, macC, frame.MAC{2, 0, 0, 0, 0, byte(s.next(40))})
+			switch s.next(4) {
+			case 0:
+				now = now.Add(time.Duration(s.next(256)) * 10 * time.Millisecond)
+			case 1:
+				now = now.Add(time.Duration(s.next(256)) * time.Second)
+			case 2:
+				e := Evidence{Verdict: pick(&s, Claim, Claim, Suspect), How: pick(&s, "arp-request", HowNeighbour, "ipv4"), MAC: m, Source: m, Reply: s.next(2) == 1}
+				spoke[m] = true
+				note(h.Hear(e, func() []netip.Addr { return []netip.Addr{other4, neighbour4} }, now))
+			case 3:
+				a := pick(&s, own4, other4, neighbour4, forbidden4)
+				spoke[m] = spoke[m] || a == own4
+				h.Answered(a, m)
+			}
+			for range 8 { // it must not want it for ever
+				note(h.Tick(now))
+				if next := h.Next(); next.IsZero() || next.After(now) {
+					break
+				}
+			}
+			if next := h.Next(); !next.IsZero() && !next.After(now) {
+				t.Fatalf("waits for %v before now", now.Sub(next))
+			}
+			for _, b := range h.Frames() {
+				if f, err := frame.Parse(b); err != nil || !f.IsProbe() || f.SenderMAC != macG {
+					t.Fatalf("sent %+v, %v", f, err)
+				}
+			}
+			h.News()
+			if n := len(h.Stations()) + len(h.overlaps) + len(h.speakers) + len(h.hidden); n > 5*maxStations || len(h.proxies) > maxClaims {
+				t.Fatalf("%d stations are remembered, %d proxies", n, len(h.proxies))
+			}
+		}
+	})
+}

@@ -157,11 +157,13 @@ func (h *Holder) Probe() {
 	}
 }
 
-// Hear notes that a station speaks for the address. related are other addresses
+// Hear notes that a station speaks for the address. related returns other addresses
 // that it or the stations that have this one are known for, and of which they are
 // asked, too: one machine answers for all of its addresses by all of its cards.
-func (h *Holder) Hear(e Evidence, related []netip.Addr, now time.Time) []Change {
-	if until, ok := h.proxies[e.MAC]; ok && e.Reply && now.Before(until) {
+func (h *Holder) Hear(e Evidence, related func() []netip.Addr, now time.Time) []Change {
+	if until, ok := h.proxies[e.MAC]; ok && !now.Before(until) {
+		delete(h.proxies, e.MAC)
+	} else if ok && e.Reply {
 		return h.detector.proxied(e, now)
 	}
 	switch {
@@ -186,7 +188,7 @@ func (h *Holder) Hear(e Evidence, related []netip.Addr, now time.Time) []Change 
 		h.speakers = append(h.speakers, speaker{e, 1})
 	}
 	if h.inquiry == nil {
-		h.inquire(related, now)
+		h.inquire(related(), now)
 	}
 	return nil
 }
@@ -319,7 +321,9 @@ func (h *Holder) judge(q *inquiry, s speaker, now time.Time) []Change {
 	case slices.Contains(h.stations, m):
 		return nil // it has become one meanwhile
 	case h.config.Nobodys.IsValid() && q.says(h.config.Nobodys, m):
-		h.proxies[m] = now.Add(h.detector.config.Latch)
+		if len(h.proxies) < maxClaims {
+			h.proxies[m] = now.Add(h.detector.config.Latch)
+		}
 		h.news = append(h.news, HolderNews{Event: ProxyFound, New: m})
 		return h.detector.proxied(s.evidence, now)
 	case !says && s.evidence.How == HowNeighbour:

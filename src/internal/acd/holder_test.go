@@ -70,7 +70,7 @@ func (g *guarded) heard(a netip.Addr, m frame.MAC) {
 	g.holder.Answered(a, m)
 	if a == own4 {
 		e := Evidence{Verdict: Claim, How: "arp-reply", Reply: true, MAC: m, Source: m}
-		g.note(g.holder.Hear(e, g.related, g.now))
+		g.note(g.holder.Hear(e, func() []netip.Addr { return g.related }, g.now))
 	}
 }
 
@@ -80,7 +80,7 @@ func (g *guarded) speak(m frame.MAC) {
 		return
 	}
 	e := Evidence{Verdict: Claim, How: "arp-request", MAC: m, Source: m}
-	g.note(g.holder.Hear(e, g.related, g.now))
+	g.note(g.holder.Hear(e, func() []netip.Addr { return g.related }, g.now))
 }
 
 func (g *guarded) pass(d time.Duration) {

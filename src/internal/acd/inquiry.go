@@ -2,7 +2,6 @@ package acd
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
@@ -93,7 +92,5 @@ func (q *inquiry) says(address netip.Addr, station frame.MAC) bool {
 	return q.said[question{address, station}]
 }
 
-// asks reports whether the station is asked for anything.
-func (q *inquiry) asks(station frame.MAC) bool {
-	return slices.ContainsFunc(q.questions, func(x question) bool { return x.station == station })
-}
+// ends is when no answer is waited for any more.
+func (q *inquiry) ends() time.Time { return q.began.Add(q.pace[len(q.pace)-1]) }

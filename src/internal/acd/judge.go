@@ -3,7 +3,7 @@
 // out. It opens no socket, starts no goroutine and reads no clock.
 //
 // Judge (judge.go) gives every frame a typed verdict, seen from one interface
-// and one address. Three machines are built on it:
+// and one address. Four machines are built on it:
 //
 //   - Round (round.go) probes a set of addresses on one interface once, as RFC
 //     5227, 2.1, and RFC 4862, 5.4, do, but on a host that may already have the
@@ -13,8 +13,13 @@
 //   - Detector (detector.go) follows one address for as long as the host has it
 //     (RFC 5227, 2.4), with states that outlast the silence between two
 //     utterances of a rogue.
+//   - Holder (holder.go) follows an address that others have, and asks whoever
+//     had it and whoever speaks for it before it calls anything a conflict.
 //   - ReturnPath (returnpath.go) finds what no station of the segment but the
 //     peer can see: the peer sends our packets to somebody else.
+//
+// An address may move between stations; how long two of them may have it at the
+// same time is in overlap.go. Questions to stations are asked by inquiry.go.
 package acd
 
 import (

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,4 +143,26 @@ func arpReplyFrom(t *testing.T, m frame.MAC, f frame.Frame) []byte {
 	check(t, err)
 	e := ethernet.Frame{Source: m[:], Destination: f.SenderMAC[:], EtherType: ethernet.EtherTypeARP, Payload: payload}
 	return must(e.MarshalBinary())
+}
+
+// TestPlannedAddressMoves: a virtual address that only the fleet's plan knows of may
+// move: that another host takes it is nothing, even if both have it for a while.
+func TestPlannedAddressMoves(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "ip")
+	dir := promised(t)
+	manifest, err := os.ReadFile(filepath.Join(dir, "db.yml"))
+	check(t, err)
+	withVIP := strings.Replace(string(manifest), "jobs: []", "jobs: [{name: keepalived, release: x, properties: {keepalived: {vip: "+cluster.Addr().String()+"}}}]", 1)
+	check(t, os.WriteFile(filepath.Join(dir, "db.yml"), []byte(withVIP), 0o600))
+	check(t, s.a.AddAddress(cluster))
+	w := startWatch(t, s.a, "--interface", "eth0", "--check-every", "0", "--probe-every", "-1s", "--fleet", filepath.Join(dir, "ipguard.yml"))
+	w.await("addresses that move are known from the plan", "addresses", "1")
+	time.Sleep(3 * time.Second) // while an address is new, nothing is said in any case
+	other := add(t, s.Lab, "o", macO, cluster)
+	check(t, other.Inject(must(frame.Announcement(macO, cluster.Addr()))))
+	w.silent(2500*time.Millisecond, "address suspect", "address conflict")
+	check(t, s.a.DeleteAddress(cluster))
+	w.await("address left", "address", cluster.Addr().String())
+	w.silent(200*time.Millisecond, "address suspect", "address conflict")
 }

@@ -39,6 +39,7 @@ type daemon struct {
 	suppressed uint64
 	echoes     map[bool]echoes     // of IPv4 and of IPv6
 	planned    map[netip.Addr]bool // what moves by the plan
+	routers    map[int]routers     // by interface
 	news       news
 	churn      voice               // of what comes and goes on this host
 	muted      map[*voice]struct{} // that owe the log a count
@@ -57,7 +58,7 @@ const (
 func newDaemon(ctx context.Context, o Options, c Config, m remembered) *daemon {
 	d := &daemon{
 		ctx: ctx, options: o, config: c, log: o.Log, memory: m, work: make(chan func(time.Time), 256),
-		segments: map[int]*segment{}, guards: map[int]*guard{}, echoes: map[bool]echoes{}, planned: map[netip.Addr]bool{},
+		segments: map[int]*segment{}, guards: map[int]*guard{}, echoes: map[bool]echoes{}, planned: map[netip.Addr]bool{}, routers: map[int]routers{},
 		kernel: kernel{time.Now, link.ReadHost, link.Holds, openSockets, link.Station, listenEchoes, rand.N[time.Duration]}, keptTold: map[string]bool{}, muted: map[*voice]struct{}{},
 	}
 	d.hooks = startHooks(ctx, o.OnConflict, o.Log)

@@ -17,13 +17,13 @@ import (
 type guard struct {
 	at     link.Interface
 	others map[netip.Addr]*other
+	asking map[*other]bool // of which stations are being asked
 	wire   wire
 }
 
 type other struct {
 	holder    *acd.Holder
 	moves     bool
-	asking    bool
 	told      frame.MAC // the kernel's newest word on where it sends
 	nextProbe time.Time // of one that moves; two that have it may say nothing of themselves
 	voice     voice
@@ -87,14 +87,15 @@ func (d *daemon) adoptGuard(i link.Interface, guarded map[netip.Addr]netip.Prefi
 		if err != nil {
 			return err
 		}
-		g = &guard{others: map[netip.Addr]*other{}, wire: sockets}
+		g = &guard{others: map[netip.Addr]*other{}, asking: map[*other]bool{}, wire: sockets}
 		d.guards[i.Index] = g
 		g.wire.Receive(func(r link.Received) { d.do(func(time.Time) { d.guardFrame(g, r) }) }, func(error) {})
 	}
 	g.at = i
-	for a := range g.others {
+	for a, o := range g.others {
 		if _, ok := guarded[a]; !ok {
 			delete(g.others, a)
+			delete(g.asking, o)
 		}
 	}
 	for a, prefix := range guarded {
@@ -128,7 +129,7 @@ func (g *guard) filter() error {
 	for a, o := range g.others {
 		inventory[a] = o.holder.Stations()
 	}
-	for _, o := range g.others {
+	for o := range g.asking {
 		for _, a := range o.holder.Asking() {
 			inventory[a] = nil
 		}
@@ -144,10 +145,8 @@ func (d *daemon) guardFrame(g *guard, r link.Received) {
 		return
 	}
 	if r.Frame.Kind <= frame.NeighborAdvertisement {
-		for _, o := range g.others {
-			if slices.Contains(o.holder.Asking(), claimed) {
-				o.holder.Answered(claimed, r.Frame.SenderMAC)
-			}
+		for o := range g.asking {
+			o.holder.Answered(claimed, r.Frame.SenderMAC)
 		}
 	}
 	o := g.others[claimed]
@@ -156,9 +155,13 @@ func (d *daemon) guardFrame(g *guard, r link.Received) {
 	}
 	station := acd.Station{MAC: g.at.MAC, Host: d.host.MACs}
 	v := acd.JudgePeer(r.Frame, nil, station, claimed, d.allowedBeside(claimed, o))
-	if v.Foreign() {
-		d.heardOther(g, claimed, o, evidenceOf(r.Frame, v), r.At)
+	if !v.Foreign() {
+		return
 	}
+	if r.Frame.Kind > frame.NeighborAdvertisement && d.isGateway(g.at, r.Frame.SenderMAC) {
+		return // a router passes on what the address sends
+	}
+	d.heardOther(g, claimed, o, evidenceOf(r.Frame, v), r.At)
 }
 
 // allowedBeside are the stations that may have the address: those that have it, and
@@ -191,7 +194,8 @@ func (d *daemon) neighbor(n link.NeighborEvent) {
 // heardOther weighs a claim to another host's address.
 func (d *daemon) heardOther(g *guard, a netip.Addr, o *other, e acd.Evidence, now time.Time) {
 	before := o.holder.Memory().LastClaim
-	d.afterOther(g, a, o, o.holder.Hear(e, g.related(a, o, e.MAC), now), before, now)
+	related := func() []netip.Addr { return g.related(a, o, e.MAC) }
+	d.afterOther(g, a, o, o.holder.Hear(e, related, now), before, now)
 }
 
 // related are other guarded addresses of the stations that have this one or speak
@@ -237,8 +241,10 @@ func (d *daemon) sendOther(g *guard, o *other) {
 func (d *daemon) afterOther(g *guard, a netip.Addr, o *other, changes []acd.Change, before, now time.Time) {
 	news := o.holder.News()
 	asking := len(o.holder.Asking()) > 0
-	if asking != o.asking || len(news) > 0 {
-		o.asking = asking
+	if asking != g.asking[o] || len(news) > 0 {
+		if g.asking[o] = asking; !asking {
+			delete(g.asking, o)
+		}
 		if err := g.filter(); err != nil {
 			d.log.Error("filter", "interface", g.at.Name, "error", err.Error())
 		}

@@ -168,7 +168,7 @@ func (d *daemon) judge(s *segment, own *address, r link.Received) {
 	if peer := r.Frame.Target; asks && peer != subject.Address && own.prefix.Contains(peer) {
 		e.Peer = peer
 	}
-	if e.Reply && d.isGateway(s, e.MAC) {
+	if e.Reply && d.isGateway(s.at, e.MAC) {
 		own.detector.NobodyAnswered(e.MAC, r.At) // a router that answers for others is a proxy
 	}
 	d.observe(s, own, e, r.At)
@@ -179,12 +179,29 @@ func evidenceOf(f frame.Frame, v acd.Verdict) acd.Evidence {
 	return acd.Evidence{Verdict: v, How: f.Kind.String(), MAC: f.SenderMAC, Source: f.Source, Reply: reply}
 }
 
+// routers are the stations of an interface's gateways, as the kernel knows them.
+type routers struct {
+	readAt   time.Time
+	stations []frame.MAC
+}
+
+// routersFor is how long they are believed: a flood of claims does not make us ask
+// the kernel more often.
+const routersFor = time.Second
+
 // isGateway reports whether the kernel sends what is for a gateway to the station.
-func (d *daemon) isGateway(s *segment, station frame.MAC) bool {
-	return slices.ContainsFunc(s.at.Gateways, func(g netip.Addr) bool {
-		m, err := d.kernel.station(s.at.Index, g)
-		return err == nil && m == station
-	})
+func (d *daemon) isGateway(at link.Interface, station frame.MAC) bool {
+	r := d.routers[at.Index]
+	if now := d.kernel.now(); now.Sub(r.readAt) >= routersFor {
+		r = routers{readAt: now}
+		for _, g := range at.Gateways {
+			if m, err := d.kernel.station(at.Index, g); err == nil && !m.IsZero() {
+				r.stations = append(r.stations, m)
+			}
+		}
+		d.routers[at.Index] = r
+	}
+	return slices.Contains(r.stations, station)
 }
 
 // observe weighs evidence, sends what the detector wants sent, and tells.
