@@ -164,7 +164,7 @@ func mustRun(t *testing.T, cmd *exec.Cmd) string {
 func TestGateBecomesBosh(t *testing.T) {
 	folder := gateFolder(t, `echo $$ $PPID
 while read -r line; do case $line in SigBlk*|SigIgn*|SigCgt*) echo "$line" ;; esac; done < /proc/$$/status
-ulimit -n; ulimit -Hn; umask; pwd; env | sort
+ulimit -n; ulimit -Hn; umask; pwd; env | grep -v ^IPGUARD_GATE= | sort
 `)
 	direct := exec.Command("/bin/sh", "-c", "trap '' HUP; umask 077; ulimit -Sn 500; exec ./bosh")
 	through := exec.Command("/bin/sh", "-c", "trap '' HUP; umask 077; ulimit -Sn 500; exec ipguard bosh -e 10.1.0.6 -d pgpool deploy pgpool.yml")

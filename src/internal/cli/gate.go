@@ -49,7 +49,8 @@ And it takes options of its own, anywhere before a --:
                               has gate.override_log, to which this is written
 
 The director is the one of the fleet file whose environment is bosh's. The real bosh
-is the first on the PATH that is not ipguard, or what IPGUARD_BOSH names.`,
+is the first on the PATH that is not ipguard, or what IPGUARD_BOSH names. A script of
+that name may be a wrapper of either: one that leads back to ipguard is passed over.`,
 		Example: `  alias bosh='ipguard bosh'
   ipguard bosh -e promo -d pgpool deploy pgpool.yml -l vars.yml
   ipguard bosh -e promo update-cloud-config <(bosh int cloud.yml -o lab.yml)
@@ -66,7 +67,8 @@ func runGate(args []string, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	program, err := findBosh(streams)
+	earlier := gate.FindEarlier(streams.Environ)
+	program, err := findBosh(streams, earlier)
 	if err != nil {
 		return err
 	}
@@ -78,13 +80,20 @@ func runGate(args []string, streams Streams) error {
 		}
 		return notRun(err)
 	}
-	if change != nil {
+	if change != nil && earlier.Judged != "" && !earlier.Let(change) {
+		return end(exitCannotRun, "name the real bosh with IPGUARD_BOSH",
+			"%s runs ipguard, and adds arguments each time; bosh was not run", earlier.Scripts[len(earlier.Scripts)-1])
+	}
+	if change != nil && earlier.Judged == "" {
 		g := &gateRun{streams: streams, options: options, change: change, files: streams.files()}
 		if args, err = g.pass(args); err != nil {
 			return notRun(err)
 		}
+		if change, err = gate.Parse(args); err != nil {
+			return notRun(incomplete("", "%s", err))
+		}
 	}
-	err = program.Run(args, streams.Environ)
+	err = program.Run(args, earlier.Environ(streams.Environ, program, change))
 	return end(exitCannotRun, "name another one with IPGUARD_BOSH", "cannot run %s: %s", program.Path, err)
 }
 
@@ -136,10 +145,10 @@ func splitGateOptions(args []string) (o gateOptions, boshs []string, err error) 
 	return o, boshs, nil
 }
 
-func findBosh(streams Streams) (*gate.Program, error) {
+func findBosh(streams Streams, earlier gate.Earlier) (*gate.Program, error) {
 	named, _ := streams.env("IPGUARD_BOSH")
 	path, _ := streams.env("PATH")
-	program, passed := gate.Find(named, path)
+	program, passed := gate.Find(named, path, earlier)
 	if program != nil {
 		return program, nil
 	}

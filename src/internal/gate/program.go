@@ -1,11 +1,9 @@
 package gate
 
 import (
-	"bytes"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 )
 
 // Program is the real bosh.
@@ -15,10 +13,10 @@ type Program struct {
 }
 
 // Find looks for bosh as a shell does, in the folders of searchPath, but passes
-// over this program and over scripts that run it. named is a path that is taken
-// in place of that, unless it is empty. Beside the program, it returns what was
-// passed over.
-func Find(named, searchPath string) (found *Program, passed []string) {
+// over this program, and over scripts of which an earlier gate found out that they
+// run it. named is a path that is taken in place of that, unless it is empty. Beside
+// the program, it returns what was passed over.
+func Find(named, searchPath string, earlier Earlier) (found *Program, passed []string) {
 	candidates := []Program{{Path: named, Name: named}}
 	if named == "" {
 		candidates = nil
@@ -30,7 +28,7 @@ func Find(named, searchPath string) (found *Program, passed []string) {
 		info, err := os.Stat(c.Path)
 		switch {
 		case err != nil || info.IsDir() || info.Mode()&0o111 == 0:
-		case isThis(info) || runsThis(c.Path):
+		case isThis(info) || earlier.ran(info):
 			passed = append(passed, c.Path)
 		default:
 			return &c, passed
@@ -49,15 +47,10 @@ func isThis(info os.FileInfo) bool {
 	return err == nil && os.SameFile(own, info)
 }
 
-// runsThis reports whether a file is a script that speaks of ipguard: an alias as
-// a file. To run it would never end.
-func runsThis(path string) bool {
-	const most = 16 << 10 // bytes; scripts that stand for a program are short
-	file, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, most))
-	return err == nil && strings.HasPrefix(string(text), "#!") && bytes.Contains(text, []byte("ipguard"))
+// ran reports whether a file is one of the scripts that led back here.
+func (e Earlier) ran(info os.FileInfo) bool {
+	return slices.ContainsFunc(e.Scripts, func(path string) bool {
+		script, err := os.Stat(path)
+		return err == nil && os.SameFile(script, info)
+	})
 }

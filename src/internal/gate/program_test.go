@@ -36,15 +36,18 @@ func TestFind(t *testing.T) {
 	if err := os.Symlink(self, filepath.Join(root, "link", "bosh")); err != nil {
 		t.Fatal(err)
 	}
+	// One script has led back here; what another one says of ipguard proves nothing.
+	earlier := Earlier{Scripts: []string{filepath.Join(root, "script", "bosh")}}
+	make("wrapper", "#!/bin/sh\n# not ipguard bosh\nexec /opt/bosh \"$@\"\n", 0o700)
 	for search, want := range map[string]string{
-		"real": "real", "script real": "real", "link real": "real", "text real": "real", "folder real": "real",
+		"real": "real", "wrapper real": "wrapper", "script wrapper": "wrapper", "script real": "real", "link real": "real", "text real": "real", "folder real": "real",
 		"missing real": "real", "binary real": "binary", "real binary": "real", "script link text": "", "": "",
 	} {
 		var folders []string
 		for _, folder := range strings.Fields(search) {
 			folders = append(folders, filepath.Join(root, folder))
 		}
-		found, passed := Find("", strings.Join(folders, string(filepath.ListSeparator)))
+		found, passed := Find("", strings.Join(folders, string(filepath.ListSeparator)), earlier)
 		got := ""
 		if found != nil {
 			got = filepath.Base(filepath.Dir(found.Path))
@@ -57,10 +60,10 @@ func TestFind(t *testing.T) {
 		}
 	}
 	named := filepath.Join(root, "binary", "bosh")
-	if found, _ := Find(named, filepath.Join(root, "real")); found == nil || found.Path != named || found.Name != named {
+	if found, _ := Find(named, filepath.Join(root, "real"), Earlier{}); found == nil || found.Path != named || found.Name != named {
 		t.Errorf("named: %+v", found)
 	}
-	if found, passed := Find(self, filepath.Join(root, "real")); found != nil || !slices.Contains(passed, self) {
+	if found, passed := Find(self, filepath.Join(root, "real"), Earlier{}); found != nil || !slices.Contains(passed, self) {
 		t.Errorf("named this program: %+v", found)
 	}
 }
