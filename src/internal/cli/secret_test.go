@@ -114,7 +114,8 @@ func TestVariablesAreNotShown(t *testing.T) {
 	}
 	turn := 0
 	for _, file := range []string{"cc.yml", "m.yml", "rc.yml", "e.yml"} {
-		for i, key := range keysOf(t, secretFleet[file]) {
+		_, values := valuesOf(t, secretFleet[file])
+		for i, value := range values {
 			forms := [][2]string{
 				{"((v))", token + "5"}, {"((v))", token + "6 10.8.52.7"}, {"((v))", "[" + token + "7]"}, {"((v))", "{" + token + "8: " + token + "9}"},
 				{"%s((v))", "S3cr3tA"}, {"%s((v))", token + "B"},
@@ -122,7 +123,7 @@ func TestVariablesAreNotShown(t *testing.T) {
 			turn++
 			form := forms[turn%len(forms)]
 			plant(t, file, i, form[0], "v: "+form[1], turn)
-			if !slices.Contains([]string{"name", "network", "az", "azs", "deployments", "instance_groups"}, key) {
+			if !value.isName() {
 				plant(t, file, i, "((v))", "v: S3cr3tC", turn)
 			}
 		}
@@ -130,60 +131,57 @@ func TestVariablesAreNotShown(t *testing.T) {
 	}
 }
 
-// plant replaces the scalar of that number in a file, %s in with being its text.
+// plant replaces the value of that number in a file, %s in with being its text.
 func plant(t *testing.T, file string, number int, with, vars string, turn int) {
 	t.Helper()
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(secretFleet[file]), &doc); err != nil {
-		t.Fatal(err)
-	}
-	n := scalarNodes(&doc)[number]
+	doc, values := valuesOf(t, secretFleet[file])
+	n := values[number].node
 	was := n.Value
-	n.Value, n.Tag, n.Style = strings.ReplaceAll(with, "%s", was), "!!str", 0
-	text, err := yaml.Marshal(&doc)
+	*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.ReplaceAll(with, "%s", was)}
+	text, err := yaml.Marshal(doc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	writeFile(t, file, text)
 	writeFile(t, "v.yml", []byte(vars))
-	checkNothingShown(t, fmt.Sprintf("%s: %s in the place of %s; %s", file, n.Value, was, vars), turn)
+	checkNothingShown(t, fmt.Sprintf("%s: %s in the place of %q below %s; %s", file, n.Value, was, values[number].key, vars), turn)
 }
 
-// keysOf are the keys under which the scalars of a text stand, in their order.
-func keysOf(t *testing.T, text string) (keys []string) {
+// keyedValue is a key, or a value and the key that it stands below.
+type keyedValue struct {
+	key  string
+	node *yaml.Node
+}
+
+// isName reports whether what stands there is the name of a network, a group, a zone
+// or a deployment.
+func (v keyedValue) isName() bool {
+	return v.node.Kind == yaml.ScalarNode && slices.Contains([]string{"name", "network", "az", "azs", "deployments", "instance_groups"}, v.key)
+}
+
+// valuesOf are all keys and values of a text.
+func valuesOf(t *testing.T, text string) (doc *yaml.Node, values []keyedValue) {
 	t.Helper()
-	var walk func(n *yaml.Node, key string)
-	walk = func(n *yaml.Node, key string) {
-		switch n.Kind {
-		case yaml.ScalarNode:
-			keys = append(keys, key)
-		case yaml.MappingNode:
-			for i := 0; i < len(n.Content); i += 2 {
-				walk(n.Content[i], "")
-				walk(n.Content[i+1], n.Content[i].Value)
-			}
-		default:
-			for _, c := range n.Content {
-				walk(c, key)
-			}
-		}
-	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+	doc = &yaml.Node{}
+	if err := yaml.Unmarshal([]byte(text), doc); err != nil {
 		t.Fatal(err)
 	}
-	walk(&doc, "")
-	return keys
-}
-
-func scalarNodes(n *yaml.Node) (list []*yaml.Node) {
-	if n.Kind == yaml.ScalarNode {
-		return []*yaml.Node{n}
+	var walk func(n *yaml.Node, key string)
+	walk = func(n *yaml.Node, key string) {
+		values = append(values, keyedValue{key, n})
+		for i, c := range n.Content {
+			below := key
+			if n.Kind == yaml.MappingNode {
+				below = ""
+				if i%2 == 1 {
+					below = n.Content[i-1].Value
+				}
+			}
+			walk(c, below)
+		}
 	}
-	for _, c := range n.Content {
-		list = append(list, scalarNodes(c)...)
-	}
-	return list
+	walk(doc.Content[0], "")
+	return doc, values
 }
 
 // checkNothingShown runs commands that read a fleet and looks for tokens in what they
