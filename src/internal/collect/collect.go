@@ -9,7 +9,7 @@
 //
 // Manifests and configs are reduced as soon as they arrive, so that no more of
 // them are in memory than are on their way. Errors never quote what a server
-// answered, but for the sentence in which a director tells its own errors.
+// answered, but for the number of an error of the director's own.
 package collect
 
 import (
@@ -69,13 +69,13 @@ const perDirector = 3
 
 // memoryLimit is the size of the heap, in bytes, from which on its garbage is
 // collected as often as needed. 50 directors with 2,000 deployments need less.
-const memoryLimit = 512 << 20
+const memoryLimit = 128 << 20
 
 // Run asks all targets side by side and calls done with each result as it comes
 // in, one at a time. It returns when all are in, or given up.
 //
-// The library's requests cannot be cancelled: at a timeout they are left behind,
-// and end with the process at the latest.
+// What comes is bounded (bounded.go): the size of an answer, of a list, and of all
+// that one director tells. At a timeout its requests end.
 func Run(ctx context.Context, targets []Target, opts Options, done func(Result)) {
 	defer garbage.CollectLess(memoryLimit)()
 	r := &run{opts: opts, connections: newConnections()}
@@ -96,6 +96,9 @@ func Run(ctx context.Context, targets []Target, opts Options, done func(Result))
 type run struct {
 	opts        Options
 	connections *connections
+
+	// long is held by who reduces a long text.
+	long sync.Mutex
 
 	mu       sync.Mutex
 	progress Progress
@@ -128,12 +131,12 @@ func (r *run) one(ctx context.Context, t Target) Result {
 }
 
 func (r *run) collect(ctx context.Context, t Target) (*snapshot.Snapshot, error) {
-	conn, err := r.connections.open(t, r.opts.Config)
+	conn, err := r.connections.open(ctx, t, r.opts.Config)
 	if err != nil {
 		return nil, err
 	}
 	f := &fetcher{
-		ctx: ctx, director: conn.director, requests: conn.requests, run: r,
+		ctx: ctx, requests: conn.requests, run: r,
 		snapshot: &snapshot.Snapshot{Head: snapshot.Head{
 			Collected: r.opts.Now().UTC().Truncate(time.Second), Kept: r.opts.Keep.Kept(),
 			Director: snapshot.Identity{Name: conn.info.Name, UUID: conn.info.UUID, Version: conn.info.Version, CPI: conn.info.CPI},

@@ -1,7 +1,12 @@
 package collect
 
 import (
+	"context"
+	"errors"
+	"net"
+	neturl "net/url"
 	"os"
+	"strconv"
 	"sync"
 
 	boshdirector "github.com/cloudfoundry/bosh-cli/v7/director"
@@ -17,22 +22,16 @@ import (
 // variable of the process, and every client keeps the dialer that was in force
 // when it was made: clients of different proxies are made one after the other.
 type connections struct {
-	mu       sync.Mutex
-	initial  string
-	current  string
-	untouch  bool // the variable was not set at first
-	logger   boshlog.Logger
-	director boshdirector.Factory
-	uaa      boshuaa.Factory
+	mu      sync.Mutex
+	initial string
+	current string
+	untouch bool // the variable was not set at first
+	logger  boshlog.Logger
 }
 
 func newConnections() *connections {
-	logger := boshlog.NewLogger(boshlog.LevelNone)
 	proxy, ok := os.LookupEnv(proxyVariable)
-	return &connections{
-		initial: proxy, current: proxy, untouch: !ok, logger: logger,
-		director: boshdirector.NewFactory(logger), uaa: boshuaa.NewFactory(logger),
-	}
+	return &connections{initial: proxy, current: proxy, untouch: !ok, logger: boshlog.NewLogger(boshlog.LevelNone)}
 }
 
 // restore leaves the process as it was.
@@ -67,58 +66,53 @@ func (c *connections) through(proxy string, build func() error) error {
 
 // connection is a director that answers, and what it said about itself.
 type connection struct {
-	director boshdirector.Director
 	requests boshdirector.ClientRequest
-	info     boshdirector.Info
+	info     boshdirector.InfoResp
 }
 
 // open makes a client that is logged in; the director is asked who it is on the
-// way, since it tells how to log in.
-func (c *connections) open(t Target, config *environment.Config) (*connection, error) {
-	factory, err := boshdirector.NewConfigFromURL(t.Access.URL)
-	if err != nil {
-		return nil, &trouble.Trouble{Message: "its URL cannot be read", Hint: "write HOST, HOST:PORT or https://HOST:PORT"}
-	}
-	factory.CACert = t.Access.CACert
-	var anonymous boshdirector.Director
-	err = c.through(t.Access.Proxy, func() (err error) {
-		anonymous, err = c.newDirector(factory)
-		return err
-	})
+// way, since it tells how to log in. Its requests end with the context.
+func (c *connections) open(ctx context.Context, t Target, config *environment.Config) (*connection, error) {
+	factory, info, err := c.ask(ctx, t.Access)
 	if err != nil {
 		return nil, err
 	}
-	conn := &connection{}
-	if conn.info, err = anonymous.Info(); err != nil {
-		return nil, err
-	}
+	conn := &connection{info: info}
 	err = c.through(t.Access.Proxy, func() error {
-		if conn.info.Auth.Type == "uaa" {
-			factory.TokenFunc, err = c.tokens(t, conn.info, config)
+		if info.Auth.Type == "uaa" {
+			factory.TokenFunc, err = c.tokens(ctx, t, info, config)
 			if err != nil {
 				return err
 			}
 		} else {
 			factory.Client, factory.ClientSecret = t.Access.Client, t.Access.Secret
 		}
-		if conn.director, err = c.newDirector(factory); err == nil {
-			conn.requests, err = newRequests(factory, c.logger)
-		}
+		conn.requests, err = newRequests(ctx, factory, c.logger)
 		return err
 	})
 	return conn, err
 }
 
-func (c *connections) newDirector(factory boshdirector.FactoryConfig) (boshdirector.Director, error) {
-	d, err := c.director.New(factory, boshdirector.NewNoopTaskReporter(), boshdirector.NewNoopFileReporter())
+// ask asks a director who it is, without logging in.
+func (c *connections) ask(ctx context.Context, access environment.Access) (factory boshdirector.FactoryConfig, info boshdirector.InfoResp, err error) {
+	factory, err = boshdirector.NewConfigFromURL(access.URL)
 	if err != nil {
-		return nil, &trouble.Trouble{Message: "the CA certificate cannot be read", Hint: "it must be one or more certificates in PEM"}
+		return factory, info, &trouble.Trouble{Message: "its URL cannot be read", Hint: "write HOST, HOST:PORT or https://HOST:PORT"}
 	}
-	return d, nil
+	factory.CACert = access.CACert
+	var anonymous boshdirector.ClientRequest
+	err = c.through(access.Proxy, func() (err error) {
+		anonymous, err = newRequests(ctx, factory, c.logger)
+		return err
+	})
+	if err == nil {
+		err = anonymous.Get("/info", &info)
+	}
+	return factory, info, err
 }
 
 // tokens returns what gives each request its token.
-func (c *connections) tokens(t Target, info boshdirector.Info, config *environment.Config) (func(bool) (string, error), error) {
+func (c *connections) tokens(ctx context.Context, t Target, info boshdirector.InfoResp, config *environment.Config) (func(bool) (string, error), error) {
 	url, ok := info.Auth.Options["url"].(string)
 	if !ok {
 		return nil, &trouble.Trouble{Message: "the director has a UAA and does not tell its URL"}
@@ -132,10 +126,13 @@ func (c *connections) tokens(t Target, info boshdirector.Info, config *environme
 	if factory.Client == "" {
 		factory.Client = "bosh_cli" // as which people log in
 	}
-	uaa, err := c.uaa.New(factory)
+	pool, err := factory.CACertPool()
 	if err != nil {
 		return nil, err
 	}
+	endpoint := neturl.URL{Scheme: "https", Host: net.JoinHostPort(factory.Host, strconv.Itoa(factory.Port)), Path: factory.Path}
+	client := newClient(ctx, pool, endpoint.Host, nil, c.logger)
+	uaa := tokenServer{boshuaa.NewClient(endpoint.String(), factory.Client, factory.ClientSecret, client, c.logger)}
 	session := boshuaa.NewClientTokenSession(uaa).TokenFunc
 	if t.Access.Client == "" {
 		token := boshuaa.NewRefreshableAccessToken(t.Access.TokenType, t.Access.Token, t.Access.RefreshToken)
@@ -147,4 +144,34 @@ func (c *connections) tokens(t Target, info boshdirector.Info, config *environme
 		defer mu.Unlock()
 		return session(retried)
 	}, nil
+}
+
+// tokenServer is a UAA as sessions of the library want it.
+type tokenServer struct{ boshuaa.Client }
+
+func (u tokenServer) ClientCredentialsGrant() (boshuaa.AccessToken, error) {
+	return asToken(u.Client.ClientCredentialsGrant())
+}
+
+func (u tokenServer) OwnerPasswordCredentialsGrant(answers []boshuaa.PromptAnswer) (boshuaa.AccessToken, error) {
+	return asToken(u.Client.OwnerPasswordCredentialsGrant(answers))
+}
+
+func (u tokenServer) RefreshTokenGrant(refresh string) (boshuaa.AccessToken, error) {
+	return asToken(u.Client.RefreshTokenGrant(refresh))
+}
+
+// Prompts are for people who log in, which nobody does here.
+func (u tokenServer) Prompts() ([]boshuaa.Prompt, error) {
+	return nil, errors.New("nobody is asked")
+}
+
+func asToken(told boshuaa.TokenResp, err error) (boshuaa.AccessToken, error) {
+	if err != nil {
+		return nil, err
+	}
+	if told.RefreshToken == "" {
+		return boshuaa.NewAccessToken(told.Type, told.AccessToken), nil // of a client
+	}
+	return boshuaa.NewRefreshableAccessToken(told.Type, told.AccessToken, told.RefreshToken), nil
 }

@@ -115,31 +115,39 @@ func answered(who, status string, e directorError, t Target) *trouble.Trouble {
 	return &trouble.Trouble{Message: "it answers with status " + status}
 }
 
+// describe tells the number of a director's own error. Its sentence may quote what was
+// deployed.
 func describe(e directorError) string {
 	if e.Code == 0 {
 		return ""
 	}
-	line, _, _ := strings.Cut(e.Description, "\n")
-	return fmt.Sprintf(": %s (error %d)", line, e.Code)
+	return fmt.Sprintf(", error %d", e.Code)
 }
 
-// transport are the errors of Go's network packages, and how they are told.
+// transport are the errors of Go's network packages, and how they are told. What
+// matches may stand in an answer, so that no form takes in more than numbers and
+// words that are known.
 var transport = []struct {
 	form *regexp.Regexp
 	says func(match string) string
 	hint string
 }{
-	{regexp.MustCompile(`x509: [^"\n]*`), itself, "give the director's CA certificate: ca_cert in the fleet file, or BOSH_CA_CERT"},
-	{regexp.MustCompile(`lookup \S+: no such host|no such host`), itself, "check the environment: a URL, or an alias in bosh's configuration file"},
-	{regexp.MustCompile(`dial tcp [^"\n]*`), itself, "check the environment's URL, and whether the director is reached by a proxy"},
-	{regexp.MustCompile(`tls: [^"\n]*`), itself, ""},
+	{regexp.MustCompile(`the answer has more than \d+ (MiB|elements)`), func(m string) string { return "it sends too much: " + m }, ""},
+	{regexp.MustCompile(`x509: (certificate signed by unknown authority|certificate has expired or is not yet valid|certificate is valid for|certificate is not valid for any names|cannot validate certificate|certificate relies on legacy Common Name field|certificate specifies an incompatible key usage)?`),
+		func(m string) string { return strings.Replace(m, "is valid for", "is not valid for its host", 1) },
+		"give the director's CA certificate: ca_cert in the fleet file, or BOSH_CA_CERT"},
+	{regexp.MustCompile(`no such host`), itself, "check the environment: a URL, or an alias in bosh's configuration file"},
+	{regexp.MustCompile(`dial tcp ([0-9.]+|\[[0-9a-f:]+\]):\d+: (connect: )?(connection refused|i/o timeout|no route to host|network is unreachable|permission denied)`), itself,
+		"check the environment's URL, and whether the director is reached by a proxy"},
+	{regexp.MustCompile(`dial tcp`), func(string) string { return "it cannot be reached" }, "check the environment's URL, and whether the director is reached by a proxy"},
+	{regexp.MustCompile(`tls: (handshake failure|bad certificate|protocol version not supported|first record does not look like a TLS handshake|internal error)?`), itself, ""},
 	{regexp.MustCompile(`Required query param 'private-key' not found`), func(string) string { return "its proxy URL names no private-key" }, ""},
 	{regexp.MustCompile(`Reading private key file for SOCKS5 Proxy|Parsing BOSH_ALL_PROXY|Creating SOCKS5 dialer`),
 		func(string) string { return "its proxy cannot be used" }, "check the proxy, its user and the path of its private-key"},
 	{regexp.MustCompile(`server gave HTTP response to HTTPS client`), itself, ""},
 	{regexp.MustCompile(`unexpected EOF|connection reset by peer|EOF`), func(string) string { return "it broke the connection off" }, ""},
 	{regexp.MustCompile(`cannot be written to the bosh configuration`), func(string) string { return "the refreshed token cannot be written to the bosh configuration" }, ""},
-	{regexp.MustCompile(`Expected task '\d+' to succeed but state is '\w+'`), itself, ""},
+	{regexp.MustCompile(`Expected task '\d+' to succeed but state is '(error|cancelled|timeout)'`), itself, ""},
 }
 
 func itself(match string) string { return match }

@@ -3,9 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -18,16 +16,26 @@ import (
 // fetcher asks one director for everything.
 type fetcher struct {
 	ctx      context.Context
-	director boshdirector.Director
 	requests boshdirector.ClientRequest
 	run      *run
 
 	mu       sync.Mutex
 	snapshot *snapshot.Snapshot
+	kept     int // about as many bytes as the snapshot takes
+}
+
+// keep notes that something of that size stays in memory.
+func (f *fetcher) keep(size int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kept += size; f.kept > maxKept {
+		return &trouble.Trouble{Message: fmt.Sprintf("what it tells of networks and addresses takes more than %d MiB", maxKept>>20)}
+	}
+	return nil
 }
 
 func (f *fetcher) fetch() error {
-	var deployments []listedDeployment
+	var deployments list[listedDeployment]
 	steps := []func() error{
 		func() (err error) { deployments, err = f.listDeployments(); return err },
 		f.cloudConfigs,
@@ -54,7 +62,7 @@ func (f *fetcher) unseen(format string, args ...any) {
 // cloudConfigs fetches the latest ones of all names and teams. Directors before
 // v264.1 have one, without a name.
 func (f *fetcher) cloudConfigs() error {
-	configs, err := f.director.ListConfigs(1, boshdirector.ConfigsFilter{Type: "cloud"})
+	configs, err := f.listConfigs("cloud")
 	if isUnknownEndpoint(err) {
 		return f.onlyCloudConfig()
 	}
@@ -62,35 +70,53 @@ func (f *fetcher) cloudConfigs() error {
 		return err
 	}
 	for _, c := range configs {
-		f.addCloudConfig(c, true)
+		if err := f.addCloudConfig(c, true); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (f *fetcher) addCloudConfig(c boshdirector.Config, latest bool) {
-	content := f.run.opts.Keep.ReduceCloudConfig(c.Content)
+func (f *fetcher) addCloudConfig(c boshdirector.Config, latest bool) error {
+	content := f.reduced(c.Content, f.run.opts.Keep.ReduceCloudConfig)
+	if err := f.keep(content.Size()); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.snapshot.CloudConfigs = append(f.snapshot.CloudConfigs, snapshot.Config{ID: c.ID, Name: c.Name, Team: c.Team, Latest: latest, Content: content})
+	return nil
+}
+
+// manyValues is how long a text may be of which several are reduced side by side.
+const manyValues = 64 << 10
+
+// reduced is what stays of a text. Long ones are reduced one at a time, for all
+// directors: a parsed text takes many times its size.
+func (f *fetcher) reduced(text string, by func(string) snapshot.Content) snapshot.Content {
+	if len(text) > manyValues {
+		f.run.long.Lock()
+		defer f.run.long.Unlock()
+	}
+	return by(text)
 }
 
 func (f *fetcher) onlyCloudConfig() error {
-	config, err := f.director.LatestCloudConfig("")
+	text, err := f.onlyCloudConfigText()
 	switch {
-	case isNothing(err):
-		return nil
 	case isUnknownEndpoint(err): // before cloud-configs; manifests bring their networks
 		return nil
 	case err != nil:
 		return err
+	case text == "":
+		return nil
 	}
-	f.addCloudConfig(boshdirector.Config{ID: "1", Name: "default", Content: config.Properties}, true)
-	return nil
+	return f.addCloudConfig(boshdirector.Config{ID: "1", Name: "default", Content: text}, true)
 }
 
 // runtimeConfigs fetches those that name virtual addresses.
 func (f *fetcher) runtimeConfigs() error {
-	configs, err := f.director.ListConfigs(1, boshdirector.ConfigsFilter{Type: "runtime"})
+	configs, err := f.listConfigs("runtime")
 	if isUnknownEndpoint(err) {
 		f.unseen("runtime configs, of which this director has no list yet")
 		return nil
@@ -99,7 +125,10 @@ func (f *fetcher) runtimeConfigs() error {
 		return err
 	}
 	for _, c := range configs {
-		content := f.run.opts.Keep.ReduceRuntimeConfig(c.Content)
+		content := f.reduced(c.Content, f.run.opts.Keep.ReduceRuntimeConfig)
+		if err := f.keep(content.Size()); err != nil {
+			return err
+		}
 		if content.Empty() {
 			continue
 		}
@@ -111,7 +140,7 @@ func (f *fetcher) runtimeConfigs() error {
 }
 
 func (f *fetcher) orphans() error {
-	orphans, err := f.director.OrphanedVMs()
+	orphans, err := f.listOrphans()
 	switch {
 	case statusOf(err) == 401 || statusOf(err) == 403:
 		f.unseen("orphaned VMs, which are shown to the scope bosh.admin alone")
@@ -169,17 +198,15 @@ func (f *fetcher) deployments(list []listedDeployment) error {
 
 func (f *fetcher) deployment(listed listedDeployment) (*snapshot.Deployment, error) {
 	d := &snapshot.Deployment{Name: listed.Name, Teams: listed.Teams, Locked: listed.Locked}
-	// The library puts names into paths as they are.
-	named, err := f.director.FindDeployment(url.PathEscape(d.Name))
+	manifest, err := f.manifest(d.Name)
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := named.Manifest()
-	if err != nil {
+	d.Manifest = f.reduced(manifest, f.run.opts.Keep.ReduceManifest)
+	if err := f.keep(d.Manifest.Size()); err != nil {
 		return nil, err
 	}
-	d.Manifest = f.run.opts.Keep.ReduceManifest(manifest)
-	if d.VMs, err = f.vms(d.Name, named); err != nil {
+	if d.VMs, err = f.vms(d.Name); err != nil {
 		return nil, err
 	}
 	if d.Pinned, err = f.pinned(listed); err != nil {
@@ -190,9 +217,12 @@ func (f *fetcher) deployment(listed listedDeployment) (*snapshot.Deployment, err
 
 // vms fetches the instances of a deployment. The full answer tells more about VMs,
 // and nothing about instances without one.
-func (f *fetcher) vms(name string, d boshdirector.Deployment) ([]snapshot.VM, error) {
+func (f *fetcher) vms(name string) ([]snapshot.VM, error) {
 	instances, err := f.listInstances(name)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.keep(len(instances) * vmSize); err != nil {
 		return nil, err
 	}
 	var vms []snapshot.VM
@@ -212,7 +242,13 @@ func (f *fetcher) vms(name string, d boshdirector.Deployment) ([]snapshot.VM, er
 	if !f.run.opts.Full {
 		return vms, nil
 	}
-	infos, err := d.VMInfos()
+	infos, err := f.listVMs(name)
+	if err == nil {
+		err = f.keep(len(infos) * vmSize)
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, i := range infos {
 		addresses, err := granted(i.IPs)
 		if err != nil {
@@ -222,11 +258,14 @@ func (f *fetcher) vms(name string, d boshdirector.Deployment) ([]snapshot.VM, er
 			continue // an instance without a VM, which the list above tells
 		}
 		vms = append(vms, snapshot.VM{
-			Group: i.JobName, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index), Addresses: addresses, Inactive: i.Active != nil && !*i.Active,
+			Group: i.Group, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index), Addresses: addresses, Inactive: i.Active != nil && !*i.Active,
 		})
 	}
-	return vms, err
+	return vms, nil
 }
+
+// vmSize is about how many bytes of memory a VM takes.
+const vmSize = 300
 
 func indexOf(told *int) int {
 	if told == nil || *told < 0 {
@@ -244,15 +283,9 @@ func (f *fetcher) pinned(d listedDeployment) ([]string, error) {
 	case "none":
 		return []string{}, nil
 	}
-	configs, err := f.director.ListDeploymentConfigs(url.QueryEscape(d.Name))
+	ids, err := f.configsOf(d.Name)
 	if err != nil {
 		return nil, err
-	}
-	var ids []string
-	for _, c := range configs.GetConfigs() {
-		if c.Type == "cloud" {
-			ids = append(ids, strconv.Itoa(c.Id))
-		}
 	}
 	if ids == nil {
 		f.unseen("the cloud-config that deployment %s was made with, which is not the latest", d.Name)
@@ -272,7 +305,7 @@ func (f *fetcher) superseded() error {
 		return slices.ContainsFunc(f.snapshot.CloudConfigs, func(c snapshot.Config) bool { return c.ID == id })
 	})
 	return inParallel(f.ctx, len(ids), func(i int) error {
-		config, err := f.director.LatestConfigByID(ids[i])
+		config, err := f.configByID(ids[i])
 		if statusOf(err) == 404 {
 			f.unseen("cloud-config %s, which was deleted while deployments are pinned to it", ids[i])
 			return nil
@@ -280,7 +313,6 @@ func (f *fetcher) superseded() error {
 		if err != nil {
 			return err
 		}
-		f.addCloudConfig(config, false)
-		return nil
+		return f.addCloudConfig(config, false)
 	})
 }

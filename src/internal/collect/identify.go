@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	boshdirector "github.com/cloudfoundry/bosh-cli/v7/director"
-
 	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -22,7 +20,7 @@ func Identify(ctx context.Context, access environment.Access, timeout time.Durat
 	}
 	told := make(chan answer, 1)
 	go func() {
-		uuid, err := identify(access)
+		uuid, err := identify(ctx, access)
 		told <- answer{uuid, err}
 	}()
 	select {
@@ -36,22 +34,9 @@ func Identify(ctx context.Context, access environment.Access, timeout time.Durat
 	}
 }
 
-func identify(access environment.Access) (string, error) {
+func identify(ctx context.Context, access environment.Access) (string, error) {
 	connections := newConnections()
 	defer connections.restore()
-	factory, err := boshdirector.NewConfigFromURL(access.URL)
-	if err != nil {
-		return "", &trouble.Trouble{Message: "its URL cannot be read"}
-	}
-	factory.CACert = access.CACert
-	var director boshdirector.Director
-	err = connections.through(access.Proxy, func() (err error) {
-		director, err = connections.newDirector(factory)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	info, err := director.Info()
+	_, info, err := connections.ask(ctx, access)
 	return info.UUID, err
 }

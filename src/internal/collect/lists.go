@@ -1,6 +1,11 @@
 package collect
 
 import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -10,6 +15,8 @@ import (
 	boshdirector "github.com/cloudfoundry/bosh-cli/v7/director"
 	"github.com/cloudfoundry/bosh-utils/httpclient"
 	boshlog "github.com/cloudfoundry/bosh-utils/logger"
+
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // listedDeployment is an element of GET /deployments
@@ -38,31 +45,124 @@ type listedInstance struct {
 	IPs       []string
 }
 
-// newRequests makes a client for answers of which the library's types leave out
-// what is needed here. It is put together from the library's parts as the library
-// does it (Factory.httpClient).
-func newRequests(config boshdirector.FactoryConfig, logger boshlog.Logger) (boshdirector.ClientRequest, error) {
+// newClient is the library's client for one kind of server, bounded: the library's own
+// factories (Factory.httpClient of director and uaa) read answers of any size, and go
+// on when nobody waits. Who is sent elsewhere comes to the same server again, so that
+// nobody else sees a token.
+func newClient(ctx context.Context, pool *x509.CertPool, host string, authorize boshdirector.Adjustment, logger boshlog.Logger) *httpclient.HTTPClient {
+	raw := httpclient.CreateDefaultClient(pool)
+	raw.CheckRedirect = func(request *http.Request, via []*http.Request) error {
+		if len(via) > 10 || authorize == nil {
+			return http.ErrUseLastResponse
+		}
+		request.Header, request.Body, request.URL.Host = http.Header{}, nil, host
+		return authorize.Adjust(request, true)
+	}
+	retrying := httpclient.NewNetworkSafeRetryClient(bounded{ctx, raw}, retries, 500*time.Millisecond, logger)
+	if authorize == nil {
+		return httpclient.NewHTTPClient(retrying, logger)
+	}
+	return httpclient.NewHTTPClientOpts(boshdirector.NewAdjustableClient(retrying, authorize), logger, httpclient.Opts{NoRedactUrlQuery: true})
+}
+
+// newRequests makes a client of a director. The library's Director is built on the
+// same requests, and its types leave out some of what is needed here.
+func newRequests(ctx context.Context, config boshdirector.FactoryConfig, logger boshlog.Logger) (boshdirector.ClientRequest, error) {
 	pool, err := config.CACertPool()
 	if err != nil {
-		return boshdirector.ClientRequest{}, err
+		return boshdirector.ClientRequest{}, &trouble.Trouble{Message: "the CA certificate cannot be read", Hint: "it must be one or more certificates in PEM"}
 	}
-	authorize := boshdirector.NewAuthRequestAdjustment(config.TokenFunc, config.Client, config.ClientSecret)
-	raw := httpclient.CreateDefaultClient(pool)
-	// None of the lists is somewhere else; who sends us away must not see a token.
-	raw.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	retrying := httpclient.NewNetworkSafeRetryClient(raw, retries, 500*time.Millisecond, logger)
-	client := httpclient.NewHTTPClientOpts(boshdirector.NewAdjustableClient(retrying, authorize), logger, httpclient.Opts{NoRedactUrlQuery: true})
 	endpoint := url.URL{Scheme: "https", Host: net.JoinHostPort(config.Host, strconv.Itoa(config.Port))}
+	authorize := boshdirector.NewAuthRequestAdjustment(config.TokenFunc, config.Client, config.ClientSecret)
+	client := newClient(ctx, pool, endpoint.Host, authorize, logger)
 	return boshdirector.NewClientRequest(endpoint.String(), client, boshdirector.NewNoopFileReporter(), logger), nil
 }
 
 // retries is how often the library asks again.
 const retries = 5
 
-func (f *fetcher) listDeployments() (list []listedDeployment, err error) {
-	return list, f.requests.Get("/deployments", &list)
+func (f *fetcher) listDeployments() (found list[listedDeployment], err error) {
+	return found, f.requests.Get("/deployments", &found)
 }
 
-func (f *fetcher) listInstances(deployment string) (list []listedInstance, err error) {
-	return list, f.requests.Get("/deployments/"+url.PathEscape(deployment)+"/instances", &list)
+func (f *fetcher) listInstances(deployment string) (found list[listedInstance], err error) {
+	return found, f.requests.Get("/deployments/"+url.PathEscape(deployment)+"/instances", &found)
+}
+
+// listConfigs are the latest ones of all names and teams.
+func (f *fetcher) listConfigs(kind string) (found list[boshdirector.Config], err error) {
+	return found, f.requests.Get("/configs?latest=true&limit=1&type="+kind, &found)
+}
+
+// onlyCloudConfig is the text of the cloud-config of a director without names of configs,
+// empty for none.
+func (f *fetcher) onlyCloudConfigText() (string, error) {
+	var found list[struct{ Properties string }]
+	if err := f.requests.Get("/cloud_configs?limit=1&name=", &found); err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0].Properties, nil
+}
+
+func (f *fetcher) configByID(id string) (config boshdirector.Config, err error) {
+	return config, f.requests.Get("/configs/"+url.PathEscape(id), &config)
+}
+
+func (f *fetcher) manifest(deployment string) (string, error) {
+	var found struct{ Manifest string }
+	err := f.requests.Get("/deployments/"+url.PathEscape(deployment), &found)
+	return found.Manifest, err
+}
+
+// listOrphans are the elements of GET /orphaned_vms.
+func (f *fetcher) listOrphans() (found list[boshdirector.OrphanedVMResponse], err error) {
+	return found, f.requests.Get("/orphaned_vms", &found)
+}
+
+// configsOf are the ids of the cloud-configs of a deployment; none where the director
+// has no such list yet.
+func (f *fetcher) configsOf(deployment string) (ids []string, err error) {
+	var found list[boshdirector.DeploymentConfig]
+	err = f.requests.Get("/deployment_configs?deployment[]="+url.QueryEscape(deployment), &found)
+	if err != nil && statusOf(err) != http.StatusNotFound {
+		return nil, err
+	}
+	for _, c := range found {
+		if c.Config.Type == "cloud" {
+			ids = append(ids, strconv.Itoa(c.Config.Id))
+		}
+	}
+	return ids, nil
+}
+
+// listedVM is a line of what the task of GET /deployments/NAME/vms?format=full tells
+// (jobs/vm_state.rb).
+type listedVM struct {
+	Group  string `json:"job_name"`
+	ID     string
+	Index  *int
+	AZ     string
+	IPs    []string `json:"ips"`
+	Active *bool
+}
+
+func (f *fetcher) listVMs(deployment string) (found []listedVM, err error) {
+	tasks := boshdirector.NewTaskClientRequest(f.requests, boshdirector.NewNoopTaskReporter(), 500*time.Millisecond)
+	_, result, err := tasks.GetResult("/deployments/" + url.PathEscape(deployment) + "/vms?format=full")
+	if err != nil {
+		return nil, err
+	}
+	for line := range bytes.Lines(result) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		var vm listedVM
+		if err := json.Unmarshal(line, &vm); err != nil {
+			return nil, err
+		}
+		if found = append(found, vm); len(found) > maxElements {
+			return nil, fmt.Errorf("the answer has more than %d elements", maxElements)
+		}
+	}
+	return found, nil
 }

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -18,9 +19,20 @@ func (k Keep) ReduceCloudConfig(text string) Content { return reduce(text, k.Clo
 // ReduceRuntimeConfig reads and reduces a runtime config.
 func (k Keep) ReduceRuntimeConfig(text string) Content { return reduce(text, k.RuntimeConfig) }
 
+// What is reduced of what a director has. A parsed value takes some 200 bytes, so that
+// a text of brackets would take a hundred times its size. Characters that part values
+// are counted, of which a text has more than values.
+const (
+	maxValues = 300_000
+	maxText   = 8 << 20
+)
+
 func reduce(text string, by func(source.Value) Content) Content {
 	if text == "" {
 		return Content{}
+	}
+	if strings.Count(text, "\n")+strings.Count(text, ",")+strings.Count(text, ":")+strings.Count(text, "[")+strings.Count(text, "{") > maxValues || len(text) > maxText {
+		return Content{Unreadable: fmt.Sprintf("it has more than %d values or %d MiB", maxValues, maxText>>20)}
 	}
 	doc, err := source.Parse("", []byte(text))
 	if err != nil {

@@ -101,6 +101,20 @@ type Content struct {
 // deployment that never succeeded has no manifest.
 func (c Content) Empty() bool { return c.node == nil && c.Unreadable == "" }
 
+// Size is about how many bytes of memory the content takes.
+func (c Content) Size() int { return len(c.Unreadable) + sizeOf(c.node) }
+
+func sizeOf(n *yaml.Node) int {
+	if n == nil {
+		return 0
+	}
+	size := 200 + len(n.Value)
+	for _, c := range n.Content {
+		size += sizeOf(c)
+	}
+	return size
+}
+
 // Deployment is one deployment of the director.
 type Deployment struct {
 	Name  string

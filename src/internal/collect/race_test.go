@@ -1,0 +1,6 @@
+//go:build race
+
+package collect
+
+// raceDetector multiplies the memory of a process, which is not measured under it.
+const raceDetector = true
