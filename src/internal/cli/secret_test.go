@@ -114,7 +114,7 @@ func TestVariablesAreNotShown(t *testing.T) {
 	}
 	turn := 0
 	for _, file := range []string{"cc.yml", "m.yml", "rc.yml", "e.yml"} {
-		_, values := valuesOf(t, secretFleet[file])
+		_, values := keyedValues(t, secretFleet[file])
 		for i, value := range values {
 			forms := [][2]string{
 				{"((v))", token + "5"}, {"((v))", token + "6 10.8.52.7"}, {"((v))", "[" + token + "7]"}, {"((v))", "{" + token + "8: " + token + "9}"},
@@ -134,7 +134,7 @@ func TestVariablesAreNotShown(t *testing.T) {
 // plant replaces the value of that number in a file, %s in with being its text.
 func plant(t *testing.T, file string, number int, with, vars string, turn int) {
 	t.Helper()
-	doc, values := valuesOf(t, secretFleet[file])
+	doc, values := keyedValues(t, secretFleet[file])
 	n := values[number].node
 	was := n.Value
 	*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.ReplaceAll(with, "%s", was)}
@@ -159,8 +159,8 @@ func (v keyedValue) isName() bool {
 	return v.node.Kind == yaml.ScalarNode && slices.Contains([]string{"name", "network", "az", "azs", "deployments", "instance_groups"}, v.key)
 }
 
-// valuesOf are all keys and values of a text.
-func valuesOf(t *testing.T, text string) (doc *yaml.Node, values []keyedValue) {
+// keyedValues are all keys and values of a text.
+func keyedValues(t *testing.T, text string) (doc *yaml.Node, values []keyedValue) {
 	t.Helper()
 	doc = &yaml.Node{}
 	if err := yaml.Unmarshal([]byte(text), doc); err != nil {
