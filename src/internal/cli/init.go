@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/proposal"
 )
 
 func newInitCommand(streams Streams) *cobra.Command {
@@ -17,9 +18,11 @@ func newInitCommand(streams Streams) *cobra.Command {
 		Use:   "init [FOLDER]",
 		Short: "write a first ipguard.yml from the manifests and cloud-configs below a folder",
 		Long: `init looks for cloud-configs, deployment manifests and create-env manifests below
-a folder and writes an ipguard.yml there that names them. Which files belong to
-one director is guessed from the folders; comments in the file say what to check.
-A file that exists is never overwritten.`,
+a folder and writes an ipguard.yml there that names them, with the ops files and
+variables that go with them: those that scripts there give to bosh, those of layouts
+that it knows (bosh-bootloader, numbered operators files), and those of the same name.
+Which files belong to one director is guessed from the folders; comments in the file
+say what to check. Nothing is run, and a file that exists is never overwritten.`,
 		Example: `  ipguard init
   ipguard init --dry-run ~/deployments`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -43,9 +46,9 @@ A file that exists is never overwritten.`,
 func runInit(dir string, dryRun bool, streams Streams) error {
 	path := filepath.Join(dir, fleet.FileName)
 	if _, err := os.Lstat(path); err == nil && !dryRun {
-		return usage("see what would be written with --dry-run", "%s: %s", path, fleet.ErrExists)
+		return usage("see what would be written with --dry-run", "%s: %s", path, proposal.ErrExists)
 	}
-	text, notes, err := fleet.Init(dir)
+	text, notes, err := proposal.Of(dir)
 	for _, note := range notes {
 		fmt.Fprintf(streams.Stderr, "ipguard: %s\n", note)
 	}

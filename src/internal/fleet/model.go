@@ -159,9 +159,10 @@ type Manifest struct {
 
 // Inputs are ops and variables, as on the command line of bosh.
 type Inputs struct {
-	// Ops files, in this order (-o).
+	// Ops files, in this order (-o): paths or globs, those of a glob in the order of
+	// their names.
 	OpsFiles []Text `yaml:"ops_files,omitempty"`
-	// Files of variables; later ones win (-l).
+	// Files of variables; later ones win (-l): paths or globs.
 	VarsFiles []Text `yaml:"vars_files,omitempty"`
 	// Variables and their values (-v).
 	Vars map[string]source.Value `yaml:"vars,omitempty"`

@@ -38,18 +38,23 @@ func (r *resolver) absolute(text string) string {
 // follow returns the absolute paths of the files that a path or glob means,
 // sorted; explicit says that it is a path.
 func (r *resolver) follow(kind Kind, t Text) (paths []string, explicit bool) {
-	isGlob := strings.ContainsAny(t.Value, "*?[{")
-	if isGlob {
-		// A file may really be called a[1].yml.
-		if ok, err := exists(r.absolute(t.Value)); !ok || err != nil {
-			return r.glob(kind, t), false
-		}
+	if isGlob(t.Value) && !r.isFile(t.Value) {
+		return r.glob(kind, t), false
 	}
 	path, ok := r.file(t)
 	if !ok {
 		return nil, true
 	}
 	return []string{path}, true
+}
+
+func isGlob(text string) bool { return strings.ContainsAny(text, "*?[{") }
+
+// isFile reports whether a text that looks like a glob is the name of a file: one may
+// really be called a[1].yml.
+func (r *resolver) isFile(text string) bool {
+	ok, err := exists(r.absolute(text))
+	return ok && err == nil
 }
 
 // file returns the absolute path of an existing file, or complains.
@@ -87,16 +92,8 @@ func withoutPath(err error) error {
 
 // glob returns the files that a glob matches and that nothing else claims.
 func (r *resolver) glob(kind Kind, t Text) []string {
-	matches, err := r.matches(t.Value)
-	switch {
-	case errors.Is(err, doublestar.ErrBadPattern):
-		r.fail(t.At, "* stands for any characters of a name, ** for any folders", "%s is no valid glob", quoted(t.Value))
-		return nil
-	case err != nil:
-		r.fail(t.At, "", "cannot follow the glob %s: %v", quoted(t.Value), err)
-		return nil
-	case len(matches) == 0:
-		r.fail(t.At, r.relativeHint(), "%s matches no file", quoted(t.Value))
+	matches := r.existing(t)
+	if len(matches) == 0 {
 		return nil
 	}
 	free := slices.DeleteFunc(matches, func(path string) bool {
@@ -106,6 +103,20 @@ func (r *resolver) glob(kind Kind, t Text) []string {
 		r.fail(t.At, "", "%s matches only files that the fleet file names as something else", quoted(t.Value))
 	}
 	return free
+}
+
+// existing returns the files that a glob matches, sorted, or complains.
+func (r *resolver) existing(t Text) []string {
+	matches, err := r.matches(t.Value)
+	switch {
+	case errors.Is(err, doublestar.ErrBadPattern):
+		r.fail(t.At, "* stands for any characters of a name, ** for any folders", "%s is no valid glob", quoted(t.Value))
+	case err != nil:
+		r.fail(t.At, "", "cannot follow the glob %s: %v", quoted(t.Value), err)
+	case len(matches) == 0:
+		r.fail(t.At, r.relativeHint(), "%s matches no file", quoted(t.Value))
+	}
+	return matches
 }
 
 // isBooking reports whether path is a booking of one of the file's pools.
@@ -148,8 +159,8 @@ func (r *resolver) matches(glob string) ([]string, error) {
 // be missing: for bosh it is then empty.
 func (r *resolver) inputs(in *Inputs) interpolate.Inputs {
 	resolved := interpolate.Inputs{
-		OpsFiles:  r.inputFiles(in.OpsFiles),
-		VarsFiles: r.inputFiles(in.VarsFiles),
+		OpsFiles:  r.inputGlobs(in.OpsFiles),
+		VarsFiles: r.inputGlobs(in.VarsFiles),
 	}
 	for _, prefix := range in.VarsEnv {
 		resolved.VarsEnv = append(resolved.VarsEnv, prefix.Value)
@@ -166,6 +177,22 @@ func (r *resolver) inputs(in *Inputs) interpolate.Inputs {
 		resolved.VarsStore = shownFrom(r.wd, r.absolute(in.VarsStore.Value))
 	}
 	return resolved
+}
+
+// inputGlobs are the files of a list of paths and globs: in the order of the list,
+// those of a glob in the order of their names.
+func (r *resolver) inputGlobs(list []Text) []string {
+	var paths []string
+	for _, t := range list {
+		if !isGlob(t.Value) || r.isFile(t.Value) {
+			paths = append(paths, r.inputFiles([]Text{t})...)
+			continue
+		}
+		for _, path := range r.existing(t) {
+			paths = append(paths, shownFrom(r.wd, path))
+		}
+	}
+	return paths
 }
 
 func (r *resolver) inputFiles(list []Text) []string {

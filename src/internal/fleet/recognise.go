@@ -12,9 +12,9 @@ import (
 // so may each of the others: directors take several cloud-configs.
 var cloudConfigKeys = []string{"azs", "networks", "vm_types", "vm_extensions", "disk_types", "compilation"}
 
-// recognise says what a document is to a director, or "": ops files, vars files,
+// Recognise says what a document is to a director, or "": ops files, vars files,
 // pipelines and everything else.
-func recognise(root source.Value) Kind {
+func Recognise(root source.Value) Kind {
 	has := func(keys ...string) bool {
 		return slices.ContainsFunc(keys, func(k string) bool { return root.Field(k).Present() })
 	}
@@ -47,10 +47,11 @@ func isPartOfCloudConfig(root source.Value) bool {
 		if !slices.Contains(cloudConfigKeys, key.Text()) {
 			return false
 		}
-		if key.Text() != "compilation" && !isNamedList(value) {
+		isBase := key.Text() == "networks" && value.IsList() && len(value.Items()) == 0 // ops files add them
+		if key.Text() != "compilation" && !isNamedList(value) && !isBase {
 			return false
 		}
-		found = found || key.Text() != "compilation"
+		found = found || key.Text() != "compilation" && !isBase
 	}
 	return found
 }
