@@ -156,7 +156,7 @@ func narrowed(c *plan.Claim, asked netipx.IPRange) plan.Claim {
 	if !offset.IsInt64() || offset.Int64() > 1<<16 {
 		return cut
 	}
-	cut.Range, cut.Index = asked, c.Index+int(offset.Int64())-1
+	cut.Range, cut.Index, cut.Indexes = asked, c.IndexAt(int(offset.Int64())-1), nil
 	return cut
 }
 

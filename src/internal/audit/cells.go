@@ -132,7 +132,12 @@ func narrowed(c *plan.Claim, r netipx.IPRange) plan.Claim {
 	cut.Range = r
 	singles := c.Subnet == nil || c.Subnet.Prefix == 0 || c.Subnet.Prefix == r.From().BitLen()
 	if before := plan.Size(netipx.IPRangeFrom(c.Range.From(), r.From())); c.Kind == plan.Static && singles && before.IsInt64() {
-		cut.Index += int(before.Int64()) - 1
+		first := int(before.Int64()) - 1
+		cut.Index = c.IndexAt(first)
+		if c.Indexes != nil {
+			rest := (*c.Indexes)[min(first, len(*c.Indexes)):]
+			cut.Indexes = &rest
+		}
 	}
 	return cut
 }

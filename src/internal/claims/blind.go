@@ -364,7 +364,7 @@ func (b *blindSpots) askedOn(m *bosh.Manifest, kind plan.Kind, owner plan.Owner,
 	}
 	before := len(b.plan.Claims)
 	for _, block := range gap.Blocks {
-		b.static(kind, owner, list, block, 0)
+		b.static(kind, owner, list, block, indexes{}, 0)
 	}
 	may := slices.Clone(b.plan.Claims[before:])
 	b.plan.Claims = b.plan.Claims[:before]
@@ -384,7 +384,7 @@ func (b *blindSpots) askedSomewhere(kind plan.Kind, owner plan.Owner, use *bosh.
 	for _, s := range known.all() {
 		for _, block := range use.Static {
 			if s.mayGive(block) {
-				b.static(kind, owner, []subnet{s}, block, 0)
+				b.static(kind, owner, []subnet{s}, block, indexes{}, 0)
 			}
 		}
 	}

@@ -43,6 +43,9 @@ type Director struct {
 	// in the very same way is no claim of its own, unless KeepLeases is set.
 	Leases     []Lease
 	KeepLeases bool
+	// Indexes are, of deployments of which the director told them, the indexes of
+	// instances by their addresses.
+	Indexes map[string]map[netip.Addr]int
 	// Unread is what could not be read as a whole.
 	Unread []Unread
 }
@@ -127,7 +130,7 @@ func (b *builder) director(d *Director) {
 		if m.Form == bosh.V1 && m.Own != nil && len(m.Own.Networks) > 0 {
 			known = b.networks(origin{d.Name, m.Name, d.CPI}, m.Own, own, true)
 		}
-		b.deployment(d.Name, m, known, plan.Static)
+		b.deployment(d, m, known, plan.Static)
 		blind.manifest(m, known)
 		b.leases(d, leases.take(m.Name), m, known)
 	}
@@ -135,7 +138,7 @@ func (b *builder) director(d *Director) {
 	for _, m := range d.CreateEnvs {
 		if m.Own != nil {
 			known := b.networks(origin{d.Name, m.Name, m.CPI}, m.Own, nil, false)
-			b.deployment(d.Name, m, known, plan.CreateEnvVM)
+			b.deployment(d, m, known, plan.CreateEnvVM)
 			blind.manifest(m, known)
 		}
 	}

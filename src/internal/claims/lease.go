@@ -15,6 +15,8 @@ type Lease struct {
 	// Orphan tells a VM that belongs to no instance any more and still holds its
 	// addresses.
 	Orphan bool
+	// Index is the instance's in its group, from 0; plan.NoIndex where nobody told it.
+	Index  int
 	Blocks []bosh.Block
 }
 
@@ -79,7 +81,8 @@ func (b *builder) leases(d *Director, list []Lease, m *bosh.Manifest, known netw
 				owner.Network = s.Network
 			}
 			b.add(kind, owner, s, block.Range, block.At)
-			b.plan.Claims[len(b.plan.Claims)-1].Instance = l.ID
+			claim := &b.plan.Claims[len(b.plan.Claims)-1]
+			claim.Instance, claim.Index = l.ID, l.Index
 		}
 	}
 }

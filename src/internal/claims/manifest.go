@@ -12,9 +12,11 @@ import (
 
 // deployment adds what a manifest's groups ask for and the virtual addresses of
 // its properties. kind is what a static address of a manual network is.
-func (b *builder) deployment(director string, m *bosh.Manifest, known networks, kind plan.Kind) {
+func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind plan.Kind) {
+	director := d.Name
 	claimed := false
 	for _, g := range m.Groups {
+		named := b.indexesOf(d, m, g, d.cloudConfigOf(m))
 		for _, n := range g.Networks {
 			owner := plan.Owner{Director: director, Deployment: m.Name, InstanceGroup: g.Name, Network: n.Name}
 			blocks := n.Static
@@ -23,7 +25,7 @@ func (b *builder) deployment(director string, m *bosh.Manifest, known networks, 
 			}
 			index := 0
 			for _, block := range blocks {
-				if b.static(kind, owner, known.of(n), block, index) {
+				if b.static(kind, owner, known.of(n), block, named, index) {
 					claimed = true
 				}
 				index += instances(block)
@@ -42,7 +44,7 @@ func (b *builder) deployment(director string, m *bosh.Manifest, known networks, 
 // static adds one entry of static_ips: its part in each subnet of its network.
 // What lies in no subnet is refused by the director; that is a problem of the
 // manifest, not a claim.
-func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, block bosh.Block, index int) bool {
+func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, block bosh.Block, named indexes, position int) bool {
 	added := false
 	for _, s := range subnets {
 		switch s.kind {
@@ -59,7 +61,7 @@ func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, blo
 				r = netipx.RangeOfPrefix(netip.PrefixFrom(r.From(), bits).Masked())
 			}
 			b.add(kind, owner, s.Subnet, r, block.At)
-			b.plan.Claims[len(b.plan.Claims)-1].Index = index
+			named.name(&b.plan.Claims[len(b.plan.Claims)-1], position)
 			added = true
 		}
 	}
@@ -71,7 +73,7 @@ func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, blo
 	for _, s := range subnets {
 		if s.kind != bosh.Dynamic && s.kind != bosh.VIP && !s.read.Range.IsValid() {
 			b.add(kind, owner, s.Subnet, block.Range, block.At)
-			b.plan.Claims[len(b.plan.Claims)-1].Index = index
+			named.name(&b.plan.Claims[len(b.plan.Claims)-1], position)
 			return true
 		}
 	}

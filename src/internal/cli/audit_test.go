@@ -159,7 +159,7 @@ func TestAudit(t *testing.T) {
 			live: map[string]liveDirector{"a": {Configs: []liveConfig{{ID: "1", Content: cloudConfigOf("range: 10.0.0.0/24")}}}},
 			want: "10.0.0.10 unprotected never-deployed error: director a has no deployment web, and network default (director a) may hand it out\nexit 1\n"},
 		"group renamed": {files: file(strings.Replace(static, "name: nginx", "name: front", 1)), live: one(static, "nginx 10.0.0.10"),
-			want: "10.0.0.10 drift other-owner error: promised to instance front/0 of deployment web (director a) and granted to the VM of nginx/00000000 of deployment web (director a)\nexit 1\n"},
+			want: "10.0.0.10 drift other-owner error: promised to instance front/0 of deployment web (director a) and granted to the VM of nginx/0 of deployment web (director a)\nexit 1\n"},
 		"group renamed with migrated_from": {files: file(strings.Replace(static, "name: nginx,", "name: front, migrated_from: [{name: nginx}],", 1)), live: one(static, "nginx 10.0.0.10"),
 			want: "exit 0\n"},
 		"dynamic group renamed": {files: file(manifestOf("web", "front", "1", "")), live: one(web(""), "nginx 10.0.0.50"),
@@ -180,9 +180,9 @@ func TestAudit(t *testing.T) {
 			Orphans: []string{"old pg 10.0.0.10"}}},
 			want: "10.0.0.10 orphan orphaned error: a VM still has it that belongs to no instance any more, and it is promised to instance nginx/0 of deployment web (director a)\nexit 1\n"},
 		"hidden behind a variable": {files: file(web(", static_ips: [((ip))]")), live: one(static, "nginx 10.0.0.10"),
-			want: "hidden: static_ips of nginx on network default\nnot judged: 10.0.0.10 the VM of nginx/00000000 of deployment web (director a)\nexit 3\n"},
+			want: "hidden: static_ips of nginx on network default\nnot judged: 10.0.0.10 the VM of nginx/0 of deployment web (director a)\nexit 3\n"},
 		"file that cannot be read": {files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": "name: ["},
-			live: one(static, "nginx 10.0.0.10"), want: "failure: not valid YAML: did not find expected node content\nnot judged: 10.0.0.10 the VM of nginx/00000000 of deployment web (director a)\nexit 3\n"},
+			live: one(static, "nginx 10.0.0.10"), want: "failure: not valid YAML: did not find expected node content\nnot judged: 10.0.0.10 the VM of nginx/0 of deployment web (director a)\nexit 3\n"},
 	})
 }
 
@@ -250,7 +250,7 @@ func TestAuditOfNetworks(t *testing.T) {
 		"block":              want(on("{name: blocks, static_ips: [10.4.0.16]}", "nginx 10.4.0.16/28"), "exit 0\n"),
 		"single within the block of its own machine": want(on("{name: blocks, static_ips: [10.4.0.16]}", "nginx 10.4.0.16/28 10.4.0.20"), "exit 0\n"),
 		"single within the block of another": want(on("{name: blocks}", "nginx 10.4.0.48/28", "nginx 10.4.0.50"),
-			"10.4.0.50 drift granted-twice error: granted twice: to the VM of nginx/00000000 of deployment web (director a) and to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"),
+			"10.4.0.50 drift granted-twice error: granted twice: to the VM of nginx/0 of deployment web (director a) and to the VM of nginx/1 of deployment web (director a)\nexit 1\n"),
 		"block of the pool": want(on("{name: blocks}", "nginx 10.4.0.48/28"), "exit 0\n"),
 		"block, moved":      want(on("{name: blocks, static_ips: [10.4.0.32]}", "nginx 10.4.0.16/28"), "10.4.0.16/28 drift moved error: the file gives the group 10.4.0.32/28, and the director still has 10.4.0.16/28\nexit 1\n"),
 		"moved, beside a network of the IaaS": want(on("{name: iaas}, {name: default, static_ips: [10.0.0.10], default: [dns, gateway]}", "nginx 172.16.9.4 10.0.0.11"),
@@ -305,15 +305,15 @@ func TestAuditOfFleets(t *testing.T) {
 		"granted by the other": {
 			files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", manifestOf("db", "pg", "1", "")),
 			live:  map[string]liveDirector{"a": liveOf(), "b": b(liveDeployment{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.10"}})},
-			want:  "10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment web (director a) and granted to the VM of pg/00000000 of deployment db (director b)\nexit 1\n"},
+			want:  "10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment web (director a) and granted to the VM of pg/0 of deployment db (director b)\nexit 1\n"},
 		"granted by both": {
 			files: filesOf("b/cc.yml", cloudConfigOf(ofB), "b/m1.yml", manifestOf("db", "pg", "1", "")),
 			live:  map[string]liveDirector{"a": a, "b": b(liveDeployment{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.10"}})},
-			want:  "10.0.0.10 drift granted-twice error: granted twice: to the VM of nginx/00000000 of deployment web (director a) and to the VM of pg/00000000 of deployment db (director b)\nexit 1\n"},
+			want:  "10.0.0.10 drift granted-twice error: granted twice: to the VM of nginx/0 of deployment web (director a) and to the VM of pg/0 of deployment db (director b)\nexit 1\n"},
 		"create-env that a director granted": {
 			files: filesOf("b/env.yml", fmt.Sprintf(jumpbox, "10.0.0.60")),
 			live:  map[string]liveDirector{"a": liveOf(liveDeployment{Name: "web", Manifest: static, VMs: []string{"nginx 10.0.0.10", "nginx 10.0.0.60"}})},
-			want:  "10.0.0.60 drift other-owner error: promised to the create-env VM jumpbox (director b) and granted to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"},
+			want:  "10.0.0.60 drift other-owner error: promised to the create-env VM jumpbox (director b) and granted to the VM of nginx/1 of deployment web (director a)\nexit 1\n"},
 		"create-env in a pool": {files: filesOf("b/env.yml", fmt.Sprintf(jumpbox, "10.0.0.60")), live: map[string]liveDirector{"a": a},
 			want: "10.0.0.60 unprotected may-be-handed-out error: made by create-env, which no director knows of, and network default (director a) may hand it out\nexit 1\n"},
 		"create-env that is kept off": {files: filesOf("b/env.yml", fmt.Sprintf(jumpbox, "10.0.0.5")), live: map[string]liveDirector{"a": a}, want: "exit 0\n"},
@@ -335,7 +335,7 @@ func TestAuditOfFleets(t *testing.T) {
 			want: "failure: no file describes a deployment of director b: what was promised is unknown\nexit 3\n"},
 		"without files, and with another's address": {
 			files: filesOf(), live: map[string]liveDirector{"a": liveOf(), "b": b(liveDeployment{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.10"}})},
-			want: "10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment web (director a) and granted to the VM of pg/00000000 of deployment db (director b)\n" +
+			want: "10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment web (director a) and granted to the VM of pg/0 of deployment db (director b)\n" +
 				"failure: no file describes a deployment of director b: what was promised is unknown\nexit 1\n"},
 		"director that shows less": {files: filesOf(), live: map[string]liveDirector{"a": {Configs: a.Configs, Deployments: a.Deployments, Unseen: "orphaned VMs"}},
 			want: "failure: director a did not show orphaned VMs\nexit 3\n"},
@@ -387,19 +387,19 @@ func TestAuditBesideInstances(t *testing.T) {
 			"10.0.0.40 drift withdrawn error: the director still has it for nginx of deployment web, whose file does not ask for it\nexit 1\n"),
 		"virtual address parked as static": on(withVIP("10.0.0.10"), withVIP("10.0.0.10"), "", plain, "exit 0\n"),
 		"virtual address that another VM has": on(withVIP("10.0.0.40"), withVIP("10.0.0.40"), "", fleet("", "- {name: b, snapshot: b.json, deployments: [db.yml]}\n"),
-			"10.0.0.40 drift granted-twice error: granted twice: to the virtual address keepalived.vip of deployment web (director a) and to the VM of pg/00000000 of deployment db (director b)\nexit 1\n").
+			"10.0.0.40 drift granted-twice error: granted twice: to the virtual address keepalived.vip of deployment web (director a) and to the VM of pg/0 of deployment db (director b)\nexit 1\n").
 			with("db.yml", manifestOf("db", "pg", "1", "")).
 			live2(liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}, Deployments: []liveDeployment{{Name: "db", Manifest: manifestOf("db", "pg", "1", ""), VMs: []string{"pg 10.0.0.40"}}}}),
 		"hidden virtual address": on(withVIP("((vip))"), withVIP("10.0.0.40"), "", plain, "hidden: property keepalived.vip of job keepalived in nginx\nnot judged: 10.0.0.40 the virtual address keepalived.vip of deployment web (director a)\nexit 3\n"),
 		"somebody else's address, granted": on(manifestOf("web", "nginx", "2", ""), manifestOf("web", "nginx", "2", ""), "nginx 10.0.0.60",
 			fleet("", "external: [{owner: load balancer, addresses: [10.0.0.60]}]\n"),
 			"10.0.0.10 drift not-handed-out error: network default, as it is now, does not hand it out by itself\n"+
-				"10.0.0.60 drift other-owner error: promised to load balancer (outside of bosh) and granted to the VM of nginx/00000001 of deployment web (director a)\nexit 1\n"),
+				"10.0.0.60 drift other-owner error: promised to load balancer (outside of bosh) and granted to the VM of nginx/1 of deployment web (director a)\nexit 1\n"),
 		"somebody else's address, not granted": on(static, static, "", fleet("", "external: [{owner: load balancer, addresses: [10.0.0.60]}]\n"), "exit 0\n"),
 		"machine of a director that another one made": on(static, static, "", fleet("", "- {name: b, director_ips: [10.0.0.10], cloud_configs: [b.yml]}\n"),
 			"failure: director b has no snapshot: what it granted is unknown\nexit 3\n").with("b.yml", cloudConfigOf(ofB)),
 		"machine of a director, granted to others": on(static, static, "nginx 10.0.0.60", fleet("", "- {name: b, director_ips: [10.0.0.60], cloud_configs: [b.yml]}\n"),
-			"10.0.0.60 drift other-owner error: promised to the machine of director b and granted to the VM of nginx/00000001 of deployment web (director a)\n"+
+			"10.0.0.60 drift other-owner error: promised to the machine of director b and granted to the VM of nginx/1 of deployment web (director a)\n"+
 				"failure: director b has no snapshot: what it granted is unknown\nexit 1\n").with("b.yml", cloudConfigOf(ofB)),
 		"the same address in an isolated network": on(static, static, "", fleet("", "- {name: b, snapshot: b.json, deployments: [db.yml]}\nsegments:\n- {name: here, subnets: [{director: a, network: default}]}\n- {name: there, subnets: [{director: b, network: default}]}\n"), "exit 0\n").
 			with("db.yml", manifestOf("db", "pg", "1", ", static_ips: [10.0.0.10]")).
@@ -423,14 +423,14 @@ func TestAuditBesideInstances(t *testing.T) {
 		"runtime config in a file, hidden": runtime("((vip))",
 			"hidden: property vip of job keepalived\nnot judged: 10.0.0.160 the virtual address vip (director a)\nexit 3\n"),
 		"dynamic, and the missing file may describe it": on(static, static, "", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
-			"failure: none.yml: no such file\nnot judged: 10.0.0.60 the VM of redis/00000000 of deployment cache (director a)\nexit 3\n").
+			"failure: none.yml: no such file\nnot judged: 10.0.0.60 the VM of redis/0 of deployment cache (director a)\nexit 3\n").
 			liveA(func(d *liveDirector) {
 				d.Deployments = append(d.Deployments, liveDeployment{Name: "cache", Manifest: manifestOf("cache", "redis", "1", ""), VMs: []string{"redis 10.0.0.60"}})
 			}),
 		"file that is missing": on(static, static, "old 10.0.0.60", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
 			"10.0.0.60 ghost no-group error: the file of deployment web has no instance group old\nfailure: none.yml: no such file\nexit 1\n"),
 		"deployment that the missing file may describe": on(strings.Replace(static, "name: web", "name: other", 1), static, "", strings.Replace(plain, "[m.yml]", "[m.yml, none.yml]", 1),
-			"10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment other (director a) and granted to the VM of nginx/00000000 of deployment web (director a)\nfailure: none.yml: no such file\nexit 1\n"),
+			"10.0.0.10 drift other-owner error: promised to instance nginx/0 of deployment other (director a) and granted to the VM of nginx/0 of deployment web (director a)\nfailure: none.yml: no such file\nexit 1\n"),
 	})
 }
 

@@ -166,14 +166,14 @@ func TestLeases(t *testing.T) {
 				Deployments: []liveDeployment{{Name: "web", Manifest: one(""), VMs: []string{"nginx 10.0.0.60"}}}},
 			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}},
 				Deployments: []liveDeployment{{Name: "web", Manifest: one(""), VMs: []string{"nginx 10.0.0.60"}}}},
-			"address-claimed-twice: 10.0.0.60 is claimed twice: by the VM of nginx/00000000 of deployment web (director a) and by the VM of nginx/00000000 of deployment web (director b)\n" +
+			"address-claimed-twice: 10.0.0.60 is claimed twice: by the VM of nginx/0 of deployment web (director a) and by the VM of nginx/0 of deployment web (director b)\n" +
 				"moved-instances: nginx/0 loses 10.0.0.60, which network default reserves, and gets 10.0.0.150\nexit 1\n"},
 		"granted and then reserved": {
 			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
 				Deployments: []liveDeployment{{Name: "web", Manifest: one(""), VMs: []string{"nginx 10.0.0.160"}}}},
 			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
 			"moved-instances: nginx/0 loses 10.0.0.160, which network default reserves, and gets 10.0.0.50\n" +
-				"static-in-foreign-pool: 10.0.0.160, the VM of nginx/00000000 of deployment web (director a), lies in what director b hands out by itself on network default\nexit 1\n"},
+				"static-in-foreign-pool: 10.0.0.160, the VM of nginx/0 of deployment web (director a), lies in what director b hands out by itself on network default\nexit 1\n"},
 		"orphaned": {
 			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}},
 				Deployments: []liveDeployment{{Name: "web", Manifest: one(", static_ips: [10.0.0.10]")}}, Orphans: []string{"old nginx 10.0.0.10"}},
@@ -207,7 +207,7 @@ func TestLeases(t *testing.T) {
 		"manifest that could not be read": {
 			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofA)}}, Deployments: []liveDeployment{{Name: "web", Manifest: "name: [", VMs: []string{"nginx 10.0.0.160"}}}},
 			liveDirector{Configs: []liveConfig{{ID: "1", Content: cloudConfigOf(ofB)}}},
-			"static-in-foreign-pool: 10.0.0.160, the VM of nginx/00000000 of deployment web (director a), lies in what director b hands out by itself on network default\n" +
+			"static-in-foreign-pool: 10.0.0.160, the VM of nginx/0 of deployment web (director a), lies in what director b hands out by itself on network default\n" +
 				"failure: the manifest of web of director a could not be collected: its line 1 is not valid YAML\nexit 1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,10 +238,10 @@ func TestDeployAgainstLeases(t *testing.T) {
 	for name, c := range map[string]struct{ manifest, want string }{
 		"as it is":       {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.10]"), "exit 0\n"},
 		"moved":          {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.12]"), "moved-instances: nginx/0 loses 10.0.0.10 and gets 10.0.0.12\nexit 0\n"},
-		"to a neighbour": {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.20]"), "static-ip-twice: 10.0.0.20 is claimed twice: by instance nginx/0 of deployment web (director a) and by the VM of redis/00000000 of deployment cache (director a)\nexit 1\n"},
+		"to a neighbour": {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.20]"), "static-ip-twice: 10.0.0.20 is claimed twice: by an instance of nginx of deployment web (director a) and by the VM of redis/0 of deployment cache (director a)\nexit 1\n"},
 		"to another director's VM": {manifestOf("web", "nginx", "1", ", static_ips: [10.0.0.11]"),
 			"moved-instances: nginx/0 loses 10.0.0.10 and gets 10.0.0.11\n" +
-				"address-claimed-twice: 10.0.0.11 is claimed twice: by instance nginx/0 of deployment web (director a) and by the VM of pg/00000000 of deployment db (director b)\nexit 1\n"},
+				"address-claimed-twice: 10.0.0.11 is claimed twice: by an instance of nginx of deployment web (director a) and by the VM of pg/0 of deployment db (director b)\nexit 1\n"},
 		"of another deployment": {manifestOf("api", "puma", "1", ", static_ips: [10.0.0.10]"),
 			"static-ip-twice: 10.0.0.10 is claimed twice: by instance puma/0 of deployment api (director a) and by instance nginx/0 of deployment web (director a)\nexit 1\n"},
 	} {

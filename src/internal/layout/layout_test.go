@@ -91,7 +91,7 @@ var layers = []layer{
 	{name: "internal/ledger", imports: list("plan", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/lint", imports: list("bosh", "plan", "trouble", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
-	{name: "internal/claims", imports: list("bosh", "plan", "place"), modules: list(netipx), pure: true},
+	{name: "internal/claims", imports: list("deploy", "bosh", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/deploy", imports: list("bosh", "ipaddr", "place"), pure: true},
 	{name: "internal/bosh", imports: list("ipaddr", "source", "trouble", "place", "spelling"), modules: list(netipx, yaml, "net" /* SplitHostPort */), pure: true},
 	{name: "internal/plan", imports: list("place"), modules: list(netipx, "time" /* moments go in */), pure: true},

@@ -21,9 +21,14 @@ func (c *Claim) Who() string {
 	case c.Kind == VIP && o.Property != "":
 		return "the virtual address " + o.Property + ofDeployment(o) + ofDirector(o)
 	case c.Kind == Static && c.Range.From() == c.Range.To():
+		if c.Index == NoIndex {
+			return "an instance of " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
+		}
 		return fmt.Sprintf("instance %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
-	case c.Kind == Lease && c.Instance != "":
+	case c.Kind == Lease && c.Instance != "" && c.Index == NoIndex:
 		return "the VM of " + o.InstanceGroup + "/" + short(c.Instance) + ofDeployment(o) + ofDirector(o)
+	case c.Kind == Lease && c.Instance != "":
+		return fmt.Sprintf("the VM of %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
 	case c.Kind == Orphan:
 		return "an orphaned VM of " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
 	case c.Kind.InUse():

@@ -95,10 +95,12 @@ type Claim struct {
 	Owner  Owner
 	Subnet *Subnet
 	At     place.Place
-	// Index is, for a Static claim, the instance that gets the first address,
-	// counted from 0 by the address's place in static_ips. A director may give
-	// it to another instance of the group, to suit availability zones.
+	// Index is, for a Static claim or a Lease, the index of the instance that has
+	// the first address, as the director counts from 0; NoIndex where nobody knows.
 	Index int
+	// Indexes are those of all addresses of a Static claim; nil where they follow
+	// one another.
+	Indexes *Indexes
 	// Booking says who took a Booked address; nil for all others.
 	Booking *Booking
 	// Router is, for a VIP, the virtual router that holds it.
@@ -167,4 +169,23 @@ type Plan struct {
 	Claims      []Claim
 	// BlindSpots are what is not known of the fleet.
 	BlindSpots []BlindSpot
+}
+
+// Indexes are the indexes of the instances that have the addresses of one claim, from
+// the first address to the last.
+type Indexes []int
+
+// NoIndex is the index of an instance of which nobody told it.
+const NoIndex = -1
+
+// IndexAt is the index of the instance that has the nth address of a claim, from 0;
+// NoIndex where nobody knows.
+func (c *Claim) IndexAt(n int) int {
+	switch {
+	case c.Indexes != nil && n < len(*c.Indexes):
+		return (*c.Indexes)[n]
+	case c.Index == NoIndex || c.Indexes != nil:
+		return NoIndex
+	}
+	return c.Index + n
 }

@@ -116,7 +116,7 @@ func (who *Who) claims(claims []plan.Claim) []jsonHeldClaim {
 	for i := range claims {
 		c := &claims[i]
 		list[i] = jsonHeldClaim{jsonClaim: claimJSON(c), LastChange: who.lastChange(c.At)}
-		if c.Kind == plan.Static && c.Range.From() == c.Range.To() {
+		if c.Kind == plan.Static && c.Range.From() == c.Range.To() && c.Index != plan.NoIndex {
 			list[i].Index = &c.Index
 		}
 	}

@@ -119,3 +119,25 @@ func deployedAs(name string, lists ...[]manifest) *bosh.Manifest {
 func (d *Director) isTold(name string) bool {
 	return d.live != nil && slices.ContainsFunc(d.live.told, func(t told) bool { return t.name == name })
 }
+
+// indexes are the indexes that the director told, by deployment and address.
+func (d *Director) indexes() map[string]map[netip.Addr]int {
+	if d.live == nil {
+		return nil
+	}
+	all := map[string]map[netip.Addr]int{}
+	for _, t := range d.live.told {
+		by := map[netip.Addr]int{}
+		for _, i := range t.instances {
+			for _, p := range i.Addresses {
+				if i.Index != deploy.Untold {
+					by[p.Addr()] = i.Index
+				}
+			}
+		}
+		if len(by) > 0 {
+			all[t.name] = by
+		}
+	}
+	return all
+}

@@ -81,7 +81,7 @@ func (s *surveyor) director(files *directorFiles) (d claims.Director) {
 		d.Deployments = append(d.Deployments, m.read)
 	}
 	s.report(files.Name, "", ofConfig, nil)
-	d.Leases = files.leases(deployments)
+	d.Leases, d.Indexes = files.leases(deployments), files.indexes()
 	d.Views = files.otherViews(opts, past, deployments)
 	teams := s.teams(files, ofConfig, opts)
 	d.Views = append(teams.views(d.Views), d.Views...)

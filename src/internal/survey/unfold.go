@@ -144,7 +144,7 @@ func addTo(views []view, docs []source.Value, deployment string) []view {
 }
 
 func lease(vm snapshot.VM, deployment string) claims.Lease {
-	l := claims.Lease{Deployment: deployment, Group: vm.Group, ID: vm.ID, AZ: vm.AZ}
+	l := claims.Lease{Deployment: deployment, Group: vm.Group, ID: vm.ID, AZ: vm.AZ, Index: vm.Index}
 	for _, a := range vm.Addresses {
 		l.Blocks = append(l.Blocks, a.Block)
 	}
