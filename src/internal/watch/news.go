@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/acd"
+	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
 )
 
@@ -78,7 +79,9 @@ func (d *daemon) deaf(why error, now time.Time) {
 func (d *daemon) refresh() {
 	err := d.reconcile()
 	if err != nil && d.news.stale == nil {
-		d.log.Error("interfaces cannot be read; watching what was known", "error", err.Error())
+		d.say(&d.news.voice, d.kernel.now(), func() {
+			d.log.Error("interfaces cannot be read; watching what was known", "error", err.Error())
+		})
 	}
 	d.news.stale = err
 }
@@ -123,10 +126,18 @@ func (n *news) unheard(now time.Time) (reasons []string) {
 	return reasons
 }
 
-// stillOurs reads the address back. One that has gone is dropped at once.
+// stillOurs reads the address back: whether this host may speak for it. One that has
+// gone is dropped at once.
 func (d *daemon) stillOurs(s *segment, own *address) bool {
+	held, usable := d.readBack(s, own)
+	return held && usable
+}
+
+// readBack reports whether this host has the address, and whether its kernel uses
+// it: one that failed duplicate address detection may be asked for, and not claimed.
+func (d *daemon) readBack(s *segment, own *address) (held, usable bool) {
 	if s.own[own.detector.Address()] != own {
-		return false // it left while a question about it was under way
+		return false, false // it left while a question about it was under way
 	}
 	held, usable, err := d.kernel.holds(s.at.Index, s.at.MAC, own.detector.Address())
 	if err != nil {
@@ -134,26 +145,38 @@ func (d *daemon) stillOurs(s *segment, own *address) bool {
 		d.say(&d.news.voice, d.kernel.now(), func() {
 			d.log.Error("address cannot be read back; nothing is sent for it", "address", own.detector.Address(), "interface", s.at.Name, "error", err.Error())
 		})
-		return false
+		return false, false
 	}
 	own.readBack = d.kernel.now()
 	if !held {
 		d.forget(s, own.detector.Address(), own)
 	}
-	return held && usable
+	return held, usable
 }
 
 // sendFor sends what the detector wants sent for its address, if that is still
 // ours at the moment of each frame.
 func (d *daemon) sendFor(s *segment, own *address) {
 	for _, b := range own.detector.Frames() {
-		if !d.stillOurs(s, own) {
-			return
+		held, usable := d.readBack(s, own)
+		if !held || !usable && claims(b) {
+			continue
 		}
 		if err := s.wire.Send(b); err != nil {
 			s.failures++
 		}
 	}
+}
+
+// claims reports whether a frame speaks for an address; a question in nobody's name
+// does not.
+func claims(b []byte) bool {
+	f, err := frame.Parse(b)
+	if err != nil {
+		return true
+	}
+	_, claims := f.Claims()
+	return claims
 }
 
 // readBackEvery bounds how often a flood of claims makes us read an address back
