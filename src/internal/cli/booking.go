@@ -78,15 +78,20 @@ func openDesk(ctx context.Context, flags *writeFlags, streams Streams) (*desk, e
 	if len(seen.failures) > 0 {
 		return nil, incomplete(seen.failures[0].Hint, "%s", seen.failures[0].Message)
 	}
+	return d, d.openStore(ctx)
+}
+
+// openStore finds the repository, and who books.
+func (d *desk) openStore(ctx context.Context) (err error) {
 	d.store = &bookfile.Store{
-		Folder: folderOf(d.Path), Environ: streams.Environ, Push: flags.push, Branch: flags.branch,
+		Folder: folderOf(d.Path), Environ: d.streams.Environ, Push: d.flags.push, Branch: d.flags.branch,
 		Moved:     func() { d.moved = true },
 		Committed: func(commit string) { d.commit = commit },
 	}
 	if d.by, err = d.store.Author(ctx); err != nil {
-		return nil, storeError(err)
+		return storeError(err)
 	}
-	return d, nil
+	return nil
 }
 
 // unread ends a command that cannot book, since something of the fleet as a whole

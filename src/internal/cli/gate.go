@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -47,6 +49,8 @@ And it takes options of its own, anywhere before a --:
                               does not name, or names more than once
   --ipguard-override REASON   run bosh although lint refuses; only where the fleet file
                               has gate.override_log, to which this is written
+  --ipguard-push              push what is booked for the deploy: of pools with book: on-deploy
+                              its static addresses are booked before bosh runs
 
 The director is the one of the fleet file whose environment is bosh's. The real bosh
 is the first on the PATH that is not ipguard, or what IPGUARD_BOSH names. A script of
@@ -56,13 +60,13 @@ that name may be a wrapper of either: one that leads back to ipguard is passed o
   ipguard bosh -e promo update-cloud-config <(bosh int cloud.yml -o lab.yml)
   ipguard bosh -d pgpool deploy pgpool.yml --ipguard-override "the other side is gone, ticket 4711"`,
 		DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return runGate(args, streams)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runGate(cmd.Context(), args, streams)
 		},
 	}
 }
 
-func runGate(args []string, streams Streams) error {
+func runGate(ctx context.Context, args []string, streams Streams) error {
 	options, args, err := splitGateOptions(args)
 	if err != nil {
 		return err
@@ -84,16 +88,21 @@ func runGate(args []string, streams Streams) error {
 		return end(exitCannotRun, "name the real bosh with IPGUARD_BOSH",
 			"%s runs ipguard, and adds arguments each time; bosh was not run", earlier.Scripts[len(earlier.Scripts)-1])
 	}
+	g := &gateRun{}
 	if change != nil && earlier.Judged == "" {
-		g := &gateRun{streams: streams, options: options, change: change, files: streams.files()}
+		g = &gateRun{streams: streams, options: options, change: change, files: streams.files()}
 		if args, err = g.pass(args); err != nil {
 			return notRun(err)
 		}
 		if change, err = gate.Parse(args); err != nil {
 			return notRun(incomplete("", "%s", err))
 		}
+		if err := g.book(ctx); err != nil {
+			return notRun(err)
+		}
 	}
 	err = program.Run(args, earlier.Environ(streams.Environ, program, change))
+	g.giveBack(ctx) // bosh did not begin
 	return end(exitCannotRun, "name another one with IPGUARD_BOSH", "cannot run %s: %s", program.Path, err)
 }
 
@@ -109,7 +118,7 @@ func notRun(err error) error {
 // gateOptions are the gate's own options.
 type gateOptions struct {
 	fleet, director, reason string
-	override                bool
+	override, push          bool
 }
 
 // gatePrefix begins every option that is not bosh's.
@@ -128,9 +137,13 @@ func splitGateOptions(args []string) (o gateOptions, boshs []string, err error) 
 			continue
 		}
 		name, text, given := strings.Cut(option, "=")
+		if name == "push" && !given {
+			o.push = true
+			continue
+		}
 		value := values[name]
 		if value == nil {
-			return o, nil, usage("they are --ipguard-fleet, --ipguard-director and --ipguard-override", "unknown option %s%s", gatePrefix, name)
+			return o, nil, usage("they are --ipguard-fleet, --ipguard-director, --ipguard-override and --ipguard-push", "unknown option %s%s", gatePrefix, name)
 		}
 		if !given && i+1 < len(args) {
 			i++
@@ -172,7 +185,11 @@ type gateRun struct {
 	// vars store that is not there yet.
 	texts [][]byte
 	names []string
-	fleet *workspace.Workspace
+	// fleet is with the change, before without it; survey is what was read of fleet.
+	fleet, before *workspace.Workspace
+	survey        *survey.Survey
+	// bookings are to be made before bosh runs.
+	bookings []deployBooking
 	// director is the fleet's, or what the command line says if there is none.
 	director string
 }
@@ -187,6 +204,7 @@ func (g *gateRun) pass(args []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.takeBookings(&result)
 	refused, err := g.tell(result)
 	if err != nil {
 		return nil, err

@@ -28,8 +28,9 @@ func (g *gateRun) judge() (lint.Result, error) {
 	if refusal == nil {
 		w, directors, placeErr := g.fleet.Apply(change)
 		if placeErr == nil {
-			g.fleet, g.director = w, strings.Join(directors, ", ")
-			judged, _ := judgeFleet(w, g.files, g.streams)
+			g.before, g.fleet, g.director = g.fleet, w, strings.Join(directors, ", ")
+			judged, read := judgeFleet(w, g.files, g.streams)
+			g.survey = read
 			return judged.Result, nil
 		}
 		if refusal, err = placeRefusal(placeErr); err != nil {

@@ -76,6 +76,13 @@ func (p *Pool) Unit() string {
 	return fmt.Sprintf("blocks of /%d", p.Block)
 }
 
+// Units are the addresses or blocks of a range that the pool gives one by one; no
+// more than may be asked for at once.
+func (p *Pool) Units(r netip.Prefix) []netip.Prefix {
+	u := units{ranges: []netipx.IPRange{netipx.RangeOfPrefix(r)}, block: p.Block}
+	return u.some(MostAtOnce + 1)
+}
+
 // Answer is what came of a question.
 type Answer struct {
 	// Bookings are what the owner has, by number: as many as were asked for, or

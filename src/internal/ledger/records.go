@@ -139,6 +139,9 @@ func comparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(b.Bits(), a.Bits()))
 }
 
+// Count is how many addresses an owner has.
+func (rs *Records) Count(owner string) int { return len(rs.of(owner)) }
+
 // of returns what an owner has, by number.
 func (rs *Records) of(owner string) []Booking {
 	var list []Booking

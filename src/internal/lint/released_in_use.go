@@ -6,12 +6,15 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
+// ReleasedInUseID is the rule that booking again cures.
+const ReleasedInUseID = "released-in-use"
+
 var releasedInUse = Rule{
-	ID:       "released-in-use",
+	ID:       ReleasedInUseID,
 	Severity: Error,
 	Family:   FamilyFleet,
 	Title:    "an address whose booking was given back is still used by its owner",
-	Doc:      page("released-in-use"),
+	Doc:      page(ReleasedInUseID),
 	Run: func(f *Facts, report func(Finding)) {
 		for _, o := range f.Overlaps {
 			booking, user, ok := bookedPair(o)

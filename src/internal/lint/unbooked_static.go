@@ -9,12 +9,15 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
+// UnbookedStaticID is the rule that a booking cures.
+const UnbookedStaticID = "unbooked-static"
+
 var unbookedStatic = Rule{
-	ID:       "unbooked-static",
+	ID:       UnbookedStaticID,
 	Severity: Error,
 	Family:   FamilyFleet,
 	Title:    "a static address of a pool whose addresses have to be booked is not booked",
-	Doc:      page("unbooked-static"),
+	Doc:      page(UnbookedStaticID),
 	Run:      runUnbookedStatic,
 }
 
