@@ -194,6 +194,8 @@ read or decided.`,
 			}
 			if near, ok := spelling.Nearest(args[0], names); ok {
 				hint = "did you mean ipguard " + near + "?"
+			} else if onVM {
+				hint += "; a program of a BOSH release has no others, the one for desks has"
 			}
 			return usage(hint, "unknown command %q", args[0])
 		},
@@ -217,22 +219,14 @@ read or decided.`,
 		newLintCommand(streams),
 		newWhoCommand(streams),
 		newFreeCommand(streams),
-		newBookCommand(streams), newBookingsCommand(streams), newRenewCommand(streams), newReleaseCommand(streams),
-		newAdoptCommand(streams), newHistoryCommand(streams),
 		newAuditCommand(streams),
-		newBaselineCommand(streams),
 		newRulesCommand(streams),
 		newExplainCommand(streams),
 		newProbeCommand(streams), newWatchCommand(streams), newScanCommand(streams),
-		newInitCommand(streams),
-		newFenceCommand(streams),
 		newCollectCommand(streams),
-		newGateCommand(streams),
-		newMapCommand(streams),
-		newSchemaCommand(streams),
-		newCompletionCommand(streams),
 		newVersionCommand(streams),
 	)
+	root.AddCommand(deskCommands(streams)...)
 	root.CompletionOptions.DisableDefaultCmd = true
 	addCompletions(root, streams)
 	return root

@@ -102,7 +102,7 @@ func (notArchived) CleanUp(string) {}
 // relative to src.
 func programFiles(t *testing.T) []string {
 	t.Helper()
-	list := exec.Command("go", "list", "-deps", "-json=Dir,Module,GoFiles,EmbedFiles", "./src/cmd/ipguard")
+	list := exec.Command("go", "list", "-deps", "-tags", "vm", "-json=Dir,Module,GoFiles,EmbedFiles", "./src/cmd/ipguard")
 	list.Dir = root
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off")
 	list.Stderr = os.Stderr
