@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
+	"github.com/ipguard/ipguard/src/internal/wirelab"
 )
 
 // quickly are properties of a watch that sees what tests do, soon.
@@ -113,6 +116,29 @@ func TestWatchWithoutItsPort(t *testing.T) {
 	check(t, err)
 	if !strings.Contains(string(text), "WARNING: there is no property exclude.adresses; it changes nothing\n") {
 		t.Errorf("%s", text)
+	}
+	s.monitRuns(monitored.Stop)
+}
+
+// TestWatchOnTwoNetworks: the gateway of a network that has no default route is in
+// none of the VM's routes; the director's word makes it the peer of the second card.
+func TestWatchOnTwoNetworks(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	sharedtest.Programs(t, "start-stop-daemon", "setpriv", "flock")
+	s := newScene(t)
+	check(t, s.Connect(s.host, wirelab.Station(0xa2), netip.MustParsePrefix("10.8.52.191/24")))
+	s.add("gateway", macO, netip.MustParsePrefix("10.8.52.1/24"))
+	networks := map[string]any{"storage": map[string]any{"type": "manual", "ip": "10.8.52.191", "gateway": "10.8.52.1"}}
+	maps.Copy(networks, oneNetwork)
+	s.install("ipguard-watch", instance{Networks: networks, Properties: properties(t, "check_every: 1s\nlog_format: json")})
+	monitored := monit(t, filepath.Join(s.vcap, "jobs/ipguard-watch"))[0]
+	s.monitRuns(monitored.Start)
+	s.logSays("metrics", 1)
+	for address, device := range map[string]string{victim.Addr().String(): "eth0", "10.8.52.191": "eth1"} {
+		eventually(t, "a way back to "+address, func() bool {
+			return s.metric(`ipguard_coverage{address="`+address+`",interface="`+device+`",method="return-path"}`) == "1"
+		})
 	}
 	s.monitRuns(monitored.Stop)
 }
