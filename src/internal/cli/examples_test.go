@@ -166,6 +166,9 @@ func (b *exampleFleet) add(f lint.ExampleFile) {
 		b.directors[director] = map[string][]string{}
 	}
 	list := b.directors[director]
+	if f.Purpose == "which the fleet file does not name" {
+		list = map[string][]string{}
+	}
 	doc := mapping(f.Text)
 	kind, defaults := "deployments", exampleManifest
 	switch {

@@ -150,6 +150,9 @@ func (f *lintFlags) judge(args []string, changed func(string) bool, files *sourc
 // judgeFleet lints what a workspace holds.
 func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*judged, *survey.Survey) {
 	read := survey.Read(w.Fleet, w.Loader)
+	if !read.Facts.Targets.Some {
+		read.Facts.Unlisted = w.Unlisted()
+	}
 	except := exceptions(w.Fleet.File, files)
 	doubts, accepted := read.Facts.Doubts(ignore.Accepting(except, streams.today()))
 	failures := slices.Concat(w.Troubles, read.Failures)

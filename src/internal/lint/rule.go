@@ -91,6 +91,8 @@ type Facts struct {
 	Now time.Time
 	// Idle are entries of the fleet file's segments that match no subnet.
 	Idle []trouble.Trouble
+	// Unlisted are files that the fleet file does not name.
+	Unlisted []Unlisted
 	// Stale are snapshots that are older than they may be, and count all the same.
 	Stale []trouble.Trouble
 	// Unseen are snapshots whose directors did not show everything.

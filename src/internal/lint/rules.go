@@ -31,6 +31,7 @@ func Rules() []Rule {
 		bookingUnused,
 		hiddenAddress,
 		idleSegment,
+		unlistedFile,
 		staleSnapshot,
 		partialSnapshot,
 	}
