@@ -151,11 +151,11 @@ func recreates(s *sim) Options {
 	return Options{}
 }
 
-// churn has 40 addresses come and go, some of which others had before.
+// churn has a dozen addresses come and go, some of which others had before.
 func churn(s *sim) Options {
 	other := s.add(0x40)
-	s.every(30*time.Second, func() {
-		for i := range byte(40) {
+	s.every(time.Minute, func() {
+		for i := range byte(12) {
 			a := netip.AddrFrom4([4]byte{10, 9, 0, 100 + i})
 			if slices.Contains(s.addresses, a) {
 				s.drop(a)
