@@ -199,6 +199,16 @@ func (s *sightings) answersFor() map[frame.MAC][]netip.Addr {
 	return answers
 }
 
+// anyTwice reports whether more than one station answered for an address.
+func (s *sightings) anyTwice() bool {
+	for _, seen := range s.at {
+		if len(seen) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
 // markCards marks the stations of a host that are cards of one machine. Linux
 // answers by every card for the addresses of all (arp_ignore 0). Two machines that
 // share an address have others of their own, or none.

@@ -132,6 +132,9 @@ func (s *sweeper) compare(ctx context.Context) (complete bool, err error) {
 func (s *sweeper) comparisons() (frames [][]byte, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	if !s.found.anyTwice() {
+		return nil, nil
+	}
 	answers := s.found.answersFor()
 	open := map[question]bool{}
 	for _, seen := range s.found.at {
