@@ -2,9 +2,7 @@ package snapshot
 
 import (
 	"bytes"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -60,51 +58,5 @@ func TestWriteThroughLink(t *testing.T) {
 	data, _ := os.ReadFile(target)
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 || len(data) < 100 {
 		t.Errorf("the link became %v (error %v), its target has %d bytes", info.Mode(), err, len(data))
-	}
-}
-
-const writerVariable = "IPGUARD_TEST_SNAPSHOT"
-
-// TestCrash kills a process that writes one of two snapshots over and over: the
-// file is always whole.
-func TestCrash(t *testing.T) {
-	if path := os.Getenv(writerVariable); path != "" {
-		for i := 0; ; i++ {
-			s := example(t)
-			s.Collected = s.Collected.Add(time.Duration(i) * time.Second)
-			if _, err := s.Write(path, 0); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	path := filepath.Join(t.TempDir(), "promo.json")
-	if _, err := example(t).Write(path, 0); err != nil {
-		t.Fatal(err)
-	}
-	r := rand.New(rand.NewPCG(1, 1))
-	written := map[time.Time]bool{}
-	for range 10 {
-		writer := exec.Command(os.Args[0], "-test.run=^TestCrash$")
-		writer.Env = append(os.Environ(), writerVariable+"="+path)
-		if err := writer.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(50*time.Millisecond + time.Duration(r.Int64N(int64(20*time.Millisecond))))
-		if err := writer.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = writer.Wait() // it was killed
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := Read(path, data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		written[s.Collected] = true
-	}
-	if len(written) < 2 {
-		t.Errorf("the file was never written")
 	}
 }

@@ -4,12 +4,14 @@ package wirelab
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
@@ -25,6 +27,14 @@ func Main(m *testing.M, program func() int) int {
 	if program != nil && os.Getenv(asProgram) != "" {
 		return program()
 	}
+	if os.Getenv(inside) != "" {
+		// Tests that talk over the loopback find it as everywhere else.
+		if err := upLoopback(); err != nil {
+			fmt.Fprintln(os.Stderr, "the loopback of the test's own namespace stays down:", err)
+			return 1
+		}
+	}
+	waitSideBySide()
 	if os.Geteuid() == 0 || os.Getenv(inside) != "" {
 		return m.Run()
 	}
@@ -46,6 +56,28 @@ func Main(m *testing.M, program func() int) int {
 		return m.Run()
 	}
 	return 0
+}
+
+// sideBySide is how many tests run at once where they wait for timers most of the time.
+const sideBySide = "8"
+
+// waitSideBySide lets more tests run at once than there are processors, unless the
+// command line says how many.
+func waitSideBySide() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", sideBySide) // it is a number
+	}
+}
+
+func upLoopback() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(lo)
 }
 
 // ForTest returns a lab that is closed at the end of the test. Where none can be
