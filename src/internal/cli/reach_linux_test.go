@@ -92,6 +92,9 @@ func TestTwoCardsInOneSegment(t *testing.T) {
 			t.Errorf("%v: code %d\n%s%s", args, code, stdout, stderr)
 		}
 	}
+	if _, stderr, code := ipguard(t, s.a, "probe", "--timeout", patientProbe, "--control", "10.90.0.1"); code != 0 || stderr != "control 10.90.0.1 is not asked: it lies in no subnet of the interfaces that are probed\n" {
+		t.Errorf("code %d, a mistyped control: %s", code, stderr)
+	}
 	// A twin is seen on either.
 	add(t, s.Lab, "b", macB, second)
 	stdout, _, code := ipguard(t, s.a, "probe", "--timeout", patientProbe)

@@ -41,22 +41,34 @@ var (
 // may only be missing. A bridge leads out if a port of it does; a VLAN or macvlan
 // if the one below does. A veth is told by what else there is: on a host with
 // hardware it is the end of a container; where there is none, this is a container
-// itself, and one with a subnet of more than two addresses is its way out.
+// itself, and one with a subnet of more than two addresses is its way out. Where no
+// address would be left that way, the ports of its bridges are the way out.
 func judgeReach(interfaces []Interface) {
 	j := judge{interfaces: interfaces, asked: map[int]bool{}}
 	for _, i := range interfaces {
 		j.hardware = j.hardware || i.Wire && i.Nature.Kind == ""
 	}
-	for n := range interfaces {
-		clear(j.asked)
-		interfaces[n].Inside = j.inside(interfaces[n])
+	j.all()
+	leadsOut := func(i Interface) bool {
+		return i.Wire && i.Inside == "" && slices.ContainsFunc(i.Addresses, Address.sharesSubnet)
+	}
+	if !j.hardware && !slices.ContainsFunc(interfaces, leadsOut) {
+		j.portsLeadOut = true
+		j.all()
 	}
 }
 
 type judge struct {
-	interfaces []Interface
-	hardware   bool
-	asked      map[int]bool // against circles
+	interfaces   []Interface
+	hardware     bool
+	portsLeadOut bool
+	asked        map[int]bool // against circles
+}
+
+func (j *judge) all() {
+	for n := range j.interfaces {
+		j.interfaces[n].Inside = j.inside(j.interfaces[n])
+	}
 }
 
 // inside says why the interface does not lead out, or nothing.
@@ -138,7 +150,11 @@ func (j *judge) pair(i Interface) string {
 		}
 		return "a " + i.Nature.Kind + " whose other end is on this host"
 	}
-	if !j.hardware && slices.ContainsFunc(i.Addresses, Address.sharesSubnet) {
+	switch {
+	case j.hardware:
+	case slices.ContainsFunc(i.Addresses, Address.sharesSubnet):
+		return ""
+	case j.portsLeadOut && i.Nature.Elsewhere && i.Nature.Master != 0:
 		return ""
 	}
 	return "a " + i.Nature.Kind + " to a container"

@@ -65,6 +65,8 @@ func TestReach(t *testing.T) {
 		{"a container of a cell, with containers", []string{"eth0 veth elsewhere 10.9.0.1/24", "s-1 veth elsewhere 169.254.0.1/32 fe80::1/64"}, "eth0"},
 		{"a container on macvlan", []string{"eth0 macvlan elsewhere 10.9.0.1/24"}, "eth0"},
 		{"a container's bridge over its link", []string{"eth0 veth elsewhere port-of=br1", "br1 bridge 10.9.0.1/24 default"}, "br1"},
+		{"a container's bridge without a default route", []string{"eth0 veth elsewhere port-of=br1", "br1 bridge 10.9.0.1/24", "br2 bridge 172.17.0.1/16"}, "eth0 br1"},
+		{"a host whose card has no address, and containers", []string{"eth0", "docker0 bridge 172.17.0.1/16", "v veth elsewhere port-of=docker0"}, "eth0"},
 		{"a firewall in a container", []string{"eth0", "fw veth elsewhere 10.9.0.1/30 default"}, "eth0 fw"},
 		{"a host joined to its bridge by a pair", []string{"eth0 port-of=br0", "br0 bridge", "in veth on=out 10.9.0.1/24", "out veth on=in port-of=br0"}, "eth0 br0 in"},
 		{"a pair that joins nothing", []string{"eth0", "in veth on=out 10.9.0.1/24", "out veth on=in"}, "eth0"},

@@ -102,6 +102,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) (int, error) 
 	if err != nil {
 		return ExitInconclusive, err
 	}
+	r.unreached(segments)
 	for _, finding := range lost {
 		r.settled(finding)
 	}

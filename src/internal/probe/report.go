@@ -85,6 +85,16 @@ func newReporter(o Options, stdout, stderr io.Writer) *reporter {
 	return &reporter{options: o, stdout: stdout, stderr: stderr, again: map[place]*asking{}}
 }
 
+// unreached says which controls no interface can ask: a mistyped one would be
+// missed by nobody.
+func (r *reporter) unreached(segments []segment) {
+	for _, c := range r.options.Controls {
+		if !slices.ContainsFunc(segments, func(s segment) bool { return slices.Contains(s.controls, c) }) {
+			r.write(r.stderr, fmt.Sprintf("control %s is not asked: it lies in no subnet of the interfaces that are probed\n", c))
+		}
+	}
+}
+
 // leftOut says once which interfaces were not probed because they do not lead out
 // of this machine, where the run is about all of them.
 func (r *reporter) leftOut(host link.Host, segments []segment) {
