@@ -256,6 +256,13 @@ func (a *auditing) comparable(s *survey.Side) {
 		}
 		fail("collect with a client that may see it, or take it as it is with --allow-unseen", "director %s did not show %s", s.Name, u)
 	}
+	for _, w := range s.Withheld {
+		if a.flags.allowUnseen {
+			a.notes = append(a.notes, w.Message)
+			continue
+		}
+		fail(w.Hint+", or take it as it is with --allow-unseen", "%s", w.Message)
+	}
 }
 
 // scope returns whether an item is one that was asked for by name.

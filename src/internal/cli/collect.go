@@ -28,6 +28,7 @@ type collectFlags struct {
 	fleet, config string
 	timeout       time.Duration
 	full          bool
+	newDirector   bool
 }
 
 func newCollectCommand(streams Streams) *cobra.Command {
@@ -47,7 +48,10 @@ configuration file. The scope bosh.read is enough; orphaned VMs are only shown t
 bosh.admin.
 
 A director that does not answer keeps its old snapshot; all others are written,
-and the exit code is 3. A snapshot in which nothing has changed is left as it is.`,
+and the exit code is 3. So does one that says to be another than its snapshot is
+of, or to be one of the others: its environment leads to the wrong director. For a
+director that was made anew, --new-director takes the other. A snapshot in which
+nothing has changed is left as it is.`,
 		Example: `  ipguard collect
   ipguard collect promo dr-west
   ipguard collect --full --timeout 20m promo`,
@@ -59,6 +63,7 @@ and the exit code is 3. A snapshot in which nothing has changed is left as it is
 	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
 	f.StringVar(&flags.config, "config", "", "bosh's configuration file (default: $BOSH_CONFIG, else "+environment.DefaultConfig+")")
 	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long one director may take")
+	f.BoolVar(&flags.newDirector, "new-director", false, "take it that the named directors were made anew, and are others than their snapshots are of")
 	f.BoolVar(&flags.full, "full", false, "let each director run a task for each deployment, which also sees VMs that wait to be swapped in")
 	return cmd
 }
@@ -67,7 +72,10 @@ func runCollect(ctx context.Context, flags *collectFlags, names []string, stream
 	if flags.timeout <= 0 {
 		return usage("write --timeout 5m", "--timeout must be longer than nothing")
 	}
-	c := &collector{streams: streams, files: streams.files()}
+	if flags.newDirector && len(names) == 0 {
+		return usage("name them: ipguard collect --new-director NAME", "--new-director needs the directors that were made anew")
+	}
+	c := &collector{streams: streams, files: streams.files(), newDirector: flags.newDirector}
 	if err := c.read(flags, names); err != nil {
 		return err
 	}
@@ -79,7 +87,7 @@ func runCollect(ctx context.Context, flags *collectFlags, names []string, stream
 		Keep: workspace.Keep(c.fleet), Full: flags.full, Timeout: flags.timeout, Config: c.config, Now: streams.now, Progress: progress,
 	}, func(r collect.Result) { c.store(r) })
 	line.end()
-	c.findTwins()
+	c.storeHeld()
 	return c.tell()
 }
 
@@ -89,15 +97,20 @@ func collectingText(p collect.Progress) string {
 
 // collector is one run of collect.
 type collector struct {
-	streams  Streams
-	files    *source.Files
-	fleet    *fleet.File
-	config   *environment.Config
-	targets  []collect.Target
-	places   map[string]placeOfSnapshot // by director
-	done     map[string]string          // what was written, by director
-	uuids    map[string]string          // by director
-	failures []trouble.Trouble
+	streams Streams
+	files   *source.Files
+	fleet   *fleet.File
+	config  *environment.Config
+	targets []collect.Target
+	places  map[string]placeOfSnapshot // by director
+	done    map[string]string          // what was written, by director
+	// kept are the UUIDs that the snapshots on disk are of, by director of the fleet
+	// file; told are those of the directors that have answered.
+	kept, told map[string]string
+	// held are results that nothing on disk confirms: they wait for all others.
+	held        []collect.Result
+	newDirector bool
+	failures    []trouble.Trouble
 	// unasked are directors that had not told everything when the user gave up.
 	unasked []string
 }
@@ -121,7 +134,8 @@ func (c *collector) read(flags *collectFlags, names []string) error {
 	if c.config, err = loadBoshConfig(flags.config, c.streams); err != nil {
 		return err
 	}
-	c.places, c.done, c.uuids = map[string]placeOfSnapshot{}, map[string]string{}, map[string]string{}
+	c.places, c.done, c.told = map[string]placeOfSnapshot{}, map[string]string{}, map[string]string{}
+	c.kept = keptUUIDs(c.fleet)
 	asked, err := c.directors(path, names)
 	for _, d := range asked {
 		c.add(d)
@@ -224,28 +238,21 @@ func accessOf(file *fleet.File, d *fleet.Director, config *environment.Config, s
 	})
 }
 
-// store writes one director's snapshot as soon as it is there.
-func (c *collector) store(r collect.Result) {
+func (c *collector) write(r collect.Result) {
 	name, place := r.Target.Name, c.places[r.Target.Name]
-	fail := func(hint, format string, args ...any) {
-		message := fmt.Sprintf("director %s: ", name) + fmt.Sprintf(format, args...) + keptOld(place.path)
-		c.failures = append(c.failures, trouble.Trouble{Message: message, At: place.director.Environment.At, Hint: hint})
-	}
-	switch {
-	case r.Err == collect.ErrInterrupted:
-		c.unasked = append(c.unasked, name)
-		return
-	case r.Err != nil:
-		fail(r.Err.Hint, "%s", r.Err)
-		return
-	}
-	c.uuids[name] = r.Snapshot.Director.UUID
 	result, err := r.Snapshot.Write(place.path, refreshAfter(place.director))
 	if err != nil {
-		fail("", "cannot write %s: %s", place.path, err)
+		c.refuse(name, "", "cannot write %s: %s", place.path, err)
 		return
 	}
 	c.done[name] = written(name, place.path, r.Snapshot, result)
+}
+
+// refuse says why a director's snapshot is not written.
+func (c *collector) refuse(name, hint, format string, args ...any) {
+	place := c.places[name]
+	message := fmt.Sprintf("director %s: ", name) + fmt.Sprintf(format, args...) + keptOld(place.path)
+	c.failures = append(c.failures, trouble.Trouble{Message: message, At: place.director.Environment.At, Hint: hint})
 }
 
 // refreshAfter is how old the time in an unchanged snapshot may be.
@@ -281,30 +288,10 @@ func written(name, path string, s *snapshot.Snapshot, result snapshot.Result) st
 		snapshot.Written: "written to " + path, snapshot.Refreshed: "unchanged in " + path, snapshot.Left: "unchanged in " + path,
 	}[result]
 	line := fmt.Sprintf("%s: %d deployments, %d VMs, %s\n", name, len(s.Deployments), vms, how)
-	for _, u := range s.Unseen {
+	for _, u := range s.NotShown() {
 		line += fmt.Sprintf("%s: not seen: %s\n", name, u)
 	}
 	return line
-}
-
-// findTwins finds directors that stand in the fleet file under two names: each
-// address of one would be in conflict with the other.
-func (c *collector) findTwins() {
-	first := map[string]string{}
-	for _, t := range c.targets {
-		uuid := c.uuids[t.Name]
-		other, ok := first[uuid]
-		switch {
-		case uuid == "":
-		case ok:
-			c.failures = append(c.failures, trouble.Trouble{
-				Message: fmt.Sprintf("directors %s and %s are one: both say that their UUID is %s", other, t.Name, uuid),
-				At:      c.places[t.Name].director.Environment.At, Hint: "keep one of the two in the fleet file",
-			})
-		default:
-			first[uuid] = t.Name
-		}
-	}
 }
 
 // tell says what was written, in the order of the fleet file, and what was not.

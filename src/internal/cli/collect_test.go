@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"runtime"
@@ -214,9 +215,17 @@ func TestCollectInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	list[1].Fault = func(*http.Request) directordouble.Fault { return directordouble.Fault{Silent: true} }
 	liveFleet(t, doubles(t, list...), "")
+	long := Streams{ // so long ago that the snapshot is written again
+		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Now: func() time.Time { return time.Now().Add(-48 * time.Hour) },
+		Environ: []string{"BOSH_CLIENT_SECRET=" + testSecret, "BOSH_CONFIG=bosh-config"},
+	}
+	if code := Main(ctx, []string{"collect", "promo"}, long); code != ExitOK {
+		t.Fatalf("exit %d", code)
+	}
+	before := readText(t, "snapshots/promo.json")
 	go func() { // the other one was written: now nothing will happen any more
 		for {
-			if _, err := os.Stat("snapshots/promo.json"); err == nil {
+			if now, err := os.ReadFile("snapshots/promo.json"); err == nil && string(now) != before {
 				cancel()
 				return
 			}
@@ -241,6 +250,75 @@ func TestCollectTwins(t *testing.T) {
 	code, _, stderr := runMain(t, "collect")
 	if code != ExitIncomplete || !strings.Contains(stderr, "directors promo and dr-west are one: both say that their UUID is 00000000-0000-4000-8000-000000000000") {
 		t.Errorf("exit %d\n%s", code, stderr)
+	}
+}
+
+// TestCollectKnowsItsDirectors compares UUIDs before anything is written.
+func TestCollectKnowsItsDirectors(t *testing.T) {
+	t.Chdir(t.TempDir())
+	list := twoDirectors()
+	urls := doubles(t, list...)
+	liveFleet(t, urls, "")
+	if code, _, stderr := runMain(t, "collect"); code != ExitOK {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	west := readText(t, "snapshots/dr-west.json")
+	refused := func(wanted string, args ...string) {
+		t.Helper()
+		code, stdout, stderr := runMain(t, append([]string{"collect"}, args...)...)
+		if code != ExitIncomplete || !strings.Contains(stderr, wanted) || !strings.Contains(stderr, "Z stays") {
+			t.Errorf("%v: exit %d\n%s%s", args, code, stdout, stderr)
+		}
+		if readText(t, "snapshots/dr-west.json") != west {
+			t.Errorf("%v: the snapshot of dr-west was overwritten", args)
+		}
+	}
+	// The environment of dr-west leads to promo.
+	liveFleet(t, []string{urls[0], urls[0]}, "")
+	const one = "director dr-west: directors promo and dr-west are one: it says that its UUID is 00000000-0000-4000-8000-000000000000, which the snapshot of promo has"
+	refused(one)
+	refused(one, "dr-west")
+	refused(one, "--new-director", "dr-west")
+	// It leads to a third one, which nothing here knows.
+	third := twoDirectors()[1]
+	third.UUID = "00000000-0000-4000-8000-000000000009"
+	nameless := twoDirectors()[1]
+	nameless.UUID = ""
+	urls = append(urls, doubles(t, third, nameless)...)
+	liveFleet(t, []string{urls[0], urls[2]}, "")
+	refused("director dr-west: another director answers: its UUID is 00000000-0000-4000-8000-000000000009, and its snapshot is of 00000000-0000-4000-8000-000000000001", "dr-west")
+	liveFleet(t, []string{urls[0], urls[3]}, "")
+	refused("another director answers: its UUID is not told")
+	liveFleet(t, []string{urls[0], urls[2]}, "")
+	if code, stdout, stderr := runMain(t, "collect", "--new-director", "dr-west"); code != ExitOK || readText(t, "snapshots/dr-west.json") == west {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := runMain(t, "collect", "--new-director"); code != ExitUsage || !strings.Contains(stderr, "--new-director NAME") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
+// TestCollectNamesWhatIsNotShown tells of deployments that are not as they look.
+func TestCollectNamesWhatIsNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	list := twoDirectors()
+	list[0].Deployments = append(list[0].Deployments, directordouble.Deployment{Name: "bad1"})
+	list[1].Deployments[0].Locked = true
+	liveFleet(t, doubles(t, list...), "")
+	code, stdout, stderr := runMain(t, "collect")
+	for _, want := range []string{
+		"promo: not seen: what deployment bad1 holds, of which no deploy ever succeeded\n",
+		"dr-west: not seen: all of deployment db, on which a task worked while it was asked\n",
+	} {
+		if code != ExitOK || !strings.Contains(stdout, want) {
+			t.Errorf("exit %d\n%s%s\nwant %s", code, stdout, stderr, want)
+		}
+	}
+	_, stdout, _ = runMain(t, "lint")
+	for _, want := range []string{"did not show what deployment bad1 holds", "did not show all of deployment db", "bosh -d bad1 delete-deployment"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("lint does not say %q:\n%s", want, stdout)
+		}
 	}
 }
 

@@ -184,7 +184,7 @@ func webText(r *rand.Rand, static []string, take func() string) string {
 	slices.Sort(static)
 	text := "name: web\nreleases: [{name: web, version: '1'}]\nstemcells: [{alias: default, os: ubuntu-jammy, version: '1'}]\n" +
 		"update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000, update_watch_time: 1000}\ninstance_groups:\n" +
-		"- name: web\n  instances: 2\n  azs: [z1]\n  vm_type: s\n  stemcell: default\n  networks: [{name: default, static_ips: [" + strings.Join(static, ", ") + "]}]\n  jobs:\n  - name: keepalived\n    release: web\n"
+		"- name: web\n  instances: 2\n  azs: [z1]\n  vm_type: s\n  stemcell: default\n  networks: [{name: default, static_ips: [" + strings.Join(static, ", ") + "]}]\n  jobs:\n  - name: balancer\n    release: web\n"
 	if r.IntN(2) == 0 {
 		text += "    properties: {keepalived: {vip: " + take() + "}}\n"
 	}

@@ -35,6 +35,10 @@ func (b bounded) Do(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return response, err
 	}
+	if status := response.StatusCode; request.Method == http.MethodGet && (status == 502 || status == 503 || status == 504) {
+		response.Body.Close() // the library asks again, and forgets the status once it gives up
+		return nil, fmt.Errorf("status %d of a gateway", status)
+	}
 	body := &boundedBody{ReadCloser: response.Body, left: maxAnswer}
 	if response.StatusCode >= http.StatusBadRequest {
 		body.left, body.cut = maxError, true
@@ -68,11 +72,14 @@ type list[T any] []T
 // UnmarshalJSON implements json.Unmarshaler.
 func (l *list[T]) UnmarshalJSON(text []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	if start, err := decoder.Token(); err != nil || start == nil {
+	start, err := decoder.Token()
+	switch {
+	case err != nil:
 		return err
-	} else if start != json.Delim('[') {
+	case start != json.Delim('['):
 		return fmt.Errorf("it is no list")
 	}
+	*l = list[T]{}
 	for decoder.More() {
 		var element T
 		if err := decoder.Decode(&element); err != nil {

@@ -32,6 +32,14 @@ type Target struct {
 	Access environment.Access
 }
 
+// client names who asks, for messages.
+func (t Target) client() string {
+	if t.Access.Client == "" {
+		return "the user that has logged in"
+	}
+	return "client " + t.Access.Client
+}
+
 // Options say how to ask.
 type Options struct {
 	Keep snapshot.Keep
@@ -136,7 +144,7 @@ func (r *run) collect(ctx context.Context, t Target) (*snapshot.Snapshot, error)
 		return nil, err
 	}
 	f := &fetcher{
-		ctx: ctx, requests: conn.requests, run: r,
+		ctx: ctx, requests: conn.requests, target: t, run: r,
 		snapshot: &snapshot.Snapshot{Head: snapshot.Head{
 			Collected: r.opts.Now().UTC().Truncate(time.Second), Kept: r.opts.Keep.Kept(),
 			Director: snapshot.Identity{Name: conn.info.Name, UUID: conn.info.UUID, Version: conn.info.Version, CPI: conn.info.CPI},

@@ -86,20 +86,30 @@ func troubleOf(err error, t Target) *trouble.Trouble {
 	if m := answerForm.FindStringSubmatch(text); m != nil {
 		return answered(m[1], m[2], ownError(err), t)
 	}
+	if m := gateway.FindStringSubmatch(text); m != nil {
+		return &trouble.Trouble{
+			Message: "it answers with status " + m[1],
+			Hint:    "it is starting or overloaded, or something in front of it cannot reach it; try again later",
+		}
+	}
 	for _, known := range transport {
 		if m := known.form.FindString(text); m != "" {
 			return &trouble.Trouble{Message: known.says(m), Hint: known.hint}
 		}
 	}
-	return &trouble.Trouble{Message: "its answer cannot be understood", Hint: "BOSH_LOG_LEVEL=debug bosh env shows more"}
+	return &trouble.Trouble{Message: "its answer cannot be understood", Hint: lookAtIt}
 }
+
+// lookAtIt is the hint of what only the answer itself explains, which may hold
+// secrets.
+const lookAtIt = "BOSH_LOG_LEVEL=debug bosh env shows more"
+
+// gateway is the error of bounded.
+var gateway = regexp.MustCompile(`status (50[234]) of a gateway`)
 
 // answered is an error about an answer.
 func answered(who, status string, e directorError, t Target) *trouble.Trouble {
-	as := "client " + t.Access.Client
-	if t.Access.Client == "" {
-		as = "the user that has logged in"
-	}
+	as := t.client()
 	switch {
 	case who == "UAA" && (status == "401" || status == "400"):
 		return &trouble.Trouble{Message: "its UAA does not know " + as + ", or the secret is wrong", Hint: "check the client and its secret, or log in again"}
@@ -141,6 +151,8 @@ var transport = []struct {
 		"check the environment's URL, and whether the director is reached by a proxy"},
 	{regexp.MustCompile(`dial tcp`), func(string) string { return "it cannot be reached" }, "check the environment's URL, and whether the director is reached by a proxy"},
 	{regexp.MustCompile(`tls: (handshake failure|bad certificate|protocol version not supported|first record does not look like a TLS handshake|internal error)?`), itself, ""},
+	{regexp.MustCompile(`invalid character '<' looking for beginning of value`),
+		func(string) string { return "it answers with a web page, perhaps of a proxy in front of it" }, lookAtIt},
 	{regexp.MustCompile(`Required query param 'private-key' not found`), func(string) string { return "its proxy URL names no private-key" }, ""},
 	{regexp.MustCompile(`Reading private key file for SOCKS5 Proxy|Parsing BOSH_ALL_PROXY|Creating SOCKS5 dialer`),
 		func(string) string { return "its proxy cannot be used" }, "check the proxy, its user and the path of its private-key"},

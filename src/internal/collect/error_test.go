@@ -21,6 +21,11 @@ func on(path string, f directordouble.Fault) func(*http.Request) directordouble.
 	}
 }
 
+// null makes a list null.
+func null(path string) func(*directordouble.Director) {
+	return func(d *directordouble.Director) { d.Fault = on(path, directordouble.Fault{Status: 200, Body: "null"}) }
+}
+
 // TestErrors makes every kind of trouble. No error tells a secret, or quotes what
 // is not known to be harmless.
 func TestErrors(t *testing.T) {
@@ -56,7 +61,31 @@ func TestErrors(t *testing.T) {
 		"page of a proxy": {func(d *directordouble.Director) {
 			d.Fault = on("/info", directordouble.Fault{Status: 200, Body: secretPage})
 		}, nil,
-			"its answer cannot be understood", ""},
+			"it answers with a web page, perhaps of a proxy in front of it", ""},
+		"502 of a proxy": {func(d *directordouble.Director) {
+			d.Fault = func(*http.Request) directordouble.Fault { return directordouble.Fault{Status: 502, Body: secretPage} }
+		}, nil, "it answers with status 502", "something in front of it"},
+		"504 of a list": {func(d *directordouble.Director) {
+			d.Fault = on("/deployments", directordouble.Fault{Status: 504, Body: secretPage})
+		}, nil, "it answers with status 504", "try again later"},
+		"a page in place of a manifest": {func(d *directordouble.Director) {
+			d.Fault = on("/deployments/web", directordouble.Fault{Status: 200, Body: secretPage})
+		}, nil, "it answers with a web page", ""},
+		"null deployments": {null("/deployments"), nil, "it answers null in place of a list", ""},
+		"null instances":   {null("/deployments/web/instances"), nil, "it answers null in place of a list", ""},
+		"null configs":     {null("/configs"), nil, "it answers null in place of a list", ""},
+		"null orphans": {func(d *directordouble.Director) {
+			null("/orphaned_vms")(d)
+		}, nil, "it answers null in place of a list", ""},
+		"a deployment that is null": {func(d *directordouble.Director) {
+			d.Fault = on("/deployments", directordouble.Fault{Status: 200, Body: "[null]"})
+		}, nil, "it tells a deployment without a name", ""},
+		"a client of one team": {func(d *directordouble.Director) {
+			d.Users = map[string]directordouble.User{"reader": {Password: password, Teams: []string{"dba"}}}
+		}, nil, "it shows client reader only what belongs to its teams", "bosh.read is needed"},
+		"a client of a UAA of one team": {func(d *directordouble.Director) {
+			d.UAA = &directordouble.UAA{Clients: map[string]directordouble.User{"reader": {Password: password, Teams: []string{}}}}
+		}, nil, "it shows client reader only what belongs to its teams", "bosh.read is needed"},
 		"cut": {func(d *directordouble.Director) { d.Fault = on("/deployments/web", directordouble.Fault{Cut: true}) }, nil,
 			"it broke the connection off", ""},
 		"no address": {func(d *directordouble.Director) { d.Deployments[0].Instances[0].IPs = []string{password} }, nil,

@@ -17,6 +17,7 @@ import (
 type fetcher struct {
 	ctx      context.Context
 	requests boshdirector.ClientRequest
+	target   Target
 	run      *run
 
 	mu       sync.Mutex
@@ -41,6 +42,7 @@ func (f *fetcher) fetch() error {
 		f.cloudConfigs,
 		f.runtimeConfigs,
 		f.orphans,
+		f.readsAll,
 	}
 	if err := inParallel(f.ctx, len(steps), func(i int) error { return steps[i]() }); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -81,24 +82,60 @@ func newRequests(ctx context.Context, config boshdirector.FactoryConfig, logger 
 // retries is how often the library asks again.
 const retries = 5
 
+// getList gets a list. A director has an empty one for nothing at all: null is the
+// answer of something else.
+func getList[T any](f *fetcher, path string) (found list[T], err error) {
+	err = f.requests.Get(path, &found)
+	if err == nil && found == nil {
+		err = &trouble.Trouble{Message: "it answers null in place of a list", Hint: lookAtIt}
+	}
+	return found, err
+}
+
 func (f *fetcher) listDeployments() (found list[listedDeployment], err error) {
-	return found, f.requests.Get("/deployments", &found)
+	found, err = getList[listedDeployment](f, "/deployments")
+	if err == nil && slices.ContainsFunc(found, func(d listedDeployment) bool { return d.Name == "" }) {
+		return nil, &trouble.Trouble{Message: "it tells a deployment without a name", Hint: lookAtIt}
+	}
+	return found, err
+}
+
+// noConfig is the id of a config that cannot exist: ids count from 1.
+const noConfig = "0"
+
+// readsAll finds out whether the client may see all deployments and configs. One that
+// has the scopes of teams alone gets lists of what is theirs, without a word about
+// the rest; but a config by its id is only for bosh.read
+// (api/controllers/configs_controller.rb): a team is refused, all others hear that
+// there is no such config.
+func (f *fetcher) readsAll() error {
+	_, _, err := f.requests.RawGet("/configs/"+noConfig, nil, nil)
+	switch status := statusOf(err); {
+	case err == nil, status == http.StatusNotFound:
+		return nil
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return &trouble.Trouble{
+			Message: "it shows " + f.target.client() + " only what belongs to its teams",
+			Hint:    "the scope bosh.read is needed",
+		}
+	}
+	return err
 }
 
 func (f *fetcher) listInstances(deployment string) (found list[listedInstance], err error) {
-	return found, f.requests.Get("/deployments/"+url.PathEscape(deployment)+"/instances", &found)
+	return getList[listedInstance](f, "/deployments/"+url.PathEscape(deployment)+"/instances")
 }
 
 // listConfigs are the latest ones of all names and teams.
 func (f *fetcher) listConfigs(kind string) (found list[boshdirector.Config], err error) {
-	return found, f.requests.Get("/configs?latest=true&limit=1&type="+kind, &found)
+	return getList[boshdirector.Config](f, "/configs?latest=true&limit=1&type="+kind)
 }
 
 // onlyCloudConfig is the text of the cloud-config of a director without names of configs,
 // empty for none.
 func (f *fetcher) onlyCloudConfigText() (string, error) {
-	var found list[struct{ Properties string }]
-	if err := f.requests.Get("/cloud_configs?limit=1&name=", &found); err != nil || len(found) == 0 {
+	found, err := getList[struct{ Properties string }](f, "/cloud_configs?limit=1&name=")
+	if err != nil || len(found) == 0 {
 		return "", err
 	}
 	return found[0].Properties, nil
@@ -116,14 +153,13 @@ func (f *fetcher) manifest(deployment string) (string, error) {
 
 // listOrphans are the elements of GET /orphaned_vms.
 func (f *fetcher) listOrphans() (found list[boshdirector.OrphanedVMResponse], err error) {
-	return found, f.requests.Get("/orphaned_vms", &found)
+	return getList[boshdirector.OrphanedVMResponse](f, "/orphaned_vms")
 }
 
 // configsOf are the ids of the cloud-configs of a deployment; none where the director
 // has no such list yet.
 func (f *fetcher) configsOf(deployment string) (ids []string, err error) {
-	var found list[boshdirector.DeploymentConfig]
-	err = f.requests.Get("/deployment_configs?deployment[]="+url.QueryEscape(deployment), &found)
+	found, err := getList[boshdirector.DeploymentConfig](f, "/deployment_configs?deployment[]="+url.QueryEscape(deployment))
 	if err != nil && statusOf(err) != http.StatusNotFound {
 		return nil, err
 	}

@@ -42,9 +42,9 @@ type handler func(w http.ResponseWriter, r *http.Request, rest []string)
 
 func (d *Director) routes(user User) map[string]handler {
 	return map[string]handler{
-		"GET deployments":        d.getDeployments,
+		"GET deployments":        func(w http.ResponseWriter, r *http.Request, rest []string) { d.getDeployments(w, r, user, rest) },
 		"POST deployments":       d.postDeployments,
-		"GET configs":            d.getConfigs,
+		"GET configs":            func(w http.ResponseWriter, r *http.Request, rest []string) { d.getConfigs(w, r, user, rest) },
 		"POST configs":           d.postConfigs,
 		"GET cloud_configs":      d.getCloudConfigs,
 		"POST cloud_configs":     d.postConfigs,
@@ -106,9 +106,9 @@ func (d *Director) adminOnly(user User, handle handler) handler {
 	}
 }
 
-func (d *Director) getDeployments(w http.ResponseWriter, r *http.Request, rest []string) {
+func (d *Director) getDeployments(w http.ResponseWriter, r *http.Request, user User, rest []string) {
 	if len(rest) == 0 {
-		d.listDeployments(w, r)
+		d.listDeployments(w, r, user)
 		return
 	}
 	i := slices.IndexFunc(d.Deployments, func(dep Deployment) bool { return dep.Name == rest[0] })
@@ -129,10 +129,13 @@ func (d *Director) getDeployments(w http.ResponseWriter, r *http.Request, rest [
 	}
 }
 
-func (d *Director) listDeployments(w http.ResponseWriter, r *http.Request) {
+func (d *Director) listDeployments(w http.ResponseWriter, r *http.Request, user User) {
 	list := []map[string]any{}
 	for _, dep := range d.Deployments {
-		entry := map[string]any{"name": dep.Name, "teams": orEmpty(dep.Teams), "locked": false}
+		if !user.sees(dep.Teams...) {
+			continue
+		}
+		entry := map[string]any{"name": dep.Name, "teams": orEmpty(dep.Teams), "locked": dep.Locked}
 		if r.FormValue("exclude_configs") != "true" {
 			entry["cloud_config"] = cmpOr(dep.CloudConfig, "latest")
 		}

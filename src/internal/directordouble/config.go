@@ -18,8 +18,12 @@ func (c Config) body() map[string]any {
 	}
 }
 
-func (d *Director) getConfigs(w http.ResponseWriter, r *http.Request, rest []string) {
+func (d *Director) getConfigs(w http.ResponseWriter, r *http.Request, user User, rest []string) {
 	if len(rest) == 1 {
+		if user.Teams != nil { // scope :read, whatever the id
+			fail(w, http.StatusUnauthorized, 600000, "Require one of the scopes: bosh.admin, bosh.%s.admin, bosh.read, bosh.%s.read", d.UUID, d.UUID)
+			return
+		}
 		i := slices.IndexFunc(d.Configs, func(c Config) bool { return c.text() == rest[0] })
 		if i < 0 {
 			fail(w, http.StatusNotFound, 440012, "Config %s not found", rest[0])
@@ -32,7 +36,7 @@ func (d *Director) getConfigs(w http.ResponseWriter, r *http.Request, rest []str
 	list := []map[string]any{}
 	for _, c := range d.Configs {
 		switch kind, name := r.FormValue("type"), r.FormValue("name"); {
-		case kind != "" && kind != c.Type, name != "" && name != c.Name, latest && c.Old:
+		case !user.sees(c.Team), kind != "" && kind != c.Type, name != "" && name != c.Name, latest && c.Old:
 		default:
 			list = append(list, c.body())
 		}

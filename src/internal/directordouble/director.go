@@ -52,6 +52,9 @@ type User struct {
 	Password string
 	// Admin tells bosh.admin from bosh.read.
 	Admin bool
+	// Teams are those of a client that has bosh.teams.TEAM.admin for each, and
+	// nothing else.
+	Teams []string
 }
 
 // Before names a change of the API; directors of earlier versions answer 404.
@@ -59,6 +62,11 @@ type Before string
 
 // ConfigsAPI came with v264.1: cloud-configs with names, and teams of configs.
 const ConfigsAPI Before = "configs"
+
+// sees reports whether the user may see what belongs to some teams.
+func (u User) sees(teams ...string) bool {
+	return u.Teams == nil || slices.ContainsFunc(teams, func(team string) bool { return slices.Contains(u.Teams, team) })
+}
 
 // Config is one version of a config.
 type Config struct {
@@ -73,6 +81,8 @@ type Config struct {
 type Deployment struct {
 	Name  string
 	Teams []string
+	// Locked says that a task works on it.
+	Locked bool
 	// CloudConfig is latest, outdated or none; latest if empty.
 	CloudConfig string
 	// Manifest is empty if no deploy ever succeeded.

@@ -117,15 +117,25 @@ func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
 	})
 }
 
-// commonPools are the addresses that two subnets may both hand out.
-type commonPools map[[2]*plan.Subnet][]netipx.IPRange
+// commonPools are the addresses that two networks may both hand out, whichever of
+// their versions do.
+type commonPools map[[2]plan.Owner][]netipx.IPRange
+
+// networkOf is the network that a claim lies in, all versions of it.
+func networkOf(c *plan.Claim) plan.Owner {
+	if c.Subnet == nil {
+		return plan.Owner{}
+	}
+	return plan.Owner{Director: c.Subnet.Director, Deployment: c.Subnet.Deployment, Network: c.Subnet.Network}
+}
 
 func (f *Facts) ownedByBoth() commonPools {
 	common := commonPools{}
 	for _, o := range f.Overlaps {
 		if o.A.Kind.Pool() && o.B.Kind.Pool() && foreign(o) && onWire(o) {
-			common[[2]*plan.Subnet{o.A.Subnet, o.B.Subnet}] = append(common[[2]*plan.Subnet{o.A.Subnet, o.B.Subnet}], o.Range)
-			common[[2]*plan.Subnet{o.B.Subnet, o.A.Subnet}] = append(common[[2]*plan.Subnet{o.B.Subnet, o.A.Subnet}], o.Range)
+			for _, pair := range [][2]plan.Owner{{networkOf(o.A), networkOf(o.B)}, {networkOf(o.B), networkOf(o.A)}} {
+				common[pair] = append(common[pair], o.Range)
+			}
 		}
 	}
 	return common
@@ -138,7 +148,7 @@ func (c commonPools) explain(p pooled) bool {
 	if p.address.Kind != plan.Lease && p.address.Kind != plan.Orphan {
 		return false
 	}
-	return slices.ContainsFunc(c[[2]*plan.Subnet{p.address.Subnet, p.pool.Subnet}], func(r netipx.IPRange) bool {
+	return slices.ContainsFunc(c[[2]plan.Owner{networkOf(p.address), networkOf(p.pool)}], func(r netipx.IPRange) bool {
 		return r.Contains(p.overlap.Range.From()) && r.Contains(p.overlap.Range.To())
 	})
 }

@@ -19,6 +19,8 @@
 package snapshot
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"go4.org/netipx"
@@ -131,6 +133,35 @@ type Deployment struct {
 	Locked bool
 	// At is where the snapshot's file names the deployment.
 	At place.Place
+}
+
+// NotShown says what the director does not show of the deployment, "" if it shows
+// all. It plans instances and reserves their addresses before it makes VMs: of a
+// deploy that failed it shows the instances without addresses.
+func (d *Deployment) NotShown() string {
+	switch {
+	case d.Locked:
+		return fmt.Sprintf("all of deployment %s, on which a task worked while it was asked", d.Name)
+	case d.NeverSucceeded():
+		return fmt.Sprintf("what deployment %s holds, of which no deploy ever succeeded", d.Name)
+	}
+	return ""
+}
+
+// NeverSucceeded reports whether no deploy of the deployment ever succeeded.
+func (d *Deployment) NeverSucceeded() bool {
+	return d.Manifest.Empty() && d.Manifest.Document == nil
+}
+
+// NotShown is everything that the director does not show.
+func (s *Snapshot) NotShown() []string {
+	list := slices.Clone(s.Unseen)
+	for i := range s.Deployments {
+		if text := s.Deployments[i].NotShown(); text != "" {
+			list = append(list, text)
+		}
+	}
+	return list
 }
 
 // Untold is the index of an instance of which nobody told it.

@@ -24,7 +24,7 @@ func toldBy(s *snapshot.Snapshot) (deployments []told, orphans []deploy.Instance
 	for _, dep := range s.Deployments {
 		t := told{name: dep.Name, docs: configs(s, func(c snapshot.Config) bool { return slices.Contains(dep.Pinned, c.ID) })}
 		if len(t.docs) == 0 {
-			t.docs = append(latest[:len(latest):len(latest)], teamConfigs(s, dep.Teams)...)
+			t.docs = append(latest[:len(latest):len(latest)], teamConfigs(s, dep.Teams, nil)...)
 		}
 		byID := map[string]int{}
 		for _, vm := range dep.VMs {

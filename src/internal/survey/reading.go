@@ -62,7 +62,7 @@ func (r *reading) unfold(which []int) {
 	var tasks []func()
 	for _, i := range which {
 		if d := &r.fleet.Directors[i]; d.live != nil && d.live.needed {
-			tasks = append(tasks, func() { r.fleet.unfold(d, &r.each[i]) })
+			tasks = append(tasks, func() { r.fleet.unfold(d, r.loader, &r.each[i]) })
 		}
 	}
 	runAll(tasks)

@@ -27,6 +27,8 @@ type Side struct {
 	Granted *claims.Director
 	// Head is the snapshot's; the zero value where Granted is nil.
 	Head snapshot.Head
+	// Withheld is what the director does not show of its deployments.
+	Withheld []trouble.Trouble
 	// Unread are deployments whose manifest could not be collected.
 	Unread []string
 	// Silent says that the director has no deployments to promise anything to: it
@@ -117,6 +119,7 @@ func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
 	for k, i := range which {
 		live := directors[k].live
 		s.Sides[i].Granted, s.Sides[i].Head, s.Sides[i].Unread = &r.directors[k], live.head, live.unreadable
+		s.Sides[i].Withheld = live.withheld
 		s.Sides[i].Granted.KeepLeases = true
 	}
 	s.Failures = slices.Concat(s.Failures, all.failures, all.unreadFailures())

@@ -48,7 +48,11 @@ type live struct {
 	snapshot *snapshot.Snapshot
 	// needed tells whether the rest of the snapshot must be read.
 	needed bool
-	// unreadable are deployments whose manifest could not be collected.
+	// withheld is what the director does not show, by what the whole snapshot says
+	// of deployments.
+	withheld []trouble.Trouble
+	// unreadable are deployments whose manifest could not be collected, or of which
+	// there is none yet.
 	unreadable []string
 	// views are older cloud-configs that deployments are pinned to, and what the
 	// director has where files say otherwise.
@@ -175,8 +179,27 @@ func (f *Fleet) unseen() []trouble.Trouble {
 				At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + " as a client that sees it, such as one with the scope bosh.admin",
 			})
 		}
+		if d := &f.Directors[i]; d.live != nil {
+			list = append(list, d.live.withheld...)
+		}
 	}
 	return list
+}
+
+// withholds notes what the director does not show of its deployments.
+func (d *Director) withholds(s *snapshot.Snapshot) {
+	for i := range s.Deployments {
+		dep := &s.Deployments[i]
+		text := dep.NotShown()
+		if text == "" {
+			continue
+		}
+		hint := "run ipguard collect " + d.Name + " again when the task has ended"
+		if !dep.Locked {
+			hint = fmt.Sprintf("deploy it, or delete it: bosh -d %s delete-deployment", dep.Name)
+		}
+		d.live.withheld = append(d.live.withheld, trouble.Trouble{Message: "director " + d.Name + " did not show " + text, At: d.Snapshot.At, Hint: hint})
+	}
 }
 
 // several lists the first of many words.

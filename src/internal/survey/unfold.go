@@ -6,13 +6,14 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // unfold puts what a chosen snapshot says where that of files is.
-func (f *Fleet) unfold(d *Director, to *surveyor) {
+func (f *Fleet) unfold(d *Director, loader *interpolate.Loader, to *surveyor) {
 	s := d.live.snapshot
 	if s == nil {
 		whole, err := f.readWhole(d.Snapshot.Path)
@@ -25,18 +26,18 @@ func (f *Fleet) unfold(d *Director, to *surveyor) {
 	d.live.snapshot = nil
 	defer d.keepOnly()
 	entry := Entry{Path: d.Snapshot.Path, At: d.Snapshot.At, Deployed: true, NoRouterIDs: !s.Kept.RouterIDs}
-	named := namesOf(d.CloudConfigs)
-	fromFiles := len(d.CloudConfigs) > 0 && named == nil
+	fromFiles := len(d.CloudConfigs) > 0 && namesOf(d.CloudConfigs) == nil
+	replaced := d.replacedConfigs(s, loader)
 	for _, c := range s.CloudConfigs {
-		if c.Latest && c.Team == "" && !fromFiles && !slices.Contains(named, c.Name) && c.Content.Document != nil {
+		if c.Latest && c.Team == "" && !replaced[c.ID] && c.Content.Document != nil {
 			entry.Document = c.Content.Document
 			d.CloudConfigs = append(d.CloudConfigs, entry)
 		}
 	}
 	judged := namesOf(d.RuntimeConfigs)
-	replaced := len(d.RuntimeConfigs) > 0 && judged == nil
+	allReplaced := len(d.RuntimeConfigs) > 0 && judged == nil
 	for _, c := range s.RuntimeConfigs {
-		if !replaced && !slices.Contains(judged, c.Name) && c.Content.Document != nil {
+		if !allReplaced && !slices.Contains(judged, c.Name) && c.Content.Document != nil {
 			entry.Document = c.Content.Document
 			d.RuntimeConfigs = append(d.RuntimeConfigs, entry)
 		}
@@ -47,7 +48,8 @@ func (f *Fleet) unfold(d *Director, to *surveyor) {
 			d.Deployments = append(d.Deployments, entry)
 		}
 	}
-	d.live.add(s, fromFiles)
+	d.live.add(s, fromFiles, replaced)
+	d.withholds(s)
 	d.unreadable(s, to)
 }
 
@@ -90,14 +92,14 @@ func (d *Director) unreadable(s *snapshot.Snapshot, to *surveyor) {
 	}
 	for _, dep := range s.Deployments {
 		say(claims.DeploymentSource, dep.Name, "the manifest of "+dep.Name, dep.Manifest)
-		if dep.Manifest.Unreadable != "" {
+		if dep.Manifest.Unreadable != "" || dep.NeverSucceeded() {
 			d.live.unreadable = append(d.live.unreadable, dep.Name)
 		}
 	}
 }
 
 // add takes over the views and leases.
-func (l *live) add(s *snapshot.Snapshot, fromFiles bool) {
+func (l *live) add(s *snapshot.Snapshot, fromFiles bool, replaced map[string]bool) {
 	vms := len(s.Orphans)
 	for _, dep := range s.Deployments {
 		vms += len(dep.VMs)
@@ -107,14 +109,14 @@ func (l *live) add(s *snapshot.Snapshot, fromFiles bool) {
 	if fromFiles {
 		now := view{docs: configs(s, func(c snapshot.Config) bool { return c.Latest && c.Team == "" }), past: "as the director has it"}
 		for _, dep := range s.Deployments {
-			if dep.Pinned == nil {
+			if dep.Pinned == nil && len(teamConfigs(s, dep.Teams, replaced)) == 0 {
 				now.deployments = append(now.deployments, dep.Name)
 			}
 		}
 		l.views = append(l.views, now)
 	}
 	for _, dep := range s.Deployments {
-		if docs := teamConfigs(s, dep.Teams); len(docs) > 0 && !fromFiles {
+		if docs := teamConfigs(s, dep.Teams, replaced); len(docs) > 0 {
 			l.teams = addTo(l.teams, docs, dep.Name)
 		}
 		pinned := configs(s, func(c snapshot.Config) bool { return slices.Contains(dep.Pinned, c.ID) })
@@ -162,9 +164,12 @@ func configs(s *snapshot.Snapshot, counts func(snapshot.Config) bool) []source.V
 	return docs
 }
 
-// teamConfigs are the latest cloud-configs of some teams.
-func teamConfigs(s *snapshot.Snapshot, teams []string) []source.Value {
-	return configs(s, func(c snapshot.Config) bool { return c.Latest && c.Team != "" && slices.Contains(teams, c.Team) })
+// teamConfigs are the latest cloud-configs of some teams, but for those that files
+// stand in place of.
+func teamConfigs(s *snapshot.Snapshot, teams []string, replaced map[string]bool) []source.Value {
+	return configs(s, func(c snapshot.Config) bool {
+		return c.Latest && c.Team != "" && slices.Contains(teams, c.Team) && !replaced[c.ID]
+	})
 }
 
 // asStillIs is how an older cloud-config is told from the one that counts.
