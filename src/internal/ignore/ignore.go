@@ -88,7 +88,7 @@ type judge struct {
 	rules      map[string]lint.Exception
 	byLine     map[line][]int // indexes of directives
 	// usedRule holds, for each directive, those of its rules that were found; met
-	// says that anything was found on its line.
+	// says that anything was found on its line that nothing else accepts.
 	usedRule  []map[string]bool
 	met       []bool
 	usedAllow []bool
@@ -124,11 +124,11 @@ func newJudge(e Exceptions, today time.Time) *judge {
 // marks every one that covers it.
 func (j *judge) accepts(f *lint.Finding) bool {
 	accepted := false
-	var misplaced []int
+	var met, misplaced []int
 	for _, party := range f.Claims {
 		for _, i := range j.byLine[line{party.At.File, party.At.Line}] {
 			d := &j.exceptions.Directives[i]
-			j.met[i] = true
+			met = append(met, i)
 			if !slices.Contains(d.Rules, f.Rule) || !d.means(f, party) {
 				continue
 			}
@@ -140,7 +140,7 @@ func (j *judge) accepts(f *lint.Finding) bool {
 			switch {
 			case d.Problem != "" || j.over(d.Until):
 			case j.problemOf(d) == nil && !j.isAmbiguous(i, f.Rule):
-				accepted = true
+				j.met[i], accepted = true, true
 			}
 		}
 	}
@@ -151,6 +151,9 @@ func (j *judge) accepts(f *lint.Finding) bool {
 		}
 	}
 	if !accepted {
+		for _, i := range met {
+			j.met[i] = true
+		}
 		for _, i := range misplaced {
 			j.misplaced[i] = append(j.misplaced[i], *f)
 		}

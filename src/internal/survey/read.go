@@ -2,6 +2,7 @@ package survey
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -83,7 +84,23 @@ func readAll(fleet *Fleet, which []int, loader *interpolate.Loader) []directorFi
 		}
 	}
 	runAll(tasks)
+	for k := range all {
+		all[k].moveCreateEnvs()
+	}
 	return all
+}
+
+// moveCreateEnvs puts manifests of create-env among those, also where the fleet file
+// names them as deployments: no director reads them, and what they are for does not
+// depend on the list that they stand in.
+func (f *directorFiles) moveCreateEnvs() {
+	f.deployments = slices.DeleteFunc(f.deployments, func(m manifest) bool {
+		isCreateEnv := m.read != nil && m.read.Form == bosh.CreateEnv
+		if isCreateEnv {
+			f.createEnvs = append(f.createEnvs, m)
+		}
+		return isCreateEnv
+	})
 }
 
 // runAll runs the tasks, as many at a time as there are processors.
