@@ -44,6 +44,7 @@ var parts = []part{
 	{"collect", "50 live directors: ipguard collect, and the slowest of them alone", measureCollect},
 	{"snapshots", "one manifest: ipguard lint against snapshots of 100 directors, and bosh int", measureSnapshots},
 	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes},
+	{"book", "choosing an address to book", measureBook},
 	{"growth", "everything after reading: time, and what c·n·log n predicts", measureGrowth},
 }
 

@@ -72,6 +72,18 @@ func appended(before []byte, pool string, r netip.Prefix, events []ledger.Event)
 		}
 		after = append(after, item...)
 	}
+	// Somebody may have written the list in another form, to which nothing can be added.
+	name := PathOf(pool, r)
+	last := events[len(events)-1]
+	last.At = last.At.UTC().Truncate(time.Second)
+	if !last.Until.IsZero() {
+		last.Until = last.Until.UTC().Truncate(time.Second)
+	}
+	record, err := parse(name, r, after)
+	if err != nil || record.Events[len(record.Events)-1] != last {
+		return nil, stop("write it as a list of items that begin with - at the line's beginning, or take it back to what ipguard wrote",
+			"%s is not in the form that ipguard writes: nothing can be added to it", name)
+	}
 	return after, nil
 }
 

@@ -75,8 +75,12 @@ func (l *Look) Question(owner string) answer.Question {
 // keepsFor reports whether a static range is the owner's director's own, which gives
 // its addresses to who asks for them.
 func (l *Look) keepsFor(c *plan.Claim, owner string) bool {
-	parts := strings.SplitN(owner, "/", 3)
-	return len(parts) > 1 && parts[0] == c.Owner.Director && (c.Owner.Deployment == "" || c.Owner.Deployment == parts[1]) && !l.createEnv(parts[0], parts[1])
+	director, rest, more := strings.Cut(owner, "/")
+	if !more || director != c.Owner.Director {
+		return false
+	}
+	deployment, _, _ := strings.Cut(rest, "/")
+	return (c.Owner.Deployment == "" || c.Owner.Deployment == deployment) && !l.createEnv(director, deployment)
 }
 
 // createEnv reports whether the deployment is a VM of create-env, which no static
@@ -101,13 +105,15 @@ func (l *Look) World(owner string) *ledger.World {
 	}
 	available := answer.Available(l.Plan, l.Question(owner))
 	delegated := l.Pool.In(l.Subnets())
+	l.index()
 	var own, static netipx.IPSetBuilder
-	for i := range l.Plan.Claims {
-		c := &l.Plan.Claims[i]
-		switch {
-		case c.Kind.InUse() && plan.Means(owner, c):
+	for _, c := range l.used {
+		if plan.Means(owner, c) {
 			own.AddRange(c.Range)
-		case c.Kind == plan.StaticPool && delegated.OverlapsRange(c.Range) && l.keepsFor(c, owner):
+		}
+	}
+	for i := range l.Plan.Claims {
+		if c := &l.Plan.Claims[i]; c.Kind == plan.StaticPool && l.keepsFor(c, owner) && delegated.OverlapsRange(c.Range) {
 			static.AddRange(c.Range)
 		}
 	}

@@ -49,7 +49,7 @@ const (
 // environment how it talks to directors; rules know neither YAML nor files.
 var layers = []layer{
 	{name: "bench/directors", imports: list("directordouble", "survey", "fleet", "interpolate", "deploy", "source")},
-	{name: "bench/measure", imports: list("lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
+	{name: "bench/measure", imports: list("answer", "booking", "ledger", "lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
 	{name: "manpages", imports: list("cli"), modules: list("github.com/spf13/cobra")},
 	{name: "cmd/wirelab", imports: list("wirelab", "frame")},

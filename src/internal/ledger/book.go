@@ -315,7 +315,7 @@ func (q *question) numbers() func() int {
 
 // preview is what ranges would be after some entries.
 func preview(rs *Records, entries []Entry) (func(netip.Prefix) Booking, error) {
-	touched := &Records{byRange: map[netip.Prefix]*Record{}, now: map[netip.Prefix]Booking{}, taken: map[Holder]netip.Prefix{}}
+	touched := &Records{byRange: map[netip.Prefix]*Record{}, now: map[netip.Prefix]Booking{}, taken: map[Holder]netip.Prefix{}, sizes: map[int]bool{}}
 	for _, e := range entries {
 		if r := rs.byRange[e.Range]; r != nil && touched.byRange[e.Range] == nil {
 			touched.byRange[e.Range], touched.now[e.Range] = r, rs.now[e.Range]

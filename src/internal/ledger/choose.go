@@ -123,7 +123,8 @@ func (q *question) pick(n int) *Refusal {
 		}
 	}
 	left := 0
-	delegated, unavailable := q.delegated(), q.records.unavailable(q.world)
+	delegated, taken := q.delegated(), q.records.unavailable(q.world, q.pool.Block)
+	skip := func(p netip.Prefix) bool { return taken(p) || slices.Contains(q.chosen, p) }
 	for _, free := range q.world.Free {
 		if n == 0 {
 			return nil
@@ -131,11 +132,7 @@ func (q *question) pick(n int) *Refusal {
 		var set netipx.IPSetBuilder
 		set.AddSet(free)
 		set.Intersect(delegated)
-		set.RemoveSet(unavailable)
-		for _, r := range q.chosen {
-			set.RemovePrefix(r)
-		}
-		units := units{ranges: built(&set).Ranges(), block: q.pool.Block}
+		units := units{ranges: built(&set).Ranges(), block: q.pool.Block, skip: skip}
 		var found []netip.Prefix
 		if q.Contiguous {
 			found = units.run(n)

@@ -16,6 +16,8 @@ type Records struct {
 	byRange map[netip.Prefix]*Record
 	now     map[netip.Prefix]Booking
 	taken   map[Holder]netip.Prefix
+	// sizes are the lengths of the ranges.
+	sizes map[int]bool
 }
 
 // NewRecords indexes histories. It fails on one whose events cannot follow each
@@ -23,7 +25,7 @@ type Records struct {
 func NewRecords(list []Record) (*Records, error) {
 	rs := &Records{
 		byRange: make(map[netip.Prefix]*Record, len(list)), now: make(map[netip.Prefix]Booking, len(list)),
-		taken: make(map[Holder]netip.Prefix, len(list)),
+		taken: make(map[Holder]netip.Prefix, len(list)), sizes: map[int]bool{},
 	}
 	for i := range list {
 		r := &list[i]
@@ -42,18 +44,19 @@ func NewRecords(list []Record) (*Records, error) {
 
 // Clone returns the same records, which change no more with rs.
 func (rs *Records) Clone() *Records {
-	return &Records{byRange: maps.Clone(rs.byRange), now: maps.Clone(rs.now), taken: maps.Clone(rs.taken)}
+	return &Records{byRange: maps.Clone(rs.byRange), now: maps.Clone(rs.now), taken: maps.Clone(rs.taken), sizes: maps.Clone(rs.sizes)}
 }
 
 func (rs *Records) set(b Booking) {
 	if rs.now == nil {
 		rs.byRange, rs.now, rs.taken = map[netip.Prefix]*Record{}, map[netip.Prefix]Booking{}, map[Holder]netip.Prefix{}
+		rs.sizes = map[int]bool{}
 	}
 	before := rs.now[b.Range]
 	if h := (Holder{before.Owner, before.Number}); before.State.Taken() && rs.taken[h] == b.Range {
 		delete(rs.taken, h)
 	}
-	rs.now[b.Range] = b
+	rs.now[b.Range], rs.sizes[b.Range.Bits()] = b, true
 	h := Holder{b.Owner, b.Number}
 	if other, twice := rs.taken[h]; b.State.Taken() && (!twice || b.Range.Addr().Less(other.Addr())) {
 		rs.taken[h] = b.Range // of two after a merge the lower counts; lint tells of both
@@ -156,15 +159,28 @@ func (rs *Records) of(owner string) []Booking {
 	return list
 }
 
-// unavailable is every address that the records keep from being given to anybody.
-func (rs *Records) unavailable(w *World) *netipx.IPSet {
+// unavailable returns whether the records keep a unit from being given to anybody.
+func (rs *Records) unavailable(w *World, block int) func(netip.Prefix) bool {
+	kept := func(b Booking) bool {
+		return b.State.Taken() || b.State == Quarantined && !(b.Rested(w.Now) && !w.used(b.Range))
+	}
+	for bits := range rs.sizes {
+		if bits != block && block != 0 || block == 0 && bits != 32 && bits != 128 {
+			return rs.overlapping(kept) // the pool gave other units once
+		}
+	}
+	return func(p netip.Prefix) bool { return kept(rs.now[p]) }
+}
+
+// overlapping is the same for units of any size.
+func (rs *Records) overlapping(kept func(Booking) bool) func(netip.Prefix) bool {
 	var set netipx.IPSetBuilder
 	for b := range rs.All() {
-		if b.State.Taken() || b.State == Quarantined && !(b.Rested(w.Now) && !w.used(b.Range)) {
+		if kept(b) {
 			set.AddPrefix(b.Range)
 		}
 	}
-	return built(&set)
+	return built(&set).OverlapsPrefix
 }
 
 // built returns the builder's set. A builder fails only on invalid addresses, and

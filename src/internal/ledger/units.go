@@ -12,6 +12,8 @@ import (
 type units struct {
 	ranges []netipx.IPRange
 	block  int // length of a block; 0: single addresses
+	// skip leaves units out, as if they were in no range; nil: none.
+	skip func(netip.Prefix) bool
 }
 
 func (u units) bits(a netip.Addr) int {
@@ -43,7 +45,7 @@ func (u units) each(visit func(netip.Prefix) bool) {
 			if !ok {
 				break
 			}
-			if !visit(p) {
+			if (u.skip == nil || !u.skip(p)) && !visit(p) {
 				return
 			}
 			a = netipx.PrefixLastIP(p).Next()
@@ -117,7 +119,7 @@ func (u units) whole(r netipx.IPRange) (first netip.Prefix, count *big.Int, ok b
 	return first, size.Rsh(size, uint(first.Addr().BitLen()-first.Bits())), true
 }
 
-// count is how many units there are.
+// count is how many units there are, those to skip included.
 func (u units) count() *big.Int {
 	total := new(big.Int)
 	for _, r := range u.ranges {
@@ -143,7 +145,7 @@ func (u units) from(position *big.Int) units {
 		offset := left.Lsh(left, uint(first.Addr().BitLen()-first.Bits()))
 		at := address(offset.Add(offset, number(first.Addr())), first.Addr())
 		rest := append([]netipx.IPRange{netipx.IPRangeFrom(at, r.To())}, u.ranges[i+1:]...)
-		return units{ranges: rest, block: u.block}
+		return units{ranges: rest, block: u.block, skip: u.skip}
 	}
 	return units{block: u.block}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"go4.org/netipx"
@@ -53,9 +54,12 @@ func (w *World) usedByOthers(r netip.Prefix, owner string) []User {
 // written down, for until then it may have been in use.
 func due(p *Pool, rs *Records, w *World, by string) []Entry {
 	var list []Entry
-	for _, b := range rs.Sorted() {
-		list = append(list, dueOf(p, b, w, by)...)
+	for b := range rs.All() {
+		if b.Over(w.Now) || b.Rested(w.Now) {
+			list = append(list, dueOf(p, b, w, by)...)
+		}
 	}
+	slices.SortFunc(list, func(a, b Entry) int { return comparePrefixes(a.Range, b.Range) })
 	return list
 }
 

@@ -72,16 +72,17 @@ func Means(owner string, c *Claim) bool {
 	if c.Kind == External || c.Kind == Booked {
 		return o.Property == owner
 	}
-	parts := strings.SplitN(owner, "/", 3)
+	director, rest, more := strings.Cut(owner, "/") // it is asked of every claim: no allocation
 	switch {
-	case o.Director == "" || parts[0] != o.Director:
+	case o.Director == "" || director != o.Director:
 		return false
 	case c.Kind == DirectorOwn:
 		return true
-	case len(parts) == 1 || parts[1] != o.Deployment:
+	case !more:
 		return false
 	}
-	return len(parts) == 2 || o.Property != "" || parts[2] == o.InstanceGroup
+	deployment, group, grouped := strings.Cut(rest, "/")
+	return deployment == o.Deployment && (!grouped || o.Property != "" || group == o.InstanceGroup)
 }
 
 // OwnerText is the owner that a booking for a claim would name; empty for a claim of
