@@ -21,7 +21,8 @@ import (
 )
 
 const watchLong = `Watches this host's addresses for as long as it runs and logs each change of
-state: clean, suspect, conflict, flapping, latched.
+state: clean, suspect, conflict, flapping, latched, and proxy, where only a
+station has answered that answers for every address.
 
 It listens, with a filter that the kernel runs; it asks for each address now and
 then; and it checks that what gateways and peers send still arrives here, which

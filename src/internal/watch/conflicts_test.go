@@ -223,3 +223,19 @@ func TestSharedHasNoPath(t *testing.T) {
 		t.Errorf("%d echoes", s.echoed)
 	}
 }
+
+// TestSharedAtTheSameTime: that two have an address which was declared to be shared is
+// no alarm, and said once: it may have been meant to move.
+func TestSharedAtTheSameTime(t *testing.T) {
+	s := newSim(t, 8)
+	s.addresses = append(s.addresses, simVIP)
+	pair := s.add(0x20, simVIP)
+	s.start(Options{Shared: map[netip.Addr]acd.Sharing{simVIP: {MACs: []frame.MAC{pair.mac}}}})
+	s.pass(10 * time.Minute)
+	s.quiet()
+	const text = "a station that may share the address has it at the same time"
+	s.within(4*time.Minute, simStart, text, "address", simVIP.String(), "mac", pair.mac.String())
+	if n := s.said(text); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+}

@@ -92,8 +92,17 @@ func (d *daemon) loop() {
 		case <-d.options.Reload:
 			d.reload()
 		case now := <-timer.C:
+			d.catchUp()
 			d.due(now)
 		}
+	}
+}
+
+// catchUp runs what has happened already: on a busy machine an answer may wait here
+// while its time runs out.
+func (d *daemon) catchUp() {
+	for range len(d.work) {
+		(<-d.work)(d.kernel.now())
 	}
 }
 

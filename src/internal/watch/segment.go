@@ -40,6 +40,7 @@ type address struct {
 	nextProbe time.Time
 	since     time.Time
 	moves     bool
+	sharing   map[frame.MAC]time.Time // stations that share it, since when; zero if that was told
 	paths     []*path
 	voice     voice
 	echoes    voice     // of our own frames that come back, which must not hide a conflict
@@ -154,6 +155,9 @@ func (d *daemon) judge(s *segment, own *address, r link.Received) {
 	if v.Foreign() && d.claimIsLate(s, own, v, r.At) {
 		return
 	}
+	if v == acd.Shared {
+		d.sharedBy(s, own, r.Frame.SenderMAC, r.At)
+	}
 	if !v.Foreign() {
 		own.detector.Count(v)
 		if v == acd.Echo {
@@ -172,6 +176,30 @@ func (d *daemon) judge(s *segment, own *address, r link.Received) {
 		own.detector.NobodyAnswered(e.MAC, r.At) // a router that answers for others is a proxy
 	}
 	d.observe(s, own, e, r.At)
+}
+
+// maxSharing bounds how many stations are followed that share an address.
+const maxSharing = 8
+
+// sharedBy tells once that a station which was declared by its MAC has the address
+// at the same time as this host. That is what sharing means; but who meant an address
+// that moves between the two would look at a split brain and never hear of it.
+func (d *daemon) sharedBy(s *segment, own *address, station frame.MAC, now time.Time) {
+	first, known := own.sharing[station]
+	switch {
+	case !slices.Contains(own.detector.Sharing().MACs, station) || now.Sub(own.since) < acd.HandoverTime:
+	case !known && len(own.sharing) < maxSharing:
+		if own.sharing == nil {
+			own.sharing = map[frame.MAC]time.Time{}
+		}
+		own.sharing[station] = now
+	case known && !first.IsZero() && now.Sub(first) >= acd.HandoverTime:
+		own.sharing[station] = time.Time{} // told
+		d.say(&own.voice, now, func() {
+			d.log.Warn("a station that may share the address has it at the same time", "address", own.detector.Address(), "interface", s.at.Name, "mac", station.String(),
+				"hint", "if it is to move between the two, name it with --vip: both having it is then a conflict")
+		})
+	}
 }
 
 func evidenceOf(f frame.Frame, v acd.Verdict) acd.Evidence {
