@@ -1,0 +1,228 @@
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+const createEnvText = "name: vm\ncloud_provider: {}\nx: ((a))\n"
+
+// open writes files and opens a fleet among them.
+func open(t *testing.T, fleetText string, files map[string]string) *Workspace {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	files["ipguard.yml"] = fleetText
+	for path, text := range files {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := Open("ipguard.yml", Reading{Files: source.NewFiles(nil), Now: time.Unix(0, 0)})
+	if len(w.Troubles) > 0 {
+		t.Fatal(w.Troubles)
+	}
+	return w
+}
+
+// TestIdentity: which entries of one manifest a change is, by its file and inputs.
+func TestIdentity(t *testing.T) {
+	w := open(t, `directors:
+- name: file
+  create_env: [{manifest: vm.yml, vars_files: [f.yml]}]
+- name: value
+  create_env: [{manifest: vm.yml, vars: {a: 1, list: [1, 2]}}]
+- name: ops
+  create_env: [{manifest: vm.yml, ops_files: [o.yml, p.yml]}]
+- name: text
+  create_env: [{manifest: vm.yml, var_files: {a: f.yml}}]
+- name: store
+  create_env: [{manifest: vm.yml, vars_store: none/store.yml}]
+- name: environment
+  create_env: [{manifest: vm.yml, vars_env: [X]}]
+`, map[string]string{"vm.yml": createEnvText + "y: ((list))\n", "f.yml": "a: 1\n", "copy.yml": "a: 1\n", "o.yml": "[]\n", "p.yml": "[]\n", "folder/x": ""})
+	for _, link := range [][2]string{{"vm.yml", "link.yml"}, {"../f.yml", "folder/f.yml"}} {
+		if err := os.Symlink(link[0], link[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link("vm.yml", "hard.yml"); err != nil {
+		t.Fatal(err)
+	}
+	kv := func(texts ...string) []interpolate.KV {
+		var list []interpolate.KV
+		for _, text := range texts {
+			name, value, _ := strings.Cut(text, "=")
+			list = append(list, interpolate.KV{Name: name, Value: value})
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		path   string
+		inputs interpolate.Inputs
+		want   string
+	}{
+		"a vars file":                 {"vm.yml", interpolate.Inputs{VarsFiles: []string{"f.yml"}}, "file"},
+		"by links":                    {"link.yml", interpolate.Inputs{VarsFiles: []string{"folder/f.yml"}}, "file"},
+		"by a hard link":              {"./folder/../hard.yml", interpolate.Inputs{VarsFiles: []string{"./f.yml"}}, "file"},
+		"a copy of the vars file":     {"vm.yml", interpolate.Inputs{VarsFiles: []string{"copy.yml"}}, ""},
+		"twice":                       {"vm.yml", interpolate.Inputs{VarsFiles: []string{"f.yml", "f.yml"}}, ""},
+		"values":                      {"vm.yml", interpolate.Inputs{Vars: kv("list=[1,2]", "a=1")}, "value"},
+		"the last value counts":       {"vm.yml", interpolate.Inputs{Vars: kv("a=2", "list=[1,  2]", "a=1")}, "value"},
+		"another value":               {"vm.yml", interpolate.Inputs{Vars: kv("a=2", "list=[1, 2]")}, ""},
+		"a value of another type":     {"vm.yml", interpolate.Inputs{Vars: kv(`a="1"`, "list=[1, 2]")}, ""},
+		"a value less":                {"vm.yml", interpolate.Inputs{Vars: kv("a=1")}, ""},
+		"a value that nothing uses":   {"vm.yml", interpolate.Inputs{VarsFiles: []string{"f.yml"}, Vars: kv("unused=1")}, "file"},
+		"a value beside a vars file":  {"vm.yml", interpolate.Inputs{VarsFiles: []string{"f.yml"}, Vars: kv("a=1")}, ""},
+		"ops files":                   {"vm.yml", interpolate.Inputs{OpsFiles: []string{"o.yml", "p.yml"}}, "ops"},
+		"ops files in another order":  {"vm.yml", interpolate.Inputs{OpsFiles: []string{"p.yml", "o.yml"}}, ""},
+		"a file's text":               {"vm.yml", interpolate.Inputs{VarFiles: kv("a=folder/f.yml")}, "text"},
+		"another file's text":         {"vm.yml", interpolate.Inputs{VarFiles: kv("a=copy.yml")}, ""},
+		"a store that is not there":   {"vm.yml", interpolate.Inputs{VarsStore: "./none/store.yml"}, "store"},
+		"another store":               {"vm.yml", interpolate.Inputs{VarsStore: "store.yml"}, ""},
+		"a prefix of the environment": {"vm.yml", interpolate.Inputs{VarsEnv: []string{"X"}}, "environment"},
+		"nothing":                     {"vm.yml", interpolate.Inputs{}, ""},
+	} {
+		_, directors, err := w.Apply(Change{Path: c.path, Inputs: &c.inputs})
+		var unknown *trouble.Trouble
+		switch {
+		case c.want == "" && !errors.As(err, &unknown):
+			t.Errorf("%s: %q, %v; want none", name, directors, err)
+		case c.want != "" && (err != nil || !slices.Equal(directors, []string{c.want})):
+			t.Errorf("%s: %q, %v; want %s", name, directors, err, c.want)
+		}
+	}
+	if got := targetsOf(w); len(got) > 0 {
+		t.Errorf("the workspace itself was changed: %v", got)
+	}
+}
+
+func targetsOf(w *Workspace) []string {
+	var list []string
+	for i := range w.Fleet.Directors {
+		for _, kind := range fleet.Kinds() {
+			for _, e := range *listOf(&w.Fleet.Directors[i], kind) {
+				if e.Target {
+					list = append(list, w.Fleet.Directors[i].Name+" "+string(kind)+" "+e.Path)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// TestNothingVanishes: whatever change is applied to whatever fleet, each entry of
+// before is there afterwards, but for what the change is known to replace: an entry
+// of the same file and inputs; the only one of that file in the director that is
+// named; or a config, of a director that is named.
+func TestNothingVanishes(t *testing.T) {
+	files := map[string]string{"v1.yml": "a: 1\n", "v2.yml": "a: 2\n", "env1.yml": createEnvText, "env2.yml": createEnvText,
+		"m1.yml": "name: m1\ninstance_groups: []\n", "m2.yml": "name: ((a))\ninstance_groups: []\n", "c1.yml": "networks: []\n", "c2.yml": "networks: []\n"}
+	r := rand.New(rand.NewPCG(5, 6))
+	inputs := func() interpolate.Inputs {
+		return []interpolate.Inputs{{}, {VarsFiles: []string{"v1.yml"}}, {VarsFiles: []string{"v2.yml"}}, {Vars: []interpolate.KV{{Name: "a", Value: "1"}}}}[r.IntN(4)]
+	}
+	base := open(t, "directors: [{name: x, deployments: [m1.yml]}]\n", files)
+	kinds := map[fleet.Kind]string{fleet.CreateEnv: "env", fleet.Deployments: "m", fleet.CloudConfigs: "c"}
+	applied, refused, added := 0, 0, 0
+	for range 20000 {
+		w := base.clone()
+		w.Fleet.Directors = nil
+		for _, name := range []string{"x", "y"}[:1+r.IntN(2)] {
+			d := survey.Director{Name: name}
+			for kind, prefix := range kinds {
+				for range r.IntN(3) {
+					e := survey.Entry{Path: fmt.Sprintf("%s%d.yml", prefix, 1+r.IntN(2)), Inputs: inputs()}
+					if list := listOf(&d, kind); kind != fleet.CloudConfigs || !slices.ContainsFunc(*list, func(o survey.Entry) bool { return o.Path == e.Path }) {
+						*list = append(*list, e)
+					}
+				}
+			}
+			w.Fleet.Directors = append(w.Fleet.Directors, d)
+		}
+		prefixes := []string{"env", "m", "c"}
+		change := Change{Path: fmt.Sprintf("%s%d.yml", prefixes[r.IntN(3)], 1+r.IntN(2))}
+		if r.IntN(3) > 0 {
+			in := inputs()
+			change.Inputs = &in
+		}
+		if r.IntN(2) == 0 {
+			change.Director = w.Fleet.Directors[r.IntN(len(w.Fleet.Directors))].Name
+		}
+		before := w.clone()
+		after, directors, err := w.Apply(change)
+		if !reflect.DeepEqual(w.Fleet, before.Fleet) {
+			t.Fatalf("%+v changed the fleet that it was applied to", change)
+		}
+		if err != nil {
+			refused++
+			continue
+		}
+		applied++
+		if len(targetsOf(after)) == 0 || len(directors) == 0 {
+			t.Fatalf("%+v judges nothing", change)
+		}
+		for i := range before.Fleet.Directors {
+			d := &before.Fleet.Directors[i]
+			for _, kind := range fleet.Kinds() {
+				now := *listOf(&after.Fleet.Directors[i], kind)
+				for _, e := range *listOf(d, kind) {
+					if slices.ContainsFunc(now, func(o survey.Entry) bool {
+						return !o.Target && o.Path == e.Path && reflect.DeepEqual(o.Inputs, e.Inputs)
+					}) {
+						continue
+					}
+					if !mayReplace(change, d, kind, e) {
+						t.Fatalf("%+v\nto %+v\nreplaces %+v", change, before.Fleet.Directors, e)
+					}
+				}
+				if len(now) > len(*listOf(d, kind)) {
+					added++
+				}
+			}
+		}
+	}
+	t.Logf("%d applied, %d of them new to the fleet; %d refused", applied, added, refused)
+	if applied < 2000 || refused < 2000 || added < 500 {
+		t.Error("the changes are not varied enough to say anything")
+	}
+}
+
+// mayReplace says in the simplest words what a change may take the place of.
+func mayReplace(c Change, d *survey.Director, kind fleet.Kind, e survey.Entry) bool {
+	sameFile := e.Path == c.Path
+	named := c.Director == d.Name
+	usesA := strings.HasPrefix(c.Path, "env") || c.Path == "m2.yml"
+	ofFile := 0
+	for _, o := range *listOf(d, kind) {
+		if o.Path == c.Path {
+			ofFile++
+		}
+	}
+	switch {
+	case sameFile && (c.Inputs == nil || slices.Equal(c.Inputs.VarsFiles, e.Inputs.VarsFiles) &&
+		(!usesA || slices.Equal(c.Inputs.Vars, e.Inputs.Vars))):
+		return c.Director == "" || named
+	case kind == fleet.CreateEnv:
+		return sameFile && named && ofFile == 1
+	case kind == fleet.CloudConfigs:
+		return named || c.Director == "" && sameFile && e.Inputs.Empty()
+	}
+	return false // a deployment is replaced by its name, which the survey reads
+}
