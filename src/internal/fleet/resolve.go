@@ -120,34 +120,6 @@ func (f *File) PathOf(t Text) (string, error) {
 	return shown(r.absolute(t.Value)), nil
 }
 
-// Use is one part that a file has in the fleet.
-type Use struct {
-	Director *ResolvedDirector
-	Kind     Kind
-	File     SourceFile
-}
-
-// Uses returns what the file at path is in the fleet: nothing if no entry leads
-// to it, several if one manifest is deployed more than once.
-func (r *Resolved) Uses(path string) []Use {
-	wanted, err := filepath.Abs(path)
-	if err != nil {
-		return nil
-	}
-	var uses []Use
-	for i := range r.Directors {
-		d := &r.Directors[i]
-		for _, kind := range Kinds() {
-			for _, file := range d.Files(kind) {
-				if absolute, err := filepath.Abs(file.Path); err == nil && absolute == wanted {
-					uses = append(uses, Use{Director: d, Kind: kind, File: file})
-				}
-			}
-		}
-	}
-	return uses
-}
-
 // inputFile is the kind of an ops file or a vars file, for the globs' sake.
 const inputFile Kind = "input"
 

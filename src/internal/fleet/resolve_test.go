@@ -171,49 +171,6 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func TestUses(t *testing.T) {
-	t.Chdir(t.TempDir())
-	if err := os.Mkdir("promo", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"promo/cc.yml", "promo/m.yml", "promo/unused.yml"} {
-		write(t, path, "")
-	}
-	write(t, FileName, `directors:
-- name: promo
-  cloud_configs: [promo/cc.yml]
-  deployments:
-  - {manifest: promo/m.yml, name: blue}
-  - {manifest: promo/m.yml, name: green}
-- name: other
-  create_env: [promo/m.yml]
-`)
-	resolved, errs := load(t, FileName).Resolve()
-	if len(errs) > 0 {
-		t.Fatal(lines(errs))
-	}
-	absolute, err := filepath.Abs("promo/cc.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]string{
-		"promo/cc.yml":                     "promo cloud_configs",
-		"./promo/../promo/../promo/cc.yml": "promo cloud_configs",
-		absolute:                           "promo cloud_configs",
-		"promo/m.yml":                      "promo deployments blue, promo deployments green, other create_env",
-		"promo/unused.yml":                 "",
-		"nowhere.yml":                      "",
-	} {
-		var got []string
-		for _, u := range resolved.Uses(path) {
-			got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", u.Director.Director.Name, u.Kind, u.File.Name)))
-		}
-		if strings.Join(got, ", ") != want {
-			t.Errorf("%s: %q, want %q", path, got, want)
-		}
-	}
-}
-
 // TestFind looks for the fleet file from several places of one tree.
 func TestFind(t *testing.T) {
 	root := t.TempDir()

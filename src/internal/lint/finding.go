@@ -137,6 +137,3 @@ func once(failures []trouble.Trouble) []trouble.Trouble {
 		return again
 	})
 }
-
-// Failure is the former name of a trouble.
-type Failure = trouble.Trouble

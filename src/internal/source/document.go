@@ -194,6 +194,3 @@ func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
 
 // Characters counts the characters of s, the unit of columns.
 func Characters(s string) int { return utf8.RuneCountInString(s) }
-
-// Error is the former name of a trouble.
-type Error = trouble.Trouble
