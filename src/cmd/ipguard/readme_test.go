@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/cli"
 	"github.com/ipguard/ipguard/src/internal/directordouble"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestReadmeCommands runs every ipguard command of the README in a copy of the
@@ -55,12 +58,16 @@ func runReadmeCommand(t *testing.T, root, program string, args []string) {
 	if program == "ipguard" {
 		t.Chdir(filepath.Join(examples, "incident"))
 	}
+	var environ []string
+	if slices.Contains([]string{"book", "bookings", "renew", "release", "adopt", "history"}, args[0]) {
+		t.Chdir(filepath.Join(examples, "delegated"))
+		environ = commitAll(t)
+	}
 	if args[0] == "init" { // it never overwrites
 		if err := os.Remove("ipguard.yml"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	var environ []string
 	if args[0] == "collect" { // the directors of the examples do not exist
 		environ = []string{"BOSH_CLIENT_SECRET=" + startDirector(t)}
 	}
@@ -69,6 +76,22 @@ func runReadmeCommand(t *testing.T, root, program string, args []string) {
 	if code != cli.ExitOK && code != cli.ExitFindings {
 		t.Errorf("exit code %d\n%s%s", code, stdout.String(), stderr.String())
 	}
+}
+
+// commitAll makes the working directory a repository, and returns git's environment.
+func commitAll(t *testing.T) (environ []string) {
+	t.Helper()
+	sharedtest.Programs(t, "git")
+	environ = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
+	for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"commit", "-qm", "A fleet"}} {
+		cmd := exec.Command("git", args...)
+		cmd.Env = environ
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	return environ
 }
 
 // startDirector starts a director, puts it into a fleet file in the place of the

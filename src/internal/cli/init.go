@@ -55,6 +55,7 @@ func runInit(dir string, dryRun bool, streams Streams) error {
 	if err != nil {
 		return incomplete("name a folder with manifests and cloud-configs", "%s", err)
 	}
+	text = append(text, proposedPools(path, text, streams)...)
 	if dryRun {
 		return printTo(streams.Stdout, "%s", text)
 	}
