@@ -54,7 +54,7 @@ func lint(step, folder string) (answer, error) {
 	}
 	var stdout, stderr bytes.Buffer
 	cli.Main(context.Background(), []string{"lint", manifest, "--fleet", fleetFile, "--show-addresses", "--format", "json"},
-		cli.Streams{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
+		cli.Streams{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Verbatim: true})
 	var report struct {
 		Findings []struct {
 			Severity, Message, Rule string

@@ -43,7 +43,7 @@ func lint(dir string) (result, error) {
 	var stdout, stderr bytes.Buffer
 	cli.Main(context.Background(), []string{
 		"lint", filepath.Join(dir, "manifest.yml"), "--fleet", fleetFile, "--show-addresses", "--format", "json",
-	}, cli.Streams{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr})
+	}, cli.Streams{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Verbatim: true})
 	var report struct {
 		Findings []struct {
 			Severity, Message string

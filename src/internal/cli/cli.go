@@ -51,6 +51,9 @@ type Streams struct {
 	Environ []string
 	// Now is the clock; time.Now if it is nil.
 	Now func() time.Time
+	// Verbatim says that files are what directors got and not what bosh is given, as
+	// recorded ones are.
+	Verbatim bool
 	// names are shown as they may be in all that is written.
 	names *source.Names
 }

@@ -78,8 +78,17 @@ func (in Inputs) Empty() bool {
 // Loader reads documents together with their inputs. It is safe for concurrent
 // use.
 type Loader struct {
-	files   *source.Files
-	environ []string
+	files    *source.Files
+	environ  []string
+	verbatim bool
+}
+
+// Verbatim returns a loader for files that are what a director got, not what bosh was
+// given: without inputs they are read as they are.
+func (l *Loader) Verbatim() *Loader {
+	own := *l
+	own.verbatim = true
+	return &own
 }
 
 // NewLoader returns a loader that reads from files, where all texts stay, and
@@ -109,7 +118,7 @@ func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inp
 			return nil, err
 		}
 		doc, err := source.Parse(path, text)
-		if err != nil || newScalars().meansTheSame(doc, text) {
+		if err != nil || l.verbatim || newScalars().meansTheSame(doc, text) {
 			return doc, err
 		}
 	}

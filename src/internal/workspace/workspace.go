@@ -43,6 +43,9 @@ type Reading struct {
 	// Now is what the age of snapshots is reckoned from.
 	Now  time.Time
 	Mode Mode
+	// Verbatim says that the files are what directors got, which bosh will not write
+	// anew.
+	Verbatim bool
 }
 
 // Mode is how strict a run is.
@@ -64,6 +67,9 @@ func Empty(r Reading, director survey.Director) *Workspace {
 
 func blank(r Reading) *Workspace {
 	w := &Workspace{Loader: interpolate.NewLoader(r.Files, r.Environ)}
+	if r.Verbatim {
+		w.Loader = w.Loader.Verbatim()
+	}
 	w.Fleet.File = &fleet.File{}
 	w.Fleet.Strict = r.Mode.Strict
 	w.Fleet.Snapshots = survey.Snapshots{Files: r.Files, Now: r.Now, AllowStale: r.Mode.AllowStale, CanAllow: r.Mode.CanAllowStale}
