@@ -133,6 +133,7 @@ func TestCoalesce(t *testing.T) {
 		go coalesce(ctx, news, func() { told = append(told, time.Since(begin)) })
 		news <- struct{}{}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if !slices.Equal(told, []time.Duration{settling}) {
 			t.Errorf("one change was told after %v", told)
 		}
@@ -141,6 +142,7 @@ func TestCoalesce(t *testing.T) {
 			news <- struct{}{}
 			time.Sleep(settling / 2)
 		}
+		synctest.Wait()
 		if len(told) < 9 || told[0] > burst {
 			t.Errorf("a storm of 5 s was told at %v", told)
 		}
