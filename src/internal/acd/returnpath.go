@@ -243,6 +243,8 @@ func (r *ReturnPath) resolve(now time.Time) ([]PathQuestion, PathFinding) {
 		return []PathQuestion{AskStation}, 0
 	case r.asked == 2:
 		return []PathQuestion{AskStation, AskAnyStation}, 0
+	case r.elsewhere && r.entry.IsZero(): // the kernel has not found it, and sent nothing
+		return nil, r.end(PathNoEcho, now)
 	case r.elsewhere:
 		return nil, r.end(PeerMoved, now)
 	}

@@ -126,6 +126,7 @@ func TestReturnPathFindings(t *testing.T) {
 		{"down", func(p *peerModel) { p.up, p.echoes = never, never }, PeerSilent},
 		{"its echoes cease", func(p *peerModel) { p.echoes = never }, PathNoEcho},
 		{"its cache is stuck", func(p *peerModel) { p.cache, p.stuck = macB, true }, PathNoEcho},
+		{"the kernel does not find it", func(p *peerModel) { p.kernel = frame.MAC{} }, PathNoEcho},
 		{"another station has its address now", func(p *peerModel) { p.station = macN }, PeerMoved},
 	} {
 		p := goodPeer()
