@@ -25,7 +25,7 @@ func runSameRouterID(f *Facts, report func(Finding)) {
 				continue
 			}
 			contact := contactOf(a.claims[0].Subnet, b.claims[0].Subnet)
-			if contact.Relation != plan.Isolated {
+			if contact.Relation == plan.Same || contact.Relation == plan.Assumed && !apart(a.claims[0].Subnet, b.claims[0].Subnet) {
 				report(f.routerFinding(a, b, contact, routers))
 			}
 		}
@@ -76,6 +76,12 @@ func (f *Facts) routers() []router {
 		list[j].claims = append(list[j].claims, c)
 	}
 	return list
+}
+
+// apart reports whether two subnets have no address in common: that they are one
+// segment all the same must be known, for nothing suggests it.
+func apart(a, b *plan.Subnet) bool {
+	return a != nil && b != nil && a.Range.IsValid() && b.Range.IsValid() && !a.Range.Overlaps(b.Range)
 }
 
 // contactOf is plan.ContactOf, also for claims of no known subnet.
