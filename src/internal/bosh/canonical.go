@@ -7,8 +7,13 @@ import (
 )
 
 // Canonical makes a DNS label of a name as canonicalizer.rb does: lower case,
-// "_" becomes "-", other characters than letters, digits and "-" are dropped.
+// "_" becomes "-", other characters than letters, digits and "-" are dropped. A name
+// that hides in part is like no other: two are equal only where the same variables
+// stand in the same text.
 func Canonical(name string) string {
+	if hasVariable(name) {
+		return "\x00" + name
+	}
 	return strings.Map(func(c rune) rune {
 		switch {
 		case c == '_':
@@ -28,6 +33,7 @@ func (r *Report) canonicalName(name string, v source.Value, what string) (string
 	c := Canonical(name)
 	const class = "DnsInvalidCanonicalName"
 	switch {
+	case hasVariable(name):
 	case strings.HasPrefix(c, "-"):
 		r.Add(RuleInvalidName, class, v.Place(), "the name %q of %s becomes %q in DNS, which begins with a hyphen", name, what, c)
 	case strings.HasSuffix(c, "-"):
@@ -35,5 +41,5 @@ func (r *Report) canonicalName(name string, v source.Value, what string) (string
 	default:
 		return c, true
 	}
-	return c, false
+	return c, hasVariable(name)
 }

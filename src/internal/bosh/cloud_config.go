@@ -38,7 +38,8 @@ type mergedConfig struct {
 	vmExtensions []source.Value
 	diskTypes    []source.Value
 	compilation  source.Value
-	hidden       bool // a whole list hides behind a variable
+	// hidden says that a whole list hides behind a variable, or compilation.
+	hidden, compilationHidden bool
 }
 
 func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
@@ -60,6 +61,7 @@ func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 			m.networksAt = v.Place()
 		}
 		compilation, ok := r.object(doc, "compilation", optional)
+		m.compilationHidden = m.compilationHidden || hasVariable(compilation.Text())
 		if ok && m.compilation.Present() {
 			r.Add(RuleCloudConfigMerge, "CloudConfigMergeError", compilation.Place(),
 				"compilation stands in two cloud-configs of this director; the other is at %s", m.compilation.Place()).
@@ -77,10 +79,16 @@ func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 func (r *cloudConfigReader) mergeList(m *mergedConfig, doc source.Value, key string) []source.Value {
 	if v := doc.Field(key); v.Kind() == source.String && isWholeVariable(v.Text()) && r.hidden(v, "%s of the cloud-config", key) {
 		m.hidden = true
+		switch key {
+		case "azs":
+			r.cc.ZonesHidden = true
+		case "networks":
+			r.cc.NetworksHidden = true
+		}
 		return nil
 	}
 	items, _, _ := r.list(doc, key, optional)
-	return items
+	return flat(items)
 }
 
 func (r *cloudConfigReader) readMerged(m mergedConfig) {
@@ -89,30 +97,33 @@ func (r *cloudConfigReader) readMerged(m mergedConfig) {
 	if len(m.networks) == 0 && !m.hidden {
 		r.Add(RuleMissingKey, "DeploymentNoNetworks", m.networksAt, "the cloud-config has no networks")
 	}
-	vmTypes := r.readNamed(m.vmTypes, "vm type", "DeploymentDuplicateVmTypeName")
-	vmExtensions := r.readNamed(m.vmExtensions, "vm extension", "DeploymentDuplicateVmExtensionName")
+	vmTypes, typesHidden := r.readNamed(m.vmTypes, "vm type", "DeploymentDuplicateVmTypeName")
+	vmExtensions, extensionsHidden := r.readNamed(m.vmExtensions, "vm extension", "DeploymentDuplicateVmExtensionName")
 	r.readNamed(m.diskTypes, "disk type", "DeploymentDuplicateDiskTypeName")
 	if !m.compilation.Present() {
-		if !m.hidden {
+		if !m.hidden && !m.compilationHidden {
 			r.Add(RuleMissingKey, classMissingField, m.at, "the cloud-config has no compilation section").
 				WithCure("compilation: {workers: 4, network: NAME}")
 		}
 		return
 	}
 	r.readCompilation(m.compilation, m.hidden)
-	r.checkCompilationTypes(m.compilation, vmTypes, vmExtensions, m.hidden)
+	r.checkCompilationTypes(m.compilation, vmTypes, vmExtensions, m.hidden || typesHidden || extensionsHidden)
 }
 
 func (r *cloudConfigReader) readAZs(items []source.Value) {
 	seen := map[string]place.Place{}
 	for _, item := range items {
 		if !r.isObject(item, "an availability zone") {
+			r.cc.ZonesHidden = r.cc.ZonesHidden || hides(item)
 			continue
 		}
 		name, nameAt, ok := r.text(item, "name", required)
 		r.object(item, "cloud_properties", optional)
 		cpi, _, _ := r.text(item, "cpi", optional)
-		if ok {
+		if ok && r.hidden(nameAt, "the name of an availability zone") {
+			r.cc.ZonesHidden = true
+		} else if ok {
 			r.cc.AZs = append(r.cc.AZs, AZ{Name: name, At: nameAt.Place(), CPI: cpi})
 		}
 	}
@@ -126,11 +137,13 @@ func (r *cloudConfigReader) readAZs(items []source.Value) {
 }
 
 func (r *cloudConfigReader) readNetworks(items []source.Value) {
-	zones := NewZones(r.cc.AZs)
+	zones := NewZones(r.cc)
 	for _, item := range items {
-		if n := r.readNetwork(item, zones); n != nil {
+		n := r.readNetwork(item, zones)
+		if n != nil {
 			r.cc.Networks = append(r.cc.Networks, n)
 		}
+		r.cc.NetworksHidden = r.cc.NetworksHidden || n == nil || hasVariable(n.Name)
 	}
 	seen := map[string]*Network{}
 	for _, n := range r.cc.Networks {
@@ -149,19 +162,21 @@ func (r *cloudConfigReader) readNetworks(items []source.Value) {
 }
 
 // readNamed reads what has a name that must be unique, and returns the names.
-func (r *cloudConfigReader) readNamed(items []source.Value, what, class string) map[string]bool {
-	names := map[string]bool{}
+func (r *cloudConfigReader) readNamed(items []source.Value, what, class string) (names map[string]bool, hidden bool) {
+	names = map[string]bool{}
 	for _, item := range items {
 		if !r.isObject(item, "a "+what) {
+			hidden = hidden || hides(item)
 			continue
 		}
 		name, at, ok := r.text(item, "name", required)
+		hidden = hidden || hasVariable(name)
 		if ok && names[name] {
 			r.Add(RuleDuplicateName, class, at.Place(), "the %s %q is defined twice", what, name)
 		}
 		names[name] = true
 	}
-	return names
+	return names, hidden
 }
 
 func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
@@ -182,7 +197,7 @@ func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
 	az, azAt, hasAZ := r.text(v, "az", optional)
 	c.AZ = az
 	r.cc.Compilation = c
-	zones := NewZones(r.cc.AZs)
+	zones := NewZones(r.cc)
 	if hasAZ && az != "" && !zones.Has(az) && !hidden {
 		r.Add(RuleAvailabilityZone, "CompilationConfigInvalidAvailabilityZone", azAt.Place(),
 			"compilation runs in the availability zone %q, which is not defined", az).WithCure("%s", zones.Cure(az))
@@ -193,7 +208,7 @@ func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
 // checkCompilationTypes checks vm_type and vm_extensions of compilation.
 func (r *cloudConfigReader) checkCompilationTypes(v source.Value, vmTypes, vmExtensions map[string]bool, hidden bool) {
 	name, at, ok := r.text(v, "vm_type", optional)
-	if ok && !vmTypes[name] && !hidden {
+	if ok && !vmTypes[name] && !hidden && !hasVariable(name) {
 		r.Add(RuleCompilation, "CompilationConfigInvalidVmType", at.Place(), "compilation names the vm type %q, which is not defined", at)
 	}
 	if p := v.Field("cloud_properties"); ok && p.IsMap() && len(p.Node().Content) > 0 {
@@ -202,6 +217,7 @@ func (r *cloudConfigReader) checkCompilationTypes(v source.Value, vmTypes, vmExt
 	items, _, _ := r.list(v, "vm_extensions", optional)
 	for _, item := range items {
 		switch {
+		case hides(item):
 		case !vmExtensions[item.Text()] && !hidden:
 			r.Add(RuleCompilation, "CompilationConfigInvalidVmExtension", item.Place(), "compilation names the vm extension %q, which is not defined", item)
 		case !ok:
@@ -212,7 +228,7 @@ func (r *cloudConfigReader) checkCompilationTypes(v source.Value, vmTypes, vmExt
 
 // checkCompilationNetwork checks that the network is there and serves the az.
 func (r *cloudConfigReader) checkCompilationNetwork(c *Compilation, v source.Value, named, hidden bool) {
-	if !named || hidden {
+	if !named || hidden || hasVariable(c.AZ) {
 		return
 	}
 	var network *Network
@@ -222,6 +238,10 @@ func (r *cloudConfigReader) checkCompilationNetwork(c *Compilation, v source.Val
 			break
 		}
 	}
+	if network == nil && r.cc.NetworksHidden {
+		r.hidden(v.Field("network"), "the network of compilation")
+		return
+	}
 	if network == nil {
 		if nameAt := v.Field("network"); !r.hidden(nameAt, "the network of compilation") {
 			r.Add(RuleCompilation, "CompilationConfigUnknownNetwork", c.At, "compilation uses the network %q, which is not defined", c.Network).
@@ -230,7 +250,7 @@ func (r *cloudConfigReader) checkCompilationNetwork(c *Compilation, v source.Val
 		return
 	}
 	az := []string{c.AZ} // "" stands for none, as an unknown zone does
-	if !NewZones(r.cc.AZs).Has(c.AZ) {
+	if !NewZones(r.cc).Has(c.AZ) {
 		az[0] = ""
 	}
 	if own := network.Zones(); !own.Serve(az) {

@@ -22,7 +22,13 @@ func (r *manifestReader) readCreateEnv() {
 		r.refuse(r.doc, "the manifest has no name")
 	}
 	r.m.Own = &CloudConfig{}
+	networks := r.doc.Field("networks")
+	r.m.Own.NetworksHidden = hides(networks)
 	for _, item := range r.plainList(r.doc, "networks") {
+		if r.hidden(item, "a network of the create-env manifest") {
+			r.m.Own.NetworksHidden = true
+			continue
+		}
 		r.readEnvNetwork(item)
 	}
 	r.checkPools()
@@ -68,6 +74,7 @@ func (r *manifestReader) plainList(parent source.Value, key string) []source.Val
 func (r *manifestReader) readEnvNetwork(v source.Value) {
 	n := &Network{At: v.Place(), spec: v}
 	name, ok := r.plain(v, "name")
+	r.m.Own.NetworksHidden = r.m.Own.NetworksHidden || !ok
 	if ok && strings.TrimSpace(name) == "" {
 		r.refuse(v, "a network has no name")
 	} else if ok {
@@ -97,7 +104,12 @@ func (r *manifestReader) readEnvNetwork(v source.Value) {
 		}
 		r.refuse(at, "network %q has %d subnets; create-env takes exactly one", n.Name, len(subnets))
 	}
+	n.Hidden = hides(v.Field("subnets"))
 	for _, s := range subnets {
+		if r.hidden(s, "the subnet of network %s", n.Name) {
+			n.Hidden = true
+			continue
+		}
 		n.Subnets = append(n.Subnets, r.readEnvSubnet(s, n))
 	}
 }
@@ -187,6 +199,9 @@ func parseGoIP(s string) (netip.Addr, bool) {
 // checkPools checks that resource pools name networks.
 func (r *manifestReader) checkPools() {
 	for _, pool := range r.plainList(r.doc, "resource_pools") {
+		if hides(pool) {
+			continue // nothing of it is an address
+		}
 		name, ok := r.plain(pool, "network")
 		at := pool
 		if field := pool.Field("network"); field.Present() {
@@ -196,7 +211,7 @@ func (r *manifestReader) checkPools() {
 		case !ok:
 		case strings.TrimSpace(name) == "":
 			r.refuse(at, "a resource pool names no network")
-		case r.m.Own.Network(name) == nil:
+		case r.m.Own.Network(name) == nil && !r.m.Own.NetworksHidden:
 			r.refuse(at, "a resource pool names the network %q, which is not defined", name).WithCure("%s", NearestCure(name, r.m.Own.NetworkNames()))
 		}
 	}

@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go4.org/netipx"
@@ -23,7 +24,7 @@ func (r *manifestReader) readEnvGroups() {
 			key = "jobs"
 		}
 	}
-	if len(groups) != 1 {
+	if len(groups) != 1 && !hides(r.doc.Field("instance_groups")) && !hides(r.doc.Field("jobs")) {
 		at := r.doc
 		if v := r.doc.Field(key); v.Present() {
 			at = v
@@ -32,7 +33,9 @@ func (r *manifestReader) readEnvGroups() {
 	}
 	for i, v := range groups {
 		r.At.Group = i
-		r.readEnvGroup(v)
+		if !r.hidden(v, "the instance group of the create-env manifest") {
+			r.readEnvGroup(v)
+		}
 	}
 }
 
@@ -69,10 +72,17 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 	if len(networks) == 0 && !strings.Contains(v.Field("networks").Text(), "((") {
 		r.refuse(v, "instance group %q has no networks", g.Name)
 	}
+	g.NetworksHidden = g.NetworksHidden || hides(v.Field("networks"))
 	for _, n := range networks {
+		if r.hidden(n, "a network of %s", g.Name) {
+			g.NetworksHidden = true
+			continue
+		}
 		r.readEnvGroupNetwork(n, g)
 	}
-	r.checkEnvDefaults(g)
+	if !g.NetworksHidden {
+		r.checkEnvDefaults(g)
+	}
 }
 
 func (r *manifestReader) checkEnvPool(v source.Value, g *Group) {
@@ -84,10 +94,16 @@ func (r *manifestReader) checkEnvPool(v source.Value, g *Group) {
 		r.refuse(v, "instance group %q names no resource_pool", g.Name)
 		return
 	}
-	if _, ok := r.resourcePool(pool); !ok {
+	if _, ok := r.resourcePool(pool); !ok && !r.poolsHidden() {
 		at := v.Field("resource_pool")
 		r.refuse(at, "instance group %q names the resource pool %q, which is not defined", g.Name, at)
 	}
+}
+
+// poolsHidden reports whether there may be resource pools that nobody can see.
+func (r *manifestReader) poolsHidden() bool {
+	pools := r.doc.Field("resource_pools")
+	return hides(pools) || slices.ContainsFunc(pools.Items(), func(p source.Value) bool { return hides(p) || hides(p.Field("name")) })
 }
 
 func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
@@ -97,11 +113,15 @@ func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
 		n.At = field.Place()
 	}
 	n.Name = name
+	if !ok {
+		n.Name = v.Field("name").Text() // which is known by its variable
+	}
 	network := r.m.Own.Network(name)
 	switch {
 	case !ok:
 	case strings.TrimSpace(name) == "":
 		r.refuse(v, "a network of instance group %q has no name", g.Name)
+	case network == nil && r.m.Own.NetworksHidden:
 	case network == nil:
 		r.Add(RuleUnknownNetwork, "", n.At, "instance group %q uses the network %q, which is not defined", g.Name, name).
 			WithCure("%s", NearestCure(name, r.m.Own.NetworkNames()))
@@ -114,7 +134,12 @@ func (r *manifestReader) readEnvGroupNetwork(v source.Value, g *Group) {
 		r.readEnvAddress(item, g, n, network)
 	}
 	n.Incomplete = n.StaticGiven && !v.Field("static_ips").IsList()
+	g.NetworksHidden = g.NetworksHidden || hides(v.Field("default"))
 	for _, item := range r.plainList(v, "default") {
+		if r.hidden(item, "a default of %s", g.Name) {
+			g.NetworksHidden = true
+			continue
+		}
 		n.Default = append(n.Default, item.Text())
 		if text := item.Text(); text != "dns" && text != "gateway" {
 			r.Add(RuleNetworkDefaults, "", item.Place(), "default of network %q is dns or gateway, not %q", name, item)

@@ -278,8 +278,11 @@ func manifestGaps(doc source.Value, m *Manifest, opts Options) []Gap {
 		return g.list
 	}
 	if m.Own != nil {
-		of := &gaps{opts: opts}
-		for _, item := range of.items(doc, "networks", Gap{Hides: HidesNetworks}, optional, "the networks of the manifest") {
+		of, n := &gaps{opts: opts}, optional
+		if m.Form == CreateEnv {
+			n = required
+		}
+		for _, item := range of.items(doc, "networks", Gap{Hides: HidesNetworks}, n, "the networks of the manifest") {
 			if !item.IsMap() {
 				of.add(Gap{Hides: HidesNetworks}, item, "a network")
 			}
@@ -293,6 +296,9 @@ func manifestGaps(doc source.Value, m *Manifest, opts Options) []Gap {
 				g.add(Gap{Hides: HidesGroups}, item, "an element of %s", key)
 			}
 		}
+	}
+	if m.Form == CreateEnv && !doc.Field("instance_groups").Present() && !doc.Field("jobs").Present() {
+		g.add(Gap{Hides: HidesGroups}, doc, "the instance group of the manifest")
 	}
 	for _, group := range m.Groups {
 		g.group(m, group)

@@ -48,6 +48,8 @@ func (r *manifestReader) readLifecycle(v source.Value, g *Group) {
 	text, at, ok := r.text(v, "lifecycle", optional)
 	switch {
 	case !ok:
+	case r.hidden(at, "the lifecycle of %s", g.Name):
+		g.Lifecycle = "errand" // of which less is checked at a deploy
 	case text == "service", text == "errand":
 		g.Lifecycle = text
 	default:
@@ -132,6 +134,9 @@ func (r *manifestReader) readGroupZones(v source.Value, g *Group) {
 	for _, item := range items {
 		switch item.Kind() {
 		case source.String:
+			if r.hidden(item, "an availability zone of %s", g.Name) {
+				g.AZsUnknown = true
+			}
 			g.AZs = append(g.AZs, item.Text())
 			continue
 		case source.Nil:
@@ -152,7 +157,7 @@ func (r *manifestReader) readMigrations(v source.Value, g *Group) {
 		}
 		name, nameAt, ok := r.text(item, "name", required)
 		az, azAt, hasAZ := r.text(item, "az", optional)
-		if hasAZ && !slices.Contains(g.AZs, az) {
+		if hasAZ && !slices.Contains(g.AZs, az) && !g.AZsUnknown && !hasVariable(az) {
 			r.Add(RuleMigratedFrom, "DeploymentInvalidMigratedFromJob", azAt.Place(),
 				"%s takes over %q from availability zone %q, which is not among its azs", r.groupWords(g), name, az)
 		}

@@ -25,6 +25,7 @@ func (r *manifestReader) readGroupNetworks(v source.Value, g *Group, index int) 
 		return
 	}
 	items, at, ok := r.list(v, "networks", required)
+	g.NetworksHidden = !ok
 	if ok && len(items) == 0 {
 		r.Add(RuleMissingKey, "JobMissingNetwork", at.Place(), "%s has no network", r.groupWords(g)).WithCure("networks: [{name: NETWORK}]")
 	}
@@ -32,6 +33,8 @@ func (r *manifestReader) readGroupNetworks(v source.Value, g *Group, index int) 
 		r.At = Order{Stage: StageManifest, Group: index, Step: StepNetworks, Entry: i}
 		if r.isObject(item, "an element of networks") {
 			r.readGroupNetwork(item, g)
+		} else {
+			g.NetworksHidden = true
 		}
 	}
 }
@@ -47,8 +50,13 @@ func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
 		n.Name = name
 		r.hidden(nameAt, "the name of a network of %s", g.Name)
 	}
-	defaults, _, _ := r.list(v, "default", optional)
+	defaults, defaultsAt, readable := r.list(v, "default", optional)
+	g.NetworksHidden = g.NetworksHidden || defaultsAt.Present() && !readable
 	for _, d := range defaults {
+		if r.hidden(d, "a default of %s", g.Name) {
+			g.NetworksHidden = true
+			continue
+		}
 		text := d.Text()
 		if d.Kind() != source.String {
 			text = OtherZone // no property has that name
@@ -125,6 +133,9 @@ var (
 )
 
 func (r *manifestReader) checkDefaults(g *Group) {
+	if g.NetworksHidden {
+		return
+	}
 	for _, n := range g.Networks {
 		for _, d := range n.Default {
 			if slices.Contains(validDefaults, d) {

@@ -55,6 +55,9 @@ type CloudConfig struct {
 	AZs         []AZ
 	Networks    []*Network
 	Compilation *Compilation
+	// NetworksHidden says that there may be networks beside these, or that one of
+	// these has another name; ZonesHidden says the same of availability zones.
+	NetworksHidden, ZonesHidden bool
 	// Gaps are what could not be read of it and may hold addresses.
 	Gaps []Gap
 }
@@ -81,6 +84,8 @@ type Network struct {
 	Type    NetworkType
 	At      place.Place // its name
 	Subnets []*Subnet
+	// Hidden says that there may be subnets beside these, or that the type hides.
+	Hidden bool
 
 	spec source.Value
 }
@@ -105,6 +110,8 @@ type Subnet struct {
 	// not the same as a list; a null in the list is "".
 	AZs   []string
 	AZsAt place.Place // of az or azs; of the subnet where there is none
+	// ZonesHidden says that some of its zones hide, or all.
+	ZonesHidden bool
 	// Prefix is the length of the block that each VM gets; 32 or 128 by default.
 	Prefix int
 	// PrefixError is the class of the error that a director raises as soon as
@@ -184,6 +191,9 @@ type Group struct {
 	AZsAt        place.Place // of azs; of the group where there is none
 	AZsUnknown   bool        // azs could not be read or hides behind a variable
 	Networks     []*GroupNetwork
+	// NetworksHidden says that there may be networks beside these, or other
+	// defaults.
+	NetworksHidden bool
 	MigratedFrom []Migration
 	VMStrategy   string
 

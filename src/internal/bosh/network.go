@@ -21,8 +21,10 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones Zones) *Network {
 		n.Type = NetworkType(kind)
 	}
 	switch {
+	case given && r.hidden(kindAt, "the type of a network"):
+		return r.readUnknownNetwork(v, n, zones)
 	case kindAt.Present() && !given:
-		return r.readUnknownNetwork(v, n)
+		return r.readUnknownNetwork(v, n, zones)
 	case n.Type == Manual:
 		r.readManual(v, n, zones)
 	case n.Type == Dynamic:
@@ -34,14 +36,23 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones Zones) *Network {
 		if near, ok := spelling.Nearest(kind, []string{string(Manual), string(Dynamic), string(VIP)}); ok {
 			p.WithCure("type: %s", near)
 		}
-		return r.readUnknownNetwork(v, n)
+		return r.readUnknownNetwork(v, n, zones)
 	}
 	return n
 }
 
-// readUnknownNetwork keeps the name, so that the network is not unknown too.
-func (r *cloudConfigReader) readUnknownNetwork(v source.Value, n *Network) *Network {
+// readUnknownNetwork keeps the name, so that the network is not unknown too, and
+// what its subnets would say if it were a manual network. What is wrong with them
+// then is not known.
+func (r *cloudConfigReader) readUnknownNetwork(v source.Value, n *Network, zones Zones) *Network {
 	r.networkName(v, n)
+	n.Type, n.Hidden = "", true
+	quiet := &cloudConfigReader{Report: Report{Opts: r.Opts}, cc: r.cc, v1: r.v1}
+	for _, item := range v.Field("subnets").Items() {
+		if item.IsMap() {
+			n.Subnets = append(n.Subnets, quiet.readSubnet(item, n, zones, false))
+		}
+	}
 	return n
 }
 
@@ -49,6 +60,7 @@ func (r *cloudConfigReader) networkName(v source.Value, n *Network) source.Value
 	name, at, ok := r.text(v, "name", required)
 	if ok {
 		n.Name, n.At = name, at.Place()
+		r.hidden(at, "the name of a network")
 	}
 	return at
 }
@@ -56,10 +68,12 @@ func (r *cloudConfigReader) networkName(v source.Value, n *Network) source.Value
 func (r *cloudConfigReader) readManual(v source.Value, n *Network, zones Zones) {
 	nameAt := r.networkName(v, n)
 	managed := r.Opts.ManagedNetworks && truthy(v.Field("managed"))
-	items, _, _ := r.list(v, "subnets", required)
+	items, _, ok := r.list(v, "subnets", required)
+	n.Hidden = !ok
 	siblings := siblingCheck{}
 	for _, item := range items {
 		if !r.isObject(item, "a subnet of network "+n.Name) {
+			n.Hidden = true
 			continue
 		}
 		s := r.readSubnet(item, n, zones, managed)
@@ -80,7 +94,7 @@ func truthy(v source.Value) bool {
 
 // checkAllOrNoZones reports a network of which only some subnets have zones.
 func (r *cloudConfigReader) checkAllOrNoZones(n *Network) {
-	without := slices.IndexFunc(n.Subnets, func(s *Subnet) bool { return len(s.AZs) == 0 })
+	without := slices.IndexFunc(n.Subnets, func(s *Subnet) bool { return len(s.AZs) == 0 && !s.ZonesHidden })
 	with := slices.IndexFunc(n.Subnets, func(s *Subnet) bool { return len(s.AZs) > 0 })
 	if without >= 0 && with >= 0 {
 		r.Add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", n.Subnets[without].AZsAt,
@@ -160,7 +174,7 @@ func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones Zones)
 		}
 	}
 	if k := subnets.Kind(); k != source.List {
-		if k == source.Map && len(subnets.Node().Content) == 0 || r.hidden(subnets, "the subnets of network %s", n.Name) {
+		if n.Hidden = r.hidden(subnets, "the subnets of network %s", n.Name); n.Hidden || k == source.Map && len(subnets.Node().Content) == 0 {
 			return // an empty map is an empty list to Ruby
 		}
 		r.Add(RuleWrongType, classOfIndexing(k == source.Map), subnets.Place(), "subnets must be a list, not %s", k)
@@ -173,6 +187,8 @@ func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones Zones)
 		default:
 			if r.isObject(item, "a subnet of network "+n.Name) {
 				n.Subnets = append(n.Subnets, r.readDynamicSubnet(item, n, zones))
+			} else {
+				n.Hidden = true
 			}
 		}
 	}
@@ -228,10 +244,13 @@ func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones 
 
 func (r *cloudConfigReader) readVIP(v source.Value, n *Network, zones Zones) {
 	nameAt := r.networkName(v, n)
-	items, _, _ := r.list(v, "subnets", optional)
+	items, at, ok := r.list(v, "subnets", optional)
+	n.Hidden = at.Present() && !ok
 	for _, item := range items {
 		if r.isObject(item, "a subnet of network "+n.Name) {
 			n.Subnets = append(n.Subnets, r.readVIPSubnet(item, n, zones))
+		} else {
+			n.Hidden = true
 		}
 	}
 	r.object(v, "cloud_properties", optional)
@@ -279,7 +298,10 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 		if one.Present() {
 			s.AZsAt = one.Place()
 		}
-		if ok && r.knownZone(one, name, network, zones) {
+		switch {
+		case ok && r.hidden(one, "an availability zone of network %s", network):
+			s.ZonesHidden = true
+		case ok && r.knownZone(one, name, network, zones):
 			s.AZs = []string{name}
 		}
 		return
@@ -287,10 +309,11 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 	s.AZsAt = many.Place()
 	items, _, ok := r.list(v, "azs", required)
 	if !ok {
-		s.Incomplete = true
+		s.ZonesHidden = true
 		return
 	}
 	if len(items) == 0 {
+		s.ZonesHidden = true
 		r.Add(RuleNetworkProperty, "NetworkInvalidProperty", many.Place(), "azs of a subnet of network %q is empty", network).
 			WithCure("name a zone, or remove azs")
 	}
@@ -300,7 +323,12 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 		case source.Nil:
 			name = ""
 		case source.String:
+			if r.hidden(item, "an availability zone of network %s", network) {
+				s.ZonesHidden = true
+				continue
+			}
 			if !r.knownZone(item, name, network, zones) {
+				s.ZonesHidden = true // which one was meant, nobody knows
 				continue
 			}
 		default: // no type is coerced here: 1 is not the zone "1"
@@ -315,9 +343,7 @@ func (r *cloudConfigReader) knownZone(v source.Value, name, network string, zone
 	if zones.Has(name) {
 		return true
 	}
-	if !r.hidden(v, "an availability zone of network %s", network) {
-		r.unknownZone(v, network, zones)
-	}
+	r.unknownZone(v, network, zones)
 	return false
 }
 

@@ -18,3 +18,9 @@ func VariableIn(s string) (name string, ok bool) {
 func isWholeVariable(s string) bool {
 	return strings.HasPrefix(s, "((") && strings.HasSuffix(s, "))") && strings.Count(s, "((") == 1
 }
+
+// hasVariable reports whether a variable without a value stands in s.
+func hasVariable(s string) bool {
+	_, ok := VariableIn(s)
+	return ok
+}

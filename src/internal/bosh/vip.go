@@ -117,6 +117,7 @@ func newVIPFinder(patterns Patterns) *vipFinder {
 // names of its jobs.
 func (f *vipFinder) searchGroup(name string, group source.Value) []string {
 	jobs := append(group.Field("jobs").Items(), group.Field("templates").Items()...)
+	named := len(group.Field("jobs").Items()) // of templates, names alone were enough
 	f.expect(propertyScope{group: name}, group.Field("jobs"), group.Field("jobs").IsList(), "jobs")
 	template := group.Field("template") // v1: one name or several
 	names := []string{}
@@ -125,8 +126,8 @@ func (f *vipFinder) searchGroup(name string, group source.Value) []string {
 			names = append(names, t.Text())
 		}
 	}
-	for _, job := range jobs {
-		f.expect(propertyScope{group: name}, job, job.IsMap() || !hides(job), "a job")
+	for i, job := range jobs {
+		f.expect(propertyScope{group: name}, job, job.IsMap() || i >= named && job.IsScalar() && !hides(job), "a job")
 		jobName := job.Field("name").Text()
 		names = append(names, jobName)
 		f.search(propertyScope{group: name, job: jobName, jobs: []string{jobName}}, job.Field("properties"))

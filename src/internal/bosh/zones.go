@@ -7,22 +7,23 @@ import (
 
 // Zones are the names of the availability zones that a cloud-config defines.
 type Zones struct {
-	names []string
-	set   map[string]bool
+	names  []string
+	set    map[string]bool
+	hidden bool // there may be others
 }
 
 // NewZones are the zones of a cloud-config.
-func NewZones(azs []AZ) Zones {
-	z := Zones{set: make(map[string]bool, len(azs))}
-	for _, az := range azs {
+func NewZones(cc *CloudConfig) Zones {
+	z := Zones{set: make(map[string]bool, len(cc.AZs)), hidden: cc.ZonesHidden}
+	for _, az := range cc.AZs {
 		z.names = append(z.names, az.Name)
 		z.set[az.Name] = true
 	}
 	return z
 }
 
-// Has reports whether the zone is defined.
-func (z Zones) Has(name string) bool { return z.set[name] }
+// Has reports whether the zone is defined, or may be: what hides is not wrong.
+func (z Zones) Has(name string) bool { return z.set[name] || z.hidden && name != "" || hasVariable(name) }
 
 // Cure proposes what to write for a zone that is not defined.
 func (z Zones) Cure(name string) string {
@@ -34,15 +35,16 @@ func (z Zones) Cure(name string) string {
 
 // NetworkZones are the zones of a network's subnets, "" for a subnet without any.
 type NetworkZones struct {
-	everywhere bool // a vip network
+	everywhere bool // a vip network, or one of which something hides
 	Names      []string
 	set        map[string]bool
 }
 
 // Zones are those that the subnets serve.
 func (n *Network) Zones() NetworkZones {
-	z := NetworkZones{everywhere: n.Type == VIP, set: map[string]bool{}}
+	z := NetworkZones{everywhere: n.Type == VIP || n.Hidden, set: map[string]bool{}}
 	for _, s := range n.Subnets {
+		z.everywhere = z.everywhere || s.ZonesHidden
 		names := s.AZs
 		if names == nil {
 			names = []string{""}

@@ -32,6 +32,8 @@ type Unread struct {
 	Reason        plan.Reason
 	Message, Hint string
 	At            place.Place
+	// Judged says that the run was to judge it.
+	Judged bool
 }
 
 // Source is a kind of source.
@@ -437,6 +439,9 @@ func (b *blindSpots) onRequest(s subnet) *netipx.IPSet {
 // properties is any virtual address in the segments of some networks; all other
 // networks of the director are known.
 func (b *blindSpots) properties(owner plan.Owner, mine, known networks) []plan.Claim {
+	if owner.Property == "" {
+		owner.Property = "a property" // no director knows of what stands in one
+	}
 	among := mine.among()
 	var rest netipx.IPSetBuilder
 	rest.AddSet(plan.Everywhere())
@@ -485,12 +490,14 @@ func (b *blindSpots) contact(owner plan.Owner, m *bosh.Manifest, known networks)
 // unread adds a source that could not be read.
 func (b *blindSpots) unread(u Unread) {
 	owner := plan.Owner{Director: b.director.Name, Deployment: u.Deployment}
-	spot := plan.BlindSpot{Owner: owner, Reason: u.Reason, Message: u.Message, Hint: u.Hint, At: u.At}
+	spot := plan.BlindSpot{Owner: owner, Reason: u.Reason, Message: u.Message, Hint: u.Hint, At: u.At, Judged: u.Judged}
 	shared := &plan.Subnet{Director: owner.Director}
 	switch u.Source {
 	case CloudConfigSource, DirectorSource:
 		spot.May = b.unknownNetwork(owner, shared, true)
-		spot.May = append(spot.May, claimsIn(plan.VIP, owner, nil, plan.Everywhere())...)
+		vip := owner
+		vip.Property = "a property"
+		spot.May = append(spot.May, claimsIn(plan.VIP, vip, nil, plan.Everywhere())...)
 		if u.Source == DirectorSource {
 			spot.May = append(spot.May, claimsIn(plan.Static, owner, shared, plan.Everywhere())...)
 		}

@@ -16,6 +16,9 @@ func (r *run) predictCompilation() (missing int) {
 	if network == nil || network.Type != bosh.Manual {
 		return 0
 	}
+	if _, hidden := bosh.VariableIn(c.AZ); hidden {
+		return 0
+	}
 	az := ""
 	if r.zones.Has(c.AZ) {
 		az = c.AZ

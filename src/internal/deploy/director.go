@@ -88,7 +88,7 @@ func newDirector(cc *bosh.CloudConfig, opts bosh.Options) *director {
 		cc = &bosh.CloudConfig{}
 	}
 	d := &director{
-		Report: bosh.Report{Opts: opts}, cc: cc, zones: bosh.NewZones(cc.AZs), pools: map[*bosh.Subnet]*pool{},
+		Report: bosh.Report{Opts: opts}, cc: cc, zones: bosh.NewZones(cc), pools: map[*bosh.Subnet]*pool{},
 		held: map[ipaddr.Addr]*instance{}, deployments: map[string]*deployment{}, canonical: map[string]string{},
 		networks: make(map[string]*bosh.Network, len(cc.Networks)), served: map[*bosh.Network]bosh.NetworkZones{}, inZone: map[*bosh.Network]map[string][]*bosh.Subnet{},
 	}

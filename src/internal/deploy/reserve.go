@@ -191,7 +191,7 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 func (r *run) hasHidden(n *bosh.Network) bool {
 	hidden, ok := r.incomplete[n]
 	if !ok {
-		hidden = slices.ContainsFunc(n.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete || !s.Range.IsValid() })
+		hidden = n.Hidden || slices.ContainsFunc(n.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete || s.ZonesHidden || !s.Range.IsValid() })
 		if r.incomplete == nil {
 			r.incomplete = map[*bosh.Network]bool{}
 		}

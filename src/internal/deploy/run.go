@@ -126,11 +126,12 @@ func (r *run) refused() bool {
 
 // bind finds the networks and zones of a group.
 func (r *run) bind(g *bosh.Group, index int) *plannedGroup {
-	p := &plannedGroup{Group: g, index: index, sound: g.InstancesAt.IsValid() && !g.AZsUnknown}
+	p := &plannedGroup{Group: g, index: index, sound: g.InstancesAt.IsValid() && !g.AZsUnknown && !g.NetworksHidden}
 	for i, n := range g.Networks {
 		r.At = bosh.Order{Stage: bosh.StageManifest, Group: index, Step: bosh.StepNetworks, Entry: i}
 		if network := r.lookUp(g, n); network != nil {
 			p.networks = append(p.networks, &plannedNetwork{GroupNetwork: n, entry: i, network: network})
+			p.sound = p.sound && !hidesZones(network)
 		} else {
 			p.sound = false
 		}
@@ -154,6 +155,9 @@ func (r *run) lookUp(g *bosh.Group, n *bosh.GroupNetwork) *bosh.Network {
 		return nil // which the reader said
 	}
 	network := r.networks[n.Name]
+	if network == nil && r.cc.NetworksHidden {
+		return nil // it may be one of those that hide
+	}
 	if network == nil {
 		r.At.Part = bosh.PartLookup
 		r.Add(bosh.RuleUnknownNetwork, "JobUnknownNetwork", n.At, "instance group %q uses the network %q, which is not defined", g.Name, n.Name).
@@ -185,7 +189,7 @@ func (r *run) checkZones(g *plannedGroup) {
 	}
 	for _, n := range g.networks {
 		own := r.zonesOf(n.network)
-		if own.Serve(azs) || r.hasHiddenZones(n.network) {
+		if own.Serve(azs) {
 			continue
 		}
 		g.sound = false
@@ -218,9 +222,10 @@ func (r *run) checkZones(g *plannedGroup) {
 	}
 }
 
-// hasHiddenZones reports whether a subnet's zones hide behind a variable.
-func (r *run) hasHiddenZones(n *bosh.Network) bool {
-	return slices.ContainsFunc(n.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete && s.AZs == nil && s.AZsAt != s.At })
+// hidesZones reports whether some of a network's zones hide, with whole subnets or
+// alone: then it is not known where an instance gets its address.
+func hidesZones(n *bosh.Network) bool {
+	return n.Hidden || slices.ContainsFunc(n.Subnets, func(s *bosh.Subnet) bool { return s.ZonesHidden })
 }
 
 // collectObsolete keeps the instances of groups that are not there any more:

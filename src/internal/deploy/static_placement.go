@@ -101,7 +101,7 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 		p.names = append(p.names, n.Name)
 		p.lists[n.Name] = nil
 	}
-	complete := !slices.ContainsFunc(n.network.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete })
+	complete := !n.network.Hidden && !slices.ContainsFunc(n.network.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete })
 	ok := true
 	var reported place.Place
 	for _, a := range staticAddresses(n) {

@@ -77,7 +77,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	judge := newPairJudge(f)
 	for i := range f.Plan.BlindSpots {
 		spot := &f.Plan.BlindSpots[i]
-		if (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner) {
+		if spot.Judged || (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner) {
 			doubts = append(doubts, Doubt{Spot: spot})
 			continue
 		}

@@ -27,6 +27,8 @@ type BlindSpot struct {
 	// so already; Hint what to do. Both may be empty.
 	Message, Hint string
 	At            place.Place
+	// Judged says that a run was to judge what hides.
+	Judged bool
 	// May are the claims that may hide, each of them any part of its Range. There
 	// are none where nothing hides that has to do with addresses.
 	May []Claim

@@ -149,7 +149,7 @@ func lastIf(target bool) int {
 func (s *surveyor) manifests(director string, source claims.Source, list []manifest) []manifest {
 	var readable []manifest
 	for _, m := range list {
-		s.cannotRead(source, m.entry.Name, m.failures)
+		s.cannotRead(source, m.entry.Name, m.entry.Target, m.failures)
 		if m.read == nil {
 			s.report(director, "", m.problems, m.hidden)
 			if m.entry.Target {
@@ -173,7 +173,7 @@ func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.
 	var docs []source.Value
 	var vips bosh.VIPs
 	for _, c := range files.cloudConfigs {
-		s.cannotRead(claims.CloudConfigSource, "", c.failures)
+		s.cannotRead(claims.CloudConfigSource, "", c.entry.Target, c.failures)
 		if c.doc != nil {
 			docs = append(docs, c.doc.Root())
 		}
@@ -188,7 +188,7 @@ func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.
 	for _, doc := range docs {
 		found, err := bosh.FindCloudConfigVIPs(doc)
 		if err != nil {
-			s.cannotRead(claims.RuntimeConfigSource, "", []trouble.Trouble{failure(err, place.Place{})})
+			s.cannotRead(claims.RuntimeConfigSource, "", false, []trouble.Trouble{failure(err, place.Place{})})
 		}
 		vips.Found, vips.Gaps = append(vips.Found, found.Found...), append(vips.Gaps, found.Gaps...)
 		hidden = append(hidden, found.Unresolved...)
@@ -199,9 +199,9 @@ func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.
 }
 
 // cannotRead notes a source that could not be read.
-func (s *surveyor) cannotRead(source claims.Source, deployment string, failures []trouble.Trouble) {
+func (s *surveyor) cannotRead(source claims.Source, deployment string, judged bool, failures []trouble.Trouble) {
 	for _, f := range failures {
-		s.unread = append(s.unread, claims.Unread{Source: source, Deployment: deployment, Reason: plan.Unreadable, Message: f.Message, Hint: f.Hint, At: f.At})
+		s.unread = append(s.unread, claims.Unread{Source: source, Deployment: deployment, Reason: plan.Unreadable, Judged: judged, Message: f.Message, Hint: f.Hint, At: f.At})
 	}
 }
 
@@ -299,14 +299,14 @@ func (s *surveyor) missingSources(files *directorFiles) {
 		if files.Unresolved || files.Snapshot != nil {
 			return
 		}
-		s.cannotRead(claims.DirectorSource, "", []trouble.Trouble{{
+		s.cannotRead(claims.DirectorSource, "", false, []trouble.Trouble{{
 			Message: fmt.Sprintf("%s has no source: nothing is known of its addresses", of), At: files.At,
 			Hint: "name its cloud_configs, deployments, create_env or snapshot in the fleet file",
 		}})
 	case len(files.CloudConfigs) == 0:
 		for _, m := range files.deployments {
 			if m.read != nil && m.read.Form == bosh.V2 {
-				s.cannotRead(claims.CloudConfigSource, "", []trouble.Trouble{{
+				s.cannotRead(claims.CloudConfigSource, "", false, []trouble.Trouble{{
 					Message: fmt.Sprintf("no cloud-config of %s is given: its networks are unknown", of), At: m.read.NameAt,
 					Hint: "name it in cloud_configs of the fleet file, or pass -c FILE",
 				}})

@@ -90,7 +90,7 @@ func (s *surveyor) runtimeConfigs(files *directorFiles) bosh.VIPs {
 		if files.RuntimeConfigs[i].Target {
 			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: files.Name})
 		}
-		s.cannotRead(claims.RuntimeConfigSource, "", c.failures)
+		s.cannotRead(claims.RuntimeConfigSource, "", c.entry.Target, c.failures)
 		vips.Found, vips.Gaps = append(vips.Found, c.vips.Found...), append(vips.Gaps, c.vips.Gaps...)
 		s.report(files.Name, "", nil, c.vips.Unresolved)
 	}

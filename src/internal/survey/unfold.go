@@ -18,7 +18,7 @@ func (f *Fleet) unfold(d *Director, loader *interpolate.Loader, to *surveyor) {
 	if s == nil {
 		whole, err := f.readWhole(d.Snapshot.Path)
 		if err != nil {
-			to.cannotRead(d.snapshotSource(), "", []trouble.Trouble{failure(err, d.Snapshot.At)})
+			to.cannotRead(d.snapshotSource(), "", false, []trouble.Trouble{failure(err, d.Snapshot.At)})
 			return
 		}
 		s = whole.snapshot
@@ -79,7 +79,7 @@ func namesOf(entries []Entry) []string {
 func (d *Director) unreadable(s *snapshot.Snapshot, to *surveyor) {
 	say := func(source claims.Source, deployment, what string, c snapshot.Content) {
 		if c.Unreadable != "" {
-			to.cannotRead(source, deployment, []trouble.Trouble{{
+			to.cannotRead(source, deployment, false, []trouble.Trouble{{
 				Message: fmt.Sprintf("%s of director %s could not be collected: %s", what, d.Name, c.Unreadable), At: d.Snapshot.At,
 			}})
 		}

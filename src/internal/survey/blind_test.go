@@ -1,0 +1,425 @@
+package survey_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+// This file holds what must be true whatever nobody can see of a fleet:
+//
+//	P1 never greener    hide any part, and no run ends better than before
+//	P2 hidden, not wrong   hide any value, and no director refuses because of it
+//	P3 no louder than needed   where nothing that could hide changes the verdict,
+//	                       hiding it changes nothing
+//
+// A blinder hides parts of random fleets. It walks the nodes of the YAML and knows
+// no list of keys.
+
+// scale is how many blindings are tried: IPGUARD_BLINDINGS, or few.
+func scale(t testing.TB) int {
+	text := os.Getenv("IPGUARD_BLINDINGS")
+	if text == "" {
+		return 2000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("IPGUARD_BLINDINGS is %q, and must be a number", text)
+	}
+	return n
+}
+
+// hole is one place of a document.
+type hole struct {
+	node, key, parent *yaml.Node
+	path              []string
+}
+
+// holes are all places of a document but the outermost.
+func holes(root *yaml.Node) []hole {
+	var list []hole
+	var walk func(n *yaml.Node, path []string)
+	walk = func(n *yaml.Node, path []string) {
+		for i := 0; i < len(n.Content); i++ {
+			below := append(slices.Clone(path), strconv.Itoa(i))
+			h := hole{node: n.Content[i], parent: n}
+			if n.Kind == yaml.MappingNode {
+				h.key = n.Content[i]
+				i++
+				below[len(below)-1] = h.key.Value
+				h.node = n.Content[i]
+			}
+			h.path = below
+			list = append(list, h)
+			walk(h.node, below)
+		}
+	}
+	walk(root, nil)
+	return list
+}
+
+func copied(n *yaml.Node) *yaml.Node {
+	c := *n
+	c.Content = make([]*yaml.Node, len(n.Content))
+	for i, child := range n.Content {
+		c.Content[i] = copied(child)
+	}
+	return &c
+}
+
+// blinded is a fleet of which a part is hidden.
+type blinded struct {
+	*madeUp
+	how   string
+	file  int
+	lines func(place.Place) bool // what is hidden
+}
+
+func (b *blinded) String() string { return b.files[b.file].path + " " + b.how }
+
+// with is the fleet with another document.
+func (m *madeUp) with(t testing.TB, i int, root *yaml.Node) *madeUp {
+	c := *m
+	c.files = slices.Clone(m.files)
+	doc, err := source.NewDocument(c.files[i].path, root, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.files[i].doc = doc
+	return &c
+}
+
+func scalar(text string, at *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Line: at.Line, Column: at.Column}
+}
+
+// blind hides a random part; at prefers parts that were found to matter.
+func (r random) blind(t testing.TB, m *madeUp, at []place.Place) *blinded {
+	i := r.IntN(len(m.files))
+	if len(at) > 0 {
+		hit := at[r.IntN(len(at))].File
+		if j := slices.IndexFunc(m.files, func(f file) bool { return f.path == hit }); j >= 0 && !r.chance(6) {
+			i = j
+		}
+	}
+	path := m.files[i].path
+	b := &blinded{madeUp: m, file: i, lines: func(p place.Place) bool { return p.File == path }}
+	if r.chance(12) {
+		c := *m
+		c.files = slices.Clone(m.files)
+		c.files[i].doc = nil
+		b.how = "gone"
+		if r.chance(2) {
+			c.files[i].broken, b.how = "a: [", "no YAML"
+		}
+		b.madeUp = &c
+		return b
+	}
+	root := copied(m.files[i].doc.Node())
+	all := holes(root)
+	h := all[r.IntN(len(all))]
+	if on := around(all, path, at); len(on) > 0 && !r.chance(4) {
+		h = on[r.IntN(len(on))]
+	}
+	what := strings.Join(h.path, ".")
+	before := *h.node
+	inProperties := slices.Contains(h.path[:len(h.path)-1], "properties")
+	switch {
+	case h.key != nil && closed(m.files[i].kind, h.path) && r.chance(5):
+		b.how = "misspelt " + what
+		h.key.Value = r.misspelt(h.key.Value)
+	case !inProperties && r.chance(4):
+		b.how = "of another type " + what
+		*h.node = *r.otherType(h.node)
+	case h.node.Kind == yaml.ScalarNode && r.chance(6):
+		b.how = "partly a variable " + what
+		*h.node = *scalar(h.node.Value[:len(h.node.Value)/2]+"((blind))", h.node)
+	default:
+		b.how = "a variable " + what
+		*h.node = *scalar("((blind))", h.node)
+	}
+	first, last := span(&before)
+	if h.key != nil {
+		first = min(first, h.key.Line)
+	}
+	b.lines = func(p place.Place) bool { return p.File == path && p.Line >= first && p.Line <= last }
+	b.madeUp = m.with(t, i, root)
+	return b
+}
+
+// span are the first and the last line of a node.
+func span(n *yaml.Node) (first, last int) {
+	first, last = n.Line, n.Line
+	for _, c := range n.Content {
+		f, l := span(c)
+		first, last = min(first, f), max(last, l)
+	}
+	return first, last
+}
+
+// around are the holes that have one of the places in them.
+func around(all []hole, path string, at []place.Place) []hole {
+	var list []hole
+	for _, h := range all {
+		first, last := span(h.node)
+		if slices.ContainsFunc(at, func(p place.Place) bool { return p.File == path && p.Line >= first && p.Line <= last }) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// closed reports whether the key at a path is of a set of which a reader knows all
+// keys: of a subnet, a group's network, a manifest for create-env.
+func closed(kind fleet.Kind, path []string) bool {
+	if slices.Contains(path, "cloud_properties") || slices.Contains(path, "properties") {
+		return false
+	}
+	n := len(path)
+	within := func(key string) bool { return n >= 3 && path[n-3] == key }
+	switch kind {
+	case fleet.CloudConfigs:
+		return within("subnets")
+	case fleet.Deployments:
+		return n > 3 && within("networks")
+	case fleet.CreateEnv:
+		return !slices.Contains(path, "releases") && !slices.Contains(path, "stemcell")
+	}
+	return false
+}
+
+// misspelt drops, doubles or swaps a letter.
+func (r random) misspelt(word string) string {
+	i := r.IntN(len(word))
+	switch {
+	case len(word) > 2 && r.chance(2):
+		return word[:i] + word[i+1:]
+	case i+1 < len(word) && word[i] != word[i+1] && r.chance(2):
+		return word[:i] + word[i+1:i+2] + word[i:i+1] + word[i+2:]
+	}
+	return word[:i] + word[i:i+1] + word[i:]
+}
+
+// otherType is a value of a type that does not belong there.
+func (r random) otherType(n *yaml.Node) *yaml.Node {
+	number := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: "7", Line: n.Line, Column: n.Column}
+	switch {
+	case n.Kind == yaml.MappingNode && r.chance(2):
+		return &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: n.Line, Column: n.Column, Content: []*yaml.Node{number}}
+	case n.Kind != yaml.ScalarNode:
+		return number
+	case r.chance(2):
+		return &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: n.Line, Column: n.Column, Content: []*yaml.Node{number}}
+	}
+	return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: n.Line, Column: n.Column, Content: []*yaml.Node{scalar("x", n), number}}
+}
+
+// question is one run, and how it ended before anything was hidden.
+type question struct {
+	name string
+	ask  func(m *madeUp, sighted bool) int
+	at   []place.Place // what a refusal was about
+	exit int
+}
+
+// questions are the runs that do not end well.
+func questions(m *madeUp) []question {
+	var list []question
+	for target := -1; target < len(m.files); target++ {
+		o := m.lint(target, true)
+		wrong := unguarded(o.findings)
+		if len(wrong) == 0 {
+			continue
+		}
+		q := question{name: "lint", exit: 1, ask: func(m *madeUp, sighted bool) int { return m.lint(target, sighted).exit }}
+		if target >= 0 {
+			q.name = "lint " + m.files[target].path
+		}
+		for _, f := range wrong {
+			for _, p := range f.Claims {
+				q.at = append(q.at, p.At)
+			}
+		}
+		list = append(list, q)
+	}
+	whole := m.read(-1, true)
+	for n := 2; n < 31; n += 7 {
+		a := netip.MustParseAddr(ip(0, n))
+		for name, ask := range map[string]func(*madeUp, bool) int{
+			"free": func(m *madeUp, sighted bool) int { return free(m.read(-1, sighted), a) },
+			"who":  func(m *madeUp, sighted bool) int { return who(m.read(-1, sighted), a) },
+		} {
+			if exit := ask(m, true); exit != 0 {
+				list = append(list, question{name: name + " " + a.String(), exit: exit, ask: ask, at: placesOf(whole, a)})
+			}
+		}
+	}
+	if exit := fenced(whole); exit != 0 {
+		list = append(list, question{name: "fence", exit: exit, ask: func(m *madeUp, sighted bool) int { return fenced(m.read(-1, sighted)) }})
+	}
+	sort.SliceStable(list, func(i, j int) bool { return list[i].name < list[j].name })
+	return list
+}
+
+// placesOf are where somebody claims an address.
+func placesOf(s *survey.Survey, a netip.Addr) []place.Place {
+	var list []place.Place
+	for _, c := range s.Facts.Plan.Claims {
+		if c.Range.Contains(a) && c.Kind != plan.Reserved {
+			list = append(list, c.At)
+		}
+	}
+	return list
+}
+
+// neverGreener tries blindings, and returns the violations of P1, and how many of
+// the runs before were refused because of what was then hidden.
+func neverGreener(t testing.TB, r random, blindings int, sighted bool, violated func(b *blinded, q question)) (because int, kinds map[string]int) {
+	kinds = map[string]int{}
+	for tried := 0; tried < blindings; {
+		m := r.fleet(t)
+		list := questions(m)
+		if len(list) == 0 {
+			continue
+		}
+		for range 25 {
+			q := list[r.IntN(len(list))]
+			b := r.blind(t, m, q.at)
+			tried++
+			kinds[q.name[:min(4, len(q.name))]+" "+strings.Fields(b.how)[0]+" "+lastWord(b.how)]++
+			if slices.ContainsFunc(q.at, b.lines) {
+				because++
+			}
+			if q.ask(b.madeUp, sighted) == 0 {
+				violated(b, q)
+			}
+		}
+	}
+	return because, kinds
+}
+
+func lastWord(how string) string {
+	words := strings.Fields(how)
+	path := strings.Split(words[len(words)-1], ".")
+	for _, key := range slices.Backward(path) {
+		if _, err := strconv.Atoi(key); err != nil {
+			return key
+		}
+	}
+	return path[0]
+}
+
+// TestP1NeverGreener hides parts of random fleets: what was refused is refused, or
+// it is said that it cannot be known.
+func TestP1NeverGreener(t *testing.T) {
+	n := scale(t)
+	failed := map[string]int{}
+	r := random{rand.New(rand.NewPCG(11, 1))}
+	because, kinds := neverGreener(t, r, n, true, func(b *blinded, q question) {
+		key := q.name[:min(4, len(q.name))] + " " + strings.Fields(b.how)[0] + " " + lastWord(b.how)
+		failed[key]++
+		if failed[key] == 1 {
+			text := ""
+			for i, f := range b.files {
+				if f.doc != nil && (i == b.file || os.Getenv("IPGUARD_SHOW") != "") {
+					out, _ := yaml.Marshal(f.doc.Node())
+					text += "--- " + f.path + "\n" + string(out)
+				}
+			}
+			t.Errorf("%s: exit 0, and was %d before anything was hidden; %s\n%s%v", q.name, q.exit, b, text, q.at)
+		}
+	})
+	for _, k := range sortedKeys(kinds) {
+		t.Logf("%6d %s", kinds[k], k)
+	}
+	for _, k := range sortedKeys(failed) {
+		t.Errorf("%d violations: %s", failed[k], k)
+	}
+	t.Logf("%d blindings, %d of what the run was refused for", n, because)
+	if because < n/2 {
+		t.Errorf("only %d of %d runs were refused because of what was then hidden", because, n)
+	}
+}
+
+func sortedKeys(m map[string]int) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// TestP1CanFail shows that the property finds a linter that knows no blind spots,
+// within a hundred blindings.
+func TestP1CanFail(t *testing.T) {
+	violations := 0
+	r := random{rand.New(rand.NewPCG(11, 1))}
+	neverGreener(t, r, 100, false, func(*blinded, question) { violations++ })
+	if violations == 0 {
+		t.Error("100 blindings, and nothing was wrong without blind spots")
+	}
+	t.Logf("%d violations in 100 blindings without blind spots", violations)
+}
+
+// TestP2HiddenIsNotWrong puts a variable in the place of any value of fleets whose
+// directors refuse nothing: they still refuse nothing.
+func TestP2HiddenIsNotWrong(t *testing.T) {
+	r := random{rand.New(rand.NewPCG(12, 1))}
+	failed, tried := map[string]bool{}, 0
+	for tried < scale(t)/4 {
+		m := r.fleet(t)
+		if len(refusedByDirectors(m.lint(-1, true).findings)) > 0 {
+			continue
+		}
+		for range 20 {
+			b, count := r.hide(t, m)
+			if count == 0 {
+				continue
+			}
+			tried++
+			for _, f := range refusedByDirectors(b.lint(-1, true).findings) {
+				if key := f.Rule + lastWord(b.how); !failed[key] {
+					failed[key] = true
+					t.Errorf("%s: %s: %s", b, f.Rule, f.Message)
+				}
+			}
+		}
+	}
+}
+
+// hide puts fresh variables in the place of one to three values.
+func (r random) hide(t testing.TB, m *madeUp) (*blinded, int) {
+	i := r.IntN(len(m.files))
+	if m.files[i].kind == fleet.RuntimeConfigs {
+		return nil, 0
+	}
+	root := copied(m.files[i].doc.Node())
+	b := &blinded{madeUp: m, file: i}
+	count := 1 + r.IntN(2)
+	for n := range count {
+		all := holes(root)
+		h := all[r.IntN(len(all))]
+		b.how += " " + strings.Join(h.path, ".")
+		*h.node = *scalar(fmt.Sprintf("((blind%d))", n), h.node)
+	}
+	b.madeUp = m.with(t, i, root)
+	return b, count
+}
+
+var _ = lint.Error

@@ -1,0 +1,329 @@
+package survey_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/fence"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+// This file makes small random fleets in which much goes wrong: two or three
+// directors and VMs of create-env share a VLAN of 32 addresses, and a second one
+// that only some of them know. Each director keeps to its own part of the VLAN,
+// unless chance says otherwise.
+
+// file is one file of a fleet, parsed once.
+type file struct {
+	director string
+	kind     fleet.Kind
+	path     string
+	doc      *source.Document // nil: broken is its text, or there is no such file
+	broken   string
+}
+
+// madeUp is a fleet.
+type madeUp struct {
+	directors []string
+	files     []file
+}
+
+func (m *madeUp) add(t testing.TB, director string, kind fleet.Kind, path, text string) {
+	t.Helper()
+	doc, err := source.Parse(path, []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	m.files = append(m.files, file{director: director, kind: kind, path: path, doc: doc})
+}
+
+// random makes fleets.
+type random struct{ *rand.Rand }
+
+func (r random) chance(oneIn int) bool { return r.IntN(oneIn) == 0 }
+
+func (r random) pick(list ...string) string { return list[r.IntN(len(list))] }
+
+// ip is an address of the VLAN with that number.
+func ip(vlan, n int) string { return fmt.Sprintf("10.0.%d.%d", vlan, n) }
+
+func (r random) fleet(t testing.TB) *madeUp {
+	m := &madeUp{}
+	parts := r.Perm(3)
+	for i := range 2 + r.IntN(2) {
+		r.director(t, m, string(rune('a'+i)), parts[i%3])
+	}
+	for i := range 1 + r.IntN(2) {
+		r.createEnv(t, m, fmt.Sprintf("env%d", i))
+	}
+	return m
+}
+
+// director adds one that owns a third of the first VLAN: eight addresses, the
+// first three of them static.
+func (r random) director(t testing.TB, m *madeUp, name string, part int) {
+	m.directors = append(m.directors, name)
+	low, high := 4+8*part, 11+8*part
+	if r.chance(3) {
+		high += 2 // into the next part
+	}
+	reserved := fmt.Sprintf("[%s - %s, %s - %s]", ip(0, 2), ip(0, low-1), ip(0, min(high+1, 30)), ip(0, 30))
+	static := fmt.Sprintf("[%s - %s, %s]", ip(0, low), ip(0, low+1), ip(0, low+2))
+	cc := "azs: [{name: z1}, {name: z2}]\nvm_types: [{name: small}]\nnetworks:\n- name: default\n  type: manual\n  subnets:\n  - range: 10.0.0.0/27\n    gateway: " + ip(0, 1) +
+		"\n    azs: [z1, z2]\n    reserved: " + reserved + "\n    static: " + static
+	if r.chance(2) {
+		cc += "\n    dns: [" + ip(0, 2+r.IntN(28)) + ", 9.9.9.9]"
+	}
+	cc += "\n    cloud_properties: {name: VLAN-0}\n"
+	second := r.chance(2)
+	if second {
+		cc += "- name: second\n  subnets:\n  - {range: 10.0.1.0/28, gateway: 10.0.1.1, az: z1, static: [10.0.1.4, 10.0.1.5], reserved: [10.0.1.8 - 10.0.1.14], cloud_properties: {" +
+			r.pick("name: VLAN-1", "subnet: subnet-1", "subnet: subnet-2") + "}}\n"
+	}
+	vip := r.pick("", "bare", "listed")
+	switch vip {
+	case "bare":
+		cc += "- {name: public, type: vip}\n"
+	case "listed":
+		cc += "- {name: public, type: vip, subnets: [{static: [" + ip(9, 1+r.IntN(3)) + ", " + ip(9, 4) + "], azs: [z1, z2]}]}\n"
+	}
+	if r.chance(4) {
+		cc += "- {name: cloud, type: dynamic, cloud_properties: {name: VLAN-7}}\n"
+	}
+	cc += "compilation: {workers: 1, network: default, az: z1, vm_type: small}\n"
+	m.add(t, name, fleet.CloudConfigs, name+"/cloud.yml", cc)
+	for i := range 1 + r.IntN(2) {
+		r.deployment(t, m, fmt.Sprintf("%s%d", name, i), name, low, i, second, vip)
+	}
+	if r.chance(3) {
+		m.add(t, name, fleet.RuntimeConfigs, name+"/runtime.yml",
+			"releases: []\naddons:\n- name: ha\n  jobs:\n  - name: keepalived\n    release: ha\n    properties: {keepalived: {vip: "+ip(0, 2+r.IntN(28))+"}}\n")
+	}
+}
+
+func (r random) deployment(t testing.TB, m *madeUp, name, director string, low, i int, second bool, vip string) {
+	text := "name: " + name + "\nreleases: []\nstemcells: [{alias: default, os: ubuntu-jammy, version: \"1.1\"}]\n" +
+		"update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-2000, update_watch_time: 1000-2000}\ninstance_groups:\n"
+	group := func(name, networks, properties string) {
+		text += fmt.Sprintf("- name: %s\n  instances: 1\n  azs: [z1]\n  vm_type: small\n  stemcell: default\n  jobs: [{name: j, release: r%s}]\n  networks:\n%s", name, properties, networks)
+	}
+	properties := ""
+	if r.chance(3) {
+		properties = ", properties: {keepalived: {vip: " + ip(0, 2+r.IntN(28)) + "}}"
+	}
+	networks := fmt.Sprintf("  - name: default\n    static_ips: [%s]\n", ip(0, low+i))
+	if vip == "bare" && r.chance(2) {
+		networks = fmt.Sprintf("  - name: default\n    default: [dns, gateway]\n    static_ips: [%s]\n  - {name: public, static_ips: [%s]}\n", ip(0, low+i), r.pick(ip(9, 1+r.IntN(4)), ip(0, 2+r.IntN(28))))
+	}
+	group("web", networks, properties)
+	switch {
+	case second && i == 0:
+		group("db", "  - {name: second, static_ips: [10.0.1.4]}\n", "")
+	case r.chance(2):
+		group("db", "  - name: default\n", "")
+	}
+	m.add(t, director, fleet.Deployments, director+"/"+name+".yml", text)
+}
+
+func (r random) createEnv(t testing.TB, m *madeUp, name string) {
+	m.directors = append(m.directors, name)
+	vlan, at := 0, 2+r.IntN(29)
+	if r.chance(4) {
+		vlan, at = 1, 2+r.IntN(12)
+	}
+	bits := []int{27, 28}[vlan]
+	static := "\n    static_ips: [" + ip(vlan, at) + "]"
+	text := fmt.Sprintf(`name: %s
+releases: []
+networks:
+- name: private
+  type: manual
+  subnets: [{range: 10.0.%d.0/%d, gateway: 10.0.%d.1, dns: [%s], cloud_properties: {name: VLAN-%d}}]
+resource_pools:
+- {name: vms, network: private, stemcell: {url: "file:///s.tgz", sha1: 0000000000000000000000000000000000000000}}
+instance_groups:
+- name: vm
+  instances: 1
+  resource_pool: vms
+  jobs: []
+  networks:
+  - name: private%s
+cloud_provider:
+  mbus: "https://mbus@%s:6868"
+  template: {name: cpi, release: cpi}
+  properties: {}
+`, name, vlan, bits, vlan, ip(vlan, 2+r.IntN(12)), vlan, static, ip(vlan, at))
+	m.add(t, name, fleet.CreateEnv, name+"/vm.yml", text)
+}
+
+// fleet is what survey reads; target is the index of the judged file, or -1.
+func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
+	files := source.NewFiles(strings.NewReader(""))
+	f := survey.Fleet{File: &fleet.File{}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files}}
+	for _, name := range m.directors {
+		d := survey.Director{Name: name}
+		for i := range m.files {
+			if m.files[i].director != name {
+				continue
+			}
+			e := survey.Entry{Path: m.files[i].path, Document: m.files[i].doc, Target: i == target}
+			if e.Document == nil && m.files[i].broken != "" {
+				files.Keep(e.Path, []byte(m.files[i].broken))
+			}
+			switch m.files[i].kind {
+			case fleet.CloudConfigs:
+				d.CloudConfigs = append(d.CloudConfigs, e)
+			case fleet.RuntimeConfigs:
+				d.RuntimeConfigs = append(d.RuntimeConfigs, e)
+			case fleet.Deployments:
+				d.Deployments = append(d.Deployments, e)
+			case fleet.CreateEnv:
+				d.CreateEnvs = append(d.CreateEnvs, e)
+			}
+		}
+		f.Directors = append(f.Directors, d)
+	}
+	return f, interpolate.NewLoader(files, nil)
+}
+
+var patterns = bosh.DefaultPatterns()
+
+// outcome is what lint says.
+type outcome struct {
+	exit     int
+	findings []lint.Finding
+	doubts   []lint.Doubt
+}
+
+// read reads the fleet. Without sight it forgets what nobody could see, which is
+// how a linter would be that knows no blind spots.
+func (m *madeUp) read(target int, sighted bool) *survey.Survey {
+	f, loader := m.fleet(target)
+	s := survey.Read(f, loader)
+	if !sighted {
+		s.Facts.Plan.BlindSpots = nil
+	}
+	return s
+}
+
+var rules = lint.Rules()
+
+func (m *madeUp) lint(target int, sighted bool) outcome {
+	s := m.read(target, sighted)
+	doubts, _ := s.Facts.Doubts(func(*lint.Finding) bool { return false })
+	o := outcome{findings: lint.Run(s.Facts, rules), doubts: doubts}
+	for _, f := range o.findings {
+		if f.Severity >= lint.Error {
+			o.exit = 1
+		}
+	}
+	if o.exit == 0 && len(doubts)+len(s.Failures) > 0 {
+		o.exit = 3
+	}
+	return o
+}
+
+// free asks whether an address may be taken in any segment that has it: 0 if it
+// may, 1 if not, 3 if that is not known.
+func free(s *survey.Survey, a netip.Addr) int {
+	p := s.Facts.Plan
+	one := netipx.IPRangeFrom(a, a)
+	scope, err := answer.Find(p, a.String())
+	if err != nil {
+		return 3
+	}
+	scope.Within = one
+	v := answer.Why(p, answer.Question{Scope: scope, Count: 1}, a)
+	switch {
+	case len(v.Obstacles) == 0:
+		return 0
+	case v.Unsure():
+		return 3
+	}
+	return 1
+}
+
+// who is 3 if somebody may have the address whom nobody can see, 1 if somebody
+// has it, or may hand it out, else 0.
+func who(s *survey.Survey, a netip.Addr) int {
+	h := answer.Who(s.Facts.Plan, nil, netipx.IPRangeFrom(a, a))
+	switch {
+	case len(h.Blind) > 0:
+		return 3
+	case !h.Nobody():
+		return 1
+	}
+	return 0
+}
+
+// fenced is 1 if fence has something to do, 3 if it cannot know, else 0.
+func fenced(s *survey.Survey) int {
+	f := fence.Compute(s.Facts.Plan, nil, nil)
+	switch {
+	case len(f.Changes)+len(f.Shortages) > 0:
+		return 1
+	case len(f.Blind)+len(f.Unknown) > 0:
+		return 3
+	}
+	return 0
+}
+
+var family = func() map[string]lint.Family {
+	families := map[string]lint.Family{}
+	for _, r := range rules {
+		families[r.ID] = r.Family
+	}
+	return families
+}()
+
+// unguarded are the errors that no director would refuse by itself.
+func unguarded(findings []lint.Finding) []lint.Finding {
+	var list []lint.Finding
+	for _, f := range findings {
+		if f.Severity >= lint.Error && family[f.Rule] == lint.FamilyFleet && f.DirectorError == "" && !inOneList(f) {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// inOneList reports whether one director gives both addresses to VMs: it refuses
+// the second.
+func inOneList(f lint.Finding) bool {
+	return len(f.Claims) == 2 && f.Claims[0].Owner.Director == f.Claims[1].Owner.Director &&
+		!slices.ContainsFunc(f.Claims, func(p lint.Party) bool {
+			return p.Owner.Property != "" || p.Kind != plan.Static && p.Kind != plan.VIP
+		})
+}
+
+// refusedByDirectors are the errors of a director's own.
+func refusedByDirectors(findings []lint.Finding) []lint.Finding {
+	var list []lint.Finding
+	for _, f := range findings {
+		if f.Severity >= lint.Error && (family[f.Rule] == lint.FamilyDirector || f.DirectorError != "") {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+func ownersOf(f lint.Finding) string {
+	var owners []string
+	for _, p := range f.Claims {
+		owners = append(owners, fmt.Sprint(p.Owner.Director, "/", p.Owner.Deployment, " ", p.At))
+	}
+	return f.Rule + " " + plan.RangeText(f.Range) + " " + strings.Join(owners, ", ")
+}
