@@ -14,6 +14,7 @@ import (
 // BadConfig or BadManifest.
 func (r *Report) upload(doc source.Value, class, what string) bool {
 	r.checkClasses(doc, doc.Node(), class)
+	r.warnPassedOver(doc)
 	if doc.IsMap() {
 		r.checkByteOrderMark(doc)
 		return true
@@ -102,4 +103,20 @@ func namesClass(n *yaml.Node) bool {
 		return named && n.Kind == yaml.ScalarNode
 	}
 	return false
+}
+
+// warnPassedOver tells of parts of a text that no director gets to see.
+func (r *Report) warnPassedOver(doc source.Value) {
+	if doc.Document() == nil {
+		return
+	}
+	for _, p := range doc.Document().PassedOver() {
+		if p.Key == "" {
+			r.Warn(RuleIgnoredKey, p.At, "a second YAML document begins here: bosh reads the first one of a file, and nothing of this").
+				WithCure("put it into a file of its own, or into the first document")
+			continue
+		}
+		r.Warn(RuleIgnoredKey, p.At, "the key %q stands again at %s, and only that one counts", p.Key, p.Again).
+			WithCure("remove one of the two")
+	}
 }

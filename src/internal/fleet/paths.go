@@ -147,7 +147,12 @@ func (r *resolver) matches(glob string) ([]string, error) {
 	var files []string
 	for _, name := range names {
 		file := filepath.Join(root, filepath.FromSlash(name))
-		if info, err := os.Stat(file); err != nil || !info.IsDir() {
+		info, err := os.Stat(file)
+		switch {
+		case err == nil && info.IsDir():
+		case err == nil && !info.Mode().IsRegular():
+			return nil, fmt.Errorf("%s is no regular file: a pipe or a device is read only where it is named", shown(file))
+		default:
 			files = append(files, file)
 		}
 	}

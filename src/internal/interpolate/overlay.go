@@ -31,7 +31,11 @@ func (o *overlay) document(output []byte, traced *node) (*source.Document, error
 	}
 	root := stream.Content[0]
 	o.lay(root, traced, o.base.Root().Place())
-	return source.NewDocument(o.base.File(), root, o.origins, o.before)
+	doc, err := source.NewDocument(o.base.File(), root, o.origins, o.before)
+	if err != nil {
+		return nil, err
+	}
+	return doc.Inherit(o.base), nil
 }
 
 // lay gives n and what is below it their places; ancestor is the place of the

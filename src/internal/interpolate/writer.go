@@ -57,7 +57,11 @@ func (w *writer) document(root *node) (*source.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return source.NewDocument(w.base.File(), written, w.origins, w.before)
+	doc, err := source.NewDocument(w.base.File(), written, w.origins, w.before)
+	if err != nil {
+		return nil, err
+	}
+	return doc.Inherit(w.base), nil
 }
 
 func (w *writer) node(n *node) (*yaml.Node, error) {

@@ -41,6 +41,9 @@ type Document struct {
 	origins map[*yaml.Node]place.Place
 	// before are the texts, as they were written, of scalars that variables are part of.
 	before map[*yaml.Node]string
+	// passedOver are what a reader of the first document, and of the last of equal
+	// keys, does not see.
+	passedOver []PassedOver
 }
 
 // Parse reads the first YAML document of text, as the bosh CLI does. file names
@@ -69,7 +72,43 @@ func ParseFirst(file string, text []byte) (doc *Document, rest *yaml.Decoder, er
 	if err := doc.checkSize(); err != nil {
 		return nil, nil, err
 	}
+	doc.findNext(text)
 	return doc, rest, nil
+}
+
+// PassedOver is a part of a text that no reader of it looks at.
+type PassedOver struct {
+	At place.Place
+	// Key stands again behind it, and that one counts; empty for a document behind
+	// the first one.
+	Key   string
+	Again place.Place
+}
+
+// PassedOver are the parts of the text that nobody who reads the document sees:
+// documents behind the first one, and all but the last of equal keys.
+func (d *Document) PassedOver() []PassedOver { return d.passedOver }
+
+// Inherit takes over what was passed over in the text that d was made of.
+func (d *Document) Inherit(from *Document) *Document {
+	d.passedOver = from.passedOver
+	return d
+}
+
+// findNext notes a second document.
+func (d *Document) findNext(text []byte) {
+	separator := []byte("\n---")
+	if !bytes.Contains(text, separator) {
+		return
+	}
+	all := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	if all.Decode(&first) != nil || all.Decode(&second) != nil || len(second.Content) == 0 {
+		return
+	}
+	if n := second.Content[0]; n.Kind != yaml.ScalarNode || n.Value != "" {
+		d.passedOver = append(d.passedOver, PassedOver{At: d.PlaceOf(n)})
+	}
 }
 
 // NewDocument returns a document of nodes that were put together from several
@@ -179,6 +218,9 @@ func (c *sizeCounter) countAnchored(n, from *yaml.Node) (int, error) {
 
 func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
 	size := 1
+	if n.Kind == yaml.MappingNode {
+		c.findEqualKeys(n)
+	}
 	for _, child := range n.Content {
 		s, err := c.count(child)
 		if err != nil {
@@ -190,6 +232,37 @@ func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
 		}
 	}
 	return size, nil
+}
+
+// findEqualKeys notes the keys of a mapping that stand in it again.
+func (c *sizeCounter) findEqualKeys(n *yaml.Node) {
+	const few = 2 * 12 // below it, comparing all costs less than a map
+	var seen map[string]int
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind != yaml.ScalarNode || key.Value == "<<" {
+			continue
+		}
+		earlier := -1
+		if len(n.Content) <= few {
+			for j := i - 2; j >= 0 && earlier < 0; j -= 2 {
+				if n.Content[j].Kind == yaml.ScalarNode && n.Content[j].Value == key.Value {
+					earlier = j
+				}
+			}
+		} else {
+			if seen == nil {
+				seen = make(map[string]int, len(n.Content)/2)
+			}
+			if j, ok := seen[key.Value]; ok {
+				earlier = j
+			}
+			seen[key.Value] = i
+		}
+		if earlier >= 0 {
+			c.doc.passedOver = append(c.doc.passedOver, PassedOver{At: c.doc.PlaceOf(n.Content[earlier]), Key: key.Value, Again: c.doc.PlaceOf(key)})
+		}
+	}
 }
 
 // Characters counts the characters of s, the unit of columns.

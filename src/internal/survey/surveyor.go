@@ -63,6 +63,8 @@ func (s *surveyor) director(files *directorFiles) (d claims.Director) {
 	s.unread = append(s.unread, files.lost...)
 	defer func() { d.Unread = s.unread }()
 	past := setPastAside(&files.deployments) // names of create-env manifests are guarded by nobody
+	s.moveCreateEnvs(files)
+	s.warnOneName(files)
 	createEnvs := s.manifests(files.Name, claims.CreateEnvSource, files.createEnvs)
 	for _, m := range createEnvs {
 		d.CreateEnvs = append(d.CreateEnvs, m.read)
@@ -313,5 +315,46 @@ func (s *surveyor) missingSources(files *directorFiles) {
 				return
 			}
 		}
+	}
+}
+
+// moveCreateEnvs puts manifests for create-env that stand among the deployments
+// where they belong: a director would not even know them.
+func (s *surveyor) moveCreateEnvs(files *directorFiles) {
+	files.deployments = slices.DeleteFunc(files.deployments, func(m manifest) bool {
+		if m.read == nil || m.read.Form != bosh.CreateEnv {
+			return false
+		}
+		m.problems = append(m.problems, bosh.Problem{
+			Rule: bosh.RuleCreateEnv, Warning: true, At: m.entry.At,
+			Message: fmt.Sprintf("%s has cloud_provider, and so is a manifest for create-env, not a deployment of director %s", m.entry.Path, files.Name),
+			Cure:    "list it under create_env",
+		})
+		files.createEnvs = append(files.createEnvs, m)
+		return true
+	})
+}
+
+// warnOneName tells of files that are manifests of one deployment: its director
+// has one of them, and which one, nobody knows. Both count.
+func (s *surveyor) warnOneName(files *directorFiles) {
+	first := map[string]manifest{}
+	for _, m := range files.deployments {
+		if m.read == nil || m.entry.Deployed || m.name() == "" {
+			continue
+		}
+		if _, hidden := bosh.VariableIn(m.name()); hidden {
+			continue
+		}
+		other, twice := first[m.name()]
+		if !twice {
+			first[m.name()] = m
+			continue
+		}
+		s.report(files.Name, m.name(), []bosh.Problem{{
+			Rule: bosh.RuleDuplicateName, Warning: true, At: m.read.NameAt,
+			Message: fmt.Sprintf("director %s has two manifests of deployment %q, this one and %s: it deploys one in the place of the other", files.Name, m.name(), other.entry.Path),
+			Cure:    "give one of the two another name, or take it out of the fleet file",
+		}}, nil)
 	}
 }
