@@ -187,15 +187,15 @@ type Group struct {
 	Jobs []string
 	// AZs are the zones of the group; nil where it names none. An element that
 	// is no string cannot be a zone's name and begins with a NUL.
-	AZs          []string
-	AZsAt        place.Place // of azs; of the group where there is none
-	AZsUnknown   bool        // azs could not be read or hides behind a variable
-	Networks     []*GroupNetwork
+	AZs        []string
+	AZsAt      place.Place // of azs; of the group where there is none
+	AZsUnknown bool        // azs could not be read or hides behind a variable
+	Networks   []*GroupNetwork
 	// NetworksHidden says that there may be networks beside these, or other
 	// defaults.
 	NetworksHidden bool
-	MigratedFrom []Migration
-	VMStrategy   string
+	MigratedFrom   []Migration
+	VMStrategy     string
 
 	spec source.Value
 }

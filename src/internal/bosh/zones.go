@@ -23,7 +23,9 @@ func NewZones(cc *CloudConfig) Zones {
 }
 
 // Has reports whether the zone is defined, or may be: what hides is not wrong.
-func (z Zones) Has(name string) bool { return z.set[name] || z.hidden && name != "" || hasVariable(name) }
+func (z Zones) Has(name string) bool {
+	return z.set[name] || z.hidden && name != "" || hasVariable(name)
+}
 
 // Cure proposes what to write for a zone that is not defined.
 func (z Zones) Cure(name string) string {

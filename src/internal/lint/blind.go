@@ -146,6 +146,8 @@ type pairJudge struct {
 	facts *Facts
 	rules []Rule
 	known map[pairKey]bool
+	// deployed are the gateways and resolvers that directors deploy themselves.
+	deployed map[plan.Kind]map[ownAddress]bool
 }
 
 // pairKey is everything of two claims that a rule of the fleet looks at.
@@ -168,13 +170,16 @@ type side1 struct {
 
 func newPairJudge(f *Facts) *pairJudge {
 	rules := slices.DeleteFunc(Rules(), func(r Rule) bool { return r.Family != FamilyFleet || r.ID == HiddenAddressID })
-	return &pairJudge{facts: f, rules: rules, known: map[pairKey]bool{}}
+	return &pairJudge{facts: f, rules: rules, known: map[pairKey]bool{}, deployed: map[plan.Kind]map[ownAddress]bool{
+		plan.Gateway: f.deployedAt(plan.Gateway), plan.DNS: f.deployedAt(plan.DNS),
+	}}
 }
 
 // refuses reports whether the meeting would be an error that has to do with what
 // is judged, and that no director keeps from happening.
 func (j *pairJudge) refuses(m plan.Meeting) bool {
-	if !relevant(m.A, m.B) || guarded(m.Overlap) {
+	if !relevant(m.A, m.B) || guarded(m.Overlap) || m.Hidden.Kind.Pool() && m.With == nil &&
+		j.deployed[m.Other.Kind][ownAddress{m.Hidden.Owner.Director, m.Other.Range.From()}] {
 		return false
 	}
 	of := func(c, other *plan.Claim) side1 {

@@ -14,7 +14,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -421,5 +420,3 @@ func (r random) hide(t testing.TB, m *madeUp) (*blinded, int) {
 	b.madeUp = m.with(t, i, root)
 	return b, count
 }
-
-var _ = lint.Error
