@@ -225,7 +225,8 @@ func (b *blindSpots) unknownRange(owner plan.Owner, s *plan.Subnet, gap bosh.Gap
 		removeBlocks(&set, read.Static)
 	}
 	may = append(may, claimsIn(plan.DynamicPool, owner, s, built(&set))...)
-	return append(may, blockClaims(plan.StaticPool, owner, s, read.Static)...)
+	may = append(may, blockClaims(plan.StaticPool, owner, s, read.Static)...)
+	return append(may, b.pending[read]...)
 }
 
 func clone(set *netipx.IPSetBuilder) *netipx.IPSetBuilder {
