@@ -225,8 +225,7 @@ func (b *blindSpots) unknownRange(owner plan.Owner, s *plan.Subnet, gap bosh.Gap
 		removeBlocks(&set, read.Static)
 	}
 	may = append(may, claimsIn(plan.DynamicPool, owner, s, built(&set))...)
-	may = append(may, blockClaims(plan.StaticPool, owner, s, read.Static)...)
-	return append(may, b.pending[read]...)
+	return append(may, blockClaims(plan.StaticPool, owner, s, read.Static)...)
 }
 
 func clone(set *netipx.IPSetBuilder) *netipx.IPSetBuilder {

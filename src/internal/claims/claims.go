@@ -315,11 +315,6 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 		if read.Gateway.IsValid() && b.parts[read].has(bosh.HidesRange) {
 			b.add(plan.Gateway, owner, s, netipx.IPRangeFrom(read.Gateway, read.Gateway), read.GatewayAt)
 		}
-		if least, ok := leastRange(read); ok && handsOut && b.parts[read].has(bosh.HidesRange) {
-			known := *read
-			known.Range = least
-			b.pools(s, &known, read, owner, own, pool)
-		}
 		return
 	}
 	if read.Gateway.IsValid() {
@@ -332,46 +327,22 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 	}
 	b.blocks(plan.Reserved, owner, s, read.Reserved)
 	b.keptByCloud(s, owner, read)
-	if handsOut {
-		b.pools(s, read, read, owner, own, pool)
+	if !handsOut {
+		return
 	}
-}
-
-// leastRange is what every range of a subnet must hold that hides: its gateway and
-// what it lists, which a director tests by the first address of each block.
-func leastRange(read *bosh.Subnet) (netip.Prefix, bool) {
-	if !read.Gateway.IsValid() || read.PrefixAt != read.At {
-		return netip.Prefix{}, false
-	}
-	least := netip.PrefixFrom(read.Gateway, read.Gateway.BitLen())
-	for _, block := range slices.Concat(read.Reserved, read.Static) {
-		for _, p := range block.Range.Prefixes() {
-			for !least.Contains(p.Addr()) {
-				if least.Bits() == 0 || p.Addr().BitLen() != least.Addr().BitLen() {
-					return netip.Prefix{}, false
-				}
-				least = netip.PrefixFrom(least.Addr(), least.Bits()-1).Masked()
-			}
-		}
-	}
-	return least, least.Bits() < least.Addr().BitLen()-1
-}
-
-// pools adds what a subnet hands out: of a known part, where its range hides.
-func (b *builder) pools(s *plan.Subnet, read, of *bosh.Subnet, owner plan.Owner, own []bosh.Block, pool plan.Kind) {
 	restricted := restrictedSet(read, own)
 	b.staticPool(s, read, owner, restricted)
 	before := len(b.plan.Claims)
 	b.dynamicPool(s, read, owner, restricted, pool)
-	hidden := b.parts[of]
+	hidden := b.parts[read]
 	if hidden.has(bosh.HidesStatic) {
 		for i := before; i < len(b.plan.Claims); i++ {
-			b.pending[of] = append(b.pending[of], b.plan.Claims[i])
+			b.pending[read] = append(b.pending[read], b.plan.Claims[i])
 			b.plan.Claims[i].EitherPool = true
 		}
 	}
 	if hidden.has(bosh.HidesReserved) || hidden.has(bosh.HidesPrefix) {
-		b.setAside(of, before)
+		b.setAside(read, before)
 	}
 }
 

@@ -20,7 +20,6 @@ import (
 //
 // The oracle tries values. It knows nothing of what may hide where.
 func TestP3NoLouderThanNeeded(t *testing.T) {
-	t.Parallel()
 	r := random{rand.New(rand.NewPCG(13, 1))}
 	compared, differing, tried := map[string]int{}, map[string]int{}, 0
 	failed := map[string]bool{}
