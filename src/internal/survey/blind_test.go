@@ -326,6 +326,7 @@ func lastWord(how string) string {
 // TestP1NeverGreener hides parts of random fleets: what was refused is refused, or
 // it is said that it cannot be known.
 func TestP1NeverGreener(t *testing.T) {
+	t.Parallel()
 	n := scale(t)
 	failed := map[string]int{}
 	r := random{rand.New(rand.NewPCG(11, 1))}
@@ -367,6 +368,7 @@ func sortedKeys(m map[string]int) []string {
 // TestP1CanFail shows that the property finds a linter that knows no blind spots,
 // within a hundred blindings.
 func TestP1CanFail(t *testing.T) {
+	t.Parallel()
 	violations := 0
 	r := random{rand.New(rand.NewPCG(11, 1))}
 	neverGreener(t, r, 100, false, func(*blinded, question) { violations++ })
@@ -379,6 +381,7 @@ func TestP1CanFail(t *testing.T) {
 // TestP2HiddenIsNotWrong puts a variable in the place of any value of fleets whose
 // directors refuse nothing: they still refuse nothing.
 func TestP2HiddenIsNotWrong(t *testing.T) {
+	t.Parallel()
 	r := random{rand.New(rand.NewPCG(12, 1))}
 	failed, tried := map[string]bool{}, 0
 	for tried < scale(t)/4 {
