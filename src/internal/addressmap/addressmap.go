@@ -81,6 +81,9 @@ func Build(p *plan.Plan, findings []lint.Finding) *Map {
 	for i := range p.Claims {
 		b.place(&p.Claims[i])
 	}
+	for i := range p.BlindSpots {
+		b.hide(&p.BlindSpots[i])
+	}
 	for _, f := range findings {
 		b.conflict(f)
 	}
@@ -143,6 +146,30 @@ func (b *builder) place(c *plan.Claim) {
 	b.ofClaim[c] = into
 	key := claimKey{c.Owner, c.Kind, c.At}
 	b.claimsAt[key] = append(b.claimsAt[key], c)
+}
+
+// hide puts what a blind spot may hold into the segments that it may lie in. Outside
+// of all subnets it is not drawn.
+func (b *builder) hide(spot *plan.BlindSpot) {
+	for _, d := range b.drafts {
+		var set netipx.IPSetBuilder
+		for i := range spot.May {
+			for _, s := range d.segment.Subnets {
+				r := netipx.RangeOfPrefix(s.Range)
+				may := &spot.May[i]
+				if may.Range.Overlaps(r) && (may.Subnet == nil || plan.ContactOf(s, may.Subnet).Relation != plan.Isolated) {
+					set.AddRange(plan.Intersection(may.Range, r))
+				}
+			}
+		}
+		hidden, err := set.IPSet()
+		if err != nil {
+			continue // no range of a claim is invalid
+		}
+		for _, r := range hidden.Ranges() {
+			d.claims = append(d.claims, &plan.Claim{Range: r, Kind: plan.Hidden, Owner: spot.Owner, At: spot.At})
+		}
+	}
 }
 
 func (b *builder) mayHold(c *plan.Claim) []*draft {

@@ -383,7 +383,7 @@ func TestEveryKindHasALook(t *testing.T) {
 	signs := map[rune]bool{signConflict: true, signOverlap: true, signUnclaimed: true, signOutside: true}
 	for k := plan.Kind(1); k.String() != "unknown"; k++ {
 		l := lookOf(k)
-		if l.sign == '?' || signs[l.sign] {
+		if l.sign == '*' || signs[l.sign] {
 			t.Errorf("%s has no sign of its own, but %q", k, l.sign)
 		}
 		signs[l.sign] = true

@@ -32,6 +32,7 @@ var looks = []look{
 	{plan.StaticPool, 's', "static range", "in a static range", "34"},
 	{plan.DynamicPool, 'd', "dynamic pool", "in a dynamic pool", "32"},
 	{plan.Compilation, 'c', "dynamic pool, also for compilation", "in the dynamic pool that compilation VMs use too", "32"},
+	{plan.Hidden, '?', "may be taken: nobody can see it", "perhaps taken by what nobody can see", "33"},
 	{plan.Reserved, '-', "reserved", "reserved", "2"},
 }
 
@@ -48,5 +49,5 @@ func lookOf(k plan.Kind) look {
 			return l
 		}
 	}
-	return look{kind: k, sign: '?', name: k.String(), sentence: k.String()}
+	return look{kind: k, sign: '*', name: k.String(), sentence: k.String()}
 }

@@ -157,6 +157,8 @@ func classOf(k plan.Kind) string {
 		return "pool"
 	case k == plan.Reserved:
 		return "reserved"
+	case k == plan.Hidden:
+		return "pool" // somebody may take it at any time
 	}
 	return "reference"
 }

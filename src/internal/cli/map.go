@@ -78,10 +78,12 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	if err := report.WriteFailures(streams.Stderr, slices.Concat(read.failures, read.Unread), report.Options{}); err != nil {
 		return incomplete("", "cannot write to standard error: %s", err)
 	}
-	if n := len(read.Facts.Hidden); n > 0 {
-		fmt.Fprintf(streams.Stderr, "ipguard: %s not in the map\nhint: ipguard lint tells which\n", hiding(n))
+	hidden := read.blindSpots()
+	if len(hidden) > 0 {
+		fmt.Fprintf(streams.Stderr, "ipguard: %s drawn where it may be; the first at %s: %s\nhint: ipguard lint tells which\n",
+			hiding(len(hidden)), hidden[0].At, hidden[0].Text())
 	}
-	if len(read.failures)+len(read.Unread)+len(read.Facts.Hidden) > 0 {
+	if len(read.failures)+len(hidden) > 0 {
 		return exitCode(ExitIncomplete)
 	}
 	return nil
@@ -89,9 +91,9 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 
 func hiding(n int) string {
 	if n == 1 {
-		return "1 value hides behind variables and is"
+		return "1 part of the fleet hides, and is"
 	}
-	return count(n, "value") + " hide behind variables and are"
+	return count(n, "part") + " of the fleet hide, and are"
 }
 
 func named(s *addressmap.Segment, segments []*plan.Segment) bool {
@@ -114,7 +116,7 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 		return nil
 	}
 	var page bytes.Buffer
-	err := addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Failures: slices.Concat(read.failures, read.Unread), Hidden: len(read.Facts.Hidden)})
+	err := addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Failures: slices.Concat(read.failures, read.Unread), Hidden: len(read.blindSpots())})
 	if err == nil {
 		err = atomicfile.Write(f.html, atomicfile.Shared, streams.names.Shown(page.Bytes()))
 	}
@@ -123,4 +125,15 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 	}
 	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s\n", f.html)
 	return nil
+}
+
+// blindSpots are what hides and may be an address.
+func (p *picture) blindSpots() []*plan.BlindSpot {
+	var list []*plan.BlindSpot
+	for i := range p.Facts.Plan.BlindSpots {
+		if spot := &p.Facts.Plan.BlindSpots[i]; len(spot.May) > 0 {
+			list = append(list, spot)
+		}
+	}
+	return list
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/inventory"
+	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
 // promises knows, from the fleet's files, to whom an address is promised. The
@@ -72,8 +73,9 @@ func (p *picture) gaps() error {
 		}
 		parts = append(parts, fmt.Sprintf("failures: %d, the first: %s", n, first))
 	}
-	if n := len(p.Facts.Hidden); n > 0 {
-		parts = append(parts, fmt.Sprintf("values behind variables: %d, the first at %s", n, p.Facts.Hidden[0].At))
+	hidden := slices.DeleteFunc(p.blindSpots(), func(s *plan.BlindSpot) bool { return s.Reason == plan.Unreadable && s.Message != "" })
+	if n := len(hidden); n > 0 {
+		parts = append(parts, fmt.Sprintf("parts that hide: %d, the first at %s", n, hidden[0].At))
 	}
 	if len(parts) == 0 {
 		return nil

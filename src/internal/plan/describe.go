@@ -10,6 +10,8 @@ import (
 func (c *Claim) Who() string {
 	o := c.Owner
 	switch {
+	case c.Kind == Hidden:
+		return "what hides" + ofDeployment(o) + ofDirector(o)
 	case c.Kind == External:
 		return o.Property + " (outside of bosh)"
 	case c.Kind == Booked && c.Booking != nil:

@@ -55,13 +55,16 @@ const (
 	// Booked is an address that somebody took before, or whether or not, a manifest
 	// says so (Claim.Booking); its Owner.Property is the booking's owner.
 	Booked
+	// Hidden is what a blind spot may hold, where a map is drawn: no claim of a plan
+	// is of this kind.
+	Hidden
 )
 
 var kindNames = [...]string{
 	Static: "static", CreateEnvVM: "create-env", VIP: "vip", DirectorOwn: "director",
 	Lease: "lease", Orphan: "orphan", External: "external", StaticPool: "static-pool",
 	DynamicPool: "dynamic-pool", Compilation: "compilation", Reserved: "reserved",
-	Gateway: "gateway", DNS: "dns", CloudKept: "kept-by-cloud", Booked: "booked",
+	Gateway: "gateway", DNS: "dns", CloudKept: "kept-by-cloud", Booked: "booked", Hidden: "hidden",
 }
 
 // String is the kind's name in JSON and text.
