@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/madefleet"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -257,8 +259,7 @@ func questions(m *madeUp) []question {
 		list = append(list, q)
 	}
 	whole := m.read(-1, true)
-	for n := 2; n < 31; n += 7 {
-		a := netip.MustParseAddr(ip(0, n))
+	for _, a := range m.addresses {
 		for name, ask := range map[string]func(*madeUp, bool) int{
 			"free": func(m *madeUp, sighted bool) int { return free(m.read(-1, sighted), a) },
 			"who":  func(m *madeUp, sighted bool) int { return who(m.read(-1, sighted), a) },
@@ -288,10 +289,10 @@ func placesOf(s *survey.Survey, a netip.Addr) []place.Place {
 
 // neverGreener tries blindings, and returns the violations of P1, and how many of
 // the runs before were refused because of what was then hidden.
-func neverGreener(t testing.TB, r random, blindings int, sighted bool, violated func(b *blinded, q question)) (because int, kinds map[string]int) {
+func neverGreener(t testing.TB, r random, next func() *madeUp, blindings int, sighted bool, violated func(b *blinded, q question)) (because int, kinds map[string]int) {
 	kinds = map[string]int{}
 	for tried := 0; tried < blindings; {
-		m := r.fleet(t)
+		m := next()
 		list := questions(m)
 		if len(list) == 0 {
 			continue
@@ -327,18 +328,47 @@ func lastWord(how string) string {
 // it is said that it cannot be known.
 func TestP1NeverGreener(t *testing.T) {
 	t.Parallel()
-	n := scale(t)
-	failed := map[string]int{}
 	r := random{rand.New(rand.NewPCG(11, 1))}
-	because, kinds := neverGreener(t, r, n, true, func(b *blinded, q question) {
+	testNeverGreener(t, r, func() *madeUp { return r.fleet(t) }, scale(t))
+}
+
+// TestP1OnFleetsOfFiles is the same for the example fleets and for one of the size
+// that fleets have, into which conflicts were planted.
+func TestP1OnFleetsOfFiles(t *testing.T) {
+	t.Parallel()
+	var all []*madeUp
+	for _, name := range []string{"clean", "incident", "incident-2017", "isolated-networks", "shared-vlan", "unfenced-vlan"} {
+		if m := readFleet(t, "../../../manifests-examples/"+name+"/ipguard.yml"); len(questions(m)) > 0 {
+			all = append(all, m)
+		}
+	}
+	for seed := range 3 {
+		made, err := madefleet.Make(madefleet.Size{Directors: 3, Deployments: 4, StaticAddresses: 24, Conflicts: 6, AsWritten: true, Seed: uint64(seed)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := made.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, readFleet(t, filepath.Join(dir, madefleet.FleetFile)))
+	}
+	r, turn := random{rand.New(rand.NewPCG(14, 1))}, 0
+	testNeverGreener(t, r, func() *madeUp { turn++; return all[turn%len(all)] }, scale(t)/10)
+}
+
+func testNeverGreener(t *testing.T, r random, next func() *madeUp, n int) {
+	failed := map[string]int{}
+	because, kinds := neverGreener(t, r, next, n, true, func(b *blinded, q question) {
 		key := q.name[:min(4, len(q.name))] + " " + strings.Fields(b.how)[0] + " " + lastWord(b.how)
 		failed[key]++
 		if failed[key] == 1 {
 			text := ""
-			for i, f := range b.files {
-				if f.doc != nil && (i == b.file || os.Getenv("IPGUARD_SHOW") != "") {
-					out, _ := yaml.Marshal(f.doc.Node())
-					text += "--- " + f.path + "\n" + string(out)
+			if f := b.files[b.file]; f.doc != nil {
+				out, err := yaml.Marshal(f.doc.Node())
+				text = "--- " + f.path + "\n" + string(out)
+				if err != nil {
+					text = err.Error()
 				}
 			}
 			t.Errorf("%s: exit 0, and was %d before anything was hidden; %s\n%s%v", q.name, q.exit, b, text, q.at)
@@ -371,7 +401,7 @@ func TestP1CanFail(t *testing.T) {
 	t.Parallel()
 	violations := 0
 	r := random{rand.New(rand.NewPCG(11, 1))}
-	neverGreener(t, r, 100, false, func(*blinded, question) { violations++ })
+	neverGreener(t, r, func() *madeUp { return r.fleet(t) }, 100, false, func(*blinded, question) { violations++ })
 	if violations == 0 {
 		t.Error("100 blindings, and nothing was wrong without blind spots")
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go4.org/netipx"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 // This file makes small random fleets in which much goes wrong: two or three
@@ -39,6 +41,11 @@ type file struct {
 type madeUp struct {
 	directors []string
 	files     []file
+	// base is a fleet that was read from a fleet file, of whose files these are some;
+	// nil for one that was made up.
+	base *survey.Fleet
+	// addresses are those to ask free and who about.
+	addresses []netip.Addr
 }
 
 func (m *madeUp) add(t testing.TB, director string, kind fleet.Kind, path, text string) {
@@ -62,6 +69,9 @@ func ip(vlan, n int) string { return fmt.Sprintf("10.0.%d.%d", vlan, n) }
 
 func (r random) fleet(t testing.TB) *madeUp {
 	m := &madeUp{}
+	for n := 2; n < 31; n += 7 {
+		m.addresses = append(m.addresses, netip.MustParseAddr(ip(0, n)))
+	}
 	parts := r.Perm(3)
 	for i := range 2 + r.IntN(2) {
 		r.director(t, m, string(rune('a'+i)), parts[i%3])
@@ -172,6 +182,9 @@ cloud_provider:
 // fleet is what survey reads; target is the index of the judged file, or -1.
 func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
 	files := source.NewFiles(strings.NewReader(""))
+	if m.base != nil {
+		return m.ofBase(target, files), interpolate.NewLoader(files, nil)
+	}
 	f := survey.Fleet{File: &fleet.File{}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files}}
 	for _, name := range m.directors {
 		d := survey.Director{Name: name}
@@ -197,6 +210,66 @@ func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
 		f.Directors = append(f.Directors, d)
 	}
 	return f, interpolate.NewLoader(files, nil)
+}
+
+// ofBase is the fleet that was read, with the files of m.
+func (m *madeUp) ofBase(target int, files *source.Files) survey.Fleet {
+	f := *m.base
+	f.Snapshots.Files = files
+	f.Directors = slices.Clone(f.Directors)
+	for i := range f.Directors {
+		d := &f.Directors[i]
+		for _, of := range []struct {
+			kind fleet.Kind
+			list *[]survey.Entry
+		}{{fleet.CloudConfigs, &d.CloudConfigs}, {fleet.RuntimeConfigs, &d.RuntimeConfigs}, {fleet.Deployments, &d.Deployments}, {fleet.CreateEnv, &d.CreateEnvs}} {
+			*of.list = slices.Clone(*of.list)
+			for j := range *of.list {
+				e := &(*of.list)[j]
+				k := slices.IndexFunc(m.files, func(f file) bool { return f.director == d.Name && f.kind == of.kind && f.path == e.Path })
+				e.Document, e.Target = m.files[k].doc, k == target
+				if e.Document == nil {
+					e.Path, e.Inputs = e.Path+".gone", interpolate.Inputs{}
+					if m.files[k].broken != "" {
+						files.Keep(e.Path, []byte(m.files[k].broken))
+					}
+				}
+			}
+		}
+	}
+	return f
+}
+
+// readFleet reads a fleet file and all that it names. Two entries for one file are
+// one here.
+func readFleet(t testing.TB, path string) *madeUp {
+	t.Helper()
+	w := workspace.Open(path, workspace.Reading{Files: source.NewFiles(strings.NewReader("")), Now: time.Now()})
+	if len(w.Troubles) > 0 {
+		t.Fatal(w.Troubles)
+	}
+	m := &madeUp{base: &w.Fleet}
+	for i := range w.Fleet.Directors {
+		d := &w.Fleet.Directors[i]
+		for kind, list := range map[fleet.Kind][]survey.Entry{
+			fleet.CloudConfigs: d.CloudConfigs, fleet.RuntimeConfigs: d.RuntimeConfigs, fleet.Deployments: d.Deployments, fleet.CreateEnv: d.CreateEnvs,
+		} {
+			for _, e := range list {
+				doc, err := w.Loader.Load(e.Path, e.Inputs)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m.files = append(m.files, file{director: d.Name, kind: kind, path: e.Path, doc: doc})
+			}
+		}
+	}
+	slices.SortFunc(m.files, func(a, b file) int { return strings.Compare(a.path, b.path) })
+	for _, c := range m.read(-1, true).Facts.Plan.Claims {
+		if c.Kind.InUse() && len(m.addresses) < 12 && !slices.Contains(m.addresses, c.Range.From()) {
+			m.addresses = append(m.addresses, c.Range.From())
+		}
+	}
+	return m
 }
 
 var patterns = bosh.DefaultPatterns()
