@@ -88,7 +88,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 			doubts = append(doubts, Doubt{Spot: spot, Unbooked: true})
 			continue
 		}
-		if spot.Reason == plan.Refused && !f.Targets.Some && told[lineOf(spot.At)] {
+		if spot.Reason == plan.Refused && f.judges(spot.Owner) && told[lineOf(spot.At)] {
 			continue // whoever reads the finding knows
 		}
 		for m := range f.Blindness.Meetings(spot) {
