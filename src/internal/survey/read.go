@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -97,6 +98,11 @@ func (f *directorFiles) moveCreateEnvs() {
 	f.deployments = slices.DeleteFunc(f.deployments, func(m manifest) bool {
 		isCreateEnv := m.read != nil && m.read.Form == bosh.CreateEnv
 		if isCreateEnv {
+			m.problems = append(m.problems, bosh.Problem{
+				Rule: bosh.RuleCreateEnv, Warning: true, At: m.entry.At,
+				Message: fmt.Sprintf("%s has cloud_provider, and so is a manifest for create-env, not a deployment of director %s", m.entry.Path, f.Name),
+				Cure:    "list it under create_env",
+			})
 			f.createEnvs = append(f.createEnvs, m)
 		}
 		return isCreateEnv

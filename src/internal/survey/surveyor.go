@@ -63,7 +63,6 @@ func (s *surveyor) director(files *directorFiles) (d claims.Director) {
 	s.unread = append(s.unread, files.lost...)
 	defer func() { d.Unread = s.unread }()
 	past := setPastAside(&files.deployments) // names of create-env manifests are guarded by nobody
-	s.moveCreateEnvs(files)
 	s.warnOneName(files)
 	createEnvs := s.manifests(files.Name, claims.CreateEnvSource, files.createEnvs)
 	for _, m := range createEnvs {
@@ -316,23 +315,6 @@ func (s *surveyor) missingSources(files *directorFiles) {
 			}
 		}
 	}
-}
-
-// moveCreateEnvs puts manifests for create-env that stand among the deployments
-// where they belong: a director would not even know them.
-func (s *surveyor) moveCreateEnvs(files *directorFiles) {
-	files.deployments = slices.DeleteFunc(files.deployments, func(m manifest) bool {
-		if m.read == nil || m.read.Form != bosh.CreateEnv {
-			return false
-		}
-		m.problems = append(m.problems, bosh.Problem{
-			Rule: bosh.RuleCreateEnv, Warning: true, At: m.entry.At,
-			Message: fmt.Sprintf("%s has cloud_provider, and so is a manifest for create-env, not a deployment of director %s", m.entry.Path, files.Name),
-			Cure:    "list it under create_env",
-		})
-		files.createEnvs = append(files.createEnvs, m)
-		return true
-	})
 }
 
 // warnOneName tells of files that are manifests of one deployment: its director
