@@ -3,12 +3,14 @@ package link
 import (
 	"maps"
 	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestOwnStations: every link-layer address that a link has or had is ours: of a
@@ -41,5 +43,33 @@ func TestOwnStations(t *testing.T) {
 	}
 	if !maps.Equal(wires, map[string]bool{"lo": false, "bond0": true, "eth0": true, "eth1": true, "vrrp": true, "tun0": false}) {
 		t.Errorf("wires %v", wires)
+	}
+}
+
+// TestHolds: what is on the interface, what is on none, and an interface that has
+// gone, which is an answer and no error.
+func TestHolds(t *testing.T) {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil || lo.Attrs().RawFlags&unix.IFF_UP == 0 {
+		sharedtest.Unavailable(t, "no loopback here: %v", err)
+	}
+	home := netip.MustParseAddr("127.0.0.1")
+	for _, test := range []struct {
+		name         string
+		index        int
+		station      frame.MAC
+		address      netip.Addr
+		held, usable bool
+	}{
+		{"ours", lo.Attrs().Index, frame.MAC{}, home, true, true},
+		{"of nobody here", lo.Attrs().Index, frame.MAC{}, netip.MustParseAddr("192.0.2.7"), false, false},
+		{"of the other family", lo.Attrs().Index, frame.MAC{}, netip.MustParseAddr("2001:db8::7"), false, false},
+		{"spoken for with another station", lo.Attrs().Index, frame.MAC{2}, home, false, false},
+		{"an interface that has gone", 1 << 30, frame.MAC{}, home, false, false},
+	} {
+		held, usable, err := Holds(test.index, test.station, test.address)
+		if err != nil || held != test.held || usable != test.usable {
+			t.Errorf("%s: held %v, usable %v, %v", test.name, held, usable, err)
+		}
 	}
 }
