@@ -17,7 +17,8 @@ import (
 // answer is what lint said.
 type answer struct {
 	refused   bool
-	class     string // of the first refusal by the director
+	unknown   []string // why it cannot be told, with exit code 3
+	class     string   // of the first refusal by the director
 	message   string
 	addresses []predicted
 }
@@ -30,6 +31,7 @@ type predicted struct {
 	AZ      string
 	IP      string
 	Kind    string
+	Unsure  bool
 }
 
 // lint runs the command line on one step, with a snapshot of what was before.
@@ -68,7 +70,7 @@ func lint(step, folder string) (answer, error) {
 	}
 	var a answer
 	for _, f := range report.Failures {
-		a.refused, a.message = true, a.message+"failure: "+f.Message+"; "
+		a.unknown = append(a.unknown, f.Message)
 	}
 	for _, f := range report.Findings {
 		if f.Severity != "error" {

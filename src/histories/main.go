@@ -13,7 +13,9 @@
 //
 // Some of what a director does follows from what none of its answers shows. Such
 // steps are told by the recorded tables alone (unseen.go), are counted with the
-// rest, and once more apart.
+// rest, and once more apart. Where lint says itself that it cannot tell (exit code
+// 3), the step is left open if that is so, and a disagreement if it is not. Steps in
+// which the CPI failed are left out: the director itself refused nothing.
 package main
 
 import (

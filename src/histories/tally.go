@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,13 @@ type tally struct {
 	steps     int
 	all, told counts
 	list      []note
+	// open are steps of which lint says itself that it cannot tell: of those that the
+	// director refused, and of those that it accepted.
+	openRefused, openAccepted int
+	// unsure are accepted steps of which lint says that it cannot tell an address.
+	unsure int
+	// broken are steps in which a call of the CPI failed: the director refused nothing.
+	broken int
 }
 
 // counts are how often each thing agrees, of how many.
@@ -67,6 +75,10 @@ func (t *tally) history(steps []string) error {
 
 func (t *tally) compare(want result, got answer) {
 	t.steps++
+	if want.cpiFailed() {
+		t.broken++
+		return
+	}
 	unseen := want.unseen()
 	each := []*counts{&t.all}
 	if unseen == "" {
@@ -74,6 +86,19 @@ func (t *tally) compare(want result, got answer) {
 	}
 	differ := func(what, ours, theirs string) {
 		t.list = append(t.list, note{fmt.Sprintf("%s: %s (%s): ipguard says %s, the director %s", want.name(), what, want.Mutation, ours, theirs), unseen})
+	}
+	if !got.refused && len(got.unknown) > 0 {
+		if want.Accepted {
+			t.openAccepted++
+		} else {
+			t.openRefused++
+		}
+		t.list = append(t.list, note{fmt.Sprintf("%s: open (%s): ipguard says %s; the director %s", want.name(), want.Mutation, strings.Join(got.unknown, "; "), want.answer()), unseen})
+		if unseen == "" {
+			t.told.verdicts.add(false) // it could have been told
+			t.all.verdicts.add(false)
+		}
+		return
 	}
 	same := got.refused != want.Accepted
 	for _, c := range each {
@@ -101,8 +126,14 @@ func (t *tally) compare(want result, got answer) {
 
 func (t *tally) accepted(want result, got answer, each []*counts, differ func(what, ours, theirs string)) {
 	ours, theirs := got.words(), want.words()
+	unsure := slices.ContainsFunc(got.addresses, func(p predicted) bool { return p.Unsure })
+	if unsure {
+		t.unsure++
+	}
 	for _, c := range each {
-		c.addresses.add(ours == theirs)
+		if !unsure {
+			c.addresses.add(ours == theirs)
+		}
 	}
 	if ours != theirs {
 		only, missing := difference(ours, theirs)
@@ -175,5 +206,8 @@ func (t *tally) report(verbose bool) string {
 			fmt.Fprintf(&text, "  %-31s %5d of %5d  %6.2f %%\n", row.what, row.c.same, row.c.of, row.c.percent())
 		}
 	}
+	fmt.Fprintf(&text, "accepted, and lint does not know some address: %d\n", t.unsure)
+	fmt.Fprintf(&text, "left out, as a call of the CPI failed: %d\n", t.broken)
+	fmt.Fprintf(&text, "left open, as what the director does not show decides: %d that it refused, %d that it accepted\n", t.openRefused, t.openAccepted)
 	return text.String()
 }

@@ -50,7 +50,7 @@ func main() {
 
 // tally counts agreement.
 type tally struct {
-	left                int // cases about releases, stemcells, config servers
+	left                int // cases about stemcells, config servers
 	cases, verdicts     int
 	refused, classes    int
 	accepted, addresses int
@@ -118,7 +118,7 @@ func (t tally) String() string {
 	} {
 		text += fmt.Sprintf("%-33s %4d of %4d  %6.2f %%\n", row.what, row.same, row.all, percent(row.same, row.all))
 	}
-	return text + fmt.Sprintf("%d cases are about releases, stemcells or config servers and do not count\n", t.left)
+	return text + fmt.Sprintf("%d cases are about stemcells or config servers and do not count\n", t.left)
 }
 
 func percent(part, whole int) float64 {

@@ -43,8 +43,7 @@ func (v verdict) class() string { return strings.TrimPrefix(v.Error, "Bosh::Dire
 // isNotOurs reports whether the verdict is about what lint does not judge.
 func (v verdict) isNotOurs() bool {
 	class := v.class()
-	return strings.HasPrefix(class, "ConfigServer") || class == "InstanceGroupUnknownStemcell" || class == "InstanceGroupUnknownVmType" ||
-		class == "ValidationMissingField" && strings.Contains(v.Message, "'releases'")
+	return strings.HasPrefix(class, "ConfigServer") || class == "InstanceGroupUnknownStemcell" || class == "InstanceGroupUnknownVmType"
 }
 
 func (v verdict) answer() string {

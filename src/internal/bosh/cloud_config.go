@@ -40,6 +40,7 @@ type mergedConfig struct {
 	compilation  source.Value
 	// hidden says that a whole list hides behind a variable, or compilation.
 	hidden, compilationHidden bool
+	filled                    bool // some document has a key
 }
 
 func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
@@ -49,6 +50,7 @@ func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 			continue
 		}
 		r.At = Order{Stage: stageMerge}
+		m.filled = m.filled || len(doc.Node().Content) > 0
 		if !m.at.IsValid() {
 			m.at, m.networksAt = doc.Place(), doc.Place()
 		}
@@ -75,7 +77,9 @@ func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 	return m
 }
 
-// mergeList reads one of the lists. A whole list may be one variable.
+// mergeList reads one of the lists. A whole list may be one variable, and so lists in
+// the list are taken for their elements, one level deep
+// (cloud_config/cloud_configs_consolidator.rb).
 func (r *cloudConfigReader) mergeList(m *mergedConfig, doc source.Value, key string) []source.Value {
 	if v := doc.Field(key); v.Kind() == source.String && isWholeVariable(v.Text()) && r.hidden(v, "%s of the cloud-config", key) {
 		m.hidden = true
@@ -95,7 +99,11 @@ func (r *cloudConfigReader) readMerged(m mergedConfig) {
 	r.readAZs(m.azs)
 	r.readNetworks(m.networks)
 	if len(m.networks) == 0 && !m.hidden {
-		r.Add(RuleMissingKey, "DeploymentNoNetworks", m.networksAt, "the cloud-config has no networks")
+		class := "DeploymentNoNetworks"
+		if !m.filled {
+			class = classMissingField // of nothing at all a director makes no list, be it an empty one
+		}
+		r.Add(RuleMissingKey, class, m.networksAt, "the cloud-config has no networks")
 	}
 	vmTypes, typesHidden := r.readNamed(m.vmTypes, "vm type", "DeploymentDuplicateVmTypeName")
 	vmExtensions, extensionsHidden := r.readNamed(m.vmExtensions, "vm extension", "DeploymentDuplicateVmExtensionName")

@@ -141,12 +141,33 @@ func (r *manifestReader) readGroupZones(v source.Value, g *Group) {
 			continue
 		case source.Nil:
 			g.AZs = append(g.AZs, "")
+		case source.List:
+			r.readNestedZones(item, g)
+			continue
 		default:
 			g.AZs = append(g.AZs, OtherZone+item.Text())
 		}
 		r.Add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", item.Place(), "azs of %s holds %s where a name belongs", r.groupWords(g), item.Kind()).
 			WithCure("quote it: %q", item)
 	}
+}
+
+// readNestedZones reads a list in the list of zones. Whether the networks serve them
+// is asked of what is in it; that it is no name is found out behind that.
+func (r *manifestReader) readNestedZones(list source.Value, g *Group) {
+	for _, item := range list.Items() {
+		switch item.Kind() {
+		case source.String:
+			g.AZs = append(g.AZs, item.Text())
+		case source.List:
+			r.readNestedZones(item, g)
+			continue
+		default:
+			g.AZs = append(g.AZs, OtherZone+item.Text())
+		}
+	}
+	r.Add(RuleAvailabilityZone, "JobInvalidAvailabilityZone", list.Place(), "azs of %s holds a list where a name belongs", r.groupWords(g)).
+		WithCure("write the names of the inner list into azs itself")
 }
 
 func (r *manifestReader) readMigrations(v source.Value, g *Group) {

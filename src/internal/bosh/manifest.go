@@ -56,6 +56,9 @@ func (r *manifestReader) readDeployment() {
 		r.checkForm()
 	}
 	r.At = Order{Stage: StageManifest}
+	if r.m.Form == V2 && !r.doc.Field("release").Present() {
+		r.list(r.doc, "releases", required)
+	}
 	r.readUpdate()
 	if r.m.Form == V1 {
 		r.readV1Networks()

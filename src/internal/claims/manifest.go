@@ -25,8 +25,12 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 			}
 			index := 0
 			for _, block := range blocks {
+				before := len(b.plan.Claims)
 				if b.static(kind, owner, known.of(n), block, named, index) {
 					claimed = true
+				}
+				for i := range b.plan.Claims[before:] {
+					b.plan.Claims[before+i].Errand = g.Lifecycle == "errand"
 				}
 				index += instances(block)
 			}

@@ -90,7 +90,7 @@ func predicted(read *survey.Survey, targetsOnly bool) []lint.Address {
 			}
 			list = append(list, lint.Address{
 				Director: p.Director, Deployment: p.Deployment,
-				Network: a.Network, InstanceGroup: a.InstanceGroup, Index: a.Index, AZ: a.AZ, IP: a.IP, Kind: string(a.Kind),
+				Network: a.Network, InstanceGroup: a.InstanceGroup, Index: a.Index, AZ: a.AZ, IP: a.IP, Unsure: a.Unsure, Kind: string(a.Kind),
 			})
 		}
 	}

@@ -25,7 +25,10 @@ type PredictedAddress struct {
 	Index int
 	AZ    string // empty for none
 	IP    netip.Prefix
-	Kind  AddressKind
+	// Unsure says that IP is only one that it may be: instances without a VM may hold
+	// some of the network, and the director does not show them.
+	Unsure bool
+	Kind   AddressKind
 	// At is the entry of static_ips, or the group's use of the network.
 	At place.Place
 }
@@ -50,6 +53,15 @@ type Outcome struct {
 	// Where something is hidden behind a variable, none is predicted for the
 	// networks that it touches.
 	Addresses []PredictedAddress
+	// Doubts are what decides about the deploy and is not shown by the director: where
+	// there are any, an outcome without refusals is not known to be none.
+	Doubts []Doubt
+}
+
+// Doubt is one thing that is not known.
+type Doubt struct {
+	Message string
+	At      place.Place
 }
 
 // Check judges a manifest against the networks that it would be deployed to, as a
@@ -68,13 +80,13 @@ func CheckAll(cc *bosh.CloudConfig, manifests []*bosh.Manifest, past Past, opts 
 	d.guess(past)
 	outcomes := make([]Outcome, len(manifests))
 	for i, m := range manifests {
-		d.Report = bosh.Report{Opts: opts}
+		d.Report, d.doubts = bosh.Report{Opts: opts}, nil
 		if m != nil && m.Form == bosh.CreateEnv {
 			outcomes[i].Addresses = createEnvAddresses(m)
 			continue
 		}
 		outcomes[i].Addresses = d.deploy(m, i == len(manifests)-1)
-		outcomes[i].Problems = d.Problems
+		outcomes[i].Problems, outcomes[i].Doubts = d.Problems, d.doubts
 	}
 	return outcomes
 }

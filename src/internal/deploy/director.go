@@ -11,9 +11,11 @@ import (
 // its database, who holds which address.
 type director struct {
 	bosh.Report
-	cc    *bosh.CloudConfig
-	zones bosh.Zones
-	pools map[*bosh.Subnet]*pool
+	// doubts are of the last deploy.
+	doubts []Doubt
+	cc     *bosh.CloudConfig
+	zones  bosh.Zones
+	pools  map[*bosh.Subnet]*pool
 	// networks are those of cc by name, of several the first; served are their
 	// zones.
 	networks map[string]*bosh.Network
@@ -23,6 +25,8 @@ type director struct {
 	// address and prefix length, whatever the network.
 	held  map[ipaddr.Addr]*instance
 	taken takenSpans
+	// unshown are instances of which the director does not show what they hold.
+	unshown []unshown
 	// deployments by name, and the names by canonical name.
 	deployments map[string]*deployment
 	canonical   map[string]string
@@ -111,7 +115,9 @@ func (d *director) deploy(m *bosh.Manifest, last bool) []PredictedAddress {
 	}
 	d.checkDeploymentName(m)
 	run := &run{director: d, m: m, cc: d.cc, last: last}
-	return run.deploy()
+	addresses := run.deploy()
+	d.doubts = run.doubts
+	return addresses
 }
 
 // deployOwn deploys a manifest that brings its own networks. Directors kept the

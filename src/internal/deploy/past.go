@@ -40,6 +40,8 @@ type Instance struct {
 	Group, ID  string
 	AZ         string // empty for none
 	Index      int    // in its group, from 0, or Untold
+	// Absent says that it has no VM; then what it holds is not shown.
+	Absent bool
 	// Addresses are those that its VM has, blocks among them, of networks of all
 	// types. An instance without a VM may hold some that nobody tells.
 	Addresses []netip.Prefix
@@ -92,6 +94,9 @@ func (d *director) instancesOf(dep *Deployment) []*instance {
 		rows := leaseReader{d, dep, i}
 		for _, p := range t.Addresses {
 			rows.add(ipaddr.FromPrefix(p.Masked()))
+		}
+		if t.Absent {
+			d.unshown = append(d.unshown, unshown{i, dep})
 		}
 		list = append(list, i)
 	}

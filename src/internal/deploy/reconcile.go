@@ -26,6 +26,7 @@ func (r *run) reconcile(plan *instancePlan) []*reservation {
 		want := wants[i]
 		wants = slices.Delete(wants, i, i+1)
 		r.takeOver(plan, h.address, want.network.Name, static)
+		plan.kept = append(plan.kept, &reservation{network: want.network, static: static, address: h.address, at: want.at, subnet: r.subnetOf(want.network.network, h.address)})
 		kind := DynamicAddress
 		switch {
 		case want.network.network.Type == bosh.VIP:
@@ -75,6 +76,19 @@ func (r *run) reservable(n *bosh.Network, s *bosh.Subnet, a ipaddr.Addr) bool {
 		return false
 	}
 	return !a.Base.Less(pool.block.Base) && !pool.block.Last().Less(a.Last())
+}
+
+// subnetOf is the subnet of a manual network in which an address may be kept.
+func (r *run) subnetOf(n *bosh.Network, a ipaddr.Addr) *bosh.Subnet {
+	if n.Type != bosh.Manual {
+		return nil
+	}
+	for _, s := range n.Subnets {
+		if r.reservable(n, s, a) {
+			return s
+		}
+	}
+	return nil
 }
 
 func zonesMatch(zones []string, az string) bool {

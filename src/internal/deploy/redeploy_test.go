@@ -210,7 +210,7 @@ func pastAfter(r *rand.Rand, cc *bosh.CloudConfig, manifests []*bosh.Manifest, o
 				in.Addresses = append(in.Addresses, a.IP)
 			}
 		}
-		for _, s := range sortedKeys(drawn, func(a, b share) int {
+		for _, s := range keysInOrder(drawn, func(a, b share) int {
 			return strings.Compare(a.group+a.network+a.az, b.group+b.network+b.az)
 		}) {
 			list := drawn[s]
@@ -227,7 +227,7 @@ func pastAfter(r *rand.Rand, cc *bosh.CloudConfig, manifests []*bosh.Manifest, o
 	return past
 }
 
-func sortedKeys[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+func keysInOrder[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
 	var keys []K
 	for k := range m {
 		keys = append(keys, k)

@@ -179,7 +179,7 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 			continue
 		}
 		r.hold(plan.instance, a, want.network.Name, false)
-		want.address, want.subnet = a, s
+		want.address, want.subnet, want.unsure = a, s, r.mayBeHeld(want.network, s)
 		r.predict(g, plan, want, a, DynamicAddress)
 		return true
 	}
@@ -307,6 +307,7 @@ func (r *run) predict(g *plannedGroup, plan *instancePlan, want *reservation, a 
 		index = Untold
 	}
 	r.addPrediction(want.network.Name, g.Name, index, plan.az, a, kind, want.at)
+	r.addresses[len(r.addresses)-1].Unsure = want.unsure
 }
 
 func (r *run) addPrediction(network, group string, index int, az string, a ipaddr.Addr, kind AddressKind, at place.Place) {

@@ -24,6 +24,7 @@ type run struct {
 	renamed   map[*plannedGroup]string // which group they may have been
 	// incomplete are the networks of which something could not be read.
 	incomplete map[*bosh.Network]bool
+	doubts     []Doubt
 }
 
 // plannedGroup is a group with its networks found.
@@ -53,6 +54,7 @@ type instancePlan struct {
 	az       string
 	placed   bool // az is decided
 	wants    []*reservation
+	kept     []*reservation // which the instance has, and wants no more
 }
 
 // reservation is one address that an instance is to get.
@@ -62,6 +64,7 @@ type reservation struct {
 	address ipaddr.Addr // of a static one; of a dynamic one once it is reserved
 	at      place.Place
 	subnet  *bosh.Subnet // that a static one was found in
+	unsure  bool         // it may be one that an instance without a VM has
 	drawn   bool         // which instance gets it depends on ids that the director draws
 }
 
@@ -111,6 +114,7 @@ func (r *run) deploy() []PredictedAddress {
 	if !r.refused() {
 		r.tellMoves()
 	}
+	r.checkUnshown()
 	r.remember()
 	if missing := r.predictCompilation(); r.last {
 		r.warnCompilation(missing)

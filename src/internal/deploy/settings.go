@@ -73,7 +73,7 @@ func (r *run) checkSubnets(g *plannedGroup, n *plannedNetwork) {
 		return
 	}
 	for _, plan := range g.plans {
-		for _, w := range plan.wants {
+		for _, w := range slices.Concat(plan.wants, plan.kept) {
 			if w.network == n && w.subnet != nil && !r.findsAgain(g, w) {
 				return // the others are likely to be the same
 			}

@@ -49,12 +49,11 @@ type verdictAddress struct {
 	Group   string `json:"instance_group"`
 }
 
-// isNotOurs reports whether the verdict is about releases, stemcells or a
-// config server, which the readers do not judge.
+// isNotOurs reports whether the verdict is about stemcells or a config
+// server, which the readers do not judge.
 func (v verdict) isNotOurs() bool {
 	class := strings.TrimPrefix(v.Error, "Bosh::Director::")
-	return strings.HasPrefix(class, "ConfigServer") || class == "InstanceGroupUnknownStemcell" || class == "InstanceGroupUnknownVmType" ||
-		class == "ValidationMissingField" && strings.Contains(v.Message, "'releases'")
+	return strings.HasPrefix(class, "ConfigServer") || class == "InstanceGroupUnknownStemcell" || class == "InstanceGroupUnknownVmType"
 }
 
 func (v verdict) class() string { return strings.TrimPrefix(v.Error, "Bosh::Director::") }

@@ -102,7 +102,9 @@ type Address struct {
 	Index int
 	AZ    string
 	IP    netip.Prefix // a single address has the full length
-	Kind  string       // static, dynamic, compilation or vip
+	// Unsure says that it may be another one: instances without a VM may have this one.
+	Unsure bool
+	Kind   string // static, dynamic, compilation or vip
 }
 
 // NewResult puts a run's findings and failures together and counts them.

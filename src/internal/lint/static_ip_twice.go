@@ -30,6 +30,12 @@ func runStaticIPTwice(f *Facts, report func(Finding)) {
 			report(f.usedTwice(o, "the director does not know of the virtual address; both will answer for it"))
 			continue
 		}
+		if errandOnly(o, refusals) {
+			finding := f.usedTwice(o, "the director takes both, since it reserves an errand's address when the errand runs, and refuses that run while the other has it")
+			finding.Severity = Warning
+			report(finding)
+			continue
+		}
 		report(f.refusedTwice(o, refusals))
 	}
 	for _, r := range refusals {
@@ -42,6 +48,13 @@ func runStaticIPTwice(f *Facts, report func(Finding)) {
 			report(finding)
 		}
 	})
+}
+
+// errandOnly reports whether one of the two is an errand's, which a deploy does not
+// reserve (deployment_plan/assembler.rb, instance_groups_starting_on_deploy), and
+// nothing that is there already has the address.
+func errandOnly(o plan.Overlap, refusals map[place.Place]*refusal) bool {
+	return (o.A.Errand || o.B.Errand) && refusals[o.A.At] == nil && refusals[o.B.At] == nil
 }
 
 // alreadyInUse is the director's answer to an address that another instance has.

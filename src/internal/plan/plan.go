@@ -98,6 +98,8 @@ type Claim struct {
 	Owner  Owner
 	Subnet *Subnet
 	At     place.Place
+	// Errand says that the address is an errand's: it is reserved when that runs.
+	Errand bool
 	// Index is, for a Static claim or a Lease, the index of the instance that has
 	// the first address, as the director counts from 0; NoIndex where nobody knows.
 	Index int

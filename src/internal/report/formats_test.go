@@ -132,7 +132,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(jsonSummary{1, 1, 1, 2, 5, 312, 0}, got.Summary); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(jsonAddress{"v6", "router", new(int), "z2", "2001:db8:0:1::/64", "dynamic"}, (*got.Addresses)[2]); diff != "" {
+	if diff := cmp.Diff(jsonAddress{"v6", "router", new(int), "z2", "2001:db8:0:1::/64", false, "dynamic"}, (*got.Addresses)[2]); diff != "" {
 		t.Errorf("address (-want +got):\n%s", diff)
 	}
 	if len(got.Findings) != 3 || len(got.Failures) != 2 || len(*got.Addresses) != 4 {

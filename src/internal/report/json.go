@@ -74,7 +74,9 @@ type (
 		Index *int   `json:"index"`
 		AZ    string `json:"az"`
 		IP    string `json:"ip"`
-		Kind  string `json:"kind"`
+		// Unsure says that it may be another address.
+		Unsure bool   `json:"unsure,omitempty"`
+		Kind   string `json:"kind"`
 	}
 )
 
@@ -91,7 +93,7 @@ func writeJSON(w io.Writer, result lint.Result, options Options) error {
 	if options.ShowAddresses {
 		addresses := make([]jsonAddress, len(result.Addresses))
 		for i, a := range result.Addresses {
-			addresses[i] = jsonAddress{a.Network, a.InstanceGroup, indexOf(a), a.AZ, addressText(a), a.Kind}
+			addresses[i] = jsonAddress{a.Network, a.InstanceGroup, indexOf(a), a.AZ, addressText(a), a.Unsure, a.Kind}
 		}
 		report.Addresses = &addresses
 	}

@@ -213,7 +213,9 @@ func (t *textReport) addresses(addresses []lint.Address) {
 	}
 	t.line("addresses that this deploy would take:")
 	table := tabwriter.NewWriter(&t.out, 0, 0, 2, ' ', 0)
+	unsure := false
 	for _, a := range addresses {
+		unsure = unsure || a.Unsure
 		instance := "-"
 		if a.InstanceGroup != "" {
 			instance = visible(a.InstanceGroup)
@@ -221,11 +223,21 @@ func (t *textReport) addresses(addresses []lint.Address) {
 				instance += "/" + strconv.Itoa(*index)
 			}
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\tnetwork %s\taz %s\n", addressText(a), visible(a.Kind),
+		fmt.Fprintf(table, "  %s\t%s\t%s\tnetwork %s\taz %s\n", addressText(a)+unsureMark(a), visible(a.Kind),
 			instance, cmp.Or(visible(a.Network), "-"), cmp.Or(visible(a.AZ), "-"))
 	}
 	table.Flush() // cannot fail: it writes into memory
+	if unsure {
+		t.line("  (?) or another one: instances without a VM may have this, and the director does not show it")
+	}
 	t.line("")
+}
+
+func unsureMark(a lint.Address) string {
+	if a.Unsure {
+		return " (?)"
+	}
+	return ""
 }
 
 // addressText is a predicted address; a block that is more than one address is

@@ -47,7 +47,7 @@ func toldBy(s *snapshot.Snapshot) (deployments []told, orphans []deploy.Instance
 }
 
 func instanceOf(vm snapshot.VM) deploy.Instance {
-	return deploy.Instance{Deployment: vm.Deployment, Group: vm.Group, ID: vm.ID, AZ: vm.AZ, Index: vm.Index, Addresses: addressesOf(vm)}
+	return deploy.Instance{Deployment: vm.Deployment, Group: vm.Group, ID: vm.ID, AZ: vm.AZ, Index: vm.Index, Absent: vm.Absent, Addresses: addressesOf(vm)}
 }
 
 // addressesOf are the VM's addresses as blocks; what is no block, no VM has.

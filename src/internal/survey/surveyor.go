@@ -135,6 +135,12 @@ func (s *surveyor) check(files *directorFiles, cc *bosh.CloudConfig, past deploy
 		problems := slices.Concat(m.problems, outcome.Problems)
 		bosh.Sort(problems)
 		s.report(files.Name, m.read.Name, problems, m.hidden)
+		for _, doubt := range outcome.Doubts {
+			s.failures = append(s.failures, trouble.Trouble{
+				Message: doubt.Message, At: doubt.At,
+				Hint: "give the instances their VMs back, or delete them: bosh cloud-check; then ipguard collect " + files.Name,
+			})
+		}
 		s.predicted = append(s.predicted, Prediction{Director: files.Name, Deployment: m.read.Name, Target: m.entry.Target, Addresses: outcome.Addresses})
 	}
 }
