@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -35,12 +36,15 @@ func (e *gitError) Error() string {
 
 func (e *gitError) Unwrap() error { return e.err }
 
+// credentials are what stands before the host of a URL.
+var credentials = regexp.MustCompile(`://[^/@\s]+@`)
+
 // lastLines are the last words of git, on one line, without hints for people at a
 // terminal.
 func lastLines(text string) string {
 	var kept []string
 	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
+		line = credentials.ReplaceAllString(strings.TrimSpace(line), "://…@")
 		if line != "" && !strings.HasPrefix(line, "hint:") {
 			kept = append(kept, line)
 		}

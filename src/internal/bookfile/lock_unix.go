@@ -19,7 +19,7 @@ const lockWait = 15 * time.Millisecond
 // lock keeps all other bookings of the repository's checkouts on this machine out. A
 // process that is killed has it no more.
 func lock(ctx context.Context, folder string) (unlock func(), err error) {
-	file, err := os.OpenFile(filepath.Join(folder, "ipguard-bookings.lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	file, err := os.OpenFile(filepath.Join(folder, "ipguard-bookings.lock"), os.O_CREATE|os.O_RDONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write into the repository: %w", err)
 	}

@@ -90,16 +90,7 @@ func (b *Bookings) pool(files *source.Files, folder, pool string) {
 		trouble error
 	}
 	results := make([]outcome, len(entries))
-	var group sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		group.Go(func() {
-			for i := w; i < len(entries); i += workers {
-				results[i].record, results[i].trouble = readFile(files, folder, entries[i])
-			}
-		})
-	}
-	group.Wait()
+	sideBySide(len(entries), func(i int) { results[i].record, results[i].trouble = readFile(files, folder, entries[i]) })
 	list := PoolBookings{Pool: pool}
 	for _, r := range results {
 		switch {
@@ -110,6 +101,20 @@ func (b *Bookings) pool(files *source.Files, folder, pool string) {
 		}
 	}
 	b.Pools = append(b.Pools, list)
+}
+
+// sideBySide does something for 0 to n-1, as many at a time as there are processors.
+func sideBySide(n int, do func(int)) {
+	var group sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < n; i += workers {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // readFile reads one file. With an error, the record has the range if that is known.

@@ -1,6 +1,7 @@
 package bookfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/netip"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -212,17 +214,20 @@ func (c *checkout) readPool(ctx context.Context, commit, pool string) (*tree, er
 
 // read makes records of the files.
 func (t *tree) read(names []string, blobs [][]byte) error {
-	list := make([]ledger.Record, 0, len(names))
-	for i, name := range names {
-		r, ok := rangeOf(path.Base(name))
+	list, errs := make([]ledger.Record, len(names)), make([]error, len(names))
+	sideBySide(len(names), func(i int) {
+		r, ok := rangeOf(path.Base(names[i]))
 		if !ok {
-			return stop("take it away", "%s is no file of a booking", name)
+			errs[i] = stop("take it away", "%s is no file of a booking", names[i])
+			return
 		}
-		record, err := parse(strings.TrimPrefix(name, t.prefix), r, blobs[i])
+		list[i], errs[i] = parse(strings.TrimPrefix(names[i], t.prefix), r, blobs[i])
+	})
+	for i, err := range errs {
 		if err != nil {
 			return err
 		}
-		list, t.texts[r] = append(list, record), blobs[i]
+		t.texts[list[i].Range] = blobs[i]
 	}
 	var err error
 	t.records, err = ledger.NewRecords(list)
@@ -240,12 +245,13 @@ func (c *checkout) blobs(ctx context.Context, ids []string) ([][]byte, error) {
 	}
 	list := make([][]byte, len(ids))
 	for i, id := range ids {
-		head, rest, _ := strings.Cut(string(out), "\n")
-		var size int
-		if n, err := fmt.Sscanf(head, id+" blob %d", &size); n != 1 || err != nil || len(rest) < size+1 {
+		head, rest, _ := bytes.Cut(out, []byte("\n"))
+		text, ok := strings.CutPrefix(string(head), id+" blob ")
+		size, err := strconv.Atoi(text)
+		if !ok || err != nil || size < 0 || len(rest) < size+1 {
 			return nil, fmt.Errorf("git cat-file: %q was not expected", head)
 		}
-		list[i], out = []byte(rest[:size]), []byte(rest[size+1:])
+		list[i], out = rest[:size:size], rest[size+1:]
 	}
 	return list, nil
 }

@@ -405,3 +405,34 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstCommit books in a repository that has no commit yet.
+func TestFirstCommit(t *testing.T) {
+	sharedtest.Programs(t, "git")
+	dir := t.TempDir()
+	git(t, dir, "init", "-q", "-b", "main")
+	write(t, filepath.Join(dir, "ipguard.yml"), "directors: []\n")
+	first, err := take(at(dir), "promo/web/api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := take(at(dir), "promo/web/api"); err != nil || again != first {
+		t.Errorf("again: %s, %v, want %s", again, err, first)
+	}
+	if state := git(t, dir, "status", "--porcelain"); state != "?? ipguard.yml" {
+		t.Errorf("the state is %q", state)
+	}
+}
+
+// TestNoSecret: what stands before the host in a remote's URL is neither told nor
+// given to git as an argument.
+func TestNoSecret(t *testing.T) {
+	_, clone := remote(t)
+	s := at(clone())
+	s.Push = true
+	git(t, s.Folder, "remote", "set-url", "origin", "https://jane:verysecret@localhost:1/x.git")
+	_, err := take(s, "promo/web/api")
+	if err == nil || strings.Contains(err.Error(), "verysecret") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -153,8 +153,8 @@ func built(set *netipx.IPSetBuilder) *netipx.IPSet {
 }
 
 // Users says who uses an address of the pool: who declares it, was granted it, or
-// was seen there.
-func (l *Look) Users(r netip.Prefix) []ledger.User {
+// was seen there; and where its owner may have it, though that cannot be seen.
+func (l *Look) Users(r netip.Prefix, owner string) []ledger.User {
 	l.index()
 	asked := netipx.RangeOfPrefix(r)
 	var list []ledger.User
@@ -167,7 +167,21 @@ func (l *Look) Users(r netip.Prefix) []ledger.User {
 			list = append(list, ledger.User{Text: c.Who(), Is: func(owner string) bool { return plan.Means(owner, c) }})
 		}
 	}
-	return append(list, l.seen(asked)...)
+	return slices.Concat(list, l.hidden(asked, owner), l.seen(asked))
+}
+
+// hidden are the blind spots in which the owner may have an address.
+func (l *Look) hidden(asked netipx.IPRange, owner string) []ledger.User {
+	var list []ledger.User
+	for i := range l.Plan.BlindSpots {
+		spot := &l.Plan.BlindSpots[i]
+		if slices.ContainsFunc(spot.May, func(c plan.Claim) bool {
+			return c.Kind.InUse() && c.Range.Overlaps(asked) && plan.Means(owner, &c) && l.meets(&c)
+		}) {
+			list = append(list, ledger.User{Text: "perhaps " + owner + ", which cannot be seen (" + spot.At.String() + ")", Is: func(o string) bool { return o == owner }})
+		}
+	}
+	return list
 }
 
 // seen are the stations that answered for an address.

@@ -223,3 +223,34 @@ func TestOwnerKeepsWhatItHas(t *testing.T) {
 		t.Errorf("another group got %s, want the lowest", got)
 	}
 }
+
+// TestHiddenUser: an address that its owner may use, though nobody can see it, is kept;
+// another owner's blind spot keeps nobody's booking.
+func TestHiddenUser(t *testing.T) {
+	w := newWorld(1)
+	w.plan.Claims, w.plan.BlindSpots = nil, nil
+	w.pool.Ranges, w.pool.Except = []netipx.IPRange{addresses(10, 60)}, nil
+	owner := plan.Owner{Director: "a", Deployment: "web", InstanceGroup: "api"}
+	may := plan.Claim{Range: addresses(20, 29), Kind: plan.Static, Owner: owner, Subnet: w.subnets["a"]}
+	w.plan.BlindSpots = []plan.BlindSpot{{Owner: owner, What: "static_ips", Variable: "ip", Reason: plan.NoValue, At: w.at(), May: []plan.Claim{may}}}
+	look := &booking.Look{Plan: w.plan, Pool: w.pool, Now: now}
+	for _, c := range []struct {
+		address, owner string
+		kept           bool
+	}{
+		{"10.0.0.25/32", "a/web/api", true},
+		{"10.0.0.35/32", "a/web/api", false},
+		{"10.0.0.25/32", "a/web/db", false},
+		{"10.0.0.25/32", "lb/frontend", false},
+	} {
+		r := netip.MustParsePrefix(c.address)
+		rs, err := ledger.NewRecords([]ledger.Record{{Range: r, Events: []ledger.Event{{At: now, What: ledger.WasBooked, Owner: c.owner}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, entries, err := ledger.Release(w.pool, rs, look.World(""), []netip.Prefix{r}, "x", "")
+		if err != nil || (len(entries) == 0) != c.kept {
+			t.Errorf("%s of %s: kept: %t, %v; want kept: %t", c.address, c.owner, len(entries) == 0, err, c.kept)
+		}
+	}
+}

@@ -110,7 +110,7 @@ func (p *picture) bookings(names []string, now time.Time) (report.Bookings, erro
 				continue
 			}
 			line := report.BookingLine{Pool: folder.Pool, Booking: b}
-			for _, u := range look.Users(b.Range) {
+			for _, u := range look.Users(b.Range, b.Owner) {
 				line.Users = append(line.Users, u.Text)
 			}
 			out.List = append(out.List, line)

@@ -61,9 +61,12 @@ func addCompletions(root *cobra.Command, streams Streams) {
 		}
 		return networkNames(cmd, streams), cobra.ShellCompDirectiveNoFileComp
 	}
+	pools := poolWords(streams, func(p fleet.Pool) string { return p.Key() })
 	arguments := map[string]completer{
 		"free": names, "map": names, "fence": names, "scan": names, "audit": names,
 		"explain": completeRules,
+		"book":    firstOf(pools), "adopt": pools, "bookings": pools, "release": cobra.NoFileCompletions, "renew": cobra.NoFileCompletions,
+		"history": cobra.NoFileCompletions,
 		"collect": func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			given := func(name cobra.Completion) bool { return slices.Contains(args, name) }
 			return slices.DeleteFunc(directorNames(cmd, streams), given), cobra.ShellCompDirectiveNoFileComp
@@ -100,6 +103,16 @@ func addCompletions(root *cobra.Command, streams Streams) {
 	}
 }
 
+// firstOf proposes one argument alone.
+func firstOf(complete completer) completer {
+	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return complete(cmd, args, toComplete)
+	}
+}
+
 // allCommands are the commands below root, at every depth.
 func allCommands(root *cobra.Command) []*cobra.Command {
 	var list []*cobra.Command
@@ -124,7 +137,7 @@ func completeFormats(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completi
 	switch cmd.Name() {
 	case "audit":
 		return auditFormats, cobra.ShellCompDirectiveNoFileComp
-	case "scan":
+	case "scan", "bookings":
 		return []cobra.Completion{"text", "json", "csv"}, cobra.ShellCompDirectiveNoFileComp
 	}
 	if cmd.Flags().Lookup("fail-on") == nil {

@@ -234,7 +234,7 @@ func (q *question) answer() (Answer, []Entry, error) {
 		switch {
 		case b.State == Held && !q.Hold: // what was held is booked now
 			entries = append(entries, Entry{b.Range, e})
-		case b.Over(q.world.Now) && !q.world.used(b.Range): // its owner wants it still
+		case b.Over(q.world.Now) && !q.world.used(b): // its owner wants it still
 			e.What, e.Team = WasRenewed, b.Team
 			entries = append(entries, Entry{b.Range, e})
 		}

@@ -55,7 +55,7 @@ func Release(p *Pool, rs *Records, w *World, ranges []netip.Prefix, by, why stri
 	var list []Changed
 	for _, r := range unique(ranges) {
 		b := rs.At(r)
-		users := w.users(r)
+		users := w.users(r, b.Owner)
 		switch {
 		case b.State == Quarantined || b.State.Taken() && len(users) > 0:
 			list = append(list, Changed{Before: b, After: b, Kept: users})

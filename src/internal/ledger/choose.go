@@ -61,7 +61,7 @@ func (q *question) mayHave(r netip.Prefix) *Refusal {
 		if !b.Range.Overlaps(r) {
 			continue
 		}
-		if b.State.Taken() || b.State == Quarantined && !q.wasMine(b, r) && !(b.Rested(q.world.Now) && !q.world.used(b.Range)) {
+		if b.State.Taken() || b.State == Quarantined && !q.wasMine(b, r) && !(b.Rested(q.world.Now) && !q.world.used(b)) {
 			return &Refusal{Reason: Taken, Range: r, Blocking: []Booking{b}}
 		}
 	}
@@ -175,7 +175,7 @@ func (q *question) resting() []Booking {
 func (q *question) next() *Booking {
 	var first *Booking
 	for _, b := range q.records.Sorted() {
-		if b.Until.IsZero() || !b.State.Taken() && b.State != Quarantined || q.world.used(b.Range) {
+		if b.Until.IsZero() || !b.State.Taken() && b.State != Quarantined || q.world.used(b) {
 			continue
 		}
 		if first == nil || b.freeFrom(q.pool).Before(first.freeFrom(q.pool)) {

@@ -162,7 +162,7 @@ func (rs *Records) of(owner string) []Booking {
 // unavailable returns whether the records keep a unit from being given to anybody.
 func (rs *Records) unavailable(w *World, block int) func(netip.Prefix) bool {
 	kept := func(b Booking) bool {
-		return b.State.Taken() || b.State == Quarantined && !(b.Rested(w.Now) && !w.used(b.Range))
+		return b.State.Taken() || b.State == Quarantined && !(b.Rested(w.Now) && !w.used(b))
 	}
 	for bits := range rs.sizes {
 		if bits != block && block != 0 || block == 0 && bits != 32 && bits != 128 {

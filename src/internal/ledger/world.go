@@ -16,9 +16,10 @@ type World struct {
 	// they are preferred: no address of a later set is given before those of the
 	// earlier ones. What this pool's bookings have may be among them.
 	Free []*netipx.IPSet
-	// Users says who uses an address: declares it, was granted it, was seen there.
-	// An address with a user is never freed. Nil: nobody uses any.
-	Users func(netip.Prefix) []User
+	// Users says who uses an address: declares it, was granted it, was seen there; and
+	// whether its owner may, where a part of what that declares cannot be seen. An
+	// address with a user is never freed. Nil: nobody uses any.
+	Users func(r netip.Prefix, owner string) []User
 }
 
 // User is somebody who uses an address.
@@ -29,19 +30,19 @@ type User struct {
 	Text string
 }
 
-func (w *World) users(r netip.Prefix) []User {
+func (w *World) users(r netip.Prefix, owner string) []User {
 	if w.Users == nil {
 		return nil
 	}
-	return w.Users(r)
+	return w.Users(r, owner)
 }
 
-func (w *World) used(r netip.Prefix) bool { return len(w.users(r)) > 0 }
+func (w *World) used(b Booking) bool { return len(w.users(b.Range, b.Owner)) > 0 }
 
 // usedByOthers returns the users that an owner does not mean.
 func (w *World) usedByOthers(r netip.Prefix, owner string) []User {
 	var list []User
-	for _, u := range w.users(r) {
+	for _, u := range w.users(r, owner) {
 		if !u.Is(owner) {
 			list = append(list, u)
 		}
@@ -66,9 +67,9 @@ func due(p *Pool, rs *Records, w *World, by string) []Entry {
 func dueOf(p *Pool, b Booking, w *World, by string) []Entry {
 	e := Event{At: w.Now, Owner: b.Owner, Number: b.Number, Team: b.Team, By: by}
 	switch {
-	case b.Over(w.Now) && !w.used(b.Range):
+	case b.Over(w.Now) && !w.used(b):
 		e.What, e.Until = WasExpired, w.Now.Add(p.QuarantineLength())
-	case b.Rested(w.Now) && !w.used(b.Range):
+	case b.Rested(w.Now) && !w.used(b):
 		e.What = WasFreed
 	default:
 		return nil

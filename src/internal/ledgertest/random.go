@@ -106,7 +106,7 @@ func (r *run) world(owner string) *ledger.World {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &ledger.World{Now: r.model.now, Free: []*netipx.IPSet{free}, Users: func(p netip.Prefix) []ledger.User {
+	return &ledger.World{Now: r.model.now, Free: []*netipx.IPSet{free}, Users: func(p netip.Prefix, _ string) []ledger.User {
 		if user := users[p]; user != "" {
 			return []ledger.User{{Text: user, Is: func(o string) bool { return o == user }}}
 		}

@@ -24,7 +24,7 @@ var bookingEnds = Rule{
 		used := f.usedByOwner()
 		for c := range f.bookings {
 			b := c.Booking
-			if used[c] || b.Until.IsZero() || b.Until.Sub(f.Now) > soon {
+			if used[c] || f.mayUse(c) || b.Until.IsZero() || b.Until.Sub(f.Now) > soon {
 				continue
 			}
 			what := "ends on " + b.Until.UTC().Format(time.DateOnly)
@@ -53,7 +53,7 @@ var bookingUnused = Rule{
 		for c := range f.bookings {
 			b := c.Booking
 			// Only of VMs of BOSH do files tell whether they have an address.
-			if used[c] || b.Adopted || !slices.Contains(f.Plan.Directors, b.Director()) || f.Now.Sub(b.Since) < unusedFor ||
+			if used[c] || f.mayUse(c) || b.Adopted || !slices.Contains(f.Plan.Directors, b.Director()) || f.Now.Sub(b.Since) < unusedFor ||
 				!b.Until.IsZero() && b.Until.Sub(f.Now) <= soon {
 				continue
 			}
@@ -66,6 +66,17 @@ var bookingUnused = Rule{
 			})
 		}
 	},
+}
+
+// mayUse reports whether the owner of a booking may use its address where that cannot
+// be seen.
+func (f *Facts) mayUse(c *plan.Claim) bool {
+	for _, may := range f.Blindness.Reaching(c.Subnet, c.Range) {
+		if may.Kind.InUse() && plan.Means(c.Booking.Owner, may) {
+			return true
+		}
+	}
+	return false
 }
 
 // bookings yields the bookings that their owners have.
