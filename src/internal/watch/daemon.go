@@ -59,7 +59,7 @@ func newDaemon(ctx context.Context, o Options, c Config, m remembered) *daemon {
 	d := &daemon{
 		ctx: ctx, options: o, config: c, log: o.Log, memory: m, work: make(chan func(time.Time), 256),
 		segments: map[int]*segment{}, guards: map[int]*guard{}, echoes: map[bool]echoes{}, planned: map[netip.Addr]bool{}, routers: map[int]routers{},
-		kernel: kernel{time.Now, link.ReadHost, link.Holds, openSockets, link.Station, listenEchoes, rand.N[time.Duration]}, keptTold: map[string]bool{}, muted: map[*voice]struct{}{},
+		kernel: kernel{time.Now, link.ReadHost, link.Holds, openSockets, link.Station, listenEchoes, connect, rand.N[time.Duration]}, keptTold: map[string]bool{}, muted: map[*voice]struct{}{},
 	}
 	d.hooks = startHooks(ctx, o.OnConflict, o.Log)
 	d.owners = startOwners(ctx, o.Owners, o.Log)

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -23,6 +24,8 @@ type kernel struct {
 	station func(index int, a netip.Addr) (frame.MAC, error)
 	// echoes sends and hears echoes for all addresses of a family.
 	echoes func(four bool, heard func(own, peer netip.Addr, sequence uint16)) (echoes, error)
+	// connect asks a peer by TCP, and calls answered if it answers.
+	connect func(ctx context.Context, own netip.Addr, peer Peer, timeout time.Duration, answered func())
 	// random returns a duration in [0, d).
 	random func(d time.Duration) time.Duration
 }

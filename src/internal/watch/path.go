@@ -20,16 +20,19 @@ type path struct {
 	failures int             // of checks that found a theft
 }
 
-// connects reports whether the peer's answer to a TCP connection from own
-// reaches us; a refusal is an answer too.
-func connects(ctx context.Context, own netip.Addr, peer Peer, timeout time.Duration) bool {
-	dialer := net.Dialer{Timeout: timeout, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(own, 0))}
-	conn, err := dialer.DialContext(ctx, "tcp", peer.String())
-	if err == nil {
-		conn.Close()
-		return true
-	}
-	return errors.Is(err, syscall.ECONNREFUSED)
+// connect connects to the peer by TCP from own, and calls answered if the peer's
+// answer reaches us within the timeout; a refusal is an answer too. It returns at once.
+func connect(ctx context.Context, own netip.Addr, peer Peer, timeout time.Duration, answered func()) {
+	go func() {
+		dialer := net.Dialer{Timeout: timeout, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(own, 0))}
+		conn, err := dialer.DialContext(ctx, "tcp", peer.String())
+		if err == nil {
+			conn.Close()
+		}
+		if err == nil || errors.Is(err, syscall.ECONNREFUSED) {
+			answered()
+		}
+	}()
 }
 
 // checksPerSecond bounds how often one peer is asked on behalf of addresses that
@@ -97,11 +100,9 @@ func (d *daemon) ask(s *segment, own *address, p *path, q acd.PathQuestion, now 
 func (d *daemon) askEcho(s *segment, own *address, p *path) error {
 	a, sequence := own.detector.Address(), p.machine.Sequence()
 	if p.peer.Port != 0 {
-		go func() {
-			if connects(d.ctx, a, p.peer, d.options.CheckTimeout) {
-				d.do(func(now time.Time) { d.found(s, own, p, p.machine.Echoed(sequence, now), now) })
-			}
-		}()
+		d.kernel.connect(d.ctx, a, p.peer, d.options.CheckTimeout, func() {
+			d.do(func(now time.Time) { d.found(s, own, p, p.machine.Echoed(sequence, now), now) })
+		})
 		return nil
 	}
 	socket := d.echoes[a.Is4()]

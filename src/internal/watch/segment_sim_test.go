@@ -48,7 +48,7 @@ type machine struct {
 	silent    bool // answers no ARP
 	everybody bool // answers ARP for every address
 	cache     map[netip.Addr]frame.MAC
-	echoes    func(now time.Time) bool // nil: never
+	echoes    func(now time.Time) bool // and connections; nil: never
 	gone      bool
 }
 
@@ -235,11 +235,16 @@ type simEchoes struct{ s *sim }
 
 func (e simEchoes) Close() error { return nil }
 func (e simEchoes) send(_ int, own, peer netip.Addr, sequence uint16) error {
-	s := e.s
-	s.echoed++
-	if !slices.Contains(s.addresses, own) {
+	if !slices.Contains(e.s.addresses, own) {
 		return fmt.Errorf("%s is not here", own)
 	}
+	e.s.echo(own, peer, func() { e.s.heard(own, peer, sequence) })
+	return nil
+}
+
+// echo asks a peer for an answer from own, which goes to whom its cache names.
+func (s *sim) echo(own, peer netip.Addr, answered func()) {
+	s.echoed++
 	if s.neighbour[peer].IsZero() {
 		for _, m := range s.machines {
 			if slices.Contains(m.has, peer) && !m.gone {
@@ -256,10 +261,9 @@ func (e simEchoes) send(_ int, own, peer netip.Addr, sequence uint16) error {
 			m.cache[own] = simMAC(simMe) // it asks, and is told
 		}
 		if m.cache[own] == simMAC(simMe) {
-			s.after(2*simLatency, func() { s.heard(own, peer, sequence) })
+			s.after(2*simLatency, answered)
 		}
 	}
-	return nil
 }
 
 // simLog keeps what the daemon says.
@@ -336,6 +340,9 @@ func (s *sim) start(o Options) {
 		echoes: func(_ bool, heard func(own, peer netip.Addr, sequence uint16)) (echoes, error) {
 			s.heard = heard
 			return simEchoes{s}, nil
+		},
+		connect: func(_ context.Context, own netip.Addr, peer Peer, _ time.Duration, answered func()) {
+			s.echo(own, peer.Address, answered)
 		},
 		random: func(d time.Duration) time.Duration { return time.Duration(s.random.Int64N(int64(d))) },
 	}

@@ -69,6 +69,22 @@ func troubles() []trouble {
 			})
 			return Options{}
 		}},
+		trouble{name: "a director that drops connections when it is busy", begin: func(s *sim) Options {
+			director := s.add(0x70, simOther)
+			director.cache = map[netip.Addr]frame.MAC{}
+			busy := s.now
+			s.every(20*time.Second, func() { busy = s.now.Add(time.Duration(s.random.IntN(8000)) * time.Millisecond) })
+			director.echoes = func(now time.Time) bool { return now.After(busy) || s.random.IntN(3) == 0 }
+			return Options{Peers: []Peer{{simOther, 25555}}}
+		}},
+		trouble{name: "a director that drops all connections for a while", begin: func(s *sim) Options {
+			director := s.add(0x70, simOther)
+			director.cache = map[netip.Addr]frame.MAC{}
+			busy := s.now
+			s.every(20*time.Second, func() { busy = s.now.Add(time.Duration(s.random.IntN(8000)) * time.Millisecond) })
+			director.echoes = func(now time.Time) bool { return now.After(busy) }
+			return Options{Peers: []Peer{{simOther, 25555}}}
+		}},
 		trouble{name: "a fabric that answers for every address", begin: func(s *sim) Options {
 			s.gateway().everybody = true
 			return Options{}
