@@ -116,8 +116,10 @@ func checkColor(color string) error {
 // write tells the result in every format. The error carries the exit code: with
 // both findings and failures it is that of findings.
 func (o *outputs) write(result lint.Result, files *source.Files, streams Streams) error {
+	shown := result
+	shown.Findings = lint.Folded(result.Findings)
 	for _, out := range o.formats {
-		if err := o.writeOne(out, result, files, streams); err != nil {
+		if err := o.writeOne(out, shown, files, streams); err != nil {
 			return err
 		}
 	}

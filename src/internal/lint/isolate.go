@@ -65,7 +65,7 @@ func (f *Facts) segmentNames() map[string]string {
 		return f.proposed
 	}
 	f.proposed = map[string]string{}
-	taken := map[string]bool{}
+	taken, next := map[string]bool{}, map[string]int{} // next is the number to try next for a base
 	for _, name := range f.Segments {
 		taken[name] = true
 	}
@@ -80,8 +80,9 @@ func (f *Facts) segmentNames() map[string]string {
 			base = s.Director + "-" + s.Deployment + "-" + s.Network
 		}
 		name := base
-		for n := 2; taken[name]; n++ {
+		for n := max(2, next[base]); taken[name]; n++ {
 			name = fmt.Sprintf("%s-%d", base, n)
+			next[base] = n + 1
 		}
 		taken[name] = true
 		f.proposed[key] = name
