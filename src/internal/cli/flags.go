@@ -56,8 +56,14 @@ func pairs(flag string, texts []string) ([]interpolate.KV, error) {
 	var list []interpolate.KV
 	for _, text := range texts {
 		name, value, ok := strings.Cut(text, "=")
-		if !ok || name == "" || value == "" {
-			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got %q", flag, name)
+		// What is not understood may be a value.
+		switch {
+		case !ok:
+			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got a text without an equals sign", flag)
+		case name == "":
+			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got no name", flag)
+		case value == "":
+			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got no value for %q", flag, name)
 		}
 		list = append(list, interpolate.KV{Name: name, Value: value})
 	}

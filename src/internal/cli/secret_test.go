@@ -147,6 +147,26 @@ func plant(t *testing.T, file string, number int, with, vars string, turn int) {
 	checkNothingShown(t, fmt.Sprintf("%s: %s in the place of %q below %s; %s", file, n.Value, was, values[number].key, vars), turn)
 }
 
+// TestArgumentsAreNotShown gives secrets on command lines, right and wrong ones.
+func TestArgumentsAreNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range secretFleet {
+		writeFile(t, name, []byte(text))
+	}
+	writeFile(t, "v.yml", []byte("v: x"))
+	url := "https://u:" + token + "@10.0.0.9"
+	for _, args := range [][]string{
+		{"lint", "m.yml", "-v", "pw: " + token}, {"lint", "m.yml", "-v", "=" + token}, {"lint", "m.yml", "-v", "pw=[" + token}, {"lint", "m.yml", "-v", "pw=" + token},
+		{"lint", "m.yml", "--var-file", token}, {"lint", "m.yml", "--director", url}, {"collect", url}, {"audit", url}, {"map", url}, {"who", url}, {"free", url}, {"fence", url},
+		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", "pw=" + token}, {"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", token},
+		{"bosh", "-e", url, "-d", "db", "deploy", "m.yml"}, {"bosh", "-e", url, "update-cloud-config", "cc.yml", "--client-secret", token},
+	} {
+		var out bytes.Buffer
+		Main(context.Background(), args, Streams{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out, Environ: []string{"IPGUARD_BOSH=/bin/true", "PATH=" + os.Getenv("PATH"), "BOSH_CLIENT_SECRET=" + token}})
+		checkText(t, strings.Join(args, " "), "it", out.String())
+	}
+}
+
 // keyedValue is a key, or a value and the key that it stands below.
 type keyedValue struct {
 	key  string

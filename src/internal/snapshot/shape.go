@@ -94,10 +94,13 @@ func name(v source.Value) *yaml.Node {
 // decimal is a number that JSON writes as Ruby does.
 var decimal = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$`)
 
+// userinfo is what a URL may have and no name has: a user and a password.
+var userinfo = regexp.MustCompile(`://[^/\s]*@`)
+
 // isName reports whether s is short and on one line.
 func isName(s string) bool {
 	const longest = 255 // columns of the director's database
-	return len(s) <= longest && !strings.ContainsFunc(s, unicode.IsControl) && strings.ToValidUTF8(s, "") == s
+	return len(s) <= longest && !userinfo.MatchString(s) && !strings.ContainsFunc(s, unicode.IsControl) && strings.ToValidUTF8(s, "") == s
 }
 
 // word keeps a text that is one of a few.

@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,13 +76,19 @@ func (n *Names) Open(path string) {
 	n.open = append(n.open, path)
 }
 
-// Shown is a text with names as they may be shown.
+// userinfo is the user and password of a URL (RFC 3986, section 3.2.1).
+var userinfo = regexp.MustCompile(`://[^/\s@"'<>]+@`)
+
+// Shown is a text with names as they may be shown, and URLs without user and password.
 func (n *Names) Shown(text []byte) []byte {
 	if n == nil {
 		return text
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if bytes.Contains(text, []byte("://")) {
+		text = userinfo.ReplaceAll(text, []byte("://…@"))
+	}
 	if len(n.other) > 0 {
 		text = []byte(n.replacer().Replace(string(text)))
 	}

@@ -68,6 +68,8 @@ func TestNames(t *testing.T) {
 		`of "two \"words\"" and two "words"`: `of "((v))" and ((v))`,
 		"<b>two &#34;words&#34;</b>":         "<b>((v))</b>",
 		"a b":                                "a b", // too short to be told from other text
+		"no https://u:hunter2@10.0.0.6:1/x":  "no https://…@10.0.0.6:1/x",
+		"https://10.0.0.6/a@b":               "https://10.0.0.6/a@b",
 		"x-opened":                           "x-opened",
 		"naïve naïvely":                      "na((v)) naïvely",
 		"10.0.0.1":                           "10.0.0.1",
