@@ -79,6 +79,9 @@ func (n *Names) Open(path string) {
 // userinfo is the user and password of a URL (RFC 3986, section 3.2.1).
 var userinfo = regexp.MustCompile(`://[^/\s@"'<>]+@`)
 
+// placeholder stands in advice where the user has to write a name.
+const placeholder = "://USER@"
+
 // Shown is a text with names as they may be shown, and URLs without user and password.
 func (n *Names) Shown(text []byte) []byte {
 	if n == nil {
@@ -87,7 +90,12 @@ func (n *Names) Shown(text []byte) []byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if bytes.Contains(text, []byte("://")) {
-		text = userinfo.ReplaceAll(text, []byte("://…@"))
+		text = userinfo.ReplaceAllFunc(text, func(found []byte) []byte {
+			if string(found) == placeholder {
+				return found
+			}
+			return []byte("://…@")
+		})
 	}
 	if len(n.other) > 0 {
 		text = []byte(n.replacer().Replace(string(text)))
