@@ -1,6 +1,8 @@
 package bosh
 
 import (
+	"slices"
+
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -266,8 +268,12 @@ func (r *cloudConfigReader) checkCompilationNetwork(c *Compilation, v source.Val
 		if azAt := v.Field("az"); azAt.Present() {
 			at = azAt.Place()
 		}
-		r.Add(RuleCompilation, "JobNetworkMissingRequiredAvailabilityZone", at,
-			"compilation runs in %s, but network %q has no subnet there", ZoneWords(az[0]), network.Name).
-			WithCure("az: one of %s", JoinZones(own.Names))
+		p := r.Add(RuleCompilation, "JobNetworkMissingRequiredAvailabilityZone", at,
+			"compilation runs in %s, but network %q has no subnet there", ZoneWords(az[0]), network.Name)
+		if slices.Equal(own.Names, []string{""}) {
+			p.WithCure("%s", network.CureZones(az))
+		} else {
+			p.WithCure("az: one of %s", JoinZones(own.Names))
+		}
 	}
 }

@@ -88,6 +88,8 @@ type Network struct {
 	Hidden bool
 
 	spec source.Value
+	// bare says of a dynamic network that it is written without subnets.
+	bare bool
 }
 
 // Subnet is one subnet of a network. Range is invalid where the director takes

@@ -4,8 +4,10 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
 )
@@ -164,7 +166,8 @@ func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones Zones)
 		s := newSubnet(v)
 		s.DNS = r.readDNS(v, n.Name)
 		s.CloudProperties = cloudProperties(v)
-		n.Subnets = []*Subnet{s}
+		s.AZs, s.AZsAt = misplacedZones(v)
+		n.Subnets, n.bare = []*Subnet{s}, true
 		return
 	}
 	for _, key := range []string{"dns", "cloud_properties"} {
@@ -210,10 +213,45 @@ func (r *cloudConfigReader) checkDynamicKeys(v source.Value, n *Network) {
 		if at := v.Field(key); at.Present() && !(key == "prefix" && r.Opts.Single()) {
 			p := r.Add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place in the dynamic network %q", key, n.Name)
 			if key == "az" || key == "azs" {
-				p.WithCure("subnets: [{%s: …}]", key)
+				names, _ := misplacedZones(v)
+				p.WithCure("%s", cureBare(names))
 			}
 		}
 	}
+}
+
+// misplacedZones are the zones that a dynamic network names though only subnets can:
+// that was said, and what needs them is not wrong besides.
+func misplacedZones(v source.Value) (names []string, at place.Place) {
+	for _, key := range []string{"az", "azs"} {
+		zones := v.Field(key)
+		if !zones.Present() {
+			continue
+		}
+		at = zones.Place()
+		for _, item := range append(zones.Items(), zones) {
+			if item.IsScalar() && item.Text() != "" {
+				names = append(names, item.Text())
+			}
+		}
+	}
+	return names, at
+}
+
+// cureBare says how a dynamic network without subnets gets zones.
+func cureBare(zones []string) string {
+	if len(zones) == 0 {
+		zones = []string{"NAME"}
+	}
+	return "write subnets, and move cloud_properties and dns of the network into it:\nsubnets: [{azs: [" + strings.Join(zones, ", ") + "]}]"
+}
+
+// CureZones says how the network gets zones that it does not serve.
+func (n *Network) CureZones(zones []string) string {
+	if n.bare {
+		return cureBare(zones)
+	}
+	return "give each subnet of " + n.Name + " an az"
 }
 
 func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones Zones) *Subnet {

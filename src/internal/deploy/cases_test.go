@@ -101,6 +101,7 @@ func runCase(t *testing.T, archive *txtar.Archive) map[string]string {
 	found, addresses := outcome.Problems, outcome.Addresses
 	problems = append(append(problems, more...), found...)
 	problems = append(problems, bosh.CheckNetworks(cc, append(existing, m), opts)...)
+	problems = append(problems, CheckCompilation(cc, opts)...)
 	bosh.Sort(problems)
 	return map[string]string{
 		"problems": problemLines(problems), "unresolved": unresolvedLines(append(hidden, moreHidden...)), "addresses": addressLines(addresses),

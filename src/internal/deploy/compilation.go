@@ -1,6 +1,10 @@
 package deploy
 
 import (
+	"fmt"
+	"slices"
+	"strconv"
+
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
 )
@@ -39,13 +43,54 @@ func (r *run) predictCompilation() (missing int) {
 }
 
 // warnCompilation reports workers without an address. A lack of them stops no
-// deploy at its start, so it is a warning.
+// deploy at its start, and none at all where releases are compiled already, so it is
+// a warning. Whose addresses fill the network is only told of a deployment that has
+// some there; what is too small for itself is told of the cloud-config
+// (CheckCompilation).
 func (r *run) warnCompilation(missing int) {
-	if missing == 0 {
+	c := r.cc.Compilation
+	if missing == 0 || r.m.Own == nil && compilationMissing(r.cc, r.Opts) > 0 {
 		return
 	}
-	c := r.cc.Compilation
-	r.Warn(bosh.RuleCompilation, c.At, "with deployment %q, network %q has %s for %s", r.m.Name, c.Network, bosh.Counted(c.Workers-missing, "free address", "es"), bosh.Counted(c.Workers, "compilation worker", "s")).
+	with := "with all deployments, "
+	if slices.ContainsFunc(r.addresses, func(a PredictedAddress) bool { return a.Network == c.Network && a.Kind != CompilationAddress }) {
+		with = fmt.Sprintf("with deployment %q, ", r.m.Name)
+	}
+	r.warnOfCompilation(r.cc, missing, with)
+}
+
+// CheckCompilation reports compilation workers for which the network has too few
+// addresses, be there no deployment at all.
+func CheckCompilation(cc *bosh.CloudConfig, opts bosh.Options) []bosh.Problem {
+	d := newDirector(cc, opts)
+	if missing := compilationMissing(cc, opts); missing > 0 {
+		d.warnOfCompilation(cc, missing, "")
+	}
+	return d.Problems
+}
+
+// compilationMissing is how many workers find no address where nobody else has any.
+func compilationMissing(cc *bosh.CloudConfig, opts bosh.Options) int {
+	empty := newDirector(cc, opts)
+	return (&run{director: empty, m: &bosh.Manifest{}, cc: empty.cc}).predictCompilation()
+}
+
+// warnOfCompilation reports at the subnet that compilation VMs are in.
+func (d *director) warnOfCompilation(cc *bosh.CloudConfig, missing int, with string) {
+	c := cc.Compilation
+	at, where := c.At, "network "+strconv.Quote(c.Network)
+	az := ""
+	if d.zones.Has(c.AZ) {
+		az = c.AZ
+	}
+	subnets := d.subnetsFor(d.networks[c.Network], az)
+	if len(subnets) > 0 && subnets[0].RangeAt.IsValid() {
+		at = subnets[0].RangeAt
+	}
+	if len(subnets) == 1 {
+		where = fmt.Sprintf("the subnet %s of network %q", subnets[0].Range, c.Network)
+	}
+	d.Warn(bosh.RuleCompilation, at, "%s%s has %s for %s", with, where, bosh.Counted(c.Workers-missing, "free address", "es"), bosh.Counted(c.Workers, "compilation worker", "s")).
 		WithCure("fewer workers, a larger range, or fewer reserved and static addresses")
 }
 

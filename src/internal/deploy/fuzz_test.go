@@ -97,7 +97,7 @@ func FuzzReadAndCheck(f *testing.F) {
 		past.Name = m.Name
 		outcome := Check(cc, m, pastOf([]*bosh.Manifest{past, m}), opts)
 		found, addresses := outcome.Problems, outcome.Addresses
-		whole := bosh.CheckNetworks(cc, []*bosh.Manifest{m}, opts)
+		whole := append(bosh.CheckNetworks(cc, []*bosh.Manifest{m}, opts), CheckCompilation(cc, opts)...)
 		// Seeds run in every test, on machines that may be busy: only fuzzing
 		// looks at the clock.
 		if spent := time.Since(start); spent > time.Second && flag.Lookup("test.fuzz").Value.String() != "" {

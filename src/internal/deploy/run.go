@@ -123,6 +123,13 @@ func (r *run) deploy() []PredictedAddress {
 	return r.addresses
 }
 
+// compilationTold reports whether it was told of the cloud-config already that the
+// network serves no zone at all, since compilation needs one: one mistake.
+func (r *run) compilationTold(n *bosh.Network, own bosh.NetworkZones) bool {
+	c := r.cc.Compilation
+	return c != nil && c.Network == n.Name && r.zones.Has(c.AZ) && !own.Serve([]string{c.AZ}) && slices.Equal(own.Names, []string{""})
+}
+
 // refused reports whether the deploy has failed.
 func (r *run) refused() bool {
 	return slices.ContainsFunc(r.Problems, bosh.Problem.Refusal)
@@ -197,13 +204,16 @@ func (r *run) checkZones(g *plannedGroup) {
 			continue
 		}
 		g.sound = false
+		if r.compilationTold(n.network, own) {
+			continue
+		}
 		p := r.Add(bosh.RuleAvailabilityZone, "JobNetworkMissingRequiredAvailabilityZone", g.AZsAt,
 			"instance group %q is in %s, and network %q serves %s", g.Name, bosh.JoinZones(azs), n.Name, bosh.JoinZones(own.Names))
 		switch {
 		case g.AZs == nil:
 			p.WithCure("azs: one or more of %s", bosh.JoinZones(own.Names))
 		case slices.Equal(own.Names, []string{""}):
-			p.WithCure("remove azs, or give each subnet of %s an az", n.Name)
+			p.WithCure("remove azs, or %s", n.network.CureZones(azs))
 		default:
 			p.WithCure("name only zones that the network serves")
 		}

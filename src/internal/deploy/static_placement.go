@@ -151,7 +151,7 @@ func (p *staticPlacement) staticSubnet(n *bosh.Network, a staticAddress) *bosh.S
 // is instead.
 func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
 	address := ipaddr.AddrOf(a.n, a.v6)
-	why, cure := "which is in no subnet of it", ""
+	why, cure := "which is in no subnet of it", p.otherStatic(n.network, address)
 	for _, s := range n.network.Subnets {
 		if !s.Range.IsValid() || !s.Range.Contains(address) {
 			continue
@@ -159,7 +159,10 @@ func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
 		pool := p.pool(s)
 		switch {
 		case pool.restricted.Contains(a.n):
-			why, cure = "which its subnet reserves", "choose an address of the subnet's static list"
+			why = "which " + p.restriction(s, a.n)
+			if cure = p.otherStatic(n.network, address); cure == "" {
+				cure = "choose an address of the subnet's static list"
+			}
 		case pool.static.Contains(a.n):
 			why, cure = "which begins no block of the subnet's prefix", "choose the first address of a block"
 		default:

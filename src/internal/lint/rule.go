@@ -173,7 +173,7 @@ func (t Targets) concern(f Finding) bool {
 	if f.Rule == staleSnapshotID || f.Rule == partialSnapshotID {
 		return true
 	}
-	ofCloudConfig := f.Order > 0 || f.Rule == HiddenAddressID || f.Rule == keptByCloudID && f.Severity == Warning
+	ofCloudConfig := f.Order > 0 || f.Rule == HiddenAddressID || f.Severity == Warning && (f.Rule == keptByCloudID || f.Rule == bosh.RuleCompilation)
 	return slices.ContainsFunc(f.Claims, func(p Party) bool {
 		return t.Match(p.Owner) || ofCloudConfig && p.Owner.Deployment == "" && t.haveDirector(p.Owner.Director)
 	})

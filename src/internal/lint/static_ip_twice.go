@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"fmt"
+
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -20,6 +22,10 @@ func runStaticIPTwice(f *Facts, report func(Finding)) {
 	refusals := f.inUse()
 	for _, o := range f.Overlaps {
 		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) {
+			continue
+		}
+		if ofOneEnv(o) {
+			report(f.envTwice(o))
 			continue
 		}
 		known := leased(o.A) && leased(o.B)
@@ -57,6 +63,30 @@ func errandOnly(o plan.Overlap, refusals map[place.Place]*refusal) bool {
 	return (o.A.Errand || o.B.Errand) && refusals[o.A.At] == nil && refusals[o.B.At] == nil
 }
 
+// ofOneEnv reports whether both claims are static_ips of one create-env manifest,
+// which no director sees.
+func ofOneEnv(o plan.Overlap) bool {
+	env := o.A.Kind == plan.CreateEnvVM || o.B.Kind == plan.CreateEnvVM
+	return env && leased(o.A) && leased(o.B) && sameDeployment(o) && o.A.Owner.Deployment != "" && o.A.Owner.Network != o.B.Owner.Network
+}
+
+// envTwice tells of one address for two networks of a create-env VM.
+func (f *Facts) envTwice(o plan.Overlap) Finding {
+	first, second := o.A, o.B
+	if first.Kind == plan.CreateEnvVM { // the address of the VM stays, that of a vip network goes
+		first, second = second, first
+	}
+	vm := "the create-env VM " + first.Owner.Deployment
+	on := func(c *plan.Claim) string { return "on network " + c.Owner.Network }
+	return Finding{
+		Range: o.Range, Segment: segmentText(o.Contact),
+		Message:    fmt.Sprintf("%s asks for %s twice: %s and %s", vm, plan.RangeText(o.Range), on(second), on(first)),
+		Claims:     []Party{party(first, on(first)), party(second, on(second))},
+		Why:        "the CLI passes both on, and the CPI gives one machine the same address on two networks, or refuses it in the middle of create-env",
+		Suggestion: fmt.Sprintf("give network %s an address of its own, or take it out of %s", first.Owner.Network, first.Owner.InstanceGroup),
+	}
+}
+
 // alreadyInUse is the director's answer to an address that another instance has.
 const alreadyInUse = "NetworkReservationAlreadyInUse"
 
@@ -85,6 +115,10 @@ func (f *Facts) refusedTwice(o plan.Overlap, refusals map[place.Place]*refusal) 
 		first, second = second, first
 	}
 	finding := f.usedTwiceBy(first, second, o, "the director gives it to one of the two and refuses the other in the middle of a deploy")
+	if first.Kind == plan.CreateEnvVM { // two environments of one manifest
+		finding.Why = "no director sees the two; both will answer for it"
+		return finding
+	}
 	finding.DirectorError = alreadyInUse
 	if r := refusals[first.At]; r != nil {
 		r.told = true

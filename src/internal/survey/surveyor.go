@@ -89,6 +89,7 @@ func (s *surveyor) director(files *directorFiles) (d claims.Director) {
 	if files.judged {
 		s.checkEach(files, d.CloudConfig, teams, past, deployments, opts)
 		s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
+		s.report(files.Name, "", deploy.CheckCompilation(d.CloudConfig, opts), nil)
 	}
 	if files.onlyClaims {
 		for _, m := range deployments {
