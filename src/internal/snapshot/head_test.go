@@ -46,7 +46,11 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	for i := range data {
-		for _, bit := range []byte{1, 2, 4} {
+		bits := []byte{1, 2, 4}
+		if i > 1000 { // far behind the head
+			bits = bits[:1]
+		}
+		for _, bit := range bits {
 			changed := bytes.Clone(data)
 			changed[i] ^= bit
 			if head, err := readHead("x", changed); err == nil && head.Sealed {
