@@ -135,7 +135,7 @@ func (r *run) wasDynamic(u unshown, a ipaddr.Addr) bool {
 			continue
 		}
 		for _, s := range n.Subnets {
-			if pool := newPool(s, r.Opts); r.reservable(n, s, a) && !pool.isStatic(a.Base) {
+			if r.reservable(n, s, a) && !r.pool(s).isStatic(a.Base) {
 				return true
 			}
 		}
