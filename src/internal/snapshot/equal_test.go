@@ -26,7 +26,7 @@ import (
 // comparable leaves out where a value stands.
 var comparable = cmp.Options{
 	cmpopts.IgnoreTypes(place.Place{}),
-	cmpopts.IgnoreUnexported(bosh.Subnet{}, bosh.Problem{}),
+	cmpopts.IgnoreUnexported(bosh.Subnet{}, bosh.Network{}, bosh.Group{}, bosh.GroupNetwork{}, bosh.Manifest{}, bosh.CloudConfig{}, bosh.Problem{}),
 	cmp.Comparer(func(a, b bosh.Block) bool { return a.Range == b.Range }),
 	cmp.Comparer(func(a, b bosh.PropertyAddress) bool {
 		return a.Range == b.Range && a.Property == b.Property && a.Group == b.Group && a.Job == b.Job
