@@ -390,7 +390,7 @@ func (r *cloudConfigReader) unknownZone(v source.Value, network string, zones Zo
 		return // a manifest of that form defines no zones
 	}
 	r.Add(RuleAvailabilityZone, "NetworkSubnetUnknownAvailabilityZone", v.Place(),
-		"network %q is in the availability zone %q, which is not defined", network, v.Text()).WithCure("%s", zones.Cure(v.Text()))
+		"network %q is in the availability zone %q, which is not defined", network, v).WithCure("%s", zones.Cure(v.Text()))
 }
 
 // readDNS reads the resolvers (network_parser/name_servers_parser.rb).
