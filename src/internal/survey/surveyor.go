@@ -134,6 +134,9 @@ func (s *surveyor) check(files *directorFiles, cc *bosh.CloudConfig, past deploy
 	for i, outcome := range deploy.CheckAll(cc, read, past, opts) {
 		m := played[i]
 		problems := slices.Concat(m.problems, outcome.Problems)
+		if !m.entry.Deployed {
+			problems = append(problems, deploy.CheckNICGroups(cc, m.read, outcome.Addresses)...)
+		}
 		bosh.Sort(problems)
 		s.report(files.Name, m.read.Name, problems, m.hidden)
 		for _, doubt := range outcome.Doubts {
