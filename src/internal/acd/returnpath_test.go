@@ -36,13 +36,12 @@ func goodPeer() *peerModel {
 
 // walk plays a path against a peer and notes findings.
 type walk struct {
-	path     *ReturnPath
-	peer     *peerModel
-	answers  []pathAnswer // on their way, the earliest first
-	found    map[PathFinding][]time.Time
-	asked    map[PathQuestion]int
-	steps    int
-	diverted func(now time.Time) // may be nil
+	path    *ReturnPath
+	peer    *peerModel
+	answers []pathAnswer // on their way, the earliest first
+	found   map[PathFinding][]time.Time
+	asked   map[PathQuestion]int
+	steps   int
 }
 
 type pathAnswer struct {

@@ -71,10 +71,9 @@ func TestWatchIsNeverDeaf(t *testing.T) {
 // framesFor notes every ARP frame on the segment that speaks for an address or
 // asks for it, and which station sent it.
 type framesFor struct {
-	mutex  sync.Mutex
-	seen   []frame.Frame
-	at     []time.Time
-	listen func() error
+	mutex sync.Mutex
+	seen  []frame.Frame
+	at    []time.Time
 }
 
 // listenFor hears what reaches one more host of the segment, which is every

@@ -57,11 +57,6 @@ func isGone(err error) bool { return statusOf(err) == 404 && ownError(err).Code 
 // isUnknownEndpoint reports whether the director has nothing under that path.
 func isUnknownEndpoint(err error) bool { return statusOf(err) == 404 && ownError(err).Code == 0 }
 
-// isNothing reports whether a list was empty where the library wants an element.
-func isNothing(err error) bool {
-	return err != nil && (err.Error() == "No cloud config" || err.Error() == "No config")
-}
-
 func gaveUp(ctx context.Context, timeout time.Duration) *trouble.Trouble {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ErrInterrupted

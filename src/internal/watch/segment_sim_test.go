@@ -252,7 +252,8 @@ func (s *sim) echo(own, peer netip.Addr, answered func()) {
 			}
 		}
 	}
-	lost := s.random.IntN(100) < s.loss || s.random.IntN(100) < s.loss
+	lostThere, lostBack := s.random.IntN(100) < s.loss, s.random.IntN(100) < s.loss
+	lost := lostThere || lostBack
 	for _, m := range s.machines {
 		if m.mac != s.neighbour[peer] || m.gone || !slices.Contains(m.has, peer) || m.echoes == nil || lost || !m.echoes(s.now) {
 			continue
