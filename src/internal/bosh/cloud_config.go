@@ -18,7 +18,7 @@ func ReadCloudConfigs(docs []source.Value, opts Options) (*CloudConfig, []Proble
 	if merged.at.IsValid() {
 		r.readMerged(merged)
 	}
-	r.cc.Gaps = cloudConfigGaps(docs, r.cc, opts)
+	r.cc.Gaps = withTemplates(cloudConfigGaps(docs, r.cc, opts), r.templates, docs...)
 	return r.cc, r.Problems, r.unresolved
 }
 

@@ -2,6 +2,9 @@ package bosh
 
 import (
 	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -31,6 +34,9 @@ type Gap struct {
 	Blocks []Block
 	What   string
 	At     place.Place
+	// Template is the tool that would fill it in first, such as spruce; empty where
+	// it is no template.
+	Template string
 }
 
 // Part says what facts a gap hides.
@@ -75,14 +81,15 @@ type gaps struct {
 // add notes that v hides a part. what names it.
 func (g *gaps) add(gap Gap, v source.Value, format string, args ...any) {
 	gap.What, gap.At = fmt.Sprintf(format, args...), v.Place()
-	gap.Variable, _ = VariableIn(v.Text())
+	if gap.Template = templateIn(v.Text()); gap.Template == "" {
+		gap.Variable, _ = VariableIn(v.Text())
+	}
 	g.list = append(g.list, gap)
 }
 
 // hides reports whether a variable without a value stands in v.
 func hides(v source.Value) bool {
-	_, ok := VariableIn(v.Text())
-	return ok
+	return hasVariable(v.Text()) || templateIn(v.Text()) != ""
 }
 
 // items are the elements of a list. What is no list is a gap, and nothing at all
@@ -342,7 +349,10 @@ func (g *gaps) use(m *Manifest, group *Group, use *GroupNetwork) {
 		return
 	}
 	for key, value := range use.spec.Fields() {
-		meant, ok := spelling.Nearest(key.Text(), useKeys)
+		meant, ok := mistakenUseKeys[strings.ToLower(key.Text())]
+		if !ok {
+			meant, ok = spelling.Nearest(key.Text(), useKeys)
+		}
 		if ok && meant == "static_ips" && !isUseKey(key.Text()) {
 			gap := in(HidesStaticIPs)
 			gap.Meant, gap.Blocks = meant, readableBlocks(value)
@@ -354,6 +364,12 @@ func (g *gaps) use(m *Manifest, group *Group, use *GroupNetwork) {
 
 // useKeys are the keys of a group's use of a network.
 var useKeys = []string{"name", "static_ips", "default", "nic_group"}
+
+// mistakenUseKeys are keys that people wrote for those that there are.
+var mistakenUseKeys = map[string]string{
+	"static": "static_ips", "ips": "static_ips", "ip": "static_ips", "ip_address": "static_ips", "ip_addresses": "static_ips",
+	"addresses": "static_ips", "address": "static_ips", "static_addresses": "static_ips", "static_ranges": "static_ips", "staticips": "static_ips", "static-ips": "static_ips",
+}
 
 func isUseKey(key string) bool {
 	for _, k := range useKeys {
@@ -422,5 +438,45 @@ func (m *Manifest) forget() {
 		for _, use := range g.Networks {
 			use.spec = source.Value{}
 		}
+	}
+}
+
+// withTemplates adds the templates that readers met where no address stands, and
+// those of spruce anywhere in the documents: nothing of such a text is final.
+func withTemplates(list, met []Gap, docs ...source.Value) []Gap {
+	known := map[place.Place]bool{}
+	for _, g := range list {
+		known[g.At] = true
+	}
+	add := func(g Gap) {
+		if !known[g.At] {
+			known[g.At] = true
+			list = append(list, g)
+		}
+	}
+	for _, g := range met {
+		add(g)
+	}
+	for _, doc := range docs {
+		walkScalars(doc.Node(), func(n *yaml.Node) {
+			if strings.HasPrefix(n.Value, "((") && templateIn(n.Value) == "spruce" {
+				add(Gap{What: "a value", At: doc.At(n).Place(), Template: "spruce"})
+			}
+		})
+	}
+	return list
+}
+
+// walkScalars visits the scalars below a node, those of aliases where they are
+// anchored.
+func walkScalars(n *yaml.Node, visit func(*yaml.Node)) {
+	if n == nil {
+		return
+	}
+	if n.Kind == yaml.ScalarNode {
+		visit(n)
+	}
+	for _, c := range n.Content {
+		walkScalars(c, visit)
 	}
 }

@@ -16,7 +16,7 @@ func ReadManifest(doc source.Value, opts Options) (*Manifest, []Problem, []Unres
 	if r.m.Form == "" {
 		r.m.Form = formOf(doc)
 	}
-	defer func() { r.m.Gaps = manifestGaps(doc, r.m, opts) }()
+	defer func() { r.m.Gaps = withTemplates(manifestGaps(doc, r.m, opts), r.templates, doc) }()
 	r.At = Order{Stage: StageUploadManifest}
 	if !r.upload(doc, "BadManifest", "a manifest") {
 		return r.m, r.Problems, r.unresolved

@@ -79,6 +79,8 @@ type Report struct {
 	At         Order // of what is read now
 	Problems   []Problem
 	unresolved []Unresolved
+	// templates are values that are none yet.
+	templates []Gap
 }
 
 // Add reports a problem and returns it for details.
@@ -125,6 +127,10 @@ func (p *Problem) About(a ipaddr.Addr) *Problem {
 // Where a config server will fill it in the value is Unresolved, else the
 // director stops.
 func (r *Report) hidden(v source.Value, format string, args ...any) bool {
+	if tool := templateIn(v.Text()); tool != "" {
+		r.templates = append(r.templates, Gap{What: fmt.Sprintf(format, args...), At: v.Place(), Template: tool})
+		return true
+	}
 	name, ok := VariableIn(v.Text())
 	if !ok {
 		return false

@@ -19,6 +19,7 @@ func (r *manifestReader) readV1Networks() {
 	r.m.Own = own.cc
 	r.Problems = append(r.Problems, own.Problems...)
 	r.unresolved = append(r.unresolved, own.unresolved...)
+	r.templates = append(r.templates, own.templates...)
 }
 
 // readPoolNetwork gives a job without networks the one of its resource pool.

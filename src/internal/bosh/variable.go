@@ -1,6 +1,9 @@
 package bosh
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // VariableIn finds the first ((variable)) of a text.
 func VariableIn(s string) (name string, ok bool) {
@@ -23,4 +26,33 @@ func isWholeVariable(s string) bool {
 func hasVariable(s string) bool {
 	_, ok := VariableIn(s)
 	return ok
+}
+
+// templates are how values look that another tool has yet to fill in.
+var templates = []struct {
+	tool string
+	form *regexp.Regexp
+}{
+	{"spruce", regexp.MustCompile(`^\(\(\s*(grab|concat|static_ips|param|vault|inject|join|calc|load|file|defer|ips|stringify|base64|cartesian-product|prune|awsparam|awssecret|empty|keys|sort)(\s|\(|\)\))`)},
+	{"ERB", regexp.MustCompile(`<%.*%>`)},
+	{"Jinja", regexp.MustCompile(`\{\{.*\}\}|\{%.*%\}`)},
+	{"Terraform", regexp.MustCompile(`\$\{.*\}`)},
+	{"ytt", regexp.MustCompile(`\(@.*@\)`)},
+}
+
+// templateIn names the tool whose template stands in a text; empty if none does.
+// Such a text is no value yet, and nothing that a director gets to see.
+func templateIn(s string) string {
+	if !strings.ContainsAny(s, "({<$") {
+		return ""
+	}
+	if name, ok := VariableIn(s); ok && !strings.ContainsAny(name, " \t(") {
+		return ""
+	}
+	for _, t := range templates {
+		if t.form.MatchString(s) {
+			return t.tool
+		}
+	}
+	return ""
 }

@@ -102,6 +102,10 @@ type blindSpots struct {
 func (b *blindSpots) add(owner plan.Owner, gap bosh.Gap, may []plan.Claim) {
 	spot := plan.BlindSpot{Owner: owner, What: gap.What, Variable: gap.Variable, At: gap.At, May: may, Reason: plan.Refused}
 	switch {
+	case gap.Template != "":
+		spot.Reason = plan.Unreadable
+		spot.Message = gap.What + " is a template of " + gap.Template + ", which nobody has filled in"
+		spot.Hint = "lint the merged result, which is what the director gets"
 	case gap.Meant != "":
 		spot.Reason = plan.Overlooked
 		spot.Hint = "did you mean " + gap.Meant + "?"

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"go4.org/netipx"
+
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/inventory"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -43,10 +45,12 @@ func (p promises) owners(addresses []netip.Addr) (map[netip.Addr][]string, error
 	}
 	plan := inventory.New(read.Facts.Plan)
 	owners := map[netip.Addr][]string{}
+	var asked []netipx.IPRange
 	for _, a := range addresses {
 		owners[a] = plan.Owners(a)
+		asked = append(asked, netipx.IPRangeFrom(a, a))
 	}
-	return owners, read.gaps()
+	return owners, read.gaps(asked...)
 }
 
 // virtual are the addresses that move between machines by the plan. The error says
@@ -62,20 +66,22 @@ func (p promises) virtual() ([]netip.Addr, error) {
 	return inventory.New(read.Facts.Plan).Virtual(), read.gaps()
 }
 
-// gaps says in one line what is missing in the picture; nil if nothing is.
-func (p *picture) gaps() error {
+// gaps says in one line what is missing in the picture of some addresses, or of all
+// if none are named; nil if nothing is.
+func (p *picture) gaps(of ...netipx.IPRange) error {
 	var parts []string
-	failures := slices.Concat(p.failures, p.Unread)
-	if n := len(failures); n > 0 {
-		first := failures[0].Message
-		if at := failures[0].At; at.File != "" {
+	if n := len(p.failures); n > 0 {
+		first := p.failures[0].Message
+		if at := p.failures[0].At; at.File != "" {
 			first = at.String() + ": " + first
 		}
 		parts = append(parts, fmt.Sprintf("failures: %d, the first: %s", n, first))
 	}
-	hidden := slices.DeleteFunc(p.blindSpots(), func(s *plan.BlindSpot) bool { return s.Reason == plan.Unreadable && s.Message != "" })
+	hidden := slices.DeleteFunc(p.blindSpots(), func(s *plan.BlindSpot) bool {
+		return len(of) > 0 && !slices.ContainsFunc(s.May, func(c plan.Claim) bool { return slices.ContainsFunc(of, c.Range.Overlaps) })
+	})
 	if n := len(hidden); n > 0 {
-		parts = append(parts, fmt.Sprintf("parts that hide: %d, the first at %s", n, hidden[0].At))
+		parts = append(parts, fmt.Sprintf("parts that nobody can see: %d, the first at %s: %s", n, hidden[0].At, hidden[0].Text()))
 	}
 	if len(parts) == 0 {
 		return nil

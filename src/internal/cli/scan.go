@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/inventory"
@@ -115,7 +116,11 @@ func (f scanFlags) run(ctx context.Context, target string, shared map[netip.Addr
 	}
 	var gaps error
 	if read != nil {
-		gaps = read.gaps()
+		var scanned []netipx.IPRange
+		for _, prefix := range area.prefixes {
+			scanned = append(scanned, netipx.RangeOfPrefix(prefix))
+		}
+		gaps = read.gaps(scanned...)
 	}
 	if gaps != nil {
 		fmt.Fprintf(streams.Stderr, "ipguard: %s\n", gaps)

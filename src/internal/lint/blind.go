@@ -78,6 +78,10 @@ func allowLine(m *plan.Meeting, o plan.Owner) string {
 func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
 	told := f.refusedPlaces()
 	judge := newPairJudge(f)
+	toJudged := f.Blindness
+	if f.Targets.Some {
+		toJudged = f.Blindness.Among(func(c *plan.Claim) bool { return f.Targets.Match(c.Owner) })
+	}
 	for i := range f.Plan.BlindSpots {
 		spot := &f.Plan.BlindSpots[i]
 		if spot.Judged || (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner) {
@@ -91,7 +95,11 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 		if spot.Reason == plan.Refused && f.judges(spot.Owner) && told[lineOf(spot.At)] {
 			continue // whoever reads the finding knows
 		}
-		for m := range f.Blindness.Meetings(spot) {
+		blindness := toJudged // of what is not judged, only what it can do to what is
+		if f.Targets.Match(spot.Owner) {
+			blindness = f.Blindness
+		}
+		for m := range blindness.Meetings(spot) {
 			if !judge.refuses(m) {
 				continue
 			}

@@ -3,6 +3,7 @@ package plan
 import (
 	"iter"
 	"net/netip"
+	"slices"
 
 	"go4.org/netipx"
 
@@ -66,6 +67,7 @@ type Meeting struct {
 // what it computed, so many questions cost little more than one.
 type Blindness struct {
 	plan     *Plan
+	counts   func(*Claim) bool // nil: all
 	claims   *rangeIndex
 	hidden   *rangeIndex
 	spots    map[*Claim]*BlindSpot
@@ -77,12 +79,23 @@ func NewBlindness(p *Plan) *Blindness {
 	return &Blindness{plan: p, contacts: map[[2]*Subnet]Contact{}}
 }
 
-// index is made by the first question.
-func (b *Blindness) index() {
-	if b.claims != nil {
+// Among is the blindness towards some claims: only those for which counts is true
+// are met, be they known or hidden. Of a fleet that is large, few are judged.
+func (b *Blindness) Among(counts func(*Claim) bool) *Blindness {
+	return &Blindness{plan: b.plan, counts: counts, contacts: b.contacts}
+}
+
+// indexClaims and indexHidden are done by the first question that needs them.
+func (b *Blindness) indexClaims() {
+	if b.claims == nil {
+		b.claims = newRangeIndex(b.counted(claimsOf(b.plan)))
+	}
+}
+
+func (b *Blindness) indexHidden() {
+	if b.hidden != nil {
 		return
 	}
-	b.claims = newRangeIndex(claimsOf(b.plan))
 	b.spots = map[*Claim]*BlindSpot{}
 	var hidden []*Claim
 	for i := range b.plan.BlindSpots {
@@ -92,14 +105,22 @@ func (b *Blindness) index() {
 			hidden = append(hidden, &spot.May[j])
 		}
 	}
-	b.hidden = newRangeIndex(hidden)
+	b.hidden = newRangeIndex(b.counted(hidden))
+}
+
+func (b *Blindness) counted(list []*Claim) []*Claim {
+	if b.counts == nil {
+		return list
+	}
+	return slices.DeleteFunc(list, func(c *Claim) bool { return !b.counts(c) })
 }
 
 // Meetings yields what the spot can meet on the wire, or in the list of its own
 // director: claims, and what may hide in other spots.
 func (b *Blindness) Meetings(spot *BlindSpot) iter.Seq[Meeting] {
 	return func(yield func(Meeting) bool) {
-		b.index()
+		b.indexClaims()
+		b.indexHidden()
 		for i := range spot.May {
 			may := &spot.May[i]
 			for _, index := range []*rangeIndex{b.claims, b.hidden} {
@@ -125,7 +146,7 @@ func (b *Blindness) Meetings(spot *BlindSpot) iter.Seq[Meeting] {
 // would meet; with s nil, in any segment.
 func (b *Blindness) Reaching(s *Subnet, r netipx.IPRange) iter.Seq2[*BlindSpot, *Claim] {
 	return func(yield func(*BlindSpot, *Claim) bool) {
-		b.index()
+		b.indexHidden()
 		for may := range b.hidden.overlapping(r) {
 			contact := b.contact(s, may.Subnet)
 			if s != nil && contact.Relation == Isolated && !contact.OneList {
