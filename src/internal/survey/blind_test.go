@@ -36,7 +36,7 @@ import (
 func scale(t testing.TB) int {
 	text := os.Getenv("IPGUARD_BLINDINGS")
 	if text == "" {
-		return 2000
+		return 800
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

@@ -44,6 +44,8 @@ type madeUp struct {
 	// base is a fleet that was read from a fleet file, of whose files these are some;
 	// nil for one that was made up.
 	base *survey.Fleet
+	// segments are those of the fleet file.
+	segments []fleet.Segment
 	// addresses are those to ask free and who about.
 	addresses []netip.Addr
 }
@@ -78,6 +80,14 @@ func (r random) fleet(t testing.TB) *madeUp {
 	}
 	for i := range 1 + r.IntN(2) {
 		r.createEnv(t, m, fmt.Sprintf("env%d", i))
+	}
+	if r.chance(4) { // the fleet file knows where some networks are
+		for _, name := range m.directors {
+			if r.chance(2) {
+				match := fleet.Match{Director: fleet.Text{Value: name}, Network: fleet.Text{Value: r.pick("default", "private", "second")}}
+				m.segments = append(m.segments, fleet.Segment{Name: fleet.Text{Value: r.pick("left", "right")}, Subnets: []fleet.Match{match}})
+			}
+		}
 	}
 	return m
 }
@@ -185,7 +195,7 @@ func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
 	if m.base != nil {
 		return m.ofBase(target, files), interpolate.NewLoader(files, nil)
 	}
-	f := survey.Fleet{File: &fleet.File{}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files}}
+	f := survey.Fleet{File: &fleet.File{Segments: m.segments}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files}}
 	for _, name := range m.directors {
 		d := survey.Director{Name: name}
 		for i := range m.files {
@@ -393,10 +403,11 @@ func refusedByDirectors(findings []lint.Finding) []lint.Finding {
 	return list
 }
 
+// ownersOf are a finding's rule and those who have part in it.
 func ownersOf(f lint.Finding) string {
 	var owners []string
 	for _, p := range f.Claims {
-		owners = append(owners, fmt.Sprint(p.Owner.Director, "/", p.Owner.Deployment, " ", p.At))
+		owners = append(owners, fmt.Sprint(p.Owner.Director, "/", p.Owner.Deployment))
 	}
-	return f.Rule + " " + plan.RangeText(f.Range) + " " + strings.Join(owners, ", ")
+	return f.Rule + " " + strings.Join(owners, ", ")
 }
