@@ -78,7 +78,7 @@ func TestP3NoLouderThanNeeded(t *testing.T) {
 	for _, kind := range sortedKeys(compared) {
 		t.Logf("%5d compared, %5d where it matters: %s", compared[kind], differing[kind], kind)
 	}
-	if len(compared) < 8 {
+	if scale(t) >= 800 && len(compared) < 8 {
 		t.Errorf("only these values never mattered: %v", compared)
 	}
 }
