@@ -189,7 +189,7 @@ func newPairJudge(f *Facts) *pairJudge {
 // refuses reports whether the meeting would be an error that has to do with what
 // is judged, and that no director keeps from happening.
 func (j *pairJudge) refuses(m plan.Meeting) bool {
-	if !relevant(m.A, m.B) || guarded(m.Overlap) || m.Hidden.Kind.Pool() && m.With == nil &&
+	if !relevant(m.A, m.B) || guarded(m.Overlap) || ofOne(m.Overlap) || m.Hidden.Kind.Pool() && m.With == nil &&
 		j.deployed[m.Other.Kind][ownAddress{m.Hidden.Owner.Director, m.Other.Range.From()}] {
 		return false
 	}
@@ -214,6 +214,12 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 		j.known[key] = refused
 	}
 	return refused
+}
+
+// ofOne reports whether both addresses are asked for by one manifest: whoever wrote
+// it, and gives its variables, is no other owner.
+func ofOne(o plan.Overlap) bool {
+	return o.A.Kind.InUse() && o.B.Kind.InUse() && o.A.Owner.Deployment != "" && sameDeployment(o)
 }
 
 // guarded reports whether a director itself refuses the second of the two: both
