@@ -161,7 +161,7 @@ func TestPublicRepositories(t *testing.T) {
 	for name, parts := range map[string][]string{
 		"bosh-deployment":           {"bosh.yml\n", "- aws/cloud-config.yml\n", "- vsphere/cloud-config.yml\n"},
 		"cf-deployment":             {"cf-deployment.yml\n", "iaas-support/vsphere/cloud-config.yml\n"},
-		"concourse-bosh-deployment": {"cluster/concourse.yml\n", "- cluster/cloud_configs/vbox.yml\n", "lite/concourse.yml\n"},
+		"concourse-bosh-deployment": {"- cluster/*.yml\n", "- cluster/cloud_configs/vbox.yml\n", "lite/concourse.yml\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(public, name)
