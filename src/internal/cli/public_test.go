@@ -56,7 +56,8 @@ func runJSON(t *testing.T, args ...string) (int, lintJSON) {
 }
 
 // TestPublicCloudConfigs lints cf-deployment with each public cloud-config: all
-// is read, and no rule across directors has anything to say.
+// is read, and no rule across directors has anything to say, but for the last
+// addresses of GCP, which its cloud-config does not reserve.
 func TestPublicCloudConfigs(t *testing.T) {
 	dir := sharedtest.Dir(t, "public")
 	var configs []string
@@ -88,7 +89,8 @@ func TestPublicCloudConfigs(t *testing.T) {
 			t.Errorf("%s: no claim at all was read", config)
 		}
 		for _, f := range result.Findings {
-			if fleetRules[f.Rule] {
+			keptByGCP := f.Rule == "kept-by-cloud" && strings.Contains(config, "/gcp/") && f.Severity == "warning"
+			if fleetRules[f.Rule] && !keptByGCP {
 				t.Errorf("%s: %s: %s", config, f.Rule, f.Message)
 			}
 		}

@@ -103,9 +103,11 @@ func closest(among []*Subnet, o *Subnet) Contact {
 
 // OneListWith reports whether one director's database covers both subnets
 // (unique index on ip_addresses.address_str). Manifests that bring their own
-// networks are not in it, nor is anything made by create-env.
+// networks are not in it, nor is anything made by create-env. Without a fleet file
+// there is one director, which has no name.
 func (s *Subnet) OneListWith(o *Subnet) bool {
-	return s.Director != "" && s.Director == o.Director && s.Deployment == "" && o.Deployment == ""
+	named := s.Director != "" || s.Network != "" && o.Network != ""
+	return named && s.Director == o.Director && s.Deployment == "" && o.Deployment == ""
 }
 
 func (s *Subnet) contactByID(o *Subnet) Contact {
