@@ -121,9 +121,10 @@ func TestVariablesAreNotShown(t *testing.T) {
 				{"%s((v))", "S3cr3tA"}, {"%s((v))", token + "B"},
 			}
 			turn++
-			form := forms[turn%len(forms)]
-			plant(t, file, i, form[0], "v: "+form[1], turn)
-			if !value.isName() {
+			// One form a value; names, which may be shown, never get a plain one.
+			if form := forms[turn/2%len(forms)]; turn%2 == 0 || value.isName() {
+				plant(t, file, i, form[0], "v: "+form[1], turn)
+			} else {
 				plant(t, file, i, "((v))", "v: S3cr3tC", turn)
 			}
 		}
