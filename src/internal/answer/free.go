@@ -103,7 +103,7 @@ func newFree(p *plan.Plan, q Question) *free {
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		for j := range spot.May {
-			if c := &spot.May[j]; f.base.OverlapsRange(c.Range) && f.reach.meet(c.Subnet) {
+			if c := &spot.May[j]; f.base.OverlapsRange(c.Range) && (f.reach.meet(c.Subnet) || f.maySeek(c.Subnet)) {
 				f.hidden = append(f.hidden, hiddenClaim{c, spot})
 			}
 		}
@@ -120,6 +120,12 @@ func newFree(p *plan.Plan, q Question) *free {
 		f.delegations = append(f.delegations, q.Pools[i].In(q.Scope.Subnets))
 	}
 	return f
+}
+
+// maySeek reports whether a subnet whose range hides may be one of those that were
+// asked about by their addresses.
+func (f *free) maySeek(s *plan.Subnet) bool {
+	return f.Scope.Within.IsValid() && s != nil && !s.Range.IsValid() && len(s.Among) == 0
 }
 
 // hiddenClaim is a claim that may hide in a blind spot.
