@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -110,6 +111,11 @@ func (g *gaps) items(parent source.Value, key string, gap Gap, n need, format st
 // cloudConfigGaps finds the gaps of cloud-configs from which cc was read.
 func cloudConfigGaps(docs []source.Value, cc *CloudConfig, opts Options) []Gap {
 	g := &gaps{opts: opts}
+	// A director takes no cloud-config without networks (DeploymentNoNetworks,
+	// deployment_plan/cloud_manifest_parser.rb): those that it has stand elsewhere.
+	if len(docs) > 0 && !slices.ContainsFunc(docs, func(doc source.Value) bool { return !doc.IsMap() || doc.Field("networks").Present() }) {
+		g.add(Gap{Hides: HidesNetworks}, docs[0], "the networks of the cloud-config")
+	}
 	for _, doc := range docs {
 		if !doc.IsMap() {
 			g.add(Gap{Hides: HidesNetworks}, doc, "a cloud-config")
