@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -143,7 +144,9 @@ func removed(b []byte) (index int, address netip.Addr, ok bool) {
 	if len(b) < unix.SizeofIfAddrmsg {
 		return 0, netip.Addr{}, false
 	}
-	attributes, err := nl.ParseRouteAttr(b[unix.SizeofIfAddrmsg:])
+	// The library reads attributes in steps of whole words, the last one, too.
+	body := slices.Concat(b[unix.SizeofIfAddrmsg:], make([]byte, unix.RTA_ALIGNTO-1))
+	attributes, err := nl.ParseRouteAttr(body[:len(body)/unix.RTA_ALIGNTO*unix.RTA_ALIGNTO])
 	if err != nil {
 		return 0, netip.Addr{}, false
 	}

@@ -183,6 +183,7 @@ func TestRemoved(t *testing.T) {
 func FuzzRemoved(f *testing.F) {
 	f.Add(addressMessage(nl.NewRtAttr(unix.IFA_LOCAL, []byte{10, 0, 0, 1})))
 	f.Add([]byte{1, 2, 3})
+	f.Add(append(make([]byte, unix.SizeofIfAddrmsg), 9, 0, 2, 0, 10, 0, 0, 1, 7, 0)) // the last attribute ends within a word
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, a, ok := removed(b); ok != a.IsValid() {
 			t.Errorf("%v, but the address is %v", ok, a)
