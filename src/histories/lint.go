@@ -73,7 +73,7 @@ func lint(step, folder string) (answer, error) {
 		a.unknown = append(a.unknown, f.Message)
 	}
 	for _, f := range report.Findings {
-		if f.Severity != "error" {
+		if f.Severity != "error" || ofCPI[f.Rule] {
 			continue
 		}
 		a.refused = true
@@ -89,3 +89,7 @@ func lint(step, folder string) (answer, error) {
 	}
 	return a, nil
 }
+
+// ofCPI are the rules about what a CPI refuses in the middle of a deploy. That of the
+// recorded directors made no VMs, and refused nothing for such a reason.
+var ofCPI = map[string]bool{"nic-group": true, "kept-by-cloud": true}
