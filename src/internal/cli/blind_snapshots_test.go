@@ -51,7 +51,7 @@ var snapshotBlindings = map[string]func(r *rand.Rand, director string, snapshot 
 // because of one is refused or undecided without it, and an address that was not free
 // is not free.
 func TestP1OnSnapshots(t *testing.T) {
-	blindings := 60 // scripts/test asks for more, without the race detector
+	blindings := 20 // scripts/test asks for more, without the race detector
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
 		blindings = wanted / 40
 	}
