@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -16,7 +18,10 @@ import (
 // is given to two, none of another deployment or of an orphan is given away, and each
 // problem says where it is.
 func TestAnyPastKeepsTheTable(t *testing.T) {
-	const fleets = 2000
+	fleets := 100 // scripts/test asks for 10,000, without the race detector
+	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_REDEPLOYS")); err == nil {
+		fleets = wanted
+	}
 	for seed := range fleets {
 		r := rand.New(rand.NewPCG(uint64(seed), 11))
 		cc, manifests := randomFleet(r)
