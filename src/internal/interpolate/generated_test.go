@@ -59,7 +59,7 @@ func (x texts) String() string {
 func TestGenerated(t *testing.T) {
 	runs := 2000
 	if raceDetector {
-		runs = 500
+		runs = 200
 	}
 	outcomes := map[string]int{}
 	for seed := range uint64(runs) {
