@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"go4.org/netipx"
@@ -110,10 +111,17 @@ func (c *coverage) text(s string) {
 		switch {
 		case ok && r.IsValid():
 			c.set.AddRange(wholeBlock(r))
-		case !ok && s != LeftOut:
+		case !ok && s != LeftOut && !isNumber(s):
 			c.known = false
 		}
 	}
+}
+
+// isNumber reports whether a text is the id of a virtual router, which is kept beside
+// virtual addresses and is none.
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 32)
+	return err == nil
 }
 
 // wholeBlock is a range as its address family counts it.

@@ -43,6 +43,7 @@ func TestCovers(t *testing.T) {
 		"static":              {manifest("instance_groups: [{name: a, networks: [{name: public, static_ips: [192.168.9.1, 192.168.9.2]}]}]"), "192.168.9.1-192.168.9.2"},
 		"property":            {manifest("instance_groups: [{name: a, jobs: [{name: k, properties: {vip: '10.0.0.9, 10.0.0.11', vips: [{ip: 10.0.0.13/24}]}}]}]"), "10.0.0.9 10.0.0.11 10.0.0.13"},
 		"hidden property":     {manifest("instance_groups: [{name: a, jobs: [{name: k, properties: {vip: ((vip))}}]}]"), "?"},
+		"router id":           {manifest("instance_groups: [{name: a, jobs: [{name: k, properties: {keepalived: {vip: 10.0.0.9, virtual_router_id: 61}}}]}]"), "10.0.0.9"},
 		"other hidden values": {manifest("instance_groups: [{name: a, jobs: [{name: k, properties: {password: ((password))}}]}]"), ""},
 		"VM":                  {&Snapshot{Deployments: []Deployment{{VMs: vm("10.0.0.32/28")}}, Orphans: vm("2001:db8::7")}, "10.0.0.32/28 2001:db8::7"},
 	} {
