@@ -16,7 +16,8 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"ipguard": func() { os.Exit(cli.Run(context.Background())) },
+		"ipguard":         func() { os.Exit(cli.Run(context.Background())) },
+		"documented-bosh": documentedBosh,
 	})
 }
 
@@ -27,6 +28,11 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkout, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	goSettings := goEnvironment(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
@@ -38,6 +44,8 @@ func TestPages(t *testing.T) {
 			}
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("CHECKOUT", checkout)
+			env.Vars = append(env.Vars, goSettings...)
 			return os.Mkdir(filepath.Join(env.WorkDir, ".git"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

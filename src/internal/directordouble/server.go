@@ -22,6 +22,9 @@ type Authority struct {
 	key         *ecdsa.PrivateKey
 	// PEM is the certificate, as clients take it.
 	PEM []byte
+	// Addresses are those for which certificates are good beside 127.0.0.1, for
+	// clients that come through a proxy.
+	Addresses []net.IP
 }
 
 // NewAuthority makes a certificate authority.
@@ -43,15 +46,15 @@ func NewAuthority() (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Authority{certificate, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}, nil
+	return &Authority{certificate: certificate, key: key, PEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}, nil
 }
 
-// server makes a certificate for 127.0.0.1 and localhost.
+// server makes a certificate for 127.0.0.1, localhost and Addresses.
 func (a *Authority) server() (tls.Certificate, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "double"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"localhost"}, IPAddresses: append([]net.IP{net.IPv4(127, 0, 0, 1)}, a.Addresses...),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, a.key.Public(), a.key)
