@@ -20,8 +20,12 @@ import (
 // and holds every verdict against one that looks at single addresses alone: no
 // cells, no ranges, no merging.
 func TestCompareAgainstOracle(t *testing.T) {
+	fleets := 4000
+	if testing.Short() {
+		fleets = 800
+	}
 	seen := map[Reason]int{}
-	for seed := range uint64(4000) {
+	for seed := range uint64(fleets) {
 		f := randomFleet(rand.New(rand.NewPCG(seed, 7)))
 		result := Compare(f.directors(), nil, f.segmentOf)
 		var got []string

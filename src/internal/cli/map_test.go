@@ -226,6 +226,9 @@ instance_groups: [{name: "<img src=x onerror=\"document.title='hijacked'\">", in
 // opens it.
 func TestMapOfLargeFleet(t *testing.T) {
 	size := madefleet.Large()
+	if testing.Short() {
+		size = madefleet.Size{Directors: 60, Deployments: 200, StaticAddresses: 4000, Seed: 1}
+	}
 	size.Conflicts = 30
 	fleet, err := madefleet.Make(size)
 	if err != nil {

@@ -61,6 +61,9 @@ func TestOneVerdictExamples(t *testing.T) {
 // inputs.
 func TestOneVerdictRandom(t *testing.T) {
 	fleets := 20 // scripts/test asks for 1,000, without the race detector
+	if testing.Short() {
+		fleets = 6
+	}
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_FLEETS")); err == nil {
 		fleets = wanted
 	}

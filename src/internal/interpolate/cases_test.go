@@ -197,8 +197,8 @@ func everyWay(t *testing.T, l *Loader, path string, in Inputs) (*evaluated, erro
 	t.Helper()
 	want, wantErr := l.evaluate(path, in, true)
 	ways := map[string]func(string, Inputs) (*evaluated, error){"proven": l.prove, "traced alone": l.trace}
-	if raceDetector {
-		delete(ways, "proven") // the fuzz step, too, goes this way
+	if testing.Short() {
+		delete(ways, "proven") // the whole run, without -short, and the fuzz step go this way
 	}
 	for name, way := range ways {
 		got, err := way(path, in)

@@ -58,7 +58,7 @@ func (x texts) String() string {
 // made at random from few words, so that paths and names often meet.
 func TestGenerated(t *testing.T) {
 	runs := 2000
-	if raceDetector {
+	if testing.Short() {
 		runs = 200
 	}
 	outcomes := map[string]int{}

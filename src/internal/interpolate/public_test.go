@@ -154,9 +154,9 @@ func engineDocument(t *testing.T, path string) (value any) {
 	return value
 }
 
-// thinned returns one in ten under the race detector, else all.
+// thinned returns one in ten with -short, else all.
 func thinned(files []string) []string {
-	if !raceDetector {
+	if !testing.Short() {
 		return files
 	}
 	var some []string
