@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -37,14 +37,14 @@ func (e *gitError) Error() string {
 func (e *gitError) Unwrap() error { return e.err }
 
 // credentials are what stands before the host of a URL.
-var credentials = regexp.MustCompile(`://[^/@\s]+@`)
+var credentials = lazyregexp.New(`://[^/@\s]+@`)
 
 // lastLines are the last words of git, on one line, without hints for people at a
 // terminal.
 func lastLines(text string) string {
 	var kept []string
 	for line := range strings.Lines(text) {
-		line = credentials.ReplaceAllString(strings.TrimSpace(line), "://…@")
+		line = credentials().ReplaceAllString(strings.TrimSpace(line), "://…@")
 		if line != "" && !strings.HasPrefix(line, "hint:") {
 			kept = append(kept, line)
 		}

@@ -63,7 +63,7 @@ func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error
 	up.remote, up.url = remote, remote
 	for _, key := range []string{"pushurl", "url"} {
 		if url, err := c.run(ctx, "config", "--get", "remote."+remote+"."+key); err == nil && url != "" {
-			if !credentials.MatchString(url) { // or all who list processes would see it
+			if !credentials().MatchString(url) { // or all who list processes would see it
 				up.url = url
 			}
 			break

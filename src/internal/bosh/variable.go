@@ -1,8 +1,9 @@
 package bosh
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // VariableIn finds the first ((variable)) of a text.
@@ -31,13 +32,13 @@ func hasVariable(s string) bool {
 // templates are how values look that another tool has yet to fill in.
 var templates = []struct {
 	tool string
-	form *regexp.Regexp
+	form lazyregexp.Regexp
 }{
-	{"spruce", regexp.MustCompile(`^\(\(\s*(grab|concat|static_ips|param|vault|inject|join|calc|load|file|defer|ips|stringify|base64|cartesian-product|prune|awsparam|awssecret|empty|keys|sort)(\s|\(|\)\))`)},
-	{"ERB", regexp.MustCompile(`<%.*%>`)},
-	{"Jinja", regexp.MustCompile(`\{\{.*\}\}|\{%.*%\}`)},
-	{"Terraform", regexp.MustCompile(`\$\{.*\}`)},
-	{"ytt", regexp.MustCompile(`\(@.*@\)`)},
+	{"spruce", lazyregexp.New(`^\(\(\s*(grab|concat|static_ips|param|vault|inject|join|calc|load|file|defer|ips|stringify|base64|cartesian-product|prune|awsparam|awssecret|empty|keys|sort)(\s|\(|\)\))`)},
+	{"ERB", lazyregexp.New(`<%.*%>`)},
+	{"Jinja", lazyregexp.New(`\{\{.*\}\}|\{%.*%\}`)},
+	{"Terraform", lazyregexp.New(`\$\{.*\}`)},
+	{"ytt", lazyregexp.New(`\(@.*@\)`)},
 }
 
 // templateIn names the tool whose template stands in a text; empty if none does.
@@ -50,7 +51,7 @@ func templateIn(s string) string {
 		return ""
 	}
 	for _, t := range templates {
-		if t.form.MatchString(s) {
+		if t.form().MatchString(s) {
 			return t.tool
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,6 +11,7 @@ import (
 	"go4.org/netipx"
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -338,11 +338,11 @@ func lowered(names []string) []string {
 }
 
 // variableForm is what the CLI takes for a variable (director/template).
-var variableForm = regexp.MustCompile(`\(\( ?!?([-/.\w\pL]+) ?\)\)`)
+var variableForm = lazyregexp.New(`\(\( ?!?([-/.\w\pL]+) ?\)\)`)
 
 func variablesOf(text string) []string {
 	var names []string
-	for _, m := range variableForm.FindAllStringSubmatch(text, -1) {
+	for _, m := range variableForm().FindAllStringSubmatch(text, -1) {
 		names = append(names, m[1])
 	}
 	return names
@@ -355,14 +355,14 @@ func variablesOf(text string) []string {
 // mask ("10.0.0.0/24") means the network, which nobody can hold. strange says that
 // something looks like an address and is none that can be read.
 func virtualAddresses(text string) (list []netipx.IPRange, strange bool) {
-	text = aroundHyphen.ReplaceAllString(text, "$1-$2")
+	text = aroundHyphen().ReplaceAllString(text, "$1-$2")
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
 	for _, word := range words {
 		r, ok := wordRange(word)
 		switch {
 		case ok && canBeHeld(r.From()) && canBeHeld(r.To()):
 			list = append(list, r)
-		case !ok && looksLikeAddress.MatchString(word) && !isNetwork(word):
+		case !ok && looksLikeAddress().MatchString(word) && !isNetwork(word):
 			strange = true
 		}
 	}
@@ -370,10 +370,10 @@ func virtualAddresses(text string) (list []netipx.IPRange, strange bool) {
 }
 
 // aroundHyphen are the blanks of "10.0.0.5 - 10.0.0.9".
-var aroundHyphen = regexp.MustCompile(`([0-9a-fA-F])\s+-\s+([0-9a-fA-F])`)
+var aroundHyphen = lazyregexp.New(`([0-9a-fA-F])\s+-\s+([0-9a-fA-F])`)
 
 // looksLikeAddress is four numbers with dots between them, or three colons.
-var looksLikeAddress = regexp.MustCompile(`(^|[^\d.])\d{1,4}(\.\d{1,4}){3}($|[^\d.])|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]+`)
+var looksLikeAddress = lazyregexp.New(`(^|[^\d.])\d{1,4}(\.\d{1,4}){3}($|[^\d.])|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]+`)
 
 // isNetwork reports whether a word is a network with its mask.
 func isNetwork(word string) bool {

@@ -2,8 +2,9 @@ package bosh
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // Patterns say which job properties hold virtual addresses.
@@ -49,12 +50,12 @@ func (w wildcard) match(name string) bool {
 
 func (w wildcard) String() string { return strings.Join(w, "*") }
 
-var patternForm = regexp.MustCompile(`^(?:([\w*-]+)/)?([\w*-]+(?:\.[\w*-]+)*)$`)
+var patternForm = lazyregexp.New(`^(?:([\w*-]+)/)?([\w*-]+(?:\.[\w*-]+)*)$`)
 
 // ParsePattern reads [JOB/]NAME[.NAME…]. In JOB and in each NAME a * stands for
 // any characters; upper and lower case are the same.
 func ParsePattern(text string) (Pattern, error) {
-	m := patternForm.FindStringSubmatch(strings.ToLower(text))
+	m := patternForm().FindStringSubmatch(strings.ToLower(text))
 	if m == nil {
 		return Pattern{}, fmt.Errorf("%q is no property pattern: it is written [JOB/]NAME[.NAME…], with letters, digits, _, - and *", text)
 	}

@@ -57,7 +57,7 @@ func pageText(r lint.Rule) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s[%s]: %s\n\n", r.Severity, r.ID, r.Title)
 	inside := false
-	for line := range strings.Lines(r.Doc + "\n\n" + allowText(r)) {
+	for line := range strings.Lines(r.Doc() + "\n\n" + allowText(r)) {
 		switch {
 		case strings.HasPrefix(line, "```"):
 			inside = !inside
@@ -72,7 +72,7 @@ func pageText(r lint.Rule) string {
 
 // pageMarkdown is a rule's page in docs/rules.md.
 func pageMarkdown(r lint.Rule) string {
-	return fmt.Sprintf("## %s\n\n%s: %s.\n\n%s\n\n%s", r.ID, r.Severity, r.Title, r.Doc, allowText(r))
+	return fmt.Sprintf("## %s\n\n%s: %s.\n\n%s\n\n%s", r.ID, r.Severity, r.Title, r.Doc(), allowText(r))
 }
 
 // allowText says how a finding of the rule can be accepted, in Markdown.

@@ -80,7 +80,7 @@ func TestPagesNameErrorsThatAreReported(t *testing.T) {
 	}
 	named := 0
 	for _, r := range lint.Rules() {
-		for _, match := range errorClass.FindAllStringSubmatch(r.Doc, -1) {
+		for _, match := range errorClass.FindAllStringSubmatch(r.Doc(), -1) {
 			named++
 			if !strings.Contains(code.String(), `"`+match[1]+`"`) {
 				t.Errorf("%s: no problem has the class %s", r.ID, match[1])

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -19,14 +19,14 @@ var ErrInterrupted = &trouble.Trouble{Message: "it was not waited for"}
 
 // answerForm is how the library tells of an answer that is no success. It makes
 // texts of all errors, so that a text is all there is to look at.
-var answerForm = regexp.MustCompile(`(?s)(Director|UAA) responded with non-successful status code '(\d+)' response '(.*)'`)
+var answerForm = lazyregexp.New(`(?s)(Director|UAA) responded with non-successful status code '(\d+)' response '(.*)'`)
 
 // statusOf is the status code of an answer of the director, 0 for other errors.
 func statusOf(err error) int {
 	if err == nil {
 		return 0
 	}
-	m := answerForm.FindStringSubmatch(err.Error())
+	m := answerForm().FindStringSubmatch(err.Error())
 	if m == nil || m[1] != "Director" {
 		return 0
 	}
@@ -42,7 +42,7 @@ type directorError struct {
 
 // ownError is the error that the director names in its answer.
 func ownError(err error) directorError {
-	if m := answerForm.FindStringSubmatch(err.Error()); m != nil {
+	if m := answerForm().FindStringSubmatch(err.Error()); m != nil {
 		var e directorError
 		if json.Unmarshal([]byte(m[3]), &e) == nil && e.Code > 0 {
 			return e
@@ -78,17 +78,17 @@ func troubleOf(err error, t Target) *trouble.Trouble {
 		return ErrInterrupted
 	}
 	text := err.Error()
-	if m := answerForm.FindStringSubmatch(text); m != nil {
+	if m := answerForm().FindStringSubmatch(text); m != nil {
 		return answered(m[1], m[2], ownError(err), t)
 	}
-	if m := gateway.FindStringSubmatch(text); m != nil {
+	if m := gateway().FindStringSubmatch(text); m != nil {
 		return &trouble.Trouble{
 			Message: "it answers with status " + m[1],
 			Hint:    "it is starting or overloaded, or something in front of it cannot reach it; try again later",
 		}
 	}
 	for _, known := range transport {
-		if m := known.form.FindString(text); m != "" {
+		if m := known.form().FindString(text); m != "" {
 			return &trouble.Trouble{Message: known.says(m), Hint: known.hint}
 		}
 	}
@@ -100,7 +100,7 @@ func troubleOf(err error, t Target) *trouble.Trouble {
 const lookAtIt = "BOSH_LOG_LEVEL=debug bosh env shows more"
 
 // gateway is the error of bounded.
-var gateway = regexp.MustCompile(`status (50[234]) of a gateway`)
+var gateway = lazyregexp.New(`status (50[234]) of a gateway`)
 
 // answered is an error about an answer.
 func answered(who, status string, e directorError, t Target) *trouble.Trouble {
@@ -133,28 +133,28 @@ func describe(e directorError) string {
 // matches may stand in an answer, so that no form takes in more than numbers and
 // words that are known.
 var transport = []struct {
-	form *regexp.Regexp
+	form lazyregexp.Regexp
 	says func(match string) string
 	hint string
 }{
-	{regexp.MustCompile(`the answer has more than \d+ (MiB|elements)`), func(m string) string { return "it sends too much: " + m }, ""},
-	{regexp.MustCompile(`x509: (certificate signed by unknown authority|certificate has expired or is not yet valid|certificate is valid for|certificate is not valid for any names|cannot validate certificate|certificate relies on legacy Common Name field|certificate specifies an incompatible key usage)?`),
+	{lazyregexp.New(`the answer has more than \d+ (MiB|elements)`), func(m string) string { return "it sends too much: " + m }, ""},
+	{lazyregexp.New(`x509: (certificate signed by unknown authority|certificate has expired or is not yet valid|certificate is valid for|certificate is not valid for any names|cannot validate certificate|certificate relies on legacy Common Name field|certificate specifies an incompatible key usage)?`),
 		func(m string) string { return strings.Replace(m, "is valid for", "is not valid for its host", 1) },
 		"give the director's CA certificate: ca_cert in the fleet file, or BOSH_CA_CERT"},
-	{regexp.MustCompile(`no such host`), itself, "check the environment: a URL, or an alias in bosh's configuration file"},
-	{regexp.MustCompile(`dial tcp ([0-9.]+|\[[0-9a-f:]+\]):\d+: (connect: )?(connection refused|i/o timeout|no route to host|network is unreachable|permission denied)`), itself,
+	{lazyregexp.New(`no such host`), itself, "check the environment: a URL, or an alias in bosh's configuration file"},
+	{lazyregexp.New(`dial tcp ([0-9.]+|\[[0-9a-f:]+\]):\d+: (connect: )?(connection refused|i/o timeout|no route to host|network is unreachable|permission denied)`), itself,
 		"check the environment's URL, and whether the director is reached by a proxy"},
-	{regexp.MustCompile(`dial tcp`), func(string) string { return "it cannot be reached" }, "check the environment's URL, and whether the director is reached by a proxy"},
-	{regexp.MustCompile(`tls: (handshake failure|bad certificate|protocol version not supported|first record does not look like a TLS handshake|internal error)?`), itself, ""},
-	{regexp.MustCompile(`invalid character '<' looking for beginning of value`),
+	{lazyregexp.New(`dial tcp`), func(string) string { return "it cannot be reached" }, "check the environment's URL, and whether the director is reached by a proxy"},
+	{lazyregexp.New(`tls: (handshake failure|bad certificate|protocol version not supported|first record does not look like a TLS handshake|internal error)?`), itself, ""},
+	{lazyregexp.New(`invalid character '<' looking for beginning of value`),
 		func(string) string { return "it answers with a web page, perhaps of a proxy in front of it" }, lookAtIt},
-	{regexp.MustCompile(`Required query param 'private-key' not found`), func(string) string { return "its proxy URL names no private-key" }, ""},
-	{regexp.MustCompile(`Reading private key file for SOCKS5 Proxy|Parsing BOSH_ALL_PROXY|Creating SOCKS5 dialer`),
+	{lazyregexp.New(`Required query param 'private-key' not found`), func(string) string { return "its proxy URL names no private-key" }, ""},
+	{lazyregexp.New(`Reading private key file for SOCKS5 Proxy|Parsing BOSH_ALL_PROXY|Creating SOCKS5 dialer`),
 		func(string) string { return "its proxy cannot be used" }, "check the proxy, its user and the path of its private-key"},
-	{regexp.MustCompile(`server gave HTTP response to HTTPS client`), itself, ""},
-	{regexp.MustCompile(`unexpected EOF|connection reset by peer|EOF`), func(string) string { return "it broke the connection off" }, ""},
-	{regexp.MustCompile(`cannot be written to the bosh configuration`), func(string) string { return "the refreshed token cannot be written to the bosh configuration" }, ""},
-	{regexp.MustCompile(`Expected task '\d+' to succeed but state is '(error|cancelled|timeout)'`), itself, ""},
+	{lazyregexp.New(`server gave HTTP response to HTTPS client`), itself, ""},
+	{lazyregexp.New(`unexpected EOF|connection reset by peer|EOF`), func(string) string { return "it broke the connection off" }, ""},
+	{lazyregexp.New(`cannot be written to the bosh configuration`), func(string) string { return "the refreshed token cannot be written to the bosh configuration" }, ""},
+	{lazyregexp.New(`Expected task '\d+' to succeed but state is '(error|cancelled|timeout)'`), itself, ""},
 }
 
 func itself(match string) string { return match }

@@ -65,7 +65,7 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 		return date
 	case reflect.TypeFor[Duration]():
 		duration := nonEmptyString()
-		duration.Pattern = durationForm.String()
+		duration.Pattern = durationForm().String()
 		return duration
 	case reflect.TypeFor[Count]():
 		return &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(largestCount))}

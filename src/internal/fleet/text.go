@@ -3,7 +3,6 @@ package fleet
 import (
 	"net/netip"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -33,11 +33,11 @@ func (t *Text) decodeValue(d *decoder, v source.Value, what string) {
 }
 
 // versionForm is how directors tell their version: "282.1.4", "282.1.4 (00000000)".
-var versionForm = regexp.MustCompile(`^v?[0-9]+(\.[0-9]+)*( .*)?$`)
+var versionForm = lazyregexp.New(`^v?[0-9]+(\.[0-9]+)*( .*)?$`)
 
 func (t *Version) decodeValue(d *decoder, v source.Value, what string) {
 	text, ok := d.text(v, what)
-	if ok && !versionForm.MatchString(text.Value) {
+	if ok && !versionForm().MatchString(text.Value) {
 		d.fail(text.At, "bosh env prints it", "%s must be a version such as 282.1.4", what)
 		return
 	}
@@ -58,7 +58,7 @@ func (t *Date) decodeValue(d *decoder, v source.Value, what string) {
 }
 
 // durationForm is a whole number and its unit.
-var durationForm = regexp.MustCompile(`^([1-9][0-9]{0,5})(m|h|d)$`)
+var durationForm = lazyregexp.New(`^([1-9][0-9]{0,5})(m|h|d)$`)
 
 var durationUnits = map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 
@@ -77,7 +77,7 @@ func (l *Duration) decodeValue(d *decoder, v source.Value, what string) {
 
 // ParseDuration reads a length of time: a whole number of minutes, hours or days.
 func ParseDuration(text string) (time.Duration, bool) {
-	m := durationForm.FindStringSubmatch(text)
+	m := durationForm().FindStringSubmatch(text)
 	if m == nil {
 		return 0, false
 	}

@@ -3,12 +3,12 @@ package ignore
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
@@ -32,7 +32,7 @@ type Directive struct {
 // marker matches a comment for ipguard in a line: YAML begins a comment at the
 // start of a line or behind a blank (YAML 1.2.2, section 6.6). A # inside of a
 // quoted value would match too; nobody writes one there.
-var marker = regexp.MustCompile(`(?:^|[ \t])(#[ \t]*ipguard:[ \t]*)(.*)$`)
+var marker = lazyregexp.New(`(?:^|[ \t])(#[ \t]*ipguard:[ \t]*)(.*)$`)
 
 // word is what every such comment holds; looking for it first keeps scanning
 // cheap.
@@ -55,7 +55,7 @@ func Scan(name string, text []byte) []Directive {
 			end = i + n
 		}
 		content := strings.TrimSuffix(string(text[start:end]), "\r")
-		if m := marker.FindStringSubmatchIndex(content); m != nil {
+		if m := marker().FindStringSubmatchIndex(content); m != nil {
 			d := parse(strings.TrimSpace(content[m[4]:m[5]]))
 			d.At = place.Place{File: name, Line: line, Column: utf8.RuneCountInString(content[:m[2]]) + 1}
 			list = append(list, d)

@@ -3,13 +3,13 @@ package ignore
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -155,10 +155,10 @@ func rangeText(r netipx.IPRange) string {
 
 // plain matches what needs no quotes in a flow list of YAML: IPv4 addresses, and names
 // that are too long for the words of YAML or have what no word has.
-var plain = regexp.MustCompile(`^(\d+(\.\d+){3}(/\d+)?( - \d+(\.\d+){3})?|[A-Za-z][A-Za-z0-9_./-]{5,}|[A-Za-z]+[-_/][A-Za-z0-9_./-]*)$`)
+var plain = lazyregexp.New(`^(\d+(\.\d+){3}(/\d+)?( - \d+(\.\d+){3})?|[A-Za-z][A-Za-z0-9_./-]{5,}|[A-Za-z]+[-_/][A-Za-z0-9_./-]*)$`)
 
 func quoted(text string) string {
-	if plain.MatchString(text) {
+	if plain().MatchString(text) {
 		return text
 	}
 	return fmt.Sprintf("%q", text)

@@ -155,7 +155,7 @@ func (n *node) uses(names []string) []string {
 			names = item.uses(names)
 		}
 	case string:
-		for _, match := range variableUse.FindAllStringSubmatch(v, -1) {
+		for _, match := range variableUse().FindAllStringSubmatch(v, -1) {
 			names = append(names, strings.TrimPrefix(match[1], "!"))
 		}
 	}

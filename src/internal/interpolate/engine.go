@@ -3,13 +3,13 @@ package interpolate
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	boshtpl "github.com/cloudfoundry/bosh-cli/v7/director/template"
 	"github.com/cppforlife/go-patch/patch"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -81,15 +81,15 @@ func fits(value any, nodes, size *int) bool {
 func isRecursion(err error) bool { return strings.Contains(err.Error(), "Detected recursion") }
 
 var (
-	engineYAMLLine = regexp.MustCompile(`(?s)^yaml: (?:unmarshal errors:\s+)?(?:line (\d+): )?(.*)$`)
-	quotedYAMLText = regexp.MustCompile("`[^`]*`|anchor '[^']*'")
+	engineYAMLLine = lazyregexp.New(`(?s)^yaml: (?:unmarshal errors:\s+)?(?:line (\d+): )?(.*)$`)
+	quotedYAMLText = lazyregexp.New("`[^`]*`|anchor '[^']*'")
 )
 
 // engineYAMLError says that the engine's YAML library refuses a text that
 // yaml.v3 accepts. What the message quotes from the text is left out.
 func engineYAMLError(path string, err error) *trouble.Trouble {
 	e := &trouble.Trouble{At: place.Place{File: path, Line: 1, Column: 1}, Message: "the bosh CLI cannot read this document"}
-	if m := engineYAMLLine.FindStringSubmatch(err.Error()); m != nil {
+	if m := engineYAMLLine().FindStringSubmatch(err.Error()); m != nil {
 		if line, err := strconv.Atoi(m[1]); err == nil && line > 0 {
 			e.At.Line = line
 		}
@@ -102,7 +102,7 @@ func engineYAMLError(path string, err error) *trouble.Trouble {
 
 // withoutQuotes removes from a YAML library's message what it quotes.
 func withoutQuotes(message string) string {
-	return quotedYAMLText.ReplaceAllStringFunc(message, func(quoted string) string {
+	return quotedYAMLText().ReplaceAllStringFunc(message, func(quoted string) string {
 		if strings.HasPrefix(quoted, "anchor") {
 			return "anchor"
 		}

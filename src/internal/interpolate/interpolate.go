@@ -25,9 +25,9 @@ package interpolate
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -196,12 +196,12 @@ func (e *evaluation) traceAlone() (*source.Document, error) {
 
 // bareTag finds the tag "!" without a name, which makes any scalar a text for the
 // engine, and of which yaml.v3 tells nothing.
-var bareTag = regexp.MustCompile(`!(\s|$)`)
+var bareTag = lazyregexp.New(`!(\s|$)`)
 
 // tracerTells reports whether the tracer knows all that the engine knows: a test is
 // judged by the engine alone, and values may be read in another way.
 func (e *evaluation) tracerTells() bool {
-	return !bareTag.Match(e.text) && !slices.ContainsFunc(e.ops, func(o operation) bool {
+	return !bareTag().Match(e.text) && !slices.ContainsFunc(e.ops, func(o operation) bool {
 		return o.kind == "test" || o.value != nil && !sameAsEngine(o.value, o.engine)
 	})
 }

@@ -196,12 +196,12 @@ func publicVars(t testing.TB, base string) []KV {
 	values := append(texts, "true", "[10.0.0.1, 10.0.0.2]", "{ca: text}", "1.0", "1:30")
 	alone := regexp.MustCompile(`(?m)(: |- )"?\(\([^()]*\)\)"?$`)
 	embedded := map[string]bool{}
-	for _, match := range variableUse.FindAllSubmatch(alone.ReplaceAll(text, nil), -1) {
+	for _, match := range variableUse().FindAllSubmatch(alone.ReplaceAll(text, nil), -1) {
 		embedded[string(match[1])] = true
 	}
 	var list []KV
 	seen := map[string]bool{}
-	for _, match := range variableUse.FindAllSubmatch(text, -1) {
+	for _, match := range variableUse().FindAllSubmatch(text, -1) {
 		name, path, dotted := strings.Cut(strings.TrimPrefix(string(match[1]), "!"), ".")
 		if seen[name] {
 			continue

@@ -2,12 +2,12 @@ package interpolate
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/cppforlife/go-patch/patch"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -55,8 +55,8 @@ func (t *tracer) run(ops []operation) error {
 
 // The syntax of variables in the bosh CLI (interpolationRegex in template.go).
 var (
-	variableUse   = regexp.MustCompile(`\(\( ?(!?[-/\.\w\pL]+) ?\)\)`)
-	variableAlone = regexp.MustCompile(`\A\(\( ?(!?[-/\.\w\pL]+) ?\)\)\z`)
+	variableUse   = lazyregexp.New(`\(\( ?(!?[-/\.\w\pL]+) ?\)\)`)
+	variableAlone = lazyregexp.New(`\A\(\( ?(!?[-/\.\w\pL]+) ?\)\)\z`)
 )
 
 // substitute returns the value with variables in the place of ((name)). What a
@@ -119,7 +119,7 @@ func (t *tracer) usesGiven(n *node) bool {
 	case *sequence:
 		return slices.ContainsFunc(v.items, t.usesGiven)
 	case string:
-		for _, match := range variableUse.FindAllStringSubmatch(v, -1) {
+		for _, match := range variableUse().FindAllStringSubmatch(v, -1) {
 			head, _, _ := strings.Cut(strings.TrimPrefix(match[1], "!"), ".")
 			if _, given := t.vars.lookup(head); given {
 				return true
@@ -148,7 +148,7 @@ func checkKeysDiffer(keys, written []*node) error {
 func (t *tracer) substituteText(n *node, text string) (*node, error) {
 	changed := text
 	through := ""
-	for _, match := range variableUse.FindAllStringSubmatch(text, -1) {
+	for _, match := range variableUse().FindAllStringSubmatch(text, -1) {
 		name := strings.TrimPrefix(match[1], "!")
 		value, err := t.lookup(name, n.at)
 		if err != nil {
@@ -157,7 +157,7 @@ func (t *tracer) substituteText(n *node, text string) (*node, error) {
 		if value == nil {
 			continue
 		}
-		if variableAlone.MatchString(changed) {
+		if variableAlone().MatchString(changed) {
 			return value, nil
 		}
 		switch v := value.value.(type) {

@@ -50,7 +50,7 @@ func hasUses(value any) bool {
 	case []any:
 		return slices.ContainsFunc(v, hasUses)
 	case string:
-		return variableUse.MatchString(v)
+		return variableUse().MatchString(v)
 	}
 	return false
 }

@@ -3,10 +3,10 @@ package lint
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -91,14 +91,14 @@ func (f *Facts) segmentNames() map[string]string {
 }
 
 var (
-	plainText = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9._/-]*|[0-9]+\.[0-9.]+/[0-9]+|[0-9]+\.[0-9]+\.[0-9.]+( - [0-9.]+)?)$`)
-	yamlWords = regexp.MustCompile(`(?i)^(true|false|yes|no|on|off|null|y|n)$`)
+	plainText = lazyregexp.New(`^([A-Za-z][A-Za-z0-9._/-]*|[0-9]+\.[0-9.]+/[0-9]+|[0-9]+\.[0-9]+\.[0-9.]+( - [0-9.]+)?)$`)
+	yamlWords = lazyregexp.New(`(?i)^(true|false|yes|no|on|off|null|y|n)$`)
 )
 
 // yamlText is a string as YAML takes it for that, also between brackets: quoted
 // where it would be taken for anything else.
 func yamlText(text string) string {
-	if plainText.MatchString(text) && !yamlWords.MatchString(text) {
+	if plainText().MatchString(text) && !yamlWords().MatchString(text) {
 		return text
 	}
 	quoted, err := json.Marshal(text)

@@ -23,14 +23,16 @@ import (
 //go:embed pages/*.md
 var pages embed.FS
 
-// page returns the page of a rule. Every rule has one; a rule without is a
-// mistake that no run of the program survives.
-func page(id string) string {
-	text, err := pages.ReadFile("pages/" + id + ".md")
-	if err != nil {
-		panic("lint: rule " + id + " has no page: " + err.Error())
+// page returns what reads the page of a rule: few runs look at one. Every rule has a
+// page; a rule without is a mistake that no test of the rules survives.
+func page(id string) func() string {
+	return func() string {
+		text, err := pages.ReadFile("pages/" + id + ".md")
+		if err != nil {
+			panic("lint: rule " + id + " has no page: " + err.Error())
+		}
+		return strings.TrimSpace(string(text))
 	}
-	return strings.TrimSpace(string(text))
 }
 
 // Example is files that lint finds fault with, or does not.
@@ -58,7 +60,7 @@ func (r Rule) Examples() []Example {
 	joined := false // the next block belongs to the last example
 	var block []string
 	verdict, inside := "", false
-	for line := range strings.Lines(r.Doc + "\n") {
+	for line := range strings.Lines(r.Doc() + "\n") {
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case inside && line == "```":

@@ -22,9 +22,9 @@ type Rule struct {
 	Family Family
 	// Title says in one line what the rule finds.
 	Title string
-	// Doc is the rule's page in Markdown (page.go): what, why, examples that
+	// Doc returns the rule's page in Markdown (page.go): what, why, examples that
 	// tests run, what to do.
-	Doc string
+	Doc func() string
 	// Exception says how a finding of the rule may be accepted.
 	Exception Exception
 	// Run reports what it finds in the facts. It must not change them.
@@ -210,7 +210,7 @@ func Validate(rules []Rule) error {
 			return fmt.Errorf("rule %q: the id is not in kebab-case", r.ID)
 		case seen[r.ID]:
 			return fmt.Errorf("rule %q stands in the list twice", r.ID)
-		case r.Title == "" || r.Doc == "" || r.Run == nil || r.Severity == 0 || r.Family == "":
+		case r.Title == "" || r.Doc == nil || r.Run == nil || r.Severity == 0 || r.Family == "":
 			return fmt.Errorf("rule %q lacks a title, a page, a severity, a family or a function", r.ID)
 		}
 		seen[r.ID] = true

@@ -2,12 +2,13 @@ package plan
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // Cloud is what an IaaS says about segments and addresses: by which
@@ -42,7 +43,7 @@ type SegmentName struct {
 	// Scope is the property that tells what the name is unique in.
 	Scope string
 	// Form is what a name looks like that proves something; any will do if nil.
-	Form *regexp.Regexp
+	Form lazyregexp.Regexp
 	// Default is the name where the property is not there.
 	Default string
 	// Telling says that the property tells the cloud: no other CPI has it.
@@ -69,9 +70,9 @@ type Keeps struct {
 }
 
 var (
-	uuidForm      = regexp.MustCompile(`(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
-	awsSubnetForm = regexp.MustCompile(`(?i)^subnet-[0-9a-f]+$`)
-	vswitchForm   = regexp.MustCompile(`(?i)^vsw-[0-9a-z]+$`)
+	uuidForm      = lazyregexp.New(`(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
+	awsSubnetForm = lazyregexp.New(`(?i)^subnet-[0-9a-f]+$`)
+	vswitchForm   = lazyregexp.New(`(?i)^vsw-[0-9a-z]+$`)
 )
 
 // portGroup is a network that is known by its name alone. What the name is
@@ -255,7 +256,7 @@ func namedBy(c *Cloud, properties map[string]string) Identity {
 		}
 		slices.Sort(values)
 		id.ID = strings.Join(slices.Compact(values), listSeparator)
-		if n.Form != nil && !n.Form.MatchString(id.ID) {
+		if n.Form != nil && !n.Form().MatchString(id.ID) {
 			id = id.unproven()
 		}
 		if scope := properties[n.Scope]; n.Scope != "" && !isVariable(scope) {

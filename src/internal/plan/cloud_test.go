@@ -111,7 +111,7 @@ func propertyWords(n SegmentName) string {
 	if n.Scope != "" {
 		text += ", in `" + n.Scope + "`"
 	}
-	if n.Form == uuidForm {
+	if n.Form != nil && n.Form() == uuidForm() {
 		text += ", if it is a UUID"
 	} else if n.Form != nil {
 		text += ", if it is an id"

@@ -3,11 +3,11 @@ package proposal
 import (
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -89,11 +89,11 @@ func isOps(root source.Value) bool {
 	})
 }
 
-var variableUse = regexp.MustCompile(`\(\( ?!?([-/\w\pL]+)(?:\.[-/\.\w\pL]+)? ?\)\)`)
+var variableUse = lazyregexp.New(`\(\( ?!?([-/\w\pL]+)(?:\.[-/\.\w\pL]+)? ?\)\)`)
 
 func variablesOf(text string) []string {
 	var names []string
-	for _, m := range variableUse.FindAllStringSubmatch(text, -1) {
+	for _, m := range variableUse().FindAllStringSubmatch(text, -1) {
 		names = append(names, m[1])
 	}
 	slices.Sort(names)
@@ -104,23 +104,23 @@ func variablesOf(text string) []string {
 // that may stand in a property, too, tell a template only where nothing else can be
 // read.
 var marks = []struct {
-	mark      *regexp.Regexp
+	mark      lazyregexp.Regexp
 	ambiguous bool
 	says      string
 }{
-	{regexp.MustCompile(`(?m)^kit:\s*$`), false, "an environment of genesis: only its merged manifest can be read, which genesis manifest FILE prints"},
-	{regexp.MustCompile(`\(\( *(grab|concat|inject|static_ips|cartesian-product|join|param|vault|ips|calc|keys|load|prune|append|prepend|replace|insert|delete|empty|defer|base64|file|awsparam|awssecret|inline)\b[^)]`), false,
+	{lazyregexp.New(`(?m)^kit:\s*$`), false, "an environment of genesis: only its merged manifest can be read, which genesis manifest FILE prints"},
+	{lazyregexp.New(`\(\( *(grab|concat|inject|static_ips|cartesian-product|join|param|vault|ips|calc|keys|load|prune|append|prepend|replace|insert|delete|empty|defer|base64|file|awsparam|awssecret|inline)\b[^)]`), false,
 		"a template of spruce: name the merged file, which spruce merge prints"},
-	{regexp.MustCompile(`\(\( *(merge|prune|inline|append|prepend|replace) *\)\)`), false, "a template of spiff or spruce: name the merged file, which spiff merge or spruce merge prints"},
-	{regexp.MustCompile(`<%[-=]? `), true, "a template of ERB: name the file that it makes"},
-	{regexp.MustCompile(`\{[%{]-? `), true, "a template of Jinja: name the file that it makes"},
-	{regexp.MustCompile(`(?m)^\s*#@ `), true, "a template of ytt: name the file that ytt -f FILE prints"},
+	{lazyregexp.New(`\(\( *(merge|prune|inline|append|prepend|replace) *\)\)`), false, "a template of spiff or spruce: name the merged file, which spiff merge or spruce merge prints"},
+	{lazyregexp.New(`<%[-=]? `), true, "a template of ERB: name the file that it makes"},
+	{lazyregexp.New(`\{[%{]-? `), true, "a template of Jinja: name the file that it makes"},
+	{lazyregexp.New(`(?m)^\s*#@ `), true, "a template of ytt: name the file that ytt -f FILE prints"},
 }
 
 // templateOf says of a template of another tool what it is; empty for all else.
 func templateOf(text string, unreadable bool) string {
 	for _, m := range marks {
-		if (unreadable || !m.ambiguous) && m.mark.MatchString(text) {
+		if (unreadable || !m.ambiguous) && m.mark().MatchString(text) {
 			return m.says
 		}
 	}

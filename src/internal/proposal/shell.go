@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/gate"
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // call is one call of bosh in a script, as far as it can be told without running it.
@@ -148,8 +148,8 @@ func (r *shellReader) variable(name string) string {
 }
 
 var (
-	scriptFolder = regexp.MustCompile(`dirname (?:-- )?"?\$\{?(?:0|BASH_SOURCE)`)
-	upward       = regexp.MustCompile(`\)"?((?:/\.\.)+|(?:/[\w.-]+)+)`)
+	scriptFolder = lazyregexp.New(`dirname (?:-- )?"?\$\{?(?:0|BASH_SOURCE)`)
+	upward       = lazyregexp.New(`\)"?((?:/\.\.)+|(?:/[\w.-]+)+)`)
 )
 
 // substitute knows the usual ways in which a script finds its own folder.
@@ -164,9 +164,9 @@ func (r *shellReader) substitute(w io.Writer, c *syntax.CmdSubst) error {
 	inner := text.String()
 	var folder string
 	switch {
-	case scriptFolder.MatchString(inner):
+	case scriptFolder().MatchString(inner):
 		folder = path.Dir(r.script)
-		if m := upward.FindStringSubmatch(inner); m != nil {
+		if m := upward().FindStringSubmatch(inner); m != nil {
 			folder = below(folder, strings.TrimPrefix(m[1], "/"))
 		}
 	case strings.Contains(inner, "git rev-parse --show-toplevel"):
@@ -244,9 +244,9 @@ func (c call) change() *gate.Change {
 }
 
 // address is an address, a block, a range, a number, or a list of those.
-var address = regexp.MustCompile(`^\[?\s*([0-9a-fA-F.:]+(/[0-9]+)?|[0-9a-fA-F.:]+\s*-\s*[0-9a-fA-F.:]+)(\s*,\s*[0-9a-fA-F.:/]+)*\s*\]?$`)
+var address = lazyregexp.New(`^\[?\s*([0-9a-fA-F.:]+(/[0-9]+)?|[0-9a-fA-F.:]+\s*-\s*[0-9a-fA-F.:]+)(\s*,\s*[0-9a-fA-F.:/]+)*\s*\]?$`)
 
-func isAddress(value string) bool { return address.MatchString(value) && len(value) < 200 }
+func isAddress(value string) bool { return address().MatchString(value) && len(value) < 200 }
 
 func kindOf(change *gate.Change, recognised fleet.Kind) fleet.Kind {
 	switch change.Kind {

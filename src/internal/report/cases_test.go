@@ -61,11 +61,13 @@ func incidentFiles() map[string]string {
 
 func incidentOptions() Options {
 	return Options{Version: "1.2.3", Rules: []RuleInfo{
-		{ID: "address-claimed-twice", Title: "an address is claimed by two directors", Doc: "# Claimed twice\n\nOne address, two `directors`.", Severity: lint.Error},
-		{ID: "never-found", Title: "a rule without findings", Doc: "…", Severity: lint.Warning},
-		{ID: "static-pool-unused", Title: "nobody uses a static range", Doc: "Tidy up.", Severity: lint.Info},
+		{ID: "address-claimed-twice", Title: "an address is claimed by two directors", Doc: doc("# Claimed twice\n\nOne address, two `directors`."), Severity: lint.Error},
+		{ID: "never-found", Title: "a rule without findings", Doc: doc("…"), Severity: lint.Warning},
+		{ID: "static-pool-unused", Title: "nobody uses a static range", Doc: doc("Tidy up."), Severity: lint.Info},
 	}}
 }
+
+func doc(text string) func() string { return func() string { return text } }
 
 func onlyFailures() lint.Result {
 	return lint.Result{

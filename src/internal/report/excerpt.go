@@ -1,11 +1,11 @@
 package report
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // excerpt is what may be shown of a source line, as characters, and the part of it
@@ -34,7 +34,7 @@ func newExcerpt(line string, at int, ofVariables bool) excerpt {
 	var e excerpt
 	e.around(line[:start], harmlessBefore, ofVariables)
 	value := line[start:end]
-	if own := exception.FindString(line[start:min(len(line), start+maxScalar)]); own != "" {
+	if own := exception().FindString(line[start:min(len(line), start+maxScalar)]); own != "" {
 		value, end = own, start+len(own)
 	}
 	shown := shownPart(value, ofVariables)
@@ -76,7 +76,7 @@ func (e *excerpt) around(text string, harmless func(string) bool, ofVariables bo
 var ellipsis = map[bool]string{true: "… ", false: " …"}
 
 // exception is the head of a comment that is an exception of ours.
-var exception = regexp.MustCompile(`^# ipguard: ignore\[[a-z0-9, -]*\](?: until [0-9-]+)?`)
+var exception = lazyregexp.New(`^# ipguard: ignore\[[a-z0-9, -]*\](?: until [0-9-]+)?`)
 
 // harmlessBefore reports whether text is the beginning of a line up to a value, and
 // holds no other value than addresses of the same list: "  - key: [10.0.0.1, ".
@@ -114,7 +114,7 @@ const maxPlain = 64
 // shownPart is the part of a value that may be shown, empty for none.
 func shownPart(value string, ofVariables bool) string {
 	switch {
-	case ipaddr.IsText(value), exception.MatchString(value):
+	case ipaddr.IsText(value), exception().MatchString(value):
 		return value
 	case ofVariables:
 		return ""

@@ -55,8 +55,8 @@ type Options struct {
 // RuleInfo describes a rule to a program that shows findings.
 type RuleInfo struct {
 	ID       string
-	Title    string // one line
-	Doc      string // the rule's page, Markdown
+	Title    string        // one line
+	Doc      func() string // the rule's page, Markdown
 	Severity lint.Severity
 }
 

@@ -139,7 +139,7 @@ func sarifRules(result lint.Result, known []RuleInfo) []sarifRule {
 		seen[r.ID] = true
 		rules = append(rules, sarifRule{
 			ID: r.ID, ShortDescription: &sarifText{Text: cmp.Or(r.Title, r.ID)},
-			Help:                 &sarifText{Text: cmp.Or(r.Doc, r.Title, r.ID), Markdown: r.Doc},
+			Help:                 &sarifText{Text: r.Doc(), Markdown: r.Doc()},
 			DefaultConfiguration: &sarifDefaults{sarifLevel(r.Severity)},
 		})
 	}

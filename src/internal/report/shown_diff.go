@@ -2,10 +2,11 @@ package report
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // ShownDiff is what may be shown of a unified diff of cloud-configs: of their lines
@@ -16,7 +17,7 @@ func ShownDiff(text string) (shown string, cut bool) {
 	var b strings.Builder
 	hunk := &diffHunk{}
 	for line := range strings.Lines(text) {
-		if m := hunkHeader.FindStringSubmatch(line); m != nil {
+		if m := hunkHeader().FindStringSubmatch(line); m != nil {
 			cut = hunk.write(&b) || cut
 			from, _ := strconv.Atoi(m[1])
 			to, _ := strconv.Atoi(m[2])
@@ -31,7 +32,7 @@ func ShownDiff(text string) (shown string, cut bool) {
 	return b.String(), cut
 }
 
-var hunkHeader = regexp.MustCompile(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
+var hunkHeader = lazyregexp.New(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
 
 // diffHunk is a hunk and the lines at which it begins in both texts.
 type diffHunk struct {

@@ -3,12 +3,12 @@ package snapshot
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"go4.org/netipx"
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -22,29 +22,29 @@ func address(v source.Value) *yaml.Node {
 }
 
 // punctuated is a text of digits that somebody meant as IPv4 addresses.
-var punctuated = regexp.MustCompile(`^[0-9]{0,3}(?:[./, -]+[0-9]{1,3})*[./, -]*$`)
+var punctuated = lazyregexp.New(`^[0-9]{0,3}(?:[./, -]+[0-9]{1,3})*[./, -]*$`)
 
 // tooLong is the length of a block that no block can have.
-var tooLong = regexp.MustCompile(`^[0-9]{1,3}$`)
+var tooLong = lazyregexp.New(`^[0-9]{1,3}$`)
 
 // around is what may stand around the variables of an address.
-var around = regexp.MustCompile(`^[0-9./: -]{0,40}$`)
+var around = lazyregexp.New(`^[0-9./: -]{0,40}$`)
 
 func mayBeAddress(s string) bool {
 	if len(s) > 255 {
 		return false
 	}
-	if rest := variableForm.ReplaceAllString(s, ""); rest != s {
-		return around.MatchString(rest)
+	if rest := variableForm().ReplaceAllString(s, ""); rest != s {
+		return around().MatchString(rest)
 	}
 	if _, ok := parseRange(s); ok {
 		return true
 	}
-	if base, mask, ok := strings.Cut(s, "/"); ok && tooLong.MatchString(mask) {
+	if base, mask, ok := strings.Cut(s, "/"); ok && tooLong().MatchString(mask) {
 		_, ok := parseBlock(base)
 		return ok
 	}
-	return strings.Count(s, ".") >= 3 && punctuated.MatchString(s)
+	return strings.Count(s, ".") >= 3 && punctuated().MatchString(s)
 }
 
 // parseRange reads an address, a block (10.0.0.0/24, 10.0.0.0/255.255.255.0) or a

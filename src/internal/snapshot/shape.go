@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -84,7 +84,7 @@ func name(v source.Value) *yaml.Node {
 			return text(v.Text())
 		}
 	case source.Int, source.Float:
-		if number, ok := v.Coerced(); ok && decimal.MatchString(number) {
+		if number, ok := v.Coerced(); ok && decimal().MatchString(number) {
 			return number64(number)
 		}
 	}
@@ -92,15 +92,15 @@ func name(v source.Value) *yaml.Node {
 }
 
 // decimal is a number that JSON writes as Ruby does.
-var decimal = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$`)
+var decimal = lazyregexp.New(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$`)
 
 // userinfo is what a URL may have and no name has: a user and a password.
-var userinfo = regexp.MustCompile(`://[^/\s]*@`)
+var userinfo = lazyregexp.New(`://[^/\s]*@`)
 
 // isName reports whether s is short and on one line.
 func isName(s string) bool {
 	const longest = 255 // columns of the director's database
-	return len(s) <= longest && !userinfo.MatchString(s) && !strings.ContainsFunc(s, unicode.IsControl) && strings.ToValidUTF8(s, "") == s
+	return len(s) <= longest && !userinfo().MatchString(s) && !strings.ContainsFunc(s, unicode.IsControl) && strings.ToValidUTF8(s, "") == s
 }
 
 // word keeps a text that is one of a few.
@@ -118,7 +118,7 @@ func flag(v source.Value) *yaml.Node {
 	return variableOr(v)
 }
 
-var smallNumber = regexp.MustCompile(`^[0-9]{1,6}%?$`)
+var smallNumber = lazyregexp.New(`^[0-9]{1,6}%?$`)
 
 // count keeps numbers below a million, and texts that are one: counts, lengths
 // of prefixes, percentages. Larger ones are no counts and may be anything.
@@ -129,11 +129,11 @@ func count(v source.Value) *yaml.Node {
 			return number64(strconv.FormatInt(n, 10))
 		}
 	case source.Float:
-		if number, ok := v.Coerced(); ok && len(number) <= 6 && decimal.MatchString(number) {
+		if number, ok := v.Coerced(); ok && len(number) <= 6 && decimal().MatchString(number) {
 			return number64(number)
 		}
 	case source.String:
-		if smallNumber.MatchString(v.Text()) {
+		if smallNumber().MatchString(v.Text()) {
 			return text(v.Text())
 		}
 	}
@@ -149,9 +149,9 @@ func variableOr(v source.Value) *yaml.Node {
 }
 
 // variableForm is what directors and the CLI take for a variable.
-var variableForm = regexp.MustCompile(`\(\( ?!?[-/.\w\pL]+ ?\)\)`)
+var variableForm = lazyregexp.New(`\(\( ?!?[-/.\w\pL]+ ?\)\)`)
 
-func isVariable(s string) bool { return variableForm.FindString(s) == s && s != "" }
+func isVariable(s string) bool { return variableForm().FindString(s) == s && s != "" }
 
 // scrubbed is a value of the same type as v that tells nothing but that.
 func scrubbed(v source.Value) *yaml.Node {

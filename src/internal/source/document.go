@@ -17,13 +17,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -159,14 +159,14 @@ func isUTF16(text []byte) bool {
 	return bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff})
 }
 
-var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
+var yamlErrorLine = lazyregexp.New(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
 
 // syntaxError turns yaml.v3's message into one with a place. The library tells
 // the line only, sometimes the one before, and no column.
 func syntaxError(file string, err error) *trouble.Trouble {
 	at := place.Place{File: file, Line: 1, Column: 1}
 	message := err.Error()
-	if m := yamlErrorLine.FindStringSubmatch(message); m != nil {
+	if m := yamlErrorLine().FindStringSubmatch(message); m != nil {
 		message = m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 {
 			at.Line = n

@@ -7,13 +7,14 @@ import (
 	"html"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // Names know which names of networks, groups, zones and deployments were put together
@@ -77,7 +78,7 @@ func (n *Names) Open(path string) {
 }
 
 // userinfo is the user and password of a URL (RFC 3986, section 3.2.1).
-var userinfo = regexp.MustCompile(`://[^/\s@"'<>]+@`)
+var userinfo = lazyregexp.New(`://[^/\s@"'<>]+@`)
 
 // placeholder stands in advice where the user has to write a name.
 const placeholder = "://USER@"
@@ -90,7 +91,7 @@ func (n *Names) Shown(text []byte) []byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if bytes.Contains(text, []byte("://")) {
-		text = userinfo.ReplaceAllFunc(text, func(found []byte) []byte {
+		text = userinfo().ReplaceAllFunc(text, func(found []byte) []byte {
 			if string(found) == placeholder {
 				return found
 			}

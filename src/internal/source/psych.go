@@ -2,7 +2,6 @@ package source
 
 import (
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // Kind is what Ruby's Psych makes of a value.
@@ -192,14 +193,14 @@ func scanWord(s string) (Kind, float64) {
 }
 
 var (
-	timePattern = regexp.MustCompile(`^-?\d{4}-(\d{1,2})-(\d{1,2})(?:[Tt]|\s+)(\d{1,2}):(\d\d):(\d\d)(?:\.\d*)?(?:\s*(?:Z|[-+]\d{1,2}:?(?:\d\d)?))?$`)
-	datePattern = regexp.MustCompile(`^(\d{4})-(1[012]|0\d|\d)-([12]\d|3[01]|0\d|\d)$`)
+	timePattern = lazyregexp.New(`^-?\d{4}-(\d{1,2})-(\d{1,2})(?:[Tt]|\s+)(\d{1,2}):(\d\d):(\d\d)(?:\.\d*)?(?:\s*(?:Z|[-+]\d{1,2}:?(?:\d\d)?))?$`)
+	datePattern = lazyregexp.New(`^(\d{4})-(1[012]|0\d|\d)-([12]\d|3[01]|0\d|\d)$`)
 )
 
 // isTime reports whether s is a timestamp that Ruby's Time takes: 30 February
 // is one, the 32nd of a month stays a string.
 func isTime(s string) bool {
-	m := timePattern.FindStringSubmatch(s)
+	m := timePattern().FindStringSubmatch(s)
 	if m == nil {
 		return false
 	}
@@ -209,7 +210,7 @@ func isTime(s string) bool {
 
 // isDate reports whether s is a day of the calendar.
 func isDate(s string) bool {
-	m := datePattern.FindStringSubmatch(s)
+	m := datePattern().FindStringSubmatch(s)
 	if m == nil {
 		return false
 	}

@@ -2,12 +2,13 @@ package yamledit
 
 import (
 	"bytes"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // editor works out changes of one text. The text itself stays as it is.
@@ -88,14 +89,14 @@ func (e *editor) add(a Addition) (change, error) {
 	return c, err
 }
 
-var plainItem = regexp.MustCompile(`^[0-9A-Za-z.:/][0-9A-Za-z.:/ -]*$`)
+var plainItem = lazyregexp.New(`^[0-9A-Za-z.:/][0-9A-Za-z.:/ -]*$`)
 
 func checkItems(at *yaml.Node, items []Item) error {
 	if len(items) == 0 {
 		return refuse(at, "there is nothing to add")
 	}
 	for _, item := range items {
-		if !plainItem.MatchString(item.Text) || strings.ContainsAny(item.Comment, "\r\n") {
+		if !plainItem().MatchString(item.Text) || strings.ContainsAny(item.Comment, "\r\n") {
 			return refuse(at, "%q cannot be written as a plain item", item.Text)
 		}
 	}
@@ -208,7 +209,7 @@ func (e *editor) replaceNull(key, value *yaml.Node, items []Item) ([]edit, error
 func (e *editor) wrap(value *yaml.Node, items []Item) ([]edit, error) {
 	at, ok := e.offset(value)
 	end, hasEnd := e.scalarEnd(value)
-	if !ok || !hasEnd || quoteOf(value) == "" && !plainItem.MatchString(value.Value) {
+	if !ok || !hasEnd || quoteOf(value) == "" && !plainItem().MatchString(value.Value) {
 		return nil, refuse(value, "the value cannot become a list by itself")
 	}
 	return []edit{{offset: at, text: "["}, {offset: end, text: ", " + join(items, quoteOf(value)) + "]"}}, nil
