@@ -87,6 +87,9 @@ var layers = []layer{
 	{name: "internal/blame"},
 	{name: "internal/audit", imports: list("lint", "claims", "bosh", "plan", "trouble", "place"), modules: list(netipx), pure: true},
 	{name: "internal/bookfile", imports: list("ledger", "source", "trouble", "place", "lazyregexp"), modules: list(yaml)},
+	{name: "internal/ledgersql/sqlite", imports: list("ledgersql"), modules: list("github.com/ncruces/go-sqlite3")},
+	{name: "internal/ledgersql/postgres", imports: list("ledgersql"), modules: list("github.com/jackc/pgx/v5")},
+	{name: "internal/ledgersql", imports: list("ledger"), modules: list("github.com/pressly/goose/v3")},
 	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx)},
 	{name: "internal/ledger", imports: list("plan", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},
@@ -117,6 +120,7 @@ var layers = []layer{
 	{name: "internal/madefleet"},
 	{name: "internal/directordouble"},
 	{name: "internal/jobs"},
+	{name: "internal/postgrestest", imports: list("sharedtest"), modules: list("github.com/jackc/pgx/v5")},
 	{name: "internal/sharedtest"},
 	{name: "internal/layout"},
 	{name: "internal/packaging"},
@@ -186,7 +190,7 @@ func (l layer) refuse(file *sourceFile) []string {
 }
 
 // forTests are packages that tests of several packages are built on.
-var forTests = list("internal/sharedtest", "internal/wirelab", "internal/ledgertest")
+var forTests = list("internal/sharedtest", "internal/wirelab", "internal/ledgertest", "internal/postgrestest")
 
 // isModule tells a path of a module from one of the standard library.
 func isModule(name string) bool {

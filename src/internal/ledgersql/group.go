@@ -1,0 +1,202 @@
+package ledgersql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+)
+
+// request is one Update that waits for its answer.
+type request struct {
+	ctx    context.Context
+	pool   string
+	change func(*ledger.Records) ([]ledger.Entry, error)
+	answer chan error
+}
+
+// errClosed says that the server stops.
+var errClosed = errors.New("the store is closed: nothing was written")
+
+// Update implements ledger.Store. Once its change was called, it ends only when it is
+// known what became of it, whatever ctx says.
+func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Records) ([]ledger.Entry, error)) error {
+	r := &request{ctx: ctx, pool: pool, change: change, answer: make(chan error, 1)}
+	if err := s.wait(r); err != nil {
+		return err
+	}
+	return <-r.answer
+}
+
+// wait puts a request into the queue, which whoever closes the store does not close
+// meanwhile.
+func (s *Store) wait(r *request) error {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	if s.closed {
+		return errClosed
+	}
+	select {
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	case s.queue <- r:
+		return nil
+	}
+}
+
+// largestGroup is how many updates go into one transaction.
+const largestGroup = 512
+
+// work writes group after group until the store is closed and nobody waits.
+func (s *Store) work() {
+	for first := range s.queue {
+		s.group(s.waiting(first))
+	}
+}
+
+// waiting is the first request with all that wait behind it.
+func (s *Store) waiting(first *request) []*request {
+	list := []*request{first}
+	for len(list) < largestGroup {
+		select {
+		case r, more := <-s.queue:
+			if !more {
+				return list
+			}
+			list = append(list, r)
+		default:
+			return list
+		}
+	}
+	return list
+}
+
+// How often and how patiently a group is tried again that came too late.
+const (
+	mostTries    = 100
+	firstPause   = time.Millisecond
+	longestPause = 200 * time.Millisecond
+)
+
+// group writes what the requests want, and answers them.
+func (s *Store) group(list []*request) {
+	// Not of one of the callers: who goes away must not undo the others'.
+	ctx := context.Background()
+	errs := make([]error, len(list))
+	err := ErrLate
+	for try := 0; errors.Is(err, ErrLate) && try < mostTries; try++ {
+		if try > 0 {
+			most := min(firstPause<<min(try, 16), longestPause)
+			time.Sleep(rand.N(most))
+		}
+		err = s.try(ctx, list, errs)
+	}
+	if err != nil {
+		err = fmt.Errorf("bookings cannot be written: %w", err)
+	}
+	for i, r := range list {
+		if errs[i] != nil {
+			r.answer <- errs[i]
+			continue
+		}
+		r.answer <- err
+	}
+}
+
+// try is one attempt for the whole group. It fills in the errors of single requests.
+func (s *Store) try(ctx context.Context, list []*request, errs []error) error {
+	pools := map[string]*draft{}
+	clear(errs)
+	for i, r := range list {
+		d := pools[r.pool]
+		if d == nil {
+			known, err := s.newest(ctx, r.pool)
+			if err != nil {
+				return err
+			}
+			d = &draft{name: r.pool, before: known, pool: pool{records: known.records, serial: known.serial}}
+			pools[r.pool] = d
+		}
+		errs[i] = d.apply(r)
+	}
+	var events []Event
+	var after []Booking
+	for _, d := range pools {
+		events = append(events, d.events...)
+		after = append(after, d.after()...)
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	if err := s.database.Append(ctx, events, after); err != nil {
+		return err
+	}
+	for _, d := range pools {
+		s.keep(d.name, &d.pool)
+	}
+	return nil
+}
+
+// draft is a pool as it would be after the group.
+type draft struct {
+	pool
+	name   string
+	before *pool
+	events []Event
+}
+
+// apply lets a request see what is there, those before it in the group included, and
+// adds what it wants.
+func (d *draft) apply(r *request) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := called(r.change, d.records)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	for _, e := range entries {
+		if err := ledger.CheckEvent(e.Event); err != nil {
+			return err
+		}
+	}
+	if d.records == d.before.records {
+		d.records = d.records.Clone()
+	}
+	if err := d.records.Add(entries); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		d.serial++
+		d.events = append(d.events, Event{Pool: d.name, Serial: d.serial, Entry: e})
+	}
+	return nil
+}
+
+// called calls a change; one that panics must not take the others' answers with it.
+func called(change func(*ledger.Records) ([]ledger.Entry, error), rs *ledger.Records) (entries []ledger.Entry, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			entries, err = nil, fmt.Errorf("a booking failed: %v", reason)
+		}
+	}()
+	return change(rs)
+}
+
+// after is what became of each address that the group touched.
+func (d *draft) after() []Booking {
+	touched := map[netip.Prefix]bool{}
+	var list []Booking
+	for _, e := range d.events {
+		if touched[e.Range] {
+			continue
+		}
+		touched[e.Range] = true
+		list = append(list, Booking{Pool: d.name, Known: d.before.records.At(e.Range).State != ledger.Free, Booking: d.records.At(e.Range)})
+	}
+	return list
+}

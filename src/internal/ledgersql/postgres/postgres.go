@@ -1,0 +1,87 @@
+// Package postgres keeps bookings in a database of PostgreSQL, on which any number of
+// servers may work.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
+)
+
+// Database is one database of PostgreSQL.
+type Database struct {
+	pool *pgxpool.Pool
+	db   *sql.DB
+}
+
+// Open connects to the database at a URL (postgres://USER@HOST/NAME), and brings its
+// tables to this version. The password comes from PGPASSWORD or PGPASSFILE, if it is
+// not in the URL; errors name none.
+func Open(ctx context.Context, url string) (*Database, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("the URL of the database cannot be read: postgres://USER@HOST:PORT/NAME")
+	}
+	// What was answered must survive a kill, whatever the database's own setting.
+	config.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	d := &Database{pool: pool, db: stdlib.OpenDBFromPool(pool)}
+	if err := ledgersql.Migrate(ctx, d.db, ledgersql.PostgreSQL); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// SQL implements ledgersql.Database.
+func (d *Database) SQL() *sql.DB { return d.db }
+
+// Write is the same: any connection writes.
+func (d *Database) Write() *sql.DB { return d.db }
+
+// Close implements ledgersql.Database.
+func (d *Database) Close() error {
+	err := d.db.Close()
+	d.pool.Close()
+	return err
+}
+
+// Append implements ledgersql.Database. All statements go out at once.
+func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
+	batch := &pgx.Batch{}
+	for i := range events {
+		batch.Queue(ledgersql.InsertEvent, events[i].Values()...)
+	}
+	for i := range after {
+		if after[i].Known {
+			batch.Queue(ledgersql.DeleteBooking, after[i].Key()...)
+		}
+	}
+	for i := range after {
+		batch.Queue(ledgersql.InsertBooking, after[i].Values()...)
+	}
+	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	return late(err)
+}
+
+// uniqueViolation is PostgreSQL's code for two rows where there may be one.
+const uniqueViolation = "23505"
+
+// late tells that somebody else was faster from other errors.
+func late(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == uniqueViolation {
+		return fmt.Errorf("%w (%s)", ledgersql.ErrLate, refused.ConstraintName)
+	}
+	return err
+}
