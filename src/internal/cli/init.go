@@ -53,7 +53,7 @@ func runInit(dir string, dryRun bool, streams Streams) error {
 		fmt.Fprintf(streams.Stderr, "ipguard: %s\n", note)
 	}
 	if err != nil {
-		return incomplete("name a folder with manifests and cloud-configs", "%s", err)
+		return incomplete("name a folder with manifests and cloud-configs: ipguard init FOLDER", "%s", err)
 	}
 	text = append(text, proposedPools(path, text, streams)...)
 	if dryRun {

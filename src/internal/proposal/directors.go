@@ -262,6 +262,19 @@ func (g *director) guess() []string {
 	}
 }
 
+// shortName is what a person calls what lies in a folder: the folder's name, and that of
+// the one around it where a cloud-config's own name says nothing. base names the root.
+func shortName(folder, base string) string {
+	if folder == "." {
+		return base
+	}
+	name := path.Base(folder)
+	if rest, ok := strings.CutPrefix(name, "cloud-config"); ok {
+		return shortName(path.Dir(folder), base) + rest
+	}
+	return name
+}
+
 func (g *director) place() string {
 	if g.folder == "." {
 		return "this folder"
@@ -275,10 +288,7 @@ func (d *draft) names(directors []*director, base string) []string {
 	uses := map[string]int{}
 	short := make([]string, len(directors))
 	for i, g := range directors {
-		short[i] = path.Base(g.folder)
-		if g.folder == "." {
-			short[i] = base
-		}
+		short[i] = shortName(g.folder, base)
 		for _, e := range g.of(fleet.CreateEnv) {
 			if name, ok := d.value(e, "director_name"); ok {
 				short[i] = name

@@ -60,6 +60,10 @@ func (d *draft) pair(e *entry, doc *document) {
 		case o.isOps && named:
 			ops = append(ops, other)
 		case o.isVars && gives(o, doc.uses) && (named || isVarsFile(other, folder)):
+			if isForm(o, doc.uses) {
+				e.remarks = append(e.remarks, "not sure: "+other+" has no values; write one that has them into vars_files")
+				continue
+			}
 			vars = append(vars, other)
 		}
 	}
@@ -105,6 +109,22 @@ func gives(doc *document, uses []string) bool {
 		}
 	}
 	return false
+}
+
+// isForm reports whether a vars file waits to be filled in: most of what it has for the
+// variables is nothing.
+func isForm(doc *document, uses []string) bool {
+	used, empty := 0, 0
+	for key, value := range doc.root.Fields() {
+		if !slices.Contains(uses, key.Text()) {
+			continue
+		}
+		used++
+		if value.Kind() == source.Nil {
+			empty++
+		}
+	}
+	return 2*empty > used
 }
 
 // rivals names two files that give the same variable, and so exclude each other.

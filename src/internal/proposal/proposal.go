@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
@@ -46,6 +47,9 @@ func Of(dir string) (text []byte, notes []string, err error) {
 	d.dropRefused()
 	directors := d.directors()
 	if len(directors) == 0 {
+		if len(tree.modules) > 0 {
+			return nil, d.notes, fmt.Errorf("%w but in checkouts of somebody else's repositories (%s), which are templates", ErrNothingFound, strings.Join(tree.modules, ", "))
+		}
 		return nil, d.notes, ErrNothingFound
 	}
 	absolute, err := filepath.Abs(dir)
