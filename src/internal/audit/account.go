@@ -20,11 +20,11 @@ func (c *comparison) account(at netipx.IPRange, g *plan.Claim) {
 	m := c.manifest(g)
 	switch {
 	case g.Owner.Deployment == "" && d.Promised == nil:
-	case g.Owner.Deployment == "" && (d.Partial || slices.Contains(d.Hidden, "")):
+	case g.Owner.Deployment == "" && (d.Partial || c.hides(d.Name, "")):
 		c.leave(at, g)
 	case g.Owner.Deployment == "": // named by a config of the director, and not by files
 		c.stray = append(c.stray, stray{claim: g, at: at, reason: Withdrawn, where: d.At})
-	case m == nil && d.Partial:
+	case m == nil && (d.Partial || d.Promised != nil && hidesDeployment(d.Promised)):
 		c.leave(at, g)
 	case !d.describesDeployments():
 	case m == nil:
@@ -55,10 +55,9 @@ func (c *comparison) ghost(at netipx.IPRange, g *plan.Claim, r Reason, where pla
 // accountFor looks into the file of the deployment that has the grant.
 func (c *comparison) accountFor(at netipx.IPRange, g *plan.Claim, d *Director, m *bosh.Manifest) {
 	group := claims.GroupOf(m, g.Owner.InstanceGroup)
-	hidden := slices.Contains(d.Hidden, m.Name)
 	s := stray{claim: g, at: at, group: c.groupOf(g), network: g.Owner.Network}
 	switch {
-	case g.Kind == plan.VIP && hidden:
+	case g.Kind == plan.VIP && c.hides(d.Name, m.Name):
 		c.leave(at, g)
 	case g.Kind == plan.VIP:
 		s.reason, s.where = Withdrawn, m.NameAt
@@ -67,9 +66,15 @@ func (c *comparison) accountFor(at netipx.IPRange, g *plan.Claim, d *Director, m
 		}
 		c.stray = append(c.stray, s)
 	case group != nil:
-		c.decide(s, search{c: c, d: d, g: g, networks: networksOf(d.Promised, m)}.in(group))
+		a := search{c: c, d: d, g: g, networks: networksOf(d.Promised, m)}.in(group)
+		if a.reason == NoNetwork && hidesUses(m, group) {
+			a = answer{}
+		}
+		c.decide(s, a)
 	case strings.HasPrefix(g.Owner.InstanceGroup, compilationGroup):
 		c.decide(s, c.compilation(g, d.Promised))
+	case hidesGroup(m):
+		c.leave(at, g)
 	default:
 		c.ghost(at, g, NoGroup, m.NameAt)
 	}
@@ -84,7 +89,7 @@ func (c *comparison) compilation(g *plan.Claim, d *claims.Director) answer {
 	if c.pooled(g, "", plan.Compilation) {
 		return answer{verdict: Agreed, reason: FromPool}
 	}
-	if d.CloudConfig == nil || d.CloudConfig.Compilation == nil {
+	if d.CloudConfig == nil || d.CloudConfig.Compilation == nil || isVariable(d.CloudConfig.Compilation.Network) || isVariable(d.CloudConfig.Compilation.AZ) {
 		return answer{}
 	}
 	return answer{verdict: Drift, reason: NotHandedOut, where: d.CloudConfig.Compilation.At, keepers: c.keepers(g, g.Owner.Network)}
@@ -96,6 +101,10 @@ func (c *comparison) decide(s stray, a answer) {
 	case Agreed:
 		c.add(s.at, Agreed, a.reason, 0, nil, list(s.claim))
 	case Drift:
+		if a.reason != Withdrawn && c.mayBePooled(s.claim) {
+			c.leave(s.at, s.claim)
+			return
+		}
 		s.reason, s.where, s.keepers = a.reason, a.where, a.keepers
 		if a.network != "" {
 			s.network = a.network

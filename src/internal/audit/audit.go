@@ -17,6 +17,12 @@
 // instance group are put into pairs (pair.go), since a changed address is one
 // thing and not two.
 //
+// Bookings are a promise of their own (booked.go): what somebody else was granted is
+// a drift, and so is what its owner still has after it was given back.
+//
+// What nobody can see is judged by nobody (blind.go). A blind spot counts if what it
+// may hold can meet what was asked for.
+//
 // What a director has no part in says nothing about it: without a snapshot its
 // promises are not judged, without files its grants are not, but as rivals of
 // others they count.
@@ -102,6 +108,10 @@ const (
 	NotHandedOut
 	// NoNetwork: no network that the file gives the group holds it.
 	NoNetwork
+	// BookedByOther: granted to one, and booked by another who does not use it.
+	BookedByOther
+	// ReleasedInUse: its booking was given back, and its owner still has it.
+	ReleasedInUse
 )
 
 // The reasons of Ghost, Unprotected and Orphan.
@@ -122,6 +132,8 @@ const (
 	MayBeHandedOut
 	// Orphaned: the reason of Orphan.
 	Orphaned
+	// NeverSeen: booked, and neither promised nor granted to its owner.
+	NeverSeen
 )
 
 var reasonNames = map[Reason]string{
@@ -129,6 +141,7 @@ var reasonNames = map[Reason]string{
 	OtherOwner: "other-owner", GrantedTwice: "granted-twice", Moved: "moved", Withdrawn: "withdrawn",
 	NotHandedOut: "not-handed-out", NoNetwork: "no-network",
 	NoDeployment: "no-deployment", NoGroup: "no-group", NeverDeployed: "never-deployed", NotYet: "not-yet-deployed",
+	BookedByOther: "booked-by-other", ReleasedInUse: "released-in-use", NeverSeen: "booked-never-seen",
 	NoVM: "no-vm", ErrandNotRun: "errand-not-run", MayBeHandedOut: "may-be-handed-out", Orphaned: "orphaned",
 }
 
@@ -163,12 +176,11 @@ type Director struct {
 	Promised *claims.Director
 	// Granted is what the director said, with KeepLeases; nil if it was not asked.
 	Granted *claims.Director
+	// Lost is what the director could not be asked for: that its snapshot cannot be used.
+	Lost []claims.Unread
 	// Partial says that some files could not be read: a deployment that none of
 	// the others describes may be described by these.
 	Partial bool
-	// Hidden are deployments of whose addresses some hide behind variables; "" stands
-	// for the director's configs.
-	Hidden []string
 	// Unread are deployments whose deployed manifest is not known.
 	Unread []string
 }
@@ -187,10 +199,12 @@ type Result struct {
 	Unjudged []plan.Claim
 	// Promised and Granted are the plans of the two sides.
 	Promised, Granted *plan.Plan
+
+	comparison *comparison
 }
 
-// Compare holds promises against grants.
-func Compare(directors []Director, externals []claims.External, segmentOf func(*plan.Subnet) string) *Result {
+// Compare holds promises against grants, and grants against bookings.
+func Compare(directors []Director, externals []claims.External, segmentOf func(*plan.Subnet) string, bookings Bookings) *Result {
 	var promised, granted []claims.Director
 	for i := range directors {
 		if d := &directors[i]; d.Promised != nil {
@@ -198,14 +212,27 @@ func Compare(directors []Director, externals []claims.External, segmentOf func(*
 		}
 		if d := &directors[i]; d.Granted != nil {
 			granted = append(granted, *d.Granted)
+		} else if len(d.Lost) > 0 {
+			granted = append(granted, d.lost())
 		}
 	}
 	c := newComparison(directors, claims.Build(promised, externals, segmentOf), claims.Build(granted, nil, segmentOf))
+	c.bookings = bookings
 	for _, cell := range cells(c.promises(), c.grants()) {
 		c.judge(cell)
 	}
 	c.pair()
-	return &Result{Items: c.merged(), Unjudged: c.unjudged, Promised: c.promised, Granted: c.granted}
+	c.book()
+	return &Result{Items: c.merged(), Unjudged: c.unjudged, Promised: c.promised, Granted: c.granted, comparison: c}
+}
+
+// lost is a director of which it is not known what it granted.
+func (d *Director) lost() claims.Director {
+	lost := claims.Director{Name: d.Name, Unread: d.Lost}
+	if d.Promised != nil {
+		lost.CPI, lost.CloudConfig = d.Promised.CPI, d.Promised.CloudConfig
+	}
+	return lost
 }
 
 // comparison is the work of Compare.
@@ -213,6 +240,7 @@ type comparison struct {
 	byName            map[string]*Director
 	names             []string // of all directors, in their order
 	promised, granted *plan.Plan
+	bookings          Bookings
 	// pools are those from which directors choose by themselves: as files have
 	// them, which is where they can be changed, then as directors do.
 	pools []*plan.Claim
@@ -224,7 +252,9 @@ type comparison struct {
 	found     []finding
 	// missing are promises without a grant, stray are grants without a promise.
 	missing, stray []stray
-	unjudged       []plan.Claim
+	// exposed are promises that no grant protects.
+	exposed  []exposed
+	unjudged []plan.Claim
 }
 
 func newComparison(directors []Director, promised, granted *plan.Plan) *comparison {
@@ -261,8 +291,11 @@ func (c *comparison) promises() []*plan.Claim {
 // grants are the claims of directors that somebody has an address. What a
 // deployed manifest asks for by static_ips is none: the VM may be gone.
 func (c *comparison) grants() []*plan.Claim {
-	list := claimsOf(c.granted, func(k plan.Kind) bool { return k == plan.Lease || k == plan.Orphan || k == plan.VIP })
-	return slices.DeleteFunc(list, func(g *plan.Claim) bool { return g.Kind == plan.VIP && g.Owner.Property == "" })
+	return slices.DeleteFunc(claimsOf(c.granted, plan.Kind.InUse), func(g *plan.Claim) bool { return !isGrant(g) })
+}
+
+func isGrant(c *plan.Claim) bool {
+	return c.Kind == plan.Lease || c.Kind == plan.Orphan || c.Kind == plan.VIP && c.Owner.Property != ""
 }
 
 func claimsOf(p *plan.Plan, wanted func(plan.Kind) bool) []*plan.Claim {

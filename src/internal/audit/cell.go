@@ -16,7 +16,7 @@ import (
 func (c *comparison) judge(at *cell) {
 	told := map[*plan.Claim]bool{}
 	for _, p := range at.promises {
-		own, rivals := c.answers(p, at)
+		own, rivals := c.answers(p, at, told)
 		for _, g := range slices.Concat(own, rivals) {
 			told[g] = true
 		}
@@ -30,14 +30,18 @@ func (c *comparison) judge(at *cell) {
 	}
 }
 
-// answers are the grants of what p promises, to its owner and to others.
-func (c *comparison) answers(p *plan.Claim, at *cell) (own, rivals []*plan.Claim) {
+// answers are the grants of what p promises, to its owner and to others. Those of which
+// that is not known are left.
+func (c *comparison) answers(p *plan.Claim, at *cell, told map[*plan.Claim]bool) (own, rivals []*plan.Claim) {
 	for _, g := range at.grants {
 		switch {
 		case c.fulfils(g, p):
 			own = append(own, g)
 		case p.Kind == plan.DirectorOwn && slices.ContainsFunc(at.promises, func(o *plan.Claim) bool { return c.fulfils(g, o) }):
 			// the machine of a director may be a VM of another one
+		case mayFulfil(g, p):
+			c.leave(at.at, g)
+			told[g] = true
 		case !oneDeployment(p, g) && c.meet(p, g):
 			rivals = append(rivals, g)
 		}
@@ -56,6 +60,17 @@ func (c *comparison) fulfils(g, p *plan.Claim) bool {
 		return c.groupOf(g) == p.Owner.InstanceGroup
 	}
 	return false
+}
+
+// mayFulfil reports whether p may promise g to its owner: the name of one of them hides.
+func mayFulfil(g, p *plan.Claim) bool {
+	return unnamed(p) && g.Owner.Director == p.Owner.Director && g.Kind != plan.Orphan &&
+		(isVariable(p.Owner.Deployment) || g.Owner.Deployment == p.Owner.Deployment)
+}
+
+// unnamed reports whether it is not known to whom of a director's p promises something.
+func unnamed(p *plan.Claim) bool {
+	return isVariable(p.Owner.InstanceGroup) || isVariable(p.Owner.Deployment)
 }
 
 // groupOf is the name that the files have for the instance group of a grant: a
@@ -137,6 +152,8 @@ func (c *comparison) promise(at netipx.IPRange, p *plan.Claim, own, rivals []*pl
 		c.add(at, Drift, OtherOwner, lint.Error, list(p), rivals)
 	case p.Kind == plan.CreateEnvVM:
 		c.createEnv(at, p)
+	case unnamed(p):
+		c.leave(at, p)
 	case p.Kind == plan.Static || p.Kind == plan.VIP:
 		if d := c.byName[p.Owner.Director]; d != nil && d.Granted != nil {
 			c.missing = append(c.missing, stray{claim: p, at: at, group: p.Owner.InstanceGroup, network: p.Owner.Network})
@@ -160,6 +177,7 @@ func list(c *plan.Claim) []*plan.Claim { return []*plan.Claim{c} }
 
 // createEnv decides about a VM that no director made.
 func (c *comparison) createEnv(at netipx.IPRange, p *plan.Claim) {
+	c.exposed = append(c.exposed, exposed{p, at, ""})
 	if rivals := c.rivals(at, p, ""); len(rivals) > 0 {
 		c.add(at, Unprotected, MayBeHandedOut, lint.Error, list(p), nil)
 		c.found[len(c.found)-1].Rivals = rivals

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -40,6 +41,13 @@ func (it *Item) explain() string {
 		return "the director still has it for " + it.group() + ", whose file does not ask for it"
 	case NotHandedOut:
 		return "network " + o.Network + ", as it is now, does not hand it out by itself"
+	case BookedByOther:
+		return it.Promised[0].Who() + ", and granted to " + it.Granted[0].Who()
+	case ReleasedInUse:
+		return "its booking was given back, and " + it.Granted[0].Who() + " still has it"
+	case NeverSeen:
+		b := it.Promised[0].Booking
+		return "booked for " + b.For() + " since " + b.Since.UTC().Format(time.DateOnly) + ", and neither promised nor granted to it"
 	case NoNetwork:
 		return "no network that the files give " + it.group() + " holds it"
 	}
@@ -84,6 +92,12 @@ func (it *Item) Cure() string {
 		return it.cureOtherOwner()
 	case GrantedTwice:
 		return "two machines answer now, or one of them is gone: see who does with ipguard probe, and give one of them another address"
+	case BookedByOther:
+		return "give it another address (ipguard book " + it.Promised[0].Booking.Pool + " --for " + it.Granted[0].OwnerText() + "), or let its owner give back the booking: ipguard release " + plan.RangeText(it.Promised[0].Range)
+	case ReleasedInUse:
+		return "deploy " + o.Deployment + " without it, or book it again: ipguard book " + it.Promised[0].Booking.Pool + " --for " + it.Promised[0].Booking.For() + " --address " + plan.RangeText(it.Promised[0].Range)
+	case NeverSeen:
+		return either("give it back: ipguard release "+plan.RangeText(it.Range), it.keepOff())
 	case Moved:
 		return deploy(o) + ", or put the director's address back into the file"
 	case Withdrawn:
@@ -104,13 +118,7 @@ func (it *Item) Cure() string {
 }
 
 func (it *Item) cureOneSided(o plan.Owner) string {
-	keepOff := ""
-	if len(it.Rivals) > 0 {
-		keepOff = fmt.Sprintf("reserve it in network %s of director %s", it.Rivals[0].Owner.Network, it.Rivals[0].Owner.Director)
-		if it.Rivals[0].Owner.Director == o.Director {
-			keepOff = "update the cloud-config of director " + o.Director
-		}
-	}
+	keepOff := it.keepOff()
 	switch it.Reason {
 	case NeverDeployed, NotYet:
 		return either(deploy(o), keepOff)
@@ -127,6 +135,17 @@ func (it *Item) cureOneSided(o plan.Owner) string {
 		return "wait for the director's clean-up, or bosh clean-up --all on director " + o.Director
 	}
 	return ""
+}
+
+// keepOff is what keeps a pool off what it may hand out; empty where none may.
+func (it *Item) keepOff() string {
+	switch {
+	case len(it.Rivals) == 0:
+		return ""
+	case it.Rivals[0].Owner.Director == it.owner().Director:
+		return "update the cloud-config of director " + it.owner().Director
+	}
+	return fmt.Sprintf("reserve it in network %s of director %s", it.Rivals[0].Owner.Network, it.Rivals[0].Owner.Director)
 }
 
 // deploy is how what the files say comes to the director.
@@ -191,8 +210,11 @@ func (it *Item) Directors() []string {
 	var names []string
 	for _, side := range [][]plan.Claim{it.Promised, it.Granted, it.Rivals} {
 		for _, c := range side {
-			if c.Owner.Director != "" {
+			switch {
+			case c.Owner.Director != "":
 				names = append(names, c.Owner.Director)
+			case c.Booking != nil:
+				names = append(names, c.Booking.Director())
 			}
 		}
 	}

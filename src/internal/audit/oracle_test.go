@@ -27,7 +27,7 @@ func TestCompareAgainstOracle(t *testing.T) {
 	seen := map[Reason]int{}
 	for seed := range uint64(fleets) {
 		f := randomFleet(rand.New(rand.NewPCG(seed, 7)))
-		result := Compare(f.directors(), nil, f.segmentOf)
+		result := Compare(f.directors(), nil, f.segmentOf, Bookings{})
 		var got []string
 		for _, it := range result.Items {
 			seen[it.Reason]++

@@ -117,7 +117,7 @@ func (c *comparison) moved(m, s stray) {
 // unprotected tells of a promise that nobody was granted.
 func (c *comparison) unprotected(m stray) {
 	d := c.byName[m.claim.Owner.Director]
-	if m.claim.Owner.Property != "" && slices.Contains(d.Unread, m.claim.Owner.Deployment) {
+	if m.claim.Owner.Property != "" && slices.Contains(d.Unread, m.claim.Owner.Deployment) || c.mayHave(m) {
 		c.leave(m.at, m.claim)
 		return
 	}
@@ -128,6 +128,7 @@ func (c *comparison) unprotected(m stray) {
 	case NoVM:
 		except = d.Name // which still has it in its list
 	}
+	c.exposed = append(c.exposed, exposed{m.claim, m.at, except})
 	rivals := c.rivals(m.at, m.claim, except)
 	if len(rivals) > 0 {
 		severity = lint.Error

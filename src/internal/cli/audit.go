@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/audit"
@@ -41,13 +42,16 @@ tells of each address that is not on both sides the same:
 with both owners, both places and what to do. What directors choose by themselves,
 from the pools that the files give them, is agreed; --verdict agreed shows it.
 
+Bookings count: what somebody else booked, what was given back and is still in use,
+and what was booked and never seen.
+
 Drift and ghosts are errors, and so is what somebody else may be handed out;
 orphans and what only waits for a deploy are warnings, errands that have not run
 are infos.
 
 Exit codes: 0 nothing at or above --fail-on, 1 something, 2 wrong usage,
-3 something could not be compared: a snapshot is missing, too old or does not show
-all, or no file tells what was promised.`,
+3 something that can meet the question could not be compared: a snapshot is missing,
+too old or does not show all, no file tells what was promised, or it hides.`,
 		Example: `  ipguard audit
   ipguard audit vlan-52 --director promo
   ipguard audit 10.8.52.0/24 --verdict drift,ghost
@@ -180,14 +184,11 @@ func (a *auditing) read() error {
 	for i := range a.sides.Sides {
 		directors[i] = a.director(i)
 	}
-	a.result = audit.Compare(directors, a.fleet.Fleet.Externals, a.fleet.Fleet.File.SegmentOf)
+	a.result = audit.Compare(directors, a.fleet.Fleet.Externals, a.fleet.Fleet.File.SegmentOf, audit.Bookings{
+		Claims: a.sides.Booked, Over: a.sides.Over, BlindSpots: a.sides.UnreadBookings, Now: a.fleet.Fleet.Snapshots.Now,
+	})
 	contradictions, _ := a.fleet.Fleet.File.CheckSegments(slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets))
 	a.failures = append(a.failures, trouble.All(contradictions)...)
-	for i := range a.sides.Sides {
-		if s := &a.sides.Sides[i]; a.judged(s.Name) {
-			a.comparable(s)
-		}
-	}
 	return nil
 }
 
@@ -209,13 +210,7 @@ func (a *auditing) judged(name string) bool {
 // director is one director for the comparison.
 func (a *auditing) director(i int) audit.Director {
 	s := &a.sides.Sides[i]
-	d := audit.Director{Name: s.Name, At: s.At, Promised: s.Promised, Granted: s.Granted, Partial: s.Partial || a.lacksFiles(i), Unread: s.Unread}
-	for _, h := range a.sides.Hidden {
-		if h.Director == s.Name {
-			d.Hidden = append(d.Hidden, h.Deployment)
-		}
-	}
-	return d
+	return audit.Director{Name: s.Name, At: s.At, Promised: s.Promised, Granted: s.Granted, Lost: s.Lost, Partial: s.Partial || a.lacksFiles(i), Unread: s.Unread}
 }
 
 // lacksFiles reports whether something is wrong with the fleet file's entry of a
@@ -232,6 +227,27 @@ func (a *auditing) lacksFiles(i int) bool {
 	})
 }
 
+// reaches reports whether a director has, or may have, an address that was asked for.
+func (a *auditing) reaches(side *survey.Side, scope func(*plan.Claim) bool) bool {
+	known := false
+	for _, p := range []*plan.Plan{a.result.Promised, a.result.Granted} {
+		for _, s := range p.Subnets {
+			if s.Director != side.Name || !s.Range.IsValid() {
+				continue
+			}
+			if known = true; scope(&plan.Claim{Range: netipx.RangeOfPrefix(s.Range), Subnet: s}) {
+				return true
+			}
+		}
+		for _, spot := range p.BlindSpots {
+			if spot.Owner.Director == side.Name && slices.ContainsFunc(spot.May, func(c plan.Claim) bool { return scope(&c) }) {
+				return true
+			}
+		}
+	}
+	return !known
+}
+
 // comparable says what keeps a director from being judged, or judged whole.
 func (a *auditing) comparable(s *survey.Side) {
 	fail := func(hint, format string, args ...any) {
@@ -239,8 +255,11 @@ func (a *auditing) comparable(s *survey.Side) {
 	}
 	d := a.fleet.Director(s.Name)
 	switch {
-	case s.Granted == nil && d.Snapshot != nil, s.Silent:
-		// said already, or there is nothing to say
+	case s.Silent:
+	case s.Granted == nil && d.Snapshot != nil:
+		for _, l := range s.Lost {
+			a.failures = append(a.failures, trouble.Trouble{Message: l.Message, At: l.At, Hint: l.Hint})
+		}
 	case s.Granted == nil:
 		fail("give it environment: and snapshot: in "+a.fleet.Path+", and run ipguard collect "+s.Name,
 			"director %s has no snapshot: what it granted is unknown", s.Name)
@@ -265,15 +284,13 @@ func (a *auditing) comparable(s *survey.Side) {
 	}
 }
 
-// scope returns whether an item is one that was asked for by name.
-func (a *auditing) scope(name string) (func(*audit.Item) bool, error) {
+// scope returns whether a claim is one that was asked for by name.
+func (a *auditing) scope(name string) (func(*plan.Claim) bool, error) {
 	if name == "" {
-		return func(*audit.Item) bool { return true }, nil
+		return func(*plan.Claim) bool { return true }, nil
 	}
 	if asked, ok := answer.ParseRange(name); ok {
-		return func(it *audit.Item) bool {
-			return anyClaim(it, func(c *plan.Claim) bool { return c.Range.Overlaps(asked) })
-		}, nil
+		return func(c *plan.Claim) bool { return c.Range.Overlaps(asked) }, nil
 	}
 	all := &plan.Plan{Subnets: slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets)}
 	read := &picture{Survey: &survey.Survey{Facts: &lint.Facts{Plan: all}}, Workspace: a.fleet, failures: a.failures}
@@ -281,23 +298,26 @@ func (a *auditing) scope(name string) (func(*audit.Item) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(it *audit.Item) bool {
-		return anyClaim(it, func(c *plan.Claim) bool {
-			return slices.ContainsFunc(segments, func(g *plan.Segment) bool { return mayBeIn(c, g) })
-		})
+	return func(c *plan.Claim) bool {
+		return slices.ContainsFunc(segments, func(g *plan.Segment) bool { return mayBeIn(c, g) })
 	}, nil
 }
 
 // mayBeIn reports whether a claim is in a segment, or, where its own is not known,
 // has an address of it.
 func mayBeIn(c *plan.Claim, g *plan.Segment) bool {
+	has := func(s *plan.Subnet) bool { return s.Range.IsValid() && netipx.RangeOfPrefix(s.Range).Overlaps(c.Range) }
 	switch {
 	case c.Subnet == nil:
-		return slices.ContainsFunc(g.Subnets, func(s *plan.Subnet) bool { return s.Range.Contains(c.Range.From()) })
-	case !c.Subnet.Range.IsValid():
+		return slices.ContainsFunc(g.Subnets, has)
+	case c.Subnet.Range.IsValid():
+		return g.Contains(c.Subnet)
+	case c.Subnet.Segment != "":
 		return c.Subnet.Segment == g.Name
 	}
-	return g.Contains(c.Subnet)
+	return slices.ContainsFunc(g.Subnets, func(s *plan.Subnet) bool {
+		return has(s) && plan.ContactOf(s, c.Subnet).Relation != plan.Isolated
+	})
 }
 
 func anyClaim(it *audit.Item, fits func(*plan.Claim) bool) bool {
@@ -312,11 +332,11 @@ func anyClaim(it *audit.Item, fits func(*plan.Claim) bool) bool {
 }
 
 // tell writes what is in scope. The error carries the exit code.
-func (a *auditing) tell(scope func(*audit.Item) bool) error {
-	out := report.Audit{Counts: map[audit.Verdict]int{}, Failures: once(a.failures)}
+func (a *auditing) tell(scope func(*plan.Claim) bool) error {
+	out := report.Audit{Counts: map[audit.Verdict]int{}}
 	worst := lint.Severity(0)
 	for _, it := range a.result.Items {
-		if !scope(&it) || !slices.ContainsFunc(it.Directors(), a.judged) {
+		if !anyClaim(&it, scope) || !slices.ContainsFunc(it.Directors(), a.judged) {
 			continue
 		}
 		out.Counts[it.Verdict]++
@@ -325,7 +345,7 @@ func (a *auditing) tell(scope func(*audit.Item) bool) error {
 		}
 	}
 	for _, c := range a.result.Unjudged {
-		if a.judged(c.Owner.Director) && scope(&audit.Item{Promised: []plan.Claim{c}}) {
+		if a.judged(c.Owner.Director) && scope(&c) {
 			out.Unjudged = append(out.Unjudged, c)
 		}
 	}
@@ -334,11 +354,19 @@ func (a *auditing) tell(scope func(*audit.Item) bool) error {
 			out.Snapshots = append(out.Snapshots, report.AuditSnapshot{Director: s.Name, Collected: s.Head.Collected, Unseen: s.Head.Unseen})
 		}
 	}
-	for _, h := range a.sides.Hidden {
-		if a.judged(h.Director) {
-			out.Hidden = append(out.Hidden, h)
+	for i := range a.sides.Sides {
+		if s := &a.sides.Sides[i]; a.judged(s.Name) && a.reaches(s, scope) {
+			a.comparable(s)
 		}
 	}
+	for _, spot := range a.hidden(scope, out.Unjudged) {
+		if spot.Message != "" {
+			a.failures = append(a.failures, lint.Doubt{Spot: spot}.Trouble())
+			continue
+		}
+		out.Hidden = append(out.Hidden, spot)
+	}
+	out.Failures = once(a.failures)
 	if err := a.write(out); err != nil {
 		return err
 	}
@@ -349,6 +377,37 @@ func (a *auditing) tell(scope func(*audit.Item) bool) error {
 		return exitCode(ExitIncomplete)
 	}
 	return nil
+}
+
+// hidden are the blind spots that can meet what was asked for, and those because of
+// which something was not judged.
+func (a *auditing) hidden(scope func(*plan.Claim) bool, unjudged []plan.Claim) []*plan.BlindSpot {
+	list := a.result.Doubts(audit.Asked{Judged: a.judged, Within: scope, Least: a.failOn})
+	for _, c := range unjudged {
+		for _, spot := range a.result.Behind(&c) {
+			if !slices.Contains(list, spot) {
+				list = append(list, spot)
+			}
+		}
+	}
+	a.noteOthers(list)
+	return list
+}
+
+// noteOthers says in one line that there are blind spots that cannot meet what was
+// asked for.
+func (a *auditing) noteOthers(told []*plan.BlindSpot) {
+	var others []*plan.BlindSpot
+	for _, p := range []*plan.Plan{a.result.Promised, a.result.Granted} {
+		for i := range p.BlindSpots {
+			if spot := &p.BlindSpots[i]; len(spot.May) > 0 && !slices.Contains(told, spot) {
+				others = append(others, spot)
+			}
+		}
+	}
+	if len(others) > 0 {
+		a.notes = append(a.notes, fmt.Sprintf("parts that nobody can see, and that cannot matter here: %d, the first at %s", len(others), others[0].At))
+	}
 }
 
 func (a *auditing) write(out report.Audit) error {

@@ -85,7 +85,7 @@ var layers = []layer{
 	{name: "internal/snapshot", imports: list("atomicfile", "bosh", "plan", "source", "trouble", "place", "lazyregexp"), modules: list(netipx, yaml, "github.com/go-json-experiment/json")},
 	{name: "internal/interpolate", imports: list("source", "trouble", "place", "lazyregexp"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame"},
-	{name: "internal/audit", imports: list("lint", "claims", "bosh", "plan", "trouble", "place"), modules: list(netipx), pure: true},
+	{name: "internal/audit", imports: list("lint", "claims", "bosh", "plan", "trouble", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/bookfile", imports: list("ledger", "source", "trouble", "place", "lazyregexp"), modules: list(yaml)},
 	{name: "internal/ledgersql/sqlite", imports: list("ledgersql"), modules: list("github.com/ncruces/go-sqlite3")},
 	{name: "internal/ledgersql/postgres", imports: list("ledgersql"), modules: list("github.com/jackc/pgx/v5")},

@@ -11,8 +11,8 @@ import (
 // soon is how long before its end a booking is told of.
 const soon = 7 * 24 * time.Hour
 
-// unusedFor is how long a booking may wait for its owner before it is told of.
-const unusedFor = 7 * 24 * time.Hour
+// UnusedFor is how long a booking may wait for its owner before it is told of.
+const UnusedFor = 7 * 24 * time.Hour
 
 var bookingEnds = Rule{
 	ID:       "booking-ends",
@@ -53,7 +53,7 @@ var bookingUnused = Rule{
 		for c := range f.bookings {
 			b := c.Booking
 			// Only of VMs of BOSH do files tell whether they have an address.
-			if used[c] || f.mayUse(c) || b.Adopted || !slices.Contains(f.Plan.Directors, b.Director()) || f.Now.Sub(b.Since) < unusedFor ||
+			if used[c] || f.mayUse(c) || b.Adopted || !slices.Contains(f.Plan.Directors, b.Director()) || f.Now.Sub(b.Since) < UnusedFor ||
 				!b.Until.IsZero() && b.Until.Sub(f.Now) <= soon {
 				continue
 			}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/audit"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -22,8 +21,9 @@ type Audit struct {
 	Unjudged []plan.Claim
 	// Snapshots are those of the directors that were audited, in their order.
 	Snapshots []AuditSnapshot
-	Hidden    []lint.Hidden
-	Failures  []trouble.Trouble
+	// Hidden are the blind spots that leave the answer open.
+	Hidden   []*plan.BlindSpot
+	Failures []trouble.Trouble
 }
 
 // AuditSnapshot is when a director was asked, and what it did not show.
@@ -45,7 +45,7 @@ func WriteAudit(w io.Writer, a Audit, options Options) error {
 	}
 	t.claims("", "not judged", a.Unjudged)
 	for _, h := range a.Hidden {
-		t.line("", "", position(h.At)+": (("+visible(h.Variable)+")) hides "+visible(h.What)+", which may be any address")
+		t.line("", "", position(h.At)+": "+visible(h.Text()))
 	}
 	t.summary(a)
 	_, err := w.Write(t.out.Bytes())

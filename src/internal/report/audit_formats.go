@@ -70,7 +70,7 @@ func WriteAuditJSON(w io.Writer, a Audit) error {
 			Unprotected: a.Counts[audit.Unprotected], Orphan: a.Counts[audit.Orphan], NotJudged: len(a.Unjudged), Directors: len(a.Snapshots),
 		},
 		NotJudged: jsonAuditClaims(a.Unjudged),
-		Hidden:    jsonHiddens(a.Hidden), Failures: jsonFailures(a.Failures),
+		Hidden:    jsonSpots(a.Hidden), Failures: jsonFailures(a.Failures),
 	}
 	for i := range a.Items {
 		out.Items[i] = newJSONAuditItem(&a.Items[i])

@@ -138,14 +138,6 @@ func (who *Who) lastChange(at place.Place) *jsonChange {
 	return &jsonChange{Author: change.Author, Date: change.When.Format(time.RFC3339), Commit: change.Commit}
 }
 
-func jsonHiddens(hidden []lint.Hidden) []jsonHidden {
-	list := make([]jsonHidden, len(hidden))
-	for i, h := range hidden {
-		list[i] = jsonHidden{h.Director, h.Deployment, h.Variable, h.What, h.At.File, h.At.Line, h.At.Column}
-	}
-	return list
-}
-
 func jsonSpots(spots []*plan.BlindSpot) []jsonHidden {
 	list := make([]jsonHidden, len(spots))
 	for i, s := range spots {

@@ -47,8 +47,6 @@ type directorFiles struct {
 	// judged says that what is wrong with the director's files is to be found
 	// out, not only what they claim.
 	judged bool
-	// onlyClaims says that, in its place, what hides is to be told.
-	onlyClaims bool
 }
 
 // readAll reads all files of some directors, as many at a time as there are
@@ -65,7 +63,6 @@ func readAll(fleet *Fleet, which []int, loader *interpolate.Loader) []directorFi
 			runtimeConfigs: make([]runtimeConfig, len(d.RuntimeConfigs)),
 			deployments:    make([]manifest, len(d.Deployments)),
 			createEnvs:     make([]manifest, len(d.CreateEnvs)),
-			onlyClaims:     fleet.onlyClaims,
 			judged:         !fleet.onlyClaims && (!someJudged || d.hasTarget()),
 		}
 		for j, e := range d.CloudConfigs {

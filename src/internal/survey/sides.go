@@ -6,8 +6,8 @@ import (
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
-	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -27,6 +27,8 @@ type Side struct {
 	Granted *claims.Director
 	// Head is the snapshot's; the zero value where Granted is nil.
 	Head snapshot.Head
+	// Lost is what the director's snapshot does not tell because it cannot be used.
+	Lost []claims.Unread
 	// Withheld is what the director does not show of its deployments.
 	Withheld []trouble.Trouble
 	// Unread are deployments whose manifest could not be collected.
@@ -42,8 +44,10 @@ type Sides struct {
 	Failures []trouble.Trouble
 	// Stale are snapshots that are older than they may be, and count all the same.
 	Stale []trouble.Trouble
-	// Hidden are promised addresses behind variables.
-	Hidden []lint.Hidden
+	// Booked are the bookings that are taken or rest, Over those that ended, and
+	// UnreadBookings what could not be read of them.
+	Booked, Over   []plan.Claim
+	UnreadBookings []plan.BlindSpot
 }
 
 // ReadSides reads the files and the snapshots of a fleet apart from each other.
@@ -55,10 +59,12 @@ func ReadSides(f Fleet, loader *interpolate.Loader) *Sides {
 	result.Failures, result.Stale = f.openSnapshots()
 	for i := range f.Directors {
 		d := &f.Directors[i]
-		result.Sides[i] = Side{Name: d.Name, At: d.At, Silent: d.Snapshot == nil && len(d.CloudConfigs)+len(d.Deployments) == 0 && len(d.CreateEnvs) > 0}
+		result.Sides[i] = Side{Name: d.Name, At: d.At, Lost: d.lost, Silent: d.Snapshot == nil && len(d.CloudConfigs)+len(d.Deployments) == 0 && len(d.CreateEnvs) > 0}
 	}
 	result.readPromised(f, loader)
 	result.readGranted(f, loader)
+	bookings := f.readBookings()
+	result.Booked, result.Over, result.UnreadBookings = bookings.claims, bookings.over, bookings.spots
 	return result
 }
 
@@ -75,7 +81,7 @@ func (s *Sides) readPromised(f Fleet, loader *interpolate.Loader) {
 		}
 		d.only = onlyConfigs
 		if len(d.CloudConfigs) > 0 {
-			d.Snapshot, d.live = nil, nil
+			d.Snapshot, d.live, d.lost = nil, nil, nil
 		}
 		d.live = d.live.fresh()
 		which, directors = append(which, i), append(directors, d)
@@ -85,8 +91,7 @@ func (s *Sides) readPromised(f Fleet, loader *interpolate.Loader) {
 		s.Sides[i].Promised = &r.directors[k]
 		s.Sides[i].Partial = len(r.each[k].failures)+len(r.each[k].unread) > 0 || unread(&directors[k], &r.directors[k])
 	}
-	s.Failures = slices.Concat(s.Failures, all.failures, all.unreadFailures())
-	s.Hidden = all.hidden
+	s.Failures = slices.Concat(s.Failures, all.failures)
 }
 
 // unread reports whether a manifest was read and says nothing.
@@ -122,7 +127,7 @@ func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
 		s.Sides[i].Withheld = live.withheld
 		s.Sides[i].Granted.KeepLeases = true
 	}
-	s.Failures = slices.Concat(s.Failures, all.failures, all.unreadFailures())
+	s.Failures = slices.Concat(s.Failures, all.failures)
 }
 
 // readOnly reads some directors.

@@ -91,11 +91,6 @@ func (s *surveyor) director(files *directorFiles) (d claims.Director) {
 		s.report(files.Name, "", bosh.CheckNetworks(d.CloudConfig, whole(files, d.Deployments), opts), nil)
 		s.report(files.Name, "", deploy.CheckCompilation(d.CloudConfig, opts), nil)
 	}
-	if files.onlyClaims {
-		for _, m := range deployments {
-			s.report(files.Name, m.read.Name, nil, promisesIn(m))
-		}
-	}
 	for _, m := range createEnvs {
 		s.report(files.Name, m.read.Name, m.problems, m.hidden)
 	}
@@ -349,13 +344,4 @@ func (s *surveyor) warnOneName(files *directorFiles) {
 			Cure:    "give one of the two another name, or take it out of the fleet file",
 		}}, nil)
 	}
-}
-
-// promisesIn are the hidden values of a manifest that are promises of addresses, or
-// of their number.
-func promisesIn(m manifest) []bosh.Unresolved {
-	return slices.DeleteFunc(slices.Clone(m.hidden), func(h bosh.Unresolved) bool {
-		counts := slices.ContainsFunc(m.read.Groups, func(g *bosh.Group) bool { return !g.InstancesAt.IsValid() })
-		return !counts && !slices.ContainsFunc(m.read.Gaps, func(g bosh.Gap) bool { return g.At == h.At })
-	})
 }
