@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/place"
 )
 
 // Line is one line of a file, counted from 1.
@@ -28,7 +30,7 @@ type Line struct {
 type Change struct {
 	// Commit is the commit's full name; empty for a line that is not committed.
 	Commit string
-	Author string
+	Author place.Name
 	// When is the author's time, in the author's time zone.
 	When time.Time
 }
@@ -107,7 +109,7 @@ func parse(porcelain []byte) map[int]Change {
 			}
 			change, seconds, number, zone = Change{}, 0, 0, time.UTC
 		case key == "author":
-			change.Author = value
+			change.Author = place.Name(value)
 		case key == "author-time":
 			seconds, _ = strconv.ParseInt(value, 10, 64)
 		case key == "author-tz":

@@ -66,7 +66,7 @@ func TestLines(t *testing.T) {
 		if line.File != file {
 			t.Errorf("an answer for %v", line)
 		}
-		got[line.Line] = change.Author + " " + change.When.Format(time.RFC3339)
+		got[line.Line] = change.Author.String() + " " + change.When.Format(time.RFC3339)
 		if (change.Commit == "") != (line.Line == 3) || change.Commit != "" && len(change.Commit) != 40 {
 			t.Errorf("line %d: commit %q", line.Line, change.Commit)
 		}
@@ -126,7 +126,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("author\n\t\n1 2 -3\n\tx"))
 	f.Fuzz(func(t *testing.T, porcelain []byte) {
 		for number, change := range parse(porcelain) {
-			if number < 1 || change.When.Location() == nil || strings.Contains(change.Author, "\n") {
+			if number < 1 || change.When.Location() == nil || strings.Contains(string(change.Author), "\n") {
 				t.Errorf("line %d: %+v", number, change)
 			}
 		}

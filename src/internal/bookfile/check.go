@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/place"
 )
 
 // checkout is a repository in a state in which something can be booked.
@@ -16,7 +18,7 @@ type checkout struct {
 	// what it shares with the other checkouts of the repository.
 	private, common string
 	// branch is the current one.
-	branch string
+	branch place.Name
 	// prefix is the fleet file's folder in the repository, with slashes: empty or
 	// ending in one.
 	prefix string
@@ -77,7 +79,7 @@ func (c *checkout) judge(ctx context.Context, aside bool) error {
 	case err != nil && !exitedWith(err, 1):
 		return err
 	}
-	c.branch = branch
+	c.branch = place.Name(branch)
 	return nil
 }
 

@@ -2,12 +2,16 @@ package bookfile
 
 import (
 	"context"
+	"fmt"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/place"
 )
 
 // upstream is where a branch is pushed to.
 type upstream struct {
-	remote, branch string
+	remote place.Name
+	branch string
 	// url is where pushes of the remote go, as the configuration has it.
 	url string
 	// tracking is the ref that notes the remote's branch; empty if none does.
@@ -41,7 +45,7 @@ func (s *Store) newest(ctx context.Context, c *checkout) (*upstream, error) {
 // upstream is the one of the current branch, or of a branch aside.
 func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error) {
 	up := &upstream{branch: aside}
-	remote, err := c.run(ctx, "config", "--get", "branch."+c.branch+".remote")
+	remote, err := c.run(ctx, "config", "--get", "branch."+string(c.branch)+".remote")
 	if err != nil && !exitedWith(err, 1) {
 		return nil, err
 	}
@@ -55,12 +59,12 @@ func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error
 		}
 	}
 	if remote == "" {
-		return nil, stop("git push -u origin "+c.branch+", or book without --push", "branch %s follows no branch of a remote: there is nowhere to push to", c.branch)
+		return nil, stop("git push -u origin "+c.branch.String()+", or book without --push", "branch %s follows no branch of a remote: there is nowhere to push to", c.branch)
 	}
 	if remote == "." {
-		return nil, stop("git branch --set-upstream-to origin/"+c.branch+", or book without --push", "branch %s follows a branch of this repository: there is nowhere to push to", c.branch)
+		return nil, stop("git branch --set-upstream-to origin/"+c.branch.String()+", or book without --push", "branch %s follows a branch of this repository: there is nowhere to push to", c.branch)
 	}
-	up.remote, up.url = remote, remote
+	up.remote, up.url = place.Name(remote), remote
 	for _, key := range []string{"pushurl", "url"} {
 		if url, err := c.run(ctx, "config", "--get", "remote."+remote+"."+key); err == nil && url != "" {
 			if !credentials().MatchString(url) { // or all who list processes would see it
@@ -70,9 +74,9 @@ func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error
 		}
 	}
 	if aside == "" {
-		merge, err := c.run(ctx, "config", "--get", "branch."+c.branch+".merge")
+		merge, err := c.run(ctx, "config", "--get", "branch."+string(c.branch)+".merge")
 		if err != nil {
-			return nil, stop("git push -u "+remote+" "+c.branch, "branch %s follows no branch of %s", c.branch, remote)
+			return nil, stop(fmt.Sprintf("git push -u %s %s", up.remote, c.branch), "branch %s follows no branch of %s", c.branch, up.remote)
 		}
 		up.branch = strings.TrimPrefix(merge, "refs/heads/")
 		if ref, err := c.run(ctx, "rev-parse", "--symbolic-full-name", "@{upstream}"); err == nil {
@@ -85,7 +89,7 @@ func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error
 // fetch asks the remote for its branch. It changes no ref: a lock of git's that a
 // killed process leaves would disturb everybody who works here.
 func (c *checkout) fetch(ctx context.Context, up *upstream) error {
-	out, err := c.run(ctx, "ls-remote", up.remote, "refs/heads/"+up.branch)
+	out, err := c.run(ctx, "ls-remote", string(up.remote), "refs/heads/"+up.branch)
 	if err != nil {
 		return unreachable(up, err)
 	}
@@ -98,7 +102,7 @@ func (c *checkout) fetch(ctx context.Context, up *upstream) error {
 		return err
 	}
 	if _, err := c.run(ctx, "-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=",
-		up.remote, "refs/heads/"+up.branch); err != nil {
+		string(up.remote), "refs/heads/"+up.branch); err != nil {
 		return unreachable(up, err)
 	}
 	// Between the two it may have moved on; what was asked for came with it, but
@@ -136,7 +140,7 @@ func (s *Store) followBranch(ctx context.Context, c *checkout, up *upstream) err
 		return err
 	}
 	if ok && !c.isAncestor(ctx, local, up.tip) {
-		return stop("git push "+up.remote+" "+s.Branch+", or take another name", "branch %s and that of %s have diverged: nothing was booked", s.Branch, up.remote)
+		return stop("git push "+up.remote.String()+" "+s.Branch+", or take another name", "branch %s and that of %s have diverged: nothing was booked", s.Branch, up.remote)
 	}
 	return c.moveBranch(ctx, s.Branch, local, up.tip)
 }
@@ -224,7 +228,7 @@ func (c *checkout) push(ctx context.Context, up *upstream, commit string) error 
 	}
 	if strings.Contains(reason, "[remote rejected]") {
 		return stop("if nobody may push to it, book on a branch of its own with --branch NAME, and open a pull request for that",
-			"%s does not take a push to %s: %s", up.remote, up.branch, lastLines(reason+"\n"+strings.ReplaceAll(err.Error(), "git push: ", "")))
+			"%s does not take a push to %s: %s", up.remote, place.Name(up.branch), lastLines(reason+"\n"+strings.ReplaceAll(err.Error(), "git push: ", "")))
 	}
 	return unreachable(up, err)
 }

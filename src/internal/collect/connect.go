@@ -15,6 +15,7 @@ import (
 	boshlog "github.com/cloudfoundry/bosh-utils/logger"
 
 	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -107,6 +108,7 @@ func (c *connections) ask(ctx context.Context, access environment.Access) (facto
 	})
 	if err == nil {
 		err = anonymous.Get("/info", &info)
+		info.UUID = place.Name(info.UUID).String() // a text of somebody's: messages show it
 	}
 	return factory, info, err
 }

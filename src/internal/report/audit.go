@@ -36,7 +36,7 @@ type AuditSnapshot struct {
 // WriteAudit writes the audit as text: a paragraph for each item, then what was
 // counted. With a width, lines are broken to it.
 func WriteAudit(w io.Writer, a Audit, options Options) error {
-	t := &auditText{painter: painter(options.Color)}
+	t := &auditText{painter: painter(options.Color), shown: options.shown}
 	if options.Width > 0 {
 		t.width = max(options.Width, minWidth)
 	}
@@ -56,6 +56,7 @@ type auditText struct {
 	out     bytes.Buffer
 	painter painter
 	width   int
+	shown   func(string) string
 }
 
 // line writes text behind a lead; what does not fit stands below, indented by two
@@ -65,7 +66,7 @@ func (t *auditText) line(lead, style, text string) {
 	if t.width > 0 {
 		width = max(t.width-len(lead)-len("  "), minWidth/2)
 	}
-	for i, part := range wrap(text, width) {
+	for i, part := range wrap(t.shown(text), width) {
 		if i > 0 {
 			t.out.WriteString(lead + "  " + part + "\n")
 			continue

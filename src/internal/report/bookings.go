@@ -302,7 +302,7 @@ func WriteHistoryJSON(w io.Writer, h History) error {
 	for _, c := range h.Claims {
 		item := claim{Text: c.Text, Place: c.Place}
 		if c.Change != nil {
-			item.Author, item.Commit, item.When = c.Change.Author, c.Change.Commit, c.Change.When.Format(time.RFC3339)
+			item.Author, item.Commit, item.When = c.Change.Author.String(), c.Change.Commit, c.Change.When.Format(time.RFC3339)
 		}
 		claims = append(claims, item)
 	}

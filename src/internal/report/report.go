@@ -34,6 +34,9 @@ type Options struct {
 	// 40. With 0 (no terminal) prose is not wrapped and source lines are cut at
 	// 160 columns.
 	Width int
+	// Shown is a text with names as they may be shown, asked before a text is broken
+	// into lines; nil: as it is.
+	Shown func(text string) string
 	// Line returns a line of a file, counting from 1, without its line end;
 	// false if it cannot be had. Without it no source lines are shown.
 	Line func(file string, line int) (string, bool)
@@ -50,6 +53,13 @@ type Options struct {
 	Quiet bool
 	// Statistics adds how often each rule found something; text only.
 	Statistics bool
+}
+
+func (o Options) shown(text string) string {
+	if o.Shown == nil {
+		return text
+	}
+	return o.Shown(text)
 }
 
 // RuleInfo describes a rule to a program that shows findings.

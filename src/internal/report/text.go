@@ -56,10 +56,11 @@ type textReport struct {
 	// wrapAt is where prose is broken, cutAt where source lines are cut; in
 	// columns, 0 for never.
 	wrapAt, cutAt int
+	shown         func(string) string
 }
 
 func newTextReport(result lint.Result, options Options) *textReport {
-	t := &textReport{sources: newSources(result, options), painter: painter(options.Color), cutAt: widthWithoutTerminal}
+	t := &textReport{sources: newSources(result, options), painter: painter(options.Color), cutAt: widthWithoutTerminal, shown: options.shown}
 	if options.Width > 0 {
 		t.wrapAt = max(options.Width, minWidth)
 		t.cutAt = t.wrapAt
@@ -158,7 +159,7 @@ func (t *textReport) source(g gutter, at place.Place, e excerpt, mark, text, sty
 
 // below writes a label on lines of its own, indented by a number of columns.
 func (t *textReport) below(g gutter, indent int, text, style string) {
-	for _, line := range wrap(text, max(t.cutAt-g.width-len(" | ")-indent, 1)) {
+	for _, line := range wrap(t.shown(text), max(t.cutAt-g.width-len(" | ")-indent, 1)) {
 		t.line(g.empty + " " + strings.Repeat(" ", indent) + t.painter.paint(style, line))
 	}
 }
@@ -166,7 +167,7 @@ func (t *textReport) below(g gutter, indent int, text, style string) {
 func (t *textReport) note(g gutter, n note) {
 	lead := strings.Repeat(" ", g.width+1) + t.painter.paint(faint, "=") + " " + t.painter.paint(bold, n.name+":") + " "
 	indent := g.width + 1 + len("= "+n.name+": ")
-	for _, line := range lines(n.text) {
+	for _, line := range lines(t.shown(n.text)) {
 		wrapped := []string{line}
 		if !n.verbatim && t.wrapAt > 0 {
 			wrapped = wrap(line, max(t.wrapAt-indent, minWidth/2))

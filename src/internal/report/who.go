@@ -27,8 +27,9 @@ type Who struct {
 // Change is the last change of a line. Commit is empty for a line that is not
 // committed.
 type Change struct {
-	Author, Commit string
-	When           time.Time
+	Author place.Name
+	Commit string
+	When   time.Time
 }
 
 // WriteWho writes the answer as text.
@@ -165,5 +166,5 @@ func changeText(c Change) string {
 	if c.Commit == "" {
 		return "changed and not committed"
 	}
-	return fmt.Sprintf("last changed by %s on %s in %s", visible(c.Author), c.When.Format(time.DateOnly), c.Commit[:min(shortCommit, len(c.Commit))])
+	return fmt.Sprintf("last changed by %s on %s in %s", visible(c.Author.String()), c.When.Format(time.DateOnly), c.Commit[:min(shortCommit, len(c.Commit))])
 }

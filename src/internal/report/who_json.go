@@ -135,7 +135,7 @@ func (who *Who) lastChange(at place.Place) *jsonChange {
 	if !ok {
 		return nil
 	}
-	return &jsonChange{Author: change.Author, Date: change.When.Format(time.RFC3339), Commit: change.Commit}
+	return &jsonChange{Author: change.Author.String(), Date: change.When.Format(time.RFC3339), Commit: change.Commit}
 }
 
 func jsonSpots(spots []*plan.BlindSpot) []jsonHidden {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/place"
 )
 
 // Encode returns the snapshot as its file holds it. It sorts what has no order
@@ -66,6 +68,9 @@ func (m *mapping) text(key, value string) {
 		m.put(key, text(value))
 	}
 }
+
+// word puts what is an id or a version where the director answers as it should.
+func (m *mapping) word(key, value string) { m.text(key, place.Name(value).String()) }
 
 func (m *mapping) flag(key string, set bool) {
 	if set {
@@ -124,15 +129,15 @@ const timeFormat = time.RFC3339
 func (i Identity) node() *yaml.Node {
 	m := newMapping()
 	m.text("name", i.Name)
-	m.text("uuid", i.UUID)
-	m.text("version", i.Version)
-	m.text("cpi", i.CPI)
+	m.word("uuid", i.UUID)
+	m.word("version", i.Version)
+	m.word("cpi", i.CPI)
 	return &m.Node
 }
 
 func (c Config) node() *yaml.Node {
 	m := newMapping()
-	m.text("id", c.ID)
+	m.word("id", c.ID)
 	m.text("name", c.Name)
 	m.text("team", c.Team)
 	m.flag("superseded", !c.Latest)
@@ -166,7 +171,7 @@ func (v VM) node() *yaml.Node {
 	m := newMapping()
 	m.text("deployment", v.Deployment)
 	m.text("group", v.Group)
-	m.text("id", v.ID)
+	m.word("id", v.ID)
 	m.text("az", v.AZ)
 	if v.Index != Untold {
 		m.put("index", number64(strconv.Itoa(v.Index)))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -69,6 +70,10 @@ func jsonMessage(err error) string {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
 		return cmp.Or(wrongType.Field, "it") + " has the wrong type"
+	}
+	var moment *time.ParseError
+	if errors.As(err, &moment) {
+		return "collected is no time" // its text quotes the value
 	}
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {

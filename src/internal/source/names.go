@@ -31,8 +31,9 @@ type Names struct {
 	replace *strings.Replacer
 }
 
-// maxName is the most bytes that a name can have; what is longer is none.
-const maxName = 255
+// maxName is the most bytes that a name can have; what is longer, such as the text of a
+// whole file, is none.
+const maxName = 64 << 10
 
 // minOther is how long a name must be to be told from other text if it is no word.
 const minOther = 4
@@ -43,7 +44,7 @@ func (n *Names) Withhold(doc *Document) {
 		return
 	}
 	doc.withheldNames(func(text, shown string) {
-		if len(text) > maxName || !isPlainName(text) && len(text) < minOther || strings.ContainsRune(text, '\n') || strings.Contains(text, "((") {
+		if len(text) > maxName || !isPlainName(text) && len(text) < minOther {
 			return
 		}
 		n.mu.Lock()
@@ -77,8 +78,9 @@ func (n *Names) Open(path string) {
 	n.open = append(n.open, path)
 }
 
-// userinfo is the user and password of a URL (RFC 3986, section 3.2.1).
-var userinfo = lazyregexp.New(`://[^/\s@"'<>]+@`)
+// userinfo is the user and password of a URL (RFC 3986, section 3.2.1), also of one
+// that was taken for a path and lost a slash, and with a password that is not escaped.
+var userinfo = lazyregexp.New(`:/+(?:[^/\s@:"'<>,]+:[^\s"'<>,]+|[^/\s"'<>]+)@`)
 
 // placeholder stands in advice where the user has to write a name.
 const placeholder = "://USER@"
@@ -90,16 +92,20 @@ func (n *Names) Shown(text []byte) []byte {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if bytes.Contains(text, []byte("://")) {
+	if bytes.Contains(text, []byte(":/")) {
 		text = userinfo().ReplaceAllFunc(text, func(found []byte) []byte {
 			if string(found) == placeholder {
 				return found
 			}
-			return []byte("://…@")
+			slashes := bytes.IndexFunc(found[1:], func(r rune) bool { return r != '/' })
+			return append(slices.Clone(found[:1+slashes]), "…@"...)
 		})
 	}
 	if len(n.other) > 0 {
 		text = []byte(n.replacer().Replace(string(text)))
+		for name, shown := range n.other {
+			text = replaceWrapped(text, strings.Fields(name), shown)
+		}
 	}
 	if len(n.plain) == 0 {
 		return text
@@ -118,6 +124,36 @@ func (n *Names) Shown(text []byte) []byte {
 		text = text[end:]
 	}
 	return out.Bytes()
+}
+
+// replaceWrapped replaces a name of several words where its words stand on lines of
+// their own, indented and behind the bar of a frame.
+func replaceWrapped(text []byte, words []string, shown string) []byte {
+	if len(words) < 2 {
+		return text
+	}
+	for from := 0; ; {
+		at := bytes.Index(text[from:], []byte(words[0]))
+		if at < 0 {
+			return text
+		}
+		from += at
+		end := from + len(words[0])
+		for _, word := range words[1:] {
+			blank := len(text[end:]) - len(bytes.TrimLeft(text[end:], " \t\r\n|"))
+			if blank == 0 || !bytes.HasPrefix(text[end+blank:], []byte(word)) {
+				end = 0
+				break
+			}
+			end += blank + len(word)
+		}
+		if end == 0 {
+			from += len(words[0])
+			continue
+		}
+		text = slices.Concat(text[:from], []byte(shown), text[end:])
+		from += len(shown)
+	}
 }
 
 // nameAt is the longest name that a text begins with, as a whole: names may be put

@@ -3,11 +3,11 @@ package source
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/place"
 )
 
 // Unknown stands for a value of which nobody can say what it came from.
@@ -58,6 +58,6 @@ func (d *Document) withheldNames(add func(text, shown string)) {
 // isPlainName reports whether a text has letters, digits and - _ + . only.
 func isPlainName(text string) bool {
 	return text != "" && strings.IndexFunc(text, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_+.", r)
+		return !place.IsPlain(r)
 	}) < 0
 }

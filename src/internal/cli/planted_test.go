@@ -1,0 +1,613 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/directordouble"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
+)
+
+// The tests here plant tokens in all that the program reads, and look for them, and
+// for parts of them, in all that its commands print and write.
+//
+// What may be shown: what was written where it stands, at a place that a message is
+// about; an address, a block or a range, whatever it came through; a name whose whole
+// value came through a variable and is plain (letters, digits, - _ + and full stops);
+// the names and mail addresses of authors and who booked, which are what git is asked
+// for. A token is none of these.
+const token = "tok!S3cr3t"
+
+// plantedParts are parts of every token, as they stand in whatever is written.
+var plantedParts = []string{"s3cr", "cr3t"}
+
+// plantedFiles is a fleet: two directors in files, one that is asked, a create-env VM, a
+// pool with a booking, everything in one segment, with findings of many rules.
+var plantedFiles = map[string]string{
+	"ipguard.yml": `directors:
+- name: a
+  cloud_configs: [{config: cc.yml, INPUTS}]
+  runtime_configs: [{config: rc.yml, INPUTS}]
+  deployments: [{manifest: m.yml, ops_files: [ops.yml], INPUTS}]
+  environment: {target: "https://alias:` + token + `0@127.0.0.1:1", ca_cert: ca.pem, client: ipguard, proxy: "socks5://u:` + token + `0b@127.0.0.1:1"}
+- {name: b, cloud_configs: [cb.yml], deployments: [n.yml]}
+- {name: c, create_env: [{manifest: e.yml, INPUTS}]}
+- {name: live, snapshot: live.json, environment: {target: "URL", ca_cert: ca.pem, client: ipguard}}
+pools:
+- {name: p, team: t, addresses: [10.8.52.100 - 10.8.52.118], book: required}
+gate: {override_log: override.log}
+`,
+	"cc.yml": `azs: [{name: z1}, {name: z2}]
+vm_types: [{name: small}]
+networks:
+- name: default
+  type: manual
+  subnets:
+  - range: 10.8.52.0/24
+    gateway: 10.8.52.1
+    dns: [10.8.52.2]
+    azs: [z1, z2]
+    reserved: [10.8.52.2 - 10.8.52.19, 10.8.52.100 - 10.8.52.254]
+    static: [10.8.52.20 - 10.8.52.39]
+    cloud_properties: {name: VLAN-52}
+- {name: floating, type: vip}
+- name: iaas
+  type: dynamic
+  subnets: [{az: z1, dns: [10.8.52.3], cloud_properties: {name: x}}]
+compilation: {workers: 1, network: default, az: z1, vm_type: small}
+`,
+	"m.yml": `name: web
+releases: []
+stemcells: [{alias: default, os: ubuntu-jammy, version: "1.785"}]
+update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-60000, update_watch_time: 1000-60000, serial: true, vm_strategy: delete-create}
+instance_groups:
+- name: ga
+  instances: 1
+  azs: [z1]
+  lifecycle: service
+  vm_type: small
+  stemcell: default
+  migrated_from: [{name: old, az: z1}]
+  jobs: [{name: keepalived, release: lb, properties: {keepalived: {vip: 10.8.52.50}}}]
+  networks:
+  - name: default
+    static_ips: [10.8.52.30]
+    default: [dns, gateway]
+  - {name: floating, static_ips: [10.8.52.99]}
+`,
+	"ops.yml": `- type: replace
+  path: /instance_groups/-
+  value: {name: go, instances: 1, azs: [z1], vm_type: small, stemcell: default, jobs: [], networks: [{name: default, static_ips: [10.8.52.31]}]}
+- type: replace
+  path: /instance_groups/name=ga/properties?
+  value: {password: x}
+`,
+	"rc.yml": `releases: [{name: lb, version: "1"}]
+addons: [{name: lb, jobs: [{name: keepalived, release: lb, properties: {keepalived: {vip: 10.8.52.130}}}], include: {deployments: [web], instance_groups: [ga]}}]
+`,
+	"e.yml": `name: ce
+releases: []
+networks:
+- name: private
+  type: manual
+  subnets: [{range: 10.8.52.0/24, gateway: 10.8.52.1, dns: [10.8.52.2], cloud_properties: {name: VLAN-52}}]
+resource_pools:
+- {name: vms, network: private, stemcell: {url: "file:///stemcell.tgz", sha1: "0000"}}
+instance_groups:
+- name: jumpbox
+  instances: 1
+  resource_pool: vms
+  jobs: []
+  networks:
+  - {name: private, static_ips: [10.8.52.30]}
+cloud_provider:
+  template: {name: vsphere_cpi, release: cpi}
+  mbus: https://mbus:` + token + `1@10.8.52.30:6868
+  properties: {}
+`,
+	"cb.yml": `azs: [{name: z1}]
+networks:
+- name: default
+  subnets:
+  - {range: 10.8.52.0/24, gateway: 10.8.52.1, az: z1, reserved: [10.8.52.2 - 10.8.52.119], static: [10.8.52.120 - 10.8.52.139], cloud_properties: {name: VLAN-52, password: "` + token + `2"}}
+compilation: {workers: 1, network: default, az: z1}
+`,
+	"n.yml": `name: db
+update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-60000, update_watch_time: 1000-60000}
+instance_groups:
+- {name: gb, instances: 1, azs: [z1], jobs: [], properties: {pass: "` + token + `3"}, networks: [{name: default, static_ips: [10.8.52.130]}]} # ` + token + `4
+`,
+	"bookings/p/10.8.52.105.yml": `- {at: 2026-01-02T03:04:05Z, what: booked, owner: lb/front, by: Ann <ann@example.org>, why: "see https://ann:` + token + `5@wiki/1"}
+`,
+	"bosh-config": `environments:
+- {alias: lab, url: "https://u:` + token + `6@127.0.0.1:1", username: admin, password: "` + token + `7", refresh_token: "` + token + `8", ca_cert: "` + token + `9"}
+`,
+	"owners.csv": "address,owner,note\n10.8.52.106,lb/back," + token + "10\n",
+}
+
+// plantedInputs are the ways in which a variable comes to a manifest or a config: what
+// the fleet file says, with the file that has it. VALUE is the value's YAML.
+var plantedInputs = []struct{ says, file, text string }{
+	{"vars_files: [v.yml]", "v.yml", "v: VALUE"},
+	{"vars_store: store.yml", "store.yml", "v: VALUE"},
+	{"vars: {v: VALUE}", "", ""},
+	{"var_files: {v: v.txt}", "v.txt", "VALUE"},
+	{"vars_env: [PLANT]", "", ""},
+	{"vars_files: [other.yml], vars_store: empty.yml", "other.yml", "v: ((w))\nw: VALUE"},
+}
+
+// plantedWorld is the fleet in a repository of git, with a director that answers.
+type plantedWorld struct {
+	t        *testing.T
+	url      string
+	environ  []string
+	commands [][]string
+}
+
+func newPlantedWorld(t *testing.T) *plantedWorld {
+	t.Helper()
+	sharedtest.Programs(t, "git")
+	t.Chdir(t.TempDir())
+	w := &plantedWorld{t: t}
+	w.environ = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "BOSH_CONFIG=bosh-config", "IPGUARD_BOSH=./bosh",
+		"BOSH_CLIENT_SECRET=" + testSecret, "BOSH_CA_CERT=" + token + "20", "COLUMNS=60", "UNUSED=" + token + "21", "PLANT_unused=" + token + "22",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_COMMITTER_EMAIL=" + token + "23", "GIT_COMMITTER_NAME=" + token + "24",
+		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.org",
+	}
+	w.serve(func(*directordouble.Director) {})
+	for name, text := range plantedFiles {
+		if name != "ipguard.yml" {
+			writeFile(t, name, []byte(commented(name, text)))
+		}
+	}
+	// A program that cannot be run: one that can would take the place of the test's.
+	writeFile(t, "bosh", []byte("none"))
+	if err := os.Chmod("bosh", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "empty.yml", []byte("{}\n"))
+	w.git("init", "-q", "-b", token+"30")
+	w.git("add", ".")
+	w.git("commit", "-q", "-m", token+"31", "--author", token+"25 <"+token+"26>")
+	w.git("branch", "first")
+	w.git("remote", "add", "origin", "https://u:"+token+"32@127.0.0.1:1/x.git")
+	if code, out := w.run("collect", "live"); code != ExitOK {
+		t.Fatalf("collect: exit %d: %s", code, out)
+	}
+	w.commands = plantedCommands()
+	return w
+}
+
+// committing are the commands that commit what they write.
+var committing = []string{"book", "adopt", "renew", "release"}
+
+// git runs git and returns what it printed.
+func (w *plantedWorld) git(args ...string) string {
+	w.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Env = w.environ
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("git %s: %s: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// serve starts a director with a change; the fleet file names it from then on.
+func (w *plantedWorld) serve(change func(*directordouble.Director)) *directordouble.Director {
+	w.t.Helper()
+	d := twoDirectors()[0]
+	d.Name, d.Deployments[0].Manifest = "live", plantedFiles["n.yml"]
+	change(d)
+	w.url = doubles(w.t, d)[0]
+	w.write(0, "x")
+	return d
+}
+
+// commented is a text of YAML with a token behind each line.
+func commented(name, text string) string {
+	if filepath.Ext(name) != ".yml" {
+		return text
+	}
+	return strings.ReplaceAll(text, "\n", " # "+token+"40\n")
+}
+
+// write writes the fleet file with the inputs of a turn, and the file that has the
+// value of v. It returns the environment that belongs to it.
+func (w *plantedWorld) write(turn int, value string) []string {
+	in := plantedInputs[turn%len(plantedInputs)]
+	fleet := strings.ReplaceAll(plantedFiles["ipguard.yml"], "URL", strings.Replace(w.url, "://", "://u:"+token+"41@", 1))
+	fleet = strings.ReplaceAll(fleet, "INPUTS", strings.ReplaceAll(in.says, "VALUE", value))
+	writeFile(w.t, "ipguard.yml", []byte(commented("ipguard.yml", fleet)))
+	if in.file != "" {
+		writeFile(w.t, in.file, []byte(strings.ReplaceAll(in.text, "VALUE", value)+"\n"))
+	}
+	return append(slices.Clip(w.environ), "PLANT_v="+value)
+}
+
+// plantedCommands are all commands that read a fleet, in all their formats. What they
+// write is in the folder written.
+func plantedCommands() [][]string {
+	list := [][]string{
+		{"lint", "--show-addresses", "--statistics", "--strict"}, {"lint", "m.yml", "-o", "ops.yml"}, {"lint", "--no-fleet", "m.yml", "-c", "cc.yml"}, {"lint", "--create-env", "e.yml"},
+		{"baseline", "write", "--baseline", "written/baseline.json"}, {"baseline", "check", "--format", "gitlab"},
+		{"map"}, {"map", "--html", "written/map.html"}, {"fence"}, {"fence", "--fix"},
+		{"free", "10.8.52.0/24"}, {"free", "--format", "json", "10.8.52.0/24", "--why", "10.8.52.30", "--why", "10.8.52.130"}, {"free", "a/default", "--static", "--allow-incomplete", "-n", "3"},
+		{"who", "10.8.52.30", "10.8.52.130", "10.8.52.50"}, {"who", "--format", "json", "10.8.52.30", "10.8.52.31", "10.8.52.105"},
+		{"audit", "--allow-stale", "--allow-unseen", "--verdict", "all"},
+		{"collect"}, {"collect", "live", "--full"},
+		{"book", "p", "--for", "lb/front"}, {"book", "p", "--for", "a/web/ga", "--format", "json", "--push"}, {"book", "p", "--for", "x/y", "--vars", "ips", "--branch", "other"},
+		{"bookings", "--all"}, {"bookings", "--all", "--format", "json"}, {"bookings", "--all", "--format", "csv"},
+		{"history", "10.8.52.105"}, {"history", "10.8.52.30", "--format", "json"}, {"adopt", "--csv", "owners.csv"}, {"adopt", "--dry-run", "--format", "json"},
+		{"renew", "10.8.52.105", "--until", "90d"}, {"release", "10.8.52.105", "--push"},
+		{"bosh", "-e", "https://127.0.0.1:1", "-d", "web", "deploy", "m.yml", "-o", "ops.yml", "-v", "v=" + token + "53"}, {"bosh", "-e", "https://u:" + token + "50@127.0.0.1:1", "-d", "web", "deploy", "m.yml", "-o", "ops.yml", "-v", "v=" + token + "51", "--ipguard-override", "ticket"},
+		{"bosh", "-e", "lab", "update-cloud-config", "cc.yml", "-v", "v=" + token + "52"}, {"bosh", "-e", "lab", "update-runtime-config", "rc.yml"}, {"bosh", "create-env", "e.yml", "--vars-store", "store.yml"},
+		{"init", "--dry-run"}, {"rules"}, {"explain", "static-ip-twice"}, {"schema"}, {"version"}, {"completion", "bash"},
+		{"scan", "10.8.52.0/24"}, {"probe", "--fleet", "ipguard.yml", "10.8.52.30"}, {"watch", "--fleet", "ipguard.yml"},
+	}
+	for _, command := range []string{"lint", "who", "free", "map", "fence", "audit", "collect", "book", "bookings", "history", "bosh"} {
+		list = append(list, []string{"__complete", command, ""})
+	}
+	list = append(list, []string{"__complete", "lint", "--deployment", ""}, []string{"__complete", "lint", "--director", ""}, []string{"__complete", "book", "p", "--for", ""})
+	for _, format := range []string{"concise", "json", "sarif", "junit", "github", "gitlab"} {
+		list = append(list, []string{"lint", "--show-addresses", "--format", format + "=written/lint." + format})
+	}
+	for _, format := range []string{"json", "csv"} {
+		list = append(list, []string{"audit", "--allow-stale", "--verdict", "all", "--format", format + "=written/audit." + format})
+	}
+	return list
+}
+
+// run runs a command in the world and returns all that it printed.
+func (w *plantedWorld) run(args ...string) (code int, out string) {
+	return w.runWith(w.environ, args...)
+}
+
+func (w *plantedWorld) runWith(environ []string, args ...string) (code int, out string) {
+	var text bytes.Buffer
+	ctx, patience := context.Background(), time.Minute
+	if slices.Contains([]string{"probe", "watch", "scan"}, args[0]) { // never on the machine's own link
+		patience = 50 * time.Millisecond
+		if !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--interface") }) {
+			args = append(slices.Clip(args), "--interface", "absent0")
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	code = Main(ctx, args, Streams{Stdin: strings.NewReader(""), Stdout: &text, Stderr: &text, Environ: environ})
+	return code, text.String()
+}
+
+// check runs commands and looks for tokens in what they print, and in the files that
+// are others than they were: a file may keep the tokens that it had. It returns the last
+// one's exit code.
+func (w *plantedWorld) check(what string, environ []string, commands ...[]string) (code int) {
+	w.t.Helper()
+	before := readAll(w.t, ".")
+	defer restore(w.t, ".", before)
+	if slices.ContainsFunc(commands, func(args []string) bool { return slices.Contains(committing, args[0]) }) {
+		defer func() { w.git("reset", "-q", "first") }()
+	}
+	if err := os.MkdirAll("written", 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, args := range commands {
+		out := ""
+		code, out = w.runWith(environ, args...)
+		w.look(what, strings.Join(args, " "), out, "")
+	}
+	for name, text := range readAll(w.t, ".") {
+		if text != before[name] {
+			w.look(what, "file "+name, text, before[name])
+		}
+	}
+	return code
+}
+
+// look fails if a text has a part of a token that the text had not before.
+func (w *plantedWorld) look(what, where, text, before string) {
+	w.t.Helper()
+	lower, had := strings.ToLower(text), strings.ToLower(before)
+	for _, part := range plantedParts {
+		if strings.Count(lower, part) > strings.Count(had, part) {
+			at := strings.LastIndex(lower, part)
+			w.t.Errorf("%s:\n%s shows %s", what, where, text[max(0, at-200):min(len(text), at+100)])
+			return
+		}
+	}
+}
+
+// readAll are the texts of all files below a folder but git's own.
+func readAll(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if err == nil && d.Name() == ".git" {
+				return filepath.SkipDir
+			}
+			return err
+		}
+		texts[path] = readFile(t, path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts
+}
+
+// restore makes the files below a folder what they were.
+func restore(t *testing.T, dir string, was map[string]string) {
+	t.Helper()
+	now := readAll(t, dir)
+	for path, text := range was {
+		if now[path] != text {
+			writeFile(t, path, []byte(text))
+		}
+	}
+	for path := range now {
+		if _, ok := was[path]; !ok {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestPlantedInAllInputs runs every command in every format on the world as it is.
+func TestPlantedInAllInputs(t *testing.T) {
+	w := newPlantedWorld(t)
+	found := map[int]int{}
+	for _, args := range w.commands {
+		code := w.check("the world as it is", w.environ, args)
+		found[code]++
+		if code == ExitUsage {
+			t.Errorf("%q is wrong usage, and shows nothing", args)
+		}
+	}
+	log := w.git("log", "--reflog", "--grep", "^"+token, "--invert-grep", "--format=%B", "--patch", "--unified=0")
+	if !strings.Contains(log, "Book 10.8.52.100 of p for x/y") {
+		t.Errorf("more should be booked:\n%s", log)
+	}
+	w.look("the world as it is", "git log", log, "")
+	if found[ExitOK] < 20 || found[ExitFindings] < 10 {
+		t.Errorf("exit codes %v: the world should be read, and have findings", found)
+	}
+	t.Logf("%d commands, exit codes %v", len(w.commands), found)
+	used := map[string]bool{}
+	for _, args := range w.commands {
+		used[args[0]] = true
+	}
+	for _, c := range Commands(Streams{}).Commands() {
+		if !used[c.Name()] && c.Name() != "help" && c.Name() != "__complete" {
+			t.Errorf("command %s was not tried", c.Name())
+		}
+	}
+}
+
+// TestPlantedVariables puts a variable in the place of each value of each file in turn,
+// and into it, by each way in which a variable comes.
+func TestPlantedVariables(t *testing.T) {
+	w := newPlantedWorld(t)
+	forms := [][2]string{
+		{"((v))", "'" + token + "60'"}, {"((v))", "'" + token + "61 10.8.52.7'"}, {"((v))", "['" + token + "62']"}, {"((v))", "{'" + token + "63': '" + token + "64'}"},
+		{"%s((v))", "S3cr3tA"}, {"((v))-((unset))", "S3cr3tD"}, {"((v))", `"-----BEGIN ` + strings.Repeat(token, 40) + `\n` + token + `"`}, {"%s((v))", "'" + token + "B'"}, {"((v))", "S3cr3tC"},
+	}
+	// Rules, pages and texts of the program's own read no value.
+	var commands [][]string
+	for _, args := range w.commands {
+		if !slices.Contains([]string{"rules", "explain", "schema", "version", "completion", "collect"}, args[0]) {
+			commands = append(commands, args)
+		}
+	}
+	turn := 0
+	for _, file := range []string{"cc.yml", "m.yml", "ops.yml", "rc.yml", "e.yml"} {
+		_, values := keyedValues(t, plantedFiles[file])
+		for i, value := range values {
+			turn++
+			form := forms[turn%len(forms)]
+			if value.isName() && strings.HasPrefix(form[1], "S3cr3tC") { // a plain name may be shown
+				form = forms[0]
+			}
+			environ := w.write(turn, form[1])
+			text := plantedText(t, plantedFiles[file], i, form[0])
+			writeFile(t, file, []byte(text))
+			list := [][]string{{"lint", "--show-addresses"}}
+			for k := range 2 {
+				list = append(list, commands[(2*turn+k)%len(commands)])
+			}
+			w.check(fmt.Sprintf("%s: value %d (%q below %s) is %s, which is %s by %s", file, i, value.node.Value, value.key, form[0], form[1], plantedInputs[turn%len(plantedInputs)].says), environ, list...)
+		}
+		writeFile(t, file, []byte(commented(file, plantedFiles[file])))
+	}
+	if turn < 250 {
+		t.Errorf("only %d places were planted", turn)
+	}
+}
+
+// plantedText is a text with the value of that number replaced; %s is its own text.
+func plantedText(t *testing.T, text string, number int, with string) string {
+	t.Helper()
+	doc, values := keyedValues(t, text)
+	n := values[number].node
+	*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.ReplaceAll(with, "%s", n.Value)}
+	out, err := yaml.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// TestPlantedAnswers puts a token in the place of each value that a director answers and
+// that is no name, breaks its answers with tokens, and looks at who reads them.
+func TestPlantedAnswers(t *testing.T) {
+	w := newPlantedWorld(t)
+	commands := [][]string{{"collect", "live", "--full"}, {"lint"}, {"audit", "--allow-unseen", "--verdict", "all"}, {"who", "10.8.52.130"}, {"map"}}
+	for _, pick := range []func(*directordouble.Director) *string{
+		func(d *directordouble.Director) *string { return &d.Configs[0].Content },
+		func(d *directordouble.Director) *string { return &d.Deployments[0].Manifest },
+	} {
+		was := ""
+		w.serve(func(d *directordouble.Director) { was = *pick(d) })
+		_, values := keyedValues(t, was)
+		for i, value := range values {
+			if value.isName() || value.node.Kind != yaml.ScalarNode || value.isKey {
+				continue
+			}
+			w.serve(func(d *directordouble.Director) { *pick(d) = plantedText(t, was, i, token+"70") })
+			w.check(fmt.Sprintf("the director answers %q below %s with a token", value.node.Value, value.key), w.environ, commands...)
+		}
+	}
+	for name, field := range map[string]func(*directordouble.Director) *string{
+		"version":  func(d *directordouble.Director) *string { return &d.Version },
+		"uuid":     func(d *directordouble.Director) *string { return &d.UUID },
+		"cpi":      func(d *directordouble.Director) *string { return &d.CPI },
+		"instance": func(d *directordouble.Director) *string { return &d.Deployments[0].Instances[0].ID },
+		"address":  func(d *directordouble.Director) *string { return &d.Deployments[0].Instances[0].IPs[0] },
+	} {
+		w.serve(func(d *directordouble.Director) { *field(d) = token + "71" })
+		w.check("the director answers as "+name+" a token", w.environ, commands...)
+	}
+	d := w.serve(func(*directordouble.Director) {})
+	w.check("the director answers", w.environ, commands[0])
+	requests := d.Requests()
+	slices.Sort(requests)
+	requests = slices.Compact(requests)
+	if len(requests) < 5 {
+		t.Fatalf("collect asks for %q alone", requests)
+	}
+	for _, fault := range []directordouble.Fault{
+		{Status: 500, Body: token + "72"}, {Status: 401, Body: `{"description":"` + token + `73"}`}, {Status: 200, Body: `{"` + token + `74": `}, {Status: 200, Body: token + "75"}, {Status: 403, Body: token + "76"}, {Status: 302, Body: token + "77"},
+	} {
+		for _, request := range requests {
+			w.serve(func(d *directordouble.Director) {
+				d.Fault = func(r *http.Request) directordouble.Fault {
+					if r.Method+" "+r.URL.RequestURI() == request {
+						return fault
+					}
+					return directordouble.Fault{}
+				}
+			})
+			w.check(fmt.Sprintf("the director answers %s with %d and %s", request, fault.Status, fault.Body), w.environ, commands[0])
+		}
+	}
+}
+
+// TestPlantedSettings puts a token in the place of each value of bosh's configuration, of a
+// snapshot, and of each environment variable that is read.
+func TestPlantedSettings(t *testing.T) {
+	w := newPlantedWorld(t)
+	asks := [][]string{{"collect"}, {"bosh", "-e", "lab", "-d", "web", "deploy", "m.yml"}, {"lint"}, {"__complete", "collect", ""}}
+	_, values := keyedValues(t, plantedFiles["bosh-config"])
+	for i, value := range values {
+		if value.key == "alias" {
+			continue // it is a name
+		}
+		writeFile(t, "bosh-config", []byte(plantedText(t, plantedFiles["bosh-config"], i, "https://u:"+token+"80@127.0.0.1:x")))
+		w.check("bosh's configuration has a token in the place of "+value.node.Value, w.environ, asks...)
+	}
+	writeFile(t, "bosh-config", []byte("{"+token+"81"))
+	w.check("bosh's configuration is broken", w.environ, asks...)
+	writeFile(t, "bosh-config", []byte(plantedFiles["bosh-config"]))
+	for _, name := range []string{"BOSH_CLIENT", "BOSH_CLIENT_SECRET", "BOSH_CA_CERT", "BOSH_ALL_PROXY", "BOSH_ENVIRONMENT", "HTTPS_PROXY", "IPGUARD_FLEET", "NO_COLOR", "COLUMNS"} {
+		value := token + "82"
+		if strings.HasSuffix(name, "PROXY") || name == "BOSH_ENVIRONMENT" || name == "IPGUARD_FLEET" {
+			value = "socks5://u:" + value + "@127.0.0.1:1"
+		}
+		w.check("$"+name+" is a token", append(slices.Clip(w.environ), name+"="+value), append(asks, []string{"bosh", "-d", "web", "deploy", "m.yml"})...)
+	}
+	snapshot := readFile(t, "live.json")
+	reads := [][]string{{"lint"}, {"audit", "--allow-unseen", "--verdict", "all"}, {"who", "--format", "json", "10.8.52.130"}, {"map"}, {"free", "10.8.52.0/24", "--why", "10.8.52.130"}, {"collect", "live"}}
+	_, values = keyedValues(t, snapshot)
+	for i, value := range values {
+		if value.isName() || value.node.Kind != yaml.ScalarNode || value.isKey {
+			continue
+		}
+		writeFile(t, "live.json", []byte(strings.Replace(snapshot, value.node.Value, token+"83", 1)))
+		w.check("the snapshot has a token in the place of "+value.node.Value, w.environ, reads[i%len(reads)], reads[(i+1)%len(reads)])
+	}
+}
+
+// TestPlantedArguments gives a URL with a token to every flag of every command, and to
+// every command as an argument, and a token to every way of setting a variable.
+func TestPlantedArguments(t *testing.T) {
+	w := newPlantedWorld(t)
+	url, tried := "https://u:"+token+"@10.0.0.9", 0
+	var walk func(c *cobra.Command, path []string)
+	walk = func(c *cobra.Command, path []string) {
+		for _, sub := range c.Commands() {
+			walk(sub, append(slices.Clip(path), sub.Name()))
+		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			tried++
+			w.check("a flag", w.environ, append(slices.Clip(path), "--"+f.Name+"="+url), append(slices.Clip(path), "10.8.52.30", "--"+f.Name, url))
+		})
+		w.check("an argument", w.environ, append(slices.Clip(path), url), append(slices.Clip(path), url, url))
+	}
+	walk(Commands(Streams{}), nil)
+	if tried < 100 {
+		t.Errorf("only %d flags were tried", tried)
+	}
+	for _, args := range [][]string{
+		{"lint", "m.yml", "-v", "pw: " + token}, {"lint", "m.yml", "-v", "=" + token}, {"lint", "m.yml", "-v", "pw=[" + token}, {"lint", "m.yml", "-v", "pw=" + token},
+		{"lint", "m.yml", "-v", token}, {"lint", "m.yml", "--vars-env", "PLANT"}, {"lint", "m.yml", "--var-file", "pw=" + "v.txt"},
+		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", "pw=" + token}, {"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", token},
+		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", "pw=[" + token}, {"bosh", "-e", url, "update-cloud-config", "cc.yml", "--client-secret", token},
+	} {
+		w.check("arguments", w.environ, args)
+	}
+}
+
+// keyedValue is a key, or a value and the key that it stands below.
+type keyedValue struct {
+	key   string
+	node  *yaml.Node
+	isKey bool
+}
+
+// isName reports whether what stands there is the name of a network, a group, a zone,
+// a job or a deployment.
+func (v keyedValue) isName() bool {
+	return v.node.Kind == yaml.ScalarNode && slices.Contains([]string{"name", "network", "az", "azs", "deployments", "instance_groups"}, v.key)
+}
+
+// keyedValues are all keys and values of a text.
+func keyedValues(t *testing.T, text string) (doc *yaml.Node, values []keyedValue) {
+	t.Helper()
+	doc = &yaml.Node{}
+	if err := yaml.Unmarshal([]byte(text), doc); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(n *yaml.Node, key string, isKey bool)
+	walk = func(n *yaml.Node, key string, isKey bool) {
+		values = append(values, keyedValue{key, n, isKey})
+		for i, c := range n.Content {
+			below, isKey := key, false
+			if n.Kind == yaml.MappingNode {
+				below, isKey = "", i%2 == 0
+				if !isKey {
+					below = n.Content[i-1].Value
+				}
+			}
+			walk(c, below, isKey)
+		}
+	}
+	walk(doc.Content[0], "", false)
+	return doc, values
+}
