@@ -13,6 +13,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -108,7 +109,7 @@ func (t *text) header(s *Segment) {
 		add("", "taken for one segment")
 	}
 	if n := len(s.Conflicts); n > 0 {
-		add(conflictColor, counted(n, "conflict"))
+		add(conflictColor, plural.Of(n, "conflict"))
 	}
 	line, width := "", 0
 	for _, part := range parts {
@@ -149,13 +150,6 @@ func some(words []string, most int) string {
 		text += fmt.Sprintf(" and %d more", len(words)-most)
 	}
 	return text
-}
-
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // label names a block: its CIDR, or where a band begins.

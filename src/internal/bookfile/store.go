@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // Store keeps bookings in the commits of a git checkout.
@@ -88,7 +89,7 @@ func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Rec
 		}
 	}
 	return stop("try again: others book at the same time, or git cannot write to the remote",
-		"somebody else was faster %d times: nothing was booked", mostTries)
+		"somebody else was faster %s: nothing was booked", plural.Of(mostTries, "time"))
 }
 
 // Author is who books, as git would write it into a commit: "Jane Doe <jane@example.com>".
@@ -291,7 +292,7 @@ func subject(pool string, entries []ledger.Entry) string {
 	}
 	text := fmt.Sprintf("%s %s of %s for %s\n", verbs[last.Event.What], ledger.RangeText(last.Range), pool, last.Event.Owner)
 	if n := len(slices.Collect(maps.Keys(addresses))); n > 1 {
-		text = fmt.Sprintf("%s %d addresses of %s\n", verbs[last.Event.What], n, pool)
+		text = fmt.Sprintf("%s %s of %s\n", verbs[last.Event.What], plural.Of(n, "address"), pool)
 	}
 	if len(entries) > 1 {
 		text += "\n"

@@ -179,6 +179,10 @@ func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwor
 	if len(ranges) > 0 {
 		p := r.Add(RuleStaticIPOutsidePool, "", v.Place(), "%s is outside the range %s of network %q", a, strings.Join(ranges, ", "), n.Name)
 		p.Range = netipx.IPRangeFrom(a, a)
+		p.Instead = &Instead{For: "the VM", Network: n.Name}
+		for _, s := range network.Subnets {
+			p.Instead.Subnets = append(p.Instead.Subnets, s.Range)
+		}
 	}
 }
 

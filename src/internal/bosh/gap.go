@@ -90,7 +90,7 @@ func (g *gaps) add(gap Gap, v source.Value, format string, args ...any) {
 
 // hides reports whether a variable without a value stands in v.
 func hides(v source.Value) bool {
-	return hasVariable(v.Text()) || templateIn(v.Text()) != ""
+	return hasVariable(v.Text())
 }
 
 // items are the elements of a list. What is no list is a gap, and nothing at all
@@ -448,8 +448,13 @@ func (m *Manifest) forget() {
 	}
 }
 
-// withTemplates adds the templates that readers met where no address stands, and
-// those of spruce anywhere in the documents: nothing of such a text is final.
+// forJobs are keys below which texts may stand that the director takes as they are:
+// what looks like a template there may be one for a job.
+var forJobs = map[string]bool{"properties": true, "jobs": true, "variables": true, "addons": true}
+
+// withTemplates adds the templates that readers met where no address stands; those of
+// spruce and spiff anywhere in the documents, since nothing of such a text is final;
+// and others where no job reads.
 func withTemplates(list, met []Gap, docs ...source.Value) []Gap {
 	known := map[place.Place]bool{}
 	for _, g := range list {
@@ -465,9 +470,11 @@ func withTemplates(list, met []Gap, docs ...source.Value) []Gap {
 		add(g)
 	}
 	for _, doc := range docs {
-		walkScalars(doc.Node(), func(n *yaml.Node) {
-			if strings.HasPrefix(n.Value, "((") && templateIn(n.Value) == "spruce" {
-				add(Gap{What: "a value", At: doc.At(n).Place(), Template: "spruce"})
+		walkScalars(doc.Node(), false, func(n *yaml.Node, ofJobs bool) {
+			switch tool := templateIn(n.Value); {
+			case tool == "":
+			case !ofJobs, (tool == "spruce" || tool == "spiff") && strings.HasPrefix(n.Value, "(("):
+				add(Gap{What: "a value", At: doc.At(n).Place(), Template: tool})
 			}
 		})
 	}
@@ -475,15 +482,16 @@ func withTemplates(list, met []Gap, docs ...source.Value) []Gap {
 }
 
 // walkScalars visits the scalars below a node, those of aliases where they are
-// anchored.
-func walkScalars(n *yaml.Node, visit func(*yaml.Node)) {
+// anchored. ofJobs says that the node is something that jobs may read.
+func walkScalars(n *yaml.Node, ofJobs bool, visit func(n *yaml.Node, ofJobs bool)) {
 	if n == nil {
 		return
 	}
 	if n.Kind == yaml.ScalarNode {
-		visit(n)
+		visit(n, ofJobs)
 	}
-	for _, c := range n.Content {
-		walkScalars(c, visit)
+	for i, c := range n.Content {
+		isValue := n.Kind == yaml.MappingNode && i%2 == 1
+		walkScalars(c, ofJobs || isValue && forJobs[n.Content[i-1].Value], visit)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
 )
@@ -206,7 +207,7 @@ func (r *manifestReader) readInstances(v source.Value, g *Group) {
 			continue
 		}
 		r.Add(RuleInstanceCount, "InstanceGroupNetworkInstanceIpMismatch", countPlace(g, network),
-			"%s has %s and %s on network %q: each instance needs one", r.groupWords(g), Counted(int(n), "instance", "s"), addressCount(count), network.Name).
+			"%s has %s and %s on network %q: each instance needs one", r.groupWords(g), plural.Of(int(n), "instance"), addressCount(count), network.Name).
 			WithCure("give each instance one address, or change instances")
 	}
 }
@@ -221,7 +222,7 @@ func countPlace(g *Group, n *GroupNetwork) place.Place {
 
 func addressCount(n ipaddr.Number) string {
 	if n.Hi == 0 && n.Lo < 1<<31 {
-		return Counted(int(n.Lo), "static address", "es")
+		return plural.Of(int(n.Lo), "static address")
 	}
 	return n.String() + " static addresses"
 }

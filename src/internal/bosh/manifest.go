@@ -106,7 +106,7 @@ func (r *manifestReader) readName() {
 		return
 	}
 	r.m.Name = name.Text()
-	if _, variable := VariableIn(r.m.Name); variable {
+	if hasVariable(r.m.Name) {
 		return
 	}
 	if _, ok := r.canonicalName(r.m.Name, name, "this deployment"); ok && !isValidID(r.m.Name) {

@@ -259,6 +259,9 @@ type Problem struct {
 	Message string
 	// Cure says what to write instead; may be empty.
 	Cure string
+	// Instead says what would get another address, and from where; nil where none
+	// would help.
+	Instead *Instead
 	// Warning marks what the director accepts, Info what it accepts and may be as it
 	// should.
 	Warning, Info bool
@@ -267,4 +270,14 @@ type Problem struct {
 	Range netipx.IPRange
 
 	order Order // see Sort
+}
+
+// Instead is a wish for another address than the one that a problem is about.
+type Instead struct {
+	// For is what gets it, Network the network that it is of, and Subnets the ranges
+	// that it may come from.
+	For, Network string
+	Subnets      []netip.Prefix
+	// Else is the cure where no address is free.
+	Else string
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -101,14 +100,6 @@ func (r *Report) Inform(rule string, at place.Place, format string, args ...any)
 	p := r.Warn(rule, at, format, args...)
 	p.Warning, p.Info = false, true
 	return p
-}
-
-// Counted writes a number with its word: "1 instance", "2 instances".
-func Counted(n int, word, plural string) string {
-	if n != 1 {
-		word += plural
-	}
-	return strconv.Itoa(n) + " " + word
 }
 
 // WithCure says what to write instead.

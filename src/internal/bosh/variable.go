@@ -3,7 +3,7 @@ package bosh
 import (
 	"strings"
 
-	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/source"
 )
 
 // VariableIn finds the first ((variable)) of a text.
@@ -23,37 +23,18 @@ func isWholeVariable(s string) bool {
 	return strings.HasPrefix(s, "((") && strings.HasSuffix(s, "))") && strings.Count(s, "((") == 1
 }
 
-// hasVariable reports whether a variable without a value stands in s.
+// hasVariable reports whether a variable without a value stands in s, or a template of
+// another tool: what it will be is unknown.
 func hasVariable(s string) bool {
 	_, ok := VariableIn(s)
-	return ok
-}
-
-// templates are how values look that another tool has yet to fill in.
-var templates = []struct {
-	tool string
-	form lazyregexp.Regexp
-}{
-	{"spruce", lazyregexp.New(`^\(\(\s*(grab|concat|static_ips|param|vault|inject|join|calc|load|file|defer|ips|stringify|base64|cartesian-product|prune|awsparam|awssecret|empty|keys|sort)(\s|\(|\)\))`)},
-	{"ERB", lazyregexp.New(`<%.*%>`)},
-	{"Jinja", lazyregexp.New(`\{\{.*\}\}|\{%.*%\}`)},
-	{"Terraform", lazyregexp.New(`\$\{.*\}`)},
-	{"ytt", lazyregexp.New(`\(@.*@\)`)},
+	return ok || templateIn(s) != ""
 }
 
 // templateIn names the tool whose template stands in a text; empty if none does.
-// Such a text is no value yet, and nothing that a director gets to see.
 func templateIn(s string) string {
-	if !strings.ContainsAny(s, "({<$") {
-		return ""
-	}
-	if name, ok := VariableIn(s); ok && !strings.ContainsAny(name, " \t(") {
-		return ""
-	}
-	for _, t := range templates {
-		if t.form().MatchString(s) {
-			return t.tool
-		}
-	}
-	return ""
+	t, _ := source.TemplateIn(s)
+	return t.Tool
 }
+
+// TemplateHint says what to do about a template of a tool, by its name.
+func TemplateHint(tool string) string { return source.HintFor(tool) }

@@ -31,6 +31,7 @@ type Unread struct {
 	Deployment    string
 	Reason        plan.Reason
 	Message, Hint string
+	Excerpt       string // as of trouble.Trouble
 	At            place.Place
 	// Judged says that the run was to judge it.
 	Judged bool
@@ -105,7 +106,7 @@ func (b *blindSpots) add(owner plan.Owner, gap bosh.Gap, may []plan.Claim) {
 	case gap.Template != "":
 		spot.Reason = plan.Unreadable
 		spot.Message = gap.What + " is a template of " + gap.Template + ", which nobody has filled in"
-		spot.Hint = "lint the merged result, which is what the director gets"
+		spot.Hint = bosh.TemplateHint(gap.Template)
 	case gap.Meant != "":
 		spot.Reason = plan.Overlooked
 		spot.Hint = "did you mean " + gap.Meant + "?"
@@ -494,7 +495,7 @@ func (b *blindSpots) contact(owner plan.Owner, m *bosh.Manifest, known networks)
 // unread adds a source that could not be read.
 func (b *blindSpots) unread(u Unread) {
 	owner := plan.Owner{Director: b.director.Name, Deployment: u.Deployment}
-	spot := plan.BlindSpot{Owner: owner, Reason: u.Reason, Message: u.Message, Hint: u.Hint, At: u.At, Judged: u.Judged}
+	spot := plan.BlindSpot{Owner: owner, Reason: u.Reason, Message: u.Message, Hint: u.Hint, Excerpt: u.Excerpt, At: u.At, Judged: u.Judged}
 	shared := &plan.Subnet{Director: owner.Director}
 	switch u.Source {
 	case CloudConfigSource, DirectorSource:

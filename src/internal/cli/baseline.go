@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/baseline"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -118,7 +119,7 @@ func runBaselineWrite(flags *lintFlags, path string, changed func(string) bool, 
 	if err != nil {
 		return incomplete("", "cannot write %s: %s", path, err)
 	}
-	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s with %s\n", path, count(len(j.Findings), "finding"))
+	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s with %s\n", path, plural.Of(len(j.Findings), "finding"))
 	return nil
 }
 

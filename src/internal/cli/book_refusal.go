@@ -11,6 +11,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -26,15 +27,15 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 	case ledger.Exhausted:
 		out.Message = fmt.Sprintf("pool %s has no free address left", pool)
 		if r.Left > 0 {
-			out.Message = fmt.Sprintf("pool %s has only %s left, and %d are wanted", pool, count(r.Left, "free address"), r.Wanted)
+			out.Message = fmt.Sprintf("pool %s has only %s left, and %d are wanted", pool, plural.Of(r.Left, "free address"), r.Wanted)
 		}
 		out.Lines = d.tally(at, ask)
 		out.Hint = d.nextFree(at.pool, r)
 	case ledger.NoRun:
-		out.Message = fmt.Sprintf("no run of %s is free in pool %s", count(r.Wanted, "address"), pool)
+		out.Message = fmt.Sprintf("no run of %s is free in pool %s", plural.Of(r.Wanted, "address"), pool)
 		out.Hint = "leave --contiguous out, or ask for fewer"
 	case ledger.OverQuota:
-		out.Message = fmt.Sprintf("team %s has %d of the %d addresses that it may have of pool %s, and %d more are wanted", r.Team, r.Has, r.Most, pool, r.Wanted)
+		out.Message = fmt.Sprintf("team %s has %d of the %s that it may have of pool %s, and %d more are wanted", r.Team, r.Has, plural.Of(r.Most, "address"), pool, r.Wanted)
 		out.Hint = "give some back (ipguard bookings --unused), or ask for more by --beyond-quota --branch NAME and a pull request"
 	case ledger.Taken:
 		out.Message = address + " is not free"

@@ -17,6 +17,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/collect"
 	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -287,7 +288,7 @@ func written(name, path string, s *snapshot.Snapshot, result snapshot.Result) st
 	how := map[snapshot.Result]string{
 		snapshot.Written: "written to " + path, snapshot.Refreshed: "unchanged in " + path, snapshot.Left: "unchanged in " + path,
 	}[result]
-	line := fmt.Sprintf("%s: %d deployments, %d VMs, %s\n", name, len(s.Deployments), vms, how)
+	line := fmt.Sprintf("%s: %s, %s, %s\n", name, plural.Of(len(s.Deployments), "deployment"), plural.Of(vms, "VM"), how)
 	for _, u := range s.NotShown() {
 		line += fmt.Sprintf("%s: not seen: %s\n", name, u)
 	}
@@ -304,7 +305,7 @@ func (c *collector) tell() error {
 	if n := len(c.unasked); n > 0 {
 		slices.Sort(c.unasked)
 		c.failures = append(c.failures, trouble.Trouble{
-			Message: fmt.Sprintf("interrupted before %s had told everything; what they had told before stays: %s", count(n, "director"), someOf(c.unasked)),
+			Message: fmt.Sprintf("interrupted before %s had told everything; what they had told before stays: %s", plural.Of(n, "director"), someOf(c.unasked)),
 		})
 	}
 	slices.SortStableFunc(c.failures, func(a, b trouble.Trouble) int { return a.At.Compare(b.At) })

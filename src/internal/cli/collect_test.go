@@ -88,9 +88,9 @@ func TestCollect(t *testing.T) {
 	urls := append(doubles(t, twoDirectors()...), "https://127.0.0.1:1")
 	liveFleet(t, urls, "")
 	code, stdout, stderr := runMain(t, "collect")
-	want := "promo: 1 deployments, 1 VMs, written to snapshots/promo.json\n" +
+	want := "promo: 1 deployment, 1 VM, written to snapshots/promo.json\n" +
 		"promo: not seen: orphaned VMs, which are shown to the scope bosh.admin alone\n" +
-		"dr-west: 1 deployments, 1 VMs, written to snapshots/dr-west.json\n" +
+		"dr-west: 1 deployment, 1 VM, written to snapshots/dr-west.json\n" +
 		"dr-west: not seen: orphaned VMs, which are shown to the scope bosh.admin alone\n"
 	if code != ExitIncomplete || stdout != want {
 		t.Errorf("exit %d, standard output:\n%s", code, stdout)
@@ -105,7 +105,7 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr = runMain(t, "collect", "dr-west", "promo")
-	if code != ExitOK || stderr != "" || !strings.Contains(stdout, "promo: 1 deployments, 1 VMs, unchanged in snapshots/promo.json\n") {
+	if code != ExitOK || stderr != "" || !strings.Contains(stdout, "promo: 1 deployment, 1 VM, unchanged in snapshots/promo.json\n") {
 		t.Errorf("again: exit %d\n%s%s", code, stdout, stderr)
 	}
 	if second, err := os.ReadFile("snapshots/promo.json"); err != nil || !bytes.Equal(first, second) {
@@ -159,7 +159,7 @@ func TestCollectFaults(t *testing.T) {
 			}
 		}
 	}
-	const written = "dr-west: 1 deployments, 1 VMs, written to snapshots/dr-west.json\n"
+	const written = "dr-west: 1 deployment, 1 VM, written to snapshots/dr-west.json\n"
 	for name, c := range map[string]struct {
 		trouble func(*director)
 		code    int
@@ -181,7 +181,7 @@ func TestCollectFaults(t *testing.T) {
 			c.trouble(list[1])
 			liveFleet(t, doubles(t, list...), "")
 			code, stdout, stderr := runMain(t, "collect", "--timeout", "4s")
-			if code != c.code || !strings.Contains(stdout, "promo: 1 deployments, 1 VMs, written to snapshots/promo.json\n") || !strings.Contains(stdout+stderr, c.want) {
+			if code != c.code || !strings.Contains(stdout, "promo: 1 deployment, 1 VM, written to snapshots/promo.json\n") || !strings.Contains(stdout+stderr, c.want) {
 				t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 			}
 			if _, err := os.Stat("snapshots/dr-west.json"); (err == nil) != (c.code == ExitOK) {

@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fencetext"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -62,7 +63,7 @@ func (r *fencing) write(fix bool) (written bool, err error) {
 		r.say("nothing is written as long as a director would refuse it")
 		return false, nil
 	case !fix:
-		hint(r.streams.Stderr, "write this into %s with --fix", count(len(files), "file"))
+		hint(r.streams.Stderr, "write this into %s with --fix", plural.Of(len(files), "file"))
 		return false, nil
 	case len(r.failures)+len(r.Unread)+len(r.fence.Unknown)+len(r.fence.Blind) > 0:
 		r.say("nothing was written: what could not be read may use the same addresses")
@@ -126,7 +127,7 @@ func (r *fencing) tellByHand(h fencetext.ByHand) {
 
 func (r *fencing) tellShortage(s fence.Shortage) {
 	if s.Needs > 0 {
-		r.say("%s (%s) keeps %s of its own and needs %d", s.Subnet.Label(), s.Subnet.At, count(s.Keeps, "address"), s.Needs)
+		r.say("%s (%s) keeps %s of its own and needs %d", s.Subnet.Label(), s.Subnet.At, plural.Of(s.Keeps, "address"), s.Needs)
 	} else {
 		r.say("%s (%s) keeps no address that it may hand out by itself", s.Subnet.Label(), s.Subnet.At)
 	}
@@ -150,7 +151,7 @@ func (r *fencing) tellLeft() int {
 	if len(left) == 0 {
 		return 0
 	}
-	r.say("%s for people to decide, since reserved cannot settle who gives way:", count(len(left), "conflict"))
+	r.say("%s for people to decide, since reserved cannot settle who gives way:", plural.Of(len(left), "conflict"))
 	concise, _, _ := report.ParseFormat("concise")
 	_ = concise.Write(r.streams.Stderr, lint.Result{Findings: left}, report.Options{})
 	hint(r.streams.Stderr, "ipguard lint shows both sides and proposes addresses")

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // fleetFlags say where the fleet file is.
@@ -49,6 +51,28 @@ func (f *inputFlags) inputs() (interpolate.Inputs, error) {
 		OpsFiles: f.opsFiles, VarsEnv: f.varsEnv, VarsFiles: f.varsFiles,
 		VarFiles: varFiles, Vars: vars, VarsStore: f.varsStore,
 	}, nil
+}
+
+// missing says which of the files that the flags name cannot be read, by its flag; nil
+// if all can be. A vars store may be missing: for bosh it is then empty.
+func (f *inputFlags) missing(files *source.Files) *trouble.Trouble {
+	var named []interpolate.KV // flag and path
+	for _, path := range f.varsFiles {
+		named = append(named, interpolate.KV{Name: "-l ", Value: path})
+	}
+	for _, path := range f.opsFiles {
+		named = append(named, interpolate.KV{Name: "-o ", Value: path})
+	}
+	for _, text := range f.varFiles {
+		name, path, _ := strings.Cut(text, "=")
+		named = append(named, interpolate.KV{Name: "--var-file " + name + "=", Value: path})
+	}
+	for _, n := range named {
+		if _, err := files.Read(n.Value); err != nil {
+			return &trouble.Trouble{Message: n.Name + err.Error(), Hint: "paths of flags are relative to the working directory"}
+		}
+	}
+	return nil
 }
 
 // pairs splits NAME=VALUE at the first equals sign, as bosh does.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/scan"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -75,7 +76,7 @@ func (e *evidence) add(path string, r scan.Result, now time.Time) {
 		e.failures = append(e.failures, trouble.Trouble{At: at, Message: fmt.Sprintf("the scan of %s was interrupted: what is missing in it proves nothing", r.Prefix)})
 	}
 	if r.Dropped > 0 {
-		e.failures = append(e.failures, trouble.Trouble{At: at, Message: fmt.Sprintf("the kernel dropped %d answers to the scan of %s: what is missing in it may have answered", r.Dropped, r.Prefix),
+		e.failures = append(e.failures, trouble.Trouble{At: at, Message: fmt.Sprintf("the kernel dropped %s to the scan of %s: what is missing in it may have answered", plural.Of(int(r.Dropped), "answer"), r.Prefix),
 			Hint: "scan again with a lower --rate"})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/addressmap"
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -93,7 +94,7 @@ func hiding(n int) string {
 	if n == 1 {
 		return "1 part of the fleet hides, and is"
 	}
-	return count(n, "part") + " of the fleet hide, and are"
+	return plural.Of(n, "part") + " of the fleet hide, and are"
 }
 
 func named(s *addressmap.Segment, segments []*plan.Segment) bool {

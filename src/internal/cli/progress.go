@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -45,7 +46,7 @@ func tellProgress(w io.Writer, read func() int, start time.Time, ticks <-chan ti
 		case now := <-ticks:
 			if now.Sub(start) >= progressAfter {
 				shown = true
-				fmt.Fprintf(w, "\ripguard: %s read", count(read(), "file"))
+				fmt.Fprintf(w, "\ripguard: %s read", plural.Of(read(), "file"))
 			}
 		case <-done:
 			if shown {

@@ -62,6 +62,9 @@ func (f *lintFlags) workspace(args []string, changed func(string) bool, files *s
 	if err := knownDirector(w, f.director); err != nil && !f.fleet.none {
 		return nil, nil, err
 	}
+	if refusal := f.inputs.missing(files); refusal != nil {
+		return w, refusal, nil // what the manifest is without it, nobody asked
+	}
 	given := &inputs
 	if !anyChanged(changed, inputFlagNames) && !f.fleet.none {
 		given = nil

@@ -87,7 +87,7 @@ func TestScanBehindProxies(t *testing.T) {
 	check(t, s.d.Sysctl("ipv4/ip_forward", "1"))
 	check(t, s.d.Sysctl("ipv4/conf/eth0/proxy_arp", "1"))
 	stdout, _, code := ipguard(t, s.a, "scan", "10.9.0.0/24", "--rate", "5000")
-	if code != 0 || !strings.Contains(stdout, "1 addresses of 10.9.0.0/24 answered") {
+	if code != 0 || !strings.Contains(stdout, "1 address of 10.9.0.0/24 answered") {
 		t.Errorf("linux proxy: code %d: %s", code, stdout)
 	}
 	o := add(t, s.Lab, "o", macO, third)

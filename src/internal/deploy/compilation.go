@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // predictCompilation tells which addresses the compilation workers would take
@@ -90,7 +91,7 @@ func (d *director) warnOfCompilation(cc *bosh.CloudConfig, missing int, with str
 	if len(subnets) == 1 {
 		where = fmt.Sprintf("the subnet %s of network %q", subnets[0].Range, c.Network)
 	}
-	d.Warn(bosh.RuleCompilation, at, "%s%s has %s for %s", with, where, bosh.Counted(c.Workers-missing, "free address", "es"), bosh.Counted(c.Workers, "compilation worker", "s")).
+	d.Warn(bosh.RuleCompilation, at, "%s%s has %s for %s", with, where, plural.Of(c.Workers-missing, "free address"), plural.Of(c.Workers, "compilation worker")).
 		WithCure("fewer workers, a larger range, or fewer reserved and static addresses")
 }
 

@@ -3,6 +3,7 @@ package deploy
 import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // checkCrowd looks whether the networks of a group with very many instances have
@@ -14,7 +15,7 @@ func (r *run) checkCrowd(g *plannedGroup) {
 		}
 		free, known := r.countFree(n.network, g.AZs)
 		if known && free < uint64(g.Instances) {
-			r.Add(bosh.RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", g.InstancesAt, "network %q has %s for the %d instances of %q", n.Name, bosh.Counted(int(free), "free address", "es"), g.Instances, g.Name).
+			r.Add(bosh.RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", g.InstancesAt, "network %q has %s for the %d instances of %q", n.Name, plural.Of(int(free), "free address"), g.Instances, g.Name).
 				WithCure("fewer instances, or a larger range")
 		}
 	}

@@ -126,29 +126,26 @@ func (r *run) checkStaticReservation(g *plannedGroup, want *reservation) bool {
 			continue
 		}
 		if pool := r.pool(s); pool.restricted.Contains(want.address.Base) {
-			r.Add(bosh.RuleStaticIPReserved, "NetworkReservationIpReserved", want.at, "instance group %q asks for %s on network %q, which %s", g.Name, want.address.Words(), want.network.Name, r.restriction(s, want.address.Base)).
-				WithCure("%s", r.cureReserved(s, want)).About(want.address)
+			p := r.Add(bosh.RuleStaticIPReserved, "NetworkReservationIpReserved", want.at, "instance group %q asks for %s on network %q, which %s", g.Name, want.address.Words(), want.network.Name, r.restriction(s, want.address.Base)).
+				About(want.address)
+			r.cureReserved(p, s, g, want)
 			return false
 		}
 		return true
 	}
-	r.Add(bosh.RuleStaticIPOutsidePool, "NetworkReservationIpOutsideSubnet", want.at, "instance group %q asks for %s, which is in no subnet of network %q", g.Name, want.address.Words(), want.network.Name).About(want.address)
+	r.Add(bosh.RuleStaticIPOutsidePool, "NetworkReservationIpOutsideSubnet", want.at, "instance group %q asks for %s, which is in no subnet of network %q", g.Name, want.address.Words(), want.network.Name).About(want.address).
+		Instead = r.instead(g, want.network.network, "")
 	return false
 }
 
 // cureReserved says how a group can have an address in place of one that its subnet
 // restricts.
-func (r *run) cureReserved(s *bosh.Subnet, want *reservation) string {
-	other := r.otherStatic(want.network.network, ipaddr.AddrOf(want.address.Base, want.address.V6))
-	switch {
-	case !r.isReserved(s, want.address.Base) && other == "":
-		return "choose another address, and let static end before it"
-	case !r.isReserved(s, want.address.Base):
-		return other
-	case other == "":
-		return "take it out of static, or out of reserved"
+func (r *run) cureReserved(p *bosh.Problem, s *bosh.Subnet, g *plannedGroup, want *reservation) {
+	otherwise := "choose another address, and let static end before it"
+	if r.isReserved(s, want.address.Base) {
+		otherwise, p.Cure = "", "take it out of reserved"
 	}
-	return other + ", or take it out of reserved"
+	p.Instead = r.instead(g, want.network.network, otherwise)
 }
 
 func (r *run) reserveStatic(g *plannedGroup, plan *instancePlan, want *reservation, kind AddressKind) bool {

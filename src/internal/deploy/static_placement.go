@@ -151,7 +151,8 @@ func (p *staticPlacement) staticSubnet(n *bosh.Network, a staticAddress) *bosh.S
 // is instead.
 func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
 	address := ipaddr.AddrOf(a.n, a.v6)
-	why, cure := "which is in no subnet of it", p.otherStatic(n.network, address)
+	why, cure, otherwise := "which is in no subnet of it", "", ""
+	another := true
 	for _, s := range n.network.Subnets {
 		if !s.Range.IsValid() || !s.Range.Contains(address) {
 			continue
@@ -159,18 +160,19 @@ func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
 		pool := p.pool(s)
 		switch {
 		case pool.restricted.Contains(a.n):
-			why = "which " + p.restriction(s, a.n)
-			if cure = p.otherStatic(n.network, address); cure == "" {
-				cure = "choose an address of the subnet's static list"
-			}
+			why, otherwise = "which "+p.restriction(s, a.n), "choose an address of the subnet's static list"
 		case pool.static.Contains(a.n):
 			why, cure = "which begins no block of the subnet's prefix", "choose the first address of a block"
+			another = false
 		default:
 			why, cure = "which its subnet hands out dynamically", "add "+address.String()+" to static of the subnet"
 		}
 	}
 	problem := p.Add(bosh.RuleStaticIPOutsidePool, "InstanceGroupNetworkInstanceIpMismatch", a.at, "instance group %q asks for %s on network %q, %s", p.g.Name, address, n.Name, why)
 	problem.Cure = cure
+	if another {
+		problem.Instead = p.instead(p.g, n.network, otherwise)
+	}
 	problem.Range = ipaddr.RangeOf(ipaddr.Span{First: a.n, Last: a.n}, a.v6)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // unshown are instances without a VM. The rows of the table ip_addresses that they
@@ -68,7 +69,7 @@ func (r *run) checkUnshownPool(g *plannedGroup, n *plannedNetwork) {
 		}
 		r.doubts = append(r.doubts, Doubt{
 			Message: fmt.Sprintf("whether network %s has enough addresses for %s of %s is unknown: behind this deploy it has %s, and the director does not show what %s of instances without a VM hold: %s",
-				n.Name, g.Name, r.m.Name, bosh.Counted(int(free), "free address", "es"), bosh.Counted(len(holders), "address", "es"), nameAll(holders)),
+				n.Name, g.Name, r.m.Name, plural.Of(int(free), "free address"), plural.Of(len(holders), "address"), nameAll(holders)),
 			At: n.At,
 		})
 		return

@@ -63,7 +63,7 @@ func (r *resolver) file(t Text) (string, bool) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.fail(t.At, r.relativeHint(), "%s: no such file", shown(path))
+		r.fail(t.At, r.relativeHint(), "%s: %s", shown(path), source.Missing(shown(path)))
 	case err != nil:
 		r.fail(t.At, "", "%s: %v", shown(path), withoutPath(err))
 	case info.IsDir():

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -51,6 +52,9 @@ type SourceFile struct {
 	// Name is the deployment's name if the fleet file gives it.
 	Name   string
 	Inputs interpolate.Inputs
+	// Lacking is the first of its vars and ops files that is not there; nil if there
+	// are all. What the file says without it is not known.
+	Lacking *trouble.Trouble
 	// At is the entry of the fleet file.
 	At place.Place
 }
@@ -222,16 +226,22 @@ func (r *resolver) candidates(kind Kind, e entry) []candidate {
 		return nil // it could not be read, which was said
 	}
 	paths, explicit := r.follow(kind, e.path)
+	told := len(r.errs)
 	inputs := r.inputs(e.inputs)
+	var lacking *trouble.Trouble
+	if len(r.errs) > told && len(paths) > 0 {
+		lacking = r.errs[told]
+		r.errs = slices.Delete(r.errs, told, told+1) // who reads the file tells of it
+	}
 	if !explicit && e.name.Value != "" && len(paths) > 1 {
 		r.fail(e.name.At, "list the manifests one by one to name their deployments",
-			"one name for the %d files that %s matches", len(paths), quoted(e.path.Value))
+			"one name for the %s that %s matches", plural.Of(len(paths), "file"), quoted(e.path.Value))
 		e.name = Text{}
 	}
 	list := make([]candidate, len(paths))
 	for i, path := range paths {
 		list[i] = candidate{
-			SourceFile: SourceFile{Path: shownFrom(r.wd, path), Name: e.name.Value, Inputs: inputs, At: e.at},
+			SourceFile: SourceFile{Path: shownFrom(r.wd, path), Name: e.name.Value, Inputs: inputs, Lacking: lacking, At: e.at},
 			absolute:   path, explicit: explicit,
 		}
 	}

@@ -53,6 +53,9 @@ func resolvedLines(r *Resolved) string {
 				if f.Name != "" {
 					fmt.Fprintf(&b, " as %s", f.Name)
 				}
+				if f.Lacking != nil {
+					fmt.Fprintf(&b, " lacking %s (hint: %s)", f.Lacking, f.Lacking.Hint)
+				}
 				fmt.Fprintf(&b, "%s\n", inputsText(f.Inputs))
 			}
 		}

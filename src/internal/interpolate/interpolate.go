@@ -117,7 +117,7 @@ func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inp
 		if err != nil {
 			return nil, err
 		}
-		doc, err := source.Parse(path, text)
+		doc, err := parseBase(path, text)
 		if err != nil || l.verbatim || newScalars().meansTheSame(doc, text) {
 			return doc, err
 		}
@@ -154,7 +154,7 @@ func (l *Loader) prepare(path string, in Inputs) (*evaluation, error) {
 		return nil, err
 	}
 	e := &evaluation{text: text, scalars: newScalars()}
-	if e.base, err = source.Parse(path, text); err != nil {
+	if e.base, err = parseBase(path, text); err != nil {
 		return nil, err
 	}
 	if e.root, err = buildDocument(e.base, e.scalars); err != nil {
@@ -167,6 +167,15 @@ func (l *Loader) prepare(path string, in Inputs) (*evaluation, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// parseBase reads a document that is no template of another tool.
+func parseBase(path string, text []byte) (*source.Document, error) {
+	doc, err := source.Parse(path, text)
+	if err == nil {
+		err = source.AsTemplate(doc, text)
+	}
+	return doc, err
 }
 
 // trace evaluates a document by the tracer alone. Where that does not succeed, the

@@ -83,9 +83,9 @@ func TestLintErrand(t *testing.T) {
 		stdout           []string // in this order: the cause before what follows from it
 	}{
 		{"one director, nothing to find", "", []*directordouble.Director{director("promo", uuidA, "10.8.52.191", others)},
-			0, []string{"promo: 1 deployments, 1 VMs, written to "}},
+			0, []string{"promo: 1 deployment, 1 VM, written to "}},
 		{"two directors with one address", "", []*directordouble.Director{director("promo", uuidA, "10.8.52.191", others), director("dr-west", uuidB, "10.8.52.191", others)},
-			1, []string{"dr-west: 1 deployments, 1 VMs, written to ", "10.8.52.191"}},
+			1, []string{"dr-west: 1 deployment, 1 VM, written to ", "10.8.52.191"}},
 		{"two networks of one name that are two segments", "fleet: {segments: [{name: a, subnets: [{director: promo}]}, {name: b, subnets: [{director: dr-west}]}]}",
 			[]*directordouble.Director{director("promo", uuidA, "10.8.52.191", others), director("dr-west", uuidB, "10.8.52.191", others)}, 0, []string{"written to"}},
 		{"a director that does not answer", "", []*directordouble.Director{director("promo", uuidA, "10.8.52.191", others), director("dr-west", "", "10.8.52.191", others)},

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // MostAtOnce is the most addresses that one question may be about.
@@ -47,7 +49,7 @@ func (a *Ask) check(p *Pool, now time.Time) error {
 	case a.For.Number >= 0 && (a.Count != 1 || len(a.Exactly) > 1):
 		return fmt.Errorf("%s is one address of its owner, and %d are asked for", a.For, max(a.Count, len(a.Exactly)))
 	case len(a.Exactly) > a.Count:
-		return fmt.Errorf("%d addresses are named, and %d are asked for", len(a.Exactly), a.Count)
+		return fmt.Errorf("%s named, and %d asked for", plural.Of(len(a.Exactly), "address"), a.Count)
 	}
 	for i, r := range a.Exactly {
 		bits := r.Addr().BitLen()

@@ -22,7 +22,7 @@ type Doubt struct {
 
 // Trouble is the doubt as the user is told of it.
 func (d Doubt) Trouble() trouble.Trouble {
-	f := trouble.Trouble{Message: d.Spot.Text(), At: d.Spot.At, Hint: d.Spot.Hint}
+	f := trouble.Trouble{Message: d.Spot.Text(), At: d.Spot.At, Hint: d.Spot.Hint, Excerpt: d.Spot.Excerpt}
 	if d.Met != nil {
 		f.Message += ": nobody knows whether it takes " + metText(d.Met)
 	}

@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"net/netip"
+
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -25,9 +27,14 @@ type directorPage struct {
 
 // reportProblems reports the problems of one rule.
 func reportProblems(f *Facts, id string, report func(Finding)) {
+	others := others{facts: f, proposed: map[netip.Addr]bool{}}
 	for i := range f.Problems {
 		if p := &f.Problems[i]; p.Rule == id {
-			report(problemFinding(p))
+			finding := problemFinding(p)
+			if p.Instead != nil {
+				finding.Suggestion = others.cure(p)
+			}
+			report(finding)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 const keptByCloudID = "kept-by-cloud"
@@ -126,9 +127,9 @@ func (f *Facts) keptFinding(k kept) Finding {
 // keepsWords says which addresses the cloud keeps, and how sure it is that these
 // are among them.
 func keepsWords(s *plan.Subnet, cloud plan.Cloud, certain bool) string {
-	text := fmt.Sprintf("%s keeps the first %d and the last %d addresses of each of its subnets (%s)", cloud.Name, cloud.Keeps.First, cloud.Keeps.Last, cloud.Keeps.Source)
+	text := fmt.Sprintf("%s keeps the first %d and the last %s of each of its subnets (%s)", cloud.Name, cloud.Keeps.First, plural.Of(int(cloud.Keeps.Last), "address"), cloud.Keeps.Source)
 	if cloud.Keeps.Last == 1 {
-		text = fmt.Sprintf("%s keeps the first %d addresses and the last of each of its subnets (%s)", cloud.Name, cloud.Keeps.First, cloud.Keeps.Source)
+		text = fmt.Sprintf("%s keeps the first %s and the last of each of its subnets (%s)", cloud.Name, plural.Of(int(cloud.Keeps.First), "address"), cloud.Keeps.Source)
 	}
 	if !certain {
 		text += fmt.Sprintf(", unless %s is only a part of one", s.Range.Masked())

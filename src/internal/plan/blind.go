@@ -27,7 +27,9 @@ type BlindSpot struct {
 	// Message says in place of What and Reason what is wrong, where a reader said
 	// so already; Hint what to do. Both may be empty.
 	Message, Hint string
-	At            place.Place
+	// Excerpt is what may be shown of the line at fault; may be empty.
+	Excerpt string
+	At      place.Place
 	// Judged says that a run was to judge what hides.
 	Judged bool
 	// May are the claims that may hide, each of them any part of its Range. There

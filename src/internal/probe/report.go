@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
 	"github.com/ipguard/ipguard/src/internal/oui"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // Reasons that belong to the run and not to a round.
@@ -142,7 +143,7 @@ func (r *reporter) askingAgain(at place, why string) {
 // askedAgain says how often that was, when it is over.
 func (r *reporter) askedAgain(at place) {
 	if a := r.again[at]; a != nil && a.times > 1 {
-		r.write(r.stderr, fmt.Sprintf("%s on %s: asked again %d times, with the same answer\n", at.address, at.device, a.times))
+		r.write(r.stderr, fmt.Sprintf("%s on %s: asked again %s, with the same answer\n", at.address, at.device, plural.Of(a.times, "time")))
 	}
 	delete(r.again, at)
 }
@@ -311,7 +312,7 @@ func claimText(f Finding, c acd.ClaimSeen) string {
 	if f.Outcome == acd.Conflict && !c.Believed {
 		from += " (not believed)"
 	}
-	return fmt.Sprintf("%s%s: %s, %d times, first %s after the first probe, at %s", c.MAC, from, c.Kind, c.Count,
+	return fmt.Sprintf("%s%s: %s, %s, first %s after the first probe, at %s", c.MAC, from, c.Kind, plural.Of(c.Count, "time"),
 		c.First.Sub(f.FirstProbe).Round(10*time.Microsecond), c.First.UTC().Format(time.RFC3339Nano))
 }
 

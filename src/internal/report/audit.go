@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/audit"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -119,9 +120,9 @@ func (t *auditText) summary(a Audit) {
 		text += fmt.Sprintf(", %d not judged", n)
 	}
 	if n := len(a.Failures); n > 0 {
-		text += ", " + plural(n, "failure")
+		text += ", " + plural.Of(n, "failure")
 	}
-	t.line("", "", text+": "+plural(len(a.Snapshots), "director"))
+	t.line("", "", text+": "+plural.Of(len(a.Snapshots), "director"))
 	if len(a.Snapshots) == 0 {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -114,7 +115,7 @@ func (t *freeText) shortage() {
 	text := fmt.Sprintf("only %d of the %d asked for", len(t.Offers.Offers), t.Question.Count)
 	switch {
 	case t.Question.Contiguous && t.Left.Sign() > 0:
-		text = fmt.Sprintf("no run of %d addresses is free; single ones are: %s", t.Question.Count, t.Left)
+		text = fmt.Sprintf("no run of %s is free; single ones are: %s", plural.Of(t.Question.Count, "address"), t.Left)
 	case len(t.Offers.Offers) == 0:
 		text = "no address is free"
 	}
@@ -199,7 +200,7 @@ func (s Scanned) text() string {
 	case age < 0:
 		text += fmt.Sprintf("%s in the future", -age)
 	case age >= 48*time.Hour:
-		text += fmt.Sprintf("%d days ago", age/(24*time.Hour))
+		text += fmt.Sprintf("%s ago", plural.Of(int(age/(24*time.Hour)), "day"))
 	default:
 		text += fmt.Sprintf("%s ago", age)
 	}

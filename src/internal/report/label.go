@@ -3,6 +3,7 @@ package report
 import (
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -98,7 +99,7 @@ func kindText(kind plan.Kind) string {
 type note struct {
 	name string
 	text string
-	// verbatim text can be copied line by line and is never wrapped.
+	// verbatim text has lines of YAML and names, which are copied and never wrapped.
 	verbatim bool
 }
 
@@ -118,6 +119,13 @@ func notes(f lint.Finding) []note {
 	}
 	return present
 }
+
+// pasteable is how a line begins that is copied into a file.
+var pasteable = lazyregexp.New(`^(\s|- |#|[a-z_]+:(\s|$))`)
+
+// isPasteable reports whether a line of advice is YAML, which a break would spoil, and
+// no sentence.
+func isPasteable(line string) bool { return pasteable().MatchString(line) }
 
 // lines splits text into its lines, made visible, tabs expanded, without empty
 // ones at the end.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -83,8 +84,7 @@ func (t *textReport) line(s string) {
 //	   |
 //	   = why: …
 func (t *textReport) finding(f lint.Finding) {
-	header := t.painter.paint(severityStyle(f.Severity), f.Severity.String()+"["+visible(f.Rule)+"]")
-	t.line(header + t.painter.paint(bold, ": "+visible(f.Message)))
+	t.headline(severityStyle(f.Severity), f.Severity.String()+"["+visible(f.Rule)+"]", visible(f.Message))
 	shown := make([]*excerpt, len(f.Claims)) // nil where there is no line to show
 	for i, party := range f.Claims {
 		if e, ok := t.sources.excerpt(party.At); ok {
@@ -100,6 +100,27 @@ func (t *textReport) finding(f lint.Finding) {
 	}
 	for _, n := range notes(f) {
 		t.note(g, n)
+	}
+}
+
+// hang is how far the second line of a headline or a hint is indented.
+const hang = 2
+
+// headline writes "NAME: text", its name in a style, broken at the terminal's width.
+func (t *textReport) headline(style, name, text string) {
+	parts := []string{name + ": " + text}
+	if t.wrapAt > 0 {
+		parts = wrap(parts[0], t.wrapAt-hang)
+	}
+	for i, part := range parts {
+		switch rest, whole := strings.CutPrefix(part, name); {
+		case i > 0:
+			t.line(strings.Repeat(" ", hang) + t.painter.paint(bold, part))
+		case whole:
+			t.line(t.painter.paint(style, name) + t.painter.paint(bold, rest))
+		default:
+			t.line(t.painter.paint(style, part))
+		}
 	}
 }
 
@@ -169,7 +190,7 @@ func (t *textReport) note(g gutter, n note) {
 	indent := g.width + 1 + len("= "+n.name+": ")
 	for _, line := range lines(t.shown(n.text)) {
 		wrapped := []string{line}
-		if !n.verbatim && t.wrapAt > 0 {
+		if t.wrapAt > 0 && !(n.verbatim && (isPasteable(line) || !strings.Contains(line, " "))) {
 			wrapped = wrap(line, max(t.wrapAt-indent, minWidth/2))
 		}
 		for _, part := range wrapped {
@@ -195,11 +216,23 @@ func (t *textReport) failure(f trouble.Trouble) {
 	if at := position(f.At); at != "" {
 		text = at + ": " + text
 	}
-	t.line(t.painter.paint(red, "failure") + t.painter.paint(bold, ": "+text))
+	t.headline(red, "failure", text)
+	if f.Excerpt != "" {
+		number := strconv.Itoa(f.At.Line)
+		s := newSnippet(excerpt{line: []rune(f.Excerpt)}, t.cutAt-len(number)-len("  | "))
+		t.line("  " + t.painter.paint(faint, number+" |") + " " + s.text)
+	}
 	lead := "  " + t.painter.paint(bold, "hint:") + " "
 	for _, line := range lines(f.Hint) {
-		if line != "" {
-			t.line(lead + line)
+		if line == "" {
+			continue
+		}
+		broken := []string{line}
+		if t.wrapAt > 0 && !isPasteable(line) {
+			broken = wrap(line, t.wrapAt-len("  hint: "))
+		}
+		for _, part := range broken {
+			t.line(lead + part)
 			lead = strings.Repeat(" ", len("  hint: "))
 		}
 	}
@@ -279,7 +312,7 @@ func (t *textReport) summary(result lint.Result) {
 	var found []string
 	count := func(n int, word, style string) {
 		if n > 0 {
-			found = append(found, t.painter.paint(style, plural(n, word)))
+			found = append(found, t.painter.paint(style, plural.Of(n, word)))
 		}
 	}
 	count(s.Errors, "error", red)
@@ -293,12 +326,5 @@ func (t *textReport) summary(result lint.Result) {
 		found = append(found, fmt.Sprintf("%d accepted", s.Accepted))
 	}
 	t.line(fmt.Sprintf("%s: %s, %s, %s", strings.Join(found, ", "),
-		plural(s.Directors, "director"), plural(s.Deployments, "deployment"), plural(s.Claims, "claim")))
-}
-
-func plural(n int, word string) string {
-	if n != 1 {
-		word += "s"
-	}
-	return strconv.Itoa(n) + " " + word
+		plural.Of(s.Directors, "director"), plural.Of(s.Deployments, "deployment"), plural.Of(s.Claims, "claim")))
 }

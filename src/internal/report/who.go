@@ -10,6 +10,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -102,7 +103,7 @@ func standing(h *answer.Holders) string {
 		parts = append(parts, fmt.Sprintf("booked by %d", n))
 	}
 	if n := h.MayHandOut(); n > 0 {
-		parts = append(parts, "in "+plural(n, "pool"))
+		parts = append(parts, "in "+plural.Of(n, "pool"))
 	}
 	return strings.Join(parts, ", ")
 }

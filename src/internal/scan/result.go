@@ -18,6 +18,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/frame"
 	"github.com/ipguard/ipguard/src/internal/link"
 	"github.com/ipguard/ipguard/src/internal/oui"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // Status says how an address stands to the plan.
@@ -304,7 +305,7 @@ func (r Result) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "%-*s           promised to %s\n", width, "", p)
 		}
 	}
-	fmt.Fprintf(&b, "%d addresses of %s answered within %s", r.Answered, r.Prefix, r.Finished.Sub(r.Started).Round(10*time.Millisecond))
+	fmt.Fprintf(&b, "%s of %s answered within %s", plural.Of(r.Answered, "address"), r.Prefix, r.Finished.Sub(r.Started).Round(10*time.Millisecond))
 	for _, s := range []Status{Twice, Unknown, Silent, Proxied} {
 		if n := r.Count(s); n > 0 {
 			fmt.Fprintf(&b, ", %d %s", n, s)
@@ -315,7 +316,7 @@ func (r Result) WriteText(w io.Writer) error {
 		b.WriteString("interrupted: what is missing here was not asked for, or had no time to answer\n")
 	}
 	if r.Dropped > 0 {
-		fmt.Fprintf(&b, "the kernel dropped %d answers; a lower --rate loses none\n", r.Dropped)
+		fmt.Fprintf(&b, "the kernel dropped %s; a lower --rate loses none\n", plural.Of(int(r.Dropped), "answer"))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

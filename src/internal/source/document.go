@@ -17,13 +17,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -66,7 +63,7 @@ func ParseFirst(file string, text []byte) (doc *Document, rest *yaml.Decoder, er
 		return nil, nil, &trouble.Trouble{At: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
 	}
 	if err != nil {
-		return nil, nil, syntaxError(file, err)
+		return nil, nil, syntaxError(file, text, err)
 	}
 	doc = &Document{file: file, root: stream.Content[0], marked: bytes.HasPrefix(text, []byte("\ufeff"))}
 	if err := doc.checkSize(); err != nil {
@@ -157,22 +154,6 @@ func checkText(file string, text []byte) error {
 
 func isUTF16(text []byte) bool {
 	return bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff})
-}
-
-var yamlErrorLine = lazyregexp.New(`^yaml: (?:line (\d+): )?(?s:(.*))$`)
-
-// syntaxError turns yaml.v3's message into one with a place. The library tells
-// the line only, sometimes the one before, and no column.
-func syntaxError(file string, err error) *trouble.Trouble {
-	at := place.Place{File: file, Line: 1, Column: 1}
-	message := err.Error()
-	if m := yamlErrorLine().FindStringSubmatch(message); m != nil {
-		message = m[2]
-		if n, err := strconv.Atoi(m[1]); err == nil && n > 0 {
-			at.Line = n
-		}
-	}
-	return &trouble.Trouble{At: at, Message: "not valid YAML: " + strings.TrimSpace(message)}
 }
 
 // checkSize counts the nodes that a reader could visit, aliases expanded, and

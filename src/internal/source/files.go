@@ -57,7 +57,7 @@ func (f *Files) ReadAs(name, path string) ([]byte, error) {
 	f.Names.Open(path)
 	text, err := f.readOnce(path)
 	if err != nil {
-		return nil, readError(name, err)
+		return nil, readError(name, path, err)
 	}
 	f.Keep(name, text)
 	return text, nil
@@ -141,14 +141,14 @@ func readLimited(r io.Reader, size int64) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-func readError(path string, err error) *trouble.Trouble {
+func readError(name, path string, err error) *trouble.Trouble {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	e := &trouble.Trouble{At: place.Place{File: path}, Message: "cannot read this file: " + err.Error()}
+	e := &trouble.Trouble{At: place.Place{File: name}, Message: "cannot read this file: " + err.Error()}
 	if errors.Is(err, fs.ErrNotExist) {
-		e.Message = "no such file"
+		e.Message = Missing(path)
 	}
 	return e
 }

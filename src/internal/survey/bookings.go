@@ -65,7 +65,7 @@ func (b *booked) blind(file *fleet.File, t *bookfile.Trouble) {
 		}
 	}
 	b.subnets = append(b.subnets, subnet)
-	spot := plan.BlindSpot{Reason: plan.Unreadable, What: "a booking", Message: t.Message, Hint: t.Hint, At: t.At}
+	spot := plan.BlindSpot{Reason: plan.Unreadable, What: "a booking", Message: t.Message, Hint: t.Hint, Excerpt: t.Excerpt, At: t.At}
 	set, _ := ranges.IPSet() // valid ranges make no error
 	for _, r := range set.Ranges() {
 		spot.May = append(spot.May, plan.Claim{

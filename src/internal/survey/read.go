@@ -125,6 +125,9 @@ func runAll(tasks []func()) {
 }
 
 func (e Entry) load(loader *interpolate.Loader) (*source.Document, error) {
+	if e.Lacking != nil {
+		return nil, e.Lacking
+	}
 	if e.Document != nil {
 		return e.Document, nil
 	}

@@ -106,7 +106,7 @@ func (d *Director) hasTarget() bool {
 func (s *surveyor) unreadFailures() []trouble.Trouble {
 	var list []trouble.Trouble
 	for _, u := range s.unread {
-		list = append(list, trouble.Trouble{Message: u.Message, At: u.At, Hint: u.Hint})
+		list = append(list, trouble.Trouble{Message: u.Message, At: u.At, Hint: u.Hint, Excerpt: u.Excerpt})
 	}
 	return list
 }

@@ -28,6 +28,8 @@ import (
 type Entry struct {
 	Path   string
 	Inputs interpolate.Inputs
+	// Lacking is why one of the inputs cannot be had; nil if all can be.
+	Lacking *trouble.Trouble
 	// Name is the deployment's name where it is known better than from the
 	// manifest; usually empty. A config with a name stands in place of the
 	// director's config of that name, one without in place of all.

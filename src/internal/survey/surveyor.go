@@ -158,7 +158,7 @@ func (s *surveyor) manifests(director string, source claims.Source, list []manif
 		s.cannotRead(source, m.entry.Name, m.entry.Target, m.failures)
 		if m.read == nil {
 			s.report(director, "", m.problems, m.hidden)
-			if m.entry.Target {
+			if m.entry.Target && m.entry.Name != "" { // without a name nothing can be said of it but that
 				s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: director, Deployment: m.entry.Name})
 			}
 			continue
@@ -207,7 +207,7 @@ func (s *surveyor) cloudConfigs(files *directorFiles, opts bosh.Options) (*bosh.
 // cannotRead notes a source that could not be read.
 func (s *surveyor) cannotRead(source claims.Source, deployment string, judged bool, failures []trouble.Trouble) {
 	for _, f := range failures {
-		s.unread = append(s.unread, claims.Unread{Source: source, Deployment: deployment, Reason: plan.Unreadable, Judged: judged, Message: f.Message, Hint: f.Hint, At: f.At})
+		s.unread = append(s.unread, claims.Unread{Source: source, Deployment: deployment, Reason: plan.Unreadable, Judged: judged, Message: f.Message, Hint: f.Hint, Excerpt: f.Excerpt, At: f.At})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -180,7 +181,7 @@ func asStillIs(deployments []string) string {
 	case 2:
 		return "as " + deployments[0] + " and " + deployments[1] + " still have it"
 	}
-	return fmt.Sprintf("as %s and %d others still have it", deployments[0], len(deployments)-1)
+	return fmt.Sprintf("as %s and %s still have it", deployments[0], plural.Of(len(deployments)-1, "other"))
 }
 
 // otherViews reads the cloud-configs that count beside the one that all get: older

@@ -18,6 +18,9 @@ type Trouble struct {
 	At place.Place
 	// Hint is what the user can do; empty where that is nothing.
 	Hint string
+	// Excerpt is what may be shown of the line at fault; empty where a reader of the
+	// message does not need it.
+	Excerpt string
 }
 
 // Error is the place and the message. Hints are shown apart.

@@ -124,6 +124,9 @@ func (p *placing) place() error {
 	case len(ofFile) > 0:
 		return p.otherInputs(ofFile)
 	}
+	if _, err := p.w.Fleet.Snapshots.Files.Read(p.change.Path); err != nil {
+		return err
+	}
 	return p.trouble(p.hint(p.kindOf(&survey.Entry{Path: p.change.Path, Inputs: p.inputs()})), "%s is not in the fleet file: whose is it?", p.change.Path)
 }
 
@@ -195,7 +198,7 @@ func (p *placing) texts() [][]byte {
 func (p *placing) take(s spot) error {
 	s.entry.Path, s.entry.Target = p.change.Path, true
 	if p.change.Inputs != nil {
-		s.entry.Inputs = *p.change.Inputs
+		s.entry.Inputs, s.entry.Lacking = *p.change.Inputs, nil
 	}
 	p.directors = append(p.directors, s.director.Name)
 	return p.checkName(s.kind, s.entry)
@@ -319,6 +322,9 @@ func (p *placing) kindOf(entry *survey.Entry) fleet.Kind {
 func (p *placing) checkName(kind fleet.Kind, entry *survey.Entry) error {
 	if p.change.Name == "" || kind == fleet.CloudConfigs || kind == fleet.RuntimeConfigs {
 		return nil
+	}
+	if entry.Lacking != nil {
+		return nil // the survey says so
 	}
 	if entry.Document == nil {
 		doc, err := p.w.Loader.LoadProven(entry.Path, entry.Inputs)

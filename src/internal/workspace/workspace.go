@@ -136,7 +136,7 @@ func directorOf(d *fleet.ResolvedDirector) survey.Director {
 func entries(files []fleet.SourceFile) []survey.Entry {
 	list := make([]survey.Entry, len(files))
 	for i, f := range files {
-		list[i] = survey.Entry{Path: f.Path, Name: f.Name, Inputs: f.Inputs, At: f.At}
+		list[i] = survey.Entry{Path: f.Path, Name: f.Name, Inputs: f.Inputs, Lacking: f.Lacking, At: f.At}
 	}
 	return list
 }

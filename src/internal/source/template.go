@@ -1,0 +1,99 @@
+package source
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+// Template is a form that another tool has yet to fill in: no value, and nothing that
+// a director gets to see.
+type Template struct {
+	// Tool is its name, and Command what makes a manifest of it.
+	Tool, Command string
+	// scalar is how a value of it looks, and line how one that is no YAML.
+	scalar, line lazyregexp.Regexp
+}
+
+// templates are those that are known. The bosh CLI takes no spaces within a variable's
+// parentheses, so that what has some is none of its own.
+var templates = []Template{
+	{"spiff", "spiff merge FILE... > merged.yml",
+		lazyregexp.New(`\(\(\s+(merge|inline)(\s+\)\)|\s+\|\|)|\(\(\s*merge\s+\S`), nil},
+	{"spruce", "spruce merge FILE... > merged.yml",
+		lazyregexp.New(`^\(\(\s*(grab|concat|static_ips|param|vault|inject|join|calc|load|file|defer|ips|stringify|base64|cartesian-product|prune|awsparam|awssecret|empty|keys|sort)(\s+[^\s)]|\(|\s+\)\))`),
+		lazyregexp.New(`\(\(\s*(grab|concat|static_ips|param|vault|inject|join)\s`)},
+	{"ERB", "erb FILE > merged.yml", lazyregexp.New(`<%.*%>`), lazyregexp.New(`<%`)},
+	{"Terraform", "terraform apply, of which take the file that it renders", lazyregexp.New(`\$\{.*\}`), lazyregexp.New(`\$\{.*\}|%\{.*\}`)},
+	{"Jinja", "jinja2 FILE VARIABLES.yml > merged.yml", lazyregexp.New(`\{\{.*\}\}|\{%.*%\}`), lazyregexp.New(`\{\{.*\}\}|\{%|\{#`)},
+	{"ytt", "ytt -f FOLDER > merged.yml", lazyregexp.New(`\(@.*@\)`), lazyregexp.New(`(:|^|-)\s*#@ |\(@.*@\)`)},
+}
+
+// HintFor says what to do about a template of a tool.
+func HintFor(tool string) string {
+	for _, t := range templates {
+		if t.Tool == tool {
+			return t.Hint()
+		}
+	}
+	return ""
+}
+
+var genesis = Template{Tool: "genesis", Command: "genesis manifest ENVIRONMENT > merged.yml"}
+
+// TemplateIn says whose template stands in a scalar's text; ok is false if none does.
+func TemplateIn(text string) (t Template, ok bool) {
+	if !strings.ContainsAny(text, "({<$") || isVariable().MatchString(text) {
+		return Template{}, false
+	}
+	for _, t := range templates {
+		if t.scalar().MatchString(text) {
+			return t, true
+		}
+	}
+	return Template{}, false
+}
+
+// isVariable is a text that is one variable of the bosh CLI.
+var isVariable = lazyregexp.New(`^\(\(!?[^\s()]+\)\)$`)
+
+// Hint says what to do about it.
+func (t Template) Hint() string {
+	return "lint the merged result, which is what the director gets: " + t.Command
+}
+
+// Says what the tool would have to fill in.
+func (t Template) says() string {
+	return "a template of " + t.Tool + ", which nobody has filled in"
+}
+
+// yttMark is a line of ytt's, which are comments to YAML.
+var yttMark = lazyregexp.New(`(?m)^\s*#@ ?(load\(|def |for .*:\s*$|if .*:\s*$|end\s*$|data/|overlay/|library/|schema/)|^[^#'"|>]*[:-] #@ \S`)
+
+// AsTemplate refuses a document that is YAML and still a template as a whole: its
+// marks are comments or keys. The error is a *trouble.Trouble at the mark; nil if it
+// is none.
+func AsTemplate(doc *Document, text []byte) error {
+	var found Template
+	var at place.Place
+	root := doc.Root()
+	switch kit := root.Field("kit"); {
+	case bytes.Contains(text, []byte("#@")):
+		where := yttMark().FindIndex(text)
+		if where == nil {
+			return nil
+		}
+		found = templates[len(templates)-1]
+		mark := where[0] + bytes.Index(text[where[0]:where[1]], []byte("#@"))
+		begin := bytes.LastIndexByte(text[:mark], '\n') + 1
+		at = place.Place{File: doc.File(), Line: 1 + bytes.Count(text[:mark], []byte("\n")), Column: 1 + Characters(string(text[begin:mark]))}
+	case kit.Present() && (root.Field("genesis").Present() || root.Field("params").Present()) && !root.Field("instance_groups").Present():
+		found, at = genesis, kit.Place()
+	default:
+		return nil
+	}
+	return &trouble.Trouble{At: at, Message: "this is " + found.says(), Hint: found.Hint()}
+}
