@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,20 +24,19 @@ const root = "../../.."
 // task is a Concourse task file, as far as ours go.
 type task struct {
 	Platform      string
-	ImageResource struct {
+	ImageResource *struct {
 		Type   string
-		Source struct{ Repository, Tag string }
+		Source struct{ Repository string }
 	} `yaml:"image_resource"`
 	Inputs []struct {
 		Name     string
 		Optional bool
 	}
 	Outputs []struct{ Name string }
-	Caches  []struct{ Path string }
 	Params  map[string]string
 	Run     struct {
-		Path string
-		Args []string
+		Path, Dir string
+		Args      []string
 	}
 }
 
@@ -70,18 +68,11 @@ type pipeline struct {
 	programs string
 }
 
-// newPipeline puts the repository and an example into the inputs that tasks have.
+// newPipeline puts an example into the input that tasks have.
 func newPipeline(t *testing.T, example string) *pipeline {
 	t.Helper()
 	sharedtest.Programs(t, "bash", "git", "go")
 	p := &pipeline{t: t, dir: t.TempDir(), programs: os.Getenv("PATH")}
-	absolute, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(absolute, filepath.Join(p.dir, "ipguard")); err != nil {
-		t.Fatal(err)
-	}
 	if example != "" {
 		if err := os.CopyFS(filepath.Join(p.dir, "fleet"), os.DirFS(filepath.Join(root, "manifests-examples", example))); err != nil {
 			t.Fatal(err)
@@ -102,18 +93,28 @@ func (p *pipeline) write(path, text string) {
 	}
 }
 
+// imageProgram is where the image of scripts/dist has the program.
+const imageProgram = "/usr/bin/ipguard"
+
 // run runs a task as Concourse does: in the folder of its inputs, which must be
-// there, with an empty folder for each output, and nothing but its parameters in
-// the environment. params come from the pipeline.
-func (p *pipeline) run(name string, params map[string]string) (code int, output string) {
+// there, with an empty folder for each output that is no input, and nothing but its
+// parameters in the environment. params come from the pipeline. A task that runs in
+// the image of ipguard finds no other program.
+func (p *pipeline) run(name string, params map[string]string, vars ...string) (code int, output string) {
 	p.t.Helper()
 	declared := readTask(p.t, name)
+	inputs := map[string]bool{}
 	for _, input := range declared.Inputs {
-		if _, err := os.Stat(filepath.Join(p.dir, input.Name)); err != nil && !input.Optional {
+		_, err := os.Stat(filepath.Join(p.dir, input.Name))
+		if err != nil && !input.Optional {
 			p.t.Fatalf("%s: no input %s", name, input.Name)
 		}
+		inputs[input.Name] = err == nil
 	}
 	for _, o := range declared.Outputs {
+		if inputs[o.Name] {
+			continue
+		}
 		if err := os.RemoveAll(filepath.Join(p.dir, o.Name)); err != nil {
 			p.t.Fatal(err)
 		}
@@ -121,7 +122,18 @@ func (p *pipeline) run(name string, params map[string]string) (code int, output 
 			p.t.Fatal(err)
 		}
 	}
-	env := []string{"PATH=" + p.programs, "HOME=" + p.dir, "GIT_CONFIG_NOSYSTEM=1"}
+	program, path := declared.Run.Path, p.programs
+	if declared.ImageResource == nil {
+		if program != imageProgram {
+			p.t.Fatalf("%s runs %s, which the image does not have", name, program)
+		}
+		var err error
+		if program, err = exec.LookPath("ipguard"); err != nil {
+			p.t.Fatal(err)
+		}
+		path = p.dir // no program
+	}
+	env := []string{"PATH=" + path, "GIT_CONFIG_NOSYSTEM=1"}
 	for key, value := range declared.Params {
 		if given, ok := params[key]; ok {
 			value = given
@@ -133,7 +145,13 @@ func (p *pipeline) run(name string, params map[string]string) (code int, output 
 			env = append(env, key+"="+value)
 		}
 	}
-	return p.execute(env, declared.Run.Path, declared.Run.Args...)
+	args := slices.Clone(declared.Run.Args)
+	for i := range args {
+		args[i] = strings.NewReplacer(vars...).Replace(args[i])
+	}
+	in := *p
+	in.dir = filepath.Join(p.dir, declared.Run.Dir)
+	return in.execute(env, program, args...)
 }
 
 func (p *pipeline) execute(env []string, program string, args ...string) (code int, output string) {
@@ -171,55 +189,37 @@ func (p *pipeline) newRepository(name string) {
 	p.git(name, "commit", "--quiet", "--message", "begin")
 }
 
-// TestTaskFiles: a task calls a script of the repository, which is an input, and is
-// built by the Go that go.mod names.
+// TestTaskFiles: all tasks but commit run the program of the image, which is where
+// scripts/dist puts it, and no part of them is a script.
 func TestTaskFiles(t *testing.T) {
-	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(readText(t, filepath.Join(root, "go.mod")))
+	if !strings.Contains(readText(t, filepath.Join(root, "scripts/tools/dist/image.go")), `"`+strings.TrimPrefix(imageProgram, "/")+`"`) {
+		t.Errorf("the image has no %s", imageProgram)
+	}
 	paths, err := filepath.Glob(filepath.Join(root, "ci/tasks/*.yml"))
-	if err != nil || len(paths) < 3 {
+	if err != nil || len(paths) != 4 {
 		t.Fatalf("%d tasks: %v", len(paths), err)
 	}
 	for _, path := range paths {
 		name := strings.TrimSuffix(filepath.Base(path), ".yml")
 		read := readTask(t, name)
-		input, script, _ := strings.Cut(read.Run.Path, "/")
-		info, err := os.Stat(filepath.Join(root, script))
-		if err != nil || info.Mode().Perm()&0o111 == 0 || !strings.HasPrefix(script, "scripts/") {
-			t.Errorf("%s runs %s, which is no script: %v", name, read.Run.Path, err)
-		}
-		if read.Inputs[0].Name != input || read.Platform != "linux" || read.ImageResource.Source.Tag != version[1] {
+		ours := name != "commit"
+		if read.Platform != "linux" || ours != (read.ImageResource == nil) || ours != (read.Run.Path == imageProgram) || ours && read.Run.Args[0] != name {
 			t.Errorf("%s: %+v", name, read)
 		}
 	}
 }
 
-// TestLintTask runs the task on fleets of the examples; once with a program that
-// it builds itself.
+// TestLintTask runs the task on fleets of the examples.
 func TestLintTask(t *testing.T) {
-	for _, c := range []struct {
-		example string
-		build   bool
-		want    int
-	}{{"clean", true, 0}, {"incident", false, 1}} {
-		p := newPipeline(t, c.example)
-		params := map[string]string{}
-		if c.build {
-			p.programs = withoutIpguard(t)
-			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {
-				out, err := exec.Command("go", "env", name).Output()
-				if err != nil {
-					t.Fatal(err)
-				}
-				params[name] = strings.TrimSpace(string(out))
-			}
-		}
-		code, out := p.run("lint", params)
-		if code != c.want {
-			t.Errorf("%s: exit code %d\n%s", c.example, code, out)
+	for example, want := range map[string]int{"clean": 0, "incident": 1} {
+		p := newPipeline(t, example)
+		code, out := p.run("lint", nil)
+		if code != want {
+			t.Errorf("%s: exit code %d\n%s", example, code, out)
 		}
 		var report struct{ Findings []any }
-		if err := json.Unmarshal([]byte(readText(t, filepath.Join(p.dir, "findings/lint.json"))), &report); err != nil || (len(report.Findings) > 0) != (c.want == 1) {
-			t.Errorf("%s: %d findings in the report, error %v", c.example, len(report.Findings), err)
+		if err := json.Unmarshal([]byte(readText(t, filepath.Join(p.dir, "findings/lint.json"))), &report); err != nil || (len(report.Findings) > 0) != (want == 1) {
+			t.Errorf("%s: %d findings in the report, error %v", example, len(report.Findings), err)
 		}
 		for _, file := range []string{"findings/lint.xml", "findings/lint.sarif"} {
 			if readText(t, filepath.Join(p.dir, file)) == "" {
@@ -239,28 +239,18 @@ func withoutIpguard(t *testing.T) string {
 	return strings.Join(folders, string(os.PathListSeparator))
 }
 
-// TestLintTaskFails: what cannot be read is no success, and flags arrive.
+// TestLintTaskFails: what cannot be read is no success.
 func TestLintTaskFails(t *testing.T) {
 	p := newPipeline(t, "clean")
-	if code, out := p.run("lint", map[string]string{"FLEET_FILE": "none.yml"}); code != 3 {
+	if code, out := p.run("lint", map[string]string{"IPGUARD_FLEET": "fleet/none.yml"}); code != 3 {
 		t.Errorf("without a fleet file: exit code %d\n%s", code, out)
-	}
-	if code, out := p.run("lint", map[string]string{"FLAGS": "--fail-on info --strict"}); code != 0 || !strings.Contains(out, "no findings") {
-		t.Errorf("with flags: exit code %d\n%s", code, out)
-	}
-	if code, out := p.run("lint", map[string]string{"FLAGS": "--nonsense"}); code != 2 {
-		t.Errorf("with a wrong flag: exit code %d\n%s", code, out)
-	}
-	code, out := p.execute([]string{"PATH=" + p.programs}, "ipguard/scripts/pipeline", "deploy")
-	if code != 2 || !strings.Contains(out, "usage: pipeline lint|audit|collect") {
-		t.Errorf("wrong task: exit code %d\n%s", code, out)
 	}
 }
 
 // TestAuditTask runs the task on a fleet that drifted.
 func TestAuditTask(t *testing.T) {
 	p := newPipeline(t, "drift")
-	code, out := p.run("audit", nil)
+	code, out := p.run("audit", nil, "((allow_unseen))", "false")
 	if code != 1 || !strings.Contains(out, "ghost 10.8.52.42: ") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
@@ -300,34 +290,52 @@ func (p *pipeline) fleetOfDoubles(dead bool) (params map[string]string) {
 	return map[string]string{"BOSH_CLIENT": "ipguard", "BOSH_CLIENT_SECRET": directorSecret, "BOSH_CA_CERT": string(authority.PEM)}
 }
 
+// collectAndCommit runs both tasks as the pipeline does: the second one in any case, on
+// the repository that is named. It returns how the first one ended.
+func (p *pipeline) collectAndCommit(params map[string]string, repository string) (code int, output string) {
+	p.t.Helper()
+	code, output = p.run("collect", params)
+	link := filepath.Join(p.dir, "repository")
+	if err := os.Symlink(repository, link); err != nil {
+		p.t.Fatal(err)
+	}
+	if code, out := p.run("commit", nil); code != 0 {
+		p.t.Errorf("commit: exit code %d\n%s", code, out)
+	}
+	if err := os.Remove(link); err != nil {
+		p.t.Fatal(err)
+	}
+	return code, output
+}
+
 // TestCollectTask collects into a repository of snapshots: one commit for what has
 // changed, none for nothing, and no secret in it.
 func TestCollectTask(t *testing.T) {
 	p := newPipeline(t, "")
 	params := p.fleetOfDoubles(false)
 	p.newRepository("snapshots")
-	if code, out := p.run("collect", params); code != 0 {
+	if code, out := p.collectAndCommit(params, "snapshots"); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
-	if log := p.git("collected", "log", "--format=%an %s"); !strings.HasPrefix(log, "ipguard Snapshots of ") || strings.Count(log, "\n") != 1 {
+	if log := p.git("snapshots", "log", "--format=%an %s"); !strings.HasPrefix(log, "ipguard Snapshots of ") || strings.Count(log, "\n") != 1 {
 		t.Errorf("the log is\n%s", log)
 	}
-	if files := p.git("collected", "show", "--format=", "--name-only", "HEAD"); files != "dr-west.json\npromo.json" {
+	if files := p.git("snapshots", "show", "--format=", "--name-only", "HEAD"); files != "dr-west.json\npromo.json" {
 		t.Errorf("the commit has\n%s", files)
 	}
-	head := p.git("collected", "rev-parse", "HEAD")
-	if code, out := p.run("collect", params); code != 0 || p.git("collected", "rev-parse", "HEAD") != head {
+	head := p.git("snapshots", "rev-parse", "HEAD")
+	if code, out := p.collectAndCommit(params, "snapshots"); code != 0 || p.git("snapshots", "rev-parse", "HEAD") != head {
 		t.Errorf("again: exit code %d, and a new commit or\n%s", code, out)
 	}
-	if all := p.git("collected", "show", "HEAD"); strings.Contains(all, directorSecret) || strings.Contains(all, "BEGIN CERTIFICATE") {
+	if all := p.git("snapshots", "show", "HEAD"); strings.Contains(all, directorSecret) || strings.Contains(all, "BEGIN CERTIFICATE") {
 		t.Error("a secret was committed")
 	}
 	if code, out := p.run("lint", nil); code != 0 { // the same folders side by side
 		t.Errorf("lint with these snapshots: exit code %d\n%s", code, out)
 	}
-	for flags, want := range map[string]int{"": 3, "--allow-unseen": 0} { // the client may not see orphaned VMs
-		if code, out := p.run("audit", map[string]string{"FLAGS": flags}); code != want {
-			t.Errorf("audit %s of these snapshots: exit code %d\n%s", flags, code, out)
+	for allow, want := range map[string]int{"false": 3, "true": 0} { // the client may not see orphaned VMs
+		if code, out := p.run("audit", nil, "((allow_unseen))", allow); code != want {
+			t.Errorf("audit of these snapshots, allow_unseen %s: exit code %d\n%s", allow, code, out)
 		}
 	}
 }
@@ -337,11 +345,11 @@ func TestCollectTaskWithADirectorDown(t *testing.T) {
 	p := newPipeline(t, "")
 	params := p.fleetOfDoubles(true)
 	p.newRepository("snapshots")
-	code, out := p.run("collect", params)
+	code, out := p.collectAndCommit(params, "snapshots")
 	if code != 3 || !strings.Contains(out, "director gone: ") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
-	if files := p.git("collected", "show", "--format=", "--name-only", "HEAD"); files != "dr-west.json\npromo.json" {
+	if files := p.git("snapshots", "show", "--format=", "--name-only", "HEAD"); files != "dr-west.json\npromo.json" {
 		t.Errorf("the commit has\n%s", files)
 	}
 }
@@ -354,28 +362,33 @@ func TestCollectTaskIntoTheFleet(t *testing.T) {
 	text := readText(t, filepath.Join(p.dir, "fleet/ipguard.yml"))
 	p.write("fleet/ipguard.yml", strings.ReplaceAll(text, "../snapshots/", "snapshots/"))
 	p.newRepository("fleet")
-	if code, out := p.run("collect", params); code != 0 {
+	if code, out := p.collectAndCommit(params, "fleet"); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
-	if files := p.git("collected", "show", "--format=", "--name-only", "HEAD"); files != "snapshots/dr-west.json\nsnapshots/promo.json" {
+	if files := p.git("fleet", "show", "--format=", "--name-only", "HEAD"); files != "snapshots/dr-west.json\nsnapshots/promo.json" {
 		t.Errorf("the commit has\n%s", files)
 	}
 }
 
 // step is one step of a Concourse plan, as far as ours go.
 type step struct {
-	Get, Task, File string
-	Passed          []string
-	Trigger         bool
-	InParallel      []step            `yaml:"in_parallel"`
-	InputMapping    map[string]string `yaml:"input_mapping"`
+	Get, Task, File, Image string
+	Passed                 []string
+	Trigger                bool
+	InParallel             []step `yaml:"in_parallel"`
+	Do                     []step
+	Ensure                 *step
+	InputMapping           map[string]string `yaml:"input_mapping"`
 }
 
-// flat are the steps, and those that run beside each other in their place.
+// flat are the steps, and those in them.
 func flat(steps []step) []step {
 	var list []step
 	for _, s := range steps {
-		list = append(append(list, s), flat(s.InParallel)...)
+		list = append(append(append(list, s), flat(s.InParallel)...), flat(s.Do)...)
+		if s.Ensure != nil {
+			list = append(list, flat([]step{*s.Ensure})...)
+		}
 	}
 	return list
 }
@@ -407,14 +420,18 @@ func TestPipelineUsesTheTasks(t *testing.T) {
 				continue
 			}
 			tasks++
-			for _, input := range readTask(t, strings.TrimSuffix(name, ".yml")).Inputs {
+			declared := readTask(t, strings.TrimSuffix(name, ".yml"))
+			if declared.ImageResource == nil && (s.Image != "ipguard-image" || !got[s.Image]) {
+				t.Errorf("job %s does not give task %s its image", job.Name, s.Task)
+			}
+			for _, input := range declared.Inputs {
 				if from := cmp.Or(s.InputMapping[input.Name], input.Name); !got[from] {
 					t.Errorf("job %s does not get %s for task %s", job.Name, from, s.Task)
 				}
 			}
 		}
 	}
-	if tasks != 4 || passed != 1 {
+	if tasks != 5 || passed != 1 {
 		t.Errorf("%d tasks of the repository, %d deploys that wait for lint", tasks, passed)
 	}
 }
@@ -438,7 +455,11 @@ func TestGitHubWorkflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps := read.Jobs["lint"].Steps
-	if err := os.Rename(filepath.Join(p.dir, "ipguard"), filepath.Join(p.dir, "fleet", steps[1].With["path"])); err != nil {
+	checkout, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(checkout, filepath.Join(p.dir, "fleet", steps[1].With["path"])); err != nil {
 		t.Fatal(err)
 	}
 	p.newRepository("fleet")

@@ -38,9 +38,13 @@ type Config struct {
 }
 
 // Load reads the configuration file at path ("~" is the home folder). A missing
-// file is an empty one.
+// file is an empty one, and so is the default one of who has no home, as in a container
+// without users.
 func Load(path string) (*Config, error) {
 	c := &Config{path: path, fs: boshsystem.NewOsFileSystem(boshlog.NewLogger(boshlog.LevelNone))}
+	if _, err := os.UserHomeDir(); err != nil && path == DefaultConfig {
+		path = os.DevNull
+	}
 	var err error
 	if c.config, err = boshconfig.NewFSConfigFromPath(path, c.fs); err != nil {
 		// The library's text may quote the file, which holds secrets.
