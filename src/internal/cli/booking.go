@@ -134,19 +134,11 @@ func (d *desk) look(pool *ledger.Pool) *booking.Look {
 	return &booking.Look{Plan: d.Facts.Plan, Pool: pool, Now: d.now(), Scans: d.scans}
 }
 
-// ledgerPool is a pool of the fleet file as the ledger knows it.
-func ledgerPool(p *fleet.Pool) *ledger.Pool {
-	return &ledger.Pool{
-		Name: p.Key(), Teams: p.AllTeams(), Delegation: survey.DelegationOf(p), Quota: p.Quota.Number, Until: p.Until.Length,
-		Quarantine: p.Quarantine.Length, Spread: p.Strategy.Value == fleet.StrategySpread, Block: p.Block.Number, At: p.At,
-	}
-}
-
 // ledgerPools are all pools of the fleet file that could be read.
 func (p *picture) ledgerPools() []*ledger.Pool {
 	var list []*ledger.Pool
 	for i := range p.Fleet.File.Pools {
-		if pool := ledgerPool(&p.Fleet.File.Pools[i]); len(pool.Ranges) > 0 {
+		if pool := survey.PoolOf(&p.Fleet.File.Pools[i]); len(pool.Ranges) > 0 {
 			list = append(list, pool)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/survey"
 )
 
 type bookingsFlags struct {
@@ -134,7 +135,7 @@ func (p *picture) lookOf(pool string, now time.Time) *booking.Look {
 	if len(named) == 0 {
 		return &booking.Look{Plan: p.Facts.Plan, Pool: &ledger.Pool{Name: pool}, Now: now}
 	}
-	return &booking.Look{Plan: p.Facts.Plan, Pool: ledgerPool(named[0]), Now: now}
+	return &booking.Look{Plan: p.Facts.Plan, Pool: survey.PoolOf(named[0]), Now: now}
 }
 
 // selected reports whether a booking is of one of the names: a pool, an owner or its

@@ -65,7 +65,7 @@ func (g *gateRun) bookingFor(f lint.Finding) (deployBooking, bool) {
 	if i < 0 || owner == "" {
 		return deployBooking{}, false
 	}
-	b := deployBooking{pool: ledgerPool(&pools[i]), owner: owner}
+	b := deployBooking{pool: survey.PoolOf(&pools[i]), owner: owner}
 	for _, r := range f.Range.Prefixes() {
 		b.ranges = append(b.ranges, b.pool.Units(r)...)
 	}

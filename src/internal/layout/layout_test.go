@@ -51,6 +51,7 @@ var layers = []layer{
 	{name: "bench/directors", imports: list("directordouble", "survey", "fleet", "interpolate", "deploy", "source")},
 	{name: "bench/measure", imports: list("answer", "booking", "ledger", "lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
 	{name: "cmd/ipguard", imports: list("cli")},
+	{name: "cmd/ipguard-server", imports: list("servecli")},
 	{name: "manpages", imports: list("cli"), modules: list("github.com/spf13/cobra")},
 	{name: "cmd/wirelab", imports: list("wirelab", "frame")},
 	{name: "histories", imports: list("cli", "collect", "environment", "snapshot", "bosh"), modules: list(yaml)},
@@ -59,6 +60,19 @@ var layers = []layer{
 		imports: list("plural", "proposal", "gate", "booking", "bookfile", "ledger", "collect", "environment", "snapshot", "addressmap", "report", "audit", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "workspace", "survey", "fleet", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "spelling",
 			"probe", "watch", "scan", "inventory", "acd", "link", "atomicfile"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
+	{name: "internal/servecli", imports: list("serve", "accounts", "ledgersql", "ledgersql/sqlite", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
+	{name: "internal/serve",
+		imports: list("web", "api", "central", "accounts", "pushes", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
+		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang")},
+	{name: "internal/web", imports: list("api", "accounts", "ledger"), modules: list("github.com/danielgtaylor/huma/v2")},
+	{name: "internal/api",
+		imports: list("central", "accounts", "pushes", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
+		modules: list("github.com/danielgtaylor/huma/v2", netipx)},
+	{name: "internal/central",
+		imports: list("workspace", "survey", "booking", "pushes", "ledger", "lint", "plan", "source", "trouble", "place")},
+	{name: "internal/pushes", imports: list("snapshot", "source")},
+	{name: "internal/accounts"},
+	{name: "internal/protocol", imports: list("ledger")},
 	{name: "internal/proposal", imports: list("gate", "fleet", "interpolate", "source", "trouble", "lazyregexp"), modules: list("mvdan.cc/sh", yaml)},
 	{name: "internal/gate", modules: list("github.com/jessevdk/go-flags", boshUtils, "golang.org/x/sys")},
 	{name: "internal/probe", imports: list("plural", "acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},
@@ -164,6 +178,31 @@ func TestImports(t *testing.T) {
 				t.Error(problem)
 			}
 		}
+	}
+}
+
+// TestServerStaysOut: the program of every VM has no database and no server in it.
+func TestServerStaysOut(t *testing.T) {
+	reached := map[string]bool{}
+	var follow func(name string)
+	follow = func(name string) {
+		i := slices.IndexFunc(layers, func(l layer) bool { return l.name == name })
+		if reached[name] || i < 0 {
+			return
+		}
+		reached[name] = true
+		for _, next := range layers[i].imports {
+			follow("internal/" + next)
+		}
+	}
+	follow("cmd/ipguard")
+	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "central", "api", "web", "serve", "servecli") {
+		if reached["internal/"+name] {
+			t.Errorf("cmd/ipguard reaches internal/%s, which is the server's alone", name)
+		}
+	}
+	if !reached["internal/lint"] {
+		t.Error("cmd/ipguard does not reach lint: this test looks at the wrong place")
 	}
 }
 

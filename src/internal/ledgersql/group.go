@@ -17,7 +17,12 @@ type request struct {
 	pool   string
 	change func(*ledger.Records) ([]ledger.Entry, error)
 	answer chan error
+	// at is the serial that the pool must have; negative: any.
+	at int64
 }
+
+// ErrMoved says that the pool has had events since the serial that was named.
+var ErrMoved = errors.New("the pool has changed meanwhile")
 
 // errClosed says that the server stops.
 var errClosed = errors.New("the store is closed: nothing was written")
@@ -25,7 +30,13 @@ var errClosed = errors.New("the store is closed: nothing was written")
 // Update implements ledger.Store. Once its change was called, it ends only when it is
 // known what became of it, whatever ctx says.
 func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Records) ([]ledger.Entry, error)) error {
-	r := &request{ctx: ctx, pool: pool, change: change, answer: make(chan error, 1)}
+	return s.UpdateAt(ctx, pool, -1, change)
+}
+
+// UpdateAt is Update for a pool whose last event has just this serial; ErrMoved if it
+// has another. A negative serial is any.
+func (s *Store) UpdateAt(ctx context.Context, pool string, serial int64, change func(*ledger.Records) ([]ledger.Entry, error)) error {
+	r := &request{ctx: ctx, pool: pool, change: change, answer: make(chan error, 1), at: serial}
 	if err := s.wait(r); err != nil {
 		return err
 	}
@@ -154,6 +165,9 @@ type draft struct {
 func (d *draft) apply(r *request) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
+	}
+	if r.at >= 0 && r.at != d.serial {
+		return ErrMoved
 	}
 	entries, err := called(r.change, d.records)
 	if err != nil || len(entries) == 0 {

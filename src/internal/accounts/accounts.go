@@ -1,0 +1,191 @@
+// Package accounts knows who may do what on the server: scopes, tokens, sessions, and
+// the trail of what everybody did.
+//
+// A scope is a right. A token has scopes and an end; only its digest is kept. Nothing
+// here speaks HTTP.
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base32"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The scopes. Between the two parts of the last two stands a name, or * for all.
+const (
+	Read  = "ipguard.read"
+	Admin = "ipguard.admin"
+)
+
+// BookFor is the scope to take addresses for a team.
+func BookFor(team string) string { return "ipguard.teams." + team + ".book" }
+
+// PushFor is the scope to tell what a director has.
+func PushFor(director string) string { return "ipguard.directors." + director + ".push" }
+
+// CheckScope refuses a text that is no scope.
+func CheckScope(scope string) error {
+	if scope == Read || scope == Admin {
+		return nil
+	}
+	for _, form := range [][2]string{{"ipguard.teams.", ".book"}, {"ipguard.directors.", ".push"}} {
+		name, ok := strings.CutPrefix(scope, form[0])
+		if name, isForm := strings.CutSuffix(name, form[1]); ok && isForm && name != "" && !strings.ContainsAny(name, " \t\n") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no scope: ipguard.read, ipguard.admin, ipguard.teams.NAME.book or ipguard.directors.NAME.push", scope)
+}
+
+// Actor is who does something.
+type Actor struct {
+	// Name is written beside what they do.
+	Name   string
+	Scopes []string
+}
+
+// Has reports whether the actor has a scope; who has ipguard.admin has all.
+func (a *Actor) Has(scope string) bool {
+	return slices.ContainsFunc(a.Scopes, func(has string) bool { return has == Admin || has == scope || covers(has, scope) })
+}
+
+// covers reports whether a scope for all names is the other one for one of them.
+func covers(all, one string) bool {
+	before, behind, isForm := strings.Cut(all, ".*.")
+	return isForm && strings.HasPrefix(one, before+".") && strings.HasSuffix(one, "."+behind) && len(one) > len(all)-1
+}
+
+// MayRead reports whether the actor may see the plan: whoever has any scope.
+func (a *Actor) MayRead() bool { return len(a.Scopes) > 0 }
+
+// Token is what is kept of a token.
+type Token struct {
+	Name   string
+	Scopes []string
+	Ends   time.Time
+	Made   time.Time
+	By     string
+}
+
+// Store keeps tokens, sessions and the trail in the tables token, session and action.
+type Store struct {
+	// Read and Write are the database's; they may be one.
+	Read, Write *sql.DB
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// prefix is how every token begins, so that scanners for secrets find them.
+const prefix = "ipguard_"
+
+// LongestToken is how long a token may be valid.
+const LongestToken = 366 * 24 * time.Hour
+
+// Secret returns a new secret that nobody can guess.
+func Secret() string {
+	bytes := make([]byte, 32)
+	_, _ = rand.Read(bytes) // does not fail (crypto/rand)
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(bytes))
+}
+
+// digest is what is kept of a secret.
+func digest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
+// RefusedError says why a token is not made.
+type RefusedError struct{ Message string }
+
+func (e *RefusedError) Error() string { return e.Message }
+
+// Make makes a token. It is told once. What is wrong with the wish is a *RefusedError.
+func (s *Store) Make(ctx context.Context, t Token) (secret string, err error) {
+	for _, scope := range t.Scopes {
+		if err := CheckScope(scope); err != nil {
+			return "", &RefusedError{err.Error()}
+		}
+	}
+	now := s.Now()
+	switch {
+	case t.Name == "" || len(t.Name) > 100:
+		return "", &RefusedError{"a token has a name of at most 100 bytes"}
+	case len(t.Scopes) == 0:
+		return "", &RefusedError{"a token has at least one scope"}
+	case !t.Ends.After(now) || t.Ends.Sub(now) > LongestToken:
+		return "", &RefusedError{"a token ends within a year"}
+	}
+	var known int
+	if err := s.Read.QueryRowContext(ctx, `select count(*) from token where name = $1`, t.Name).Scan(&known); err != nil {
+		return "", err
+	}
+	if known > 0 {
+		return "", &RefusedError{"there is a token of that name already"}
+	}
+	secret = prefix + Secret()
+	_, err = s.Write.ExecContext(ctx, `insert into token (digest, name, scopes, ends, made, by_whom) values ($1, $2, $3, $4, $5, $6)`,
+		digest(secret), t.Name, strings.Join(t.Scopes, " "), t.Ends.UnixMicro(), now.UnixMicro(), t.By)
+	if err != nil {
+		return "", fmt.Errorf("the token cannot be made: %w", err)
+	}
+	return secret, s.Note(ctx, t.By, "made a token", t.Name+": "+strings.Join(t.Scopes, " "))
+}
+
+// Whose returns who shows a token; nil if it is none, or has ended.
+func (s *Store) Whose(ctx context.Context, secret string) (*Actor, error) {
+	if !strings.HasPrefix(secret, prefix) {
+		return nil, nil
+	}
+	var name, scopes string
+	var ends int64
+	err := s.Read.QueryRowContext(ctx, `select name, scopes, ends from token where digest = $1`, digest(secret)).Scan(&name, &scopes, &ends)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !s.Now().Before(time.UnixMicro(ends)) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Actor{Name: "token " + name, Scopes: strings.Fields(scopes)}, nil
+}
+
+// Tokens lists all tokens, by name.
+func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
+	rows, err := s.Read.QueryContext(ctx, `select name, scopes, ends, made, by_whom from token order by name`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Token
+	for rows.Next() {
+		var t Token
+		var scopes string
+		var ends, made int64
+		if err := rows.Scan(&t.Name, &scopes, &ends, &made, &t.By); err != nil {
+			return nil, err
+		}
+		t.Scopes, t.Ends, t.Made = strings.Fields(scopes), time.UnixMicro(ends).UTC(), time.UnixMicro(made).UTC()
+		list = append(list, t)
+	}
+	return list, rows.Err()
+}
+
+// Revoke ends a token; ok is false if there is none of that name.
+func (s *Store) Revoke(ctx context.Context, name, by string) (ok bool, err error) {
+	result, err := s.Write.ExecContext(ctx, `delete from token where name = $1`, name)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, s.Note(ctx, by, "revoked a token", name)
+}

@@ -1,0 +1,146 @@
+// Package api is the server's one API, /api/v1, which the command line, pipelines and
+// everybody else use. Its description (openapi.json) is made of the types of the
+// handlers; errors are as RFC 9457 has them.
+//
+//	request ─▶ who is it (serve) ─▶ handler: scope, pool ─▶ ledger on the store and the
+//	central plan ─▶ answer
+//
+// One file per kind of question. A handler names the scope that it needs, and every
+// change is written under the name of who makes it.
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/pushes"
+)
+
+// API answers requests.
+type API struct {
+	Ledger   *ledgersql.Store
+	Plan     *central.Plan
+	Accounts *accounts.Store
+	Pushes   *pushes.Store
+	Now      func() time.Time
+	// Version is the program's.
+	Version string
+}
+
+// Handler is the API as a handler of its paths, and its description.
+func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
+	mux := http.NewServeMux()
+	config := huma.DefaultConfig("ipguard-server", a.Version)
+	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.OpenAPIPath = protocol.Base + "/openapi"
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "A token with scopes, or the session of a browser"},
+	}
+	config.Security = []map[string][]string{{"token": {}}}
+	routes := humago.New(mux, config)
+	routes.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
+		if accounts.From(ctx.Context()) == nil { // before anything is said of what was sent
+			_ = huma.WriteErr(routes, ctx, http.StatusUnauthorized, "log in, or send a token: Authorization: Bearer TOKEN")
+			return
+		}
+		next(ctx)
+	})
+	for _, register := range []func(huma.API){
+		a.me, a.pools, a.bookings, a.take, a.change, a.records, a.addresses, a.directors, a.conflicts, a.tokens, a.trail,
+	} {
+		register(routes)
+	}
+	return mux, routes.OpenAPI()
+}
+
+// operation describes one of the API's.
+func operation(id, method, path, summary string, more ...int) huma.Operation {
+	if method == http.MethodPost || method == http.MethodPut {
+		more = append(more, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	return huma.Operation{
+		OperationID: id, Method: method, Path: protocol.Base + path, Summary: summary,
+		Errors: append(more, http.StatusUnauthorized, http.StatusForbidden),
+	}
+}
+
+// now is the time in which bookings are kept: to the second.
+func (a *API) now() time.Time { return a.Now().UTC().Truncate(time.Second) }
+
+// refusing describes the ledger's no, which an operation may answer with.
+func refusing(routes huma.API, o *huma.Operation) {
+	schema := routes.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Refusal](), true, "")
+	o.Responses = map[string]*huma.Response{"409": {
+		Description: "No, with the reason", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
+	}}
+}
+
+// need returns who makes the request, if they have the scope. The scope "" is any.
+func need(ctx context.Context, scope string) (*accounts.Actor, error) {
+	actor := accounts.From(ctx)
+	switch {
+	case actor == nil:
+		return nil, huma.Error401Unauthorized("log in, or send a token: Authorization: Bearer TOKEN")
+	case scope == "" && actor.MayRead(), scope != "" && actor.Has(scope):
+		return actor, nil
+	}
+	if scope == "" {
+		scope = accounts.Read
+	}
+	return nil, huma.Error403Forbidden(actor.Name + " has no scope " + scope)
+}
+
+// pool is a pool of the plan, for somebody who may read.
+func (a *API) pool(ctx context.Context, name string) (*central.Picture, *ledger.Pool, error) {
+	picture, err := a.Plan.Read(ctx)
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	pool := picture.Pool(name)
+	if pool == nil {
+		return nil, nil, huma.Error404NotFound("there is no pool " + name)
+	}
+	return picture, pool, nil
+}
+
+// whole refuses to give addresses while something of the plan as a whole is unknown.
+func whole(p *central.Picture) error {
+	if len(p.Failures) > 0 {
+		return huma.Error503ServiceUnavailable("the plan is not whole, and nothing is given: " + p.Failures[0].Error())
+	}
+	return nil
+}
+
+// unavailable is an error of the store, of which the client hears no details.
+func unavailable(err error) error {
+	var told huma.StatusError
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, ledgersql.ErrMoved):
+		return huma.Error412PreconditionFailed(err.Error())
+	}
+	return &hidden{ErrorModel: huma.ErrorModel{
+		Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
+		Detail: "the server cannot reach what it keeps; nothing is known to have been written: ask again",
+	}, cause: err}
+}
+
+// hidden is an error whose cause is for the log alone.
+type hidden struct {
+	huma.ErrorModel
+	cause error
+}
+
+func (h *hidden) Unwrap() error { return h.cause }

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/pushes"
+)
+
+// Director is one director that teams told of.
+type Director struct {
+	Name    string    `json:"name"`
+	Version int64     `json:"version" doc:"How often something new was pushed"`
+	UUID    string    `json:"uuid,omitempty"`
+	At      time.Time `json:"at" doc:"When it was pushed"`
+	By      string    `json:"by"`
+	Digest  string    `json:"digest" doc:"SHA-256 of the snapshot"`
+}
+
+func directorOf(p pushes.Push) Director {
+	return Director{Name: p.Director, Version: p.Version, UUID: p.UUID, At: p.At, By: p.By, Digest: p.Digest}
+}
+
+type directorsOutput struct {
+	Body struct {
+		Directors []Director `json:"directors"`
+	}
+}
+
+type pushInput struct {
+	Director string `path:"director" maxLength:"200"`
+	RawBody  []byte `contentType:"application/json"`
+}
+
+type pushOutput struct {
+	Body struct {
+		Director
+		New       bool       `json:"new" doc:"Whether it differs from the version before"`
+		Conflicts []Conflict `json:"conflicts" doc:"Those that the director has a part in"`
+	}
+}
+
+// largestPush is how many bytes a snapshot may have.
+const largestPush = 64 << 20
+
+func (a *API) directors(routes huma.API) {
+	huma.Register(routes, operation("list-directors", http.MethodGet, "/directors", "All directors that somebody pushed", 503), a.listDirectors)
+	o := operation("push", http.MethodPut, "/directors/{director}/snapshot", "Tell what a director has; it counts from then on", 409, 413, 422, 503)
+	o.MaxBodyBytes, o.BodyReadTimeout, o.SkipValidateBody = largestPush, 2*time.Minute, true
+	huma.Register(routes, o, a.push)
+}
+
+func (a *API) listDirectors(ctx context.Context, _ *struct{}) (*directorsOutput, error) {
+	if _, err := need(ctx, ""); err != nil {
+		return nil, err
+	}
+	heads, err := a.Pushes.Heads(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	out := &directorsOutput{}
+	out.Body.Directors = []Director{}
+	for _, p := range heads {
+		out.Body.Directors = append(out.Body.Directors, directorOf(p))
+	}
+	return out, nil
+}
+
+func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
+	actor, err := need(ctx, accounts.PushFor(in.Director))
+	if err != nil {
+		return nil, err
+	}
+	if in.Director == "" || strings.ContainsFunc(in.Director, func(r rune) bool { return r <= ' ' || r == '/' || r == '*' || r == 0x7f }) {
+		return nil, huma.Error422UnprocessableEntity("a director's name has no spaces and none of / *")
+	}
+	pushed, fresh, err := a.Pushes.Add(ctx, in.Director, in.RawBody, actor.Name)
+	if refused := (*pushes.RefusedError)(nil); errors.As(err, &refused) {
+		return nil, huma.Error409Conflict(refused.Message)
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if fresh {
+		if err := a.Accounts.Note(ctx, actor.Name, "pushed", fmt.Sprintf("%s, version %d", in.Director, pushed.Version)); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+	picture, err := a.Plan.Read(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	out := &pushOutput{}
+	out.Body.Director, out.Body.New, out.Body.Conflicts = directorOf(pushed), fresh, []Conflict{}
+	for _, c := range conflictsOf(picture, actor) {
+		if c.concerns(in.Director) {
+			out.Body.Conflicts = append(out.Body.Conflicts, c)
+		}
+	}
+	return out, nil
+}

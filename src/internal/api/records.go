@@ -1,0 +1,150 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/protocol"
+)
+
+type recordsInput struct {
+	PoolInput
+	IfNoneMatch string `header:"If-None-Match"`
+}
+
+type recordsOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   *protocol.Records
+}
+
+type entriesInput struct {
+	PoolInput
+	IfMatch string `header:"If-Match" doc:"The ETag of the records on which the entries rest"`
+	Body    protocol.Entries
+}
+
+type entriesOutput struct {
+	Body struct {
+		Written int `json:"written"`
+	}
+}
+
+func (a *API) records(routes huma.API) {
+	huma.Register(routes, operation("get-records", http.MethodGet, "/pools/{pool}/records", "The histories of a pool, as of one moment", 304, 404, 503), a.getRecords)
+	o := operation("add-entries", http.MethodPost, "/pools/{pool}/entries", "Add events that were computed on the records with this ETag", 404, 409, 412, 422, 428, 503)
+	o.MaxBodyBytes = 8 << 20
+	huma.Register(routes, o, a.addEntries)
+}
+
+func serialTag(serial int64) string { return `"` + strconv.FormatInt(serial, 10) + `"` }
+
+func (a *API) getRecords(ctx context.Context, in *recordsInput) (*recordsOutput, error) {
+	if _, err := need(ctx, ""); err != nil {
+		return nil, err
+	}
+	_, pool, err := a.pool(ctx, in.Pool)
+	if err != nil {
+		return nil, err
+	}
+	rs, serial, err := a.Ledger.Serial(ctx, pool.Name)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	out := &recordsOutput{Status: http.StatusOK, ETag: serialTag(serial)}
+	if in.IfNoneMatch == out.ETag {
+		out.Status = http.StatusNotModified
+		return out, nil
+	}
+	out.Body = &protocol.Records{Pool: pool.Name, Serial: serial, Records: []protocol.Record{}}
+	for _, b := range rs.Sorted() {
+		out.Body.Records = append(out.Body.Records, protocol.RecordOf(rs.Record(b.Range)))
+	}
+	return out, nil
+}
+
+// addEntries is the compare-and-swap of clients that know more than the server, such
+// as manifests that were not pushed. What they computed is judged again by what the
+// server knows.
+func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput, error) {
+	actor, err := need(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	picture, pool, err := a.pool(ctx, in.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if err := whole(picture); err != nil {
+		return nil, err
+	}
+	serial, err := strconv.ParseInt(strings.Trim(in.IfMatch, `"`), 10, 64)
+	if err != nil || serial < 0 || in.IfMatch != serialTag(serial) {
+		return nil, huma.NewError(http.StatusPreconditionRequired, "If-Match has to name the ETag of the records on which the entries rest")
+	}
+	entries, err := entriesOf(in.Body, actor)
+	if err != nil {
+		return nil, huma.Error422UnprocessableEntity(err.Error())
+	}
+	err = a.Ledger.UpdateAt(ctx, pool.Name, serial, func(rs *ledger.Records) ([]ledger.Entry, error) {
+		for _, e := range entries {
+			if before := rs.At(e.Range); before.State.Taken() && !mayChange(actor, pool, before, e.Event) || !mayBook(actor, pool, e.Event.Team) && e.Event.What != ledger.WasFreed && e.Event.What != ledger.WasExpired {
+				return nil, huma.Error403Forbidden(ledger.RangeText(e.Range) + ": " + actor.Name + " has no scope " + accounts.BookFor(e.Event.Team))
+			}
+		}
+		look := picture.Look(pool, a.now())
+		return entries, a.verify(pool, rs, look.World, entries)
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	out := &entriesOutput{}
+	out.Body.Written = len(entries)
+	return out, nil
+}
+
+// mayChange reports whether the actor may write an event about what somebody has. That
+// its time is over, anybody may.
+func mayChange(actor *accounts.Actor, pool *ledger.Pool, before ledger.Booking, e ledger.Event) bool {
+	return e.What == ledger.WasExpired || mayBook(actor, pool, before.Team)
+}
+
+// verify judges entries by the world of each owner among them.
+func (a *API) verify(pool *ledger.Pool, rs *ledger.Records, world func(owner string) *ledger.World, entries []ledger.Entry) error {
+	owner := ""
+	for _, e := range entries {
+		if e.Event.What == ledger.WasHeld || e.Event.What == ledger.WasBooked {
+			if owner != "" && owner != e.Event.Owner {
+				return huma.Error422UnprocessableEntity("entries book for one owner at a time")
+			}
+			owner = e.Event.Owner
+		}
+	}
+	if owner == "" {
+		owner = nobody
+	}
+	if err := ledger.Verify(pool, rs, world(owner), entries); err != nil {
+		return huma.Error409Conflict(err.Error())
+	}
+	return nil
+}
+
+func entriesOf(body protocol.Entries, actor *accounts.Actor) ([]ledger.Entry, error) {
+	var list []ledger.Entry
+	for _, e := range body.Entries {
+		r, err := protocol.ParseRange(e.Address)
+		if err != nil {
+			return nil, err
+		}
+		entry := ledger.Entry{Range: r, Event: e.Event.Ledger()}
+		entry.Event.By = actor.Name
+		list = append(list, entry)
+	}
+	return list, nil
+}

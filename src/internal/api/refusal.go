@@ -1,0 +1,72 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+)
+
+// Refusal is a no with its reason: status 409, as RFC 9457 has it.
+type Refusal struct {
+	huma.ErrorModel
+	Reason string `json:"reason" enum:"exhausted,no-run,quota,taken,in-use,not-free,not-delegated,has-others,not-of-team"`
+	// Address is what the reason is about, if it is about one.
+	Address string `json:"address,omitempty"`
+	// Blocking are the bookings that stand in the way.
+	Blocking []Booking `json:"blocking,omitempty"`
+	// Next is what ends first, after which there may be one more.
+	Next *Booking `json:"next,omitempty"`
+}
+
+// refused is the ledger's no.
+func refused(p *ledger.Pool, r *ledger.Refusal) *Refusal {
+	v := &Refusal{Reason: string(r.Reason), ErrorModel: huma.ErrorModel{
+		Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: RefusalText(p, r),
+	}}
+	if r.Range.IsValid() {
+		v.Address = ledger.RangeText(r.Range)
+	}
+	for i := range r.Blocking {
+		v.Blocking = append(v.Blocking, bookingOf(p.Name, r.Blocking[i]))
+	}
+	if r.Next != nil {
+		next := bookingOf(p.Name, *r.Next)
+		v.Next = &next
+	}
+	return v
+}
+
+// RefusalText is the no in words.
+func RefusalText(p *ledger.Pool, r *ledger.Refusal) string {
+	address := ""
+	if r.Range.IsValid() {
+		address = ledger.RangeText(r.Range)
+	}
+	switch r.Reason {
+	case ledger.Exhausted:
+		text := fmt.Sprintf("pool %s has %d free of the %d that are missing", p.Name, r.Left, r.Wanted)
+		if r.Next != nil {
+			text += fmt.Sprintf("; next may be %s, of %s, whose time ends at %s", ledger.RangeText(r.Next.Range), r.Next.For(), r.Next.Until.Format(time.RFC3339))
+		}
+		return text
+	case ledger.NoRun:
+		return fmt.Sprintf("pool %s has no %d free addresses that follow each other", p.Name, r.Wanted)
+	case ledger.OverQuota:
+		return fmt.Sprintf("team %s has %d addresses of pool %s, and may have %d", r.Team, r.Has, p.Name, r.Most)
+	case ledger.Taken:
+		return fmt.Sprintf("%s is %s for %s", address, r.Blocking[0].State, r.Blocking[0].For())
+	case ledger.InUse:
+		return fmt.Sprintf("%s is in use by %s", address, r.Users[0].Text)
+	case ledger.NotFree:
+		return fmt.Sprintf("%s is none that may be given, by what files and directors say", address)
+	case ledger.NotDelegated:
+		return fmt.Sprintf("pool %s does not delegate %s", p.Name, address)
+	case ledger.HasOthers:
+		return fmt.Sprintf("it has others already: %s", ledger.RangeText(r.Blocking[0].Range))
+	}
+	return fmt.Sprintf("pool %s is not delegated to team %s", p.Name, r.Team)
+}

@@ -1,0 +1,148 @@
+package ledger
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// ClockSkew is by how much the clock of who books may differ from the store's.
+const ClockSkew = 5 * time.Minute
+
+// Verify refuses entries that no question to the ledger could have led to, for a
+// store that takes them from somebody else: addresses that the pool does not
+// delegate, that somebody has or that rest, more than the quota, ends and rests that
+// are too short, times that are not now. w is what the store knows itself; the error
+// says which entry is refused and why.
+func Verify(p *Pool, rs *Records, w *World, entries []Entry) error {
+	v := &verifying{pool: p, world: w, records: rs.Clone()}
+	for i, e := range entries {
+		if err := v.one(e, entries[i+1:]); err != nil {
+			return fmt.Errorf("%s of %s: %w", e.Event.What, RangeText(e.Range), err)
+		}
+		if err := v.records.Add([]Entry{e}); err != nil {
+			return err
+		}
+	}
+	return v.quota()
+}
+
+type verifying struct {
+	pool    *Pool
+	world   *World
+	records *Records
+	// grown are the teams that got addresses.
+	grown []string
+}
+
+func (v *verifying) one(e Entry, rest []Entry) error {
+	if err := CheckEvent(e.Event); err != nil {
+		return err
+	}
+	if d := e.Event.At.Sub(v.world.Now); d > ClockSkew || d < -ClockSkew {
+		return fmt.Errorf("its time is %s, and here it is %s", e.Event.At.Format(time.RFC3339), v.world.Now.Format(time.RFC3339))
+	}
+	before := v.records.At(e.Range)
+	switch e.Event.What {
+	case WasHeld, WasBooked, WasAdopted:
+		return v.taken(e, before)
+	case WasRenewed:
+		if !e.Event.Until.IsZero() && !e.Event.Until.After(v.world.Now) {
+			return fmt.Errorf("its end is over")
+		}
+	case WasReleased, WasExpired:
+		if e.Event.Until.Sub(e.Event.At) < v.pool.QuarantineLength() {
+			return fmt.Errorf("it would rest for %s, and the pool demands %s", e.Event.Until.Sub(e.Event.At), v.pool.QuarantineLength())
+		}
+		if v.world.used(before) {
+			return fmt.Errorf("it is in use by %s", v.world.users(e.Range, before.Owner)[0].Text)
+		}
+		if e.Event.What == WasExpired && !before.Over(v.world.Now.Add(ClockSkew)) {
+			return fmt.Errorf("its end has not come")
+		}
+	case WasFreed:
+		return v.freed(e, before, rest)
+	}
+	return nil
+}
+
+// taken judges an entry by which somebody gets an address.
+func (v *verifying) taken(e Entry, before Booking) error {
+	if len(v.pool.Teams) > 0 && !slices.Contains(v.pool.Teams, e.Event.Team) {
+		return fmt.Errorf("the pool is not delegated to team %q", e.Event.Team)
+	}
+	bits := e.Range.Addr().BitLen()
+	if v.pool.Block != 0 {
+		bits = v.pool.Block
+	}
+	if e.Range.Bits() != bits || !v.pool.Contains(e.Range) {
+		return fmt.Errorf("the pool does not delegate it")
+	}
+	for b := range v.records.All() {
+		if b.Range != e.Range && b.Range.Overlaps(e.Range) && (b.State.Taken() || b.State == Quarantined) {
+			return fmt.Errorf("it is a part of %s, which %s has", RangeText(b.Range), b.For())
+		}
+	}
+	if h := (Holder{e.Event.Owner, e.Event.Number}); before.State != Held {
+		if other, has := v.records.Of(h); has && other.Range != e.Range {
+			return fmt.Errorf("%s has %s already", h, RangeText(other.Range))
+		}
+	}
+	if e.Event.What == WasAdopted {
+		return nil
+	}
+	if !e.Event.Until.IsZero() && !e.Event.Until.After(v.world.Now) {
+		return fmt.Errorf("its end is over")
+	}
+	if users := v.world.usedByOthers(e.Range, e.Event.Owner); len(users) > 0 {
+		return fmt.Errorf("it is in use by %s", users[0].Text)
+	}
+	if !v.free(e.Range) {
+		return fmt.Errorf("it is none that may be given")
+	}
+	if !before.State.Taken() {
+		v.grown = append(v.grown, e.Event.Team)
+	}
+	return nil
+}
+
+func (v *verifying) free(r netip.Prefix) bool {
+	for _, s := range v.world.Free {
+		if s.ContainsPrefix(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// freed judges the end of a rest: when it is over, or for the sake of who had the
+// address last, who gets it again under another number.
+func (v *verifying) freed(e Entry, before Booking, rest []Entry) error {
+	if len(rest) > 0 && rest[0].Range == e.Range && rest[0].Event.Owner == before.Owner {
+		return nil
+	}
+	if !before.Rested(v.world.Now.Add(ClockSkew)) {
+		return fmt.Errorf("it rests until %s", before.Until.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// quota refuses more than a team may have.
+func (v *verifying) quota() error {
+	if v.pool.Quota == 0 {
+		return nil
+	}
+	for _, team := range v.grown {
+		has := 0
+		for b := range v.records.All() {
+			if b.State.Taken() && b.Team == team {
+				has++
+			}
+		}
+		if has > v.pool.Quota {
+			return fmt.Errorf("team %s would have %d addresses of the pool, and its quota is %d", team, has, v.pool.Quota)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+// Package protocol is what the server's API and its clients tell each other about
+// bookings: the JSON of /api/v1, and what it is in the ledger.
+package protocol
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+)
+
+// Paths of the API, below the server's URL.
+const Base = "/api/v1"
+
+// Event is one event of an address.
+type Event struct {
+	At     time.Time  `json:"at" doc:"When it happened"`
+	What   string     `json:"what" enum:"held,booked,adopted,renewed,released,expired,freed" doc:"What became of the address"`
+	Owner  string     `json:"owner" maxLength:"500" doc:"For whom: director/deployment/instance-group, or a free name"`
+	Number int        `json:"number" minimum:"0" doc:"Tells the addresses of one owner apart, from 0"`
+	Team   string     `json:"team,omitempty" maxLength:"500" doc:"Whose quota it counts for"`
+	Until  *time.Time `json:"until,omitempty" doc:"When the booking, or the rest after it, ends; left out: never"`
+	By     string     `json:"by,omitempty" maxLength:"500" doc:"Who did it; the server fills it in"`
+	Why    string     `json:"why,omitempty" maxLength:"500" doc:"What they said about it"`
+}
+
+// Record is the history of one address or block of a pool.
+type Record struct {
+	Address string  `json:"address" doc:"An address, or a block with its length"`
+	Events  []Event `json:"events" doc:"The oldest first"`
+}
+
+// Records are the histories of a pool.
+type Records struct {
+	Pool    string   `json:"pool"`
+	Serial  int64    `json:"serial" doc:"How many events the pool has had"`
+	Records []Record `json:"records"`
+}
+
+// Entry is one event and its address.
+type Entry struct {
+	Address string `json:"address" maxLength:"60" doc:"An address, or a block with its length"`
+	Event   Event  `json:"event"`
+}
+
+// Entries are what somebody wants to write.
+type Entries struct {
+	Entries []Entry `json:"entries" minItems:"1" maxItems:"10000"`
+}
+
+// Problem is an error as RFC 9457 has it.
+type Problem struct {
+	Type   string `json:"type,omitempty"`
+	Title  string `json:"title,omitempty"`
+	Status int    `json:"status,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// EventOf is an event of the ledger as the API has it.
+func EventOf(e ledger.Event) Event {
+	v := Event{At: e.At.UTC(), What: string(e.What), Owner: e.Owner, Number: e.Number, Team: e.Team, By: e.By, Why: e.Why}
+	if !e.Until.IsZero() {
+		until := e.Until.UTC()
+		v.Until = &until
+	}
+	return v
+}
+
+// Ledger is the event as the ledger has it.
+func (e Event) Ledger() ledger.Event {
+	v := ledger.Event{At: e.At.UTC(), What: ledger.What(e.What), Owner: e.Owner, Number: e.Number, Team: e.Team, By: e.By, Why: e.Why}
+	if e.Until != nil {
+		v.Until = e.Until.UTC()
+	}
+	return v
+}
+
+// RecordOf is a history as the API has it.
+func RecordOf(r ledger.Record) Record {
+	v := Record{Address: ledger.RangeText(r.Range), Events: make([]Event, len(r.Events))}
+	for i, e := range r.Events {
+		v.Events[i] = EventOf(e)
+	}
+	return v
+}
+
+// Ledger is the history as the ledger has it.
+func (r Record) Ledger() (ledger.Record, error) {
+	prefix, err := ParseRange(r.Address)
+	v := ledger.Record{Range: prefix}
+	for _, e := range r.Events {
+		v.Events = append(v.Events, e.Ledger())
+	}
+	return v, err
+}
+
+// ParseRange reads an address, or a block with its length.
+func ParseRange(text string) (netip.Prefix, error) {
+	if !strings.Contains(text, "/") {
+		a, err := netip.ParseAddr(text)
+		if err != nil || a.Zone() != "" || a.Is4In6() {
+			return netip.Prefix{}, fmt.Errorf("%q is no address", text)
+		}
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	r, err := netip.ParsePrefix(text)
+	if err != nil || r != r.Masked() || r.Addr().Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("%q is no block: write its first address and its length, such as 10.0.0.16/28", text)
+	}
+	return r, nil
+}

@@ -1,0 +1,131 @@
+package serve
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+// Config is how a server runs. Field tags are those of the fleet file's types: its
+// reader reads this file, too.
+type Config struct {
+	// Address and port to listen on: 127.0.0.1:8720 if it is not given. Any but a
+	// loopback address needs tls and login.
+	Listen fleet.Text `yaml:"listen,omitempty"`
+	// File of SQLite, or URL of PostgreSQL (postgres://USER@HOST:PORT/NAME, the
+	// password in PGPASSWORD or PGPASSFILE). Paths are relative to the file's folder.
+	Database fleet.Text `yaml:"database,omitempty"`
+	// The fleet file with segments, pools and the directors that the server knows
+	// itself.
+	Fleet fleet.Text `yaml:"fleet,omitempty"`
+	// The URL by which browsers and clients reach the server, such as
+	// https://ipguard.example.com; by it the server knows its own pages from others'.
+	URL fleet.Text `yaml:"url,omitempty"`
+	// Certificate and key, which are read again on SIGHUP.
+	TLS TLS `yaml:"tls,omitempty"`
+	// How people and pipelines are known.
+	Login Login `yaml:"login,omitempty"`
+}
+
+// TLS is the server's certificate.
+type TLS struct {
+	At place.Place `yaml:"-"`
+
+	// Path of the certificate, with those that signed it behind it (PEM).
+	Certificate fleet.Text `yaml:"certificate"`
+	// Path of its key (PEM).
+	Key fleet.Text `yaml:"key"`
+}
+
+// Login is how people and pipelines are known.
+type Login struct {
+	At place.Place `yaml:"-"`
+
+	// Whether tokens let in, which ipguard-server token makes, and nothing else.
+	Tokens bool `yaml:"tokens,omitempty"`
+}
+
+// DefaultListen is where a server listens that is not told.
+const DefaultListen = "127.0.0.1:8720"
+
+// DefaultDatabase is the file of a server that is not told one.
+const DefaultDatabase = "ipguard-server.db"
+
+// LoadConfig reads a configuration, strictly.
+func LoadConfig(path string) (Config, []*trouble.Trouble) {
+	var c Config
+	text, err := source.NewFiles(nil).Read(path)
+	if err != nil {
+		return c, []*trouble.Trouble{{At: place.Place{File: path}, Message: trouble.Of(err).Message}}
+	}
+	errs := fleet.Decode(path, text, &c, "the configuration")
+	if len(errs) > 0 {
+		return c, errs
+	}
+	folder := filepath.Dir(path)
+	for _, t := range []*fleet.Text{&c.Fleet, &c.TLS.Certificate, &c.TLS.Key} {
+		relativeTo(folder, t)
+	}
+	if !isPostgres(c.Database.Value) {
+		relativeTo(folder, &c.Database)
+	}
+	return c, nil
+}
+
+func relativeTo(folder string, t *fleet.Text) {
+	if t.Value != "" && !filepath.IsAbs(t.Value) {
+		t.Value = filepath.Join(folder, t.Value)
+	}
+}
+
+func isPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// check fills in what was not given, and refuses what would let anybody in.
+func (c *Config) check() error {
+	if c.Listen.Value == "" {
+		c.Listen.Value = DefaultListen
+	}
+	if c.Database.Value == "" {
+		c.Database.Value = DefaultDatabase
+	}
+	host, _, err := net.SplitHostPort(c.Listen.Value)
+	if err != nil {
+		return wrong(c.Listen, "127.0.0.1:8720", "%q is no address and port to listen on", c.Listen.Value)
+	}
+	if u, err := url.Parse(c.URL.Value); c.URL.Value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.User != nil) {
+		return wrong(c.URL, "https://ipguard.example.com", "%q is no URL of a server", c.URL.Value)
+	}
+	if loopback(host) {
+		return nil
+	}
+	switch {
+	case c.TLS.Certificate.Value == "":
+		return wrong(c.Listen, "add tls: with certificate and key, or listen on 127.0.0.1", "%s is reached by others, and there is no TLS", c.Listen.Value)
+	case !c.Login.Tokens:
+		return wrong(c.Listen, "add login:, or listen on 127.0.0.1", "%s is reached by others, and there is no login", c.Listen.Value)
+	case c.URL.Value == "":
+		return wrong(c.Listen, "add url: https://NAME", "%s is reached by others, and the server does not know its own URL", c.Listen.Value)
+	}
+	return nil
+}
+
+// loopback reports whether an address is reached from this machine alone. A name is
+// not looked up: it may mean another address later.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+func wrong(t fleet.Text, hint, format string, args ...any) error {
+	return &trouble.Trouble{At: t.At, Message: fmt.Sprintf(format, args...), Hint: hint}
+}

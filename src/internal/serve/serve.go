@@ -1,0 +1,205 @@
+// Package serve runs the server: it puts the API and the pages on one port, knows who
+// asks, and comes and goes without losing an answer.
+//
+//	listener ─▶ request id, log, limits ─▶ own host ─▶ no foreign page ─▶ who is it ─▶ api, web
+//
+// Whatever can be asked without a login tells nothing of the plan.
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/api"
+	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/pushes"
+	"github.com/ipguard/ipguard/src/internal/web"
+)
+
+// Server is one server on a database.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	database ledgersql.Database
+	store    *ledgersql.Store
+	accounts *accounts.Store
+	plan     *central.Plan
+	sessions *scs.SessionManager
+	metrics  *metrics
+	openapi  *huma.OpenAPI
+	handler  http.Handler
+	// once is the secret of the one-time link; nil: there is none, or it was used.
+	once        atomic.Pointer[string]
+	certificate atomic.Pointer[tls.Certificate]
+	// draining says that no new work is wanted.
+	draining atomic.Bool
+}
+
+// Options are what a server takes from outside.
+type Options struct {
+	Config  Config
+	Log     *slog.Logger
+	Environ []string
+	Now     func() time.Time
+	Version string
+}
+
+// New opens the database and makes a server. Close ends it.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if err := o.Config.check(); err != nil {
+		return nil, err
+	}
+	database, err := Open(ctx, o.Config.Database.Value)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: o.Config, log: o.Log, database: database, store: ledgersql.New(database), metrics: newMetrics()}
+	if err := s.readCertificate(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
+	pushed := &pushes.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
+	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now}
+	s.sessions = newSessions(s.accounts, s.secure())
+	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Now: o.Now, Version: o.Version}
+	answers, openapi := routes.Handler()
+	s.openapi = openapi
+	s.handler = s.around(s.routes(answers, web.New(routes)))
+	return s, nil
+}
+
+// Close ends it; what was asked before is answered.
+func (s *Server) Close() error { return s.store.Close() }
+
+// secure reports whether browsers reach the server by https alone.
+func (s *Server) secure() bool {
+	return s.config.TLS.Certificate.Value != "" || strings.HasPrefix(s.config.URL.Value, "https:")
+}
+
+// Handler is everything that the server answers.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// readCertificate reads the certificate, if there is one.
+func (s *Server) readCertificate() error {
+	if s.config.TLS.Certificate.Value == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(s.config.TLS.Certificate.Value, s.config.TLS.Key.Value)
+	if err != nil {
+		return fmt.Errorf("the certificate cannot be read: %w", err)
+	}
+	s.certificate.Store(&pair)
+	return nil
+}
+
+// Reload reads the certificate again; what it was counts until the new one is read.
+func (s *Server) Reload() {
+	if err := s.readCertificate(); err != nil {
+		s.log.Error("nothing was read again", "error", err)
+		return
+	}
+	s.log.Info("the certificate was read again")
+}
+
+// The limits of one request.
+const (
+	headerTime = 10 * time.Second
+	bodyTime   = 3 * time.Minute
+	idleTime   = 2 * time.Minute
+	headerSize = 32 << 10
+	drainTime  = 30 * time.Second
+)
+
+// Listen begins to listen, and returns the URL.
+func (s *Server) Listen() (net.Listener, string, error) {
+	l, err := net.Listen("tcp", s.config.Listen.Value)
+	if err != nil {
+		return nil, "", err
+	}
+	if s.config.URL.Value != "" {
+		return l, strings.TrimSuffix(s.config.URL.Value, "/"), nil
+	}
+	scheme := "http"
+	if s.secure() {
+		scheme = "https"
+	}
+	return l, (&url.URL{Scheme: scheme, Host: l.Addr().String()}).String(), nil
+}
+
+// Serve answers on a listener until ctx ends; then it lets requests under way end.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, WriteTimeout: bodyTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: headerSize, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	if s.certificate.Load() != nil {
+		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return s.certificate.Load(), nil
+		}}
+	}
+	ended := make(chan error, 1)
+	go func() {
+		if server.TLSConfig != nil {
+			ended <- server.ServeTLS(l, "", "")
+			return
+		}
+		ended <- server.Serve(l)
+	}()
+	sweep := time.NewTicker(10 * time.Minute)
+	defer sweep.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-sweep.C:
+			if err := (accounts.Sessions{Store: s.accounts}).Sweep(ctx); err != nil {
+				s.log.Warn("sessions that ended cannot be forgotten", "error", err)
+			}
+		case <-ctx.Done():
+			s.draining.Store(true)
+			s.log.Info("draining")
+			wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+			defer cancel()
+			return server.Shutdown(wait)
+		}
+	}
+}
+
+// OneTimeLink makes a link that logs in the first who follows it, as an administrator.
+// It is for a server that only its own machine reaches.
+func (s *Server) OneTimeLink(base string) string {
+	secret := accounts.Secret()
+	s.once.Store(&secret)
+	return base + oncePath + secret
+}
+
+// user is who started the server.
+func user() string {
+	for _, name := range []string{"USER", "LOGNAME"} {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return "local"
+}
+
+// Local reports whether only this machine reaches the server.
+func (s *Server) Local() bool {
+	host, _, err := net.SplitHostPort(s.config.Listen.Value)
+	return err == nil && loopback(host)
+}

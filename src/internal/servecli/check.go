@@ -1,0 +1,35 @@
+package servecli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/serve"
+)
+
+func newCheckCommand(f *flags, streams Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check",
+		Short: "check that the database has what was written: every history, and nothing besides",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.settings()
+			if err != nil {
+				return err
+			}
+			d, err := serve.Open(cmd.Context(), config.Database.Value)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			counted, err := ledgersql.Check(cmd.Context(), d)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(streams.Stdout, "%d pools, %d events, %d addresses: all is as it was written\n", counted.Pools, counted.Events, counted.Addresses)
+			return err
+		},
+	}
+}

@@ -1,0 +1,147 @@
+package servecli_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/servecli"
+)
+
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	code = servecli.Run(ctx, servecli.Streams{Args: args, Stdout: &out, Stderr: &errs})
+	return code, out.String(), errs.String()
+}
+
+// TestDemo is the newcomer's way: one command, the link that it prints, and a form.
+// When it is told to end, it does, and forgets all.
+func TestDemo(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	in, out := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- servecli.Run(ctx, servecli.Streams{Args: []string{"--demo", "--listen", "127.0.0.1:0"}, Stdout: out, Stderr: io.Discard})
+		out.Close()
+	}()
+	link := ""
+	for lines := bufio.NewScanner(in); link == "" && lines.Scan(); {
+		if _, after, ok := strings.Cut(lines.Text(), "works once: "); ok {
+			link = after
+		}
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	page := get(t, browser.Get, link)
+	if !strings.Contains(page, "<option>promo</option>") {
+		t.Fatalf("the start page has no pool of the example plan: %s", page)
+	}
+	base, err := url.Parse(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page = get(t, func(u string) (*http.Response, error) {
+		return browser.PostForm(u, url.Values{"pool": {"promo"}, "for": {"promo/web/api"}, "number": {"2"}})
+	}, base.Scheme+"://"+base.Host+"/take")
+	if !strings.Contains(page, "<strong>10.8.52.180</strong> <strong>10.8.52.181</strong>") {
+		t.Errorf("no addresses are given: %s", page)
+	}
+	browser.CloseIdleConnections()
+	stop()
+	select {
+	case got := <-code:
+		if got != 0 {
+			t.Errorf("exit code %d", got)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it does not end")
+	}
+}
+
+func get(t *testing.T, do func(string) (*http.Response, error), u string) string {
+	t.Helper()
+	response, err := do(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d %v %s", u, response.StatusCode, err, text)
+	}
+	return string(text)
+}
+
+func TestUsage(t *testing.T) {
+	folder := t.TempDir()
+	config := filepath.Join(folder, "server.yml")
+	write := func(text string) {
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		config, args, want string
+		code               int
+	}{
+		{"", "serve", `unknown command "serve"`, 2},
+		{"", "--lisen x", "unknown flag: --lisen", 2},
+		{"lisen: 127.0.0.1:0\n", "--config " + config, "server.yml:1:1: unknown key `lisen`", 3},
+		{"listen: 0.0.0.0:8720\n", "--config " + config, "server.yml:1:9: 0.0.0.0:8720 is reached by others, and there is no TLS", 3},
+		{"tls: {certificate: x}\n", "--config " + config, "has no `key`", 3},
+		{"", "--config " + folder + "/none.yml", "no such file", 3},
+		{"", "token ci --scope all --database " + folder + "/x.db", `"all" is no scope`, 3},
+		{"", "token ci --scope ipguard.read --life 2y --database " + folder + "/x.db", `--life takes a length of time`, 2},
+		{"", "backup " + folder + "/b.db --database " + folder + "/none.db", "no such file", 3},
+	} {
+		write(c.config)
+		code, _, stderr := run(t, strings.Fields(c.args)...)
+		if code != c.code || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: exit code %d, %q; want %d, %q", c.args, code, stderr, c.code, c.want)
+		}
+	}
+}
+
+// TestBackup copies a database, which check then reads.
+func TestBackup(t *testing.T) {
+	folder := t.TempDir()
+	from, to := filepath.Join(folder, "a.db"), filepath.Join(folder, "b.db")
+	code, secret, stderr := run(t, "token", "ci", "--scope", "ipguard.read", "--database", from)
+	if code != 0 || !strings.HasPrefix(secret, "ipguard_") {
+		t.Fatalf("exit code %d, %q", code, stderr)
+	}
+	if code, out, stderr := run(t, "backup", to, "--database", from); code != 0 {
+		t.Fatalf("exit code %d, %q %q", code, out, stderr)
+	}
+	if code, out, stderr := run(t, "check", "--database", to); code != 0 || !strings.Contains(out, "0 pools, 0 events") {
+		t.Errorf("exit code %d, %q %q", code, out, stderr)
+	}
+	if code, _, _ := run(t, "backup", to, "--database", from); code == 0 {
+		t.Error("a backup was overwritten")
+	}
+	for _, file := range []string{from, to} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte(strings.TrimSpace(secret))) {
+			t.Errorf("%s has the token itself", file)
+		}
+	}
+}
