@@ -87,10 +87,8 @@ func (f *outputFlags) parse() (*outputs, error) {
 
 // parseSeverity reads --fail-on.
 func parseSeverity(name string) (lint.Severity, error) {
-	for _, s := range []lint.Severity{lint.Error, lint.Warning, lint.Info} {
-		if s.String() == name {
-			return s, nil
-		}
+	if s, ok := lint.ParseSeverity(name); ok {
+		return s, nil
 	}
 	names := []string{"error", "warning", "info"}
 	near, ok := spelling.Nearest(name, names)
@@ -103,7 +101,7 @@ func parseSeverity(name string) (lint.Severity, error) {
 	if ok {
 		hint = "did you mean --fail-on " + near + "?"
 	}
-	return 0, usage(hint, "--fail-on takes error, warning or info, and got %q", name)
+	return 0, usage(hint+"; ipguard lint --help says what it does", "--fail-on takes error, warning or info, and got %q", name)
 }
 
 func checkColor(color string) error {

@@ -71,6 +71,8 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(largestCount))}
 	case reflect.TypeFor[BookMode]():
 		return wordsSchema(BookModes())
+	case reflect.TypeFor[SeverityName]():
+		return wordsSchema(SeverityNames())
 	case reflect.TypeFor[Strategy]():
 		return wordsSchema(Strategies())
 	case reflect.TypeFor[Text](), reflect.TypeFor[Version](), reflect.TypeFor[Address](),

@@ -55,6 +55,8 @@ type File struct {
 	// Findings that are accepted for a while. The only way to accept one address
 	// in use by two owners.
 	Allow []Allowance `yaml:"allow,omitempty"`
+	// How bad the findings of some rules are for this fleet.
+	Severities []RuleSeverity `yaml:"severities,omitempty"`
 	// What ipguard bosh may do beside refusing.
 	Gate Gate `yaml:"gate,omitempty"`
 }
@@ -278,6 +280,28 @@ type Allowance struct {
 	// The last day on which it is accepted, such as 2027-01-31.
 	Until Date `yaml:"until"`
 }
+
+// RuleSeverity gives the findings of one rule another severity. What a director refuses
+// by itself, and idle-segment, unlisted-file, booking-ends and booking-unused may get
+// any. All other rules guard between owners, or say what could not be seen; nobody else
+// does, so that they can be raised and not lowered: address-claimed-twice,
+// vip-claimed-twice, static-ip-twice, gateway-in-use, static-in-foreign-pool,
+// create-env-in-foreign-pool, vip-in-pool, gateway-in-pool, dns-in-pool,
+// external-in-pool, overlapping-pools, same-router-id, kept-by-cloud, booked-by-other,
+// unbooked-static, bookings-overlap, released-in-use, hidden-address, stale-snapshot and
+// partial-snapshot. Rules about exceptions keep theirs.
+type RuleSeverity struct {
+	At place.Place `yaml:"-"`
+
+	// The rule's id; ipguard rules lists them.
+	Rule Text `yaml:"rule"`
+	// What all findings of the rule are: error, warning or info. Of a rule that guards,
+	// those that are worse already stay as they are.
+	Severity SeverityName `yaml:"severity"`
+}
+
+// SeverityName is error, warning or info.
+type SeverityName struct{ Text }
 
 // VIPProperties are patterns [JOB/]NAME[.NAME…] of job properties. A pattern
 // matches the end of a property's path, and * any characters of a name.

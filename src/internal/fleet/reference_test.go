@@ -30,6 +30,7 @@ var sections = []section{
 	{reflect.TypeFor[External](), "each element of `external`"},
 	{reflect.TypeFor[Pool](), "each element of `pools`"},
 	{reflect.TypeFor[Allowance](), "each element of `allow`"},
+	{reflect.TypeFor[RuleSeverity](), "each element of `severities`"},
 	{reflect.TypeFor[VIPProperties](), "`vip_properties`"},
 	{reflect.TypeFor[Gate](), "`gate`"},
 }
@@ -120,7 +121,7 @@ func formName(t reflect.Type) string {
 		return "CIDR"
 	case reflect.TypeFor[source.Value]():
 		return "any value"
-	case reflect.TypeFor[Text](), reflect.TypeFor[Version](), reflect.TypeFor[Pattern]():
+	case reflect.TypeFor[Text](), reflect.TypeFor[SeverityName](), reflect.TypeFor[Version](), reflect.TypeFor[Pattern]():
 		return "text"
 	case reflect.TypeFor[Properties]():
 		return "mapping"

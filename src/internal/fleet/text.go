@@ -107,6 +107,13 @@ func (m *BookMode) decodeValue(d *decoder, v source.Value, what string) {
 // BookModes are what book takes.
 func BookModes() []string { return []string{BookRequired, BookOnDeploy} }
 
+func (s *SeverityName) decodeValue(d *decoder, v source.Value, what string) {
+	s.Text = d.oneOf(v, what, SeverityNames())
+}
+
+// SeverityNames are what severity takes.
+func SeverityNames() []string { return []string{"error", "warning", "info"} }
+
 func (s *Strategy) decodeValue(d *decoder, v source.Value, what string) {
 	s.Text = d.oneOf(v, what, Strategies())
 }

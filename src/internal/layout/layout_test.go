@@ -87,7 +87,7 @@ var layers = []layer{
 	{name: "internal/ignore", imports: list("lint", "plan", "place", "spelling", "lazyregexp"), modules: list(netipx, "time" /* dates */), pure: true},
 	{name: "internal/baseline", imports: list("lint", "plan", "place")},
 	{name: "internal/workspace",
-		imports: list("survey", "fleet", "snapshot", "interpolate", "lint", "claims", "bosh", "source", "trouble", "place"), modules: list(yaml)},
+		imports: list("spelling", "survey", "fleet", "snapshot", "interpolate", "lint", "claims", "bosh", "source", "trouble", "place"), modules: list(yaml)},
 	{name: "internal/booking", imports: list("answer", "ledger", "plan"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/survey",
 		imports: list("plural", "fleet", "bookfile", "ledger", "snapshot", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "garbage"), modules: list(netipx)},

@@ -99,6 +99,8 @@ type Facts struct {
 	Unseen []trouble.Trouble
 	// Segments are the names of the fleet file's segments.
 	Segments []string
+	// Severities are those that the fleet file gives rules, by their ids.
+	Severities map[string]Severity
 	// Strict makes errors of hidden addresses and of what directors did not show.
 	Strict bool
 
@@ -194,6 +196,7 @@ func Run(f *Facts, rules []Rule) []Finding {
 				finding.Severity = rule.Severity
 			}
 			if f.Targets.concern(finding) {
+				finding.Severity = f.severity(&rule, finding.Severity)
 				findings = append(findings, finding)
 			}
 		})

@@ -88,6 +88,8 @@ type Fleet struct {
 	File *fleet.File
 	// VIPs are the patterns of properties that hold virtual addresses.
 	VIPs bosh.Patterns
+	// Severities are those that the fleet file gives rules, by their ids.
+	Severities map[string]lint.Severity
 	// Strict makes addresses that nobody can see errors.
 	Strict bool
 	// Snapshots say how those of directors are read.
@@ -147,6 +149,7 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 		facts.Segments = append(facts.Segments, segment.Name.Value)
 	}
 	facts.Targets, facts.Strict, facts.Delegations = s.targets, f.Strict, delegations(f.File)
+	facts.Severities = f.Severities
 	facts.Now, facts.Pools, facts.Over = f.Snapshots.Now, poolsOf(f.File), bookings.over
 	return &Survey{
 		Facts:     facts,

@@ -110,6 +110,7 @@ func (w *Workspace) use(file *fleet.File, resolved *fleet.Resolved) {
 	}
 	w.Fleet.VIPs = file.VIPPatterns()
 	w.Fleet.File = file
+	w.useSeverities(file.Severities)
 	w.Fleet.Snapshots.Wanted = Keep(file)
 }
 
