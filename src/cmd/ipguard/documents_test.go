@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/yuin/goldmark"
@@ -149,11 +150,11 @@ func (b block) commands() ([]command, error) {
 	return list, nil
 }
 
-// documents are the Markdown files that tell people what to do.
+// documents are the Markdown files that tell people what to do; changes tell what was.
 func documents(t *testing.T) []document {
 	t.Helper()
 	var list []document
-	for _, pattern := range []string{"*.md", "docs/*.md", "scripts/*.md", "changes/*/*.md", "manifests-examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "scripts/*.md", "manifests-examples/*/*.md"} {
 		paths, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -173,33 +174,36 @@ func documents(t *testing.T) []document {
 // written, from where it is said to be run, and holds it to the exit code that is told.
 func TestDocumentedCommands(t *testing.T) {
 	sharedtest.Programs(t, "bash", "git", "go")
-	ran, notRun := 0, 0
-	for _, d := range documents(t) {
-		for _, wrong := range d.wrong {
-			t.Errorf("%s:%s", d.name, wrong)
-		}
-		for _, b := range d.blocks {
-			if b.notRun != "" {
-				notRun++
-				checkReason(t, d.name, b)
+	notRun := 0
+	var ran atomic.Int64
+	t.Run("pages", func(t *testing.T) {
+		for _, d := range documents(t) {
+			for _, wrong := range d.wrong {
+				t.Errorf("%s:%s", d.name, wrong)
 			}
-		}
-		if len(d.blocks) == 0 {
-			continue
-		}
-		t.Run(strings.ReplaceAll(d.name, "/", "_"), func(t *testing.T) {
-			s := newSession(t)
-			done, failures := s.run(d)
-			ran += done
-			for _, failure := range failures {
-				t.Error(failure)
+			for _, b := range d.blocks {
+				if b.notRun != "" {
+					notRun++
+					checkReason(t, d.name, b)
+				}
 			}
-		})
-	}
+			if len(d.blocks) == 0 {
+				continue
+			}
+			t.Run(strings.ReplaceAll(d.name, "/", "_"), func(t *testing.T) {
+				t.Parallel()
+				done, failures := newSession(t).run(d)
+				ran.Add(int64(done))
+				for _, failure := range failures {
+					t.Error(failure)
+				}
+			})
+		}
+	})
 	if notRun > mostNotRun {
 		t.Errorf("%d blocks are not run; find a double for one", notRun)
 	}
-	t.Logf("%d commands ran, %d blocks did not", ran, notRun)
+	t.Logf("%d commands ran, %d blocks did not", ran.Load(), notRun)
 }
 
 // checkReason says which block is not run and why, and whether the step of scripts/test
