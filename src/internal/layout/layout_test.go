@@ -71,6 +71,7 @@ var layers = []layer{
 	{name: "internal/central",
 		imports: list("workspace", "survey", "booking", "pushes", "ledger", "lint", "plan", "source", "trouble", "place")},
 	{name: "internal/pushes", imports: list("snapshot", "source")},
+	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},
 	{name: "internal/accounts"},
 	{name: "internal/protocol", imports: list("ledger")},
 	{name: "internal/proposal", imports: list("gate", "fleet", "interpolate", "source", "trouble", "lazyregexp"), modules: list("mvdan.cc/sh", yaml)},
@@ -134,6 +135,7 @@ var layers = []layer{
 	{name: "bench/yamlnodes", modules: list(yaml)},
 	{name: "internal/madefleet"},
 	{name: "internal/directordouble"},
+	{name: "internal/uaadouble", modules: list("github.com/go-jose/go-jose/v4")},
 	{name: "internal/jobs"},
 	{name: "internal/postgrestest", imports: list("sharedtest"), modules: list("github.com/jackc/pgx/v5")},
 	{name: "internal/sharedtest"},
@@ -196,7 +198,7 @@ func TestServerStaysOut(t *testing.T) {
 		}
 	}
 	follow("cmd/ipguard")
-	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "central", "api", "web", "serve", "servecli") {
+	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "central", "api", "login", "web", "serve", "servecli") {
 		if reached["internal/"+name] {
 			t.Errorf("cmd/ipguard reaches internal/%s, which is the server's alone", name)
 		}
