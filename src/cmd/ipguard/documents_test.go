@@ -18,6 +18,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/ipguard/ipguard/src/internal/cli"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
@@ -48,6 +49,7 @@ type block struct {
 type document struct {
 	name   string
 	blocks []block
+	yaml   []block
 	// mentioned are the pieces of code in running text, by line.
 	mentioned []mention
 	// wrong are blocks of which nobody knows what they are.
@@ -94,7 +96,10 @@ func (d *document) addBlock(info string, line int, content string) {
 	language, rest, _ := strings.Cut(info, " ")
 	switch language {
 	case "sh":
-	case "yaml", "text", "json":
+	case "yaml":
+		d.yaml = append(d.yaml, block{line: line, text: content})
+		return
+	case "text", "json":
 		return
 	default:
 		d.wrong = append(d.wrong, fmt.Sprintf("%d: unknown language %q", line, language))
@@ -245,6 +250,37 @@ func TestWrongCommandsInDocuments(t *testing.T) {
 		if d := readDocument("made.md", content); len(d.wrong) != 1 {
 			t.Errorf("%s: %q", name, d.wrong)
 		}
+	}
+}
+
+// fleetKey begins a block that is a fleet file or a part of one.
+var fleetKey = regexp.MustCompile(`(?m)^(directors|segments|external|pools|allow|gate):`)
+
+// TestDocumentedFleetFiles: what pages show of fleet files is taken as it is written,
+// with a director and the segment that it names where it shows none.
+func TestDocumentedFleetFiles(t *testing.T) {
+	checked := 0
+	for _, d := range documents(t) {
+		for _, b := range d.yaml {
+			keys := fleetKey.FindAllString(b.text, -1)
+			if len(keys) == 0 || d.name == "docs/rules.md" || d.name == "docs/fleet.md" {
+				continue // those two have tests of their own
+			}
+			checked++
+			text := b.text
+			if !slices.Contains(keys, "directors:") {
+				text += "directors: [{name: promo}, {name: lab}]\n"
+			}
+			if !slices.Contains(keys, "segments:") {
+				text += "segments: [{name: vlan-52, subnets: [{cloud_properties: {name: VLAN-52}}]}]\n"
+			}
+			if _, troubles := fleet.Parse("ipguard.yml", []byte(text)); len(troubles) > 0 {
+				t.Errorf("%s:%d: %v", d.name, b.line, troubles[0])
+			}
+		}
+	}
+	if checked < 4 {
+		t.Errorf("only %d blocks are fleet files", checked)
 	}
 }
 
