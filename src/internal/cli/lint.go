@@ -29,7 +29,11 @@ type lintFlags struct {
 	strict       bool
 	allowStale   bool
 	version      string
+	changed      string
 }
+
+// sinceMain is what --changed without a revision is.
+const sinceMain = "the main branch"
 
 func newLintCommand(streams Streams) *cobra.Command {
 	var flags lintFlags
@@ -46,12 +50,23 @@ same file, or the same director and deployment name. A cloud-config is judged
 the same way, as the update that it would be. The flags -v, -l, -o, --var-file,
 --vars-env and --vars-store mean what they mean to bosh deploy. One manifest may
 be many environments: given inputs must be those that the fleet file has for the
-manifest, or --director says whose it is.`,
+manifest, or --director says whose it is.
+
+With --changed it judges the manifests and cloud-configs that a change touches, as
+git knows it: those that differ between the working tree and the commit at which
+HEAD left REV, with all their ops and vars files. Without REV that is the main branch
+(of the remote origin, else the upstream branch, else main or master), so that what
+is not committed counts as well. A changed cloud-config brings all deployments of
+its director with it; after a change of the fleet file, a snapshot or a booking the
+whole fleet is judged. What git cannot tell of a file (ignored, elsewhere) counts as
+changed; if it can tell nothing (a shallow clone, no repository), the exit code is 3.`,
 		Example: `  ipguard lint                                   the whole fleet
   ipguard lint promo/pgpool.yml                  one deploy, against all others
   ipguard lint --director dr-west dr-west/director.yml -l vars.yml -o move.yml
   ipguard lint --director promo cloud-config.yml the update of a cloud-config
   ipguard lint --no-fleet -c cloud-config.yml manifest.yml
+  ipguard lint --changed                         what this branch touches
+  ipguard lint --changed HEAD~1                  what the last commit touched
   ipguard lint --format json > findings.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runLint(&flags, args, cmd.Flags().Changed, streams)
@@ -73,6 +88,8 @@ func (flags *lintFlags) add(cmd *cobra.Command) {
 	f.StringArrayVarP(&flags.cloudConfigs, "cloud-config", "c", nil, "cloud-config of the director, in place of those of the fleet file; may be repeated")
 	f.BoolVar(&flags.strict, "strict", false, "what hides behind an unresolved variable, or what a director did not show, is an error")
 	f.BoolVar(&flags.allowStale, "allow-stale", false, "a snapshot older than the fleet file's max_age is a warning")
+	f.StringVar(&flags.changed, "changed", "", "judge what changed since REV, or since this branch left the main one")
+	f.Lookup("changed").NoOptDefVal = sinceMain
 	f.StringVar(&flags.version, "director-version", "", "version of the director, e.g. 282.1.4 (default: the fleet file's, else the newest)")
 }
 
@@ -133,6 +150,9 @@ type judged struct {
 // judge lints what the command line says.
 func (f *lintFlags) judge(args []string, changed func(string) bool, files *source.Files, streams Streams) (*judged, error) {
 	defer showProgress(streams, files)()
+	if changed("changed") {
+		return f.judgeChanged(args, changed, files, streams)
+	}
 	w, refusal, err := f.workspace(args, changed, files, streams)
 	if err != nil {
 		return nil, err
