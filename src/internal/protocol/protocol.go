@@ -14,6 +14,23 @@ import (
 // Paths of the API, below the server's URL.
 const Base = "/api/v1"
 
+// LoginPath tells clients how to log in.
+const LoginPath = "/login/providers"
+
+// Logins are the ways to log in.
+type Logins struct {
+	Providers []Login `json:"providers"`
+}
+
+// Login is a provider of OpenID Connect, and what a client asks it for.
+type Login struct {
+	Name   string   `json:"name,omitempty"`
+	Issuer string   `json:"issuer"`
+	Client string   `json:"client"`
+	Scopes []string `json:"scopes,omitempty"`
+	UAA    bool     `json:"uaa,omitempty"`
+}
+
 // Event is one event of an address.
 type Event struct {
 	At     time.Time  `json:"at" doc:"When it happened"`

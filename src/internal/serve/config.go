@@ -49,8 +49,11 @@ type TLS struct {
 type Login struct {
 	At place.Place `yaml:"-"`
 
-	// Whether tokens let in, which ipguard-server token makes, and nothing else.
+	// Whether a public server may have no providers: tokens that ipguard-server token
+	// makes, which let in anyhow, are all that lets in then.
 	Tokens bool `yaml:"tokens,omitempty"`
+	// Providers of OpenID Connect at which people and clients log in.
+	Providers []Provider `yaml:"providers,omitempty"`
 }
 
 // DefaultListen is where a server listens that is not told.
@@ -74,6 +77,7 @@ func LoadConfig(path string) (Config, []*trouble.Trouble) {
 	for _, t := range []*fleet.Text{&c.Fleet, &c.TLS.Certificate, &c.TLS.Key} {
 		relativeTo(folder, t)
 	}
+	c.Login.relative(path)
 	if !isPostgres(c.Database.Value) {
 		relativeTo(folder, &c.Database)
 	}
@@ -111,7 +115,7 @@ func (c *Config) check() error {
 	switch {
 	case c.TLS.Certificate.Value == "":
 		return wrong(c.Listen, "add tls: with certificate and key, or listen on 127.0.0.1", "%s is reached by others, and there is no TLS", c.Listen.Value)
-	case !c.Login.Tokens:
+	case !c.Login.Tokens && len(c.Login.Providers) == 0:
 		return wrong(c.Listen, "add login:, or listen on 127.0.0.1", "%s is reached by others, and there is no login", c.Listen.Value)
 	case c.URL.Value == "":
 		return wrong(c.Listen, "add url: https://NAME", "%s is reached by others, and the server does not know its own URL", c.Listen.Value)

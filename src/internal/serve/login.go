@@ -2,6 +2,7 @@ package serve
 
 import (
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/login"
 )
 
 // How long a browser stays logged in: at all, and without a request.
@@ -37,7 +39,12 @@ func newSessions(store *accounts.Store, secure bool) *scs.SessionManager {
 func (s *Server) who(next http.Handler) http.Handler {
 	return s.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		actor, err := s.actor(r)
+		refused := (*login.RefusedError)(nil)
 		switch {
+		case errors.As(err, &refused):
+			w.Header().Set("WWW-Authenticate", `Bearer realm="ipguard", error="invalid_token"`)
+			problem(w, http.StatusUnauthorized, refused.Message)
+			return
 		case err != nil:
 			s.log.Error("who asks cannot be found out", "error", err)
 			problem(w, http.StatusServiceUnavailable, "the server cannot find out who asks")
@@ -60,7 +67,11 @@ func (s *Server) actor(r *http.Request) (*accounts.Actor, error) {
 		if !strings.EqualFold(kind, "bearer") {
 			return nil, nil
 		}
-		return s.accounts.Whose(r.Context(), strings.TrimSpace(token))
+		token = strings.TrimSpace(token)
+		if actor, err := s.accounts.Whose(r.Context(), token); actor != nil || err != nil || len(s.providers) == 0 || !strings.Contains(token, ".") {
+			return actor, err
+		}
+		return s.bearer(r, token)
 	}
 	name := s.sessions.GetString(r.Context(), "name")
 	if name == "" {

@@ -27,6 +27,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/api"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/login"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/web"
 )
@@ -40,9 +41,11 @@ type Server struct {
 	accounts *accounts.Store
 	plan     *central.Plan
 	sessions *scs.SessionManager
-	metrics  *metrics
-	openapi  *huma.OpenAPI
-	handler  http.Handler
+	// providers are where people and clients log in.
+	providers login.Providers
+	metrics   *metrics
+	openapi   *huma.OpenAPI
+	handler   http.Handler
 	// once is the secret of the one-time link; nil: there is none, or it was used.
 	once        atomic.Pointer[string]
 	certificate atomic.Pointer[tls.Certificate]
@@ -64,11 +67,15 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := o.Config.check(); err != nil {
 		return nil, err
 	}
+	providers, err := newProviders(&o.Config, o.Environ, o.Now)
+	if err != nil {
+		return nil, err
+	}
 	database, err := Open(ctx, o.Config.Database.Value)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: o.Config, log: o.Log, database: database, store: ledgersql.New(database), metrics: newMetrics()}
+	s := &Server{config: o.Config, providers: providers, log: o.Log, database: database, store: ledgersql.New(database), metrics: newMetrics()}
 	if err := s.readCertificate(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -79,7 +86,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
-	s.handler = s.around(s.routes(answers, web.New(routes)))
+	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances(), o.Now)))
 	return s, nil
 }
 

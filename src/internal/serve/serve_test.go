@@ -75,13 +75,20 @@ func (b *lockedBuffer) text() string {
 
 func start(t testing.TB) *running {
 	t.Helper()
+	return startWith(t, func(*serve.Config) {})
+}
+
+// startWith starts a server with the example plan and a changed configuration.
+func startWith(t testing.TB, change func(*serve.Config)) *running {
+	t.Helper()
 	config, err := serve.Demo(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(&config)
 	r := &running{t: t, clock: &clock{now: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)}, log: &lockedBuffer{}}
 	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s, err := serve.New(context.Background(), serve.Options{Config: config, Log: log, Now: r.clock.Now, Version: "test"})
+	s, err := serve.New(context.Background(), serve.Options{Config: config, Log: log, Environ: []string{"UAA_SECRET=server secret"}, Now: r.clock.Now, Version: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -433,7 +440,7 @@ func TestHostile(t *testing.T) {
 		for _, field := range []string{"pool", "for", "number", "why"} {
 			values := url.Values{"pool": {"promo"}, "for": {"promo/web/api"}, "number": {"1"}, "why": {"x"}}
 			values.Set(field, `"><script>alert(1)</script>`)
-			if a := form(values); strings.Contains(a.body, "<script") {
+			if a := form(values); strings.Contains(a.body, "<script>") {
 				t.Errorf("%s: %s", field, a.body)
 			}
 		}

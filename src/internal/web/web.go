@@ -1,5 +1,10 @@
-// Package web makes the pages: what the API can do, for people. They are made on the
-// server, need no script, and show every text as text.
+// Package web makes the pages: what the API can do, for people.
+//
+//	browser ─▶ page: its form or address ─▶ API, for the same actor ─▶ template
+//
+// Pages are made on the server and need no script. Templates show every text as text;
+// nothing is marked as HTML by hand. A change is a form that is sent by POST and ends
+// with the page that shows what became of it. One file per page.
 package web
 
 import (
@@ -7,83 +12,83 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
-	"strconv"
+	"net/url"
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/ipguard/ipguard/src/internal/accounts"
-	"github.com/ipguard/ipguard/src/internal/api"
-	"github.com/ipguard/ipguard/src/internal/ledger"
 )
 
 //go:embed pages
 var pages embed.FS
 
-// site answers requests for pages.
-type site struct {
-	api       *api.API
-	templates *template.Template
+// Entrance is a provider at which people log in.
+type Entrance struct {
+	// Name is shown, and Provider is what the server calls it.
+	Name, Provider string
 }
 
-// New is the handler of all pages.
-func New(a *api.API) http.Handler {
-	s := &site{api: a, templates: template.Must(template.New("").ParseFS(pages, "pages/*.html"))}
+// site answers requests for pages.
+type site struct {
+	api       client
+	entrances []Entrance
+	templates *template.Template
+	now       func() time.Time
+}
+
+// New is the handler of all pages. answers is the API.
+func New(answers http.Handler, entrances []Entrance, now func() time.Time) http.Handler {
+	s := &site{api: client{answers}, entrances: entrances, now: now}
+	s.templates = template.Must(template.New("").Funcs(s.words()).ParseFS(pages, "pages/*.html"))
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.start)
-	mux.HandleFunc("POST /take", s.take)
-	mux.Handle("GET /pages/", http.FileServerFS(pages))
+	for pattern, handle := range map[string]http.HandlerFunc{
+		"GET /{$}": s.start, "POST /take": s.take,
+		"GET /pools": s.pools, "GET /pools/{pool}": s.pool,
+		"GET /addresses/{address...}": s.address,
+		"GET /mine":                   s.mine, "POST /mine": s.change,
+		"GET /conflicts": s.conflicts, "GET /search": s.search,
+		"GET /network": s.network, "GET /trail": s.trail,
+	} {
+		mux.HandleFunc(pattern, handle)
+	}
+	mux.HandleFunc("GET /pages/style.css", s.file("pages/style.css", "text/css; charset=utf-8"))
+	mux.HandleFunc("GET /pages/script.js", s.file("pages/script.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, http.StatusNotFound, "There is no such page.")
+	})
 	return mux
 }
 
 // page is what every page shows.
 type page struct {
 	Title string
-	Actor *accounts.Actor
-	// Start is the form to take addresses, with what was put in.
-	Pools  []*ledger.Pool
-	Ask    api.Ask
-	Pool   string
-	Answer *answer
-	Error  string
+	// At is the entry of the menu that the page belongs to.
+	At        string
+	Actor     *accounts.Actor
+	Query     string
+	Error     string
+	Entrances []Entrance
+	// Return is where to go after a login.
+	Return string
+	// Content is the page's own.
+	Content any
 }
 
-// answer is what somebody got.
-type answer struct {
-	Addresses []string
-	New       int
-	Until     string
-	Command   string
-	Vars      string
-}
-
-func (s *site) start(w http.ResponseWriter, r *http.Request) {
-	p := page{Title: "Take an address", Ask: api.Ask{Number: 1}, Pool: r.URL.Query().Get("pool")}
-	s.show(w, r, http.StatusOK, p)
-}
-
-// show writes the start page.
-func (s *site) show(w http.ResponseWriter, r *http.Request, status int, p page) {
+// show writes a page for who is logged in; others get the page to log in.
+func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
 	if p.Actor = accounts.From(r.Context()); p.Actor == nil {
-		s.write(w, http.StatusUnauthorized, "login.html", page{Title: "Log in"})
+		s.write(w, http.StatusUnauthorized, "login.html", page{Title: "Log in", Entrances: s.entrances, Return: back(r)})
 		return
 	}
-	picture, err := s.api.Plan.Read(r.Context())
-	if err != nil {
-		p.Error, status = "the plan cannot be read", http.StatusServiceUnavailable
-		s.write(w, status, "start.html", p)
-		return
+	s.write(w, status, name, p)
+}
+
+// back is the page that somebody wants who has to log in first.
+func back(r *http.Request) string {
+	if r.Method != http.MethodGet {
+		return "/"
 	}
-	for _, pool := range picture.Pools {
-		for _, team := range pool.Teams {
-			if p.Actor.Has(accounts.BookFor(team)) {
-				p.Pools = append(p.Pools, pool)
-				break
-			}
-		}
-	}
-	s.write(w, status, "start.html", p)
+	return r.URL.RequestURI()
 }
 
 func (s *site) write(w http.ResponseWriter, status int, name string, p page) {
@@ -97,70 +102,80 @@ func (s *site) write(w http.ResponseWriter, status int, name string, p page) {
 	_, _ = w.Write([]byte(text.String()))
 }
 
-// largestForm is how many bytes a form may have.
-const largestForm = 64 << 10
+// get asks the API for what a page shows. It reports whether the page can be made: if
+// not, it wrote why.
+func (s *site) get(w http.ResponseWriter, r *http.Request, path string, into any) bool {
+	if accounts.From(r.Context()) == nil {
+		s.show(w, r, http.StatusUnauthorized, "", page{})
+		return false
+	}
+	err := s.api.ask(r.Context(), http.MethodGet, path, nil, into)
+	if err == nil {
+		return true
+	}
+	status, text := s.told(err)
+	s.refuse(w, r, status, text)
+	return false
+}
 
-func (s *site) take(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, largestForm)
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "the form cannot be read", http.StatusBadRequest)
-		return
+// told is what a person is told of an error: the API's words, and none of others.
+func (s *site) told(err error) (status int, text string) {
+	if p := (*problem)(nil); errors.As(err, &p) {
+		return p.Status, p.Detail
 	}
-	number, err := strconv.Atoi(r.PostForm.Get("number"))
-	p := page{
-		Title: "Take an address", Pool: r.PostForm.Get("pool"),
-		Ask: api.Ask{For: strings.TrimSpace(r.PostForm.Get("for")), Number: number, Why: strings.TrimSpace(r.PostForm.Get("why"))},
+	return http.StatusServiceUnavailable, "the server cannot answer; nothing is known to have been written: try again"
+}
+
+// refuse writes a page with a no.
+func (s *site) refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
+	s.show(w, r, status, "refused.html", page{Title: http.StatusText(status), Error: text})
+}
+
+// Refuse writes a page with a no for somebody who may not be logged in.
+func Refuse(w http.ResponseWriter, status int, text string) {
+	t := template.Must(template.ParseFS(pages, "pages/outside.html"))
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_ = t.ExecuteTemplate(w, "outside.html", page{Title: http.StatusText(status), Error: text})
+}
+
+// file answers with one file of the program.
+func (s *site) file(name, kind string) http.HandlerFunc {
+	text, err := pages.ReadFile(name)
+	if err != nil {
+		panic(err) // it is embedded
 	}
-	if err != nil || number < 1 {
-		p.Error = "how many is a number from 1"
-		s.show(w, r, http.StatusUnprocessableEntity, p)
-		return
-	}
-	p.Ask.Team = s.team(r, p.Pool)
-	got, pool, err := s.api.Take(r.Context(), p.Pool, p.Ask)
-	var told huma.StatusError
-	switch {
-	case errors.As(err, &told):
-		p.Error = told.Error()
-		s.show(w, r, told.GetStatus(), p)
-	case err != nil:
-		p.Error = "nothing is known to have been booked: try again"
-		s.show(w, r, http.StatusServiceUnavailable, p)
-	case got.Refusal != nil:
-		p.Error = api.RefusalText(pool, got.Refusal)
-		s.show(w, r, http.StatusConflict, p)
-	default:
-		p.Answer = answerOf(pool, p.Ask, got)
-		s.show(w, r, http.StatusOK, p)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Cache-Control", "private, max-age=300")
+		_, _ = w.Write(text)
 	}
 }
 
-// team is the first team of a pool for which the actor may book.
-func (s *site) team(r *http.Request, name string) string {
-	actor := accounts.From(r.Context())
-	picture, err := s.api.Plan.Read(r.Context())
-	if actor == nil || err != nil || picture.Pool(name) == nil {
-		return ""
+// words are the functions of templates.
+func (s *site) words() template.FuncMap {
+	return template.FuncMap{
+		"day":  func(t *time.Time) string { return s.day(t) },
+		"at":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" },
+		"path": escaped,
+		"list": func(texts []string) string { return strings.Join(texts, ", ") },
 	}
-	for _, team := range picture.Pool(name).Teams {
-		if actor.Has(accounts.BookFor(team)) {
-			return team
-		}
-	}
-	return ""
 }
 
-func answerOf(pool *ledger.Pool, ask api.Ask, got ledger.Answer) *answer {
-	v := &answer{New: got.New, Command: "ipguard book " + pool.Name + " --for " + ask.For}
-	if ask.Number > 1 {
-		v.Command += " -n " + strconv.Itoa(ask.Number)
+// day is when something ends, in words that need no calendar.
+func (s *site) day(t *time.Time) string {
+	if t == nil {
+		return "never"
 	}
-	for _, b := range got.Bookings {
-		v.Addresses = append(v.Addresses, ledger.RangeText(b.Range))
+	text := t.UTC().Format(time.DateOnly)
+	switch left := t.Sub(s.now()); {
+	case left < 0:
+		return text + ", over"
+	case left < 48*time.Hour:
+		return t.UTC().Format("2006-01-02 15:04") + " UTC"
 	}
-	if until := got.Bookings[0].Until; !until.IsZero() {
-		v.Until = until.Format(time.DateOnly)
-	}
-	v.Vars = "ips: [" + strings.Join(v.Addresses, ", ") + "]"
-	return v
+	return text
 }
+
+// escaped is a text as one part of a path.
+func escaped(text string) string { return url.PathEscape(text) }

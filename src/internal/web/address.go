@@ -1,0 +1,51 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/api"
+	"github.com/ipguard/ipguard/src/internal/protocol"
+)
+
+// addressed is the page of one address.
+type addressed struct {
+	Address  string        `json:"address"`
+	Pools    []string      `json:"pools"`
+	Claims   []api.Claim   `json:"claims"`
+	Bookings []api.Booking `json:"bookings"`
+	Blind    int           `json:"blind"`
+	// Past are the events of all pools, the latest first.
+	Past []past `json:"-"`
+}
+
+// past is one event.
+type past struct {
+	Pool, Range string
+	protocol.Event
+}
+
+func (s *site) address(w http.ResponseWriter, r *http.Request) {
+	var v addressed
+	name := r.PathValue("address")
+	if !s.get(w, r, "/api/v1/addresses/"+escaped(name), &v) {
+		return
+	}
+	var history struct {
+		Pools []api.AddressHistory `json:"pools"`
+	}
+	if !s.get(w, r, "/api/v1/addresses/"+escaped(name)+"/history", &history) {
+		return
+	}
+	for _, p := range history.Pools {
+		for _, e := range p.Events {
+			v.Past = append(v.Past, past{p.Pool, p.Address, e})
+		}
+	}
+	slices.SortStableFunc(v.Past, func(a, b past) int { return b.At.Compare(a.At) })
+	s.show(w, r, http.StatusOK, "address.html", page{Title: v.Address, At: "", Query: v.Address, Content: v})
+}
+
+// When is when it happened.
+func (p past) When() time.Time { return p.At }

@@ -1,0 +1,148 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/api"
+)
+
+// taking is the form to take addresses, and what came of it.
+type taking struct {
+	Pools  []api.Pool
+	Pool   string
+	Ask    api.Ask
+	Answer *taken
+	// Link is where the reason of a no is seen.
+	Link string
+}
+
+// taken is what somebody got.
+type taken struct {
+	Addresses []string
+	New       int
+	Until     *time.Time
+	Command   string
+	Vars, Ops string
+}
+
+// start is the page to take an address, which is where everybody begins.
+func (s *site) start(w http.ResponseWriter, r *http.Request) {
+	number, err := strconv.Atoi(r.URL.Query().Get("number"))
+	if err != nil {
+		number = 1
+	}
+	s.form(w, r, http.StatusOK, "", taking{Pool: r.URL.Query().Get("pool"), Ask: api.Ask{Number: number, For: r.URL.Query().Get("for")}})
+}
+
+func (s *site) form(w http.ResponseWriter, r *http.Request, status int, no string, t taking) {
+	var all struct {
+		Pools []api.Pool `json:"pools"`
+	}
+	if !s.get(w, r, "/api/v1/pools", &all) {
+		return
+	}
+	actor := accounts.From(r.Context())
+	for _, p := range all.Pools {
+		if teamOf(p, actor) != "" {
+			t.Pools = append(t.Pools, p)
+		}
+	}
+	title := "Take an address"
+	if t.Answer != nil {
+		title = "Yours"
+	}
+	s.show(w, r, status, "start.html", page{Title: title, At: "take", Error: no, Content: t})
+}
+
+// teamOf is the first team of a pool for which the actor may book; "" if there is none.
+func teamOf(p api.Pool, actor *accounts.Actor) string {
+	i := slices.IndexFunc(p.Teams, func(team string) bool { return actor != nil && actor.Has(accounts.BookFor(team)) })
+	if i < 0 {
+		return ""
+	}
+	return p.Teams[i]
+}
+
+// largestForm is how many bytes a form may have.
+const largestForm = 64 << 10
+
+// parse reads a form; if it cannot be read, it wrote why.
+func (s *site) parse(w http.ResponseWriter, r *http.Request) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, largestForm)
+	if err := r.ParseForm(); err != nil {
+		s.refuse(w, r, http.StatusBadRequest, "The form cannot be read.")
+		return false
+	}
+	return true
+}
+
+func (s *site) take(w http.ResponseWriter, r *http.Request) {
+	if !s.parse(w, r) {
+		return
+	}
+	number, err := strconv.Atoi(r.PostForm.Get("number"))
+	t := taking{Pool: r.PostForm.Get("pool"), Ask: api.Ask{
+		For: strings.TrimSpace(r.PostForm.Get("for")), Why: strings.TrimSpace(r.PostForm.Get("why")), Number: number, Contiguous: r.PostForm.Get("contiguous") != "",
+	}}
+	if err != nil || number < 1 {
+		t.Ask.Number = 1
+		s.form(w, r, http.StatusUnprocessableEntity, "how many is a number from 1", t)
+		return
+	}
+	if address := strings.TrimSpace(r.PostForm.Get("address")); address != "" {
+		t.Ask.Addresses = []string{address}
+	}
+	var pool api.Pool
+	if !s.get(w, r, "/api/v1/pools/"+escaped(t.Pool), &pool) {
+		return
+	}
+	t.Ask.Team = teamOf(pool, accounts.From(r.Context()))
+	var got struct {
+		Bookings []api.Booking `json:"bookings"`
+		New      int           `json:"new"`
+	}
+	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/pools/"+escaped(t.Pool)+"/bookings", t.Ask, &got); err != nil {
+		status, text := s.told(err)
+		if p := (*problem)(nil); errors.As(err, &p) && status == http.StatusConflict {
+			t.Link = "/pools/" + escaped(t.Pool)
+		}
+		s.form(w, r, status, text, t)
+		return
+	}
+	t.Answer = takenOf(t.Pool, t.Ask, got.Bookings, got.New)
+	s.form(w, r, http.StatusOK, "", t)
+}
+
+// takenOf is what somebody got, in the forms in which it is used.
+func takenOf(pool string, ask api.Ask, bookings []api.Booking, fresh int) *taken {
+	v := &taken{New: fresh, Command: "ipguard book " + word(pool) + " --for " + word(ask.For)}
+	if ask.Number > 1 {
+		v.Command += " -n " + strconv.Itoa(ask.Number)
+	}
+	for _, b := range bookings {
+		v.Addresses = append(v.Addresses, b.Address)
+		if b.Until != nil && (v.Until == nil || b.Until.Before(*v.Until)) {
+			v.Until = b.Until
+		}
+	}
+	v.Vars = "ips: [" + strings.Join(v.Addresses, ", ") + "]"
+	// Of a BOSH owner, the third part is the instance group.
+	if parts := strings.Split(ask.For, "/"); len(parts) >= 3 {
+		v.Ops = "- type: replace\n  path: /instance_groups/name=" + parts[2] + "/networks/0/static_ips?\n  value: [" + strings.Join(v.Addresses, ", ") + "]"
+	}
+	return v
+}
+
+// word is a text as one word of a shell.
+func word(text string) string {
+	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@") == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
