@@ -425,6 +425,9 @@ func (r *cloudConfigReader) readDNS(v source.Value, network string) []Block {
 // cloudProperties lists the scalars below cloud_properties by their path.
 func cloudProperties(v source.Value) map[string]string {
 	properties := v.Field("cloud_properties")
+	if properties.IsScalar() && hasVariable(properties.Text()) {
+		return map[string]string{"": properties.Text()} // all of them hide
+	}
 	if !properties.IsMap() {
 		return nil
 	}

@@ -14,6 +14,8 @@ import (
 type Router struct {
 	// ID is from 1 to 255; 0 where it is not known or there is no virtual router.
 	ID int
+	// Variable hides the ID; empty where none does.
+	Variable string
 	// At is where the id is written; for a default, where the virtual address is.
 	At place.Place
 	// Of is the map that holds both: what has it in common is one virtual router.
@@ -59,6 +61,7 @@ func routerOf(jobs, path []string, beside source.Value) Router {
 			}
 			r.At = v.Place()
 			r.ID = routerID(v)
+			r.Variable, _ = VariableIn(v.Text())
 			return r // an id that cannot be read is not known
 		}
 		if p.standard > 0 && !beside.Field(path[len(path)-1]).IsMap() {

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -18,12 +21,19 @@ type Doubt struct {
 	Met *plan.Meeting
 	// Unbooked says that it may be an address that has to be booked, and is not.
 	Unbooked bool
+	// Clause says, where none of these does, what nobody knows; Allow is the rule by
+	// which somebody who knows better may say so, of Met or of Range.
+	Clause, Allow string
+	Range         netipx.IPRange
 }
 
 // Trouble is the doubt as the user is told of it.
 func (d Doubt) Trouble() trouble.Trouble {
 	f := trouble.Trouble{Message: d.Spot.Text(), At: d.Spot.At, Hint: d.Spot.Hint, Excerpt: d.Spot.Excerpt}
-	if d.Met != nil {
+	switch {
+	case d.Clause != "":
+		f.Message += ": nobody knows whether " + d.Clause
+	case d.Met != nil:
 		f.Message += ": nobody knows whether it takes " + metText(d.Met)
 	}
 	if d.Unbooked {
@@ -32,8 +42,14 @@ func (d Doubt) Trouble() trouble.Trouble {
 	if f.Hint == "" && d.Spot.Message == "" {
 		f.Hint = spotCure(d.Spot)
 	}
-	if d.Met != nil && d.Spot.Owner.Director != "" {
-		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(d.Met, d.Spot.Owner), "; ")
+	if d.Spot.Owner.Director == "" {
+		return f
+	}
+	switch {
+	case d.Met != nil:
+		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(HiddenAddressID, d.Met.Range, d.Spot.Owner), "; ")
+	case d.Allow != "":
+		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(d.Allow, d.Range, d.Spot.Owner), "; ")
 	}
 	return f
 }
@@ -63,13 +79,13 @@ func spotCure(s *plan.BlindSpot) string {
 }
 
 // allowLine is the entry of allow that says that the two do not meet.
-func allowLine(m *plan.Meeting, o plan.Owner) string {
+func allowLine(rule string, r netipx.IPRange, o plan.Owner) string {
 	owner := o.Director
 	if o.Deployment != "" {
 		owner += "/" + o.Deployment
 	}
 	return fmt.Sprintf("allow: [{rule: %s, addresses: [%s], owners: [%s], until: YYYY-MM-DD, reason: …}] in the fleet file",
-		HiddenAddressID, strings.ReplaceAll(plan.RangeText(m.Range), " ", ""), owner)
+		rule, strings.ReplaceAll(plan.RangeText(r), " ", ""), owner)
 }
 
 // Doubts are the blind spots that keep the run from being green. accepts says
@@ -77,6 +93,7 @@ func allowLine(m *plan.Meeting, o plan.Owner) string {
 // meetings come back as accepted, as findings.
 func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
 	told := f.refusedPlaces()
+	f.ownHidden = map[hiddenKey]*plan.Meeting{}
 	judge := newPairJudge(f)
 	toJudged := f.Blindness
 	if f.Targets.Some {
@@ -101,6 +118,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 		}
 		for m := range blindness.Meetings(spot) {
 			if !judge.refuses(m) {
+				f.noteOwn(spot, m)
 				continue
 			}
 			finding := meetingFinding(spot, &m)
@@ -112,11 +130,82 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 			break
 		}
 	}
+	for _, found := range []func(*pairJudge, func(*Finding) bool) ([]Doubt, []Finding){f.segmentDoubts, f.routerDoubts} {
+		more, moreAccepted := found(judge, accepts)
+		doubts, accepted = append(doubts, more...), append(accepted, moreAccepted...)
+	}
 	f.doubtful = map[hiddenKey]bool{}
 	for _, d := range doubts {
 		f.doubtful[hiddenKey{d.Spot.Owner.Director, d.Spot.Owner.Deployment, d.Spot.Variable}] = true
 	}
 	return doubts, accepted
+}
+
+// noteOwn remembers that what hides may be what the same director's list, or the same
+// manifest, has already: the director refuses the second, or whoever wrote both knows.
+func (f *Facts) noteOwn(spot *plan.BlindSpot, m plan.Meeting) {
+	if spot.Variable == "" || m.With != nil || !m.Hidden.Kind.InUse() || !m.Other.Kind.InUse() || !(guarded(m.Overlap) || ofOne(m.Overlap)) {
+		return
+	}
+	k := hiddenKey{spot.Owner.Director, spot.Owner.Deployment, spot.Variable}
+	if known := f.ownHidden[k]; known == nil || !ofOne(known.Overlap) && ofOne(m.Overlap) {
+		f.ownHidden[k] = &m
+	}
+}
+
+// segmentDoubts are the variables that hide whether two networks are one segment,
+// where both have an address that two may not have. Each is told of once.
+func (f *Facts) segmentDoubts(judge *pairJudge, accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
+	told := map[*plan.Subnet]bool{}
+	for _, o := range f.unseen {
+		hidden, other := o.A, o.B
+		if hidden.Subnet.Hides() == "" {
+			hidden, other = other, hidden
+		}
+		if told[hidden.Subnet] || !judge.refuses(plan.Meeting{Overlap: o, Hidden: hidden, Other: other}) {
+			continue
+		}
+		m := plan.Meeting{Overlap: o, Hidden: hidden, Other: other}
+		spot := hiddenSegment(hidden.Subnet)
+		finding := meetingFinding(spot, &m)
+		if accepts(&finding) {
+			accepted = append(accepted, finding)
+			continue
+		}
+		told[hidden.Subnet] = true
+		doubts = append(doubts, Doubt{Spot: spot, Allow: HiddenAddressID, Range: o.Range, Clause: fmt.Sprintf("it is one segment with %s; if it is, %s is %s as well as %s",
+			labelOf(other.Subnet), plan.RangeText(o.Range), ofWhom(hidden), ofWhom(other))})
+	}
+	return doubts, accepted
+}
+
+// hiddenSegment is the spot that hides which segment a subnet is in.
+func hiddenSegment(s *plan.Subnet) *plan.BlindSpot {
+	variable, _ := bosh.VariableIn(s.Hides())
+	spot := &plan.BlindSpot{
+		Owner: plan.Owner{Director: s.Director, Deployment: s.Deployment, Network: s.Network}, Reason: plan.NoValue, Variable: variable,
+		What: fmt.Sprintf("the %s of network %s", s.HidesIn(), s.Network), At: s.At,
+	}
+	spot.Hint = spotCure(spot)
+	if m := match(s); m != "" {
+		spot.Hint += "; or say in the fleet file which segment it is: segments: [{name: …, subnets: [{" + m + "}]}]"
+	}
+	return spot
+}
+
+func labelOf(s *plan.Subnet) string {
+	if s == nil {
+		return "a network that nobody knows"
+	}
+	return s.Label()
+}
+
+// ofWhom names who has a claim, or may hand it out.
+func ofWhom(c *plan.Claim) string {
+	if c.Kind.Pool() {
+		return fmt.Sprintf("what %s %s on network %s", side(c), use(c.Kind), network(c))
+	}
+	return "that of " + who(c)
 }
 
 // judges reports whether the run judges what the owner has: itself, or the

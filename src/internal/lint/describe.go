@@ -65,7 +65,7 @@ func party(c *plan.Claim, note string) Party {
 
 // segmentText is the segment of a finding as it is shown.
 func segmentText(c plan.Contact) string {
-	if c.Relation == plan.Assumed {
+	if c.Relation < plan.Same && c.Relation > plan.Isolated {
 		return c.Segment + " (assumed)"
 	}
 	return c.Segment
@@ -73,7 +73,7 @@ func segmentText(c plan.Contact) string {
 
 // whySame is the second half of a finding's reason: why the two can meet.
 func whySame(c plan.Contact) string {
-	if c.Relation == plan.Assumed {
+	if c.Relation < plan.Same && c.Relation > plan.Isolated {
 		return "ipguard takes the two networks for one segment because it cannot know better: " + c.Reason
 	}
 	return "the two are one segment: " + c.Reason

@@ -36,12 +36,29 @@ func runHiddenAddress(f *Facts, report func(Finding)) {
 			finding.Severity = Error
 		case f.Targets.Some && f.doubtful != nil && !f.doubtful[k]:
 			finding.Severity = Info
+			own := f.ownHidden[k]
+			if own != nil && ofOne(own.Overlap) {
+				finding.Severity = Warning
+				finding.Message += fmt.Sprintf(": it may be %s, which %s has in the same manifest", plan.RangeText(own.Range), who(own.Other))
+				finding.Why = "what cannot be seen cannot be compared; " + ownWhy(own)
+			}
+			if own != nil {
+				break
+			}
 			if extent := f.extentOf(k); extent != "" && f.Targets.Match(plan.Owner{Director: k.director, Deployment: k.deployment}) {
 				finding.Message += ": it can only be " + extent + ", which nobody else claims"
 			}
 		}
 		report(finding)
 	}
+}
+
+// ownWhy says who finds out if a manifest has one address twice.
+func ownWhy(m *plan.Meeting) string {
+	if guarded(m.Overlap) {
+		return "if both are one address, the director refuses the deploy"
+	}
+	return "if both are one address, nobody refuses it, and two machines answer for it"
 }
 
 // hiddenKey is a variable of a deployment, or of its director's configs.

@@ -104,6 +104,13 @@ type Facts struct {
 	// Strict makes errors of hidden addresses and of what directors did not show.
 	Strict bool
 
+	// unseen are overlaps of which a variable hides whether they are in one segment;
+	// Doubts tells of them, and no rule.
+	unseen []plan.Overlap
+	// ownHidden is, by variable, what the same manifest, or its director's list, has of
+	// what may hide there.
+	ownHidden map[hiddenKey]*plan.Meeting
+
 	// proposed are names for segments that have none yet (isolate.go).
 	proposed map[string]string
 	// doubtful are the variables that Doubts found to matter; nil before.
@@ -123,7 +130,26 @@ type Pool struct {
 
 // NewFacts returns the facts of a plan, with what rules share.
 func NewFacts(p *plan.Plan) *Facts {
-	return &Facts{Plan: p, Overlaps: p.Overlaps(relevant), Space: plan.NewSpace(p), Blindness: plan.NewBlindness(p)}
+	f := &Facts{Plan: p, Space: plan.NewSpace(p), Blindness: plan.NewBlindness(p)}
+	f.Overlaps, f.unseen = seenOnly(p.Overlaps(relevant))
+	return f
+}
+
+// seenOnly parts the overlaps of which a variable hides whether they are in one
+// segment from the others. The list of one director counts whatever the segment.
+func seenOnly(all []plan.Overlap) (seen, unseen []plan.Overlap) {
+	seen = all[:0]
+	for _, o := range all {
+		if o.Contact.Relation == plan.Unseen {
+			unseen = append(unseen, o)
+			if !o.Contact.OneList {
+				continue
+			}
+			o.Contact.Relation = plan.Isolated
+		}
+		seen = append(seen, o)
+	}
+	return seen, unseen
 }
 
 // relevant leaves out pairs that no rule looks at: what is reserved is nobody's,

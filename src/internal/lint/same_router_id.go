@@ -21,14 +21,77 @@ func runSameRouterID(f *Facts, report func(Finding)) {
 	routers := f.routers()
 	for i, a := range routers {
 		for _, b := range routers[i+1:] {
-			if a.id() != b.id() || a.v6() != b.v6() || a.common(b) {
-				continue
-			}
-			contact := contactOf(a.claims[0].Subnet, b.claims[0].Subnet)
-			if contact.Relation == plan.Same || contact.Relation == plan.Assumed && !apart(a.claims[0].Subnet, b.claims[0].Subnet) {
+			contact, meet := a.meets(b)
+			switch {
+			case !meet || contact.Relation == plan.Unseen:
+			case a.hidden() == "" && b.hidden() == "":
 				report(f.routerFinding(a, b, contact, routers))
+			case a.owner() == b.owner():
+				report(ownRouters(a, b))
 			}
 		}
+	}
+}
+
+// routerDoubts are virtual routers of which it is not known whether somebody else's is
+// the same: the id hides, or the segment does. Those of one manifest are told of by the
+// rule: who wrote both knows.
+func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
+	routers := f.routers()
+	for i, a := range routers {
+		for j, b := range routers {
+			hides := a.hidden() != ""
+			if !hides && (b.hidden() != "" || j < i) || i == j || a.owner() == b.owner() || !f.Targets.Match(a.claims[0].Owner) && !f.Targets.Match(b.claims[0].Owner) {
+				continue
+			}
+			contact, meet := a.meets(b)
+			if !meet || !hides && contact.Relation != plan.Unseen {
+				continue
+			}
+			finding := Finding{Rule: sameRouterID.ID, Severity: Error, Range: a.claims[0].Range, Claims: []Party{a.party(), b.party()}}
+			if accepts(&finding) {
+				accepted = append(accepted, finding)
+				continue
+			}
+			doubts = append(doubts, routerDoubt(a, b))
+			break
+		}
+	}
+	return doubts, accepted
+}
+
+func routerDoubt(a, b router) Doubt {
+	d := Doubt{Allow: sameRouterID.ID, Range: a.claims[0].Range}
+	if a.hidden() == "" {
+		hidden, other := a, b
+		if hidden.claims[0].Subnet.Hides() == "" {
+			hidden, other = b, a
+		}
+		d.Spot = hiddenSegment(hidden.claims[0].Subnet)
+		d.Clause = fmt.Sprintf("it is one segment with %s; if it is, virtual router %d is both %s and %s", labelOf(other.claims[0].Subnet), a.id(), hidden.group(), other.group())
+		return d
+	}
+	d.Spot = &plan.BlindSpot{
+		Owner: a.owner(), Variable: a.hidden(), Reason: plan.NoValue, What: "the virtual_router_id of " + a.part(), At: a.claims[0].Router.At,
+	}
+	d.Clause = fmt.Sprintf("it is %d, the one of %s", b.id(), b.group())
+	if b.hidden() != "" {
+		d.Clause = "it is the one of " + b.group() + ", which hides as well"
+	}
+	return d
+}
+
+// ownRouters tells of two virtual routers of one manifest, of which an id hides.
+func ownRouters(a, b router) Finding {
+	if a.hidden() == "" {
+		a, b = b, a
+	}
+	return Finding{
+		Severity: Warning, Range: a.claims[0].Range,
+		Message:    fmt.Sprintf("the variable ((%s)) has no value here and hides the virtual_router_id of %s: it may be the one of %s", a.hidden(), a.group(), b.group()),
+		Claims:     []Party{a.party(), b.party()},
+		Why:        "two groups with one id take each other for one router (VRRP), and no director looks at it",
+		Suggestion: fmt.Sprintf("give its value as the deploy does: -v %s=…, -l FILE or --vars-store FILE, or vars_files in the fleet file", a.hidden()),
 	}
 }
 
@@ -37,8 +100,26 @@ type router struct {
 	claims []*plan.Claim // one for each virtual address, of one family
 }
 
-func (r router) id() int  { return r.claims[0].Router.ID }
-func (r router) v6() bool { return r.claims[0].Range.From().Is6() }
+func (r router) id() int        { return r.claims[0].Router.ID }
+func (r router) hidden() string { return r.claims[0].Router.Variable }
+func (r router) v6() bool       { return r.claims[0].Range.From().Is6() }
+
+// owner is the manifest or config that makes the router.
+func (r router) owner() plan.Owner {
+	o := r.claims[0].Owner
+	return plan.Owner{Director: o.Director, Deployment: o.Deployment}
+}
+
+// meets reports whether the two are, or may be, one virtual router to each other though
+// they have different addresses.
+func (r router) meets(o router) (plan.Contact, bool) {
+	if r.hidden() == "" && o.hidden() == "" && r.id() != o.id() || r.v6() != o.v6() || r.common(o) {
+		return plan.Contact{}, false
+	}
+	a, b := r.claims[0].Subnet, o.claims[0].Subnet
+	contact := contactOf(a, b)
+	return contact, contact.Relation == plan.Same || contact.Relation > plan.Isolated && !apart(a, b)
+}
 
 // common reports whether the two have an address in common: then they may be
 // meant to be one, and vip-claimed-twice tells of it if they are not.
@@ -48,7 +129,7 @@ func (r router) common(o router) bool {
 	})
 }
 
-// routers are the virtual routers whose id is known. IPv4 and IPv6 have ids of
+// routers are the virtual routers whose id is known, or hides. IPv4 and IPv6 have ids of
 // their own (RFC 5798, section 5.1).
 func (f *Facts) routers() []router {
 	type key struct {
@@ -60,12 +141,12 @@ func (f *Facts) routers() []router {
 	var list []router
 	for i := range f.Plan.Claims {
 		c := &f.Plan.Claims[i]
-		if c.Kind != plan.VIP || c.Router.ID == 0 || !c.Range.IsValid() {
+		if c.Kind != plan.VIP || c.Router.ID == 0 && c.Router.Variable == "" || !c.Range.IsValid() {
 			continue
 		}
 		k := key{
 			plan.Owner{Director: c.Owner.Director, Deployment: c.Owner.Deployment, InstanceGroup: c.Owner.InstanceGroup},
-			plan.Router{ID: c.Router.ID, Of: c.Router.Of}, c.Range.From().Is6(),
+			plan.Router{ID: c.Router.ID, Variable: c.Router.Variable, Of: c.Router.Of}, c.Range.From().Is6(),
 		}
 		j, ok := index[k]
 		if !ok {
@@ -112,6 +193,14 @@ func (f *Facts) routerFinding(a, b router, contact plan.Contact, all []router) F
 	}
 }
 
+// part names the machines within their manifest.
+func (r router) part() string {
+	if o := r.claims[0].Owner; o.InstanceGroup != "" {
+		return o.InstanceGroup
+	}
+	return r.claims[0].Owner.Property
+}
+
 // group names the machines, or the property where it is of no group.
 func (r router) group() string {
 	c := *r.claims[0]
@@ -134,6 +223,9 @@ func (r router) addresses() string {
 func (r router) party() Party {
 	c := r.claims[0]
 	p := party(c, fmt.Sprintf("virtual router %d", r.id()))
+	if r.hidden() != "" {
+		p.Note = "virtual router ((" + r.hidden() + "))"
+	}
 	p.At = c.Router.At
 	if c.Router.Default {
 		p.Note += ", which is the default"

@@ -175,6 +175,9 @@ func IdentityProperties() []string {
 // known: then the form of the properties tells the cloud.
 func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 	told, telling := cloudOfCPI(cpi), tellingClouds(cloudProperties)
+	if all := cloudProperties[""]; isVariable(all) {
+		return hiddenIn(told, all)
+	}
 	switch {
 	case len(telling) > 1, told != nil && len(telling) == 1 && telling[0] != told:
 		return namedBy(telling[0], cloudProperties).unproven() // for which of the CPIs is not known
@@ -199,6 +202,33 @@ func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 		}
 	}
 	return Identity{}
+}
+
+// allProperties stands for all properties together.
+const allProperties = "cloud_properties"
+
+// hiddenIn is the identity of a subnet all of whose properties hide, in a cloud if that
+// is known.
+func hiddenIn(c *Cloud, variable string) Identity {
+	id := Identity{Hidden: variable, HiddenKey: allProperties}
+	if c != nil {
+		id.Cloud, id.Closed = c.Name, c.Closed
+		if len(c.Names) > 0 {
+			id.Scheme, id.Distinct, id.Unique = c.Names[0].Scheme, c.Names[0].Distinct, c.Names[0].Unique
+		}
+	}
+	return id
+}
+
+// cloudOfScheme is the one cloud that has names of that kind; nil if several do.
+func cloudOfScheme(scheme string) *Cloud {
+	var found *Cloud
+	for i := range clouds {
+		if slices.ContainsFunc(clouds[i].Names, func(n SegmentName) bool { return n.Scheme == scheme && n.Telling }) {
+			found = &clouds[i]
+		}
+	}
+	return found
 }
 
 // byNameAlone stands for the clouds that know a network by a name that several
@@ -251,7 +281,7 @@ func namedBy(c *Cloud, properties map[string]string) Identity {
 		}
 		id := Identity{Scheme: n.Scheme, Key: n.Key, Distinct: n.Distinct, Unique: n.Unique}
 		if i := slices.IndexFunc(values, isVariable); i >= 0 {
-			id.Hidden = values[i]
+			id.Hidden, id.HiddenKey = values[i], n.Key
 			return id
 		}
 		slices.Sort(values)
@@ -259,7 +289,11 @@ func namedBy(c *Cloud, properties map[string]string) Identity {
 		if n.Form != nil && !n.Form().MatchString(id.ID) {
 			id = id.unproven()
 		}
-		if scope := properties[n.Scope]; n.Scope != "" && !isVariable(scope) {
+		switch scope := properties[n.Scope]; {
+		case n.Scope == "":
+		case isVariable(scope):
+			id.Hidden, id.HiddenKey = scope, n.Scope
+		default:
 			id.Scope = scope
 		}
 		return id

@@ -48,8 +48,9 @@ Two subnets can only conflict if they are one broadcast domain (segment). ipguar
    tells, or availability zones name CPIs of a cpi config, it is known by the cloud_properties, if these are of
    one cloud alone. Networks of a closed cloud are in no other cloud; any two of the others may be one VLAN.
 3. The names in cloud_properties, as the table says.
-4. All else is assumed to be one segment, and the finding says so. A name behind a variable without a value
-   proves nothing.
+4. All else is assumed to be one segment, and the finding says so. A variable without a value
+   hides whether two are one segment where some of its values would prove two: what then would be a
+   conflict is unknown (exit 3), unless ` + "`segments`" + ` tells. Other names behind variables prove nothing.
 
 | cloud | closed | property | two different | two equal | source |
 | --- | --- | --- | --- | --- | --- |

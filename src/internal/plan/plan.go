@@ -122,6 +122,8 @@ type Claim struct {
 type Router struct {
 	// ID is from 1 to 255; 0 where it is not known or there is none.
 	ID int
+	// Variable hides the ID; empty where none does.
+	Variable string
 	// At is where the ID is written, or the virtual address where it is a default.
 	At place.Place
 	// Of tells one virtual router of a group from another.

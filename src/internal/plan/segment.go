@@ -27,8 +27,9 @@ type Identity struct {
 	// ignore it; empty where it is hidden behind a variable. The values of a list
 	// are sorted and have commas between them.
 	ID string
-	// Hidden is the value that hides the ID: a variable.
-	Hidden string
+	// Hidden is the value that hides the ID, or its scope: a variable. HiddenKey is the
+	// property that it stands in, cloud_properties where that is all of them.
+	Hidden, HiddenKey string
 	// Scope is what the ID is unique in (a project, a resource group), if told.
 	Scope string
 	// Distinct: two different IDs of this scheme are two segments for certain.
@@ -40,9 +41,12 @@ type Identity struct {
 // Relation says whether two subnets are one broadcast domain.
 type Relation uint8
 
-// The relations. Assumed is treated as Same, and said to be an assumption.
+// The relations. Assumed is treated as Same, and said to be an assumption. Unseen is
+// what depends on a variable without a value: some values prove two segments, and
+// others do not.
 const (
 	Isolated Relation = iota + 1
+	Unseen
 	Assumed
 	Same
 )
@@ -116,7 +120,13 @@ func (s *Subnet) contactByID(o *Subnet) Contact {
 	switch {
 	case a.Cloud != "" && b.Cloud != "" && a.Cloud != b.Cloud && (a.Closed || b.Closed):
 		return isolated(fmt.Sprintf("one is %s, the other %s, and no cloud shares its networks with another", s.inCloud(), o.inCloud()))
-	case a.Hidden != "" || b.Hidden != "":
+	case (a.Hidden != "" || b.Hidden != "") && s.mayBeApart(o):
+		contact := s.assumed(o, hiddenNames(s, o))
+		if contact.Relation == Assumed {
+			contact.Relation = Unseen
+		}
+		return contact
+	case a.ID == "" && a.Hidden != "" || b.ID == "" && b.Hidden != "":
 		return s.assumed(o, hiddenNames(s, o))
 	case a.ID == "" || b.ID == "":
 		return s.assumed(o, "nothing in their cloud_properties tells the two networks apart")
@@ -144,6 +154,54 @@ func (s *Subnet) contactByID(o *Subnet) Contact {
 	}
 }
 
+// Hides is the value that hides which segment s is in, a variable, and HidesIn the
+// property that it stands in; empty where nothing does. Of several that s may be, it is
+// the first one's.
+func (s *Subnet) Hides() string   { return s.hiding().Hidden }
+func (s *Subnet) HidesIn() string { return s.hiding().HiddenKey }
+
+func (s *Subnet) hiding() Identity {
+	if s == nil {
+		return Identity{}
+	}
+	for _, among := range s.Among {
+		if id := among.hiding(); id.Hidden != "" {
+			return id
+		}
+	}
+	if s.Segment != "" {
+		return Identity{} // the fleet file tells
+	}
+	return s.Identity
+}
+
+// mayBeApart reports whether there are values for what hides that prove the two to be
+// two segments: then those of two networks that nobody else has do.
+func (s *Subnet) mayBeApart(o *Subnet) bool {
+	one, other := *s, *o
+	one.Identity, other.Identity = s.Identity.as("\x00one"), o.Identity.as("\x00other")
+	return one.contactByID(&other).Relation == Isolated
+}
+
+// as is the identity with a name in the place of what hides that nobody else has.
+func (i Identity) as(name string) Identity {
+	switch {
+	case i.Hidden == "":
+		return i
+	case i.HiddenKey == allProperties && i.Cloud == "":
+		return Identity{Cloud: name, Closed: true, Scheme: name, ID: name, Distinct: true, Unique: true}
+	case i.ID != "":
+		i.Scope = name
+	default:
+		i.ID = name
+		if c := cloudOfScheme(i.Scheme); c != nil && i.Cloud == "" {
+			i.Cloud, i.Closed = c.Name, c.Closed
+		}
+	}
+	i.Hidden = ""
+	return i
+}
+
 // meets reports whether two ids of one scheme have a value in common. Most are
 // one value.
 func (i Identity) meets(o Identity) bool {
@@ -166,7 +224,7 @@ func hiddenNames(s, o *Subnet) string {
 	var words []string
 	for _, subnet := range []*Subnet{s, o} {
 		if id := subnet.Identity; id.Hidden != "" {
-			words = append(words, fmt.Sprintf("the %s of %s is the variable %s", id.Key, subnet.Label(), id.Hidden))
+			words = append(words, fmt.Sprintf("the %s of %s is the variable %s", id.HiddenKey, subnet.Label(), id.Hidden))
 		}
 	}
 	return strings.Join(words, " and ") + ", which has no value here"

@@ -102,7 +102,7 @@ func (g *grouping) joinAssumed() {
 		if contact.Relation == Isolated || a == b || g.apart(members[a], members[b]) {
 			continue
 		}
-		if contact.Relation == Assumed {
+		if contact.Relation < Same {
 			g.assumed[g.subnets[i]], g.assumed[g.subnets[j]] = true, true
 		}
 		g.sets.join(a, b)
