@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,10 +50,41 @@ type madeUp struct {
 	segments []fleet.Segment
 	// addresses are those to ask free and who about.
 	addresses []netip.Addr
+	// six says that all addresses are of IPv6.
+	six bool
+}
+
+var (
+	fourForm = regexp.MustCompile(`(@?)10\.0\.(\d+)\.(\d+)(/\d+)?`)
+	hostForm = regexp.MustCompile(`@(fd00:[0-9a-f:]+):6868`)
+)
+
+// asSix writes each address of the VLANs as one of IPv6.
+func asSix(text string) string {
+	text = fourForm.ReplaceAllStringFunc(text, func(a string) string {
+		parts := fourForm.FindStringSubmatch(a)
+		host, err := strconv.Atoi(parts[3])
+		if err != nil {
+			return a
+		}
+		if host == 0 {
+			a = fmt.Sprintf("%sfd00:0:0:%s::", parts[1], parts[2])
+		} else {
+			a = fmt.Sprintf("%sfd00:0:0:%s::%x", parts[1], parts[2], host)
+		}
+		if bits, err := strconv.Atoi(strings.TrimPrefix(parts[4], "/")); err == nil {
+			a += fmt.Sprintf("/%d", bits+96)
+		}
+		return a
+	})
+	return hostForm.ReplaceAllString(strings.ReplaceAll(text, "9.9.9.9", "2620:fe::9"), "@[$1]:6868")
 }
 
 func (m *madeUp) add(t testing.TB, director string, kind fleet.Kind, path, text string) {
 	t.Helper()
+	if m.six {
+		text = asSix(text)
+	}
 	doc, err := source.Parse(path, []byte(text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -70,9 +103,13 @@ func (r random) pick(list ...string) string { return list[r.IntN(len(list))] }
 func ip(vlan, n int) string { return fmt.Sprintf("10.0.%d.%d", vlan, n) }
 
 func (r random) fleet(t testing.TB) *madeUp {
-	m := &madeUp{}
+	m := &madeUp{six: r.chance(5)}
 	for n := 2; n < 31; n += 7 {
-		m.addresses = append(m.addresses, netip.MustParseAddr(ip(0, n)))
+		address := ip(0, n)
+		if m.six {
+			address = asSix(address)
+		}
+		m.addresses = append(m.addresses, netip.MustParseAddr(address))
 	}
 	parts := r.Perm(3)
 	for i := range 2 + r.IntN(2) {
@@ -130,8 +167,16 @@ func (r random) director(t testing.TB, m *madeUp, name string, part int) {
 	}
 	if r.chance(3) {
 		m.add(t, name, fleet.RuntimeConfigs, name+"/runtime.yml",
-			"releases: []\naddons:\n- name: ha\n  jobs:\n  - name: keepalived\n    release: ha\n    properties: {keepalived: {vip: "+ip(0, 2+r.IntN(28))+"}}\n")
+			"releases: []\naddons:\n- name: ha\n  jobs:\n  - name: keepalived\n    release: ha\n    properties: {keepalived: {vip: "+ip(0, 2+r.IntN(28))+r.routerID()+"}}\n")
 	}
+}
+
+// routerID is an id of a virtual router, or none.
+func (r random) routerID() string {
+	if r.chance(2) {
+		return ""
+	}
+	return ", virtual_router_id: " + r.pick("51", "52")
 }
 
 func (r random) deployment(t testing.TB, m *madeUp, name, director string, low, i int, second bool, vip string) {
@@ -142,7 +187,7 @@ func (r random) deployment(t testing.TB, m *madeUp, name, director string, low, 
 	}
 	properties := ""
 	if r.chance(3) {
-		properties = ", properties: {keepalived: {vip: " + ip(0, 2+r.IntN(28)) + "}}"
+		properties = ", properties: {keepalived: {vip: " + ip(0, 2+r.IntN(28)) + r.routerID() + "}}"
 	}
 	networks := fmt.Sprintf("  - name: default\n    static_ips: [%s]\n", ip(0, low+i))
 	if vip == "bare" && r.chance(2) {
@@ -403,11 +448,12 @@ func refusedByDirectors(findings []lint.Finding) []lint.Finding {
 	return list
 }
 
-// ownersOf are a finding's rule and those who have part in it.
-func ownersOf(f lint.Finding) string {
-	var owners []string
+// partsOf are a finding's rule and addresses, and those who have part in it, with their
+// addresses and places.
+func partsOf(f lint.Finding) string {
+	var parts []string
 	for _, p := range f.Claims {
-		owners = append(owners, fmt.Sprint(p.Owner.Director, "/", p.Owner.Deployment))
+		parts = append(parts, fmt.Sprintf("%s/%s/%s %s %s", p.Owner.Director, p.Owner.Deployment, p.Owner.InstanceGroup, p.Range, p.At))
 	}
-	return f.Rule + " " + strings.Join(owners, ", ")
+	return f.Rule + " " + f.Range.String() + ": " + strings.Join(parts, ", ")
 }
