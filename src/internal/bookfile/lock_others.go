@@ -13,3 +13,5 @@ func lock(context.Context, string) (func(), error) {
 }
 
 func apart(cmd *exec.Cmd) *exec.Cmd { return cmd }
+
+func alive(int) bool { return false }

@@ -13,9 +13,6 @@ import (
 	"time"
 )
 
-// lockWait is how often it is looked whether the lock is free.
-const lockWait = 15 * time.Millisecond
-
 // lock keeps all other bookings of the repository's checkouts on this machine out. A
 // process that is killed has it no more.
 func lock(ctx context.Context, folder string) (unlock func(), err error) {
@@ -38,6 +35,9 @@ func lock(ctx context.Context, folder string) (unlock func(), err error) {
 		}
 	}
 }
+
+// alive reports whether there is a process of that number.
+func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 // apart starts a command in a process group of its own: who ends ipguard by a key or
 // by its group does not end git between two of its files.

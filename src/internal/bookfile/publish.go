@@ -2,6 +2,7 @@ package bookfile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -152,13 +153,15 @@ func (c *checkout) isAncestor(ctx context.Context, a, b string) bool {
 
 // forward fast-forwards the checkout from its HEAD to a commit.
 func (s *Store) forward(ctx context.Context, c *checkout, head, commit string) error {
-	if _, err := output(apart(c.command(context.WithoutCancel(ctx), nil, nil, "merge", "--ff-only", "--quiet", commit)), []string{"merge"}); err != nil {
+	if err := c.merge(ctx, head, commit); err != nil {
 		now, _, headErr := c.has(ctx, "HEAD")
 		switch {
 		case headErr != nil:
 			return headErr
-		case now != head || strings.Contains(err.Error(), "index.lock"):
+		case now != head:
 			return errLate // somebody commits here
+		case isLocked(err):
+			return errLocked
 		}
 		return stop("commit or stash what was changed, and git pull", "the checkout cannot be brought up to date: %s", err)
 	}
@@ -169,6 +172,29 @@ func (s *Store) forward(ctx context.Context, c *checkout, head, commit string) e
 		}
 	}
 	return nil
+}
+
+// isLocked reports whether git did not do it because of the index's lock.
+func isLocked(err error) bool {
+	var failed *gitError
+	return errors.As(err, &failed) && strings.Contains(failed.stderr, "index.lock")
+}
+
+// merge fast-forwards the checkout, and says so where the next one finds it.
+func (c *checkout) merge(ctx context.Context, head, commit string) error {
+	if head != "" { // else there is nothing to go back to
+		if err := c.begin(head, commit, 0); err != nil {
+			return err
+		}
+		defer c.end()
+	}
+	args := []string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "merge", "--ff-only", "--quiet", commit}
+	_, err := outputOf(apart(c.command(context.WithoutCancel(ctx), nil, nil, args...)), []string{"merge"}, func(pid int) {
+		if head != "" {
+			_ = c.begin(head, commit, pid) // without it, one waits a fixed time
+		}
+	})
+	return err
 }
 
 func (c *checkout) moveBranch(ctx context.Context, branch, from, to string) error {

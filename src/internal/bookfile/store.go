@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,8 +47,12 @@ const (
 	longestPause = 2 * time.Second
 )
 
-// errLate says that somebody else was faster: all has to be looked at again.
-var errLate = errors.New("somebody else was faster")
+// errLate says that somebody else was faster: all has to be looked at again. So it is
+// with errLocked, as long as git's own lock comes and goes.
+var (
+	errLate   = errors.New("somebody else was faster")
+	errLocked = fmt.Errorf("%w: git has locked the index", errLate)
+)
 
 // Records returns what the last commit has of a pool.
 func (s *Store) Records(ctx context.Context, pool string) (*ledger.Records, error) {
@@ -88,6 +93,10 @@ func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Rec
 			return err
 		}
 	}
+	if errors.Is(err, errLocked) {
+		return stop("wait for the git that runs here; if none does, one was killed: remove "+filepath.Join(c.private, "index.lock"),
+			"git has locked the checkout's index all the time: nothing was booked here")
+	}
 	return stop("try again: others book at the same time, or git cannot write to the remote",
 		"somebody else was faster %s: nothing was booked", plural.Of(mostTries, "time"))
 }
@@ -124,6 +133,9 @@ func (s *Store) pause(ctx context.Context, try int) error {
 // try is one attempt, from the newest state to a commit that counts.
 func (s *Store) try(ctx context.Context, c *checkout, pool string, change func(*ledger.Records) ([]ledger.Entry, error)) error {
 	if err := c.judge(ctx, s.Branch != ""); err != nil {
+		return err
+	}
+	if err := c.recover(ctx); err != nil {
 		return err
 	}
 	if err := c.checkClean(ctx); err != nil {

@@ -32,6 +32,9 @@ func ParseHolder(text string) (Holder, error) {
 	if err := checkText("an owner", text); err != nil {
 		return Holder{}, err
 	}
+	if strings.Contains(text, "((") {
+		return Holder{}, fmt.Errorf("%q has a variable in it, and nobody fills one in here: write the owner's name", text)
+	}
 	parts := strings.Split(text, "/")
 	for _, part := range parts {
 		if strings.TrimSpace(part) != part || part == "" {
