@@ -258,7 +258,7 @@ func (a *auditing) comparable(s *survey.Side) {
 	case s.Silent:
 	case s.Granted == nil && d.Snapshot != nil:
 		for _, l := range s.Lost {
-			a.failures = append(a.failures, trouble.Trouble{Message: l.Message, At: l.At, Hint: l.Hint})
+			a.failures = append(a.failures, trouble.Trouble{Message: l.Message, At: l.At, Hint: l.Hint, Excerpt: l.Excerpt})
 		}
 	case s.Granted == nil:
 		fail("give it environment: and snapshot: in "+a.fleet.Path+", and run ipguard collect "+s.Name,

@@ -64,7 +64,7 @@ func TestAuditOfWhatHides(t *testing.T) {
 			wants("exit 0\n", "10.0.0.10"),
 		"a file, elsewhere": b(asPromised(), "name: [").wants("exit 0\n", "172.16.0.0/12"),
 		"a file": b(asPromised(), "name: [").
-			wants("failure: not valid YAML: did not find expected node content\n" + ofDB + "exit 3\n"),
+			wants("failure: not valid YAML: a value is missing here, or a bracket that is opened is never closed\n" + ofDB + "exit 3\n"),
 		"not deployed, strict": of(hidden, static, "exit 0\n").wants("hidden: static_ips of nginx on network default\nexit 3\n", "--fail-on", "warning"),
 	})
 }
@@ -110,7 +110,7 @@ func TestAuditOfBookings(t *testing.T) {
 		"never seen":                         of("10.0.0.30 unprotected booked-never-seen info: booked for a/web/nginx since 2026-01-02, and neither promised nor granted to it\nexit 0\n", map[string]string{"10.0.0.30": booked("a/web/nginx")}, "nginx 10.0.0.60"),
 		"given back, and still in use":       of("10.0.0.60 drift released-in-use error: its booking was given back, and the VM of nginx/0 of deployment web (director a) still has it\nexit 1\n", map[string]string{"10.0.0.60": released}, "nginx 10.0.0.60"),
 		"given back, and used by another":    of("exit 0\n", map[string]string{"10.0.0.60": strings.ReplaceAll(released, "a/web/nginx", "lb/frontend")}, "nginx 10.0.0.60"),
-		"cannot be read":                     of("failure: not valid YAML: did not find expected node content\nexit 3\n", map[string]string{"10.0.0.60": "{"}, "nginx 10.0.0.60"),
+		"cannot be read":                     of("failure: not valid YAML: a value is missing here, or a bracket that is opened is never closed\nexit 3\n", map[string]string{"10.0.0.60": "{"}, "nginx 10.0.0.60"),
 		"cannot be read, of an unused one":   of("exit 0\n", map[string]string{"10.0.0.30": "{"}, "nginx 10.0.0.60"),
 		"cannot be read, and not asked for":  of("exit 0\n", map[string]string{"10.0.0.60": "{"}, "nginx 10.0.0.60").wants("exit 0\n", "10.0.0.61"),
 		"never seen, since it was not asked": of("failure: director a has no snapshot: what it granted is unknown\nexit 3\n", map[string]string{"10.0.0.30": booked("a/web/nginx")}).withoutSnapshot(),

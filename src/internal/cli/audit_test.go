@@ -182,7 +182,7 @@ func TestAudit(t *testing.T) {
 		"hidden behind a variable": {files: file(web(", static_ips: [((ip))]")), live: one(static, "nginx 10.0.0.10"),
 			want: "hidden: static_ips of nginx on network default\nnot judged: 10.0.0.10 the VM of nginx/0 of deployment web (director a)\nexit 3\n"},
 		"file that cannot be read": {files: map[string]string{"a/cc.yml": cloudConfigOf(ofA), "a/m1.yml": "name: ["},
-			live: one(static, "nginx 10.0.0.10"), want: "failure: not valid YAML: did not find expected node content\nnot judged: 10.0.0.10 the VM of nginx/0 of deployment web (director a)\nexit 3\n"},
+			live: one(static, "nginx 10.0.0.10"), want: "failure: not valid YAML: a value is missing here, or a bracket that is opened is never closed\nnot judged: 10.0.0.10 the VM of nginx/0 of deployment web (director a)\nexit 3\n"},
 	})
 }
 
