@@ -42,7 +42,7 @@ type block struct {
 
 // cell is an address. Mark is a letter for its state: colours are never alone.
 type cell struct {
-	Address, Mark, State, Owner string
+	Address, Mark, Class, State, Owner string
 }
 
 // mostCells is how many addresses a grid shows.
@@ -64,56 +64,94 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 	}
 	v.Bookings, v.Next = list.Bookings, list.Next
 	v.MayTake = teamOf(v.Pool, accounts.From(r.Context())) != ""
-	v.Blocks, v.Cut = grid(&v.Pool, list.Bookings)
-	s.show(w, r, http.StatusOK, "pool.html", page{Title: "Pool " + name, At: "pools", Content: v})
-}
-
-// grid is the pool's addresses, in rows of 16 as they are numbered.
-func grid(p *api.Pool, bookings []api.Booking) (rows []block, cut bool) {
-	state := map[netip.Addr]api.Booking{}
-	for _, b := range bookings {
+	g := grid{pool: &v.Pool, booked: map[netip.Addr]api.Booking{}}
+	for _, b := range list.Bookings {
 		if a, err := netip.ParseAddr(b.Address); err == nil {
-			state[a] = b
+			g.booked[a] = b
 		}
 	}
-	left := mostCells
-	for _, text := range p.Ranges {
+	for _, text := range v.Ranges {
 		from, to, ok := bounds(text)
 		if !ok {
 			continue
 		}
-		for a := from; a.IsValid() && a.Compare(to) <= 0; a = a.Next() {
+		var seen addressed
+		if !s.get(w, r, "/api/v1/addresses/"+escaped(cover(from, to).String()), &seen) {
+			return
+		}
+		g.claims = append(g.claims, seen.Claims...)
+	}
+	v.Blocks, v.Cut = g.rows()
+	s.show(w, r, http.StatusOK, "pool.html", page{Title: "Pool " + name, At: "pools", Content: v})
+}
+
+// grid is what the pool's addresses are.
+type grid struct {
+	pool   *api.Pool
+	booked map[netip.Addr]api.Booking
+	claims []api.Claim
+	// used are the owners of claims in use, by address.
+	used map[netip.Addr]string
+}
+
+// rows are the addresses, 16 to a row as they are numbered.
+func (g *grid) rows() (rows []block, cut bool) {
+	g.used = map[netip.Addr]string{}
+	for _, c := range g.claims {
+		from, to, ok := bounds(c.Range)
+		for a := from; ok && c.InUse && a.IsValid() && a.Compare(to) <= 0 && len(g.used) < mostCells; a = a.Next() {
+			g.used[a] = c.Owner
+		}
+	}
+	left := mostCells
+	for _, text := range g.pool.Ranges {
+		from, to, ok := bounds(text)
+		for a := from; ok && a.IsValid() && a.Compare(to) <= 0; a = a.Next() {
 			if left--; left < 0 {
 				return rows, true
 			}
-			last := a.AsSlice()[a.BitLen()/8-1]
-			if a == from || last%16 == 0 {
+			if last := a.AsSlice()[a.BitLen()/8-1]; a == from || last%16 == 0 {
 				rows = append(rows, block{Label: a.String()})
 			}
 			row := &rows[len(rows)-1]
-			row.Cells = append(row.Cells, cellOf(a, p, state))
+			row.Cells = append(row.Cells, g.cell(a))
 		}
 	}
 	return rows, false
 }
 
-func cellOf(a netip.Addr, p *api.Pool, state map[netip.Addr]api.Booking) cell {
-	c := cell{Address: a.String(), Mark: "·", State: "not booked"}
-	if slices.ContainsFunc(p.Except, func(text string) bool {
+func (g *grid) cell(a netip.Addr) cell {
+	if b, ok := g.booked[a]; ok {
+		mark := map[string]string{"booked": "B", "held": "H", "quarantined": "Q"}[b.State]
+		return cell{a.String(), mark, b.State, b.State, b.Owner}
+	}
+	if owner, ok := g.used[a]; ok {
+		return cell{a.String(), "U", "used", "in use without a booking", owner}
+	}
+	if slices.ContainsFunc(g.pool.Except, func(text string) bool {
 		from, to, ok := bounds(text)
 		return ok && from.Compare(a) <= 0 && a.Compare(to) <= 0
 	}) {
-		c.Mark, c.State = "–", "excepted"
+		return cell{a.String(), "–", "excepted", "excepted", ""}
 	}
-	if b, ok := state[a]; ok {
-		c.State, c.Owner = b.State, b.Owner
-		c.Mark = map[string]string{"booked": "B", "held": "H", "quarantined": "Q"}[b.State]
-	}
-	return c
+	return cell{a.String(), "·", "", "not booked", ""}
 }
 
-// bounds are the first and last address of a range as the API writes it.
+// cover is the smallest block that holds a range.
+func cover(from, to netip.Addr) netip.Prefix {
+	for bits := from.BitLen(); ; bits-- {
+		if p := netip.PrefixFrom(from, bits).Masked(); bits == 0 || p.Contains(to) {
+			return p
+		}
+	}
+}
+
+// bounds are the first and last address of a range as the API writes it, which for a
+// block may be its first address and its length.
 func bounds(text string) (from, to netip.Addr, ok bool) {
+	if block, err := netip.ParsePrefix(text); err == nil && block.IsSingleIP() {
+		return block.Addr(), block.Addr(), true
+	}
 	first, last, isRange := strings.Cut(text, "-")
 	if !isRange {
 		last = first

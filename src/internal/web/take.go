@@ -131,10 +131,14 @@ func takenOf(pool string, ask api.Ask, bookings []api.Booking, fresh int) *taken
 			v.Until = b.Until
 		}
 	}
-	v.Vars = "ips: [" + strings.Join(v.Addresses, ", ") + "]"
+	values := "[" + strings.Join(v.Addresses, ", ") + "]"
+	if strings.Contains(values, ":") { // YAML takes some colons for more than a part of a text
+		values = `["` + strings.Join(v.Addresses, `", "`) + `"]`
+	}
+	v.Vars = "ips: " + values
 	// Of a BOSH owner, the third part is the instance group.
 	if parts := strings.Split(ask.For, "/"); len(parts) >= 3 {
-		v.Ops = "- type: replace\n  path: /instance_groups/name=" + parts[2] + "/networks/0/static_ips?\n  value: [" + strings.Join(v.Addresses, ", ") + "]"
+		v.Ops = "- type: replace\n  path: /instance_groups/name=" + parts[2] + "/networks/0/static_ips?\n  value: " + values
 	}
 	return v
 }

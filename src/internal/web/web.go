@@ -13,6 +13,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -155,9 +156,9 @@ func (s *site) file(name, kind string) http.HandlerFunc {
 // words are the functions of templates.
 func (s *site) words() template.FuncMap {
 	return template.FuncMap{
-		"day":  func(t *time.Time) string { return s.day(t) },
-		"at":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" },
-		"path": escaped,
+		"day":    func(t *time.Time) string { return s.day(t) },
+		"at":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" },
+		"length": length, "shown": oneOrRange, "path": escaped,
 		"list": func(texts []string) string { return strings.Join(texts, ", ") },
 	}
 }
@@ -175,6 +176,27 @@ func (s *site) day(t *time.Time) string {
 		return t.UTC().Format("2006-01-02 15:04") + " UTC"
 	}
 	return text
+}
+
+// oneOrRange is a range as people write it: of one address as that.
+func oneOrRange(text string) string {
+	if first, last, ok := strings.Cut(text, "-"); ok && first == last {
+		return first
+	}
+	return text
+}
+
+// length is a length of time in words: whole days as days.
+func length(text string) string {
+	const day = 24 * time.Hour
+	switch d, err := time.ParseDuration(text); {
+	case err != nil, d%day != 0 || d == 0:
+		return text
+	case d == day:
+		return "1 day"
+	default:
+		return strconv.FormatInt(int64(d/day), 10) + " days"
+	}
 }
 
 // escaped is a text as one part of a path.

@@ -1,0 +1,264 @@
+package serve_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"golang.org/x/net/html"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/serve"
+)
+
+// hostile is a text that becomes markup wherever it is not shown as text.
+const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>`
+
+// loggedIn is a browser without scripts that followed the one-time link.
+func (r *running) loggedIn() *http.Client {
+	r.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	if a := r.page(browser, strings.TrimPrefix(r.link, r.url), nil); a.status != 200 {
+		r.t.Fatalf("the one-time link: %+v", a)
+	}
+	return browser
+}
+
+// page is what the browser gets for a path, or for a form that it sends there.
+func (r *running) page(browser *http.Client, path string, form url.Values) answered {
+	r.t.Helper()
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	request, err := http.NewRequest(method, r.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return read(r.t, browser, request)
+}
+
+// startWithConflict is a server whose two directors both believe that 10.8.52.191 is theirs.
+func startWithConflict(t *testing.T) *running {
+	t.Helper()
+	return startWith(t, func(c *serve.Config) {
+		for name, change := range map[string][2]string{
+			"web.yml":          {"10.8.52.231", "10.8.52.191"},
+			"cloud-config.yml": {"10.8.52.2 - 10.8.52.199", "10.8.52.2 - 10.8.52.189"},
+		} {
+			path := filepath.Join(filepath.Dir(c.Fleet.Value), "dr-west", name)
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := strings.ReplaceAll(strings.ReplaceAll(string(text), change[0], change[1]), "static: [10.8.52.224", "static: [10.8.52.191, 10.8.52.224")
+			if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// everyPage are all pages, of a server with bookings and conflicts.
+func everyPage() []string {
+	return []string{
+		"/", "/?pool=promo&for=" + url.QueryEscape(hostile), "/mine", "/pools", "/pools/promo", "/pools/none", "/addresses/10.8.52.180", "/addresses/10.8.52.191",
+		"/addresses/10.8.52.0/24", "/addresses/x", "/conflicts", "/network", "/trail", "/search", "/search?q=promo", "/search?q=" + url.QueryEscape(hostile), "/none",
+	}
+}
+
+// TestEveryFieldIsText writes what turns into markup into every field that somebody can
+// fill in, the names of pools, teams and segments among them, and reads all pages as a
+// browser does: no element and no attribute comes of it.
+func TestEveryFieldIsText(t *testing.T) {
+	r := startWith(t, func(c *serve.Config) {
+		text, err := os.ReadFile(c.Fleet.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		quoted := fmt.Sprintf("%q", hostile)
+		changed := strings.NewReplacer("vlan-52", quoted, "name: promo\n  team: promo", "name: "+quoted+"\n  team: promo", "team: dr\n", "team: "+quoted+"\n").Replace(string(text))
+		if err := os.WriteFile(c.Fleet.Value, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	browser := r.loggedIn()
+	pool := "/pools/" + url.PathEscape(hostile)
+	admin := r.token("<b>admin</b>"+hostile, accounts.Admin)
+	owner := "promo/<img>/" + strings.ReplaceAll(hostile, "/", "")
+	if a := r.page(browser, "/take", url.Values{"pool": {hostile}, "for": {owner}, "number": {"2"}, "why": {hostile}}); a.status != 200 {
+		t.Fatalf("nothing is taken: %d %s", a.status, a.body)
+	}
+	if a := r.raw(admin, "POST", "/api/v1"+pool+"/bookings", `{"for": "promo/b/c", "why": `+fmt.Sprintf("%q", hostile)+`}`); a.status != 201 {
+		t.Fatalf("nothing is booked: %+v", a)
+	}
+	paths := append(everyPage(), pool, "/search?q="+url.QueryEscape("promo/<img>"), "/addresses/"+url.PathEscape(hostile), "/pools/"+url.PathEscape(hostile)+"x")
+	seen := 0
+	for _, path := range paths {
+		a := r.page(browser, path, nil)
+		if a.status >= 500 {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		seen += strings.Count(a.body, "alert(1)")
+		judgeMarkup(t, path, a.body)
+	}
+	for name, values := range map[string]url.Values{
+		"/take": {"pool": {hostile}, "for": {hostile}, "number": {hostile}, "why": {hostile}, "address": {hostile}},
+		"/mine": {"do": {"release"}, "booking": {hostile + " " + hostile}},
+	} {
+		judgeMarkup(t, name, r.page(browser, name, values).body)
+	}
+	for _, path := range []string{"/login?provider=" + url.QueryEscape(hostile), "/login/callback?error=" + url.QueryEscape(hostile), "/login/once/" + url.PathEscape(hostile)} {
+		judgeMarkup(t, path, r.page(browser, path, nil).body)
+	}
+	if seen < 20 {
+		t.Errorf("the text was seen %d times on all pages: this test looks at the wrong places", seen)
+	}
+}
+
+// judgeMarkup refuses markup that no template has.
+func judgeMarkup(t *testing.T, path, text string) {
+	t.Helper()
+	for z := html.NewTokenizer(strings.NewReader(text)); z.Next() != html.ErrorToken; {
+		token := z.Token()
+		if token.Type != html.StartTagToken && token.Type != html.SelfClosingTagToken {
+			continue
+		}
+		if token.Data == "img" || token.Data == "b" || token.Data == "style" || token.Data == "iframe" {
+			t.Errorf("%s has an element %s", path, token)
+		}
+		for _, a := range token.Attr {
+			switch {
+			case strings.HasPrefix(a.Key, "on"), a.Key == "style":
+				t.Errorf("%s has %s", path, token)
+			case token.Data == "script" && (a.Key != "src" || a.Val != "/pages/script.js") && a.Key != "defer":
+				t.Errorf("%s has %s", path, token)
+			case a.Key == "href" && !strings.HasPrefix(a.Val, "/") && a.Val != "#main", a.Key == "href" && strings.HasPrefix(a.Val, "//"):
+				t.Errorf("%s leads to %s", path, a.Val)
+			}
+		}
+		if token.Data == "script" && len(token.Attr) == 0 {
+			t.Errorf("%s has a script", path)
+		}
+	}
+}
+
+// TestPagesAreSmall: at most 60 kB for a first view, all that it needs included, packed.
+func TestPagesAreSmall(t *testing.T) {
+	r := start(t)
+	browser := r.loggedIn()
+	files := r.page(browser, "/pages/style.css", nil).body + r.page(browser, "/pages/script.js", nil).body
+	for _, path := range everyPage() {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, _ = w.Write([]byte(r.page(browser, path, nil).body + files))
+		_ = w.Close()
+		if packed.Len() > 60_000 {
+			t.Errorf("%s: %d bytes", path, packed.Len())
+		}
+	}
+}
+
+// TestLifeOfAnAddressWithoutScript goes from the login to the release by forms alone.
+func TestLifeOfAnAddressWithoutScript(t *testing.T) {
+	r := startWithConflict(t)
+	browser := r.loggedIn()
+	has := func(a answered, status int, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if a.status != status || !strings.Contains(a.body, text) {
+				t.Errorf("status %d, want %d with %q: %s", a.status, status, text, a.body)
+			}
+		}
+	}
+	has(r.page(browser, "/mine", nil), 200, "You have booked nothing")
+	form := url.Values{"pool": {"promo"}, "for": {"promo/web/api"}, "number": {"2"}, "why": {"ticket 1"}}
+	has(r.page(browser, "/take", form), 200, "These addresses are yours", "ips: [10.8.52.180, 10.8.52.181]", "ipguard book promo --for promo/web/api -n 2", "/instance_groups/name=api/")
+	has(r.page(browser, "/take", form), 200, "These addresses were yours already")
+	has(r.page(browser, "/mine", nil), 200, "promo 10.8.52.180", "2026-12-10", "nobody yet")
+	has(r.page(browser, "/pools/promo", nil), 200, `title="10.8.52.180: booked, promo/web/api"`, `title="10.8.52.185: not booked"`, `title="10.8.52.191: in use without a booking, `)
+	has(r.page(browser, "/take", url.Values{"pool": {"promo"}, "for": {"x"}, "number": {"1"}, "address": {"10.8.52.191"}}), 409, "is in use by", `href="/pools/promo"`)
+	has(r.page(browser, "/take", url.Values{"pool": {"promo"}, "for": {"x"}, "number": {"0"}}), 422, "how many is a number from 1")
+	has(r.page(browser, "/take", url.Values{"pool": {"none"}, "for": {"x"}, "number": {"1"}}), 404, "there is no pool none")
+	has(r.page(browser, "/mine", url.Values{"do": {"renew"}, "booking": {"promo 10.8.52.180"}}), 200, "Done")
+	has(r.page(browser, "/mine", url.Values{"do": {"release"}, "booking": {"promo 10.8.52.180", "promo 10.8.52.181"}}), 200, "Done", "quarantined")
+	has(r.page(browser, "/mine", url.Values{"do": {"release"}}), 422, "select what")
+	has(r.page(browser, "/mine", url.Values{"do": {"release"}, "booking": {"x"}}), 422, "names no address")
+	has(r.page(browser, "/addresses/10.8.52.180", nil), 200, "<strong>released</strong>", "<strong>booked</strong>", "ticket 1")
+	has(r.page(browser, "/addresses/10.8.52.191", nil), 200, "promo/pgpool", "dr-west", "in use")
+	has(r.page(browser, "/conflicts", nil), 200, "10.8.52.191", "promo/pgpool", "dr-west")
+	has(r.page(browser, "/search?q=10.8.52.191", nil), 200, "<h1>10.8.52.191</h1>")
+	has(r.page(browser, "/search?q=10.8.52.191%2F24", nil), 200, "<h1>10.8.52.0/24</h1>")
+	has(r.page(browser, "/search?q=promo%2Fweb", nil), 200, "10.8.52.180")
+	has(r.page(browser, "/search?q=nobody", nil), 200, "nothing is booked for an owner")
+	has(r.page(browser, "/network", nil), 200, "Audit trail", "Nobody pushed a director yet")
+	has(r.page(browser, "/trail", nil), 200, "logged in")
+	has(r.page(browser, "/none", nil), 404, "There is no such page")
+}
+
+// TestPagesNeedALogin: without one, every page says so and nothing of the plan.
+func TestPagesNeedALogin(t *testing.T) {
+	r := start(t)
+	for _, path := range append(everyPage(), "/trail?after=1") {
+		a := r.page(http.DefaultClient, path, nil)
+		if a.status != 401 || strings.Contains(a.body, "10.8.") && !strings.Contains(path, "10.8.") || strings.Contains(a.body, "vlan-52") {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	for _, path := range []string{"/take", "/mine"} {
+		if a := r.page(http.DefaultClient, path, url.Values{"pool": {"promo"}, "for": {"x"}, "number": {"1"}, "do": {"release"}, "booking": {"promo 10.8.52.180"}}); a.status != 401 {
+			t.Errorf("POST %s: %d", path, a.status)
+		}
+	}
+}
+
+// TestNewcomer takes an address in a browser, by keyboard: the link, an owner, Enter.
+// IPGUARD_SCREENSHOTS names a folder for pictures of all pages.
+func TestNewcomer(t *testing.T) {
+	r := startWithConflict(t)
+	b := newBrowser(t)
+	b.look("light", 1280, 800)
+	b.open(r.link)
+	b.do(chromedp.SendKeys(chromedp.CSS("input[name=for]"), "promo/web/api"), chromedp.KeyEvent("\r"))
+	if got := b.text(".addresses a"); got != "10.8.52.180" {
+		t.Fatalf("taken: %q", got)
+	}
+	if got := b.text(".copy"); got != "Copy" {
+		t.Errorf("the button to copy says %q", got)
+	}
+	b.picture("taken")
+	r.ask(r.token("ci", accounts.BookFor("promo")), "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/web/db", "number": 3, "why": "ticket 4711"}`)
+	paths := everyPage()
+	if testing.Short() {
+		paths = []string{"/", "/pools/promo", "/addresses/10.8.52.191"}
+	}
+	for _, look := range []struct {
+		name          string
+		width, height int64
+	}{{"light", 1280, 800}, {"dark", 1280, 800}, {"light", 390, 844}, {"dark", 390, 844}} {
+		b.look(look.name, look.width, look.height)
+		for _, path := range paths {
+			b.open(r.url + path)
+			if wide := b.number("document.documentElement.scrollWidth - document.documentElement.clientWidth"); wide > 0 {
+				t.Errorf("%s is %v px wider than a window of %d", path, wide, look.width)
+			}
+			b.picture(path)
+		}
+	}
+	b.complaints()
+}
