@@ -41,6 +41,9 @@ func Parse(path string, text []byte) (*File, []*trouble.Trouble) {
 	d := &decoder{left: maxValues}
 	file := d.file(path, doc.Root())
 	d.meaning(file)
+	if len(file.Directors) == 0 && len(file.Pools) == 0 && len(d.errs) == 0 {
+		d.fail(doc.Root().Place(), "ipguard init proposes directors", "the fleet has neither directors nor pools")
+	}
 	if at, ok := secondDocument(path, rest); ok {
 		d.fail(at, "", "a second YAML document begins here; a fleet file has one")
 	}

@@ -39,8 +39,9 @@ type File struct {
 	Path string `yaml:"-"`
 
 	// All directors, also those whose files are elsewhere: an address can only
-	// be known to be taken if its owner is known.
-	Directors []Director `yaml:"directors" jsonschema:"minItems=1"`
+	// be known to be taken if its owner is known. The list may be empty where there
+	// are pools: a server learns of directors from those who push them.
+	Directors []Director `yaml:"directors"`
 	// Segments (broadcast domains) that cannot be told from cloud_properties.
 	// What is named by none of them and cannot be decided counts as the same.
 	Segments []Segment `yaml:"segments,omitempty"`

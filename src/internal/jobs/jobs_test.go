@@ -28,7 +28,15 @@ import (
 const root = "../../.."
 
 // The release's jobs.
-var jobNames = []string{"ipguard-lint", "ipguard-probe", "ipguard-watch"}
+var jobNames = []string{"ipguard-lint", "ipguard-probe", "ipguard-server", "ipguard-watch"}
+
+// packageOf names the package of a job: one program for all VMs, one for the server's.
+func packageOf(job string) string {
+	if job == "ipguard-server" {
+		return job
+	}
+	return "ipguard"
+}
 
 // spec is a job's spec file; docs of BOSH, "Jobs".
 type spec struct {
@@ -36,7 +44,11 @@ type spec struct {
 	Description string
 	Templates   map[string]string
 	Packages    []string
-	Properties  map[string]struct {
+	Consumes    []struct {
+		Name, Type string
+		Optional   bool
+	}
+	Properties map[string]struct {
 		Description      string
 		Default, Example any
 	}

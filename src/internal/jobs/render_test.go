@@ -54,7 +54,13 @@ func least(t testing.TB, job string) map[string]any {
 func merged(base, over map[string]any) map[string]any {
 	all := map[string]any{}
 	maps.Copy(all, base)
-	maps.Copy(all, over)
+	for name, value := range over {
+		below, ok := value.(map[string]any)
+		if was, both := all[name].(map[string]any); ok && both {
+			value = merged(was, below)
+		}
+		all[name] = value
+	}
 	return all
 }
 
@@ -186,7 +192,7 @@ func TestWrongValues(t *testing.T) {
 }
 
 // wrongValues of the jobs' properties. Ruby's inspect writes the value.
-var wrongValues = slices.Concat(wrongOfProbe, wrongOfWatch, wrongOfLint)
+var wrongValues = slices.Concat(wrongOfProbe, wrongOfWatch, wrongOfLint, wrongOfServer)
 
 var wrongOfProbe = []wrongValue{
 	{"ipguard-probe", "on_conflict: maybe", `property on_conflict: "maybe" is not "fail" or "warn"`, true},

@@ -26,7 +26,7 @@ func TestSpecs(t *testing.T) {
 	for _, job := range jobNames {
 		t.Run(job, func(t *testing.T) {
 			s := readSpec(t, job)
-			if s.Name != job || s.Description == "" || !slices.Equal(s.Packages, []string{"ipguard"}) {
+			if s.Name != job || s.Description == "" || !slices.Equal(s.Packages, []string{packageOf(job)}) {
 				t.Errorf("name %q, packages %q, description %q", s.Name, s.Packages, s.Description)
 			}
 			for name, p := range s.Properties {
@@ -253,7 +253,7 @@ func TestJobsArePacked(t *testing.T) {
 		files := boshsystem.NewOsFileSystem(boshlog.NewLogger(boshlog.LevelNone))
 		read, err := boshjob.NewDirReaderImpl(archive, files).Read(folder)
 		check(t, err)
-		if !slices.Equal(read.PackageNames, []string{"ipguard"}) {
+		if !slices.Equal(read.PackageNames, []string{packageOf(job)}) {
 			t.Errorf("%s: packages %q", job, read.PackageNames)
 		}
 		var want []string

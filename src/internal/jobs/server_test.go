@@ -1,0 +1,110 @@
+package jobs
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/serve"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
+)
+
+// No value is part of what is said: it may be a secret.
+var wrongOfServer = []wrongValue{
+	{"ipguard-server", "listen: ipguard.example.com:443", "property listen: is not ADDRESS:PORT", true},
+	{"ipguard-server", "listen: 8720", "property listen: is not ADDRESS:PORT", true},
+	{"ipguard-server", "url: http://ipguard.example.com", "property url: is not a URL such as https://ipguard.example.com", true},
+	{"ipguard-server", "url: https://promo@ipguard.example.com", "property url: is not a URL such as", true},
+	{"ipguard-server", "tls: {certificate: MIIB}", "property tls.certificate: is not a certificate in PEM", true},
+	{"ipguard-server", "tls: {private_key: MIIB}", "property tls.private_key: is not a key in PEM", true},
+	{"ipguard-server", "login: tokens", "property login: is not a mapping", true},
+	{"ipguard-server", "fleet: [10.8.52.0/24]", "property fleet: is not a mapping", true},
+	{"ipguard-server", "database: {url: 'mysql://plan@10.0.1.5/plan'}", "property database.url: is not a URL such as", true},
+	{"ipguard-server", "database: {url: 'postgres://plan:s3cr3t@10.0.1.5/plan'}", "property database.url: is not a URL such as", true},
+	{"ipguard-server", "database: {name: 'a b'}", "property database.name: is not the name of a database", true},
+	{"ipguard-server", "database: {role: ''}", "property database.role: is no name of a role", true},
+	{"ipguard-server", `database: {password: "two\nlines"}`, "property database.password: is not a text of one line", true},
+	{"ipguard-server", "database: {ca: MIIB}", "property database.ca: is not a certificate in PEM", true},
+	{"ipguard-server", "environment: [A]", "property environment: is not a mapping of names to texts", true},
+	{"ipguard-server", "environment: {a-b: x}", `property environment: "a-b" is no name of a variable`, true},
+	{"ipguard-server", "environment: {A: 1}", "property environment: the value of A is not a text of one line", true},
+}
+
+// TestServerReadsItsConfiguration gives what is rendered to the readers of the server.
+func TestServerReadsItsConfiguration(t *testing.T) {
+	for name, given := range map[string]map[string]any{"least": least(t, "ipguard-server"), "every option": everyOption(t, "ipguard-server")} {
+		dir := mustRender(t, "ipguard-server", instance{Networks: manualNetworks, Properties: given})
+		if _, errs := serve.LoadConfig(filepath.Join(dir, "config/server.yml")); len(errs) > 0 {
+			t.Errorf("%s: %v", name, errs)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "config/fleet.yml"))
+		check(t, err)
+		if name == "least" { // and the configuration names no fleet file
+			continue
+		}
+		if _, errs := fleet.Parse("fleet.yml", text); len(errs) > 0 {
+			t.Errorf("%s: %v", name, errs)
+		}
+	}
+}
+
+// TestLinkedDatabase renders beside a database of postgres-release, as a director does,
+// whose link bosh-cli's renderer has not.
+func TestLinkedDatabase(t *testing.T) {
+	sharedtest.Programs(t, "ruby")
+	for role, want := range map[string]string{"ipguard": "", "another": "property database.role: is another, and the link to the database has no such role"} {
+		properties := withDefaults(readSpec(t, "ipguard-server"), merged(least(t, "ipguard-server"), nested("database.role", role)))
+		text, err := json.Marshal(map[string]any{
+			"properties": properties,
+			"link": map[string]any{"address": "q-s0.database.default.ipguard.bosh", "properties": map[string]any{"databases": map[string]any{
+				"port": 5524, "roles": []any{map[string]any{"name": "ipguard", "password": "it's"}},
+			}}},
+		})
+		check(t, err)
+		out := map[string]string{}
+		for _, template := range []string{"config/environment.erb", "config/server.yml.erb"} {
+			c := exec.Command("ruby", "testdata/linked.rb", filepath.Join(root, "jobs/ipguard-server/templates", template))
+			c.Stdin = strings.NewReader(string(text))
+			got, err := c.CombinedOutput()
+			if err != nil && (want == "" || !strings.Contains(string(got), want)) {
+				t.Errorf("%s of role %s: %v\n%s", template, role, err, got)
+			}
+			out[template] = string(got)
+		}
+		if want != "" {
+			if !strings.Contains(out["config/environment.erb"], want) {
+				t.Errorf("role %s: %s", role, out["config/environment.erb"])
+			}
+			continue
+		}
+		if got := out["config/environment.erb"]; got != "PGPASSWORD='it'\\''s'\n" {
+			t.Errorf("environment: %s", got)
+		}
+		if got := out["config/server.yml.erb"]; !strings.Contains(got, `"postgres://ipguard@q-s0.database.default.ipguard.bosh:5524/ipguard"`) {
+			t.Errorf("configuration: %s", got)
+		}
+	}
+}
+
+// TestServerExamples renders the server's job of each example.
+func TestServerExamples(t *testing.T) {
+	const folder = root + "/manifests-examples/server/"
+	for _, files := range [][]string{{"sqlite.yml"}, {"postgres.yml"}, {"sqlite.yml", folder + "uaa.yml"}, {"postgres.yml", folder + "uaa.yml"}} {
+		doc := interpolated(t, folder+files[0], files[1:]...)
+		found := 0
+		for _, j := range placedJobs(t, doc) {
+			if j.Release != "ipguard" {
+				continue
+			}
+			found++
+			exampleJob(t, j, text(t, mustRender(t, j.Name, instance{Networks: manualNetworks, Properties: least(t, j.Name)})), map[string]string{})
+		}
+		if found != 1 {
+			t.Errorf("%s: %d jobs of this release", files, found)
+		}
+	}
+}
