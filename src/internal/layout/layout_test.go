@@ -73,6 +73,7 @@ var layers = []layer{
 	{name: "internal/pushes", imports: list("snapshot", "source")},
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},
 	{name: "internal/accounts"},
+	{name: "internal/signin", imports: list("protocol"), modules: list("golang.org/x/oauth2")},
 	{name: "internal/protocol", imports: list("ledger")},
 	{name: "internal/proposal", imports: list("gate", "fleet", "interpolate", "source", "trouble", "lazyregexp"), modules: list("mvdan.cc/sh", yaml)},
 	{name: "internal/gate", modules: list("github.com/jessevdk/go-flags", boshUtils, "golang.org/x/sys")},

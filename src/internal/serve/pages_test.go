@@ -204,6 +204,7 @@ func TestLifeOfAnAddressWithoutScript(t *testing.T) {
 	has(r.page(browser, "/conflicts", nil), 200, "10.8.52.191", "promo/pgpool", "dr-west")
 	has(r.page(browser, "/search?q=10.8.52.191", nil), 200, "<h1>10.8.52.191</h1>")
 	has(r.page(browser, "/search?q=10.8.52.191%2F24", nil), 200, "<h1>10.8.52.0/24</h1>")
+	has(r.page(browser, "/search?q=10.8.52.190-10.8.52.199", nil), 200, "<h1>10.8.52.128/25</h1>")
 	has(r.page(browser, "/search?q=promo%2Fweb", nil), 200, "10.8.52.180")
 	has(r.page(browser, "/search?q=nobody", nil), 200, "nothing is booked for an owner")
 	has(r.page(browser, "/network", nil), 200, "Audit trail", "Nobody pushed a director yet")

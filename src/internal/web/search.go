@@ -18,7 +18,7 @@ type found struct {
 	Next     string
 }
 
-// search leads to an address or block at once; any other text is looked for in pools,
+// search leads to an address or block at once, and for a range to the block around it; any other text is looked for in pools,
 // and as an owner or a part of one.
 func (s *site) search(w http.ResponseWriter, r *http.Request) {
 	text := strings.TrimSpace(r.URL.Query().Get("q"))
@@ -32,6 +32,10 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 	}
 	if block, err := netip.ParsePrefix(text); err == nil {
 		http.Redirect(w, r, "/addresses/"+block.Masked().String(), http.StatusSeeOther)
+		return
+	}
+	if from, to, ok := bounds(text); ok {
+		http.Redirect(w, r, "/addresses/"+cover(from, to).String(), http.StatusSeeOther)
 		return
 	}
 	v := found{Query: text}
