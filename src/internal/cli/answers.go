@@ -51,8 +51,13 @@ func readPicture(fleetFile string, streams Streams) (*picture, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newPicture(w, files), nil
+}
+
+// newPicture reads all that a workspace names.
+func newPicture(w *workspace.Workspace, files *source.Files) *picture {
 	read := survey.Read(w.Fleet, w.Loader)
-	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures), pools: poolsOf(w.Fleet.File)}, nil
+	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures), pools: poolsOf(w.Fleet.File)}
 }
 
 func poolsOf(file *fleet.File) []answer.Pool {

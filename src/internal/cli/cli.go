@@ -102,7 +102,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	streams.Stderr = shown{streams.names.Writer(streams.Stderr), streams.Stderr}
 	root := newRoot(streams)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var code exitCode
 	switch {
 	case err == nil:
@@ -114,14 +114,14 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 	var told *ending
 	if errors.As(err, &told) {
 		if told.code == ExitUsage && told.Hint == "" {
-			told.Hint = "see ipguard --help"
+			told.Hint = "see " + cmd.CommandPath() + " --help"
 		}
 		if told.Hint != "" {
 			fmt.Fprintf(streams.Stderr, "hint: %s\n", told.Hint)
 		}
 		return told.code
 	}
-	fmt.Fprintln(streams.Stderr, "hint: see ipguard --help")
+	fmt.Fprintf(streams.Stderr, "hint: see %s --help\n", cmd.CommandPath())
 	return ExitUsage
 }
 

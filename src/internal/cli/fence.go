@@ -77,6 +77,8 @@ type fencing struct {
 	fence    *fence.Fence
 	edits    *fencetext.Edits
 	color    bool
+	// texts stand in the place of files on the disk, by path.
+	texts map[string][]byte
 	// refused says that a director would refuse the edited files.
 	refused bool
 }
@@ -193,6 +195,9 @@ func (r *fencing) check() error {
 		return nil
 	}
 	files := source.NewFiles(strings.NewReader(""))
+	for path, text := range r.texts {
+		files.Keep(path, text)
+	}
 	var changes []fence.Change
 	for _, f := range r.edits.Files {
 		files.Keep(f.Path, f.After)

@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/fence"
@@ -78,46 +75,14 @@ func (r *fencing) write(fix bool) (written bool, err error) {
 	return true, nil
 }
 
-// printDiffs prints one diff for each file to standard output, in a form that
-// patch -p1 and git apply take.
+// printDiffs prints one diff for each file to standard output.
 func (r *fencing) printDiffs() error {
 	for _, f := range r.edits.Files {
-		before, after := "a/"+filepath.ToSlash(f.Path), "b/"+filepath.ToSlash(f.Path)
-		if filepath.IsAbs(f.Path) || strings.HasPrefix(f.Path, "..") {
-			before, after = f.Path, f.Path
-		}
-		text, cut := report.ShownDiff(string(diff.Diff(before, f.Before, after, f.After)))
-		for line := range strings.Lines(text) {
-			body := strings.TrimRight(line, "\r\n")
-			if err := printTo(r.streams.Stdout, "%s%s", r.painted(body), line[len(body):]); err != nil {
-				return err
-			}
-		}
-		if cut {
-			r.say("the diff of %s hides what stands beside the change; it cannot be applied, but --fix can", f.Path)
+		if err := printDiff(r.streams, r.color, f.Path, f.Before, f.After); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// painted colours a line of a diff.
-func (r *fencing) painted(line string) string {
-	color := ""
-	switch {
-	case !r.color || line == "":
-		return line
-	case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"), strings.HasPrefix(line, "diff "):
-		color = "1"
-	case line[0] == '+':
-		color = "32"
-	case line[0] == '-':
-		color = "31"
-	case line[0] == '@':
-		color = "36"
-	default:
-		return line
-	}
-	return "\x1b[" + color + "m" + line + "\x1b[0m"
 }
 
 func (r *fencing) tellByHand(h fencetext.ByHand) {

@@ -96,7 +96,7 @@ func TestWrongUsageHasAHint(t *testing.T) {
 		"lint --fail-on warn":     "did you mean --fail-on warning?",
 		"explain":                 "ipguard rules lists them",
 		"explain overlapping":     "ipguard rules lists them",
-		"version now":             "see ipguard --help",
+		"version now":             "see ipguard version --help",
 		"completion tcsh":         "ipguard completion bash",
 		"baseline":                "",
 		"baseline update":         "ipguard baseline write, ipguard baseline check",

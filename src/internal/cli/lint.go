@@ -30,6 +30,7 @@ type lintFlags struct {
 	allowStale   bool
 	version      string
 	changed      string
+	fix, diff    bool
 }
 
 // sinceMain is what --changed without a revision is.
@@ -51,6 +52,11 @@ the same way, as the update that it would be. The flags -v, -l, -o, --var-file,
 --vars-env and --vars-store mean what they mean to bosh deploy. One manifest may
 be many environments: given inputs must be those that the fleet file has for the
 manifest, or --director says whose it is.
+
+With --fix it first writes what has exactly one safe cure: the order of a range that
+ends before it begins, and the lines of reserved that ipguard fence proposes. Nothing
+else in the files changes, and nothing is written by which the fleet would get a
+finding that it did not have. --diff shows it.
 
 With --changed it judges the manifests and cloud-configs that a change touches, as
 git knows it: those that differ between the working tree and the commit at which
@@ -88,6 +94,7 @@ func (flags *lintFlags) add(cmd *cobra.Command) {
 	f.StringArrayVarP(&flags.cloudConfigs, "cloud-config", "c", nil, "cloud-config of the director, in place of those of the fleet file; may be repeated")
 	f.BoolVar(&flags.strict, "strict", false, "what hides behind an unresolved variable, or what a director did not show, is an error")
 	f.BoolVar(&flags.allowStale, "allow-stale", false, "a snapshot older than the fleet file's max_age is a warning")
+	flags.addFix(f)
 	f.StringVar(&flags.changed, "changed", "", "judge what changed since REV, or since this branch left the main one")
 	f.Lookup("changed").NoOptDefVal = sinceMain
 	f.StringVar(&flags.version, "director-version", "", "version of the director, e.g. 282.1.4 (default: the fleet file's, else the newest)")
@@ -129,6 +136,9 @@ func keptByNetwork(p *plan.Plan) map[[2]string][]netipx.IPRange {
 func runLint(flags *lintFlags, args []string, changed func(string) bool, streams Streams) error {
 	outputs, err := flags.output.parse()
 	if err != nil {
+		return err
+	}
+	if done, err := flags.fixFirst(args, changed, outputs, streams); done || err != nil {
 		return err
 	}
 	files := streams.files()

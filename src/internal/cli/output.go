@@ -101,7 +101,7 @@ func parseSeverity(name string) (lint.Severity, error) {
 	if ok {
 		hint = "did you mean --fail-on " + near + "?"
 	}
-	return 0, usage(hint+"; ipguard lint --help says what it does", "--fail-on takes error, warning or info, and got %q", name)
+	return 0, usage(hint, "--fail-on takes error, warning or info, and got %q", name)
 }
 
 func checkColor(color string) error {

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/ipguard/ipguard/src/internal/report"
+)
+
+// printDiff prints the change of a file to standard output, in a form that patch -p1
+// and git apply take.
+func printDiff(streams Streams, color bool, path string, old, now []byte) error {
+	before, after := "a/"+filepath.ToSlash(path), "b/"+filepath.ToSlash(path)
+	if filepath.IsAbs(path) || strings.HasPrefix(path, "..") {
+		before, after = path, path
+	}
+	text, cut := report.ShownDiff(string(diff.Diff(before, old, after, now)))
+	for line := range strings.Lines(text) {
+		body := strings.TrimRight(line, "\r\n")
+		if err := printTo(streams.Stdout, "%s%s", painted(color, body), line[len(body):]); err != nil {
+			return err
+		}
+	}
+	if cut {
+		fmt.Fprintf(streams.Stderr, "ipguard: the diff of %s hides what stands beside the change; it cannot be applied, but --fix can\n", path)
+	}
+	return nil
+}
+
+// painted colours a line of a diff.
+func painted(color bool, line string) string {
+	style := ""
+	switch {
+	case !color || line == "":
+		return line
+	case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"), strings.HasPrefix(line, "diff "):
+		style = "1"
+	case line[0] == '+':
+		style = "32"
+	case line[0] == '-':
+		style = "31"
+	case line[0] == '@':
+		style = "36"
+	default:
+		return line
+	}
+	return "\x1b[" + style + "m" + line + "\x1b[0m"
+}
