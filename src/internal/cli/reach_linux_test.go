@@ -59,10 +59,19 @@ func TestCellNeedsNoOptions(t *testing.T) {
 	if !strings.Contains(metrics, "ipguard_interfaces_left_out 67\n") || strings.Contains(metrics, "docker0") {
 		t.Errorf("metrics\n%s", metrics)
 	}
-	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.pid))
-	check(t, err)
-	if len(descriptors) > 32 {
-		t.Errorf("%d descriptors are open", len(descriptors))
+	// On a busy machine the sockets of several checks are open at a time: what counts is
+	// how few there are between them.
+	fewest := 1000
+	for range 50 {
+		descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.pid))
+		check(t, err)
+		if fewest = min(fewest, len(descriptors)); fewest <= 32 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if fewest > 32 {
+		t.Errorf("%d descriptors stay open", fewest)
 	}
 	// Containers come and go; not a word is said of them, and nothing is missed.
 	other, err := s.Isolated("more containers")
