@@ -108,7 +108,7 @@ const hang = 2
 
 // headline writes "NAME: text", its name in a style, broken at the terminal's width.
 func (t *textReport) headline(style, name, text string) {
-	parts := []string{name + ": " + text}
+	parts := []string{name + ": " + t.shown(text)} // what is broken is no longer found
 	if t.wrapAt > 0 {
 		parts = wrap(parts[0], t.wrapAt-hang)
 	}
@@ -223,7 +223,7 @@ func (t *textReport) failure(f trouble.Trouble) {
 		t.line("  " + t.painter.paint(faint, number+" |") + " " + s.text)
 	}
 	lead := "  " + t.painter.paint(bold, "hint:") + " "
-	for _, line := range lines(f.Hint) {
+	for _, line := range lines(t.shown(f.Hint)) {
 		if line == "" {
 			continue
 		}
