@@ -20,14 +20,29 @@ const LongestWait = 5 * time.Minute
 // callback is the path at which the browser comes back to this machine.
 const callback = "/callback"
 
+// ports are those of 127.0.0.1 to which it may come back. RFC 8252 has any port, but UAA
+// compares the port, too, and registers no pattern for it (DefaultRedirectResolver.java,
+// UaaUrlUtils.java), so that the client has these by name.
+func ports() []int { return []int{8721, 8722, 8723} }
+
+// listen takes the first port that nobody has.
+func listen(ports []int) (listener net.Listener, err error) {
+	for _, port := range ports {
+		if listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, fmt.Errorf("none of the ports %d of this machine is free for the browser to come back: use a passcode", ports)
+}
+
 // Browser lets a person log in with a browser on this machine (RFC 8252): show gets the
 // URL to open. The browser comes back to a port of 127.0.0.1 that is open until then.
 func (p *Provider) Browser(ctx context.Context, show func(url string)) (*Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, LongestWait)
 	defer cancel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen(p.ports)
 	if err != nil {
-		return nil, fmt.Errorf("no port of this machine can be listened on: %w", err)
+		return nil, err
 	}
 	w := &waiting{state: rand.Text(), came: make(chan url.Values, 1)}
 	server := &http.Server{Handler: w, ReadHeaderTimeout: patience, MaxHeaderBytes: 32 << 10}

@@ -44,6 +44,7 @@ type Provider struct {
 	login    protocol.Login
 	http     *http.Client
 	endpoint oauth2.Endpoint
+	ports    []int
 }
 
 const (
@@ -102,7 +103,7 @@ func Discover(ctx context.Context, client *http.Client, login protocol.Login) (*
 	if told.Issuer != login.Issuer || !isHTTPS(told.Auth) || !isHTTPS(told.Token) {
 		return nil, fmt.Errorf("the description of %s is of another provider, or names endpoints without TLS", login.Issuer)
 	}
-	return &Provider{login: login, http: client, endpoint: oauth2.Endpoint{AuthURL: told.Auth, TokenURL: told.Token}}, nil
+	return &Provider{login: login, http: client, ports: ports(), endpoint: oauth2.Endpoint{AuthURL: told.Auth, TokenURL: told.Token}}, nil
 }
 
 func isHTTPS(text string) bool {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 type world struct {
 	t        *testing.T
+	ports    []int
 	uaa      *uaadouble.UAA
 	provider *Provider
 	browser  *http.Client
@@ -27,13 +29,25 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = busy.Close() })
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirects := []string{"http://" + free.Addr().String() + callback}
+	ports := []int{busy.Addr().(*net.TCPAddr).Port, free.Addr().(*net.TCPAddr).Port}
+	_ = free.Close()
 	scopes := []string{"openid", "ipguard.read", "ipguard.teams.*.book"}
-	w := &world{t: t, uaa: &uaadouble.UAA{
+	w := &world{t: t, ports: ports, uaa: &uaadouble.UAA{
 		Now: time.Now, Browser: "alice",
 		Users: map[string]uaadouble.User{"alice": {ID: "1", Origin: "uaa", Scopes: []string{"ipguard.teams.promo.book"}}},
 		Clients: map[string]uaadouble.Client{
-			"ipguard_cli": {Grants: []string{"authorization_code", "refresh_token", "password"}, Scopes: scopes, Redirects: []string{"http://127.0.0.1:*/callback"}},
-			"public":      {Public: true, Grants: []string{"authorization_code", "refresh_token"}, Scopes: scopes, Redirects: []string{"http://127.0.0.1:*/callback"}},
+			"ipguard_cli": {Grants: []string{"authorization_code", "refresh_token", "password"}, Scopes: scopes, Redirects: redirects},
+			"public":      {Public: true, Grants: []string{"authorization_code", "refresh_token"}, Scopes: scopes, Redirects: redirects},
 			"ci":          {Secret: "s&:/ é", Grants: []string{"client_credentials"}, Authorities: []string{"ipguard.directors.promo.push"}},
 		},
 	}}
@@ -60,6 +74,7 @@ func (w *world) discover(client string) *Provider {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	p.ports = w.ports
 	return p
 }
 
@@ -199,5 +214,13 @@ func TestProviderThatIsWrong(t *testing.T) {
 	w.uaa.Fault = func(*http.Request) uaadouble.Fault { return uaadouble.Fault{Status: 503, Body: "secret text"} }
 	if _, err := w.provider.Refresh(context.Background(), "x"); err == nil || strings.Contains(err.Error(), "secret text") || errors.As(err, new(*RefusedError)) {
 		t.Errorf("out of order: %v", err)
+	}
+}
+
+func TestNoPortIsFree(t *testing.T) {
+	w := newWorld(t)
+	w.provider.ports = w.ports[:1]
+	if _, err := w.provider.Browser(context.Background(), w.follow(nil)); err == nil || !strings.Contains(err.Error(), "use a passcode") {
+		t.Errorf("got %v", err)
 	}
 }

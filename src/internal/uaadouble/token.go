@@ -24,7 +24,7 @@ func (u *UAA) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	client, known := u.Clients[q.Get("client_id")]
 	back, err := url.Parse(q.Get("redirect_uri"))
-	if !known || err != nil || !slices.ContainsFunc(client.Redirects, func(have string) bool { return redirectFits(have, back) }) {
+	if !known || err != nil || !slices.Contains(client.Redirects, q.Get("redirect_uri")) {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, "Invalid redirect or client") // UAA shows a page; it never redirects then
 		return
@@ -58,15 +58,6 @@ func (u *UAA) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, back.String(), http.StatusFound)
 }
 
-// redirectFits compares as LegacyRedirectResolver.java does with a pattern, of which only
-// a port of * is known here.
-func redirectFits(have string, asked *url.URL) bool {
-	if before, path, ok := strings.Cut(have, ":*/"); ok {
-		return asked.Scheme+"://"+asked.Hostname() == before && asked.Port() != "" && asked.Path == "/"+path
-	}
-	return have == asked.String()
-}
-
 // allowed are the scopes of a token: what was asked for, or all if nothing was, of those
 // that the client may get and the user has.
 func allowed(asked, client, user []string) []string {
@@ -79,10 +70,13 @@ func allowed(asked, client, user []string) []string {
 	return list
 }
 
-// scopeFits knows a client's scope with * for a part.
+// scopeFits knows a client's scope with * for a part: it stands for no dot
+// (UaaStringUtils.java).
 func scopeFits(have, scope string) bool {
 	before, behind, wild := strings.Cut(have, "*")
-	return have == scope || wild && strings.HasPrefix(scope, before) && strings.HasSuffix(scope, behind) && len(scope) > len(before)+len(behind)
+	part, isForm := strings.CutPrefix(scope, before)
+	part, ends := strings.CutSuffix(part, behind)
+	return have == scope || wild && isForm && ends && part != "" && !strings.Contains(part, ".")
 }
 
 func (u *UAA) passcode(w http.ResponseWriter) {

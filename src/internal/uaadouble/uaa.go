@@ -31,7 +31,7 @@ type Client struct {
 	Grants []string
 	// Scopes are what people may pass on to it, Authorities what it may do itself.
 	Scopes, Authorities []string
-	// Redirects are the URLs to come back to; a port may be *.
+	// Redirects are the URLs to come back to. A port is never a pattern (UaaUrlUtils.java).
 	Redirects []string
 }
 
