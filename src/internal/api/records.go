@@ -62,11 +62,17 @@ func (a *API) getRecords(ctx context.Context, in *recordsInput) (*recordsOutput,
 		out.Status = http.StatusNotModified
 		return out, nil
 	}
-	out.Body = &protocol.Records{Pool: pool.Name, Serial: serial, Records: []protocol.Record{}}
-	for _, b := range rs.Sorted() {
-		out.Body.Records = append(out.Body.Records, protocol.RecordOf(rs.Record(b.Range)))
-	}
+	records := recordsOf(pool.Name, serial, rs)
+	out.Body = &records
 	return out, nil
+}
+
+func recordsOf(pool string, serial int64, rs *ledger.Records) protocol.Records {
+	v := protocol.Records{Pool: pool, Serial: serial, Records: []protocol.Record{}}
+	for _, b := range rs.Sorted() {
+		v.Records = append(v.Records, protocol.RecordOf(rs.Record(b.Range)))
+	}
+	return v
 }
 
 // addEntries is the compare-and-swap of clients that know more than the server, such
@@ -129,7 +135,12 @@ func (a *API) verify(pool *ledger.Pool, rs *ledger.Records, world func(owner str
 	if owner == "" {
 		owner = nobody
 	}
-	if err := ledger.Verify(pool, rs, world(owner), entries); err != nil {
+	// Which addresses may be given, who asks knows better: the server may not have what
+	// its director's files say. That the pool delegates them and nobody else uses them, it
+	// knows.
+	w := *world(owner)
+	w.Free = nil
+	if err := ledger.Verify(pool, rs, &w, entries); err != nil {
 		return huma.Error409Conflict(err.Error())
 	}
 	return nil

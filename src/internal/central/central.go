@@ -54,11 +54,21 @@ type Picture struct {
 	// Failures are what is wrong with the plan as a whole: nothing can be given while
 	// there is one. Unread is what of single directors could not be read.
 	Failures, Unread []trouble.Trouble
+	// Shared is the part of the fleet file that teams need beside their own.
+	Shared string
 	// Pushed are the versions that count.
 	Pushed []pushes.Push
+	// Own are the snapshots of directors that the server knows itself and nobody pushed:
+	// what their files promise and they said, in the form of a push.
+	Own map[string][]byte
 	// Directors are the names of all directors, sorted.
 	Directors []string
+
+	maxAges map[string]string
 }
+
+// MaxAge is how old a director's snapshot may be, by the fleet file; empty: any age.
+func (p *Picture) MaxAge(director string) string { return p.maxAges[director] }
 
 // most is how old the parts of a picture may be that are not looked at each time: the
 // files that the fleet file names.
@@ -104,7 +114,7 @@ func (p *Plan) tag(heads []pushes.Push) (string, error) {
 	return hex.EncodeToString(h.Sum(nil))[:32], nil
 }
 
-func (p *Plan) read(ctx context.Context, heads []pushes.Push) (*Picture, error) {
+func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture, err error) {
 	files := source.NewFiles(nil)
 	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now()}
 	var w *workspace.Workspace
@@ -124,9 +134,17 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (*Picture, error) 
 		pushed(&w.Fleet, push.Director, name)
 	}
 	read := survey.Read(w.Fleet, w.Loader)
-	picture := &Picture{
+	picture = &Picture{
 		Plan: read.Facts.Plan, Findings: lint.Sort(lint.Run(read.Facts, lint.Rules())), Pushed: heads,
-		Failures: slices.Concat(w.Troubles, read.Failures), Unread: read.Unread,
+		Failures: slices.Concat(w.Troubles, read.Failures), Unread: read.Unread, maxAges: map[string]string{},
+	}
+	if picture.Shared, err = p.shared(files); err != nil {
+		return nil, err
+	}
+	for i := range w.Fleet.Directors {
+		if s := w.Fleet.Directors[i].Snapshot; s != nil && s.MaxAge > 0 {
+			picture.maxAges[w.Fleet.Directors[i].Name] = fmt.Sprintf("%dm", int(s.MaxAge.Minutes()))
+		}
 	}
 	for i := range w.Fleet.File.Pools {
 		if pool := survey.PoolOf(&w.Fleet.File.Pools[i]); len(pool.Ranges) > 0 {
@@ -137,7 +155,25 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (*Picture, error) 
 		picture.Directors = append(picture.Directors, w.Fleet.Directors[i].Name)
 	}
 	slices.Sort(picture.Directors)
+	p.own(picture, w)
 	return picture, nil
+}
+
+// own makes snapshots of the directors that nobody pushed.
+func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
+	picture.Own = map[string][]byte{}
+	for _, d := range w.Fleet.Directors {
+		if slices.ContainsFunc(picture.Pushed, func(o pushes.Push) bool { return o.Director == d.Name }) || !d.Told() {
+			continue
+		}
+		// To the hour, so that they are the same when nothing changed.
+		s, err := survey.Promised(d, picture.Plan.Claims, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), p.Now().Truncate(time.Hour))
+		if err != nil {
+			picture.Failures = append(picture.Failures, trouble.Of(err))
+			continue
+		}
+		picture.Own[d.Name] = s.Encode()
+	}
 }
 
 // pushed puts a snapshot into the fleet: of a director that the fleet file names, or

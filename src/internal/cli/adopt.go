@@ -66,7 +66,7 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 	if err != nil {
 		return err
 	}
-	out := report.Adoptions{DryRun: flags.dryRun, Book: report.Book{Branch: flags.branch, Pushed: flags.push, Now: d.now()}}
+	out := report.Adoptions{DryRun: flags.dryRun}
 	conflict := false
 	for _, pool := range pools {
 		adopted, err := d.adopt(ctx, pool, flags.dryRun, len(flags.csv) > 0, rows)
@@ -79,7 +79,7 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 		}
 	}
 	out.List = append(out.List, rowsOfNone(rows, pools)...)
-	out.Commit = d.commit
+	out.Book = d.standing()
 	err = flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteAdoptions(w, out, options) },
 		func(w io.Writer) error { return report.WriteAdoptionsJSON(w, out) }, nil, true)

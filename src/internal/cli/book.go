@@ -147,10 +147,9 @@ func (d *desk) book(ctx context.Context, flags *bookFlags, at where, ask ledger.
 	if err != nil {
 		return err
 	}
-	out := report.Book{
-		Pool: at.pool.Name, For: ask.For.String(), Bookings: answered.Bookings, New: answered.New, Commit: d.commit,
-		Branch: flags.branch, Pushed: flags.push, Now: d.now(), Notes: d.notes(ask.For.Owner, answered.Bookings),
-	}
+	out := d.standing()
+	out.Pool, out.For, out.Bookings, out.New = at.pool.Name, ask.For.String(), answered.Bookings, answered.New
+	out.Notes = d.notes(ask.For.Owner, answered.Bookings)
 	if answered.Refusal == nil {
 		return d.tell(flags, out, ask.For)
 	}

@@ -49,10 +49,14 @@ type desk struct {
 	*picture
 	flags   *writeFlags
 	streams Streams
-	store   *bookfile.Store
+	store   *stores
 	scans   []answer.Scan
 	// by is who books, and commit the last commit that was made.
 	by, commit string
+	// server is the URL of the server that has written bookings, and written how many
+	// events it wrote.
+	server  string
+	written int
 	// moved says that the files changed since they were read.
 	moved bool
 }
@@ -81,17 +85,47 @@ func openDesk(ctx context.Context, flags *writeFlags, streams Streams) (*desk, e
 	return d, d.openStore(ctx)
 }
 
-// openStore finds the repository, and who books.
+// openStore finds the repository, or the server, and who books. A fleet file all of
+// whose pools are the server's needs no repository.
 func (d *desk) openStore(ctx context.Context) (err error) {
-	d.store = &bookfile.Store{
+	d.store = &stores{central: d.Central, git: &bookfile.Store{
 		Folder: folderOf(d.Path), Environ: d.streams.Environ, Push: d.flags.push, Branch: d.flags.branch,
 		Moved:     func() { d.moved = true },
 		Committed: func(commit string) { d.commit = commit },
+	}}
+	if d.Central != nil {
+		if d.store.server, d.server, d.by, err = d.streams.serverStore(ctx, d.Fleet.File, func(n int) { d.written += n }); err != nil {
+			return storeError(err)
+		}
+		if d.flags.branch != "" && !d.hasOwnPools() {
+			return usage("leave it out", "--branch is for pools in git, and all are the server's")
+		}
 	}
-	if d.by, err = d.store.Author(ctx); err != nil {
-		return storeError(err)
+	if d.Central == nil || d.hasOwnPools() {
+		if d.by, err = d.store.git.Author(ctx); err != nil {
+			return storeError(err)
+		}
 	}
 	return nil
+}
+
+// hasOwnPools reports whether a pool is kept in git.
+func (d *desk) hasOwnPools() bool {
+	for i := range d.Fleet.File.Pools {
+		if !d.Central.Has(d.Fleet.File.Pools[i].Key()) {
+			return true
+		}
+	}
+	return false
+}
+
+// standing is whether what was done to bookings counts for others already.
+func (d *desk) standing() report.Book {
+	b := report.Book{Branch: d.flags.branch, Pushed: d.flags.push, Now: d.now(), Commit: d.commit}
+	if d.Central != nil && d.commit == "" {
+		b.Server, b.Written, b.Branch, b.Pushed = d.server, d.written > 0, "", false
+	}
+	return b
 }
 
 // unread ends a command that cannot book, since something of the fleet as a whole

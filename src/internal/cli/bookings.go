@@ -44,7 +44,7 @@ Exit codes: 0, 2 wrong usage, 3 something could not be read.`,
 	flags.add(cmd)
 	f := cmd.Flags()
 	f.Lookup("format").Usage = "text, json or csv"
-	f.BoolVar(&flags.mine, "mine", false, "only those that I booked, by git's name and address")
+	f.BoolVar(&flags.mine, "mine", false, "only those that I booked, by git's name and address, or by the server's")
 	f.StringVar(&flags.ending, "ending", "", "only those that end within this time, such as 7d")
 	f.BoolVar(&flags.unused, "unused", false, "only those whose address no file and no director has")
 	f.BoolVar(&flags.all, "all", false, "those that are over, too")
@@ -70,7 +70,12 @@ func runBookings(ctx context.Context, flags *bookingsFlags, args []string, strea
 		return err
 	}
 	me := ""
-	if flags.mine {
+	switch {
+	case flags.mine && read.Central != nil:
+		if _, _, me, err = streams.serverStore(ctx, read.Fleet.File, nil); err != nil {
+			return storeError(err)
+		}
+	case flags.mine:
 		store := &bookfile.Store{Folder: folderOf(read.Path), Environ: streams.Environ}
 		if me, err = store.Author(ctx); err != nil {
 			return storeError(err)
@@ -103,7 +108,7 @@ func (p *picture) bookings(names []string, now time.Time) (report.Bookings, erro
 	out := report.Bookings{Now: now}
 	read := bookfile.Read(p.files, folderOf(p.Path))
 	matched := map[string]bool{}
-	for _, folder := range read.Pools {
+	for _, folder := range slices.Concat(read.Pools, p.Fleet.Bookings) {
 		look := p.lookOf(folder.Pool, now)
 		for i := range folder.Records {
 			b, err := folder.Records[i].Booking()

@@ -13,6 +13,7 @@ func deskCommands(streams Streams) []*cobra.Command {
 	return []*cobra.Command{
 		newBookCommand(streams), newBookingsCommand(streams), newRenewCommand(streams), newReleaseCommand(streams),
 		newAdoptCommand(streams), newHistoryCommand(streams),
+		newPushCommand(streams), newLoginCommand(streams), newLogoutCommand(streams),
 		newBaselineCommand(streams),
 		newInitCommand(streams),
 		newFenceCommand(streams),

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +55,7 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 		return err
 	}
 	out := report.History{Asked: ledger.RangeText(asked[0])}
-	for _, pool := range bookfile.Read(read.files, folderOf(read.Path)).Pools {
+	for _, pool := range slices.Concat(bookfile.Read(read.files, folderOf(read.Path)).Pools, read.Fleet.Bookings) {
 		for _, r := range pool.Records {
 			if r.Range.Overlaps(asked[0]) {
 				out.Pools = append(out.Pools, report.PoolHistory{Pool: pool.Pool, Record: r})

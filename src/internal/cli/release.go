@@ -67,7 +67,7 @@ func runChange(ctx context.Context, flags *writeFlags, dryRun bool, args []strin
 		d.failures = failures
 		return d.unread()
 	}
-	out := report.Changes{DryRun: dryRun, Book: report.Book{Branch: flags.branch, Pushed: flags.push, Now: d.now()}}
+	out := report.Changes{DryRun: dryRun}
 	kept, matched := false, map[string]bool{}
 	for _, pool := range d.ledgerPools() {
 		changed, err := d.changePool(ctx, pool, dryRun, args, matched, do)
@@ -88,7 +88,7 @@ func runChange(ctx context.Context, flags *writeFlags, dryRun bool, args []strin
 			return usage("ipguard bookings lists what is booked", "nobody has booked %q", a)
 		}
 	}
-	out.Commit = d.commit
+	out.Book = d.standing()
 	err = flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteChanges(w, out, options) },
 		func(w io.Writer) error { return report.WriteChangesJSON(w, out) }, nil, true)

@@ -14,7 +14,7 @@ import (
 
 // reading is what reading a fleet takes from outside.
 func (s Streams) reading(files *source.Files, mode workspace.Mode) workspace.Reading {
-	return workspace.Reading{Files: files, Environ: s.Environ, Now: s.now(), Mode: mode, Verbatim: s.Verbatim}
+	return workspace.Reading{Files: files, Environ: s.Environ, Now: s.now(), Mode: mode, Verbatim: s.Verbatim, Central: s.central}
 }
 
 // search is where the fleet file is looked for, for commands about some files.

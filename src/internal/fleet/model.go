@@ -38,6 +38,9 @@ type File struct {
 	// Path is the file's own path, as it is shown to the user.
 	Path string `yaml:"-"`
 
+	// The server (ipguard-server) that knows what all teams have: all other directors,
+	// and the segments, pools and bookings that everybody shares, come from there.
+	Server Server `yaml:"server,omitempty"`
 	// All directors, also those whose files are elsewhere: an address can only
 	// be known to be taken if its owner is known. The list may be empty where there
 	// are pools: a server learns of directors from those who push them.
@@ -60,6 +63,21 @@ type File struct {
 	Severities []RuleSeverity `yaml:"severities,omitempty"`
 	// What ipguard bosh may do beside refusing.
 	Gate Gate `yaml:"gate,omitempty"`
+}
+
+// Server is an ipguard-server. Who asks it is told by ipguard login, or by the
+// environment variable IPGUARD_TOKEN.
+type Server struct {
+	At place.Place `yaml:"-"`
+
+	// Its URL, such as https://ipguard.example.com.
+	URL Text `yaml:"url" fleet:"shorthand"`
+	// Path of the certificate that signed the server's; without it, those that the
+	// machine trusts.
+	CACert Text `yaml:"ca_cert,omitempty"`
+	// How old what it said last may be where it does not answer, such as 90m, 24h or
+	// 7d; 24h if it is not given.
+	MaxAge Duration `yaml:"max_age,omitempty"`
 }
 
 // Director is a BOSH director, or an environment of its own that was made by

@@ -21,6 +21,7 @@ type section struct {
 
 var sections = []section{
 	{reflect.TypeFor[File](), "the whole file"},
+	{reflect.TypeFor[Server](), "`server`"},
 	{reflect.TypeFor[Director](), "each element of `directors`"},
 	{reflect.TypeFor[Environment](), "`environment` of a director"},
 	{reflect.TypeFor[Config](), "each element of `cloud_configs` and `runtime_configs`"},

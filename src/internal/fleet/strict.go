@@ -22,3 +22,19 @@ func Decode(path string, text []byte, into any, what string) []*trouble.Trouble 
 	}
 	return sorted(d.errs)
 }
+
+// ParseShared reads the part of a fleet file that a server shares, which has no
+// directors.
+func ParseShared(path string, text []byte) (*File, []*trouble.Trouble) {
+	var part struct {
+		Segments      []Segment     `yaml:"segments,omitempty"`
+		External      []External    `yaml:"external,omitempty"`
+		VIPProperties VIPProperties `yaml:"vip_properties,omitempty"`
+		Pools         []Pool        `yaml:"pools,omitempty"`
+		Allow         []Allowance   `yaml:"allow,omitempty"`
+	}
+	errs := Decode(path, text, &part, "the server's part of the fleet file")
+	return &File{
+		Path: path, Segments: part.Segments, External: part.External, VIPProperties: part.VIPProperties, Pools: part.Pools, Allow: part.Allow,
+	}, errs
+}

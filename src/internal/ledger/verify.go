@@ -13,8 +13,9 @@ const ClockSkew = 5 * time.Minute
 // Verify refuses entries that no question to the ledger could have led to, for a
 // store that takes them from somebody else: addresses that the pool does not
 // delegate, that somebody has or that rest, more than the quota, ends and rests that
-// are too short, times that are not now. w is what the store knows itself; the error
-// says which entry is refused and why.
+// are too short, times that are not now. w is what the store knows itself; without Free
+// it does not know which addresses may be given. The error says which entry is refused
+// and why.
 func Verify(p *Pool, rs *Records, w *World, entries []Entry) error {
 	v := &verifying{pool: p, world: w, records: rs.Clone()}
 	for i, e := range entries {
@@ -98,7 +99,7 @@ func (v *verifying) taken(e Entry, before Booking) error {
 	if users := v.world.usedByOthers(e.Range, e.Event.Owner); len(users) > 0 {
 		return fmt.Errorf("it is in use by %s", users[0].Text)
 	}
-	if !v.free(e.Range) {
+	if v.world.Free != nil && !v.free(e.Range) {
 		return fmt.Errorf("it is none that may be given")
 	}
 	if !before.State.Taken() {

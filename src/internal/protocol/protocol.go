@@ -67,6 +67,21 @@ type Entries struct {
 	Entries []Entry `json:"entries" minItems:"1" maxItems:"10000"`
 }
 
+// Plan is what a team's own fleet file needs of the company's plan.
+type Plan struct {
+	Fleet     string           `json:"fleet" doc:"Segments, external addresses, pools and exceptions, in the form of the fleet file"`
+	Directors []SharedDirector `json:"directors"`
+	Pools     []Records        `json:"pools" doc:"What is booked"`
+}
+
+// SharedDirector is one director that the server knows.
+type SharedDirector struct {
+	Name    string `json:"name"`
+	Version int64  `json:"version"`
+	Digest  string `json:"digest,omitempty" doc:"SHA-256 of its snapshot; left out: nobody told anything of it yet"`
+	MaxAge  string `json:"max_age,omitempty" doc:"How old its snapshot may be"`
+}
+
 // Problem is an error as RFC 9457 has it.
 type Problem struct {
 	Type   string `json:"type,omitempty"`

@@ -27,6 +27,10 @@ type Book struct {
 	// the remote has it, and Branch where it is if that is not the current branch.
 	Commit, Branch string
 	Pushed         bool
+	// Server is the URL of the server that keeps the bookings; empty: they are in git.
+	// Written says that it had to write something.
+	Server  string
+	Written bool
 	// Notes are what is to be known of single addresses: where they may be used.
 	Notes []string
 	Now   time.Time
@@ -89,6 +93,8 @@ func (t *bookText) addresses() {
 // standing is whether the booking counts for others already.
 func (t *bookText) standing() string {
 	switch {
+	case t.Server != "" && t.Written:
+		return "written on " + t.Server + ": everybody sees it"
 	case t.Commit == "" && t.Branch != "":
 		return "already booked: nothing was written; it counts when branch " + t.Branch + " is merged"
 	case t.Commit == "":
@@ -191,9 +197,10 @@ func WriteBookJSON(w io.Writer, b Book) error {
 		Commit   string        `json:"commit,omitempty"`
 		Branch   string        `json:"branch,omitempty"`
 		Pushed   bool          `json:"pushed"`
+		Server   string        `json:"server,omitempty"`
 		Notes    []string      `json:"notes,omitempty"`
 		Refusal  *refusal      `json:"refusal,omitempty"`
-	}{Answer: "yours", Pool: b.Pool, For: b.For, Bookings: []jsonBooking{}, New: b.New, Commit: b.Commit, Branch: b.Branch, Pushed: b.Pushed, Notes: b.Notes}
+	}{Answer: "yours", Pool: b.Pool, For: b.For, Bookings: []jsonBooking{}, New: b.New, Commit: b.Commit, Branch: b.Branch, Pushed: b.Pushed, Server: b.Server, Notes: b.Notes}
 	for _, booking := range b.Bookings {
 		out.Bookings = append(out.Bookings, newJSONBooking(b.Pool, booking))
 	}

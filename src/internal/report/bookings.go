@@ -177,7 +177,7 @@ func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
 	switch {
 	case a.DryRun:
 		t.line("nothing was written")
-	case a.Commit != "":
+	case a.Commit != "" || a.Written:
 		t.line("%s", visible(t.standing()))
 	}
 	_, err := w.Write(t.out.Bytes())

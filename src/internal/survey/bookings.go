@@ -3,6 +3,7 @@ package survey
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (f *Fleet) readBookings() *booked {
 		return b
 	}
 	read := bookfile.Read(f.Snapshots.Files, filepath.Dir(f.File.Path))
-	for _, pool := range read.Pools {
+	for _, pool := range slices.Concat(read.Pools, f.Bookings) {
 		b.pool(f.File, pool, f.Snapshots.Now)
 	}
 	for i := range read.Troubles {

@@ -12,6 +12,7 @@ package survey
 import (
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/deploy"
@@ -94,6 +95,9 @@ type Fleet struct {
 	Strict bool
 	// Snapshots say how those of directors are read.
 	Snapshots Snapshots
+
+	// Bookings are those that do not stand beside the fleet file, but on a server.
+	Bookings []bookfile.PoolBookings
 
 	// onlyClaims leaves out what is wrong with files.
 	onlyClaims bool

@@ -31,6 +31,8 @@ type Workspace struct {
 	// Fleet is the fleet as its file tells it, with the changes in it.
 	Fleet  survey.Fleet
 	Loader *interpolate.Loader
+	// Central is what came from the fleet file's server; nil without one.
+	Central *Central
 	// Troubles say what could not be read of the fleet file.
 	Troubles []trouble.Trouble
 }
@@ -43,6 +45,9 @@ type Reading struct {
 	// Now is what the age of snapshots is reckoned from.
 	Now  time.Time
 	Mode Mode
+	// Central asks the server that a fleet file names for the company's plan; nil: no
+	// server is asked, and a fleet file that names one cannot be read whole.
+	Central func(*fleet.File) (*Central, error)
 	// Verbatim says that the files are what directors got, which bosh will not write
 	// anew.
 	Verbatim bool
@@ -87,6 +92,9 @@ func Open(path string, r Reading) *Workspace {
 		return w
 	}
 	w.Path = path
+	if file.Server.URL.Value != "" {
+		w.Troubles = append(w.Troubles, w.join(file, r)...)
+	}
 	resolved, missing := file.Resolve()
 	w.Troubles = append(w.Troubles, trouble.All(missing)...)
 	w.use(file, resolved)

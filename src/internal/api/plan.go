@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ipguard/ipguard/src/internal/protocol"
+)
+
+type planInput struct {
+	IfNoneMatch string `header:"If-None-Match"`
+}
+
+type planOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   *protocol.Plan
+}
+
+type snapshotInput struct {
+	Director string `path:"director" maxLength:"200"`
+	Version  int64  `query:"version" minimum:"0" doc:"Left out: the last one"`
+}
+
+type snapshotOutput struct {
+	ContentType string `header:"Content-Type"`
+	ETag        string `header:"ETag"`
+	Body        []byte
+}
+
+func (a *API) plan(routes huma.API) {
+	huma.Register(routes, operation("get-plan", http.MethodGet, "/plan", "All that a team's own fleet file needs of the company's plan", 304, 503), a.getPlan)
+	o := operation("get-snapshot", http.MethodGet, "/directors/{director}/snapshot", "What was pushed of a director, without secrets", 404, 422, 503)
+	o.Responses = map[string]*huma.Response{"200": {Description: "A snapshot, as ipguard collect writes it", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
+	huma.Register(routes, o, a.getSnapshot)
+}
+
+func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
+	if _, err := need(ctx, ""); err != nil {
+		return nil, err
+	}
+	picture, err := a.Plan.Read(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if err := whole(picture); err != nil {
+		return nil, err
+	}
+	p := &protocol.Plan{Fleet: picture.Shared, Directors: []protocol.SharedDirector{}, Pools: []protocol.Records{}}
+	for _, pushed := range picture.Pushed {
+		p.Directors = append(p.Directors, protocol.SharedDirector{Name: pushed.Director, Version: pushed.Version, Digest: pushed.Digest, MaxAge: picture.MaxAge(pushed.Director)})
+	}
+	h := sha256.New()
+	fmt.Fprint(h, picture.Shared)
+	for _, name := range slices.Sorted(maps.Keys(picture.Own)) {
+		sum := sha256.Sum256(picture.Own[name])
+		p.Directors = append(p.Directors, protocol.SharedDirector{Name: name, Digest: hex.EncodeToString(sum[:]), MaxAge: picture.MaxAge(name)})
+	}
+	for _, name := range picture.Directors {
+		if !slices.ContainsFunc(p.Directors, func(d protocol.SharedDirector) bool { return d.Name == name }) {
+			p.Directors = append(p.Directors, protocol.SharedDirector{Name: name})
+		}
+	}
+	for _, d := range p.Directors {
+		fmt.Fprintf(h, " %q %s %s", d.Name, d.Digest, d.MaxAge)
+	}
+	for _, pool := range picture.Pools {
+		rs, serial, err := a.Ledger.Serial(ctx, pool.Name)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		fmt.Fprintf(h, " %q %d", pool.Name, serial)
+		p.Pools = append(p.Pools, recordsOf(pool.Name, serial, rs))
+	}
+	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Body: p}
+	if in.IfNoneMatch == out.ETag {
+		out.Status, out.Body = http.StatusNotModified, nil
+	}
+	return out, nil
+}
+
+func (a *API) getSnapshot(ctx context.Context, in *snapshotInput) (*snapshotOutput, error) {
+	if _, err := need(ctx, ""); err != nil {
+		return nil, err
+	}
+	picture, err := a.Plan.Read(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	version := in.Version
+	if own := picture.Own[in.Director]; own != nil && version == 0 {
+		return &snapshotOutput{ContentType: "application/json", Body: own}, nil
+	}
+	if version == 0 {
+		heads, err := a.Pushes.Heads(ctx)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		for _, p := range heads {
+			if p.Director == in.Director {
+				version = p.Version
+			}
+		}
+	}
+	text, err := a.Pushes.Text(ctx, in.Director, version)
+	switch {
+	case err != nil:
+		return nil, unavailable(err)
+	case text == nil:
+		return nil, huma.Error404NotFound("nothing was pushed of director " + in.Director)
+	}
+	return &snapshotOutput{ContentType: "application/json", ETag: strconv.Quote(strconv.FormatInt(version, 10)), Body: text}, nil
+}

@@ -1,0 +1,130 @@
+//go:build !vm
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/plural"
+	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/serverclient"
+	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/workspace"
+)
+
+func newPushCommand(streams Streams) *cobra.Command {
+	var fleetFile string
+	cmd := &cobra.Command{
+		Use:   "push [DIRECTOR...]",
+		Short: "tell the fleet file's server what the directors have",
+		Long: `push tells the server of the fleet file (server:) what its directors have, or those named:
+the snapshot of each, and what its files promise, in the form that ipguard collect writes.
+No secret is in it. Other teams' lint, free and who know it from then on.
+
+The same again changes nothing. A director whose files cannot all be read is not pushed.
+
+Exit codes: 0 all is told, 1 it is, and collides with what others have, 2 wrong usage, 3
+something could not be read, or the server does not take it.`,
+		Example: `  ipguard push
+  ipguard push promo`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runPush(cmd.Context(), fleetFile, args, streams)
+		},
+	}
+	cmd.Flags().StringVar(&fleetFile, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	return cmd
+}
+
+func runPush(ctx context.Context, fleetFile string, names []string, streams Streams) error {
+	path, err := findFleetFile(streams.search(fleetFile, nil))
+	if err != nil {
+		return err
+	}
+	files := streams.files()
+	reading := streams.reading(files, workspace.Mode{})
+	// What others have is none of what is pushed: no plan is asked for.
+	reading.Central = func(*fleet.File) (*workspace.Central, error) {
+		return &workspace.Central{File: &fleet.File{}}, nil
+	}
+	w := workspace.Open(path, reading)
+	if len(w.Troubles) > 0 {
+		if err := report.WriteFailures(streams.Stderr, w.Troubles, report.Options{}); err != nil {
+			return incomplete("", "cannot write to standard error: %s", err)
+		}
+		return incomplete("see above", "something could not be read: nothing was pushed")
+	}
+	if w.Fleet.File.Server.URL.Value == "" {
+		return usage("add server: https://... to "+path, "the fleet file names no server")
+	}
+	for _, n := range names {
+		if !slices.Contains(w.Names(), n) {
+			return usage("the fleet file has "+someOf(w.Names()), "the fleet file has no director %q", n)
+		}
+	}
+	client, err := streams.client(w.Fleet.File)
+	if err != nil {
+		return storeError(err)
+	}
+	return pushAll(ctx, w, client, names, streams)
+}
+
+// pushAll pushes director after director: one that is not taken costs the others
+// nothing.
+func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, names []string, streams Streams) error {
+	read := survey.Read(w.Fleet, w.Loader)
+	var failed error
+	collides := false
+	for i := range w.Fleet.Directors {
+		d := w.Fleet.Directors[i]
+		if len(names) > 0 && !slices.Contains(names, d.Name) {
+			continue
+		}
+		pushed, err := push(ctx, w, client, d, read)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			if err := printTo(streams.Stderr, "ipguard: director %s is not pushed: %s\n", d.Name, err); err != nil {
+				return err
+			}
+			continue
+		}
+		how := "unchanged"
+		if pushed.New {
+			how = "new"
+		}
+		if err := printTo(streams.Stdout, "%s: version %d on %s, %s\n", d.Name, pushed.Version, client.URL, how); err != nil {
+			return err
+		}
+		collides = collides || len(pushed.Conflicts) > 0
+		if len(pushed.Conflicts) == 0 {
+			continue
+		}
+		if err := printTo(streams.Stdout, "%s: %s with what others have:\n", d.Name, plural.Of(len(pushed.Conflicts), "conflict")); err != nil {
+			return err
+		}
+		for _, c := range pushed.Conflicts {
+			if err := printTo(streams.Stdout, "  %s\n", report.Visible(c.Message)); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case failed != nil:
+		return incomplete("see above", "not all directors were pushed")
+	case collides:
+		return exitCode(ExitFindings)
+	}
+	return nil
+}
+
+func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d survey.Director, read *survey.Survey) (serverclient.Pushed, error) {
+	s, err := survey.Promised(d, read.Facts.Plan.Claims, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), w.Fleet.Snapshots.Now)
+	if err != nil {
+		return serverclient.Pushed{}, err
+	}
+	return client.Push(ctx, d.Name, s.Encode())
+}

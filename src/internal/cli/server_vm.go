@@ -1,0 +1,21 @@
+//go:build vm
+
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/workspace"
+)
+
+// central refuses: the program of the VMs asks no server.
+func (s Streams) central(*fleet.File) (*workspace.Central, error) {
+	return nil, errors.New("this program, which is a VM's, asks no server, and the plan is not whole without it")
+}
+
+func (s Streams) serverStore(context.Context, *fleet.File, func(int)) (ledger.Store, string, string, error) {
+	return nil, "", "", errors.New("this program, which is a VM's, asks no server")
+}

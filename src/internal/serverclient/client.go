@@ -1,0 +1,217 @@
+// Package serverclient speaks to an ipguard-server: what all teams have, and a
+// ledger.Store for the pools that are kept there.
+//
+//	fleet file (server:) ─▶ Client ─▶ /plan, with what is in the cache if the server
+//	                          │       does not answer and that is young enough
+//	                          └─▶ /pools/NAME/records, entries: a compare-and-swap
+//
+// Errors never quote what a server sent but for the detail of a problem, as one line.
+package serverclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/ipguard/ipguard/src/internal/protocol"
+)
+
+// Client asks one server.
+type Client struct {
+	// URL is the server's, without a path.
+	URL   string
+	token string
+	http  *http.Client
+}
+
+// How long one answer may take, and how large it may be.
+const (
+	answerTime    = 30 * time.Second
+	connectTime   = 5 * time.Second
+	largestAnswer = 256 << 20
+)
+
+// New makes a client. caCert is the path of a certificate, or empty. The token goes to
+// this server alone, and only by https, or to this machine.
+func New(server, caCert, token string) (*Client, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, fmt.Errorf("%q is no URL of a server: https://ipguard.example.com", server)
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("%s is asked without TLS, and everybody on the way could read the token: use https", server)
+	}
+	settings := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caCert != "" {
+		text, err := os.ReadFile(caCert)
+		if err != nil {
+			return nil, fmt.Errorf("the server's ca_cert cannot be read: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s has no certificate (PEM)", caCert)
+		}
+	}
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: settings, TLSHandshakeTimeout: connectTime,
+		DialContext: (&net.Dialer{Timeout: connectTime}).DialContext, MaxIdleConnsPerHost: 4,
+	}
+	c := &Client{URL: u.Scheme + "://" + u.Host, token: token, http: &http.Client{Transport: transport, Timeout: answerTime}}
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c, nil
+}
+
+// Canonical is a server's URL as its token is kept by: without a path.
+func Canonical(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return server
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// UnreachableError is a server that does not answer, or cannot.
+type UnreachableError struct {
+	URL string
+	Err error
+}
+
+func (e *UnreachableError) Error() string { return e.URL + " does not answer: " + e.Err.Error() }
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// RefusedError is a server that says no.
+type RefusedError struct {
+	URL    string
+	Status int
+	Detail string
+}
+
+func (e *RefusedError) Error() string { return e.URL + ": " + e.Detail }
+
+// answer is what the server said.
+type answer struct {
+	status int
+	etag   string
+	body   []byte
+}
+
+// ask sends a request; header are pairs.
+func (c *Client) ask(ctx context.Context, method, path string, body []byte, header ...string) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.URL+protocol.Base+path, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		if header[i+1] != "" {
+			request.Header.Set(header[i], header[i+1])
+		}
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return answer{}, &UnreachableError{c.URL, withoutURL(err)}
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, largestAnswer+1))
+	if err == nil && len(text) > largestAnswer {
+		err = errors.New("its answer is too long")
+	}
+	if err != nil {
+		return answer{}, &UnreachableError{c.URL, withoutURL(err)}
+	}
+	a := answer{response.StatusCode, response.Header.Get("ETag"), text}
+	switch {
+	case a.status < 300 || a.status == http.StatusNotModified:
+		return a, nil
+	case a.status < 400:
+		return a, &RefusedError{c.URL, a.status, "it leads somewhere else, and is not followed there"}
+	case a.status >= 500:
+		return a, &UnreachableError{c.URL, errors.New(c.detail(a))}
+	}
+	return a, &RefusedError{c.URL, a.status, c.detail(a)}
+}
+
+// detail is the problem in one line that can be shown.
+func (c *Client) detail(a answer) string {
+	var p protocol.Problem
+	if json.Unmarshal(a.body, &p) != nil || p.Detail == "" {
+		return fmt.Sprintf("it answers with status %d", a.status)
+	}
+	line := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, p.Detail)
+	if len(line) > 1000 {
+		line = line[:1000] + "…"
+	}
+	if a.status == http.StatusUnauthorized {
+		line += " (ipguard login, or IPGUARD_TOKEN)"
+	}
+	return line
+}
+
+// withoutURL is the error without the request's URL, which is said already.
+func withoutURL(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// Me is who asks, by the token.
+func (c *Client) Me(ctx context.Context) (name string, scopes []string, err error) {
+	a, err := c.ask(ctx, http.MethodGet, "/me", nil)
+	if err != nil {
+		return "", nil, err
+	}
+	var me struct {
+		Name   string
+		Scopes []string
+	}
+	err = c.read(a, &me)
+	return me.Name, me.Scopes, err
+}
+
+// read reads an answer.
+func (c *Client) read(a answer, v any) error {
+	if err := json.Unmarshal(a.body, v); err != nil {
+		return &UnreachableError{c.URL, errors.New("its answer is none of an ipguard-server")}
+	}
+	return nil
+}
+
+// Pushed is what became of a push.
+type Pushed struct {
+	Version   int64
+	New       bool
+	Conflicts []struct{ Message string }
+}
+
+// Push tells what a director has.
+func (c *Client) Push(ctx context.Context, director string, snapshot []byte) (p Pushed, err error) {
+	a, err := c.ask(ctx, http.MethodPut, "/directors/"+url.PathEscape(director)+"/snapshot", snapshot)
+	if err != nil {
+		return p, err
+	}
+	return p, c.read(a, &p)
+}

@@ -1,0 +1,179 @@
+package serverclient
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
+	"github.com/ipguard/ipguard/src/internal/bookfile"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+	"github.com/ipguard/ipguard/src/internal/workspace"
+)
+
+// DefaultMaxAge is how old what a server said may be, where the fleet file does not say.
+const DefaultMaxAge = 24 * time.Hour
+
+// Cache keeps what a server said last.
+type Cache struct {
+	// Folder is the user's for all servers.
+	Folder string
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// kept is the file of the cache: the plan as the server sent it.
+type kept struct {
+	URL     string          `json:"url"`
+	ETag    string          `json:"etag"`
+	Fetched time.Time       `json:"fetched"`
+	Plan    json.RawMessage `json:"plan"`
+}
+
+// Plan is what the server knows, or what it said last if it does not answer and that is
+// not older than maxAge: since is then when it said so; else the zero time.
+func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) (central *workspace.Central, since time.Time, err error) {
+	before := c.load(client)
+	a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", before.ETag)
+	now := c.Now().UTC()
+	switch silent := (*UnreachableError)(nil); {
+	case errors.As(err, &silent):
+		age := now.Sub(before.Fetched)
+		if before.Fetched.IsZero() {
+			return nil, since, &trouble.Trouble{Message: err.Error(), Hint: "nothing that it said before is kept here"}
+		}
+		if age > maxAge || age < 0 {
+			return nil, since, &trouble.Trouble{
+				Message: fmt.Sprintf("%s; what it said at %s is too old", err, before.Fetched.Format(time.RFC3339)),
+				Hint:    "server: max_age allows " + maxAge.String(),
+			}
+		}
+		since = before.Fetched
+	case err != nil:
+		return nil, since, err
+	case a.status == http.StatusNotModified:
+		before.Fetched = now
+	default:
+		before = kept{URL: client.URL, ETag: a.etag, Fetched: now, Plan: a.body}
+	}
+	var p protocol.Plan
+	if err := json.Unmarshal(before.Plan, &p); err != nil {
+		return nil, since, &UnreachableError{client.URL, errors.New("its plan cannot be read")}
+	}
+	if central, err = c.central(ctx, client, p, since.IsZero()); err != nil {
+		return nil, since, err
+	}
+	if since.IsZero() {
+		if err := c.save(client, before); err != nil {
+			return nil, since, fmt.Errorf("what the server said cannot be kept: %w", err)
+		}
+	}
+	return central, since, nil
+}
+
+// folder is that of one server and who asks it: others may see other things.
+func (c *Cache) folder(client *Client) string {
+	sum := sha256.Sum256([]byte(client.URL + "\x00" + client.token))
+	return filepath.Join(c.Folder, hex.EncodeToString(sum[:8]))
+}
+
+func (c *Cache) file(client *Client) string { return filepath.Join(c.folder(client), "plan.json") }
+
+// load is what is kept; nothing, if that cannot be read or is of another server.
+func (c *Cache) load(client *Client) kept {
+	var k kept
+	text, err := os.ReadFile(c.file(client))
+	if err != nil || json.Unmarshal(text, &k) != nil || k.URL != client.URL {
+		return kept{}
+	}
+	return k
+}
+
+func (c *Cache) save(client *Client, k kept) error {
+	if err := os.MkdirAll(c.folder(client), 0o700); err != nil {
+		return err
+	}
+	text, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(c.file(client), atomicfile.Private, text)
+}
+
+// central makes a plan of the answer, and sees to it that the snapshots are here.
+func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, ask bool) (*workspace.Central, error) {
+	central := &workspace.Central{File: &fleet.File{}}
+	at := place.Place{File: client.URL, Line: 1, Column: 1}
+	if p.Fleet != "" {
+		var errs []*trouble.Trouble
+		if central.File, errs = fleet.ParseShared(client.URL, []byte(p.Fleet)); len(errs) > 0 {
+			return nil, errs[0]
+		}
+	}
+	for _, d := range p.Directors {
+		if d.Digest == "" { // it is known to be there, and that nobody told what it has
+			central.File.Directors = append(central.File.Directors, fleet.Director{At: at, Name: fleet.Text{Value: d.Name, At: at}})
+			continue
+		}
+		path, err := c.snapshot(ctx, client, d, ask)
+		if err != nil {
+			return nil, err
+		}
+		director := fleet.Director{At: at, Name: fleet.Text{Value: d.Name, At: at}, Snapshot: fleet.Text{Value: path, At: at}}
+		if length, ok := fleet.ParseDuration(d.MaxAge); ok {
+			director.MaxAge = fleet.Duration{Length: length, At: at}
+		}
+		central.File.Directors = append(central.File.Directors, director)
+	}
+	for _, pool := range p.Pools {
+		list, err := listOf(pool)
+		if err == nil {
+			_, err = ledger.NewRecords(list)
+		}
+		if err != nil {
+			return nil, &UnreachableError{client.URL, fmt.Errorf("the bookings of pool %s cannot be read: %w", pool.Pool, err)}
+		}
+		for i := range list {
+			list[i].At = at
+		}
+		central.Bookings = append(central.Bookings, bookfile.PoolBookings{Pool: pool.Pool, Records: list})
+	}
+	return central, nil
+}
+
+// snapshot is the path of a director's snapshot, which is fetched if it is not here.
+func (c *Cache) snapshot(ctx context.Context, client *Client, d protocol.SharedDirector, ask bool) (string, error) {
+	if sum, err := hex.DecodeString(d.Digest); err != nil || len(sum) != sha256.Size {
+		return "", &UnreachableError{client.URL, errors.New("a digest in its plan is none")}
+	}
+	path := filepath.Join(c.folder(client), "snapshots", d.Digest+".json")
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	if !ask {
+		return "", &UnreachableError{client.URL, fmt.Errorf("the snapshot of director %s is not here", d.Name)}
+	}
+	a, err := client.ask(ctx, http.MethodGet, fmt.Sprintf("/directors/%s/snapshot?version=%d", url.PathEscape(d.Name), d.Version), nil)
+	if err != nil {
+		return "", err
+	}
+	if sum := sha256.Sum256(a.body); hex.EncodeToString(sum[:]) != d.Digest {
+		return "", &UnreachableError{client.URL, fmt.Errorf("the snapshot of director %s is not the one of its plan", d.Name)}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	return path, atomicfile.Write(path, atomicfile.Private, a.body)
+}

@@ -1,0 +1,156 @@
+package survey
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+// Promised is what a director has, for those who do not see its files: its snapshot,
+// if it has one, with what its files promise in the place of what they replace,
+// reduced to the same form, without secrets. claimed are the claims of the whole
+// fleet, for the machines of create-env, which are told with their addresses alone.
+// The error is of the first file that cannot be read: half of a promise is none.
+func Promised(d Director, claimed []plan.Claim, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, now time.Time) (*snapshot.Snapshot, error) {
+	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: now.UTC().Truncate(time.Second), Director: snapshot.Identity{Name: d.Name, Version: d.Version, CPI: d.CPI}}}
+	s.Kept = keep.Kept()
+	if d.Snapshot != nil {
+		text, err := files.Read(d.Snapshot.Path)
+		if err != nil {
+			return nil, err
+		}
+		if s, err = snapshot.Read(d.Snapshot.Path, text); err != nil {
+			return nil, err
+		}
+	}
+	p := &promising{snapshot: s, loader: loader, keep: keep}
+	p.configs(d.CloudConfigs, &s.CloudConfigs, keep.CloudConfig)
+	p.configs(d.RuntimeConfigs, &s.RuntimeConfigs, keep.RuntimeConfig)
+	for _, e := range d.Deployments {
+		p.deployment(e)
+	}
+	p.createEnvs(d.Name, claimed)
+	slices.SortFunc(s.Deployments, func(a, b snapshot.Deployment) int { return compareText(a.Name, b.Name) })
+	s.Deployed = len(s.Deployments)
+	return s, p.err
+}
+
+// Told reports whether something is known of the director: a file, or a snapshot.
+func (d *Director) Told() bool {
+	return d.Snapshot != nil || len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnvs) > 0
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+type promising struct {
+	snapshot *snapshot.Snapshot
+	loader   *interpolate.Loader
+	keep     snapshot.Keep
+	err      error
+}
+
+func (p *promising) load(e Entry) (*source.Document, bool) {
+	doc, err := e.load(p.loader)
+	if err != nil && p.err == nil {
+		t := failure(err, e.At)
+		p.err = &t
+	}
+	return doc, err == nil && p.err == nil
+}
+
+// content keeps what the file says; what cannot be kept stops all.
+func (p *promising) content(c snapshot.Content, path string) (snapshot.Content, bool) {
+	if c.Unreadable != "" && p.err == nil {
+		p.err = &trouble.Trouble{Message: fmt.Sprintf("%s: %s", path, c.Unreadable)}
+	}
+	return c, p.err == nil
+}
+
+// configs puts configs of files in the place of the director's: one with a name in that
+// of its name, one without in that of all. Those that deployments are pinned to stay.
+func (p *promising) configs(entries []Entry, list *[]snapshot.Config, reduce func(source.Value) snapshot.Content) {
+	for i, e := range entries {
+		doc, ok := p.load(e)
+		if !ok {
+			return
+		}
+		content, ok := p.content(reduce(doc.Root()), e.Path)
+		if !ok || content.Empty() {
+			continue
+		}
+		name := e.Name
+		for j := range *list {
+			if c := &(*list)[j]; c.Latest && (name == "" && !fromFile(c.ID) || c.Name == name) {
+				c.Latest = false
+			}
+		}
+		if name == "" {
+			name = "default"
+			if i > 0 {
+				name = fmt.Sprintf("default-%d", i+1)
+			}
+		}
+		*list = append(*list, snapshot.Config{ID: fmt.Sprintf("file-%d", i+1), Name: name, Latest: true, Content: content})
+	}
+}
+
+func fromFile(id string) bool { return len(id) > 5 && id[:5] == "file-" }
+
+func (p *promising) deployment(e Entry) {
+	doc, ok := p.load(e)
+	if !ok {
+		return
+	}
+	name := e.Name
+	if name == "" {
+		name = doc.Root().Field("name").Text()
+	}
+	content, ok := p.content(p.keep.Manifest(doc.Root()), e.Path)
+	if !ok {
+		return
+	}
+	i := slices.IndexFunc(p.snapshot.Deployments, func(d snapshot.Deployment) bool { return d.Name == name })
+	if i < 0 {
+		p.snapshot.Deployments = append(p.snapshot.Deployments, snapshot.Deployment{Name: name})
+		i = len(p.snapshot.Deployments) - 1
+	}
+	p.snapshot.Deployments[i].Manifest, p.snapshot.Deployments[i].Pinned = content, nil
+}
+
+// createEnvs adds the machines of create-env, as deployments of one machine.
+func (p *promising) createEnvs(director string, claimed []plan.Claim) {
+	for i := range claimed {
+		c := &claimed[i]
+		if c.Kind != plan.CreateEnvVM || c.Owner.Director != director || !c.Range.IsValid() {
+			continue
+		}
+		block, ok := c.Range.Prefix()
+		if !ok {
+			continue
+		}
+		manifest := p.keep.ReduceManifest(fmt.Sprintf("name: %q\ninstance_groups: []\n", c.Owner.Deployment))
+		vm := snapshot.VM{Group: c.Owner.InstanceGroup, ID: "create-env", Expected: true, Addresses: []snapshot.Address{{Text: block.Addr().String(), Block: bosh.Block{Range: c.Range}}}}
+		name := c.Owner.Deployment
+		at := slices.IndexFunc(p.snapshot.Deployments, func(d snapshot.Deployment) bool { return d.Name == name })
+		if at < 0 {
+			p.snapshot.Deployments = append(p.snapshot.Deployments, snapshot.Deployment{Name: name, Manifest: manifest, VMs: []snapshot.VM{vm}})
+			continue
+		}
+		p.snapshot.Deployments[at].VMs = append(p.snapshot.Deployments[at].VMs, vm)
+	}
+}

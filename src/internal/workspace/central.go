@@ -1,0 +1,68 @@
+package workspace
+
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bookfile"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+)
+
+// Central is what a server knows of the whole company.
+type Central struct {
+	// File has what all share: segments, external addresses, pools, exceptions; and
+	// the directors that were pushed, with their snapshots.
+	File *fleet.File
+	// Bookings are those of its pools.
+	Bookings []bookfile.PoolBookings
+}
+
+// Has reports whether a pool is the server's.
+func (c *Central) Has(pool string) bool { return c != nil && len(c.File.PoolsNamed(pool)) > 0 }
+
+// join asks the fleet file's server, and puts what it knows beside what the file says.
+// Of a director that both know the file's own word counts.
+func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
+	if r.Central == nil {
+		return []trouble.Trouble{{At: file.Server.At, Message: "this program asks no server, and the plan is not whole without it"}}
+	}
+	central, err := r.Central(file)
+	if err != nil {
+		t := trouble.Of(err)
+		if !t.At.IsValid() {
+			t.At = file.Server.At
+		}
+		return []trouble.Trouble{t}
+	}
+	troubles := twice(file, central.File)
+	for _, d := range central.File.Directors {
+		if !slices.ContainsFunc(file.Directors, func(own fleet.Director) bool { return own.Name.Value == d.Name.Value }) {
+			file.Directors = append(file.Directors, d)
+		}
+	}
+	file.Segments = append(file.Segments, central.File.Segments...)
+	file.External = append(file.External, central.File.External...)
+	file.Pools = append(file.Pools, central.File.Pools...)
+	file.Allow = append(file.Allow, central.File.Allow...)
+	file.VIPProperties.Add = append(file.VIPProperties.Add, central.File.VIPProperties.Add...)
+	file.VIPProperties.Ignore = append(file.VIPProperties.Ignore, central.File.VIPProperties.Ignore...)
+	w.Central, w.Fleet.Bookings = central, central.Bookings
+	return troubles
+}
+
+// twice are segments and pools that the fleet file and the server both define: nobody
+// could tell which is meant.
+func twice(own, central *fleet.File) []trouble.Trouble {
+	var list []trouble.Trouble
+	for _, s := range own.Segments {
+		if slices.ContainsFunc(central.Segments, func(o fleet.Segment) bool { return o.Name.Value == s.Name.Value }) {
+			list = append(list, trouble.Trouble{At: s.At, Message: "segment `" + s.Name.Value + "` is defined here and on the server", Hint: "take it away here"})
+		}
+	}
+	for i := range own.Pools {
+		if p := &own.Pools[i]; len(central.PoolsNamed(p.Key())) > 0 {
+			list = append(list, trouble.Trouble{At: p.At, Message: "pool `" + p.Key() + "` is defined here and on the server", Hint: "a pool is in one place: take it away here, or there"})
+		}
+	}
+	return list
+}
