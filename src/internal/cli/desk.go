@@ -14,6 +14,7 @@ func deskCommands(streams Streams) []*cobra.Command {
 		newBookCommand(streams), newBookingsCommand(streams), newRenewCommand(streams), newReleaseCommand(streams),
 		newAdoptCommand(streams), newHistoryCommand(streams),
 		newPushCommand(streams), newLoginCommand(streams), newLogoutCommand(streams),
+		newAuditCommand(streams),
 		newBaselineCommand(streams),
 		newInitCommand(streams),
 		newFenceCommand(streams),
