@@ -180,6 +180,20 @@ func (f *lintFlags) judge(args []string, changed func(string) bool, files *sourc
 // judgeFleet lints what a workspace holds.
 func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*judged, *survey.Survey) {
 	read := survey.Read(w.Fleet, w.Loader)
+	j := judgeSurvey(w, read, files, streams)
+	if len(j.Findings)+len(j.Failures) == 0 {
+		return j, read
+	}
+	// What is said beside a finding, such as which address is free, takes more than to
+	// know that there is one.
+	if thorough := read.Thorough(); thorough != read {
+		return judgeSurvey(w, thorough, files, streams), thorough
+	}
+	return j, read
+}
+
+// judgeSurvey lints what was read of a workspace.
+func judgeSurvey(w *workspace.Workspace, read *survey.Survey, files *source.Files, streams Streams) *judged {
 	if !read.Facts.Targets.Some {
 		read.Facts.Unlisted = w.Unlisted()
 	}
@@ -200,7 +214,7 @@ func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*
 	findings, count := ignore.Judge(findings, except, streams.today(), seen)
 	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, workspace: w}
 	j.Summary.Accepted = count
-	return j, read
+	return j
 }
 
 // exceptions are the comments in all files that were read, and what the fleet

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -12,8 +13,10 @@ import (
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
-// reading is what reading a fleet takes from outside.
+// reading is what reading a fleet takes from outside. From then on, garbage is collected
+// rarely: the run is over soon.
 func (s Streams) reading(files *source.Files, mode workspace.Mode) workspace.Reading {
+	garbage.CollectLess(garbage.Limit)
 	return workspace.Reading{Files: files, Environ: s.Environ, Now: s.now(), Mode: mode, Verbatim: s.Verbatim, Central: s.central}
 }
 

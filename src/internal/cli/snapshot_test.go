@@ -608,7 +608,11 @@ func snapshotsOf(t *testing.T, path string) {
 	for _, d := range resolved.Directors {
 		var live liveDirector
 		for i, c := range d.CloudConfigs {
-			live.Configs = append(live.Configs, liveConfig{ID: fmt.Sprint(i), Name: fmt.Sprint("config", i), Content: text(c)})
+			name := "" // the default one
+			if i > 0 {
+				name = fmt.Sprint("config", i)
+			}
+			live.Configs = append(live.Configs, liveConfig{ID: fmt.Sprint(i), Name: name, Content: text(c)})
 		}
 		for _, m := range d.Deployments {
 			content := text(m)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
+	"go4.org/netipx"
 )
 
 // SegmentOf returns the name of the segment that the file gives a subnet, or "".
@@ -59,6 +60,19 @@ func (m Match) Matches(s *plan.Subnet) bool {
 		}
 	}
 	return m.saysSomething()
+}
+
+// MayHold reports whether a segment may hold a subnet of a director that has addresses
+// of covered alone.
+func (f *File) MayHold(segment, director string, covered *netipx.IPSet) bool {
+	for _, s := range f.Segments {
+		if s.Name.Value == segment && slices.ContainsFunc(s.Subnets, func(m Match) bool {
+			return (m.Director.Value == "" || m.Director.Value == director) && (!m.Range.Prefix.IsValid() || covered.OverlapsPrefix(m.Range.Prefix))
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // saysSomething tells a match from one that could not be read: that one must

@@ -6,6 +6,10 @@ import (
 	"runtime/debug"
 )
 
+// Limit is the size of the heap, in bytes, from which on a run collects its garbage as
+// often as needed.
+const Limit = 768 << 20
+
 // CollectLess makes the collector run rarely, up to a heap of limit bytes, and
 // returns what undoes it. Parsing leaves little behind of what it allocates: a
 // quarter of the time would go into looking for garbage. With GOGC set the user

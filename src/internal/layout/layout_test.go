@@ -58,7 +58,7 @@ var layers = []layer{
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
 		imports: list("yamledit", "changed", "serverclient", "plural", "proposal", "gate", "booking", "bookfile", "ledger", "collect", "environment", "snapshot", "addressmap", "report", "audit", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "workspace", "survey", "fleet", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "spelling",
-			"probe", "watch", "scan", "inventory", "acd", "link", "atomicfile"),
+			"probe", "watch", "scan", "inventory", "acd", "link", "atomicfile", "garbage"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/servecli", imports: list("serve", "accounts", "ledgersql", "ledgersql/sqlite", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
 	{name: "internal/serve",

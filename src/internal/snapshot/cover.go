@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,10 +16,9 @@ import (
 // reserved too.
 var claiming = map[string]bool{"range": true, "static": true, "static_ips": true, "properties": true}
 
-// covers returns every address that the snapshot may claim, nil if that cannot
-// be known.
-func (s *Snapshot) covers() *netipx.IPSet {
-	c := coverage{known: true}
+// tell computes what the head tells of the addresses that stand behind it.
+func (s *Snapshot) tell() {
+	c := coverage{known: true, usesKnown: len(s.NotShown()) == 0, segments: map[string]bool{}}
 	for _, configs := range [][]Config{s.CloudConfigs, s.RuntimeConfigs} {
 		for _, config := range configs {
 			c.content(config.Content)
@@ -28,22 +29,33 @@ func (s *Snapshot) covers() *netipx.IPSet {
 		c.vms(d.VMs)
 	}
 	c.vms(s.Orphans)
-	set, err := c.set.IPSet()
-	if err != nil || !c.known {
-		return nil
+	head := Head{Collected: s.Collected, Director: s.Director, Unseen: s.Unseen, Kept: s.Kept, Deployed: len(s.Deployments)}
+	if all, err := c.set.IPSet(); err == nil && c.known {
+		head.Covers = all
 	}
-	return set
+	if used, err := c.uses.IPSet(); err == nil && head.Covers != nil && c.usesKnown {
+		if routers, ok := s.routers(); ok {
+			head.Uses, head.Routers, head.Unplaced = used, routers.ids(false), routers.ids(true)
+		}
+	}
+	if len(head.Routers) > 0 {
+		head.Segments = slices.Sorted(maps.Keys(c.segments))
+	}
+	s.Head = head
 }
 
 type coverage struct {
-	set   netipx.IPSetBuilder
-	known bool
+	set, uses netipx.IPSetBuilder
+	// segments are the names in cloud_properties of subnets.
+	segments map[string]bool
+	// known and usesKnown say that all of them were seen.
+	known, usesKnown bool
 }
 
 func (c *coverage) vms(list []VM) {
 	for _, vm := range list {
 		for _, a := range vm.Addresses {
-			c.text(a.Text)
+			c.text(a.Text, true)
 		}
 	}
 }
@@ -63,7 +75,9 @@ func (c *coverage) node(n *yaml.Node, key string) {
 	case yaml.ScalarNode:
 		switch {
 		case key != "" && n.Tag == "!!str":
-			c.text(n.Value)
+			c.text(n.Value, key != "range")
+		case key != "" && n.Tag != "!!null":
+			c.usesKnown = false
 		case key == "" && isVariable(n.Value):
 			c.known = false // a whole list of networks or groups may be behind it
 		}
@@ -72,16 +86,20 @@ func (c *coverage) node(n *yaml.Node, key string) {
 			c.node(item, key)
 		}
 	case yaml.MappingNode:
+		if key == "" {
+			c.subnet(n)
+		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			below := key
 			switch name := n.Content[i].Value; {
-			case claiming[name]:
+			case key == "" && claiming[name]:
 				below = name
 			case name == "vm_types" || name == "vm_extensions":
 				c.types(n.Content[i+1])
 				continue
 			case name == "cloud_properties" && key == "":
-				continue // of a subnet: names, no addresses
+				c.names(n.Content[i+1]) // of a subnet: no addresses
+				continue
 			}
 			c.node(n.Content[i+1], below)
 		}
@@ -100,8 +118,83 @@ func (c *coverage) types(list *yaml.Node) {
 	}
 }
 
-// text adds the addresses of a text: a range, or several addresses.
-func (c *coverage) text(s string) {
+// subnet adds what a mapping uses if it is a subnet: its range less what it reserves,
+// its gateway and its resolvers.
+func (c *coverage) subnet(n *yaml.Node) {
+	var within netipx.IPSetBuilder
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		value := n.Content[i+1]
+		switch n.Content[i].Value {
+		case "range":
+			if r, ok := parseRange(value.Value); ok && r.IsValid() {
+				within.AddRange(wholeBlock(r))
+			}
+		case "gateway", "dns":
+			c.references(value)
+		case "prefix", "managed":
+			c.usesKnown = false // blocks are wider than what is written, and ranges are the IaaS's
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == "reserved" {
+			removeReserved(&within, n.Content[i+1])
+		}
+	}
+	if set, err := within.IPSet(); err == nil {
+		c.uses.AddSet(set)
+	} else {
+		c.usesKnown = false
+	}
+}
+
+// references adds gateways and resolvers.
+func (c *coverage) references(n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode {
+		for _, item := range n.Content {
+			c.references(item)
+		}
+		return
+	}
+	switch r, ok := parseRange(n.Value); {
+	case ok && r.IsValid():
+		c.uses.AddRange(wholeBlock(r))
+	case n.Tag == "!!str" && n.Value != LeftOut:
+		c.usesKnown = false
+	}
+}
+
+// removeReserved takes away what a list reserves for certain, whoever reads it: plain
+// addresses, blocks and ranges of two addresses.
+func removeReserved(set *netipx.IPSetBuilder, n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode {
+		for _, item := range n.Content {
+			removeReserved(set, item)
+		}
+		return
+	}
+	if n.Tag != "!!str" {
+		return
+	}
+	if p, err := netip.ParsePrefix(n.Value); err == nil {
+		if p == p.Masked() && !p.Addr().Is4In6() {
+			set.RemovePrefix(p)
+		}
+		return
+	}
+	first, last, ranged := strings.Cut(n.Value, "-")
+	if !ranged {
+		last = first
+	}
+	from, err := netip.ParseAddr(strings.Trim(first, " "))
+	to, err2 := netip.ParseAddr(strings.Trim(last, " "))
+	if r := netipx.IPRangeFrom(from, to); err == nil && err2 == nil && r.IsValid() && !from.Is4In6() && !to.Is4In6() {
+		set.RemoveRange(r)
+	}
+}
+
+// text adds the addresses of a text: a range, or several addresses. used says whether
+// somebody has or may get all of them.
+func (c *coverage) text(s string, used bool) {
 	if strings.Contains(s, "((") {
 		c.known = false
 		return
@@ -111,8 +204,26 @@ func (c *coverage) text(s string) {
 		switch {
 		case ok && r.IsValid():
 			c.set.AddRange(wholeBlock(r))
-		case !ok && s != LeftOut && !isNumber(s):
-			c.known = false
+			if used {
+				c.uses.AddRange(wholeBlock(r))
+			}
+		case s == LeftOut:
+			c.usesKnown = false
+		case !ok:
+			c.known = c.known && isNumber(s)
+		}
+	}
+}
+
+// names notes what may name a segment.
+func (c *coverage) names(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		c.segments[n.Value] = true
+		return
+	}
+	for i, child := range n.Content {
+		if n.Kind != yaml.MappingNode || i%2 == 1 {
+			c.names(child)
 		}
 	}
 }
@@ -148,11 +259,14 @@ func rangeText(r netipx.IPRange) string {
 	return r.From().String() + "-" + r.To().String()
 }
 
-// parseSet reads what rangeTexts wrote.
+// parseSet reads what rangeTexts wrote; nil is nil.
 func parseSet(texts []string) (*netipx.IPSet, bool) {
+	if texts == nil {
+		return nil, true
+	}
 	var set netipx.IPSetBuilder
 	for _, s := range texts {
-		r, ok := parseRange(s)
+		r, ok := parseWritten(s)
 		if !ok || !r.IsValid() {
 			return nil, false
 		}
@@ -160,6 +274,23 @@ func parseSet(texts []string) (*netipx.IPSet, bool) {
 	}
 	all, err := set.IPSet()
 	return all, err == nil
+}
+
+// parseWritten reads what rangeText wrote, and what parseRange reads besides.
+func parseWritten(s string) (netipx.IPRange, bool) {
+	first, last, ranged := strings.Cut(s, "-")
+	if p, err := netip.ParsePrefix(s); !ranged && err == nil {
+		return netipx.RangeOfPrefix(p), true
+	}
+	if !ranged {
+		last = first
+	}
+	from, err := netip.ParseAddr(first)
+	to, err2 := netip.ParseAddr(last)
+	if err != nil || err2 != nil {
+		return parseRange(s)
+	}
+	return netipx.IPRangeFrom(from, to), true
 }
 
 // parseGranted reads an address as a director prints it in lists of VMs.

@@ -1,9 +1,13 @@
 package snapshot
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"go4.org/netipx"
 )
 
 // TestCovers reads which addresses a snapshot may claim, as texts; "?" stands for
@@ -48,9 +52,14 @@ func TestCovers(t *testing.T) {
 		"VM":                  {&Snapshot{Deployments: []Deployment{{VMs: vm("10.0.0.32/28")}}, Orphans: vm("2001:db8::7")}, "10.0.0.32/28 2001:db8::7"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			c.s.Collected = time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
 			text := c.s.Encode()
 			if got := coverText(c.s); got != c.want {
 				t.Errorf("got %s, want %s, of\n%s", got, c.want, text)
+			}
+			head, err := readHead("x", text)
+			if err != nil || !sameSet(head.Uses, c.s.Uses) || !slices.Equal(head.Routers, c.s.Routers) {
+				t.Errorf("read again: %v %v %v", head.Uses, head.Routers, err)
 			}
 		})
 	}
@@ -90,4 +99,73 @@ func TestNoNames(t *testing.T) {
 			t.Errorf("%s became %s", yes, kept.Value)
 		}
 	}
+}
+
+// TestUses reads what of its addresses a snapshot uses, as texts; "?" stands for not
+// known. The ids of virtual routers stand behind, with ? those in no known subnet.
+func TestUses(t *testing.T) {
+	k := keep()
+	cloud := func(text string) *Snapshot {
+		return &Snapshot{CloudConfigs: []Config{{Content: k.ReduceCloudConfig(text)}}}
+	}
+	manifest := func(properties string) *Snapshot {
+		return &Snapshot{Deployments: []Deployment{{Name: "web", Manifest: k.ReduceManifest(
+			"instance_groups: [{name: a, networks: [{name: n, static_ips: [10.0.0.9]}], jobs: [{name: keepalived, properties: {" + properties + "}}]}]")}}}
+	}
+	within := func(network, vip string) *Snapshot {
+		s := manifest("keepalived: {vip: " + vip + ", virtual_router_id: 61}")
+		s.CloudConfigs = cloud("networks: [{name: " + network + ", type: manual, subnets: [{range: 10.0.0.0/28, gateway: 10.0.0.1}]}]").CloudConfigs
+		s.CloudConfigs[0].Latest = true
+		return s
+	}
+	locked := manifest("")
+	locked.Deployments[0].Locked = true
+	for name, c := range map[string]struct {
+		s    *Snapshot
+		want string
+	}{
+		"nothing":              {&Snapshot{}, ""},
+		"what is reserved":     {cloud("networks: [{subnets: [{range: 10.0.0.0/28, reserved: [10.0.0.2 - 10.0.0.7, [10.0.0.8/30], 10.0.0.13], gateway: 10.0.0.1, dns: [8.8.8.8]}]}]"), "8.8.8.8 10.0.0.0/31 10.0.0.12 10.0.0.14/31"},
+		"reserved elsewhere":   {cloud("networks: [{subnets: [{range: 10.0.0.0/30}, {range: 10.0.1.0/30, reserved: [10.0.0.0/24]}]}]"), "10.0.0.0/30 10.0.1.0/30"},
+		"a gateway, reserved":  {cloud("networks: [{subnets: [{range: 10.0.0.0/30, reserved: [10.0.0.0/30], gateway: 10.0.0.1}]}]"), "10.0.0.1"},
+		"hidden reserved":      {cloud("networks: [{subnets: [{range: 10.0.0.0/30, reserved: [((r))]}]}]"), "?"},
+		"odd reserved":         {cloud("networks: [{subnets: [{range: 10.0.0.0/29, reserved: ['10.0.0.1/30', '10.0.0.0/30 - 10.0.0.7', '10.0.0.3 -', ' 10.0.0.4']}]}]"), "10.0.0.0/30 10.0.0.5-10.0.0.7"},
+		"static and reserved":  {cloud("networks: [{subnets: [{range: 10.0.0.0/30, reserved: [10.0.0.0/30], static: [10.0.0.2]}]}]"), "10.0.0.2"},
+		"blocks":               {cloud("networks: [{subnets: [{range: 10.0.0.0/24, prefix: 28, reserved: [10.0.0.4]}]}]"), "?"},
+		"blocks of a network":  {cloud("networks: [{prefix: 28, subnets: [{range: 10.0.0.0/24, reserved: [10.0.0.4]}]}]"), "?"},
+		"static addresses":     {manifest(""), "10.0.0.9"},
+		"a router":             {manifest("keepalived: {vip: 10.0.0.7, virtual_router_id: 61}"), "10.0.0.7 10.0.0.9 #61 #61?"},
+		"a default router":     {manifest("keepalived: {vip: 10.0.0.7}"), "10.0.0.7 10.0.0.9 #1 #1?"},
+		"a router in a subnet": {within("n", "10.0.0.7"), "10.0.0.0/28 #61"},
+		"a router elsewhere":   {within("n", "10.0.1.7"), "10.0.0.0/28 10.0.1.7 #61 #61?"},
+		"in another network":   {within("other", "10.0.0.7"), "10.0.0.0/28 #61 #61?"},
+		"a locked deployment":  {locked, "?"},
+		"never deployed":       {&Snapshot{Deployments: []Deployment{{Name: "web"}}}, "?"},
+		"not all was shown":    {&Snapshot{Head: Head{Unseen: []string{"orphaned VMs"}}}, "?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.s.Kept = k.Kept()
+			text := c.s.Encode()
+			got := "?"
+			if c.s.Uses != nil {
+				got = strings.Join(rangeTexts(c.s.Uses), " ")
+			}
+			for _, id := range c.s.Routers {
+				got += fmt.Sprintf(" #%d", id)
+			}
+			for _, id := range c.s.Unplaced {
+				got += fmt.Sprintf(" #%d?", id)
+			}
+			if got != c.want {
+				t.Errorf("got %s, want %s, of\n%s", got, c.want, text)
+			}
+		})
+	}
+}
+
+func sameSet(a, b *netipx.IPSet) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Equal(b)
 }

@@ -15,10 +15,10 @@ import (
 )
 
 // Encode returns the snapshot as its file holds it. It sorts what has no order
-// of its own and computes Covers and Deployed.
+// of its own and computes what the head tells of the rest.
 func (s *Snapshot) Encode() []byte {
 	s.sort()
-	s.Covers, s.Deployed = s.covers(), len(s.Deployments)
+	s.tell()
 	var b bytes.Buffer
 	writeNode(&b, s.node())
 	b.WriteByte('\n')
@@ -100,6 +100,15 @@ func (s *Snapshot) node() *yaml.Node {
 	m.put("director", s.Director.node())
 	if s.Covers != nil {
 		m.texts("covers", rangeTexts(s.Covers))
+	}
+	if s.Uses != nil {
+		m.texts("uses", rangeTexts(s.Uses))
+		id := func(id int) *yaml.Node { return number64(strconv.Itoa(id)) }
+		m.put("routers", sequence(s.Routers, id))
+		if len(s.Unplaced) > 0 {
+			m.put("unplaced", sequence(s.Unplaced, id))
+		}
+		m.texts("segments", s.Segments)
 	}
 	m.put("deployed", number64(strconv.Itoa(s.Deployed)))
 	if len(s.Unseen) > 0 {

@@ -61,6 +61,16 @@ type Head struct {
 	// Covers holds every address that the snapshot may claim; nil if some are
 	// behind variables, so that it may be any.
 	Covers *netipx.IPSet
+	// Uses are those of them that somebody has or may get, with the addresses of
+	// gateways and resolvers: what is reserved is no part of it. Nil where that is not
+	// known, of snapshots that do not tell all, and of older ones.
+	Uses *netipx.IPSet
+	// Routers are the ids of virtual routers (VRRP) that it tells, which count in a whole
+	// segment, whatever its addresses; Unplaced those of which nobody knows for certain in
+	// which subnet they are. Segments are the names in cloud_properties of the subnets,
+	// given where there are routers. All are known where Uses is.
+	Routers, Unplaced []int
+	Segments          []string
 	// Deployed counts the deployments.
 	Deployed int
 	// Sealed says that checksums vouch for the head and for all that stands behind it.

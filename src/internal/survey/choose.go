@@ -1,77 +1,152 @@
 package survey
 
 import (
+	"slices"
+	"strings"
+
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 )
 
-// chooseFirst decides which snapshots are read before it is known what the judged
-// files claim, beside those that are read whatever they cover: those that cover
-// addresses which judged directors cover.
-func (f *Fleet) chooseFirst() {
-	for i := range f.Directors {
-		if d := &f.Directors[i]; d.live != nil && d.live.head.Covers != nil && d.hasTarget() {
-			f.choose(d.live.head.Covers)
+// part says what of a director counts.
+type part uint8
+
+const (
+	// filesOnly are its files; its snapshot need not be read.
+	filesOnly part = iota + 1
+	// configsOnly are its files and, of its snapshot, the latest cloud-configs.
+	configsOnly
+	// withoutRuntime leaves out runtime configs: there are none in files.
+	withoutRuntime
+	everything
+)
+
+// input is one director to read, with its snapshot if there is one.
+type input struct {
+	*Director
+	snapshot opened
+	of       part
+}
+
+// inputs are all directors; of those whose snapshots need not be read, the files.
+// Nothing is left of a snapshot of which nobody knows whether its head fits the rest.
+func (f *Fleet) inputs(all []opened, needed func(*Director, *snapshot.Head) bool) []input {
+	list := make([]input, len(all))
+	for i, o := range all {
+		list[i] = input{Director: &f.Directors[i], snapshot: o, of: everything}
+		if o.there && o.whole == nil && o.head.Sealed && !needed(list[i].Director, &o.head) {
+			list[i].of = filesOnly
 		}
+	}
+	return list
+}
+
+// besideTargets chooses, before it is known what the judged files claim, snapshots
+// that are read anyway.
+func (f *Fleet) besideTargets(all []opened) func(*Director, *snapshot.Head) bool {
+	var judged []*netipx.IPSet
+	for i, o := range all {
+		if o.head.Covers != nil && f.Directors[i].hasTarget() {
+			judged = append(judged, o.head.Covers)
+		}
+	}
+	return func(_ *Director, h *snapshot.Head) bool {
+		return h.Covers == nil || h.Uses == nil && slices.ContainsFunc(judged, h.Covers.Overlaps)
 	}
 }
 
-// choose chooses the snapshots whose addresses can meet the claimed ones, and
-// reports whether there are any that were not chosen before.
-func (f *Fleet) choose(claimed *netipx.IPSet) (more bool) {
-	for i := range f.Directors {
-		d := &f.Directors[i]
-		if d.live == nil || d.live.needed {
-			continue
-		}
-		d.live.needed = claimed == nil || d.live.head.Covers == nil || d.live.head.Covers.Overlaps(claimed)
-		more = more || d.live.needed
-	}
-	return more
+// asked is what must be known of other directors.
+type asked struct {
+	// covered are all addresses of the judged directors, and claimed those that what is
+	// judged claims, or may claim where it hides. Nil: any.
+	covered, claimed *netipx.IPSet
+	// routers are its virtual routers, which meet others in a segment whatever the
+	// addresses.
+	routers []*plan.Claim
+	file    *fleet.File
 }
 
-// skipped counts the deployments of snapshots that need not be read.
-func (f *Fleet) skipped() int {
-	n := 0
-	for _, d := range f.Directors {
-		if d.live != nil && !d.live.needed {
-			n += d.live.head.Deployed
-		}
-	}
-	return n
-}
-
-// claimedBy returns the addresses of all subnets and claims of the directors that
-// are judged.
-func (f *Fleet) claimedBy(p *plan.Plan) *netipx.IPSet {
+// asked is computed of a plan that has at least the judged directors.
+func (f *Fleet) asked(p *plan.Plan, targets lint.Targets) asked {
 	judged := map[string]bool{}
 	for i := range f.Directors {
-		if f.Directors[i].hasTarget() {
-			judged[f.Directors[i].Name] = true
-		}
+		judged[f.Directors[i].Name] = judged[f.Directors[i].Name] || f.Directors[i].hasTarget()
 	}
-	var set netipx.IPSetBuilder
+	a := asked{file: f.File}
+	var covered, claimed netipx.IPSetBuilder
 	for _, s := range p.Subnets {
 		if judged[s.Director] && s.Range.IsValid() {
-			set.AddPrefix(s.Range)
+			covered.AddPrefix(s.Range)
 		}
 	}
-	for _, c := range p.Claims {
-		if judged[c.Owner.Director] && c.Range.IsValid() {
-			set.AddRange(c.Range)
+	claim := func(owner plan.Owner, c *plan.Claim, isTarget bool) {
+		if !c.Range.IsValid() || !judged[owner.Director] {
+			return
 		}
-	}
-	for _, spot := range p.BlindSpots {
-		for _, c := range spot.May {
-			if judged[spot.Owner.Director] {
-				set.AddRange(c.Range)
+		covered.AddRange(c.Range)
+		if isTarget && c.Kind != plan.Reserved && c.Kind != plan.CloudKept {
+			claimed.AddRange(c.Range)
+			if c.Router.ID > 0 {
+				a.routers = append(a.routers, c)
 			}
 		}
 	}
-	all, err := set.IPSet()
-	if err != nil {
-		return nil // then every snapshot is read
+	for i := range p.Claims {
+		claim(p.Claims[i].Owner, &p.Claims[i], targets.Match(p.Claims[i].Owner))
 	}
-	return all
+	for _, spot := range p.BlindSpots {
+		for i := range spot.May {
+			claim(spot.Owner, &spot.May[i], spot.Judged || targets.Match(spot.Owner))
+		}
+	}
+	a.covered, a.claimed = builtOrAny(&covered), builtOrAny(&claimed)
+	return a
+}
+
+// builtOrAny is nil where the set cannot be built.
+func builtOrAny(b *netipx.IPSetBuilder) *netipx.IPSet {
+	set, err := b.IPSet()
+	if err != nil {
+		return nil
+	}
+	return set
+}
+
+// meets reports whether something in a snapshot may meet what is judged.
+func (a asked) meets(d *Director, h *snapshot.Head) bool {
+	if h.Covers == nil || h.Uses == nil {
+		return a.covers(d, h)
+	}
+	return a.claimed == nil || h.Uses.Overlaps(a.claimed) ||
+		slices.ContainsFunc(a.routers, func(c *plan.Claim) bool { return a.sharesRouter(c, d, h) })
+}
+
+// sharesRouter reports whether a virtual router with the id of a judged one may be in
+// its segment: where nobody knows the subnet of one of the two, where ranges overlap,
+// and where the fleet file or cloud_properties may say so.
+func (a asked) sharesRouter(c *plan.Claim, d *Director, h *snapshot.Head) bool {
+	s := c.Subnet
+	switch {
+	case !slices.Contains(h.Routers, c.Router.ID):
+		return false
+	case s == nil || !s.Range.IsValid() || slices.Contains(h.Unplaced, c.Router.ID) || h.Covers.OverlapsPrefix(s.Range):
+		return true
+	case s.Segment != "" && a.file.MayHold(s.Segment, d.Name, h.Covers):
+		return true
+	}
+	for _, name := range s.CloudProperties {
+		if slices.ContainsFunc(h.Segments, func(other string) bool { return strings.EqualFold(name, other) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether a snapshot covers addresses of the judged directors.
+func (a asked) covers(_ *Director, h *snapshot.Head) bool {
+	return h.Covers == nil || a.covered == nil || h.Covers.Overlaps(a.covered)
 }

@@ -1,11 +1,14 @@
 package survey
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/deploy"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -63,22 +66,17 @@ func addressesOf(vm snapshot.VM) []netip.Prefix {
 
 // pastOf is what the director had before what is judged: what it told, and for
 // deployments of which it told nothing their manifests as they were.
-func (d *Director) pastOf(past, list []manifest, opts bosh.Options) deploy.Past {
-	var known deploy.Past
-	isTold := map[string]bool{}
-	if d.live != nil {
-		known.Orphans = d.live.orphans
-		views := map[string]*bosh.CloudConfig{}
-		for _, t := range d.live.told {
-			isTold[t.name] = true
-			known.Deployments = append(known.Deployments, deploy.Deployment{
-				Name: t.name, Told: true, Instances: t.instances,
-				Manifest: deployedAs(t.name, past, list), CloudConfig: readOnce(views, t.docs, opts),
-			})
-		}
+func (d *documents) pastOf(past, list []manifest, opts bosh.Options) deploy.Past {
+	known := deploy.Past{Orphans: d.live.orphans}
+	views := map[string]*bosh.CloudConfig{}
+	for _, t := range d.live.told {
+		known.Deployments = append(known.Deployments, deploy.Deployment{
+			Name: t.name, Told: true, Instances: t.instances,
+			Manifest: deployedAs(t.name, past, list), CloudConfig: readOnce(views, t.docs, opts),
+		})
 	}
 	for _, m := range past {
-		if m.read != nil && !isTold[m.name()] {
+		if m.read != nil && !d.live.isTold(m.name()) {
 			known.Deployments = append(known.Deployments, deploy.Deployment{Name: m.name(), Manifest: m.read})
 		}
 	}
@@ -107,7 +105,7 @@ func readOnce(known map[string]*bosh.CloudConfig, docs []source.Value, opts bosh
 func deployedAs(name string, lists ...[]manifest) *bosh.Manifest {
 	for _, list := range lists {
 		for _, m := range list {
-			if m.entry.Deployed && m.read != nil && m.name() == name {
+			if m.text.told && m.read != nil && m.name() == name {
 				return m.read
 			}
 		}
@@ -116,17 +114,14 @@ func deployedAs(name string, lists ...[]manifest) *bosh.Manifest {
 }
 
 // isTold reports whether the director told what instances a deployment has.
-func (d *Director) isTold(name string) bool {
-	return d.live != nil && slices.ContainsFunc(d.live.told, func(t told) bool { return t.name == name })
+func (l *live) isTold(name string) bool {
+	return slices.ContainsFunc(l.told, func(t told) bool { return t.name == name })
 }
 
 // indexes are the indexes that the director told, by deployment and address.
-func (d *Director) indexes() map[string]map[netip.Addr]int {
-	if d.live == nil {
-		return nil
-	}
+func (l *live) indexes() map[string]map[netip.Addr]int {
 	all := map[string]map[netip.Addr]int{}
-	for _, t := range d.live.told {
+	for _, t := range l.told {
 		by := map[netip.Addr]int{}
 		for _, i := range t.instances {
 			for _, p := range i.Addresses {
@@ -140,4 +135,77 @@ func (d *Director) indexes() map[string]map[netip.Addr]int {
 		}
 	}
 	return all
+}
+
+// asStillIs is how an older cloud-config is told from the one that counts.
+func asStillIs(deployments []string) string {
+	switch len(deployments) {
+	case 1:
+		return "as " + deployments[0] + " still has it"
+	case 2:
+		return "as " + deployments[0] + " and " + deployments[1] + " still have it"
+	}
+	return fmt.Sprintf("as %s and %s still have it", deployments[0], plural.Of(len(deployments)-1, "other"))
+}
+
+// otherViews reads the cloud-configs that count beside the one that all get: older
+// ones, but not the past of what is judged. A judged cloud-config stands in place
+// of all older ones, and a judged deploy leaves the one that it was made with.
+func (d *documents) otherViews(opts bosh.Options, past []manifest, list []manifest) []claims.View {
+	if slices.ContainsFunc(d.CloudConfigs, isTarget) {
+		return nil
+	}
+	judged := namesIn(list, func(m manifest) bool { return m.text.Target })
+	replaced := namesIn(past, func(manifest) bool { return true })
+	var views []claims.View
+	for _, v := range d.live.views {
+		still := slices.DeleteFunc(slices.Clone(v.deployments), func(name string) bool { return judged[name] })
+		if len(v.docs) == 0 || v.past == "" && len(still) == 0 {
+			continue
+		}
+		past := v.past
+		if past == "" {
+			past = asStillIs(still)
+		}
+		cc, _, _ := bosh.ReadCloudConfigs(v.docs, opts)
+		bound := slices.DeleteFunc(still, func(name string) bool { return replaced[name] })
+		views = append(views, claims.View{CloudConfig: cc, Deployments: bound, Past: past})
+	}
+	return views
+}
+
+// namesIn are the names of the deployments that count.
+func namesIn(list []manifest, counts func(manifest) bool) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range list {
+		if counts(m) {
+			names[m.name()] = true
+		}
+	}
+	return names
+}
+
+// leases are what the director granted, but for what a judged deploy gives back:
+// addresses of groups that are gone, or that ask for all of theirs by static_ips.
+func (d *documents) leases(deployments []manifest) []claims.Lease {
+	judged := map[string]*bosh.Manifest{}
+	for _, m := range deployments {
+		if m.text.Target {
+			judged[m.read.Name] = m.read
+		}
+	}
+	if len(judged) == 0 {
+		return d.live.leases
+	}
+	return slices.DeleteFunc(slices.Clone(d.live.leases), func(l claims.Lease) bool {
+		m, ok := judged[l.Deployment]
+		return ok && !l.Orphan && !keeps(m, l.Group)
+	})
+}
+
+// keeps reports whether instances of a group may keep addresses that the manifest
+// does not name.
+func keeps(m *bosh.Manifest, group string) bool {
+	g := claims.GroupOf(m, group)
+	return g != nil && slices.ContainsFunc(g.Networks, func(n *bosh.GroupNetwork) bool { return !n.StaticGiven })
 }

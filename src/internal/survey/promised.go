@@ -65,7 +65,7 @@ type promising struct {
 }
 
 func (p *promising) load(e Entry) (*source.Document, bool) {
-	doc, err := e.load(p.loader)
+	doc, err := text{Entry: e}.load(p.loader)
 	if err != nil && p.err == nil {
 		t := failure(err, e.At)
 		p.err = &t

@@ -1,112 +1,91 @@
 package survey
 
 import (
-	"slices"
+	"runtime"
+	"sync"
 
-	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
-	"github.com/ipguard/ipguard/src/internal/lint"
-	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// reading reads directors, in one or two goes: the second one is for snapshots of
-// which the first one found out that they matter.
-type reading struct {
-	fleet     *Fleet
-	loader    *interpolate.Loader
-	done      []extent   // by director, as are the others
-	each      []surveyor // what was found
-	directors []claims.Director
+// reader reads directors.
+type reader struct {
+	fleet  *Fleet
+	loader *interpolate.Loader
+	mode   mode
 }
 
-// extent is how much of a director was read.
-type extent int
+// mode says what is to be found out.
+type mode uint8
 
 const (
-	nothing extent = iota
-	filesOnly
-	everything
+	// judgeAll: what is wrong with the files of all directors.
+	judgeAll mode = iota + 1
+	// judgeTargets: what is wrong with those of directors that have targets.
+	judgeTargets
+	// claimsOnly: nothing but what files claim.
+	claimsOnly
 )
 
-func newReading(f *Fleet, loader *interpolate.Loader) *reading {
-	n := len(f.Directors)
-	return &reading{fleet: f, loader: loader, done: make([]extent, n), each: make([]surveyor, n), directors: make([]claims.Director, n)}
+// read takes some directors through all stages.
+func (r reader) read(inputs []input) []judged {
+	together := sideBySide(inputs, r.compose)
+	return sideBySide(r.readAll(together), func(d documents) judged { return judge(d, r.mode) })
 }
 
-// read reads what is to be read of all directors and was not yet, and then judges
-// these directors side by side.
-func (r *reading) read() {
-	var now []int
-	for i := range r.fleet.Directors {
-		d := &r.fleet.Directors[i]
-		due := everything
-		if d.live != nil && !d.live.needed {
-			due = filesOnly
-		}
-		if r.done[i] < due {
-			r.done[i], r.each[i] = due, surveyor{}
-			now = append(now, i)
+// further is what was read before, with what the inputs want beyond it; before is nil
+// if nothing was.
+func (r reader) further(before []judged, inputs []input) []judged {
+	after := make([]judged, len(inputs))
+	copy(after, before)
+	var due []input
+	var at []int
+	for i, in := range inputs {
+		if after[i].of < in.of {
+			due, at = append(due, in), append(at, i)
 		}
 	}
-	r.unfold(now)
-	files := readAll(r.fleet, now, r.loader)
-	tasks := make([]func(), len(now))
-	for j, i := range now {
-		tasks[j] = func() { r.directors[i] = r.each[i].director(&files[j]) }
+	for k, read := range r.read(due) {
+		after[at[k]] = read
+	}
+	return after
+}
+
+// same reports whether nothing was read beyond what was before.
+func same(before, after []judged) bool {
+	for i := range after {
+		if before[i].of != after[i].of {
+			return false
+		}
+	}
+	return true
+}
+
+// sideBySide does the same with each element of a list, as many at a time as there are
+// processors.
+func sideBySide[T, U any](list []T, do func(T) U) []U {
+	results := make([]U, len(list))
+	tasks := make([]func(), len(list))
+	for i := range list {
+		tasks[i] = func() { results[i] = do(list[i]) }
 	}
 	runAll(tasks)
+	return results
 }
 
-// unfold reads the snapshots of directors that are needed.
-func (r *reading) unfold(which []int) {
-	var tasks []func()
-	for _, i := range which {
-		if d := &r.fleet.Directors[i]; d.live != nil && d.live.needed {
-			tasks = append(tasks, func() { r.fleet.unfold(d, r.loader, &r.each[i]) })
-		}
+// runAll runs the tasks, as many at a time as there are processors.
+func runAll(tasks []func()) {
+	next := make(chan func())
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(tasks)) {
+		workers.Go(func() {
+			for task := range next {
+				task()
+			}
+		})
 	}
-	runAll(tasks)
-}
-
-// all puts together what was found of each director.
-func (r *reading) all() *surveyor {
-	all := &surveyor{targets: lint.Targets{Some: r.fleet.hasTargets()}}
-	for i := range r.each {
-		all.add(&r.each[i])
+	for _, task := range tasks {
+		next <- task
 	}
-	return all
-}
-
-// add takes over what another surveyor found, which comes after.
-func (s *surveyor) add(o *surveyor) {
-	s.problems = append(s.problems, o.problems...)
-	s.hidden = append(s.hidden, o.hidden...)
-	s.failures = append(s.failures, o.failures...)
-	s.unread = append(s.unread, o.unread...)
-	s.targets.Owners = append(s.targets.Owners, o.targets.Owners...)
-	s.predicted = append(s.predicted, o.predicted...)
-}
-
-// hasTargets reports whether the run judges some files, not all.
-func (f *Fleet) hasTargets() bool {
-	return slices.ContainsFunc(f.Directors, func(d Director) bool { return d.hasTarget() })
-}
-
-// hasTarget reports whether the run judges files of the director.
-func (d *Director) hasTarget() bool {
-	for _, list := range [][]Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
-		if slices.ContainsFunc(list, func(e Entry) bool { return e.Target }) {
-			return true
-		}
-	}
-	return false
-}
-
-// unreadFailures are the sources that could not be read, as failures.
-func (s *surveyor) unreadFailures() []trouble.Trouble {
-	var list []trouble.Trouble
-	for _, u := range s.unread {
-		list = append(list, trouble.Trouble{Message: u.Message, At: u.At, Hint: u.Hint, Excerpt: u.Excerpt})
-	}
-	return list
+	close(next)
+	workers.Wait()
 }

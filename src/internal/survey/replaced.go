@@ -3,7 +3,6 @@ package survey
 import (
 	"strings"
 
-	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -17,7 +16,7 @@ const defaultConfig = "default"
 // two of one name, else for the one called default. What no file stands for counts
 // beside the files. A file that cannot be read, or whose lists hide, may stand for
 // any config, and so for all.
-func (d *Director) replacedConfigs(s *snapshot.Snapshot, loader *interpolate.Loader) map[string]bool {
+func replacedConfigs(files []text, s *snapshot.Snapshot) map[string]bool {
 	replaced := map[string]bool{}
 	replace := func(is func(snapshot.Config) bool) (some bool) {
 		for _, c := range s.CloudConfigs {
@@ -27,18 +26,15 @@ func (d *Director) replacedConfigs(s *snapshot.Snapshot, loader *interpolate.Loa
 		}
 		return some
 	}
-	for i := range d.CloudConfigs {
-		e := &d.CloudConfigs[i]
+	for _, e := range files {
 		if e.Name != "" {
 			replace(func(c snapshot.Config) bool { return c.Name == e.Name && c.Team == "" })
 			continue
 		}
-		doc, err := e.load(loader)
-		if err != nil {
-			return everyConfig(s) // it is told where the files are read
+		if e.Document == nil {
+			return everyConfig(s) // it cannot be read, which is told where the files are
 		}
-		e.Document = doc
-		own, hides := definitions(doc)
+		own, hides := definitions(e.Document)
 		if hides {
 			return everyConfig(s)
 		}

@@ -53,45 +53,45 @@ type Sides struct {
 // ReadSides reads the files and the snapshots of a fleet apart from each other.
 // What is wrong with the files is not found out: lint does that.
 func ReadSides(f Fleet, loader *interpolate.Loader) *Sides {
-	defer garbage.CollectLess(memoryLimit)()
-	f.Directors, f.onlyClaims = slices.Clone(f.Directors), true
-	result := &Sides{Sides: make([]Side, len(f.Directors))}
-	result.Failures, result.Stale = f.openSnapshots()
+	defer garbage.CollectLess(garbage.Limit)()
+	r := reader{fleet: &f, loader: loader, mode: claimsOnly}
+	opened := f.openAll()
+	s := &Sides{Sides: make([]Side, len(f.Directors)), Failures: f.sameDirectors(opened)}
 	for i := range f.Directors {
 		d := &f.Directors[i]
-		result.Sides[i] = Side{Name: d.Name, At: d.At, Lost: d.lost, Silent: d.Snapshot == nil && len(d.CloudConfigs)+len(d.Deployments) == 0 && len(d.CreateEnvs) > 0}
+		s.Sides[i] = Side{Name: d.Name, At: d.At, Lost: opened[i].lost, Silent: d.Snapshot == nil && len(d.CloudConfigs)+len(d.Deployments) == 0 && len(d.CreateEnvs) > 0}
+		s.Stale = append(s.Stale, opened[i].stale...)
 	}
-	result.readPromised(f, loader)
-	result.readGranted(f, loader)
+	s.readPromised(r, opened)
+	s.readGranted(r, opened)
 	bookings := f.readBookings()
-	result.Booked, result.Over, result.UnreadBookings = bookings.claims, bookings.over, bookings.spots
-	return result
+	s.Booked, s.Over, s.UnreadBookings = bookings.claims, bookings.over, bookings.spots
+	return s
 }
 
 // readPromised reads what files say. A director of which they say nothing but its
 // own VM promises that VM, and nothing to deployments.
-func (s *Sides) readPromised(f Fleet, loader *interpolate.Loader) {
+func (s *Sides) readPromised(r reader, opened []opened) {
 	var which []int
-	var directors []Director
-	for i := range f.Directors {
-		d := f.Directors[i]
+	var inputs []input
+	for i, o := range opened {
+		d := &r.fleet.Directors[i]
 		if len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnvs) == 0 {
 			s.Sides[i].Partial = d.Unresolved
 			continue
 		}
-		d.only = onlyConfigs
+		in := input{Director: d, snapshot: o, of: configsOnly}
 		if len(d.CloudConfigs) > 0 {
-			d.Snapshot, d.live, d.lost = nil, nil, nil
+			in.of, in.snapshot.lost = filesOnly, nil
 		}
-		d.live = d.live.fresh()
-		which, directors = append(which, i), append(directors, d)
+		which, inputs = append(which, i), append(inputs, in)
 	}
-	r, all := f.readOnly(directors, loader)
+	read := r.read(inputs)
 	for k, i := range which {
-		s.Sides[i].Promised = &r.directors[k]
-		s.Sides[i].Partial = len(r.each[k].failures)+len(r.each[k].unread) > 0 || unread(&directors[k], &r.directors[k])
+		s.Sides[i].Promised = &read[k].claims
+		s.Sides[i].Partial = len(read[k].failures)+len(read[k].unread) > 0 || unread(inputs[k].Director, &read[k].claims)
 	}
-	s.Failures = slices.Concat(s.Failures, all.failures)
+	s.Failures = slices.Concat(s.Failures, failuresOf(read))
 }
 
 // unread reports whether a manifest was read and says nothing.
@@ -101,73 +101,29 @@ func unread(d *Director, read *claims.Director) bool {
 
 // readGranted reads what directors say. Their own addresses come from files: no
 // director tells them.
-func (s *Sides) readGranted(f Fleet, loader *interpolate.Loader) {
+func (s *Sides) readGranted(r reader, opened []opened) {
 	var which []int
-	var directors []Director
-	for i := range f.Directors {
-		d := f.Directors[i]
-		if d.live == nil {
+	var inputs []input
+	for i, o := range opened {
+		if !o.there {
 			continue
+		}
+		d := r.fleet.Directors[i]
+		in := input{Director: &d, snapshot: o, of: everything}
+		if len(d.RuntimeConfigs) == 0 {
+			in.of = withoutRuntime
 		}
 		d.CloudConfigs, d.Deployments, d.RuntimeConfigs, d.CreateEnvs = nil, nil, nil, nil
 		if promised := s.Sides[i].Promised; promised != nil {
 			d.Addresses = claims.OwnAddresses(promised)
 		}
-		d.only = onlyDirector
-		if len(f.Directors[i].RuntimeConfigs) == 0 {
-			d.only = onlyComparable
-		}
-		d.live = d.live.fresh()
-		which, directors = append(which, i), append(directors, d)
+		which, inputs = append(which, i), append(inputs, in)
 	}
-	r, all := f.readOnly(directors, loader)
+	read := r.read(inputs)
 	for k, i := range which {
-		live := directors[k].live
-		s.Sides[i].Granted, s.Sides[i].Head, s.Sides[i].Unread = &r.directors[k], live.head, live.unreadable
-		s.Sides[i].Withheld = live.withheld
-		s.Sides[i].Granted.KeepLeases = true
+		side := &s.Sides[i]
+		side.Granted, side.Head, side.Unread, side.Withheld = &read[k].claims, opened[i].head, read[k].unreadable, read[k].withheld
+		side.Granted.KeepLeases = true
 	}
-	s.Failures = slices.Concat(s.Failures, all.failures)
-}
-
-// readOnly reads some directors.
-func (f *Fleet) readOnly(directors []Director, loader *interpolate.Loader) (*reading, *surveyor) {
-	part := *f
-	part.Directors = directors
-	r := newReading(&part, loader)
-	r.read()
-	return r, r.all()
-}
-
-// only says which part of a snapshot counts; 0: all of it.
-type only uint8
-
-const (
-	// onlyConfigs are the latest cloud-configs.
-	onlyConfigs only = iota + 1
-	// onlyDirector is all that the director said, and no file.
-	onlyDirector
-	// onlyComparable leaves out runtime configs besides: there are none in files.
-	onlyComparable
-)
-
-// fresh is the same snapshot, before anything of it was put where files are.
-func (l *live) fresh() *live {
-	if l == nil {
-		return nil
-	}
-	return &live{head: l.head, snapshot: l.snapshot, needed: true}
-}
-
-// keepOnly takes away what does not count.
-func (d *Director) keepOnly() {
-	deployed := func(e Entry) bool { return e.Deployed }
-	switch d.only {
-	case onlyConfigs:
-		d.RuntimeConfigs = slices.DeleteFunc(d.RuntimeConfigs, deployed)
-		d.Deployments = slices.DeleteFunc(d.Deployments, deployed)
-		d.live.leases, d.live.views, d.live.told, d.live.orphans = nil, nil, nil, nil
-	case onlyComparable:
-		d.RuntimeConfigs = nil
-	}
+	s.Failures = slices.Concat(s.Failures, failuresOf(read))
 }

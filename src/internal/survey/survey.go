@@ -1,16 +1,25 @@
 // Package survey reads a fleet: every file of every director, as a deploy would
 // get it, down to the facts that lint looks at.
 //
-//	entries ─▶ documents (ops, variables) ─▶ bosh values ─▶ claims ─▶ lint.Facts
+//	Fleet ─open─▶ opened ─choose─▶ input ─compose─▶ composed ─readAll─▶ documents ─judge─▶ judged ─▶ lint.Facts
+//	files          heads of      what of   files and           YAML               claims,
+//	               snapshots     a director snapshot together                    problems
 //
-// Files are read side by side, as many at a time as there are processors; what
-// one file is worth is taken out of it at once, so that no more documents are
-// in memory than are being read. What cannot be read is a trouble.Trouble and does
-// not stop the rest.
+// Each stage takes values, one for each director, and returns others; none changes
+// what it was given. Files are read side by side, as many at a time as there are
+// processors; what one file is worth is taken out of it at once, so that no more
+// documents are in memory than are being read. What cannot be read is a
+// trouble.Trouble and does not stop the rest.
+//
+// A run that judges a few files need not read all snapshots: those whose heads prove
+// that nothing in them can meet what is judged are left (choose.go). Nothing that is
+// left can change the verdict; what is said beside a finding, such as which address is
+// free, it can, and Thorough reads it then.
 package survey
 
 import (
 	"slices"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -21,6 +30,8 @@ import (
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -42,11 +53,6 @@ type Entry struct {
 	Document *source.Document
 	// Target marks what this run judges.
 	Target bool
-	// Deployed marks what a director told of itself: it has accepted it already.
-	Deployed bool
-	// NoRouterIDs says of such a text that ids of virtual routers were left out of
-	// it when it was kept.
-	NoRouterIDs bool
 }
 
 // Director is one director and the files that are known of it.
@@ -74,11 +80,26 @@ type Director struct {
 	Unresolved bool
 	// At is where the fleet file names the director.
 	At place.Place
+}
 
-	live *live
-	only only
-	// lost are what its snapshot does not tell because it cannot be read.
-	lost []claims.Unread
+// hasTarget reports whether the run judges files of the director.
+func (d *Director) hasTarget() bool {
+	for _, list := range [][]Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
+		if slices.ContainsFunc(list, func(e Entry) bool { return e.Target }) {
+			return true
+		}
+	}
+	return false
+}
+
+// SnapshotFile is the file in which a director's answers were kept.
+type SnapshotFile struct {
+	Path string
+	// At is the line of the fleet file that names it.
+	At place.Place
+	// MaxAge is how old it may be; 0: any age.
+	MaxAge   time.Duration
+	MaxAgeAt place.Place
 }
 
 // Fleet is everything to read.
@@ -95,12 +116,27 @@ type Fleet struct {
 	Strict bool
 	// Snapshots say how those of directors are read.
 	Snapshots Snapshots
-
 	// Bookings are those that do not stand beside the fleet file, but on a server.
 	Bookings []bookfile.PoolBookings
+}
 
-	// onlyClaims leaves out what is wrong with files.
-	onlyClaims bool
+// hasTargets reports whether the run judges some files, not all.
+func (f *Fleet) hasTargets() bool {
+	return slices.ContainsFunc(f.Directors, func(d Director) bool { return d.hasTarget() })
+}
+
+// Snapshots say how snapshots are read.
+type Snapshots struct {
+	// Files reads them, and keeps their texts.
+	Files *source.Files
+	// Now is what their age is reckoned from.
+	Now time.Time
+	// AllowStale makes one that is too old a finding in place of a failure.
+	AllowStale bool
+	// CanAllow says that the user's command has a flag for that.
+	CanAllow bool
+	// Wanted is what they must have kept.
+	Wanted snapshot.Keep
 }
 
 // Survey is what was read.
@@ -115,6 +151,18 @@ type Survey struct {
 	Summary lint.Summary
 	// Predicted holds the addresses that each deployment's next deploy would take.
 	Predicted []Prediction
+
+	thorough func() *Survey
+}
+
+// Thorough is the survey with all snapshots that cover addresses of the judged
+// directors. It finds no more than the survey itself, and knows better what is free
+// and what is taken around it.
+func (s *Survey) Thorough() *Survey {
+	if s.thorough == nil {
+		return s
+	}
+	return s.thorough()
 }
 
 // Prediction is the addresses that one deploy would take.
@@ -125,41 +173,109 @@ type Prediction struct {
 	Addresses []deploy.PredictedAddress
 }
 
-// memoryLimit is the size of the heap, in bytes, from which on its garbage is
-// collected as often as needed.
-const memoryLimit = 768 << 20
-
 // Read reads the fleet.
 func Read(f Fleet, loader *interpolate.Loader) *Survey {
-	defer garbage.CollectLess(memoryLimit)()
-	f.Directors = slices.Clone(f.Directors)
-	opening, stale := f.openSnapshots()
-	f.chooseFirst()
-	r := newReading(&f, loader)
-	r.read()
-	p := claims.Build(r.directors, f.Externals, f.File.SegmentOf)
-	if f.hasTargets() && f.choose(f.claimedBy(p)) {
-		r.read()
-		p = claims.Build(r.directors, f.Externals, f.File.SegmentOf)
+	defer garbage.CollectLess(garbage.Limit)()
+	r := reader{fleet: &f, loader: loader, mode: judgeAll}
+	opened := f.openAll()
+	if !f.hasTargets() {
+		read := r.further(nil, f.inputs(opened, func(*Director, *snapshot.Head) bool { return true }))
+		return f.survey(opened, read, r.build(read))
 	}
+	r.mode = judgeTargets
+	read := r.further(nil, f.inputs(opened, f.besideTargets(opened)))
+	p := r.build(read)
+	asked := f.asked(p, f.targetsOf(read))
+	if more := r.further(read, f.inputs(opened, asked.meets)); !same(read, more) {
+		read, p = more, r.build(more)
+	}
+	s := f.survey(opened, read, p)
+	s.thorough = func() *Survey {
+		defer garbage.CollectLess(garbage.Limit)()
+		more := r.further(read, f.inputs(opened, asked.covers))
+		if same(read, more) {
+			return s
+		}
+		return f.survey(opened, more, r.build(more))
+	}
+	return s
+}
+
+// build makes the plan of what was read.
+func (r reader) build(read []judged) *plan.Plan {
+	directors := make([]claims.Director, len(read))
+	for i := range read {
+		directors[i] = read[i].claims
+	}
+	return claims.Build(directors, r.fleet.Externals, r.fleet.File.SegmentOf)
+}
+
+// survey puts together what was read of each director, with its plan.
+func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
+	subnets := judgedSubnets(p.Subnets, f.targetsOf(read))
 	bookings := f.readBookings()
 	bookings.addTo(p)
-	s := r.all()
-	contradictions, idle := f.File.CheckSegments(p.Subnets)
+	contradictions, idle := f.File.CheckSegments(subnets)
 	facts := lint.NewFacts(p)
-	facts.Problems, facts.Hidden, facts.Idle, facts.Stale = s.problems, s.hidden, failures(idle), stale
-	facts.Unseen = f.unseen()
+	s := &Survey{
+		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), failuresOf(read), failures(contradictions)),
+		Unread:  slices.Concat(unreadFailures(read), bookings.unread),
+		Summary: lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
+	}
+	for i := range read {
+		facts.Problems, facts.Hidden = append(facts.Problems, read[i].problems...), append(facts.Hidden, read[i].hidden...)
+		s.Predicted = append(s.Predicted, read[i].predicted...)
+		facts.Stale = append(facts.Stale, opened[i].stale...)
+		facts.Unseen = append(facts.Unseen, f.Directors[i].unseen(opened[i].head)...)
+		facts.Unseen = append(facts.Unseen, read[i].withheld...)
+		if read[i].of == filesOnly {
+			s.Summary.Deployments += opened[i].head.Deployed
+		}
+	}
 	for _, segment := range f.File.Segments {
 		facts.Segments = append(facts.Segments, segment.Name.Value)
 	}
-	facts.Targets, facts.Strict, facts.Delegations = s.targets, f.Strict, delegations(f.File)
+	facts.Idle, facts.Targets, facts.Strict, facts.Delegations = failures(idle), f.targetsOf(read), f.Strict, delegations(f.File)
 	facts.Severities = f.Severities
 	facts.Now, facts.Pools, facts.Over = f.Snapshots.Now, poolsOf(f.File), bookings.over
-	return &Survey{
-		Facts:     facts,
-		Failures:  slices.Concat(opening, s.failures, failures(contradictions)),
-		Unread:    slices.Concat(s.unreadFailures(), bookings.unread),
-		Predicted: s.predicted,
-		Summary:   lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments + f.skipped(), Claims: len(p.Claims)},
+	return s
+}
+
+// judgedSubnets are those of which the run judges something: of others it cannot be
+// told what is wrong with them, for not all are read.
+func judgedSubnets(all []*plan.Subnet, targets lint.Targets) []*plan.Subnet {
+	if !targets.Some {
+		return all
 	}
+	return slices.DeleteFunc(slices.Clone(all), func(s *plan.Subnet) bool {
+		return !slices.ContainsFunc(targets.Owners, func(o plan.Owner) bool { return o.Director == s.Director })
+	})
+}
+
+// targetsOf are what the run judges.
+func (f *Fleet) targetsOf(read []judged) lint.Targets {
+	targets := lint.Targets{Some: f.hasTargets()}
+	for i := range read {
+		targets.Owners = append(targets.Owners, read[i].owners...)
+	}
+	return targets
+}
+
+func failuresOf(read []judged) []trouble.Trouble {
+	var list []trouble.Trouble
+	for i := range read {
+		list = append(list, read[i].failures...)
+	}
+	return list
+}
+
+// unreadFailures are the sources that could not be read, as failures.
+func unreadFailures(read []judged) []trouble.Trouble {
+	var list []trouble.Trouble
+	for i := range read {
+		for _, u := range read[i].unread {
+			list = append(list, trouble.Trouble{Message: u.Message, At: u.At, Hint: u.Hint, Excerpt: u.Excerpt})
+		}
+	}
+	return list
 }

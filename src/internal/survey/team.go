@@ -20,14 +20,11 @@ type teamViews []teamView
 
 // teams reads the cloud-configs of teams, each set together with what all get. A
 // problem of the latter was told already.
-func (s *surveyor) teams(files *directorFiles, told []bosh.Problem, opts bosh.Options) teamViews {
-	if files.live == nil {
-		return nil
-	}
+func (j *judged) teams(d *documents, told []bosh.Problem, opts bosh.Options) teamViews {
 	var list teamViews
-	for _, v := range files.live.teams {
+	for _, v := range d.live.teams {
 		var docs []source.Value
-		for _, c := range files.cloudConfigs {
+		for _, c := range d.cloudConfigs {
 			if c.doc != nil {
 				docs = append(docs, c.doc.Root())
 			}
@@ -36,7 +33,7 @@ func (s *surveyor) teams(files *directorFiles, told []bosh.Problem, opts bosh.Op
 		problems = slices.DeleteFunc(problems, func(p bosh.Problem) bool {
 			return slices.ContainsFunc(told, func(o bosh.Problem) bool { return o.At == p.At && o.Class == p.Class && o.Message == p.Message })
 		})
-		s.report(files.Name, "", problems, hidden)
+		j.report(d.Name, "", problems, hidden)
 		list = append(list, teamView{cc, v.deployments})
 	}
 	return list
@@ -66,11 +63,11 @@ func (t teamViews) views(pinned []claims.View) []claims.View {
 }
 
 // checkEach checks the manifests against the cloud-config that each of them gets.
-func (s *surveyor) checkEach(files *directorFiles, cc *bosh.CloudConfig, teams teamViews, past, list []manifest, opts bosh.Options) {
-	known := files.pastOf(past, list, opts)
-	s.check(files, cc, known, ofView(list, teams, nil), opts)
+func (j *judged) checkEach(d *documents, teams teamViews, past, list []manifest, opts bosh.Options) {
+	known := d.pastOf(past, list, opts)
+	j.check(d, j.claims.CloudConfig, known, ofView(list, teams, nil), opts)
 	for _, v := range teams {
-		s.check(files, v.cc, known, ofView(list, teams, v.cc), opts)
+		j.check(d, v.cc, known, ofView(list, teams, v.cc), opts)
 	}
 }
 
@@ -84,15 +81,15 @@ func ofView(list []manifest, teams teamViews, cc *bosh.CloudConfig) []manifest {
 }
 
 // runtimeConfigs looks for virtual addresses in the director's runtime configs.
-func (s *surveyor) runtimeConfigs(files *directorFiles) bosh.VIPs {
+func (j *judged) runtimeConfigs(d *documents) bosh.VIPs {
 	var vips bosh.VIPs
-	for i, c := range files.runtimeConfigs {
-		if files.RuntimeConfigs[i].Target {
-			s.targets.Owners = append(s.targets.Owners, plan.Owner{Director: files.Name})
+	for _, c := range d.runtimeConfigs {
+		if c.text.Target {
+			j.owners = append(j.owners, plan.Owner{Director: d.Name})
 		}
-		s.cannotRead(claims.RuntimeConfigSource, "", c.entry.Target, c.failures)
+		j.cannotRead(claims.RuntimeConfigSource, "", c.text.Target, c.failures)
 		vips.Found, vips.Gaps = append(vips.Found, c.vips.Found...), append(vips.Gaps, c.vips.Gaps...)
-		s.report(files.Name, "", nil, c.vips.Unresolved)
+		j.report(d.Name, "", nil, c.vips.Unresolved)
 	}
 	return vips
 }
