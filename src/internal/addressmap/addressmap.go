@@ -62,6 +62,8 @@ type Conflict struct {
 	Rule     string
 	Severity lint.Severity
 	Message  string
+	// Cure says what to do; may be empty.
+	Cure string
 }
 
 // Span is a range in which the same holdings and conflicts hold everywhere.

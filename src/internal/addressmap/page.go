@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"go4.org/netipx"
 
@@ -47,6 +48,11 @@ func pageScript() (string, error) {
 type PageOptions struct {
 	// Version is the program's.
 	Version string
+	// Made is when the page was made; the zero time where that is not said. Commit is
+	// the one that the fleet's files were at, with a word about what was changed since;
+	// empty if they are in no repository.
+	Made   time.Time
+	Commit string
 	// Failures are what could not be read; the map lacks it, and says so.
 	Failures []trouble.Trouble
 	// Hidden counts the values that hide behind variables.
@@ -82,6 +88,8 @@ func hashOf(text string) string {
 
 type page struct {
 	Version   string        `json:"version"`
+	Made      string        `json:"made,omitempty"`
+	Commit    string        `json:"commit,omitempty"`
 	Failures  []string      `json:"failures,omitempty"`
 	Hidden    int           `json:"hidden"`
 	Kinds     []pageKind    `json:"kinds"`
@@ -115,8 +123,8 @@ type pageSegment struct {
 // instance].
 type pageHolding [7]any
 
-// pageConflict is [rule, message, ranges, 1 for overlapping pools].
-type pageConflict [4]any
+// pageConflict is [rule, message, ranges, 1 for overlapping pools, cure].
+type pageConflict [5]any
 
 // pageBlock is [label, stem, high, band, spans]. The address number n of a block
 // is stem followed by n, or, for IPv6, by high*256+n in hexadecimal; high is -1
@@ -126,6 +134,10 @@ type pageBlock [5]any
 
 func newPage(m *Map, options PageOptions) *page {
 	p := &page{Version: options.Version, Hidden: options.Hidden, Directors: m.Directors, Segments: []pageSegment{}}
+	p.Commit = options.Commit
+	if !options.Made.IsZero() {
+		p.Made = options.Made.UTC().Format("2006-01-02 15:04 UTC")
+	}
 	for _, f := range options.Failures {
 		text := f.Message
 		if f.At.IsValid() {
@@ -207,7 +219,7 @@ func newPageSegment(s *Segment, kinds map[plan.Kind]int, owners *table[[5]string
 		for _, r := range c.Ranges {
 			ranges = append(ranges, rangeWords(r))
 		}
-		ps.Conflicts = append(ps.Conflicts, pageConflict{c.Rule, c.Message, ranges, pools})
+		ps.Conflicts = append(ps.Conflicts, pageConflict{c.Rule, c.Message, ranges, pools, c.Cure})
 	}
 	for i := range s.Blocks {
 		ps.Blocks = append(ps.Blocks, newPageBlock(s, &s.Blocks[i]))

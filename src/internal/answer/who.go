@@ -1,8 +1,10 @@
 package answer
 
 import (
+	"maps"
 	"math/big"
 	"slices"
+	"strings"
 
 	"go4.org/netipx"
 
@@ -13,6 +15,8 @@ import (
 // Holders is everybody who has part in some addresses.
 type Holders struct {
 	Asked netipx.IPRange
+	// Name was asked for in place of addresses; empty if it was not.
+	Name string
 	// Segments are those with a subnet around what was asked or a claim on it,
 	// in the order of the plan; last the unknown one.
 	Segments []Held
@@ -68,6 +72,74 @@ func (h *Holders) count(counts func(plan.Kind) bool) int {
 		}
 	}
 	return len(seen)
+}
+
+// Title is what was asked for.
+func (h *Holders) Title() string {
+	if h.Name != "" {
+		return h.Name
+	}
+	return plan.RangeText(h.Asked)
+}
+
+// called are the names by which an owner is asked for: each part, and parts that tell
+// equal ones apart.
+func called(o plan.Owner) []string {
+	names := []string{o.Director, o.Deployment, o.InstanceGroup, o.Network, o.Property}
+	join := func(parts ...string) {
+		if !slices.Contains(parts, "") {
+			names = append(names, strings.Join(parts, "/"))
+		}
+	}
+	join(o.Director, o.Deployment)
+	join(o.Director, o.Network)
+	join(o.Deployment, o.InstanceGroup)
+	join(o.Director, o.Deployment, o.InstanceGroup)
+	return slices.DeleteFunc(names, func(n string) bool { return n == "" })
+}
+
+// WhoNamed returns what a director, deployment, instance group, network, property or
+// holder of external addresses has, by its name, or by DIRECTOR/DEPLOYMENT,
+// DIRECTOR/NETWORK or DEPLOYMENT/GROUP. If nobody has the name, others are those that
+// there are.
+func WhoNamed(p *plan.Plan, name string) (h Holders, others []string) {
+	h = Holders{Name: name}
+	bySubnet := map[*plan.Subnet][]plan.Claim{}
+	known := map[string]bool{}
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		names := called(c.Owner)
+		for _, n := range names {
+			known[n] = true
+		}
+		if slices.Contains(names, name) {
+			bySubnet[c.Subnet] = append(bySubnet[c.Subnet], *c)
+		}
+	}
+	for _, segment := range segmentsOf(p.Segments(), ranged(p, func(s *plan.Subnet) bool { return bySubnet[s] != nil })) {
+		held := Held{Segment: segment}
+		for _, s := range segment.Subnets {
+			held.Claims = append(held.Claims, bySubnet[s]...)
+		}
+		h.Segments = append(h.Segments, held)
+	}
+	h.addRangeless(p, bySubnet)
+	for i := range h.Segments {
+		sortClaims(h.Segments[i].Claims)
+	}
+	for i := range p.BlindSpots {
+		spot := &p.BlindSpots[i]
+		for _, n := range called(spot.Owner) {
+			known[n] = true
+		}
+		if len(spot.May) > 0 && slices.Contains(called(spot.Owner), name) {
+			h.Blind = append(h.Blind, spot)
+		}
+	}
+	if known[name] {
+		return h, nil
+	}
+	return h, slices.Sorted(maps.Keys(known))
 }
 
 // Who returns the holders of the addresses of asked.

@@ -2,14 +2,19 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/addressmap"
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
+	"github.com/ipguard/ipguard/src/internal/changed"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
@@ -30,7 +35,9 @@ with a bar that tells static addresses, virtual addresses, VMs of create-env,
 pools and reserved ranges apart, and marks what lint calls a conflict.
 
 With --html it writes one page that holds everything and loads nothing: a grid
-for each /24, by kind or by director, with search and details for each address.
+for each /24, by kind or by director, with search, details for each address and what
+to do about a conflict. It tells when and of which commit it was made; with
+SOURCE_DATE_EPOCH the same files make the same page.
 
 SEGMENT is a name that the map shows, a network, or an address or CIDR in the
 segment. Without it, all segments are drawn.
@@ -116,8 +123,13 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 		}
 		return nil
 	}
+	made, err := streams.madeAt()
+	if err != nil {
+		return err
+	}
+	commit := changed.Head(context.Background(), filepath.Dir(read.Path))
 	var page bytes.Buffer
-	err := addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Failures: slices.Concat(read.failures, read.Unread), Hidden: len(read.blindSpots())})
+	err = addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Made: made, Commit: commit, Failures: slices.Concat(read.failures, read.Unread), Hidden: len(read.blindSpots())})
 	if err == nil {
 		err = atomicfile.Write(f.html, atomicfile.Shared, streams.names.Shown(page.Bytes()))
 	}
@@ -126,6 +138,21 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 	}
 	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s\n", f.html)
 	return nil
+}
+
+// madeAt is what a page tells as its time: that of SOURCE_DATE_EPOCH, so that it can be
+// made again byte by byte, else the clock's.
+// https://reproducible-builds.org/specs/source-date-epoch/
+func (s Streams) madeAt() (time.Time, error) {
+	epoch, given := s.env("SOURCE_DATE_EPOCH")
+	if !given || epoch == "" {
+		return s.now(), nil
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil || seconds < 0 {
+		return time.Time{}, usage("write seconds since 1970", "SOURCE_DATE_EPOCH is no number of seconds: %q", epoch)
+	}
+	return time.Unix(seconds, 0), nil
 }
 
 // blindSpots are what hides and may be an address.

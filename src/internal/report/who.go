@@ -60,11 +60,11 @@ func (t *whoText) line(steps int, format string, args ...any) {
 }
 
 func (t *whoText) holders(h *answer.Holders) {
-	t.line(0, "%s: %s", t.painter.paint(bold, plan.RangeText(h.Asked)), t.painter.paint(bold, standing(h)))
+	t.line(0, "%s: %s", t.painter.paint(bold, visible(h.Title())), t.painter.paint(bold, standing(h)))
 	for _, segment := range h.Segments {
 		t.segment(&segment)
 	}
-	if len(h.Segments) == 0 {
+	if len(h.Segments) == 0 && h.Name == "" {
 		t.line(1, "no network of the fleet contains it")
 	}
 	for _, p := range h.Pools {
@@ -84,13 +84,17 @@ func (t *whoText) holders(h *answer.Holders) {
 // standing is the headline of an answer: how many have part in the addresses.
 func standing(h *answer.Holders) string {
 	switch {
+	case h.Name != "" && h.Nobody():
+		return "has no address, and hands none out"
 	case h.Nobody() && len(h.Blind) > 0:
 		return "nobody is known to have it, or to hand it out"
 	case h.Nobody():
 		return "nobody has it, and nobody may hand it out"
 	}
 	var parts []string
-	if n := h.InUse(); n > 0 {
+	if n := h.InUse(); n > 0 && h.Name != "" {
+		parts = append(parts, plural.Of(n, "claim")+" in use")
+	} else if n > 0 {
 		parts = append(parts, fmt.Sprintf("in use by %d", n))
 	}
 	if h.KeptByCloud() > 0 {
@@ -102,7 +106,9 @@ func standing(h *answer.Holders) string {
 	if n := h.Booked(); n > 0 {
 		parts = append(parts, fmt.Sprintf("booked by %d", n))
 	}
-	if n := h.MayHandOut(); n > 0 {
+	if n := h.MayHandOut(); n > 0 && h.Name != "" {
+		parts = append(parts, plural.Of(n, "pool"))
+	} else if n > 0 {
 		parts = append(parts, "in "+plural.Of(n, "pool"))
 	}
 	return strings.Join(parts, ", ")

@@ -83,7 +83,7 @@ func WriteWhoJSON(w io.Writer, who Who) error {
 
 func (who *Who) json(h *answer.Holders) jsonHolders {
 	j := jsonHolders{
-		Asked: plan.RangeText(h.Asked), InUse: h.InUse(), Infrastructure: h.Infrastructure() + h.KeptByCloud(), MayHandOut: h.MayHandOut(),
+		Asked: h.Title(), InUse: h.InUse(), Infrastructure: h.Infrastructure() + h.KeptByCloud(), MayHandOut: h.MayHandOut(),
 		Segments: make([]jsonHeld, len(h.Segments)), Nearest: who.claims(h.Nearest), Pools: make([]jsonPool, len(h.Pools)),
 	}
 	for i, held := range h.Segments {

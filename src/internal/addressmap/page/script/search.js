@@ -28,6 +28,16 @@ function goTo(address) {
 
 const holds = (segment, range) => segment.b.some((b) => { const e = blockEnds(b); return e && e[0] <= range[1] && range[0] <= e[1]; });
 
+// beginning is the range of all IPv4 addresses that begin with one to three numbers, such
+// as 10.40.20; null for all else.
+function beginning(text) {
+  if (!/^\d{1,3}(\.\d{1,3}){0,2}\.?$/.test(text) || !text.includes(".")) return null;
+  const numbers = text.split(".").filter((t) => t !== "");
+  const fill = (n) => parseAddress(numbers.concat(Array(4 - numbers.length).fill(n)).join("."));
+  const first = fill("0"), last = fill("255");
+  return first === null || last === null ? null : [first, last];
+}
+
 // ---- search ----
 
 const most = 40;
@@ -43,6 +53,11 @@ function search(text) {
     });
     return results;
   }
+  const part = beginning(wanted);
+  if (part) data.segments.forEach((s, i) => s.b.forEach((b, k) => {
+    const e = blockEnds(b);
+    if (e && e[0] <= part[1] && part[0] <= e[1]) results.push([b[0], "addresses", s.n, () => { state.lit = null; choose(i, true); show(k); }]);
+  }));
   data.segments.forEach((s, i) => {
     if (s.n.toLowerCase().includes(wanted)) results.push([s.n, "segment", s.r, () => { state.lit = null; choose(i, true); }]);
   });

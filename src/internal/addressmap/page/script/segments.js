@@ -6,6 +6,7 @@ function drawSummary() {
   const conflicts = data.segments.reduce((n, s) => n + s.c.length, 0);
   byId("summary").textContent = [counted(data.directors.length, "director"), counted(data.segments.length, "segment"),
     conflicts ? counted(conflicts, "conflict") : "no conflicts"].join(" · ") + (data.version ? " · ipguard " + data.version : "");
+  byId("made").textContent = [data.made ? "Made " + data.made : "", data.commit ? "of commit " + data.commit : ""].filter((t) => t).join(", ");
   const notice = byId("notice");
   if (data.failures || data.hidden) {
     notice.hidden = false;
@@ -115,7 +116,8 @@ function drawConflicts(segment) {
   if (segment.c.length === 0) return null;
   return make("section", { class: "conflicts", "aria-label": "Conflicts" }, make("h3", {}, counted(segment.c.length, "conflict")),
     make("ol", { tabindex: segment.c.length > 4 ? "0" : false }, ...segment.c.map((c) => make("li", {}, make("button", { type: "button", onclick: () => goTo(parseAddress(c[2][0].split("-")[0])) },
-      c[1] + " ", make("code", {}, c[0]))))));
+      c[1] + " ", make("code", {}, c[0])),
+      c[4] ? make("details", { class: "cure" }, make("summary", {}, "What to do"), make("pre", {}, c[4])) : null))));
 }
 
 // drawLegend explains what the segment shows.
