@@ -234,7 +234,8 @@ func (q *question) answer() (Answer, []Entry, error) {
 	for _, b := range q.have {
 		e := q.newEvent(b.Number)
 		switch {
-		case b.State == Held && !q.Hold: // what was held is booked now
+		case b.State == Held && !q.Hold: // what was held is booked now, and counts for the same team
+			e.Team = b.Team
 			entries = append(entries, Entry{b.Range, e})
 		case b.Over(q.world.Now) && !q.world.used(b): // its owner wants it still
 			e.What, e.Team = WasRenewed, b.Team

@@ -14,10 +14,11 @@ const ClockSkew = 5 * time.Minute
 // store that takes them from somebody else: addresses that the pool does not
 // delegate, that somebody has or that rest, more than the quota, ends and rests that
 // are too short, times that are not now. w is what the store knows itself; without Free
-// it does not know which addresses may be given. The error says which entry is refused
-// and why.
-func Verify(p *Pool, rs *Records, w *World, entries []Entry) error {
-	v := &verifying{pool: p, world: w, records: rs.Clone()}
+// it does not know which addresses may be given. Adopted, which no
+// quota limits, is only what its owner is known to use, unless who asks is trusted. The
+// error says which entry is refused and why.
+func Verify(p *Pool, rs *Records, w *World, entries []Entry, trusted bool) error {
+	v := &verifying{pool: p, world: w, records: rs.Clone(), trusted: trusted}
 	for i, e := range entries {
 		if err := v.one(e, entries[i+1:]); err != nil {
 			return fmt.Errorf("%s of %s: %w", e.Event.What, RangeText(e.Range), err)
@@ -33,6 +34,7 @@ type verifying struct {
 	pool    *Pool
 	world   *World
 	records *Records
+	trusted bool
 	// grown are the teams that got addresses.
 	grown []string
 }
@@ -70,7 +72,8 @@ func (v *verifying) one(e Entry, rest []Entry) error {
 
 // taken judges an entry by which somebody gets an address.
 func (v *verifying) taken(e Entry, before Booking) error {
-	if len(v.pool.Teams) > 0 && !slices.Contains(v.pool.Teams, e.Event.Team) {
+	adopted := e.Event.What == WasAdopted
+	if len(v.pool.Teams) > 0 && !slices.Contains(v.pool.Teams, e.Event.Team) && !(adopted && e.Event.Team == "") {
 		return fmt.Errorf("the pool is not delegated to team %q", e.Event.Team)
 	}
 	bits := e.Range.Addr().BitLen()
@@ -90,11 +93,20 @@ func (v *verifying) taken(e Entry, before Booking) error {
 			return fmt.Errorf("%s has %s already", h, RangeText(other.Range))
 		}
 	}
-	if e.Event.What == WasAdopted {
+	if adopted {
+		if !v.trusted && !slices.ContainsFunc(v.world.users(e.Range, e.Event.Owner), func(u User) bool { return u.Is(e.Event.Owner) }) {
+			return fmt.Errorf("%s is not known to use it, and only what is in use is adopted", e.Event.Owner)
+		}
 		return nil
 	}
 	if !e.Event.Until.IsZero() && !e.Event.Until.After(v.world.Now) {
 		return fmt.Errorf("its end is over")
+	}
+	if before.State.Taken() { // it holds the address already, and books it now
+		if e.Event.Team != before.Team {
+			return fmt.Errorf("it is held for team %q", before.Team)
+		}
+		return nil
 	}
 	if users := v.world.usedByOthers(e.Range, e.Event.Owner); len(users) > 0 {
 		return fmt.Errorf("it is in use by %s", users[0].Text)
@@ -102,9 +114,7 @@ func (v *verifying) taken(e Entry, before Booking) error {
 	if v.world.Free != nil && !v.free(e.Range) {
 		return fmt.Errorf("it is none that may be given")
 	}
-	if !before.State.Taken() {
-		v.grown = append(v.grown, e.Event.Team)
-	}
+	v.grown = append(v.grown, e.Event.Team)
 	return nil
 }
 

@@ -125,7 +125,9 @@ func (m *Model) book(a bookAsk) (got []int, fresh int, no string) {
 	for _, i := range have {
 		c := &m.cells[i]
 		if c.state == "held" && !a.hold {
+			team := c.team
 			m.own(c, a, c.number)
+			c.team = team
 		} else if m.over(c) {
 			c.until = m.end(a)
 			c.states = append(c.states, c.state)

@@ -181,7 +181,7 @@ func (r *run) ask(a bookAsk) (fresh int) {
 		ask.Exactly = append(ask.Exactly, prefix(i))
 	}
 	var answer ledger.Answer
-	r.update(func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+	r.update(a.owner, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		answer, entries, err = ledger.Book(r.pool, rs, r.world(a.owner), ask)
 		return entries, err
 	})
@@ -200,8 +200,20 @@ func (r *run) ask(a bookAsk) (fresh int) {
 	return answer.New
 }
 
-func (r *run) update(change func(*ledger.Records) ([]ledger.Entry, error)) {
-	if err := r.store.Update(context.Background(), r.pool.Name, change); err != nil {
+// update changes the store. What the ledger itself computed, a store that takes entries
+// from others has to accept (ledger.Verify).
+func (r *run) update(owner string, change func(*ledger.Records) ([]ledger.Entry, error)) {
+	err := r.store.Update(context.Background(), r.pool.Name, func(rs *ledger.Records) ([]ledger.Entry, error) {
+		entries, err := change(rs)
+		if err == nil && len(entries) > 0 {
+			r.done["verified"]++
+			if refused := ledger.Verify(r.pool, rs, r.world(owner), entries, owner == ""); refused != nil {
+				r.t.Errorf("what the ledger wrote is refused: %v", refused)
+			}
+		}
+		return entries, err
+	})
+	if err != nil {
 		r.t.Error(err)
 	}
 }
@@ -254,7 +266,7 @@ func (r *run) release() string {
 }
 
 func (r *run) change(do func(*ledger.Records) ([]ledger.Changed, []ledger.Entry, error)) (fails bool) {
-	r.update(func(rs *ledger.Records) ([]ledger.Entry, error) {
+	r.update("", func(rs *ledger.Records) ([]ledger.Entry, error) {
 		_, entries, err := do(rs)
 		fails = err != nil
 		return entries, nil
@@ -285,7 +297,7 @@ func (r *run) adopt() string {
 	var adoptions []ledger.Adoption
 	for _, again := range []bool{false, true} {
 		written := 0
-		r.update(func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+		r.update("", func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 			adoptions, entries, err = ledger.Adopt(r.pool, rs, r.world(""), found, "somebody")
 			written = len(entries)
 			return entries, err
