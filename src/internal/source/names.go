@@ -172,6 +172,13 @@ func (n *Names) isOpen(name string) bool {
 	return slices.ContainsFunc(n.open, func(path string) bool { return strings.Contains(path, name) })
 }
 
+// escapes are the ways in which a text stands in a format, the last two of one that was
+// made visible before.
+var escapes = []func(string) string{
+	plainText, goText, jsonText, html.EscapeString,
+	func(s string) string { return jsonText(goText(s)) }, func(s string) string { return html.EscapeString(goText(s)) },
+}
+
 // replacer replaces names that are no words, as they stand in all formats.
 func (n *Names) replacer() *strings.Replacer {
 	if n.replace != nil {
@@ -179,7 +186,7 @@ func (n *Names) replacer() *strings.Replacer {
 	}
 	var pairs []string
 	for _, name := range slices.SortedFunc(maps.Keys(n.other), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) {
-		for _, escape := range []func(string) string{plainText, goText, jsonText, html.EscapeString} {
+		for _, escape := range escapes {
 			pairs = append(pairs, escape(name), escape(n.other[name]))
 		}
 	}
