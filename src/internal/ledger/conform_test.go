@@ -8,5 +8,9 @@ import (
 )
 
 func TestMemoryConforms(t *testing.T) {
-	ledgertest.Conform(t, func(*testing.T) ledger.Store { return &ledgertest.Memory{} }, 100_000)
+	operations := 100_000
+	if testing.Short() {
+		operations = 10_000
+	}
+	ledgertest.Conform(t, func(*testing.T) ledger.Store { return &ledgertest.Memory{} }, operations)
 }
