@@ -2,13 +2,10 @@ package snapshot
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -29,10 +26,7 @@ const deepest = 100
 // VMs are most of a snapshot, and nobody but Read looks at them: where a list of
 // them belongs, the node is empty, and the VMs are in the result's lists.
 func parse(file string, data []byte) (*parsed, error) {
-	p := &parser{
-		decoder: jsontext.NewDecoder(bytes.NewBuffer(data)), data: data, line: 1, file: file,
-		lists: map[*yaml.Node][]VM{}, words: map[string]string{},
-	}
+	p := newParser(file, data)
 	node, err := p.value(0)
 	if err == nil {
 		if _, err = p.decoder.ReadToken(); errors.Is(err, io.EOF) {
@@ -67,14 +61,6 @@ func jsonMessage(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "it ends in the middle"
 	}
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		return cmp.Or(wrongType.Field, "it") + " has the wrong type"
-	}
-	var moment *time.ParseError
-	if errors.As(err, &moment) {
-		return "collected is no time" // its text quotes the value
-	}
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
 		return syntax.Err.Error()
@@ -92,6 +78,13 @@ type parser struct {
 	words           map[string]string // texts that come again and again
 	nodes           []yaml.Node       // made, and not yet used
 	vms             []VM              // of the list that is being read
+}
+
+func newParser(file string, data []byte) *parser {
+	return &parser{
+		decoder: jsontext.NewDecoder(bytes.NewBuffer(data)), data: data, line: 1, file: file,
+		lists: map[*yaml.Node][]VM{}, words: map[string]string{},
+	}
 }
 
 // node makes a node at the next token. Memory is asked for many at a time, since

@@ -2,16 +2,12 @@ package snapshot
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"strings"
-	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -20,27 +16,13 @@ import (
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// head is the form of a snapshot's first keys. Lists of texts and what was kept, which
-// are most of them, are read by themselves.
+// head is what a snapshot's first keys say.
 type head struct {
-	Version   int       `json:"ipguard_snapshot"`
-	Collected time.Time `json:"collected"`
-	Director  Identity  `json:"director"`
-	Deployed  int       `json:"deployed"`
-	Routers   []int     `json:"routers"`
-	Unplaced  []int     `json:"unplaced"`
-	Rest      *checksum `json:"rest"`
-	Head      *checksum `json:"head"`
-	kept      kept
+	Head
+	version int
 	// covers and uses are nil where they are not there.
-	covers, uses, segments, unseen []string
-}
-
-// kept is the form of Kept.
-type kept struct {
-	VIPProperties   []string `json:"vip_properties"`
-	CloudProperties []string `json:"cloud_properties"`
-	RouterIDs       bool     `json:"router_ids"`
+	covers, uses []string
+	rest, head   *checksum
 }
 
 // lastOfHead is the head's last key, the checksum of all before it; firstBehind is
@@ -60,16 +42,12 @@ func ReadHead(path string) (Head, error) { return new(HeadReader).Read(path) }
 // memory. The zero value is ready for use.
 type HeadReader struct {
 	text bytes.Buffer
-	decoder
+	kept keptTexts
 }
 
-// decoder decodes heads. What a fleet's snapshots kept is the same in nearly all, and
-// decoded once.
-type decoder struct {
-	tokens jsontext.Decoder
-	rare   []byte // keys that are decoded at the end, as a mapping
-	kept   map[string]kept
-}
+// keptTexts are what snapshots say that they kept, by their texts: in nearly all of a
+// fleet it is the same.
+type keptTexts map[string]Kept
 
 // Read reads one head.
 func (r *HeadReader) Read(path string) (Head, error) {
@@ -80,7 +58,10 @@ func (r *HeadReader) Read(path string) (Head, error) {
 		}
 		return Head{}, e
 	}
-	return r.head(path, r.text.Bytes())
+	if r.kept == nil {
+		r.kept = keptTexts{}
+	}
+	return r.kept.readHead(path, r.text.Bytes())
 }
 
 func (r *HeadReader) read(path string) error {
@@ -101,28 +82,29 @@ func (r *HeadReader) read(path string) error {
 	return err
 }
 
-// readHead reads the keys up to the one that ends the head.
-func readHead(path string, data []byte) (Head, error) { return new(decoder).head(path, data) }
+func readHead(path string, data []byte) (Head, error) { return keptTexts{}.readHead(path, data) }
 
-func (d *decoder) head(path string, data []byte) (Head, error) {
+// readHead reads the keys up to the one that ends the head.
+func (k keptTexts) readHead(path string, data []byte) (Head, error) {
 	fail := func(format string, args ...any) (Head, error) {
 		return Head{}, &trouble.Trouble{At: place.Place{File: path, Line: 1, Column: 1}, Message: fmt.Sprintf(format, args...), Hint: collectAgain}
 	}
-	h, summed, rest, err := d.keys(data)
+	h, summed, rest, err := newParser(path, data).head(k)
+	var placed *trouble.Trouble
 	switch {
-	case errors.As(err, new(*json.UnmarshalTypeError)), errors.As(err, new(*time.ParseError)):
-		return fail("this is no snapshot: %s", jsonMessage(err))
+	case errors.As(err, &placed):
+		return Head{}, placed
 	case err != nil:
 		return fail("this is no complete snapshot: %s", jsonMessage(err))
-	case h.Version == 0 || h.Collected.IsZero():
+	case h.version == 0 || h.Collected.IsZero():
 		return fail("this is no snapshot")
-	case h.Version != Version:
-		return fail("this snapshot has version %d of its form, and this ipguard reads version %d", h.Version, Version)
-	case h.Rest != nil && len(rest) < h.Rest.Bytes:
+	case h.version != Version:
+		return fail("this snapshot has version %d of its form, and this ipguard reads version %d", h.version, Version)
+	case h.rest != nil && len(rest) < h.rest.Bytes:
 		return fail("this is no complete snapshot: it ends in the middle")
-	case h.Rest != nil && *h.Rest != sumOf(rest):
+	case h.rest != nil && *h.rest != sumOf(rest):
 		return fail("this snapshot is not as it was written: its checksum is another one")
-	case h.Head != nil && *h.Head != sumOf(summed):
+	case h.head != nil && *h.head != sumOf(summed):
 		return fail("this snapshot's head is not as it was written: its checksum is another one")
 	}
 	covers, ok := parseSet(h.covers)
@@ -130,107 +112,8 @@ func (d *decoder) head(path string, data []byte) (Head, error) {
 	if !ok || !ok2 {
 		return fail("covers must be a list of addresses, and uses too")
 	}
-	return Head{
-		Collected: h.Collected, Director: h.Director, Unseen: h.unseen, Deployed: h.Deployed, Kept: Kept(h.kept), Covers: covers, Uses: uses,
-		Routers: h.Routers, Unplaced: h.Unplaced, Segments: h.segments, Sealed: h.Rest != nil && h.Head != nil,
-	}, nil
-}
-
-// keys reads the mapping that data begins with, up to the key that ends the head.
-// summed is what the head's checksum is of, rest what stands behind the head. Nothing
-// may stand between that checksum and the end of the head.
-func (d *decoder) keys(data []byte) (h head, summed, rest []byte, err error) {
-	d.tokens.Reset(bytes.NewBuffer(data))
-	d.rare = append(d.rare[:0], '{')
-	if token, err := d.tokens.ReadToken(); err != nil {
-		return h, nil, nil, err
-	} else if token.Kind() != '{' {
-		return h, nil, nil, &json.UnmarshalTypeError{}
-	}
-	for d.tokens.PeekKind() == '"' {
-		name, err := d.tokens.ReadValue()
-		if err != nil {
-			return h, nil, nil, err
-		}
-		key := string(name[1 : len(name)-1])
-		switch {
-		case key == firstBehind:
-			return h, summed, data[d.tokens.InputOffset():], d.decodeRare(&h)
-		case summed != nil:
-			return h, nil, nil, errors.New("something stands behind the checksum of its head")
-		case key == lastOfHead:
-			summed = data[:d.tokens.InputOffset()-int64(len(name))]
-		}
-		value, err := d.tokens.ReadValue()
-		if err == nil {
-			err = d.set(&h, key, value)
-		}
-		if err != nil {
-			return h, nil, nil, err
-		}
-	}
-	if _, err := d.tokens.ReadToken(); err != nil { // the end, if it is one
-		return h, nil, nil, err
-	}
-	return h, summed, nil, d.decodeRare(&h)
-}
-
-func (d *decoder) decodeRare(h *head) error {
-	return json.Unmarshal(append(bytes.TrimSuffix(d.rare, []byte(",")), '}'), h)
-}
-
-// set takes over the value of a key; keys that are not known are passed over.
-func (d *decoder) set(h *head, key string, value jsontext.Value) (err error) {
-	switch key {
-	case "covers":
-		h.covers, err = texts(key, value)
-	case "uses":
-		h.uses, err = texts(key, value)
-	case "segments":
-		h.segments, err = texts(key, value)
-	case "unseen":
-		h.unseen, err = texts(key, value)
-	case "kept":
-		known, ok := d.kept[string(value)]
-		if !ok {
-			if err := json.Unmarshal(value, &known); err != nil {
-				return err
-			}
-			if d.kept == nil {
-				d.kept = map[string]kept{}
-			}
-			d.kept[string(value)] = known
-		}
-		h.kept = known
-	default:
-		d.rare = fmt.Appendf(d.rare, `"%s":%s,`, key, value)
-	}
-	return err
-}
-
-// texts reads a list of strings. In nearly all nothing is escaped, and what stands
-// between quotes is what they are.
-func texts(key string, value jsontext.Value) (list []string, err error) {
-	text := string(value)
-	parts := strings.Split(text[1:max(1, len(text)-1)], `"`) // between strings, and strings
-	plain := value.Kind() == '[' && !strings.Contains(text, `\`)
-	list = make([]string, 0, len(parts)/2)
-	for i, part := range parts {
-		if i%2 == 1 {
-			list = append(list, part)
-		} else {
-			plain = plain && strings.Trim(part, ", \t\r\n") == ""
-		}
-	}
-	if !plain {
-		list = nil
-		err = json.Unmarshal(value, &list)
-	}
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		wrongType.Field = key
-	}
-	return list, err
+	h.Covers, h.Uses, h.Sealed = covers, uses, h.rest != nil && h.head != nil
+	return h.Head, nil
 }
 
 // Read reads the text of a snapshot. The error is a *trouble.Trouble that names path.
