@@ -96,8 +96,7 @@ func elasticNetworks(n int) []member {
 }
 
 // measureGrowth times everything that comes after reading: claims, overlaps and
-// rules. Per shape it prints each size beside c·n·log n, with the c that fits
-// best, and the exponent of n·log n that fits best.
+// rules.
 func measureGrowth(s *settings, t *table) error {
 	sizes := []int{1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000}
 	for _, shape := range shapes {
@@ -113,7 +112,7 @@ func measureGrowth(s *settings, t *table) error {
 				counts[i] = count
 			}
 		}
-		addFit(t, shape.name, counts, walls)
+		addGrowth(t, shape.name+", claims", counts, walls)
 	}
 	return nil
 }
@@ -130,21 +129,15 @@ func timeOnce(shape shape, n int) (time.Duration, int, error) {
 
 var errNotComparable = errors.New("a time for a wrong answer says nothing")
 
-// addFit adds a row for each size and one for the exponent. The fit is by least
-// squares of logarithms, so that every size weighs the same.
-func addFit(t *table, name string, counts []int, walls [][]time.Duration) {
-	var sumX, sumY, sumXX, sumXY, count float64
-	x, y := make([]float64, len(counts)), make([]float64, len(counts))
+// addGrowth adds a row for each size, beside what n·log n predicts from the smallest, and
+// one for the exponent of n·log n between the smallest and the largest.
+func addGrowth(t *table, name string, counts []int, times [][]time.Duration) {
+	work := func(i int) float64 { return float64(counts[i]) * math.Log(float64(counts[i])) }
+	first, last := median(times[0]), len(counts)-1
 	for i, n := range counts {
-		x[i] = math.Log(float64(n) * math.Log(float64(n)))
-		y[i] = math.Log(median(walls[i]).Seconds())
-		sumX, sumY, sumXX, sumXY, count = sumX+x[i], sumY+y[i], sumXX+x[i]*x[i], sumXY+x[i]*y[i], count+1
+		predicted := time.Duration(float64(first) * work(i) / work(0))
+		t.add(row{what: fmt.Sprintf("%s: %d", name, n), ours: spread(times[i]), peers: short(predicted), ratio: float64(median(times[i])) / float64(predicted)})
 	}
-	constant := (sumY - sumX) / count // of ln c, with the exponent 1
-	for i, n := range counts {
-		fit := time.Duration(math.Exp(constant+x[i]) * float64(time.Second))
-		t.add(row{what: fmt.Sprintf("%s: %d claims", name, n), ours: spread(walls[i]), peers: short(fit), ratio: float64(median(walls[i])) / float64(fit)})
-	}
-	exponent := (count*sumXY - sumX*sumY) / (count*sumXX - sumX*sumX)
+	exponent := math.Log(float64(median(times[last]))/float64(first)) / math.Log(work(last)/work(0))
 	t.add(row{what: name + ": exponent of n·log n", ours: fmt.Sprintf("%.2f", exponent), peers: "1", ratio: exponent, target: 1.15})
 }

@@ -45,7 +45,8 @@ var parts = []part{
 	{"snapshots", "one manifest: ipguard lint against snapshots of 100 directors, and bosh int", measureSnapshots},
 	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes},
 	{"book", "choosing an address to book", measureBook},
-	{"growth", "everything after reading: time, and what c·n·log n predicts", measureGrowth},
+	{"bounds", "inputs of any size: processor time, and what n·log n predicts from a tenth", measureBounds},
+	{"growth", "everything after reading: time, and what n·log n predicts", measureGrowth},
 }
 
 func main() {

@@ -110,7 +110,7 @@ type builder struct {
 	ofSubnet  map[*plan.Subnet][]*draft
 	ofClaim   map[*plan.Claim][]*draft
 	claimsAt  map[claimKey][]*plan.Claim
-	poolsOfIt map[*plan.Subnet]*netipx.IPSet
+	poolsOfIt map[*plan.Subnet][]netipx.IPRange // nil until it is asked for
 }
 
 // nowhere names the addresses that lie in no known network.
@@ -119,7 +119,7 @@ const nowhere = "no known network"
 func newBuilder(p *plan.Plan) *builder {
 	b := &builder{
 		plan: p, ofSubnet: map[*plan.Subnet][]*draft{}, ofClaim: map[*plan.Claim][]*draft{},
-		claimsAt: map[claimKey][]*plan.Claim{}, poolsOfIt: map[*plan.Subnet]*netipx.IPSet{},
+		claimsAt: map[claimKey][]*plan.Claim{},
 	}
 	for _, g := range p.Segments() {
 		d := &draft{segment: &Segment{Name: g.Name, Assumed: g.Assumed, Subnets: g.Subnets}}

@@ -69,12 +69,15 @@ func (b *builder) exact(f lint.Finding, subnets []*plan.Subnet) []netipx.IPRange
 	if !ofPools(f) {
 		return []netipx.IPRange{f.Range}
 	}
-	var set netipx.IPSetBuilder
-	set.AddRange(f.Range)
+	ranges := []netipx.IPRange{f.Range}
 	for _, s := range subnets {
-		set.Intersect(b.pools(s))
+		var common []netipx.IPRange
+		for _, r := range ranges {
+			common = append(common, plan.Within(b.pools(s), r)...)
+		}
+		ranges = common
 	}
-	if ranges := built(&set).Ranges(); len(ranges) > 0 {
+	if len(ranges) > 0 {
 		return ranges
 	}
 	return []netipx.IPRange{f.Range}
@@ -85,20 +88,24 @@ func ofPools(f lint.Finding) bool {
 	return !slices.ContainsFunc(f.Claims, func(p lint.Party) bool { return !p.Kind.Pool() })
 }
 
-// pools is what a subnet may hand out.
-func (b *builder) pools(s *plan.Subnet) *netipx.IPSet {
-	if set, ok := b.poolsOfIt[s]; ok {
-		return set
-	}
-	var builder netipx.IPSetBuilder
-	for i := range b.plan.Claims {
-		if c := &b.plan.Claims[i]; c.Subnet == s && c.Kind.Pool() {
-			builder.AddRange(c.Range)
+// pools is what a subnet may hand out; sorted and disjoint.
+func (b *builder) pools(s *plan.Subnet) []netipx.IPRange {
+	if b.poolsOfIt == nil {
+		sets := map[*plan.Subnet]*netipx.IPSetBuilder{}
+		for i := range b.plan.Claims {
+			if c := &b.plan.Claims[i]; c.Kind.Pool() {
+				if sets[c.Subnet] == nil {
+					sets[c.Subnet] = &netipx.IPSetBuilder{}
+				}
+				sets[c.Subnet].AddRange(c.Range)
+			}
+		}
+		b.poolsOfIt = map[*plan.Subnet][]netipx.IPRange{}
+		for s, set := range sets {
+			b.poolsOfIt[s] = built(set).Ranges()
 		}
 	}
-	set := built(&builder)
-	b.poolsOfIt[s] = set
-	return set
+	return b.poolsOfIt[s]
 }
 
 // built returns the builder's set. A builder fails only on invalid ranges, which

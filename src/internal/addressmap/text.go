@@ -37,6 +37,8 @@ const (
 	leastNotes   = 10
 	// mostConflicts is how many conflicts a segment names.
 	mostConflicts = 10
+	// mostSegments is how many segments a terminal shows.
+	mostSegments = 500
 )
 
 // WriteText draws the map for a terminal: for each segment one line for each
@@ -47,6 +49,11 @@ func WriteText(w io.Writer, m *Map, options TextOptions) error {
 		t.width = defaultWidth
 	}
 	for i, s := range m.Segments {
+		if i == mostSegments {
+			t.out.WriteString("\n")
+			t.line(fmt.Sprintf("and %d more segments: name one, or draw all with --html", len(m.Segments)-i))
+			break
+		}
 		if i > 0 {
 			t.out.WriteString("\n")
 		}

@@ -118,7 +118,7 @@ func (r *fencing) tellLeft() int {
 	}
 	r.say("%s for people to decide, since reserved cannot settle who gives way:", plural.Of(len(left), "conflict"))
 	concise, _, _ := report.ParseFormat("concise")
-	_ = concise.Write(r.streams.Stderr, lint.Result{Findings: left}, report.Options{})
+	_ = concise.Write(r.streams.Stderr, lint.Result{Findings: lint.Folded(left)}, report.Options{})
 	hint(r.streams.Stderr, "ipguard lint shows both sides and proposes addresses")
 	return len(left)
 }

@@ -9,24 +9,28 @@ import (
 // Apply returns the plan as it would be with the changes made. p is not changed;
 // subnets are shared.
 func Apply(p *plan.Plan, changes []Change) *plan.Plan {
-	reserved := map[*plan.Subnet]*netipx.IPSet{}
+	reserved := map[*plan.Subnet][]netipx.IPRange{}
 	for _, c := range changes {
 		var set netipx.IPSetBuilder
 		for _, e := range c.Entries {
 			set.AddRange(e.Range)
 		}
-		reserved[c.Subnet] = built(&set)
+		reserved[c.Subnet] = built(&set).Ranges()
 	}
 	after := *p
 	after.Claims = nil
 	for i := range p.Claims {
 		c := p.Claims[i]
-		set := reserved[c.Subnet]
-		if set == nil || !isDynamic(&c) || !set.OverlapsRange(c.Range) {
+		taken := plan.Within(reserved[c.Subnet], c.Range)
+		if len(taken) == 0 || !isDynamic(&c) {
 			after.Claims = append(after.Claims, c)
 			continue
 		}
-		for _, r := range (&pool{subnet: c.Subnet, claims: []*plan.Claim{&c}}).remaining(set) {
+		var set netipx.IPSetBuilder
+		for _, r := range taken {
+			set.AddRange(r)
+		}
+		for _, r := range (&pool{subnet: c.Subnet, claims: []*plan.Claim{&c}}).remaining(built(&set)) {
 			part := c
 			part.Range = r
 			after.Claims = append(after.Claims, part)

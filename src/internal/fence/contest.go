@@ -60,23 +60,19 @@ func (b *builder) contestGroups() []*group {
 // openContests are the contests that what is forced has not decided. What both
 // directors granted already is not among them: that is for people to solve.
 func (b *builder) openContests() []*contest {
-	remains := map[*pool]*netipx.IPSet{}
-	of := func(p *pool) *netipx.IPSet {
-		if remains[p] == nil {
-			remains[p] = p.remains()
+	remains := map[*pool][]netipx.IPRange{}
+	of := func(p *pool) []netipx.IPRange {
+		if _, ok := remains[p]; !ok {
+			remains[p] = p.open()
 		}
 		return remains[p]
 	}
 	var open []*contest
 	for _, c := range b.contests {
-		var set netipx.IPSetBuilder
-		set.AddRange(c.at)
-		set.Intersect(of(c.a))
-		set.Intersect(of(c.b))
-		set.RemoveSet(c.a.held)
-		set.RemoveSet(c.b.held)
-		for _, r := range built(&set).Ranges() {
-			open = append(open, &contest{c.a, c.b, r})
+		for _, r := range plan.Within(of(c.a), c.at) {
+			for _, r := range plan.Within(of(c.b), r) {
+				open = append(open, &contest{c.a, c.b, r})
+			}
 		}
 	}
 	return open
@@ -95,9 +91,12 @@ func (b *builder) newGroup(contests []*contest) *group {
 			}
 		}
 	}
-	uses := func(p *pool) float64 { return float64(b.needs[p.subnet]) + sizeWithin(p.used, stake[p]) }
+	uses := map[*pool]float64{}
+	for _, p := range g.pools {
+		uses[p] = float64(b.needs[p.subnet]) + sizeWithin(p.used, stake[p])
+	}
 	slices.SortStableFunc(g.pools, func(x, y *pool) int {
-		return cmp.Or(cmp.Compare(uses(y), uses(x)), cmp.Compare(x.subnet.Director, y.subnet.Director),
+		return cmp.Or(cmp.Compare(uses[y], uses[x]), cmp.Compare(x.subnet.Director, y.subnet.Director),
 			cmp.Compare(x.subnet.Network, y.subnet.Network), compareSubnets(x.subnet, y.subnet))
 	})
 	g.setRivals(contests)

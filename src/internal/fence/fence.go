@@ -46,6 +46,8 @@ package fence
 
 import (
 	"cmp"
+	"iter"
+	"net/netip"
 	"slices"
 
 	"go4.org/netipx"
@@ -166,33 +168,83 @@ func (b *builder) fence() *Fence {
 
 // entries are the ranges that the pool loses, with those that it leaves them to.
 func (p *pool) entries() []Entry {
-	var list []Entry
-	for _, r := range p.taken.Ranges() {
-		e := Entry{Range: r}
-		for _, o := range p.forced {
-			if o.at.Overlaps(r) {
-				e.add(o.claim)
-			}
+	ranges := p.taken.Ranges()
+	list := make([]Entry, len(ranges))
+	for i, r := range ranges {
+		list[i].Range = r
+	}
+	type reason struct {
+		entry int
+		claim *plan.Claim
+	}
+	known := map[reason]bool{}
+	add := func(i int, c *plan.Claim) {
+		if why := (reason{i, c}); !known[why] {
+			known[why] = true
+			list[i].For = append(list[i].For, c)
 		}
-		for _, k := range p.keepers {
-			if !k.at.Overlaps(r) {
-				continue
-			}
-			for _, c := range k.by.claims {
-				if c.Range.Overlaps(k.at) {
-					e.add(c)
-				}
-			}
+	}
+	for _, o := range p.forced {
+		for i := range overlapping(ranges, o.at) {
+			add(i, o.claim)
 		}
-		slices.SortStableFunc(e.For, compareClaims)
-		list = append(list, e)
+	}
+	claims := map[*pool]*spread{}
+	for _, k := range p.keepers {
+		if claims[k.by] == nil {
+			claims[k.by] = newSpread(k.by.claims)
+		}
+		for i := range overlapping(ranges, k.at) {
+			claims[k.by].each(k.at, func(c *plan.Claim) { add(i, c) })
+		}
+	}
+	for i := range list {
+		slices.SortStableFunc(list[i].For, compareClaims)
 	}
 	return list
 }
 
-func (e *Entry) add(c *plan.Claim) {
-	if !slices.Contains(e.For, c) {
-		e.For = append(e.For, c)
+// overlapping are the indexes of those of sorted, disjoint ranges that overlap another.
+func overlapping(sorted []netipx.IPRange, at netipx.IPRange) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		i, _ := slices.BinarySearchFunc(sorted, at.From(), func(r netipx.IPRange, from netip.Addr) int { return r.To().Compare(from) })
+		for ; i < len(sorted) && !at.To().Less(sorted[i].From()); i++ {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// spread finds the claims of a pool that overlap a range.
+type spread struct {
+	claims []*plan.Claim // by where they begin
+	// last is the last address of each claim and of all before it.
+	last []netip.Addr
+}
+
+func newSpread(claims []*plan.Claim) *spread {
+	s := &spread{claims: slices.Clone(claims)}
+	slices.SortStableFunc(s.claims, func(a, b *plan.Claim) int { return a.Range.From().Compare(b.Range.From()) })
+	for i, c := range s.claims {
+		last := c.Range.To()
+		if i > 0 && last.Less(s.last[i-1]) {
+			last = s.last[i-1]
+		}
+		s.last = append(s.last, last)
+	}
+	return s
+}
+
+func (s *spread) each(at netipx.IPRange, call func(*plan.Claim)) {
+	first, _ := slices.BinarySearchFunc(s.last, at.From(), netip.Addr.Compare)
+	for _, c := range s.claims[first:] {
+		if at.To().Less(c.Range.From()) {
+			return
+		}
+		if c.Range.Overlaps(at) {
+			call(c)
+		}
 	}
 }
 

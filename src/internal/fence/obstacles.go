@@ -195,13 +195,15 @@ func (p *pool) takeForced() {
 	p.taken = built(&set)
 }
 
-// remains is what the pool may still hand out, in whole blocks.
-func (p *pool) remains() *netipx.IPSet {
+// open is what the pool may still hand out, in whole blocks, and its director has not
+// granted already; sorted and disjoint.
+func (p *pool) open() []netipx.IPRange {
 	var rest netipx.IPSetBuilder
 	for _, r := range p.remaining(p.taken) {
 		rest.AddRange(r)
 	}
-	return built(&rest)
+	rest.RemoveSet(p.held)
+	return built(&rest).Ranges()
 }
 
 func (p *pool) remaining(taken *netipx.IPSet) []netipx.IPRange {

@@ -175,10 +175,16 @@ func target(c *plan.Claim) string {
 	}
 }
 
+// mostReserved is how many ranges a line of advice has; ipguard fence writes more.
+const mostReserved = 100
+
 // reserveLine is the line that keeps a subnet off a range.
 func reserveLine(s *plan.Subnet, ranges ...netipx.IPRange) string {
 	if s == nil || len(ranges) == 0 {
 		return ""
+	}
+	if len(ranges) > mostReserved {
+		return fmt.Sprintf("let ipguard fence --fix add %s ranges to reserved of the subnet %s of %s (%s)", grouped(len(ranges)), s.Range.Masked(), s.Label(), s.ReservedAt)
 	}
 	words := make([]string, len(ranges))
 	for i, r := range ranges {

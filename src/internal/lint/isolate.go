@@ -69,9 +69,13 @@ func (f *Facts) segmentNames() map[string]string {
 	for _, name := range f.Segments {
 		taken[name] = true
 	}
-	subnets := slices.SortedFunc(slices.Values(f.Plan.Subnets), func(a, b *plan.Subnet) int { return strings.Compare(match(a), match(b)) })
+	keys := make(map[*plan.Subnet]string, len(f.Plan.Subnets))
+	for _, s := range f.Plan.Subnets {
+		keys[s] = match(s)
+	}
+	subnets := slices.SortedFunc(slices.Values(f.Plan.Subnets), func(a, b *plan.Subnet) int { return strings.Compare(keys[a], keys[b]) })
 	for _, s := range subnets {
-		key := match(s)
+		key := keys[s]
 		if key == "" || s.Segment != "" || f.proposed[key] != "" {
 			continue
 		}

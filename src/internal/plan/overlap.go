@@ -163,6 +163,20 @@ func Intersection(a, b netipx.IPRange) netipx.IPRange {
 	return netipx.IPRangeFrom(from, to)
 }
 
+// Within returns the parts of sorted, disjoint ranges that lie in another range. It
+// searches for the first, so that many questions about many ranges stay cheap.
+func Within(sorted []netipx.IPRange, at netipx.IPRange) []netipx.IPRange {
+	first, _ := slices.BinarySearchFunc(sorted, at.From(), func(r netipx.IPRange, from netip.Addr) int { return r.To().Compare(from) })
+	var list []netipx.IPRange
+	for _, r := range sorted[first:] {
+		if at.To().Less(r.From()) {
+			break
+		}
+		list = append(list, Intersection(r, at))
+	}
+	return list
+}
+
 // Union returns the range from the first to the last address of both.
 func Union(a, b netipx.IPRange) netipx.IPRange {
 	from, to := a.From(), a.To()

@@ -160,15 +160,21 @@ func TallyText(r answer.Reason, n *big.Int) string {
 	return r.String()
 }
 
+// mostSegments is how many segments an answer names.
+const mostSegments = 100
+
 // evidence says what the whole answer rests on.
 func (t *freeText) evidence() {
 	t.line("")
-	for _, s := range t.Segments {
+	for _, s := range t.Segments[:min(len(t.Segments), mostSegments)] {
 		text := "segment: " + visible(s.Name)
 		if s.Assumed {
 			text += " (assumed: " + visible(s.Reason) + ")"
 		}
 		t.line("%s", text)
+	}
+	if more := len(t.Segments) - mostSegments; more > 0 {
+		t.line("and %d more segments", more)
 	}
 	if t.Verdicts == nil && !t.Withheld && len(t.Offers.Offers) > 0 {
 		t.line("declared by nobody: not among the addresses in use there (%d)", t.InUse)

@@ -18,9 +18,11 @@ type (
 		Free       []jsonOffer   `json:"free"`
 		Verdicts   []jsonVerdict `json:"verdicts"`
 		Segments   []jsonSegment `json:"segments"`
-		Directors  []string      `json:"directors"`
-		InUse      int           `json:"in_use"`
-		MayHandOut int           `json:"may_hand_out"`
+		// MoreSegments counts those that are left out.
+		MoreSegments int      `json:"more_segments,omitempty"`
+		Directors    []string `json:"directors"`
+		InUse        int      `json:"in_use"`
+		MayHandOut   int      `json:"may_hand_out"`
 		// Left counts all free addresses; a number too large for some readers is text.
 		Left     string        `json:"left"`
 		Refused  []jsonRefused `json:"refused"`
@@ -66,13 +68,14 @@ type (
 
 // WriteFreeJSON writes the answer as JSON.
 func WriteFreeJSON(w io.Writer, f Free) error {
+	segments := f.Segments[:min(len(f.Segments), mostSegments)]
 	out := jsonFree{
 		Version: jsonVersion, Asked: f.Question.Scope.Name, Count: f.Question.Count, Contiguous: f.Question.Contiguous, Withheld: f.Withheld,
-		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(f.Segments)), Directors: append([]string{}, f.Directors...),
+		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(segments)), MoreSegments: len(f.Segments) - len(segments), Directors: append([]string{}, f.Directors...),
 		InUse: f.InUse, MayHandOut: f.Owned, Left: f.Left.String(), Refused: make([]jsonRefused, len(f.Tally)),
 		Files: append([]string{}, f.Files...), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonSpots(f.Hidden), Failures: jsonFailures(f.Failures),
 	}
-	for i, s := range f.Segments {
+	for i, s := range segments {
 		out.Segments[i] = newJSONSegment(s)
 	}
 	for i, c := range f.Tally {

@@ -16,6 +16,10 @@ type editor struct {
 	text     []byte
 	lines    []int // the offset of each line, from line 1 on
 	document *yaml.Node
+	// mappings are the mappings by where they begin, above what each node lies in; nil
+	// until something is looked for.
+	mappings map[spot]*yaml.Node
+	above    map[*yaml.Node]*yaml.Node
 }
 
 func lineStarts(text []byte) []int {
@@ -49,7 +53,7 @@ func (e *editor) offset(n *yaml.Node) (int, bool) {
 
 // add works out one addition.
 func (e *editor) add(a Addition) (change, error) {
-	path := findMapping(e.document, a.Line, a.Column)
+	path := e.findMapping(a.Line, a.Column)
 	if path == nil {
 		return change{}, &Refusal{Line: a.Line, Column: a.Column, Reason: "no mapping begins here"}
 	}

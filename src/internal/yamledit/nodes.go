@@ -6,19 +6,34 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// spot is where a node begins.
+type spot struct{ line, column int }
+
 // findMapping returns the nodes from the document down to the mapping that
 // begins at a place, or nil. Aliases are not followed: what stands behind one is
 // written elsewhere.
-func findMapping(n *yaml.Node, line, column int) []*yaml.Node {
-	if n.Kind == yaml.MappingNode && n.Line == line && n.Column == column {
-		return []*yaml.Node{n}
+func (e *editor) findMapping(line, column int) (path []*yaml.Node) {
+	if e.mappings == nil {
+		e.mappings, e.above = map[spot]*yaml.Node{}, map[*yaml.Node]*yaml.Node{}
+		e.index(e.document)
+	}
+	for n := e.mappings[spot{line, column}]; n != nil; n = e.above[n] {
+		path = append(path, n)
+	}
+	slices.Reverse(path)
+	return path
+}
+
+// index notes where mappings begin, the outermost first, and what each node lies in.
+func (e *editor) index(n *yaml.Node) {
+	at := spot{n.Line, n.Column}
+	if n.Kind == yaml.MappingNode && e.mappings[at] == nil {
+		e.mappings[at] = n
 	}
 	for _, child := range n.Content {
-		if path := findMapping(child, line, column); path != nil {
-			return append([]*yaml.Node{n}, path...)
-		}
+		e.above[child] = n
+		e.index(child)
 	}
-	return nil
 }
 
 // pairOf returns a mapping's key and its value; of a key that stands twice the

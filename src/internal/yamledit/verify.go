@@ -98,10 +98,15 @@ func holds(list *yaml.Node, old []*yaml.Node, items []Item) bool {
 		return false
 	}
 	var v verifier
-	for at := range len(old) + 1 {
-		added := list.Content[at : at+len(items)]
-		rest := slices.Concat(list.Content[:at], list.Content[at+len(items):])
-		if slices.EqualFunc(added, items, isItem) && slices.EqualFunc(old, rest, v.same) {
+	before, behind := 0, 0 // how many of the old nodes stand at the begin, and at the end
+	for before < len(old) && v.same(old[before], list.Content[before]) {
+		before++
+	}
+	for behind < len(old) && v.same(old[len(old)-1-behind], list.Content[len(list.Content)-1-behind]) {
+		behind++
+	}
+	for at := len(old) - behind; at <= before; at++ {
+		if slices.EqualFunc(list.Content[at:at+len(items)], items, isItem) {
 			return true
 		}
 	}

@@ -1,0 +1,124 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// bound is an input of any size that somebody may give: two directors in one segment.
+type bound struct {
+	name  string
+	sizes []int
+	write func(n int) (cloudConfig, manifest string)
+}
+
+var bounds = []bound{
+	{"reserved entries on one line", []int{10_000, 100_000}, manyReserved},
+	{"static_ips on one line", []int{10_000, 100_000}, manyStatic},
+	{"subnets of two directors", []int{2_000, 20_000}, manySubnets},
+}
+
+// boundCommands are asked of each input. All must end well or with findings.
+var boundCommands = [][]string{{"lint"}, {"lint", "--format", "sarif"}, {"who", "10.0.0.15"}, {"free", "10.0.0.0/8"}, {"map"}, {"fence"}}
+
+// measureBounds compares the processor time of the large size with what n·log n
+// predicts from the small one, by the exponent.
+func measureBounds(s *settings, t *table) error {
+	for _, b := range bounds {
+		cpus := make([][][]time.Duration, len(boundCommands)) // by command and size
+		for _, n := range b.sizes {
+			folder := filepath.Join(s.work, fmt.Sprintf("bounds-%d", n))
+			if err := b.files(folder, n); err != nil {
+				return err
+			}
+			for i, args := range boundCommands {
+				var list []time.Duration
+				for range min(s.runs, 3) {
+					used, _, err := command{args: append([]string{s.ipguard}, args...), folder: folder, exits: []int{1}}.run()
+					if err != nil {
+						return err
+					}
+					list = append(list, used.cpu)
+				}
+				cpus[i] = append(cpus[i], list)
+			}
+			if err := os.RemoveAll(folder); err != nil {
+				return err
+			}
+		}
+		for i, args := range boundCommands {
+			addGrowth(t, fmt.Sprintf("%s, %s", b.name, strings.Join(args, " ")), b.sizes, cpus[i])
+		}
+	}
+	return nil
+}
+
+func (b bound) files(folder string, n int) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	cloudConfig, manifest := b.write(n)
+	files := map[string]string{"ipguard.yml": "directors:\n"}
+	for _, name := range []string{"a", "b"} {
+		files["ipguard.yml"] += fmt.Sprintf("- {name: %s, cloud_configs: [%s.yml], deployments: [%s-web.yml]}\n", name, name, name)
+		files[name+".yml"] = "azs: [{name: z1}]\nvm_types: [{name: small}]\nnetworks:\n- name: default\n  type: manual\n  subnets:\n" + cloudConfig +
+			"compilation: {workers: 1, network: default, az: z1, vm_type: small}\n"
+		files[name+"-web.yml"] = manifest
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func manyReserved(n int) (cloudConfig, manifest string) {
+	return subnet("10.0.0.0/8", "10.200.0.0 - 10.200.0.255", strings.Join(addresses("10.0.0.2", n, 2), ", ")), webManifest("10.200.0.7")
+}
+
+func manyStatic(n int) (cloudConfig, manifest string) {
+	return subnet("10.0.0.0/8", "10.0.0.10 - 10.200.0.255", ""), webManifest(addresses("10.0.0.10", n, 1)...)
+}
+
+func manySubnets(n int) (cloudConfig, manifest string) {
+	var text strings.Builder
+	for _, first := range addresses("10.0.0.0", n, 256) {
+		start := strings.TrimSuffix(first, "0")
+		text.WriteString(subnet(first+"/24", start+"10 - "+start+"20", ""))
+	}
+	return text.String(), webManifest("10.0.0.15")
+}
+
+// addresses are n addresses, so far apart.
+func addresses(first string, n, apart int) []string {
+	at := netip.MustParseAddr(first).As4()
+	next := int(at[0])<<24 | int(at[1])<<16 | int(at[2])<<8 | int(at[3])
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%d.%d.%d.%d", next>>24, next>>16&255, next>>8&255, next&255)
+		next += apart
+	}
+	return list
+}
+
+func subnet(cidr, static, reserved string) string {
+	gateway := netip.MustParsePrefix(cidr).Addr().Next()
+	return fmt.Sprintf("  - {range: %s, gateway: %s, azs: [z1], reserved: [%s], static: [%s], cloud_properties: {name: VLAN}}\n", cidr, gateway, reserved, static)
+}
+
+func webManifest(static ...string) string {
+	return fmt.Sprintf(`name: web
+releases: []
+stemcells: [{alias: default, os: ubuntu-jammy, version: "1"}]
+update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000, update_watch_time: 1000}
+instance_groups:
+- {name: api, instances: %d, azs: [z1], vm_type: small, stemcell: default, jobs: [], networks: [{name: default, static_ips: [%s]}]}
+`, len(static), strings.Join(static, ", "))
+}
