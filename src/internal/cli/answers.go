@@ -28,8 +28,8 @@ func (f *answerFlags) add(cmd *cobra.Command) {
 }
 
 func (f *answerFlags) check() error {
-	if f.format != "text" && f.format != "json" {
-		return usage("write --format text or --format json", "--format takes text or json, and got %q", f.format)
+	if err := checkFormat(f.format); err != nil {
+		return err
 	}
 	return checkColor(f.color)
 }
@@ -90,6 +90,14 @@ func (f *answerFlags) write(streams Streams, text func(io.Writer, report.Options
 	}
 	if !whole {
 		return exitCode(ExitIncomplete)
+	}
+	return nil
+}
+
+// checkFormat refuses what --format of an answer does not take.
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return usage("write --format text or --format json", "--format takes text or json, and got %q", format)
 	}
 	return nil
 }

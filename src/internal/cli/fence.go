@@ -22,9 +22,10 @@ import (
 
 // fenceFlags is the command line of fence.
 type fenceFlags struct {
-	fleet string
-	fix   bool
-	color string
+	fleet  string
+	fix    bool
+	color  string
+	format string
 }
 
 func newFenceCommand(streams Streams) *cobra.Command {
@@ -46,13 +47,19 @@ of equals the one whose name is later. Everybody keeps what his manifests need.
 SEGMENT is a name that ipguard map shows, a network, or an address or CIDR in the
 segment. Without it, all segments are fenced.
 
+--format json prints one object: version (1; it changes when a field goes or means
+something else), changes (director, deployment, network, subnet, file, line, column,
+reserved, and by_hand: why --fix cannot write it), conflicts that are left for people
+(rule, message), pools that are short, unknown, and failures.
+
 Exit codes: 0 nothing is left to do, 1 lines are to be added or something is for
 people to decide, 3 something could not be read or decided. With --fix nothing is
 written as long as a file cannot be read.`,
 		Example: `  ipguard fence                       what would keep all directors apart
   ipguard fence vlan-70               in one segment
   ipguard fence 10.8.52.0/22 --fix    and write it
-  ipguard fence | git apply           or let git do so`,
+  ipguard fence | git apply           or let git do so
+  ipguard fence --format json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage("ipguard fence SEGMENT", "fence takes one segment, and got %d", len(args))
@@ -65,6 +72,7 @@ written as long as a file cannot be read.`,
 	}
 	cmd.Flags().StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
 	cmd.Flags().BoolVar(&flags.fix, "fix", false, "write the change into the files")
+	cmd.Flags().StringVar(&flags.format, "format", "text", "text (a diff) or json: the changes, and what is left for people")
 	cmd.Flags().StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
 	return cmd
 }
@@ -77,6 +85,8 @@ type fencing struct {
 	fence    *fence.Fence
 	edits    *fencetext.Edits
 	color    bool
+	// json prints the fence for programs, in place of diffs.
+	json bool
 	// texts stand in the place of files on the disk, by path.
 	texts map[string][]byte
 	// refused says that a director would refuse the edited files.
@@ -87,11 +97,14 @@ func runFence(flags *fenceFlags, name string, streams Streams) error {
 	if err := checkColor(flags.color); err != nil {
 		return err
 	}
+	if err := checkFormat(flags.format); err != nil {
+		return err
+	}
 	read, err := readPicture(flags.fleet, streams)
 	if err != nil {
 		return err
 	}
-	run := &fencing{picture: read, streams: streams}
+	run := &fencing{picture: read, streams: streams, json: flags.format == "json"}
 	run.color, _ = terminal(flags.color, streams)
 	if name != "" {
 		if run.segments, err = read.segmentsNamed(name); err != nil {

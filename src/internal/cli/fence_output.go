@@ -15,7 +15,12 @@ import (
 
 // finish tells the fence, writes it if that is wanted, and ends the run.
 func (r *fencing) finish(fix bool) error {
-	if err := r.printDiffs(); err != nil {
+	if r.json {
+		left := r.ofSegments(r.findings(lint.NewFacts(fence.Apply(r.Facts.Plan, r.fence.Changes)), r.streams))
+		if err := r.printJSON(left, slices.Concat(r.failures, r.Unread)); err != nil {
+			return err
+		}
+	} else if err := r.printDiffs(); err != nil {
 		return err
 	}
 	for _, h := range r.edits.ByHand {

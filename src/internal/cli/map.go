@@ -22,7 +22,7 @@ import (
 
 // mapFlags is the command line of map.
 type mapFlags struct {
-	fleet, html, color string
+	fleet, html, color, format string
 }
 
 func newMapCommand(streams Streams) *cobra.Command {
@@ -39,6 +39,11 @@ for each /24, by kind or by director, with search, details for each address and 
 to do about a conflict. It tells when and of which commit it was made; with
 SOURCE_DATE_EPOCH the same files make the same page.
 
+--format json prints one object: version (1; it changes when a field goes or means
+something else), segments (segment, assumed, subnets, claims with kind, addresses,
+owner and place, conflicts with rule, message, addresses and suggestion), hidden (how
+much nobody can see), and failures.
+
 SEGMENT is a name that the map shows, a network, or an address or CIDR in the
 segment. Without it, all segments are drawn.
 
@@ -47,6 +52,7 @@ Exit codes: 0 drawn, whatever the conflicts (ipguard lint judges), 2 wrong usage
 		Example: `  ipguard map
   ipguard map vlan-52
   ipguard map 10.8.52.0/22
+  ipguard map --format json
   ipguard map --html map.html`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -59,6 +65,7 @@ Exit codes: 0 drawn, whatever the conflicts (ipguard lint judges), 2 wrong usage
 		},
 	}
 	cmd.Flags().StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	cmd.Flags().StringVar(&flags.format, "format", "text", "text or json: each segment with its subnets, claims and conflicts")
 	cmd.Flags().StringVar(&flags.html, "html", "", "write a page to this file, in place of text to the terminal")
 	cmd.Flags().StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
 	return cmd
@@ -67,6 +74,12 @@ Exit codes: 0 drawn, whatever the conflicts (ipguard lint judges), 2 wrong usage
 func runMap(flags *mapFlags, name string, streams Streams) error {
 	if err := checkColor(flags.color); err != nil {
 		return err
+	}
+	if err := checkFormat(flags.format); err != nil {
+		return err
+	}
+	if flags.html != "" && flags.format == "json" {
+		return usage("leave one of them out", "--html writes a page, and --format json no page")
 	}
 	read, err := readPicture(flags.fleet, streams)
 	if err != nil {
@@ -115,6 +128,12 @@ func named(s *addressmap.Segment, segments []*plan.Segment) bool {
 
 // write draws the map to standard output, or into the page.
 func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) error {
+	if f.format == "json" {
+		if err := addressmap.WriteJSON(streams.Stdout, m, len(read.blindSpots()), slices.Concat(read.failures, read.Unread)); err != nil {
+			return incomplete("", "cannot write to standard output: %s", err)
+		}
+		return nil
+	}
 	if f.html == "" {
 		var options addressmap.TextOptions
 		options.Color, options.Width = terminal(f.color, streams)
