@@ -66,7 +66,7 @@ func runPush(ctx context.Context, fleetFile string, names []string, streams Stre
 			return usage("the fleet file has "+someOf(w.Names()), "the fleet file has no director %q", n)
 		}
 	}
-	client, err := streams.client(w.Fleet.File)
+	client, err := streams.client(ctx, w.Fleet.File)
 	if err != nil {
 		return storeError(err)
 	}

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -15,8 +16,8 @@ import (
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
-// client asks the server of a fleet file as who IPGUARD_TOKEN or ipguard login says.
-func (s Streams) client(file *fleet.File) (*serverclient.Client, error) {
+// client asks the server of a fleet file as who the environment or ipguard login says.
+func (s Streams) client(ctx context.Context, file *fleet.File) (*serverclient.Client, error) {
 	at := func(err error, hint string) error {
 		t := trouble.Of(err)
 		return &trouble.Trouble{At: file.Server.At, Message: t.Message, Hint: hint}
@@ -28,7 +29,10 @@ func (s Streams) client(file *fleet.File) (*serverclient.Client, error) {
 			return nil, at(err, "")
 		}
 	}
-	token, err := s.token(file.Server.URL.Value)
+	token, err := s.token(ctx, file.Server.URL.Value, caCert)
+	if told := (*ending)(nil); errors.As(err, &told) {
+		return nil, at(&told.Trouble, told.Hint)
+	}
 	if err != nil {
 		return nil, at(err, "")
 	}
@@ -37,18 +41,6 @@ func (s Streams) client(file *fleet.File) (*serverclient.Client, error) {
 		return nil, at(err, "")
 	}
 	return client, nil
-}
-
-// token is what shows a server who asks; empty if there is none.
-func (s Streams) token(url string) (string, error) {
-	if token, ok := s.env("IPGUARD_TOKEN"); ok && token != "" {
-		return token, nil
-	}
-	tokens, err := s.tokens()
-	if err != nil {
-		return "", err
-	}
-	return tokens.Of(serverclient.Canonical(url))
 }
 
 func (s Streams) tokens() (serverclient.Tokens, error) {
@@ -70,7 +62,7 @@ func (s Streams) userFolder(variable, below string) (string, error) {
 
 // central is what the server of a fleet file knows.
 func (s Streams) central(file *fleet.File) (*workspace.Central, error) {
-	client, err := s.client(file)
+	client, err := s.client(context.Background(), file)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +85,7 @@ func (s Streams) central(file *fleet.File) (*workspace.Central, error) {
 // serverStore is the store of the fleet file's server, and who asks it. written is told
 // how many events each change wrote.
 func (s Streams) serverStore(ctx context.Context, file *fleet.File, written func(int)) (store ledger.Store, url, who string, err error) {
-	client, err := s.client(file)
+	client, err := s.client(ctx, file)
 	if err != nil {
 		return nil, "", "", err
 	}

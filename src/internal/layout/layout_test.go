@@ -57,7 +57,7 @@ var layers = []layer{
 	{name: "histories", imports: list("cli", "collect", "environment", "snapshot", "bosh"), modules: list(yaml)},
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
-		imports: list("lazyregexp", "yamledit", "changed", "serverclient", "plural", "proposal", "gate", "booking", "bookfile", "ledger", "collect", "environment", "snapshot", "addressmap", "report", "audit", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "workspace", "survey", "fleet", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "spelling",
+		imports: list("lazyregexp", "yamledit", "changed", "serverclient", "signin", "protocol", "plural", "proposal", "gate", "booking", "bookfile", "ledger", "collect", "environment", "snapshot", "addressmap", "report", "audit", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "workspace", "survey", "fleet", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "spelling",
 			"probe", "watch", "scan", "inventory", "acd", "link", "atomicfile", "garbage"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/servecli", imports: list("serve", "accounts", "ledgersql", "ledgersql/sqlite", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},

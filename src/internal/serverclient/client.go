@@ -107,9 +107,13 @@ type answer struct {
 	body   []byte
 }
 
-// ask sends a request; header are pairs.
+// ask sends a request to the API; header are pairs.
 func (c *Client) ask(ctx context.Context, method, path string, body []byte, header ...string) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, method, c.URL+protocol.Base+path, bytes.NewReader(body))
+	return c.send(ctx, method, protocol.Base+path, body, header...)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, body []byte, header ...string) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
 	}
@@ -176,6 +180,17 @@ func withoutURL(err error) error {
 		return e.Err
 	}
 	return err
+}
+
+// Logins are the providers at which people and clients of the server log in.
+func (c *Client) Logins(ctx context.Context) ([]protocol.Login, error) {
+	a, err := c.send(ctx, http.MethodGet, protocol.LoginPath, nil)
+	if err != nil {
+		return nil, err
+	}
+	var list protocol.Logins
+	err = c.read(a, &list)
+	return list.Providers, err
 }
 
 // Me is who asks, by the token.

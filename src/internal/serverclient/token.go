@@ -7,15 +7,27 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
+	"github.com/ipguard/ipguard/src/internal/protocol"
 )
+
+// Kept is a token, and how to get the next one.
+type Kept struct {
+	Token string `json:"token"`
+	// Refresh is empty if there is no other way than to log in again.
+	Refresh string    `json:"refresh,omitempty"`
+	Ends    time.Time `json:"ends,omitzero"`
+	// Login is where it comes from.
+	Login protocol.Login `json:"login,omitzero"`
+}
 
 // Tokens are those of ipguard login, in a file that only its user may read.
 type Tokens struct{ Path string }
 
-func (t Tokens) all() (map[string]string, error) {
-	list := map[string]string{}
+func (t Tokens) all() (map[string]Kept, error) {
+	list := map[string]Kept{}
 	text, err := os.ReadFile(t.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return list, nil
@@ -29,21 +41,21 @@ func (t Tokens) all() (map[string]string, error) {
 	return list, nil
 }
 
-// Of is the token for a server; empty if there is none.
-func (t Tokens) Of(url string) (string, error) {
+// Of is what is kept for a server; empty if there is nothing.
+func (t Tokens) Of(url string) (Kept, error) {
 	list, err := t.all()
 	return list[url], err
 }
 
 // Set keeps a token for a server; an empty one forgets it. had says whether there was
 // one before.
-func (t Tokens) Set(url, token string) (had bool, err error) {
+func (t Tokens) Set(url string, kept Kept) (had bool, err error) {
 	list, err := t.all()
 	if err != nil {
 		return false, err
 	}
 	_, had = list[url]
-	if list[url] = token; token == "" {
+	if list[url] = kept; kept.Token == "" {
 		delete(list, url)
 	}
 	text, err := json.Marshal(list)
