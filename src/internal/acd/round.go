@@ -169,16 +169,6 @@ func (r *Round) controlled(a netip.Addr) bool {
 // Controls returns who answered for each control address.
 func (r *Round) Controls() map[netip.Addr][]frame.MAC { return maps.Clone(r.controls) }
 
-// Proxies returns the stations that answered for an address that nobody has.
-func (r *Round) Proxies() []frame.MAC {
-	var macs []frame.MAC
-	for m := range r.proxies {
-		macs = append(macs, m)
-	}
-	slices.SortFunc(macs, func(a, b frame.MAC) int { return slices.Compare(a[:], b[:]) })
-	return macs
-}
-
 // Failed records that the kernel did not take a frame: nothing that is silent
 // after that is proven free.
 func (r *Round) Failed() { r.failed = true }

@@ -119,14 +119,4 @@ func IsBooking(name string) bool {
 	return isPool && isRange
 }
 
-// MisreadError is a file of which one event cannot follow the others, or that
-// breaks the form; it names the file.
-type MisreadError struct {
-	Path string
-	Err  error
-}
-
-func (e *MisreadError) Error() string { return e.Path + ": " + e.Err.Error() }
-func (e *MisreadError) Unwrap() error { return e.Err }
-
 var _ ledger.Store = (*Store)(nil)
