@@ -79,7 +79,49 @@ func write(t testing.TB, path, text string) {
 func TestConforms(t *testing.T) {
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store {
 		return &bookfile.Store{Folder: checkout(t), Environ: environ()}
-	}, 60)
+	}, operations(60))
+}
+
+// operations is how many random ones are tried with a real git: more where scripts/test
+// has the time, without the race detector.
+func operations(few int) int {
+	if os.Getenv("IPGUARD_BLINDINGS") != "" {
+		return 4 * few
+	}
+	return few
+}
+
+// team is a store of several clones: each question goes to another one.
+type team struct {
+	t      testing.TB
+	stores []*bookfile.Store
+	turn   int
+}
+
+func (s *team) next() *bookfile.Store {
+	s.turn++
+	return s.stores[s.turn%len(s.stores)]
+}
+
+func (s *team) Records(ctx context.Context, pool string) (*ledger.Records, error) {
+	one := s.next()
+	git(s.t, one.Folder, "pull", "-q", "--ff-only") // who only reads does not ask the remote
+	return one.Records(ctx, pool)
+}
+
+func (s *team) Update(ctx context.Context, pool string, change func(*ledger.Records) ([]ledger.Entry, error)) error {
+	return s.next().Update(ctx, pool, change)
+}
+
+// TestTeamAgreesWithTheModel asks random things of clones that take turns: together
+// they are one ledger.
+func TestTeamAgreesWithTheModel(t *testing.T) {
+	_, clone := remote(t)
+	s := &team{t: t}
+	for range 3 {
+		s.stores = append(s.stores, &bookfile.Store{Folder: clone(), Environ: environ(), Push: true})
+	}
+	ledgertest.Random(t, s, 5, operations(15))
 }
 
 func TestPushingConforms(t *testing.T) {

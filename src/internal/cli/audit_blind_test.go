@@ -125,9 +125,9 @@ func (c auditCase) withoutSnapshot() auditCase {
 // TestP1OfAudit hides any part of deployed fleets in which files and directors came
 // apart: no audit ends better for it, and what agreed is not wrong.
 func TestP1OfAudit(t *testing.T) {
-	blindings := 60 // scripts/test asks for more, without the race detector
+	blindings := 24 // scripts/test asks for more, without the race detector
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
-		blindings = wanted / 60
+		blindings = wanted / 100
 	}
 	counts, matter := map[string]int{}, 0
 	for seed, done := uint64(1), 0; done < blindings; seed++ {

@@ -53,9 +53,9 @@ var fleetFileBlindings = map[string]func(r *rand.Rand, key, value *yaml.Node) bo
 // TestP1OfFleetFiles hides parts of fleet files, misspelt keys among them: no run ends
 // better for it.
 func TestP1OfFleetFiles(t *testing.T) {
-	blindings := 60 // scripts/test asks for more, without the race detector
+	blindings := 20 // scripts/test asks for more, without the race detector
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
-		blindings = wanted / 40
+		blindings = wanted / 100
 	}
 	counts := map[string]int{}
 	for seed, done := uint64(1), 0; done < blindings; seed++ {

@@ -25,6 +25,7 @@ type (
 		InUse int    `json:"in_use"`
 		// Infrastructure counts gateways and DNS servers.
 		Infrastructure int             `json:"infrastructure"`
+		Booked         int             `json:"booked"`
 		MayHandOut     int             `json:"may_hand_out"`
 		Segments       []jsonHeld      `json:"segments"`
 		Nearest        []jsonHeldClaim `json:"nearest"`
@@ -83,7 +84,7 @@ func WriteWhoJSON(w io.Writer, who Who) error {
 
 func (who *Who) json(h *answer.Holders) jsonHolders {
 	j := jsonHolders{
-		Asked: h.Title(), InUse: h.InUse(), Infrastructure: h.Infrastructure() + h.KeptByCloud(), MayHandOut: h.MayHandOut(),
+		Asked: h.Title(), InUse: h.InUse(), Infrastructure: h.Infrastructure() + h.KeptByCloud(), Booked: h.Booked(), MayHandOut: h.MayHandOut(),
 		Segments: make([]jsonHeld, len(h.Segments)), Nearest: who.claims(h.Nearest), Pools: make([]jsonPool, len(h.Pools)),
 	}
 	for i, held := range h.Segments {
