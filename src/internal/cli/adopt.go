@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -101,8 +102,12 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bo
 		if onlyRows {
 			found = rowsOf(rows, pool)
 		}
+		team, no := d.teamFor(pool, "")
+		if no != "" && len(found) > 0 && !dryRun {
+			return nil, end(ExitFindings, noMember, "%s", no)
+		}
 		for i := range found {
-			found[i].Team = pool.Teams[0]
+			found[i].Team = cmp.Or(team, pool.Teams[0])
 			if d.flags.why != "" {
 				found[i].Why = d.flags.why
 			}

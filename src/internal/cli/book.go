@@ -134,8 +134,14 @@ func runBook(ctx context.Context, flags *bookFlags, name string, streams Streams
 	if err != nil {
 		return err
 	}
+	team, no := d.teamFor(at.pool, flags.team)
+	if no != "" {
+		return d.tell(flags, report.Book{Pool: at.pool.Name, For: holder.String(), Now: d.now(), Refusal: &report.BookRefusal{
+			Reason: ledger.NotOfTeam, Message: no, Hint: noMember,
+		}}, holder)
+	}
 	ask := ledger.Ask{
-		For: holder, Team: flags.team, Count: count, Contiguous: flags.contiguous, Exactly: exactly, Within: at.within,
+		For: holder, Team: team, Count: count, Contiguous: flags.contiguous, Exactly: exactly, Within: at.within,
 		Until: until, Endless: endless, Hold: flags.hold, BeyondQuota: flags.beyondQuota, By: d.by, Why: flags.why,
 	}
 	return d.book(ctx, flags, at, ask)

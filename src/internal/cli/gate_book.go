@@ -126,8 +126,12 @@ func (g *gateRun) bookOne(ctx context.Context, d *desk, b *deployBooking) error 
 		if d.moved {
 			return nil, incomplete("run it again", "the checkout was brought up to date while the change was judged")
 		}
+		team, no := d.teamFor(b.pool, "")
+		if no != "" {
+			return nil, end(ExitFindings, noMember, "%s", no)
+		}
 		ask := ledger.Ask{
-			For: ledger.Holder{Owner: b.owner, Number: -1}, Count: rs.Count(b.owner) + len(b.ranges), Exactly: b.ranges,
+			For: ledger.Holder{Owner: b.owner, Number: -1}, Team: team, Count: rs.Count(b.owner) + len(b.ranges), Exactly: b.ranges,
 			By: d.by, Why: g.what(),
 		}
 		answered, entries, err = ledger.Book(b.pool, rs, d.look(b.pool).World(b.owner), ask)

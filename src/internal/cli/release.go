@@ -114,6 +114,9 @@ func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, a
 		if len(ranges) == 0 {
 			return nil, nil
 		}
+		if err := d.notAMember(pool); err != nil {
+			return nil, err
+		}
 		changed, entries, err = do(d, pool, rs, d.look(pool).World(""), ranges)
 		if err != nil {
 			return nil, usage("see ipguard bookings", "%s", err)

@@ -100,6 +100,7 @@ func (d *decoder) meaning(file *File) {
 		d.known("segment", e.Segment, segments)
 	}
 	d.meaningOfPools(file, segments)
+	d.meaningOfTeams(file)
 	for _, a := range file.Allow {
 		for _, owner := range a.Owners {
 			d.knownOwner(file, owner, directors)

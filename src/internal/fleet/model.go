@@ -56,6 +56,9 @@ type File struct {
 	// Addresses that anybody of a team may take without asking. ipguard free
 	// proposes no others as soon as there is one such pool.
 	Pools []Pool `yaml:"pools,omitempty"`
+	// Who belongs to the teams of pools. Anybody may book for a team that is none of
+	// these.
+	Teams []Team `yaml:"teams,omitempty"`
 	// Findings that are accepted for a while. The only way to accept one address
 	// in use by two owners.
 	Allow []Allowance `yaml:"allow,omitempty"`
@@ -279,6 +282,17 @@ type Pool struct {
 	// The length of the blocks that are given in place of single addresses, such as 28
 	// for networks with a prefix.
 	Block Count `yaml:"block,omitempty"`
+}
+
+// Team is who books for a team: by the e-mail address that git writes into their
+// commits.
+type Team struct {
+	At place.Place `yaml:"-"`
+
+	// The team, as pools name it.
+	Name Text `yaml:"name"`
+	// E-mail addresses; * stands for any part of one, as in *@dba.example.com.
+	Members []Text `yaml:"members" jsonschema:"minItems=1"`
 }
 
 // Allowance accepts the findings of one rule about some addresses, as long as

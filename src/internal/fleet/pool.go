@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"path/filepath"
+	"strings"
 )
 
 // Key is the stable name of the pool: its name, else TEAM/PURPOSE or TEAM.
@@ -43,6 +44,54 @@ func (f *File) PoolsNamed(key string) []*Pool {
 		}
 	}
 	return list
+}
+
+// Belongs says whether somebody with an e-mail address belongs to a team. told is false
+// where the file does not say who does.
+func (f *File) Belongs(email, team string) (belongs, told bool) {
+	for i := range f.Teams {
+		if f.Teams[i].Name.Value != team {
+			continue
+		}
+		told = true
+		for _, m := range f.Teams[i].Members {
+			belongs = belongs || matches(strings.ToLower(m.Value), strings.ToLower(email))
+		}
+	}
+	return belongs, told
+}
+
+// matches reports whether a text is of a pattern, in which * stands for any part.
+func matches(pattern, text string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == text
+	}
+	if !strings.HasPrefix(text, head) {
+		return false
+	}
+	for text = text[len(head):]; ; text = text[1:] {
+		if matches(rest, text) {
+			return true
+		}
+		if text == "" {
+			return false
+		}
+	}
+}
+
+// meaningOfTeams checks that each team stands once and has pools.
+func (d *decoder) meaningOfTeams(file *File) {
+	var teams, all names
+	for i := range file.Pools {
+		p := &file.Pools[i]
+		teams = append(append(teams, p.Team), p.Teams...)
+	}
+	for i := range file.Teams {
+		t := &file.Teams[i]
+		d.unique("team", t.Name, t.At, &all)
+		d.known("team", t.Name, teams)
+	}
 }
 
 // Folder is the absolute path of the file's own folder.

@@ -30,6 +30,7 @@ var sections = []section{
 	{reflect.TypeFor[Match](), "each element of `subnets` of a segment"},
 	{reflect.TypeFor[External](), "each element of `external`"},
 	{reflect.TypeFor[Pool](), "each element of `pools`"},
+	{reflect.TypeFor[Team](), "each element of `teams`"},
 	{reflect.TypeFor[Allowance](), "each element of `allow`"},
 	{reflect.TypeFor[RuleSeverity](), "each element of `severities`"},
 	{reflect.TypeFor[VIPProperties](), "`vip_properties`"},

@@ -179,12 +179,15 @@ var everyAddress = func() []string {
 	return list
 }()
 
-// everyRange are ranges of the first VLAN: single addresses, and from one end or
-// to the other.
+// everyRange are ranges of both VLANs: single addresses, and from one end or to the
+// other.
 var everyRange = func() []string {
 	list := []string{ip(0, 5) + " - " + ip(0, 2), ip(0, 0) + "/27"}
 	for n := 1; n < 31; n++ {
 		list = append(list, ip(0, n), ip(0, 1)+" - "+ip(0, n), ip(0, n)+" - "+ip(0, 30), ip(0, 8)+" - "+ip(0, n))
+	}
+	for n := 1; n < 15; n++ {
+		list = append(list, ip(1, n), ip(1, 1)+" - "+ip(1, n), ip(1, n)+" - "+ip(1, 14))
 	}
 	return list
 }()
@@ -202,7 +205,7 @@ func valuesFor(kind fleet.Kind, path []string) (string, []string) {
 	case last == "name" && under("cloud_properties"):
 		return "a network's name", []string{"VLAN-0", "VLAN-1", "x"}
 	case last == "subnet" && under("cloud_properties"):
-		return "a cloud's id", []string{"subnet-1", "subnet-2", "subnet-3"}
+		return "a cloud's id", []string{"subnet-1", "subnet-2", "subnet-3", "no id"} // a director takes any
 	case under("static_ips"):
 		return "static_ips (" + string(kind) + ")", everyAddress
 	case under("reserved"):
