@@ -161,6 +161,9 @@ func relevant(a, b *plan.Claim) bool {
 	if a.Kind == plan.Booked || b.Kind == plan.Booked {
 		return relevantToBooking(a, b)
 	}
+	if a.At.IsValid() && a.At == b.At && a.Owner == b.Owner {
+		return false // one entry, of which it is not known in which network it is
+	}
 	reference := func(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
 	if reference(a.Kind) && reference(b.Kind) {
 		return false

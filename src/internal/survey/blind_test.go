@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -428,11 +429,29 @@ func TestP2HiddenIsNotWrong(t *testing.T) {
 			for _, f := range refusedByDirectors(b.lint(-1, true).findings) {
 				if key := f.Rule + lastWord(b.how); !failed[key] {
 					failed[key] = true
-					t.Errorf("%s: %s: %s", b, f.Rule, f.Message)
+					t.Errorf("%s: %s: %s\n%s", b, f.Rule, f.Message, b.text(f))
 				}
 			}
 		}
 	}
+}
+
+// text is what the files say that have part in a finding, and the one of which a part
+// hides.
+func (b *blinded) text(f lint.Finding) string {
+	var text strings.Builder
+	for i := range b.files {
+		in := i == b.file || slices.ContainsFunc(f.Claims, func(p lint.Party) bool { return p.At.File == b.files[i].path })
+		if !in || b.files[i].doc == nil {
+			continue
+		}
+		out, err := yaml.Marshal(b.files[i].doc.Node())
+		if err != nil {
+			return err.Error()
+		}
+		fmt.Fprintf(&text, "--- %s\n%s", b.files[i].path, out)
+	}
+	return text.String()
 }
 
 // hide puts fresh variables in the place of one to three values.
