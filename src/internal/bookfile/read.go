@@ -46,6 +46,10 @@ type Trouble struct {
 func Read(files *source.Files, folder string) *Bookings {
 	b := &Bookings{}
 	folder = filepath.Join(folder, Folder)
+	if info, err := os.Lstat(folder); err == nil && !info.IsDir() {
+		b.fail("", place.Place{File: folder}, "a commit would go astray: make it a folder of the repository", "the bookings are no folder, or a link to one")
+		return b
+	}
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return b
@@ -128,6 +132,11 @@ func readFile(files *source.Files, folder string, entry fs.DirEntry) (ledger.Rec
 		return ledger.Record{}, &trouble.Trouble{
 			At: place.Place{File: path}, Message: "this is no file of a booking",
 			Hint: "a booking of 10.8.52.190 is 10.8.52.190.yml, one of 2001:db8::10 is 2001-db8--10.yml, and one of 10.8.52.16/28 is 10.8.52.16_28.yml",
+		}
+	}
+	if !entry.Type().IsRegular() {
+		return ledger.Record{Range: r, At: place.Place{File: path}}, &trouble.Trouble{
+			At: place.Place{File: path}, Message: "this is no file but a link or a device", Hint: "take the file as the last good commit has it (git log)",
 		}
 	}
 	content, err := files.Read(path)

@@ -201,6 +201,15 @@ func (c *checkout) readPool(ctx context.Context, commit, pool string) (*tree, er
 	if commit == "" {
 		return t, nil
 	}
+	for _, above := range []string{Folder, path.Join(Folder, FolderOf(pool))} {
+		kind, err := c.run(ctx, "ls-tree", "--full-tree", "--format=%(objecttype)", commit, "--", c.prefix+above)
+		if err != nil {
+			return nil, err
+		}
+		if kind != "" && kind != "tree" {
+			return nil, stop("make it a folder of the repository: a booking there would go astray", "%s is no folder in the last commit", c.prefix+above)
+		}
+	}
 	folder := path.Join(Folder, FolderOf(pool))
 	out, err := c.feed(ctx, nil, nil, "ls-tree", "-z", "--full-tree", commit, "--", c.prefix+folder+"/")
 	if err != nil {
