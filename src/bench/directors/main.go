@@ -82,23 +82,23 @@ func read() ([]*directordouble.Director, error) {
 	if len(errs) > 0 {
 		return nil, errs[0]
 	}
-	resolved, errs := file.Resolve()
+	directors, errs := file.Resolve()
 	if len(errs) > 0 {
 		return nil, errs[0]
 	}
 	f := survey.Fleet{File: file, VIPs: file.VIPPatterns()}
 	var doubles []*directordouble.Director
-	for i := range resolved.Directors {
-		d := &resolved.Directors[i]
-		double := &directordouble.Director{Name: d.Director.Name.Value, UUID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), Version: "283.1.3 (00000000)", CPI: "vsphere"}
-		judged := survey.Director{Name: double.Name}
+	for i := range directors {
+		d := &directors[i]
+		double := &directordouble.Director{Name: d.Name, UUID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), Version: "283.1.3 (00000000)", CPI: "vsphere"}
+		judged := fleet.Sources{Name: double.Name}
 		for id, c := range d.CloudConfigs {
 			text, err := os.ReadFile(c.Path)
 			if err != nil {
 				return nil, err
 			}
 			double.Configs = append(double.Configs, directordouble.Config{ID: id + 1, Type: "cloud", Name: filepath.Base(c.Path), Content: string(text)})
-			judged.CloudConfigs = append(judged.CloudConfigs, survey.Entry{Path: c.Path, Inputs: c.Inputs})
+			judged.CloudConfigs = append(judged.CloudConfigs, fleet.SourceFile{Path: c.Path, Inputs: c.Inputs})
 		}
 		for _, m := range d.Deployments {
 			text, err := os.ReadFile(m.Path)
@@ -107,7 +107,7 @@ func read() ([]*directordouble.Director, error) {
 			}
 			name := strings.TrimSuffix(filepath.Base(m.Path), ".yml") // as made fleets name them
 			double.Deployments = append(double.Deployments, directordouble.Deployment{Name: name, Manifest: string(text)})
-			judged.Deployments = append(judged.Deployments, survey.Entry{Path: m.Path, Inputs: m.Inputs})
+			judged.Deployments = append(judged.Deployments, fleet.SourceFile{Path: m.Path, Inputs: m.Inputs})
 		}
 		f.Directors = append(f.Directors, judged)
 		doubles = append(doubles, double)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/booking"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -119,7 +120,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now()}
 	var w *workspace.Workspace
 	if p.FleetFile == "" {
-		w = workspace.Empty(reading, survey.Director{})
+		w = workspace.Empty(reading, fleet.Sources{})
 		w.Fleet.Directors = nil
 	} else {
 		w = workspace.Open(p.FleetFile, reading)
@@ -163,7 +164,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 	picture.Own = map[string][]byte{}
 	for _, d := range w.Fleet.Directors {
-		if slices.ContainsFunc(picture.Pushed, func(o pushes.Push) bool { return o.Director == d.Name }) || !d.Told() {
+		if slices.ContainsFunc(picture.Pushed, func(o pushes.Push) bool { return o.Director == d.Name }) || !survey.Told(&d) {
 			continue
 		}
 		// To the hour, so that they are the same when nothing changed.
@@ -179,7 +180,7 @@ func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 // pushed puts a snapshot into the fleet: of a director that the fleet file names, or
 // of one more.
 func pushed(f *survey.Fleet, director, name string) {
-	file := &survey.SnapshotFile{Path: name, At: place.Place{File: name}}
+	file := &fleet.SnapshotFile{Path: name, At: place.Place{File: name}}
 	for i := range f.Directors {
 		if d := &f.Directors[i]; d.Name == director {
 			if d.Snapshot != nil {
@@ -189,7 +190,7 @@ func pushed(f *survey.Fleet, director, name string) {
 			return
 		}
 	}
-	f.Directors = append(f.Directors, survey.Director{Name: director, Snapshot: file, At: file.At})
+	f.Directors = append(f.Directors, fleet.Sources{Name: director, Snapshot: file, At: file.At})
 }
 
 // Pool is the pool of that name; nil if there is none.

@@ -9,8 +9,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
-	"github.com/ipguard/ipguard/src/internal/survey"
 )
 
 // TestAuditOfAHealthyFleet deploys a whole made fleet, each director granting what
@@ -99,9 +99,9 @@ func deployAll(t *testing.T) int {
 }
 
 // liveAs is a director to which all its files were given.
-func liveAs(t *testing.T, p *picture, d survey.Director, vms map[string][]string) (live liveDirector) {
+func liveAs(t *testing.T, p *picture, d fleet.Sources, vms map[string][]string) (live liveDirector) {
 	t.Helper()
-	text := func(e survey.Entry) string { return uploaded(t, p.Loader, e.Path, e.Inputs) }
+	text := func(e fleet.SourceFile) string { return uploaded(t, p.Loader, e.Path, e.Inputs) }
 	for i, e := range d.CloudConfigs {
 		live.Configs = append(live.Configs, liveConfig{ID: fmt.Sprint(i), Name: fmt.Sprint("config", i), Content: text(e)})
 	}

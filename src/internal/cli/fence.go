@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/deploy"
 	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/fencetext"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -192,7 +193,7 @@ func (r *fencing) uses() func(path string) int {
 		return path
 	}
 	for _, d := range r.Fleet.Directors {
-		for _, list := range [][]survey.Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
+		for _, list := range [][]fleet.SourceFile{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
 			for _, e := range list {
 				counts[real(e.Path)]++
 			}

@@ -12,10 +12,10 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/spelling"
-	"github.com/ipguard/ipguard/src/internal/survey"
 )
 
 // maxFree is the most addresses that free names at once.
@@ -261,7 +261,7 @@ func (p *picture) filesOf(directors []string) []string {
 		if !slices.Contains(directors, d.Name) {
 			continue
 		}
-		for _, list := range [][]survey.Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
+		for _, list := range [][]fleet.SourceFile{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
 			for _, e := range list {
 				files = append(files, e.Path)
 				files = append(files, e.Inputs.OpsFiles...)

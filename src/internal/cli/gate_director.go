@@ -6,9 +6,9 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/collect"
 	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
-	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -49,7 +49,7 @@ func (g *gateRun) directorOf() (string, *trouble.Trouble, error) {
 
 // uuidOf is the UUID in a director's snapshot; empty if there is none that can be
 // read.
-func uuidOf(d *survey.Director) string {
+func uuidOf(d *fleet.Sources) string {
 	if d == nil || d.Snapshot == nil {
 		return ""
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
 	"github.com/ipguard/ipguard/src/internal/source"
-	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
@@ -158,7 +157,7 @@ func (v *verdicts) compareAll(t *testing.T, where string, r *rand.Rand) {
 	uses := map[string]int{}
 	for i := range w.Fleet.Directors {
 		d := &w.Fleet.Directors[i]
-		for kind, list := range map[fleet.Kind][]survey.Entry{
+		for kind, list := range map[fleet.Kind][]fleet.SourceFile{
 			fleet.CloudConfigs: d.CloudConfigs, fleet.RuntimeConfigs: d.RuntimeConfigs, fleet.Deployments: d.Deployments, fleet.CreateEnv: d.CreateEnvs,
 		} {
 			for _, e := range list {

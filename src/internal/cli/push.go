@@ -121,7 +121,7 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 	return nil
 }
 
-func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d survey.Director, read *survey.Survey) (serverclient.Pushed, error) {
+func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, read *survey.Survey) (serverclient.Pushed, error) {
 	s, err := survey.Promised(d, read.Facts.Plan.Claims, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), w.Fleet.Snapshots.Now)
 	if err != nil {
 		return serverclient.Pushed{}, err

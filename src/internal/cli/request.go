@@ -8,7 +8,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/source"
-	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -88,7 +87,7 @@ func (f *lintFlags) workspace(args []string, changed func(string) bool, files *s
 	override := workspace.Override{Version: f.version}
 	for _, path := range f.cloudConfigs {
 		override.CloudConfigs = append(override.CloudConfigs,
-			survey.Entry{Path: path, Inputs: withoutOps(inputs), Target: f.fleet.none && len(args) == 0})
+			fleet.SourceFile{Path: path, Inputs: withoutOps(inputs), Target: f.fleet.none && len(args) == 0})
 	}
 	if f.fleet.none {
 		concerned = w.Names()
@@ -100,7 +99,7 @@ func (f *lintFlags) workspace(args []string, changed func(string) bool, files *s
 func (f *lintFlags) open(args []string, files *source.Files, streams Streams) (*workspace.Workspace, error) {
 	reading := streams.reading(files, workspace.Mode{Strict: f.strict, AllowStale: f.allowStale, CanAllowStale: true})
 	if f.fleet.none {
-		return workspace.Empty(reading, survey.Director{Name: f.director}), nil
+		return workspace.Empty(reading, fleet.Sources{Name: f.director}), nil
 	}
 	path, err := findFleetFile(streams.search(f.fleet.path, args))
 	if err != nil {

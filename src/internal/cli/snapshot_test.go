@@ -597,7 +597,7 @@ func snapshotsOf(t *testing.T, path string) {
 	if len(errs) > 0 {
 		t.Fatal(errs[0])
 	}
-	resolved, errs := file.Resolve()
+	directors, errs := file.Resolve()
 	if len(errs) > 0 {
 		t.Fatal(errs[0])
 	}
@@ -605,7 +605,7 @@ func snapshotsOf(t *testing.T, path string) {
 	text := func(f fleet.SourceFile) string { return uploaded(t, loader, f.Path, f.Inputs) }
 	var b strings.Builder
 	b.WriteString("directors:\n")
-	for _, d := range resolved.Directors {
+	for _, d := range directors {
 		var live liveDirector
 		for i, c := range d.CloudConfigs {
 			name := "" // the default one
@@ -622,10 +622,10 @@ func snapshotsOf(t *testing.T, path string) {
 			}
 			live.Deployments = append(live.Deployments, liveDeployment{Name: named.Name, Manifest: content})
 		}
-		name := d.Director.Name.Value
+		name := d.Name
 		writeSnapshot(t, name+".json", live)
 		fmt.Fprintf(&b, "- name: %s\n  snapshot: %s.json\n  create_env:\n", name, name)
-		for _, m := range d.CreateEnv {
+		for _, m := range d.CreateEnvs {
 			writeFile(t, m.Path+".whole.yml", []byte(text(m)))
 			fmt.Fprintf(&b, "  - %s.whole.yml\n", m.Path)
 		}

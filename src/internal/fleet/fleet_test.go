@@ -332,9 +332,9 @@ vip_properties: {add: ["a b", lb.ip], ignore: ["?"]}
 	if len(patterns.Find) != len(defaults.Find)+1 || len(patterns.Ignore) != 0 {
 		t.Errorf("patterns %v", patterns)
 	}
-	resolved, _ := file.Resolve()
-	if len(resolved.Directors) != 1 || resolved.Directors[0].Director.Name.Value != "a" {
-		t.Errorf("directors %v", resolved.Directors)
+	directors, _ := file.Resolve()
+	if len(directors) != 1 || directors[0].Name != "a" {
+		t.Errorf("directors %v", directors)
 	}
 }
 

@@ -6,10 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plural"
+	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -27,51 +30,78 @@ const (
 // Kinds are all kinds, in the order in which a fleet file has them.
 func Kinds() []Kind { return []Kind{CloudConfigs, RuntimeConfigs, Deployments, CreateEnv} }
 
-// Resolved is a fleet file whose paths and globs were followed.
-type Resolved struct {
-	// Directors are in the order of the fleet file.
-	Directors []ResolvedDirector
-}
-
-// ResolvedDirector is one director and its files, each kind sorted by path and name.
-type ResolvedDirector struct {
-	Director       *Director
-	CloudConfigs   []SourceFile
+// Sources are one director and the files that are known of it, as every run gets them:
+// from a fleet file, a command line, or what was pushed to a server.
+type Sources struct {
+	Name string
+	// Version is the director's, e.g. "282.1.4"; empty means the newest.
+	Version string
+	// CPI is the name of the director's CPI; empty where the fleet file does not
+	// tell it.
+	CPI string
+	// IgnoreMissingGateway, ManagedNetworks and NoConfigServer are settings of
+	// the director.
+	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
+	// Addresses are of the machine that the director runs on.
+	Addresses    []bosh.Block
+	CloudConfigs []SourceFile
+	// RuntimeConfigs are read for virtual addresses.
 	RuntimeConfigs []SourceFile
 	Deployments    []SourceFile
-	CreateEnv      []SourceFile
-	// Snapshot is the path of the director's snapshot, which need not exist;
-	// empty if the fleet file names none.
-	Snapshot string
+	CreateEnvs     []SourceFile
+	// Snapshot is what the director said about itself; nil if there is none.
+	Snapshot *SnapshotFile
+	// Unresolved says that the fleet file names files of this director, even if
+	// none of them was found; that they are missing is said already.
+	Unresolved bool
+	// At is where the fleet file names the director.
+	At place.Place
 }
 
-// SourceFile is one existing file and what the bosh CLI would get beside it. All
-// paths are as short as they can be from the working directory.
+// SourceFile is one file with what changes it before it is used. All paths of a fleet
+// file are as short as they can be from the working directory.
 type SourceFile struct {
 	Path string
-	// Name is the deployment's name if the fleet file gives it.
+	// Name is the deployment's name where it is known better than from the
+	// manifest; usually empty. A config with a name stands in place of the
+	// director's config of that name, one without in place of all.
 	Name   string
 	Inputs interpolate.Inputs
 	// Lacking is the first of its vars and ops files that is not there; nil if there
 	// are all. What the file says without it is not known.
 	Lacking *trouble.Trouble
-	// At is the entry of the fleet file.
+	// At is the line of the fleet file that names it; nowhere for a file named
+	// on the command line.
 	At place.Place
+	// Document is the file if it was read already.
+	Document *source.Document
+	// Target marks what a run judges.
+	Target bool
+}
+
+// SnapshotFile is the file in which a director's answers were kept. It need not exist.
+type SnapshotFile struct {
+	Path string
+	// At is the line of the fleet file that names it.
+	At place.Place
+	// MaxAge is how old it may be; 0: any age.
+	MaxAge   time.Duration
+	MaxAgeAt place.Place
 }
 
 // Resolve follows the paths and globs of the file. A path that does not exist
 // and a glob that matches nothing are errors at their place; the rest is
-// resolved all the same.
+// resolved all the same. Directors are in the order of the file.
 //
 // A glob takes neither hidden files nor the fleet file nor what the fleet file
 // names as something else: a path that it gives, or, for globs of manifests, what
 // a glob of configs takes. A file that one director lists several times is used
 // once, an explicit entry before a glob; several deployments of one manifest are
 // told apart by their names.
-func (f *File) Resolve() (*Resolved, []*trouble.Trouble) {
+func (f *File) Resolve() ([]Sources, []*trouble.Trouble) {
 	base, err := filepath.Abs(filepath.Dir(f.Path))
 	if err != nil {
-		return &Resolved{}, []*trouble.Trouble{{At: place.Place{File: f.Path}, Message: err.Error()}}
+		return nil, []*trouble.Trouble{{At: place.Place{File: f.Path}, Message: err.Error()}}
 	}
 	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), named: map[string][]Kind{}, hasPools: len(f.Pools) > 0}
 	if wd, err := os.Getwd(); err == nil {
@@ -80,38 +110,52 @@ func (f *File) Resolve() (*Resolved, []*trouble.Trouble) {
 	for i := range f.Directors {
 		r.noteNames(&f.Directors[i])
 	}
-	resolved := &Resolved{}
+	var directors []Sources
+	var named []*Director // side by side with directors
 	for i := range f.Directors {
 		d := &f.Directors[i]
 		if d.Name.Value == "" {
 			continue // nothing can be said of whom nobody can name
 		}
-		resolved.Directors = append(resolved.Directors, ResolvedDirector{
-			Director: d, CloudConfigs: r.files(d, CloudConfigs), RuntimeConfigs: r.files(d, RuntimeConfigs),
-		})
+		directors, named = append(directors, r.director(d)), append(named, d)
 	}
-	for i := range resolved.Directors {
-		d := &resolved.Directors[i]
-		d.Deployments = r.files(d.Director, Deployments)
-		d.CreateEnv = r.files(d.Director, CreateEnv)
-		if d.Director.Snapshot.Value != "" {
-			d.Snapshot = shownFrom(r.wd, r.absolute(d.Director.Snapshot.Value))
+	// Once all configs are known: no glob of manifests takes one.
+	for i, d := range named {
+		directors[i].Deployments, directors[i].CreateEnvs = r.files(d, Deployments), r.files(d, CreateEnv)
+	}
+	return directors, sorted(r.errs)
+}
+
+// director is what can be said of a director before its manifests are looked for.
+func (r *resolver) director(d *Director) Sources {
+	s := Sources{
+		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, At: d.At,
+		IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks, NoConfigServer: d.NoConfigServer,
+		CloudConfigs: r.files(d, CloudConfigs), RuntimeConfigs: r.files(d, RuntimeConfigs),
+		Unresolved: len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnv) > 0,
+	}
+	for _, a := range d.Addresses {
+		s.Addresses = append(s.Addresses, a.Block)
+	}
+	if d.Snapshot.Value != "" {
+		s.Snapshot = &SnapshotFile{
+			Path: shownFrom(r.wd, r.absolute(d.Snapshot.Value)), At: d.Snapshot.At, MaxAge: d.MaxAge.Length, MaxAgeAt: d.MaxAge.At,
 		}
 	}
-	return resolved, sorted(r.errs)
+	return s
 }
 
 // Files are the director's files of a kind.
-func (d *ResolvedDirector) Files(kind Kind) []SourceFile {
+func (s *Sources) Files(kind Kind) *[]SourceFile {
 	switch kind {
 	case CloudConfigs:
-		return d.CloudConfigs
+		return &s.CloudConfigs
 	case RuntimeConfigs:
-		return d.RuntimeConfigs
+		return &s.RuntimeConfigs
 	case Deployments:
-		return d.Deployments
+		return &s.Deployments
 	}
-	return d.CreateEnv
+	return &s.CreateEnvs
 }
 
 // PathOf is the path that a text of the file means, as it is shown to the user.

@@ -33,22 +33,22 @@ func TestResolve(t *testing.T) {
 			if _, ok := p.file(path); !ok {
 				path = "fleets/" + FileName
 			}
-			resolved, errs := load(t, path).Resolve()
-			p.compare(t, "want", resolvedLines(resolved))
+			directors, errs := load(t, path).Resolve()
+			p.compare(t, "want", resolvedLines(directors))
 			p.compare(t, "errors", lines(errs))
 		})
 	}
 }
 
-func resolvedLines(r *Resolved) string {
+func resolvedLines(directors []Sources) string {
 	var b strings.Builder
-	for _, d := range r.Directors {
-		fmt.Fprintf(&b, "%s\n", d.Director.Name)
-		if d.Snapshot != "" {
-			fmt.Fprintf(&b, "  snapshot %s\n", d.Snapshot)
+	for _, d := range directors {
+		fmt.Fprintf(&b, "%s\n", d.Name)
+		if d.Snapshot != nil {
+			fmt.Fprintf(&b, "  snapshot %s\n", d.Snapshot.Path)
 		}
 		for _, kind := range Kinds() {
-			for _, f := range d.Files(kind) {
+			for _, f := range *d.Files(kind) {
 				fmt.Fprintf(&b, "  %s %d:%d %s", kind, f.At.Line, f.At.Column, f.Path)
 				if f.Name != "" {
 					fmt.Fprintf(&b, " as %s", f.Name)
@@ -103,11 +103,11 @@ func TestResolveFromElsewhere(t *testing.T) {
 	} {
 		t.Chdir(filepath.Join(root, dir))
 		file := load(t, filepath.Join(root, "fleet/ipguard.yml"))
-		resolved, errs := file.Resolve()
+		directors, errs := file.Resolve()
 		if len(errs) > 0 {
 			t.Fatal(lines(errs))
 		}
-		got := resolved.Directors[0].Deployments[0].Path
+		got := directors[0].Deployments[0].Path
 		if got != want {
 			t.Errorf("from %q: %s, want %s", dir, got, want)
 		}
@@ -153,12 +153,12 @@ func TestGlobAndLinks(t *testing.T) {
 		"fleet/real/**.yml": {"fleet/real/m.yml"},
 	} {
 		write(t, FileName, fmt.Sprintf("directors: [{name: p, deployments: [%q]}]", glob))
-		resolved, errs := load(t, FileName).Resolve()
+		directors, errs := load(t, FileName).Resolve()
 		if len(errs) > 0 {
 			t.Errorf("%s: %s", glob, lines(errs))
 		}
 		var got []string
-		for _, f := range resolved.Directors[0].Deployments {
+		for _, f := range directors[0].Deployments {
 			got = append(got, f.Path)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

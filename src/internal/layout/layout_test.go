@@ -69,7 +69,7 @@ var layers = []layer{
 		imports: list("central", "accounts", "pushes", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
 		modules: list("github.com/danielgtaylor/huma/v2", netipx)},
 	{name: "internal/central",
-		imports: list("workspace", "survey", "booking", "pushes", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(yaml)},
+		imports: list("workspace", "survey", "fleet", "booking", "pushes", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(yaml)},
 	{name: "internal/pushes", imports: list("snapshot", "source")},
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},
 	{name: "internal/accounts"},

@@ -123,13 +123,13 @@ func usable(t *testing.T, dir string, text []byte) {
 	if len(errs) > 0 {
 		t.Fatalf("%s", text)
 	}
-	resolved, errs := file.Resolve()
+	directors, errs := file.Resolve()
 	for _, err := range errs {
 		t.Errorf("the proposal does not resolve: %v\n%s", err, text)
 	}
 	loader := interpolate.NewLoader(source.NewFiles(nil), nil)
-	for _, d := range resolved.Directors {
-		for _, list := range [][]fleet.SourceFile{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnv} {
+	for _, d := range directors {
+		for _, list := range [][]fleet.SourceFile{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
 			for _, f := range list {
 				if _, err := loader.Load(f.Path, f.Inputs); err != nil {
 					t.Errorf("an entry cannot be read: %v", err)

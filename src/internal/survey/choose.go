@@ -27,18 +27,18 @@ const (
 
 // input is one director to read, with its snapshot if there is one.
 type input struct {
-	*Director
+	*fleet.Sources
 	snapshot opened
 	of       part
 }
 
 // inputs are all directors; of those whose snapshots need not be read, the files.
 // Nothing is left of a snapshot of which nobody knows whether its head fits the rest.
-func (f *Fleet) inputs(all []opened, needed func(*Director, *snapshot.Head) bool) []input {
+func (f *Fleet) inputs(all []opened, needed func(*fleet.Sources, *snapshot.Head) bool) []input {
 	list := make([]input, len(all))
 	for i, o := range all {
-		list[i] = input{Director: &f.Directors[i], snapshot: o, of: everything}
-		if o.there && o.whole == nil && o.head.Sealed && !needed(list[i].Director, &o.head) {
+		list[i] = input{Sources: &f.Directors[i], snapshot: o, of: everything}
+		if o.there && o.whole == nil && o.head.Sealed && !needed(list[i].Sources, &o.head) {
 			list[i].of = filesOnly
 		}
 	}
@@ -47,14 +47,14 @@ func (f *Fleet) inputs(all []opened, needed func(*Director, *snapshot.Head) bool
 
 // besideTargets chooses, before it is known what the judged files claim, snapshots
 // that are read anyway.
-func (f *Fleet) besideTargets(all []opened) func(*Director, *snapshot.Head) bool {
+func (f *Fleet) besideTargets(all []opened) func(*fleet.Sources, *snapshot.Head) bool {
 	var judged []*netipx.IPSet
 	for i, o := range all {
-		if o.head.Covers != nil && f.Directors[i].hasTarget() {
+		if o.head.Covers != nil && hasTarget(&f.Directors[i]) {
 			judged = append(judged, o.head.Covers)
 		}
 	}
-	return func(_ *Director, h *snapshot.Head) bool {
+	return func(_ *fleet.Sources, h *snapshot.Head) bool {
 		return h.Covers == nil || h.Uses == nil && slices.ContainsFunc(judged, h.Covers.Overlaps)
 	}
 }
@@ -74,7 +74,7 @@ type asked struct {
 func (f *Fleet) asked(p *plan.Plan, targets lint.Targets) asked {
 	judged := map[string]bool{}
 	for i := range f.Directors {
-		judged[f.Directors[i].Name] = judged[f.Directors[i].Name] || f.Directors[i].hasTarget()
+		judged[f.Directors[i].Name] = judged[f.Directors[i].Name] || hasTarget(&f.Directors[i])
 	}
 	a := asked{file: f.File}
 	var covered, claimed netipx.IPSetBuilder
@@ -117,7 +117,7 @@ func builtOrAny(b *netipx.IPSetBuilder) *netipx.IPSet {
 }
 
 // meets reports whether something in a snapshot may meet what is judged.
-func (a asked) meets(d *Director, h *snapshot.Head) bool {
+func (a asked) meets(d *fleet.Sources, h *snapshot.Head) bool {
 	if h.Covers == nil || h.Uses == nil {
 		return a.covers(d, h)
 	}
@@ -128,7 +128,7 @@ func (a asked) meets(d *Director, h *snapshot.Head) bool {
 // sharesRouter reports whether a virtual router with the id of a judged one may be in
 // its segment: where nobody knows the subnet of one of the two, where ranges overlap,
 // and where the fleet file or cloud_properties may say so.
-func (a asked) sharesRouter(c *plan.Claim, d *Director, h *snapshot.Head) bool {
+func (a asked) sharesRouter(c *plan.Claim, d *fleet.Sources, h *snapshot.Head) bool {
 	s := c.Subnet
 	switch {
 	case !slices.Contains(h.Routers, c.Router.ID):
@@ -147,6 +147,6 @@ func (a asked) sharesRouter(c *plan.Claim, d *Director, h *snapshot.Head) bool {
 }
 
 // covers reports whether a snapshot covers addresses of the judged directors.
-func (a asked) covers(_ *Director, h *snapshot.Head) bool {
+func (a asked) covers(_ *fleet.Sources, h *snapshot.Head) bool {
 	return h.Covers == nil || a.covered == nil || h.Covers.Overlaps(a.covered)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/deploy"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -17,7 +18,7 @@ import (
 // composed is what counts of one director: its files, and what its snapshot tells
 // where no file stands in its place.
 type composed struct {
-	*Director
+	*fleet.Sources
 	of part
 	// version and cpi are as files tell them, else the director itself.
 	version, cpi string
@@ -34,17 +35,17 @@ type texts struct {
 
 // text is one text of a director: a file, or what its snapshot kept of one.
 type text struct {
-	Entry
+	fleet.SourceFile
 	// told marks what the director told of itself: it has accepted it already.
 	told bool
 	// noRouterIDs says that ids of virtual routers were left out of it when it was kept.
 	noRouterIDs bool
 }
 
-func textsOf(entries []Entry) []text {
+func textsOf(entries []fleet.SourceFile) []text {
 	list := make([]text, len(entries))
 	for i, e := range entries {
-		list[i].Entry = e
+		list[i].SourceFile = e
 	}
 	return list
 }
@@ -79,17 +80,17 @@ type view struct {
 func (r reader) compose(in input) composed {
 	head := in.snapshot.head
 	c := composed{
-		Director: in.Director, of: in.of, version: cmp.Or(in.Version, head.Director.Version), cpi: cmp.Or(in.CPI, head.Director.CPI),
+		Sources: in.Sources, of: in.of, version: cmp.Or(in.Version, head.Director.Version), cpi: cmp.Or(in.CPI, head.Director.CPI),
 		texts: texts{textsOf(in.CloudConfigs), textsOf(in.RuntimeConfigs), textsOf(in.Deployments), textsOf(in.CreateEnvs)},
 	}
 	if in.snapshot.there && in.of > filesOnly {
 		s := in.snapshot.whole
 		var err error
 		if s == nil {
-			s, err = r.fleet.Snapshots.readWhole(in.Director)
+			s, err = r.fleet.Snapshots.readWhole(in.Sources)
 		}
 		if err != nil {
-			c.unread = append(c.unread, unreadOf(in.snapshotSource(), "", false, failure(err, in.Director.Snapshot.At)))
+			c.unread = append(c.unread, unreadOf(snapshotSource(in.Sources), "", false, failure(err, in.Sources.Snapshot.At)))
 		} else {
 			r.unfold(&c, s)
 		}
@@ -111,16 +112,16 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 		if content.Document == nil {
 			return list
 		}
-		e := Entry{Path: c.Snapshot.Path, At: c.Snapshot.At, Name: name, Document: content.Document}
-		return append(list, text{Entry: e, told: true, noRouterIDs: !s.Kept.RouterIDs})
+		e := fleet.SourceFile{Path: c.Snapshot.Path, At: c.Snapshot.At, Name: name, Document: content.Document}
+		return append(list, text{SourceFile: e, told: true, noRouterIDs: !s.Kept.RouterIDs})
 	}
 	for _, config := range s.CloudConfigs {
 		if config.Latest && config.Team == "" && !replaced[config.ID] {
 			c.texts.cloudConfigs = kept(c.texts.cloudConfigs, "", config.Content)
 		}
 	}
-	c.unread = append(c.unread, c.uncollected(s)...)
-	c.live = live{teams: teamsOf(s, replaced), withheld: c.withheldBy(s), unreadable: unreadableOf(s)}
+	c.unread = append(c.unread, uncollected(c.Sources, s)...)
+	c.live = live{teams: teamsOf(s, replaced), withheld: withheldBy(c.Sources, s), unreadable: unreadableOf(s)}
 	if c.of == configsOnly {
 		return
 	}
@@ -142,7 +143,7 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 
 // namesOf are the names of the configs that files stand in place of, nil if they
 // stand in place of all.
-func namesOf(entries []Entry) []string {
+func namesOf(entries []fleet.SourceFile) []string {
 	var names []string
 	for _, e := range entries {
 		if e.Name == "" {
@@ -155,7 +156,7 @@ func namesOf(entries []Entry) []string {
 
 // uncollected tells of texts that a director has and that could not be read when
 // they were collected.
-func (d *Director) uncollected(s *snapshot.Snapshot) []claims.Unread {
+func uncollected(d *fleet.Sources, s *snapshot.Snapshot) []claims.Unread {
 	var list []claims.Unread
 	say := func(source claims.Source, deployment, what string, c snapshot.Content) {
 		if c.Unreadable != "" {
@@ -192,7 +193,7 @@ func unreadOf(source claims.Source, deployment string, judged bool, t trouble.Tr
 }
 
 // withheldBy says what the director does not show of its deployments.
-func (d *Director) withheldBy(s *snapshot.Snapshot) []trouble.Trouble {
+func withheldBy(d *fleet.Sources, s *snapshot.Snapshot) []trouble.Trouble {
 	var list []trouble.Trouble
 	for i := range s.Deployments {
 		dep := &s.Deployments[i]
@@ -294,4 +295,4 @@ func teamConfigs(s *snapshot.Snapshot, teams []string, replaced map[string]bool)
 	})
 }
 
-func isTarget(e Entry) bool { return e.Target }
+func isTarget(e fleet.SourceFile) bool { return e.Target }

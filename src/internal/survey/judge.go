@@ -56,7 +56,7 @@ func judge(d documents, mode mode) judged {
 	c.Views = d.otherViews(opts, past, deployments)
 	teams := j.teams(&d, ofConfig, opts)
 	c.Views = append(teams.views(c.Views), c.Views...)
-	if mode == judgeAll || mode == judgeTargets && d.hasTarget() {
+	if mode == judgeAll || mode == judgeTargets && hasTarget(d.Sources) {
 		j.checkEach(&d, teams, past, deployments, opts)
 		var whole []*bosh.Manifest
 		if d.At.IsValid() && len(deployments) == len(current) {

@@ -242,12 +242,12 @@ func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
 	}
 	f := survey.Fleet{File: &fleet.File{Segments: m.segments}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files}}
 	for _, name := range m.directors {
-		d := survey.Director{Name: name}
+		d := fleet.Sources{Name: name}
 		for i := range m.files {
 			if m.files[i].director != name {
 				continue
 			}
-			e := survey.Entry{Path: m.files[i].path, Document: m.files[i].doc, Target: i == target}
+			e := fleet.SourceFile{Path: m.files[i].path, Document: m.files[i].doc, Target: i == target}
 			if e.Document == nil && m.files[i].broken != "" {
 				files.Keep(e.Path, []byte(m.files[i].broken))
 			}
@@ -276,7 +276,7 @@ func (m *madeUp) ofBase(target int, files *source.Files) survey.Fleet {
 		d := &f.Directors[i]
 		for _, of := range []struct {
 			kind fleet.Kind
-			list *[]survey.Entry
+			list *[]fleet.SourceFile
 		}{{fleet.CloudConfigs, &d.CloudConfigs}, {fleet.RuntimeConfigs, &d.RuntimeConfigs}, {fleet.Deployments, &d.Deployments}, {fleet.CreateEnv, &d.CreateEnvs}} {
 			*of.list = slices.Clone(*of.list)
 			for j := range *of.list {
@@ -306,7 +306,7 @@ func readFleet(t testing.TB, path string) *madeUp {
 	m := &madeUp{base: &w.Fleet}
 	for i := range w.Fleet.Directors {
 		d := &w.Fleet.Directors[i]
-		for kind, list := range map[fleet.Kind][]survey.Entry{
+		for kind, list := range map[fleet.Kind][]fleet.SourceFile{
 			fleet.CloudConfigs: d.CloudConfigs, fleet.RuntimeConfigs: d.RuntimeConfigs, fleet.Deployments: d.Deployments, fleet.CreateEnv: d.CreateEnvs,
 		} {
 			for _, e := range list {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -35,7 +36,7 @@ func (f *Fleet) openAll() []opened {
 		d := &f.Directors[i]
 		switch {
 		case d.Snapshot == nil:
-		case !someJudged || d.needsSnapshot():
+		case !someJudged || needsSnapshot(d):
 			whole = append(whole, func() {
 				s, err := f.Snapshots.readWhole(d)
 				if err == nil {
@@ -59,12 +60,12 @@ func (f *Fleet) openAll() []opened {
 // needsSnapshot reports whether what files tell of the director says little without
 // its snapshot: what they say fits into what the director has, or is judged.
 // Create-env manifests stand for themselves.
-func (d *Director) needsSnapshot() bool {
-	return len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments) > 0 || d.hasTarget()
+func needsSnapshot(d *fleet.Sources) bool {
+	return len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments) > 0 || hasTarget(d)
 }
 
 // readWhole reads a director's snapshot to its end.
-func (s Snapshots) readWhole(d *Director) (*snapshot.Snapshot, error) {
+func (s Snapshots) readWhole(d *fleet.Sources) (*snapshot.Snapshot, error) {
 	text, err := s.Files.Read(d.Snapshot.Path)
 	if err != nil {
 		return nil, err
@@ -73,9 +74,9 @@ func (s Snapshots) readWhole(d *Director) (*snapshot.Snapshot, error) {
 }
 
 // accept says what a snapshot that was opened is worth.
-func (s Snapshots) accept(d *Director, o opened, err error, wanted snapshot.Kept) opened {
+func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot.Kept) opened {
 	lose := func(t trouble.Trouble) {
-		o.lost = append(o.lost, unreadOf(d.snapshotSource(), "", false, t))
+		o.lost = append(o.lost, unreadOf(snapshotSource(d), "", false, t))
 	}
 	if err != nil {
 		failed := failure(err, d.Snapshot.At)
@@ -103,7 +104,7 @@ func (s Snapshots) accept(d *Director, o opened, err error, wanted snapshot.Kept
 }
 
 // snapshotSource is what is unknown of the director without its snapshot.
-func (d *Director) snapshotSource() claims.Source {
+func snapshotSource(d *fleet.Sources) claims.Source {
 	if len(d.CloudConfigs) > 0 {
 		return claims.LeasesSource
 	}
@@ -127,7 +128,7 @@ func (f *Fleet) sameDirectors(all []opened) (failures []trouble.Trouble) {
 }
 
 // unseen says what the director did not show.
-func (d *Director) unseen(head snapshot.Head) []trouble.Trouble {
+func unseen(d *fleet.Sources, head snapshot.Head) []trouble.Trouble {
 	if len(head.Unseen) == 0 {
 		return nil
 	}
@@ -151,7 +152,7 @@ const skew = time.Hour
 
 // tooOld says how old a snapshot is that may not be so old. One from the future
 // has no age that could be trusted.
-func (s Snapshots) tooOld(d *Director, head snapshot.Head) (trouble.Trouble, bool) {
+func (s Snapshots) tooOld(d *fleet.Sources, head snapshot.Head) (trouble.Trouble, bool) {
 	age := s.Now.Sub(head.Collected).Truncate(time.Minute)
 	late := trouble.Trouble{At: d.Snapshot.MaxAgeAt, Hint: "run ipguard collect " + d.Name}
 	if s.CanAllow {

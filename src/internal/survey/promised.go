@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
@@ -18,7 +19,7 @@ import (
 // reduced to the same form, without secrets. claimed are the claims of the whole
 // fleet, for the machines of create-env, which are told with their addresses alone.
 // The error is of the first file that cannot be read: half of a promise is none.
-func Promised(d Director, claimed []plan.Claim, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, now time.Time) (*snapshot.Snapshot, error) {
+func Promised(d fleet.Sources, claimed []plan.Claim, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, now time.Time) (*snapshot.Snapshot, error) {
 	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: now.UTC().Truncate(time.Second), Director: snapshot.Identity{Name: d.Name, Version: d.Version, CPI: d.CPI}}}
 	s.Kept = keep.Kept()
 	if d.Snapshot != nil {
@@ -43,7 +44,7 @@ func Promised(d Director, claimed []plan.Claim, loader *interpolate.Loader, file
 }
 
 // Told reports whether something is known of the director: a file, or a snapshot.
-func (d *Director) Told() bool {
+func Told(d *fleet.Sources) bool {
 	return d.Snapshot != nil || len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnvs) > 0
 }
 
@@ -64,8 +65,8 @@ type promising struct {
 	err      error
 }
 
-func (p *promising) load(e Entry) (*source.Document, bool) {
-	doc, err := text{Entry: e}.load(p.loader)
+func (p *promising) load(e fleet.SourceFile) (*source.Document, bool) {
+	doc, err := text{SourceFile: e}.load(p.loader)
 	if err != nil && p.err == nil {
 		t := failure(err, e.At)
 		p.err = &t
@@ -83,7 +84,7 @@ func (p *promising) content(c snapshot.Content, path string) (snapshot.Content, 
 
 // configs puts configs of files in the place of the director's: one with a name in that
 // of its name, one without in that of all. Those that deployments are pinned to stay.
-func (p *promising) configs(entries []Entry, list *[]snapshot.Config, reduce func(source.Value) snapshot.Content) {
+func (p *promising) configs(entries []fleet.SourceFile, list *[]snapshot.Config, reduce func(source.Value) snapshot.Content) {
 	for i, e := range entries {
 		doc, ok := p.load(e)
 		if !ok {
@@ -111,7 +112,7 @@ func (p *promising) configs(entries []Entry, list *[]snapshot.Config, reduce fun
 
 func fromFile(id string) bool { return len(id) > 5 && id[:5] == "file-" }
 
-func (p *promising) deployment(e Entry) {
+func (p *promising) deployment(e fleet.SourceFile) {
 	doc, ok := p.load(e)
 	if !ok {
 		return

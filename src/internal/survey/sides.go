@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/claims"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -80,7 +81,7 @@ func (s *Sides) readPromised(r reader, opened []opened) {
 			s.Sides[i].Partial = d.Unresolved
 			continue
 		}
-		in := input{Director: d, snapshot: o, of: configsOnly}
+		in := input{Sources: d, snapshot: o, of: configsOnly}
 		if len(d.CloudConfigs) > 0 {
 			in.of, in.snapshot.lost = filesOnly, nil
 		}
@@ -89,13 +90,13 @@ func (s *Sides) readPromised(r reader, opened []opened) {
 	read := r.read(inputs)
 	for k, i := range which {
 		s.Sides[i].Promised = &read[k].claims
-		s.Sides[i].Partial = len(read[k].failures)+len(read[k].unread) > 0 || unread(inputs[k].Director, &read[k].claims)
+		s.Sides[i].Partial = len(read[k].failures)+len(read[k].unread) > 0 || unread(inputs[k].Sources, &read[k].claims)
 	}
 	s.Failures = slices.Concat(s.Failures, failuresOf(read))
 }
 
 // unread reports whether a manifest was read and says nothing.
-func unread(d *Director, read *claims.Director) bool {
+func unread(d *fleet.Sources, read *claims.Director) bool {
 	return len(read.Deployments)+len(read.CreateEnvs) < len(d.Deployments)+len(d.CreateEnvs)
 }
 
@@ -109,7 +110,7 @@ func (s *Sides) readGranted(r reader, opened []opened) {
 			continue
 		}
 		d := r.fleet.Directors[i]
-		in := input{Director: &d, snapshot: o, of: everything}
+		in := input{Sources: &d, snapshot: o, of: everything}
 		if len(d.RuntimeConfigs) == 0 {
 			in.of = withoutRuntime
 		}

@@ -44,7 +44,7 @@ func TestAccept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.s.Now = now
-			d := &Director{Name: "promo", Snapshot: &SnapshotFile{Path: "promo.json", MaxAge: c.maxAge}}
+			d := &fleet.Sources{Name: "promo", Snapshot: &fleet.SnapshotFile{Path: "promo.json", MaxAge: c.maxAge}}
 			o := c.s.accept(d, opened{head: c.head}, c.err, wanted)
 			if o.there != c.there || len(o.lost) != c.lost || len(o.stale) != c.stale {
 				t.Errorf("there %t, lost %v, stale %v", o.there, o.lost, o.stale)
@@ -104,7 +104,7 @@ func TestMeets(t *testing.T) {
 			if c.file == nil {
 				a.file = &fleet.File{}
 			}
-			d := &Director{Name: "promo"}
+			d := &fleet.Sources{Name: "promo"}
 			if got := a.meets(d, &c.head); got != c.meets {
 				t.Errorf("meets %t, want %t", got, c.meets)
 			}
@@ -132,7 +132,7 @@ func TestAsked(t *testing.T) {
 		},
 		BlindSpots: []plan.BlindSpot{{Owner: owner("promo", "web"), May: []plan.Claim{{Kind: plan.Static, Range: one("10.0.0.64/26")}}}},
 	}
-	f := Fleet{Directors: []Director{{Name: "promo", Deployments: []Entry{{Target: true}}}, {Name: "other"}}}
+	f := Fleet{Directors: []fleet.Sources{{Name: "promo", Deployments: []fleet.SourceFile{{Target: true}}}, {Name: "other"}}}
 	a := f.asked(p, lint.Targets{Some: true, Owners: []plan.Owner{owner("promo", "web")}})
 	if want := setOf(t, "10.0.0.0/24", "10.5.0.1/32"); !a.covered.Equal(want) {
 		t.Errorf("covers %v", a.covered.Ranges())
@@ -174,7 +174,7 @@ func TestCompose(t *testing.T) {
 	}
 	files.Keep("hidden.yml", []byte("networks: ((n))\n"))
 	for name, c := range map[string]struct {
-		files []Entry
+		files []fleet.SourceFile
 		of    part
 		// What comes out: texts of cloud-configs and deployments, sets of cloud-configs
 		// beside those that count, and leases.
@@ -182,19 +182,19 @@ func TestCompose(t *testing.T) {
 		pinned, teams, leases, withheld int
 	}{
 		"no files":              {of: everything, configs: 2, deployments: 2, pinned: 1, teams: 1, leases: 3, withheld: 1},
-		"files only":            {files: []Entry{{Path: "a.yml"}}, of: filesOnly, configs: 1},
+		"files only":            {files: []fleet.SourceFile{{Path: "a.yml"}}, of: filesOnly, configs: 1},
 		"configs only":          {of: configsOnly, configs: 2, teams: 1, withheld: 1},
-		"a file of one config":  {files: []Entry{{Path: "a.yml"}}, of: everything, configs: 2, deployments: 2, pinned: 2, teams: 1, leases: 3, withheld: 1},
-		"a file with its name":  {files: []Entry{{Path: "other.yml", Name: "extra"}}, of: everything, configs: 2, deployments: 2, pinned: 1, teams: 1, leases: 3, withheld: 1},
-		"a file of no config":   {files: []Entry{{Path: "other.yml"}}, of: everything, configs: 2, deployments: 2, pinned: 2, teams: 1, leases: 3, withheld: 1},
-		"a file that hides":     {files: []Entry{{Path: "hidden.yml"}}, of: everything, configs: 1, deployments: 2, pinned: 2, leases: 3, withheld: 1},
-		"a file that is absent": {files: []Entry{{Path: "gone.yml"}}, of: everything, configs: 1, deployments: 2, pinned: 2, leases: 3, withheld: 1},
+		"a file of one config":  {files: []fleet.SourceFile{{Path: "a.yml"}}, of: everything, configs: 2, deployments: 2, pinned: 2, teams: 1, leases: 3, withheld: 1},
+		"a file with its name":  {files: []fleet.SourceFile{{Path: "other.yml", Name: "extra"}}, of: everything, configs: 2, deployments: 2, pinned: 1, teams: 1, leases: 3, withheld: 1},
+		"a file of no config":   {files: []fleet.SourceFile{{Path: "other.yml"}}, of: everything, configs: 2, deployments: 2, pinned: 2, teams: 1, leases: 3, withheld: 1},
+		"a file that hides":     {files: []fleet.SourceFile{{Path: "hidden.yml"}}, of: everything, configs: 1, deployments: 2, pinned: 2, leases: 3, withheld: 1},
+		"a file that is absent": {files: []fleet.SourceFile{{Path: "gone.yml"}}, of: everything, configs: 1, deployments: 2, pinned: 2, leases: 3, withheld: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &Director{Name: "promo", CloudConfigs: c.files, Snapshot: &SnapshotFile{Path: "promo.json"}}
-			f := Fleet{Directors: []Director{*d}, Snapshots: Snapshots{Files: files}}
+			d := &fleet.Sources{Name: "promo", CloudConfigs: c.files, Snapshot: &fleet.SnapshotFile{Path: "promo.json"}}
+			f := Fleet{Directors: []fleet.Sources{*d}, Snapshots: Snapshots{Files: files}}
 			r := reader{fleet: &f, loader: interpolate.NewLoader(files, nil), mode: judgeAll}
-			got := r.compose(input{Director: d, snapshot: opened{there: true, head: whole.Head, whole: whole}, of: c.of})
+			got := r.compose(input{Sources: d, snapshot: opened{there: true, head: whole.Head, whole: whole}, of: c.of})
 			for what, pair := range map[string][2]int{
 				"cloud-configs": {len(got.texts.cloudConfigs), c.configs}, "deployments": {len(got.texts.deployments), c.deployments},
 				"views": {len(got.live.views), c.pinned}, "teams": {len(got.live.teams), c.teams},
@@ -204,7 +204,7 @@ func TestCompose(t *testing.T) {
 					t.Errorf("%d %s, want %d", pair[0], what, pair[1])
 				}
 			}
-			if len(d.CloudConfigs) != len(c.files) || slices.ContainsFunc(d.CloudConfigs, func(e Entry) bool { return e.Document != nil }) {
+			if len(d.CloudConfigs) != len(c.files) || slices.ContainsFunc(d.CloudConfigs, func(e fleet.SourceFile) bool { return e.Document != nil }) {
 				t.Error("the director was changed")
 			}
 		})
@@ -215,7 +215,7 @@ func TestCompose(t *testing.T) {
 // files before what the director told.
 func TestPastAside(t *testing.T) {
 	m := func(path, name string, told, target bool) manifest {
-		return manifest{text: text{Entry: Entry{Path: path, Target: target}, told: told}, read: &bosh.Manifest{Name: name}}
+		return manifest{text: text{SourceFile: fleet.SourceFile{Path: path, Target: target}, told: told}, read: &bosh.Manifest{Name: name}}
 	}
 	names := func(list []manifest) (paths string) {
 		for _, m := range list {
@@ -231,7 +231,7 @@ func TestPastAside(t *testing.T) {
 		"a file and told":    {[]manifest{m("a", "web", true, false), m("b", "web", false, false)}, "b", "a"},
 		"judged, file, told": {[]manifest{m("a", "web", false, false), m("b", "web", false, true), m("c", "web", true, false)}, "b", "a c"},
 		"two files":          {[]manifest{m("a", "web", false, false), m("b", "web", false, false)}, "a b", ""},
-		"not readable":       {[]manifest{{text: text{Entry: Entry{Path: "a"}}}, m("b", "web", false, true)}, "a b", ""},
+		"not readable":       {[]manifest{{text: text{SourceFile: fleet.SourceFile{Path: "a"}}}, m("b", "web", false, true)}, "a b", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			current, past := pastAside(c.list)

@@ -29,82 +29,25 @@ import (
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
-	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// Entry is one file with what changes it before it is used.
-type Entry struct {
-	Path   string
-	Inputs interpolate.Inputs
-	// Lacking is why one of the inputs cannot be had; nil if all can be.
-	Lacking *trouble.Trouble
-	// Name is the deployment's name where it is known better than from the
-	// manifest; usually empty. A config with a name stands in place of the
-	// director's config of that name, one without in place of all.
-	Name string
-	// At is the line of the fleet file that names it; nowhere for a file named
-	// on the command line.
-	At place.Place
-	// Document is the file if it was read already.
-	Document *source.Document
-	// Target marks what this run judges.
-	Target bool
-}
-
-// Director is one director and the files that are known of it.
-type Director struct {
-	Name string
-	// Version is the director's, e.g. "282.1.4"; empty means the newest.
-	Version string
-	// CPI is the name of the director's CPI; empty where the fleet file does not
-	// tell it.
-	CPI string
-	// IgnoreMissingGateway, ManagedNetworks and NoConfigServer are settings of
-	// the director.
-	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
-	// Addresses are of the machine that the director runs on.
-	Addresses    []bosh.Block
-	CloudConfigs []Entry
-	// RuntimeConfigs are read for virtual addresses.
-	RuntimeConfigs []Entry
-	Deployments    []Entry
-	CreateEnvs     []Entry
-	// Snapshot is what the director said about itself; nil if there is none.
-	Snapshot *SnapshotFile
-	// Unresolved says that the fleet file names files of this director, even if
-	// none of them was found; that they are missing is said already.
-	Unresolved bool
-	// At is where the fleet file names the director.
-	At place.Place
-}
-
 // hasTarget reports whether the run judges files of the director.
-func (d *Director) hasTarget() bool {
-	for _, list := range [][]Entry{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
-		if slices.ContainsFunc(list, func(e Entry) bool { return e.Target }) {
+func hasTarget(d *fleet.Sources) bool {
+	for _, list := range [][]fleet.SourceFile{d.CloudConfigs, d.RuntimeConfigs, d.Deployments, d.CreateEnvs} {
+		if slices.ContainsFunc(list, func(e fleet.SourceFile) bool { return e.Target }) {
 			return true
 		}
 	}
 	return false
 }
 
-// SnapshotFile is the file in which a director's answers were kept.
-type SnapshotFile struct {
-	Path string
-	// At is the line of the fleet file that names it.
-	At place.Place
-	// MaxAge is how old it may be; 0: any age.
-	MaxAge   time.Duration
-	MaxAgeAt place.Place
-}
-
 // Fleet is everything to read.
 type Fleet struct {
-	Directors []Director
+	Directors []fleet.Sources
 	Externals []claims.External
 	// File is the fleet file, for its segments; an empty one if there is none.
 	File *fleet.File
@@ -122,7 +65,7 @@ type Fleet struct {
 
 // hasTargets reports whether the run judges some files, not all.
 func (f *Fleet) hasTargets() bool {
-	return slices.ContainsFunc(f.Directors, func(d Director) bool { return d.hasTarget() })
+	return slices.ContainsFunc(f.Directors, func(d fleet.Sources) bool { return hasTarget(&d) })
 }
 
 // Snapshots say how snapshots are read.
@@ -179,7 +122,7 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	r := reader{fleet: &f, loader: loader, mode: judgeAll}
 	opened := f.openAll()
 	if !f.hasTargets() {
-		read := r.further(nil, f.inputs(opened, func(*Director, *snapshot.Head) bool { return true }))
+		read := r.further(nil, f.inputs(opened, func(*fleet.Sources, *snapshot.Head) bool { return true }))
 		return f.survey(opened, read, r.build(read))
 	}
 	r.mode = judgeTargets
@@ -226,7 +169,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 		facts.Problems, facts.Hidden = append(facts.Problems, read[i].problems...), append(facts.Hidden, read[i].hidden...)
 		s.Predicted = append(s.Predicted, read[i].predicted...)
 		facts.Stale = append(facts.Stale, opened[i].stale...)
-		facts.Unseen = append(facts.Unseen, f.Directors[i].unseen(opened[i].head)...)
+		facts.Unseen = append(facts.Unseen, unseen(&f.Directors[i], opened[i].head)...)
 		facts.Unseen = append(facts.Unseen, read[i].withheld...)
 		if read[i].of == filesOnly {
 			s.Summary.Deployments += opened[i].head.Deployed

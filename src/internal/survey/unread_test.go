@@ -35,30 +35,30 @@ func TestSourcesThatCannotBeRead(t *testing.T) {
 		}
 		return path
 	}
-	cc := survey.Entry{Path: write("cc.yml", "networks: [{name: default, subnets: [{range: 10.0.0.0/27, gateway: 10.0.0.1, reserved: [10.0.0.2 - 10.0.0.30], cloud_properties: {subnet: subnet-1}}]}]\ncompilation: {workers: 1, network: default}\n")}
-	broken := survey.Entry{Path: write("broken.yml", "a: [")}
-	gone := survey.Entry{Path: filepath.Join(dir, "gone.yml")}
+	cc := fleet.SourceFile{Path: write("cc.yml", "networks: [{name: default, subnets: [{range: 10.0.0.0/27, gateway: 10.0.0.1, reserved: [10.0.0.2 - 10.0.0.30], cloud_properties: {subnet: subnet-1}}]}]\ncompilation: {workers: 1, network: default}\n")}
+	broken := fleet.SourceFile{Path: write("broken.yml", "a: [")}
+	gone := fleet.SourceFile{Path: filepath.Join(dir, "gone.yml")}
 	cut := write("cut.json", `{"version": 1, "collected": "2026-`)
 	for name, c := range map[string]struct {
-		other survey.Director
+		other fleet.Sources
 		// properties of the VM's subnet; the director's is on subnet-1 of AWS.
 		properties string
 		exit       int
 	}{
-		"all can be read":                     {survey.Director{CloudConfigs: []survey.Entry{cc}}, "subnet: subnet-1", 0},
-		"a cloud-config is gone":              {survey.Director{CloudConfigs: []survey.Entry{gone}}, "subnet: subnet-1", 3},
-		"a cloud-config is no YAML":           {survey.Director{CloudConfigs: []survey.Entry{cc, broken}}, "subnet: subnet-1", 3},
-		"a cloud-config, of which cloud?":     {survey.Director{CloudConfigs: []survey.Entry{broken}}, "subnet: subnet-2", 3},
-		"a manifest":                          {survey.Director{CloudConfigs: []survey.Entry{cc}, Deployments: []survey.Entry{broken}}, "subnet: subnet-1", 3},
-		"a manifest of another network":       {survey.Director{CloudConfigs: []survey.Entry{cc}, Deployments: []survey.Entry{broken}}, "subnet: subnet-2", 0},
-		"a runtime config":                    {survey.Director{CloudConfigs: []survey.Entry{cc}, RuntimeConfigs: []survey.Entry{gone}}, "subnet: subnet-1", 3},
-		"a runtime config of another network": {survey.Director{CloudConfigs: []survey.Entry{cc}, RuntimeConfigs: []survey.Entry{gone}}, "subnet: subnet-2", 0},
-		"a manifest for create-env":           {survey.Director{CreateEnvs: []survey.Entry{broken}}, "subnet: subnet-1", 3},
-		"no source at all":                    {survey.Director{}, "subnet: subnet-1", 3},
-		"a snapshot is gone":                  {survey.Director{Snapshot: &survey.SnapshotFile{Path: gone.Path}}, "subnet: subnet-1", 3},
-		"a snapshot is cut off":               {survey.Director{Snapshot: &survey.SnapshotFile{Path: cut}}, "subnet: subnet-1", 3},
-		"a snapshot beside files":             {survey.Director{CloudConfigs: []survey.Entry{cc}, Snapshot: &survey.SnapshotFile{Path: cut}}, "subnet: subnet-1", 3},
-		"a snapshot of another network":       {survey.Director{CloudConfigs: []survey.Entry{cc}, Snapshot: &survey.SnapshotFile{Path: cut}}, "subnet: subnet-2", 0},
+		"all can be read":                     {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc}}, "subnet: subnet-1", 0},
+		"a cloud-config is gone":              {fleet.Sources{CloudConfigs: []fleet.SourceFile{gone}}, "subnet: subnet-1", 3},
+		"a cloud-config is no YAML":           {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc, broken}}, "subnet: subnet-1", 3},
+		"a cloud-config, of which cloud?":     {fleet.Sources{CloudConfigs: []fleet.SourceFile{broken}}, "subnet: subnet-2", 3},
+		"a manifest":                          {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc}, Deployments: []fleet.SourceFile{broken}}, "subnet: subnet-1", 3},
+		"a manifest of another network":       {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc}, Deployments: []fleet.SourceFile{broken}}, "subnet: subnet-2", 0},
+		"a runtime config":                    {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc}, RuntimeConfigs: []fleet.SourceFile{gone}}, "subnet: subnet-1", 3},
+		"a runtime config of another network": {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc}, RuntimeConfigs: []fleet.SourceFile{gone}}, "subnet: subnet-2", 0},
+		"a manifest for create-env":           {fleet.Sources{CreateEnvs: []fleet.SourceFile{broken}}, "subnet: subnet-1", 3},
+		"no source at all":                    {fleet.Sources{}, "subnet: subnet-1", 3},
+		"a snapshot is gone":                  {fleet.Sources{Snapshot: &fleet.SnapshotFile{Path: gone.Path}}, "subnet: subnet-1", 3},
+		"a snapshot is cut off":               {fleet.Sources{Snapshot: &fleet.SnapshotFile{Path: cut}}, "subnet: subnet-1", 3},
+		"a snapshot beside files":             {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc}, Snapshot: &fleet.SnapshotFile{Path: cut}}, "subnet: subnet-1", 3},
+		"a snapshot of another network":       {fleet.Sources{CloudConfigs: []fleet.SourceFile{cc}, Snapshot: &fleet.SnapshotFile{Path: cut}}, "subnet: subnet-2", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := source.NewFiles(strings.NewReader(""))
@@ -66,7 +66,7 @@ func TestSourcesThatCannotBeRead(t *testing.T) {
 			files.Keep("vm.yml", []byte(strings.Replace(vm, "PROPERTIES", c.properties, 1)))
 			f := survey.Fleet{
 				File: &fleet.File{}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files, Now: time.Now()},
-				Directors: []survey.Director{c.other, {Name: "jumpbox", CreateEnvs: []survey.Entry{{Path: "vm.yml", Target: true}}}},
+				Directors: []fleet.Sources{c.other, {Name: "jumpbox", CreateEnvs: []fleet.SourceFile{{Path: "vm.yml", Target: true}}}},
 			}
 			s := survey.Read(f, interpolate.NewLoader(files, nil))
 			doubts, _ := s.Facts.Doubts(func(*lint.Finding) bool { return false })

@@ -68,7 +68,7 @@ func (w *Workspace) namedFiles() (folders []folder, named map[int64][]os.FileInf
 	for i := range w.Fleet.Directors {
 		d := &w.Fleet.Directors[i]
 		for _, kind := range fleet.Kinds() {
-			for _, e := range *listOf(d, kind) {
+			for _, e := range *d.Files(kind) {
 				note(e.Path)
 				note(inputPaths(e.Inputs)...)
 				if path := filepath.Dir(e.Path); !seen[path] {
@@ -106,10 +106,10 @@ func (w *Workspace) namedByOthers() []string {
 		if file == nil {
 			continue
 		}
-		resolved, _ := file.Resolve()
-		for i := range resolved.Directors {
+		directors, _ := file.Resolve()
+		for i := range directors {
 			for _, kind := range fleet.Kinds() {
-				for _, f := range resolved.Directors[i].Files(kind) {
+				for _, f := range *directors[i].Files(kind) {
 					paths = append(paths, f.Path)
 				}
 			}

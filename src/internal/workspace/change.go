@@ -9,7 +9,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/place"
-	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -95,9 +94,9 @@ type placing struct {
 
 // spot is an entry of the fleet.
 type spot struct {
-	director *survey.Director
+	director *fleet.Sources
 	kind     fleet.Kind
-	entry    *survey.Entry
+	entry    *fleet.SourceFile
 }
 
 // place finds the change's place and puts it there.
@@ -127,11 +126,11 @@ func (p *placing) place() error {
 	if _, err := p.w.Fleet.Snapshots.Files.Read(p.change.Path); err != nil {
 		return err
 	}
-	return p.trouble(p.hint(p.kindOf(&survey.Entry{Path: p.change.Path, Inputs: p.inputs()})), "%s is not in the fleet file: whose is it?", p.change.Path)
+	return p.trouble(p.hint(p.kindOf(&fleet.SourceFile{Path: p.change.Path, Inputs: p.inputs()})), "%s is not in the fleet file: whose is it?", p.change.Path)
 }
 
 // named is the director that is given; without a fleet file it is the only one.
-func (p *placing) named() *survey.Director {
+func (p *placing) named() *fleet.Sources {
 	if p.w.Path == "" && len(p.w.Fleet.Directors) == 1 {
 		return &p.w.Fleet.Directors[0]
 	}
@@ -154,7 +153,7 @@ func (p *placing) spots() []spot {
 			if p.change.Kind != "" && kind != p.change.Kind {
 				continue
 			}
-			list := *listOf(d, kind)
+			list := *d.Files(kind)
 			for j := range list {
 				if wanted.is(list[j].Path) {
 					found = append(found, spot{d, kind, &list[j]})
@@ -215,7 +214,7 @@ func (p *placing) inputs() interpolate.Inputs {
 // add gives the director a file that its entries do not have with these inputs.
 func (p *placing) add(ofFile []spot) error {
 	d := p.named()
-	entry := survey.Entry{Path: p.change.Path, Inputs: p.inputs(), Target: true}
+	entry := fleet.SourceFile{Path: p.change.Path, Inputs: p.inputs(), Target: true}
 	kind := p.kindOf(&entry)
 	p.directors = append(p.directors, d.Name)
 	switch kind {
@@ -233,7 +232,7 @@ func (p *placing) add(ofFile []spot) error {
 	if err := p.checkName(kind, &entry); err != nil {
 		return err
 	}
-	list := listOf(d, kind)
+	list := d.Files(kind)
 	*list = append(*list, entry)
 	return nil
 }
@@ -241,8 +240,8 @@ func (p *placing) add(ofFile []spot) error {
 // addConfig puts a config into the place of the director's own of that name: where
 // only a snapshot knows them, by name; else the one that is made from the same
 // file, or the only one.
-func (p *placing) addConfig(d *survey.Director, kind fleet.Kind, entry survey.Entry) error {
-	list := listOf(d, kind)
+func (p *placing) addConfig(d *fleet.Sources, kind fleet.Kind, entry fleet.SourceFile) error {
+	list := d.Files(kind)
 	name := p.change.Name
 	if name == "" {
 		name = DefaultConfig
@@ -251,7 +250,7 @@ func (p *placing) addConfig(d *survey.Director, kind fleet.Kind, entry survey.En
 	switch {
 	case len(*list) == 0 && d.Snapshot != nil:
 		entry.Name = name
-		*list = []survey.Entry{entry}
+		*list = []fleet.SourceFile{entry}
 	case ofFile >= 0 && name == DefaultConfig:
 		(*list)[ofFile] = entry
 	case ofFile >= 0:
@@ -260,7 +259,7 @@ func (p *placing) addConfig(d *survey.Director, kind fleet.Kind, entry survey.En
 	case name != DefaultConfig:
 		*list = append(*list, entry)
 	case len(*list) <= 1:
-		*list = []survey.Entry{entry}
+		*list = []fleet.SourceFile{entry}
 	default:
 		var paths []string
 		for _, c := range *list {
@@ -274,7 +273,7 @@ func (p *placing) addConfig(d *survey.Director, kind fleet.Kind, entry survey.En
 }
 
 // indexOf returns which entry is of the change's file; -1 for none.
-func (p *placing) indexOf(list []survey.Entry) int {
+func (p *placing) indexOf(list []fleet.SourceFile) int {
 	wanted := fileAt(p.source.Path)
 	for i := range list {
 		if wanted.is(list[i].Path) {
@@ -296,7 +295,7 @@ func (p *placing) otherInputs(ofFile []spot) error {
 
 // kindOf reads a file and says what it is for. What is wrong with it the survey
 // says.
-func (p *placing) kindOf(entry *survey.Entry) fleet.Kind {
+func (p *placing) kindOf(entry *fleet.SourceFile) fleet.Kind {
 	if p.change.Kind != "" {
 		return p.change.Kind
 	}
@@ -319,7 +318,7 @@ func (p *placing) kindOf(entry *survey.Entry) fleet.Kind {
 
 // checkName holds the manifest's name against the one of the command line, as bosh
 // deploy does.
-func (p *placing) checkName(kind fleet.Kind, entry *survey.Entry) error {
+func (p *placing) checkName(kind fleet.Kind, entry *fleet.SourceFile) error {
 	if p.change.Name == "" || kind == fleet.CloudConfigs || kind == fleet.RuntimeConfigs {
 		return nil
 	}
@@ -352,7 +351,7 @@ type Override struct {
 	// Version is the director's; empty: that of the fleet file.
 	Version string
 	// CloudConfigs stand in place of all of the director's, unless there are none.
-	CloudConfigs []survey.Entry
+	CloudConfigs []fleet.SourceFile
 }
 
 // Override applies an override to some directors.

@@ -15,7 +15,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/source"
-	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -117,7 +116,7 @@ func targetsOf(w *Workspace) []string {
 	var list []string
 	for i := range w.Fleet.Directors {
 		for _, kind := range fleet.Kinds() {
-			for _, e := range *listOf(&w.Fleet.Directors[i], kind) {
+			for _, e := range *w.Fleet.Directors[i].Files(kind) {
 				if e.Target {
 					list = append(list, w.Fleet.Directors[i].Name+" "+string(kind)+" "+e.Path)
 				}
@@ -145,11 +144,11 @@ func TestNothingVanishes(t *testing.T) {
 		w := base.clone()
 		w.Fleet.Directors = nil
 		for _, name := range []string{"x", "y"}[:1+r.IntN(2)] {
-			d := survey.Director{Name: name}
+			d := fleet.Sources{Name: name}
 			for kind, prefix := range kinds {
 				for range r.IntN(3) {
-					e := survey.Entry{Path: fmt.Sprintf("%s%d.yml", prefix, 1+r.IntN(2)), Inputs: inputs()}
-					if list := listOf(&d, kind); kind != fleet.CloudConfigs || !slices.ContainsFunc(*list, func(o survey.Entry) bool { return o.Path == e.Path }) {
+					e := fleet.SourceFile{Path: fmt.Sprintf("%s%d.yml", prefix, 1+r.IntN(2)), Inputs: inputs()}
+					if list := d.Files(kind); kind != fleet.CloudConfigs || !slices.ContainsFunc(*list, func(o fleet.SourceFile) bool { return o.Path == e.Path }) {
 						*list = append(*list, e)
 					}
 				}
@@ -181,9 +180,9 @@ func TestNothingVanishes(t *testing.T) {
 		for i := range before.Fleet.Directors {
 			d := &before.Fleet.Directors[i]
 			for _, kind := range fleet.Kinds() {
-				now := *listOf(&after.Fleet.Directors[i], kind)
-				for _, e := range *listOf(d, kind) {
-					if slices.ContainsFunc(now, func(o survey.Entry) bool {
+				now := *after.Fleet.Directors[i].Files(kind)
+				for _, e := range *d.Files(kind) {
+					if slices.ContainsFunc(now, func(o fleet.SourceFile) bool {
 						return !o.Target && o.Path == e.Path && reflect.DeepEqual(o.Inputs, e.Inputs)
 					}) {
 						continue
@@ -192,7 +191,7 @@ func TestNothingVanishes(t *testing.T) {
 						t.Fatalf("%+v\nto %+v\nreplaces %+v", change, before.Fleet.Directors, e)
 					}
 				}
-				if len(now) > len(*listOf(d, kind)) {
+				if len(now) > len(*d.Files(kind)) {
 					added++
 				}
 			}
@@ -205,12 +204,12 @@ func TestNothingVanishes(t *testing.T) {
 }
 
 // mayReplace says in the simplest words what a change may take the place of.
-func mayReplace(c Change, d *survey.Director, kind fleet.Kind, e survey.Entry) bool {
+func mayReplace(c Change, d *fleet.Sources, kind fleet.Kind, e fleet.SourceFile) bool {
 	sameFile := e.Path == c.Path
 	named := c.Director == d.Name
 	usesA := strings.HasPrefix(c.Path, "env") || c.Path == "m2.yml"
 	ofFile := 0
-	for _, o := range *listOf(d, kind) {
+	for _, o := range *d.Files(kind) {
 		if o.Path == c.Path {
 			ofFile++
 		}

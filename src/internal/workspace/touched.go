@@ -7,7 +7,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
-	"github.com/ipguard/ipguard/src/internal/survey"
 )
 
 // Touched is the workspace with those files as what the run judges that a change
@@ -27,7 +26,7 @@ func (w *Workspace) Touched(changed func(path string) bool, others []string) (to
 		}
 		all := false
 		for _, kind := range fleet.Kinds() {
-			list := *listOf(d, kind)
+			list := *d.Files(kind)
 			for j := range list {
 				list[j].Target = t.touches(&list[j])
 				all = all || list[j].Target && kind == fleet.RuntimeConfigs
@@ -79,7 +78,7 @@ func (t *touching) has(path string) bool {
 }
 
 // touches reports whether a file changed, or one of those that change it.
-func (t *touching) touches(e *survey.Entry) bool {
+func (t *touching) touches(e *fleet.SourceFile) bool {
 	touched := e.Lacking != nil // what is missing may have been there
 	for _, path := range pathsOf(e.Path, &e.Inputs) {
 		touched = t.has(path) || touched
@@ -103,7 +102,7 @@ func pathsOf(path string, in *interpolate.Inputs) []string {
 func (w *Workspace) HasTarget() bool {
 	for i := range w.Fleet.Directors {
 		for _, kind := range fleet.Kinds() {
-			if slices.ContainsFunc(*listOf(&w.Fleet.Directors[i], kind), func(e survey.Entry) bool { return e.Target }) {
+			if slices.ContainsFunc(*w.Fleet.Directors[i].Files(kind), func(e fleet.SourceFile) bool { return e.Target }) {
 				return true
 			}
 		}

@@ -64,9 +64,9 @@ type Mode struct {
 
 // Empty is a workspace with one director that has no file yet, for a run without a
 // fleet file.
-func Empty(r Reading, director survey.Director) *Workspace {
+func Empty(r Reading, director fleet.Sources) *Workspace {
 	w := blank(r)
-	w.Fleet.Directors = []survey.Director{director}
+	w.Fleet.Directors = []fleet.Sources{director}
 	return w
 }
 
@@ -105,10 +105,8 @@ func Open(path string, r Reading) *Workspace {
 }
 
 // use takes over what the fleet file says.
-func (w *Workspace) use(file *fleet.File, resolved *fleet.Resolved) {
-	for i := range resolved.Directors {
-		w.Fleet.Directors = append(w.Fleet.Directors, directorOf(&resolved.Directors[i]))
-	}
+func (w *Workspace) use(file *fleet.File, directors []fleet.Sources) {
+	w.Fleet.Directors = append(w.Fleet.Directors, directors...)
 	for _, e := range file.External {
 		external := claims.External{Owner: e.Owner.Value, Segment: e.Segment.Value}
 		for _, a := range e.Addresses {
@@ -120,34 +118,6 @@ func (w *Workspace) use(file *fleet.File, resolved *fleet.Resolved) {
 	w.Fleet.File = file
 	w.useSeverities(file.Severities)
 	w.Fleet.Snapshots.Wanted = Keep(file)
-}
-
-func directorOf(d *fleet.ResolvedDirector) survey.Director {
-	director := survey.Director{
-		Name: d.Director.Name.Value, Version: d.Director.Version.Value, CPI: d.Director.CPI.Value, At: d.Director.At,
-		IgnoreMissingGateway: d.Director.IgnoreMissingGateway, ManagedNetworks: d.Director.ManagedNetworks,
-		NoConfigServer: d.Director.NoConfigServer,
-		CloudConfigs:   entries(d.CloudConfigs), RuntimeConfigs: entries(d.RuntimeConfigs),
-		Deployments: entries(d.Deployments), CreateEnvs: entries(d.CreateEnv),
-		Unresolved: len(d.Director.CloudConfigs)+len(d.Director.RuntimeConfigs)+len(d.Director.Deployments)+len(d.Director.CreateEnv) > 0,
-	}
-	for _, a := range d.Director.Addresses {
-		director.Addresses = append(director.Addresses, a.Block)
-	}
-	if d.Snapshot != "" {
-		director.Snapshot = &survey.SnapshotFile{
-			Path: d.Snapshot, At: d.Director.Snapshot.At, MaxAge: d.Director.MaxAge.Length, MaxAgeAt: d.Director.MaxAge.At,
-		}
-	}
-	return director
-}
-
-func entries(files []fleet.SourceFile) []survey.Entry {
-	list := make([]survey.Entry, len(files))
-	for i, f := range files {
-		list[i] = survey.Entry{Path: f.Path, Name: f.Name, Inputs: f.Inputs, Lacking: f.Lacking, At: f.At}
-	}
-	return list
 }
 
 // Keep is what a snapshot must keep for a fleet file.
@@ -164,8 +134,8 @@ func Keep(file *fleet.File) snapshot.Keep {
 }
 
 // Director is the fleet's director of that name; nil if there is none.
-func (w *Workspace) Director(name string) *survey.Director {
-	i := slices.IndexFunc(w.Fleet.Directors, func(d survey.Director) bool { return d.Name == name })
+func (w *Workspace) Director(name string) *fleet.Sources {
+	i := slices.IndexFunc(w.Fleet.Directors, func(d fleet.Sources) bool { return d.Name == name })
 	if i < 0 {
 		return nil
 	}
@@ -198,22 +168,8 @@ func (w *Workspace) clone() *Workspace {
 	for i := range own.Fleet.Directors {
 		d := &own.Fleet.Directors[i]
 		for _, kind := range fleet.Kinds() {
-			*listOf(d, kind) = slices.Clone(*listOf(d, kind))
+			*d.Files(kind) = slices.Clone(*d.Files(kind))
 		}
 	}
 	return &own
-}
-
-// listOf is the list of a director that holds files of a kind.
-func listOf(d *survey.Director, kind fleet.Kind) *[]survey.Entry {
-	switch kind {
-	case fleet.CloudConfigs:
-		return &d.CloudConfigs
-	case fleet.RuntimeConfigs:
-		return &d.RuntimeConfigs
-	case fleet.CreateEnv:
-		return &d.CreateEnvs
-	default:
-		return &d.Deployments
-	}
 }
