@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +47,18 @@ func TestSplitGateOptions(t *testing.T) {
 	}
 }
 
+// deadBosh is the path of a program that cannot be run: one that can would take the
+// place of the test's process, which then counts as passed.
+func deadBosh(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "bosh")
+	writeFile(t, path, []byte("none"))
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // TestGateStaleSnapshot: the gate has no flag for snapshots that are too old, so no
 // hint speaks of one.
 func TestGateStaleSnapshot(t *testing.T) {
@@ -57,7 +71,7 @@ func TestGateStaleSnapshot(t *testing.T) {
 	writeFile(t, "m.yml", []byte("name: new\ninstance_groups: []\nupdate: {canaries: 1, max_in_flight: 1, canary_watch_time: 1, update_watch_time: 1}\nreleases: []\nstemcells: []\n"))
 	var stdout, stderr bytes.Buffer
 	code := Main(context.Background(), []string{"bosh", "-e", urls[0], "-d", "new", "deploy", "m.yml"}, Streams{
-		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: []string{"IPGUARD_BOSH=/bin/true"},
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: []string{"IPGUARD_BOSH=" + deadBosh(t)},
 		Now: func() time.Time { return time.Now().Add(48 * time.Hour) },
 	})
 	want := "promo.json is 2d old, and may be 1d: what director promo granted since is unknown\n  hint: run ipguard collect promo\n"

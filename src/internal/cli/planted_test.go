@@ -168,7 +168,7 @@ func newPlantedWorld(t *testing.T) *plantedWorld {
 	t.Chdir(t.TempDir())
 	w := &plantedWorld{t: t}
 	w.environ = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "BOSH_CONFIG=bosh-config", "IPGUARD_BOSH=./bosh",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "BOSH_CONFIG=bosh-config", "IPGUARD_BOSH=" + deadBosh(t),
 		"BOSH_CLIENT_SECRET=" + testSecret, "BOSH_CA_CERT=" + token + "20", "COLUMNS=60", "UNUSED=" + token + "21", "PLANT_unused=" + token + "22",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_COMMITTER_EMAIL=" + token + "23", "GIT_COMMITTER_NAME=" + token + "24",
 		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.org",
@@ -178,11 +178,6 @@ func newPlantedWorld(t *testing.T) *plantedWorld {
 		if name != "ipguard.yml" {
 			writeFile(t, name, []byte(commented(name, text)))
 		}
-	}
-	// A program that cannot be run: one that can would take the place of the test's.
-	writeFile(t, "bosh", []byte("none"))
-	if err := os.Chmod("bosh", 0o755); err != nil {
-		t.Fatal(err)
 	}
 	writeFile(t, "empty.yml", []byte("{}\n"))
 	w.git("init", "-q", "-b", token+"30")
