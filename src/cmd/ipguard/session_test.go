@@ -13,9 +13,10 @@ import (
 	"testing"
 	"time"
 
+	gocontext "context"
+
 	socks5 "github.com/cloudfoundry/go-socks5"
 	"github.com/jessevdk/go-flags"
-	gocontext "golang.org/x/net/context"
 
 	"github.com/ipguard/ipguard/src/internal/directordouble"
 	"github.com/ipguard/ipguard/src/internal/gate"
