@@ -49,7 +49,9 @@ const (
 // environment how it talks to directors; rules know neither YAML nor files.
 var layers = []layer{
 	{name: "bench/directors", imports: list("directordouble", "survey", "fleet", "interpolate", "deploy", "source")},
-	{name: "bench/measure", imports: list("answer", "booking", "ledger", "lint", "claims", "bosh", "plan", "place"), modules: list(netipx)},
+	{name: "bench/measure",
+		imports: list("answer", "booking", "ledgersql/sqlite", "ledgersql/postgres", "ledgersql", "ledger", "lint", "claims", "bosh", "plan", "place"),
+		modules: list(netipx, "github.com/jackc/pgx/v5")},
 	{name: "cmd/ipguard", imports: list("cli")},
 	{name: "cmd/ipguard-server", imports: list("servecli")},
 	{name: "manpages", imports: list("cli"), modules: list("github.com/spf13/cobra")},
@@ -109,7 +111,7 @@ var layers = []layer{
 	{name: "internal/ledgersql/postgres", imports: list("ledgersql"), modules: list("github.com/jackc/pgx/v5")},
 	{name: "internal/ledgersql", imports: list("ledger"), modules: list("github.com/pressly/goose/v3")},
 	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx)},
-	{name: "internal/ledger", imports: list("plural", "plan", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
+	{name: "internal/ledger", imports: list("plural", "plan", "place"), modules: list(netipx, "github.com/benbjohnson/immutable", "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/lint", imports: list("plural", "bosh", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/claims", imports: list("deploy", "bosh", "plan", "place"), modules: list(netipx), pure: true},

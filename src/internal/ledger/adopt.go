@@ -47,17 +47,7 @@ const (
 // Adopt books what is in use already, without an end and beyond any quota. What is
 // booked for its owner stays as it is, so that the second time changes nothing.
 func Adopt(p *Pool, rs *Records, w *World, found []Found, by string) ([]Adoption, []Entry, error) {
-	a := &adopting{pool: p, records: rs, world: w, by: by, delegated: p.set(), taken: map[Holder]netip.Prefix{}, ranges: map[netip.Prefix]Found{}}
-	var booked netipx.IPSetBuilder
-	for b := range rs.All() {
-		if b.State.Taken() {
-			a.taken[Holder{b.Owner, b.Number}] = b.Range
-		}
-		if b.State.Taken() || b.State == Quarantined {
-			booked.AddPrefix(b.Range)
-		}
-	}
-	a.booked = built(&booked)
+	a := &adopting{pool: p, records: rs, world: w, by: by, delegated: p.set(), taken: map[Holder]bool{}, ranges: map[netip.Prefix]Found{}}
 	sorted := slices.Clone(found)
 	slices.SortStableFunc(sorted, func(x, y Found) int { return comparePrefixes(x.Range, y.Range) })
 	var list []Adoption
@@ -82,10 +72,8 @@ type adopting struct {
 	world     *World
 	by        string
 	delegated *netipx.IPSet
-	// booked is every address that somebody has, or that rests.
-	booked *netipx.IPSet
-	// taken are the numbers of owners, and ranges what this run adopted.
-	taken   map[Holder]netip.Prefix
+	// taken are the numbers of owners, and ranges the addresses, that this run adopted.
+	taken   map[Holder]bool
 	ranges  map[netip.Prefix]Found
 	entries []Entry
 }
@@ -117,17 +105,20 @@ func (a *adopting) one(f Found) (Adoption, error) {
 	return a.book(f, result)
 }
 
+// has reports whether an owner has an address of that number, by this run or before it.
+func (a *adopting) has(h Holder) bool {
+	_, before := a.records.Of(h)
+	return before || a.taken[h]
+}
+
 // blocking is the booking that keeps the address for somebody.
 func (a *adopting) blocking(f Found) (Booking, bool) {
 	exact := a.records.At(f.Range)
 	if exact.State.Taken() || exact.State == Quarantined && exact.Owner != f.For.Owner {
 		return exact, true
 	}
-	if exact.State != Quarantined && !a.booked.OverlapsPrefix(f.Range) {
-		return Booking{}, false
-	}
-	for b := range a.records.All() {
-		if b.Range != f.Range && b.Range.Overlaps(f.Range) && (b.State.Taken() || b.State == Quarantined) {
+	for b := range a.records.overlapping(f.Range) {
+		if b.Range != f.Range && b.busy() {
 			return b, true
 		}
 	}
@@ -141,11 +132,8 @@ func (a *adopting) book(f Found, result Adoption) (Adoption, error) {
 	if before.State == Quarantined { // its owner's, who gets the same number again
 		number = before.Number
 	}
-	if _, has := a.taken[Holder{f.For.Owner, number}]; has || number < 0 {
-		for number = 0; ; number++ {
-			if _, has := a.taken[Holder{f.For.Owner, number}]; !has {
-				break
-			}
+	if number < 0 || a.has(Holder{f.For.Owner, number}) {
+		for number = 0; a.has(Holder{f.For.Owner, number}); number++ {
 		}
 	}
 	if before.State == Quarantined && before.Number != number {
@@ -155,7 +143,7 @@ func (a *adopting) book(f Found, result Adoption) (Adoption, error) {
 	if err := CheckEvent(e); err != nil {
 		return result, err
 	}
-	a.taken[Holder{f.For.Owner, number}], a.ranges[f.Range] = f.Range, f
+	a.taken[Holder{f.For.Owner, number}], a.ranges[f.Range] = true, f
 	a.entries = append(a.entries, Entry{f.Range, e})
 	result.Status, result.Found.For.Number = AdoptNew, number
 	return result, nil

@@ -216,12 +216,7 @@ func (q *question) overQuota(n int) *Refusal {
 	if q.pool.Quota == 0 || q.BeyondQuota || n <= 0 {
 		return nil
 	}
-	has := 0
-	for b := range q.records.All() {
-		if b.State.Taken() && b.Team == q.Team {
-			has++
-		}
-	}
+	has := q.records.CountTeam(q.Team)
 	if has+n <= q.pool.Quota {
 		return nil
 	}
@@ -318,18 +313,13 @@ func (q *question) numbers() func() int {
 
 // preview is what ranges would be after some entries.
 func preview(rs *Records, entries []Entry) (func(netip.Prefix) Booking, error) {
-	touched := &Records{byRange: map[netip.Prefix]*Record{}, now: map[netip.Prefix]Booking{}, taken: map[Holder]netip.Prefix{}, sizes: map[int]bool{}}
-	for _, e := range entries {
-		if r := rs.byRange[e.Range]; r != nil && touched.byRange[e.Range] == nil {
-			touched.byRange[e.Range], touched.now[e.Range] = r, rs.now[e.Range]
-		}
-	}
-	if err := touched.Add(entries); err != nil {
+	changed, err := rs.folded(entries)
+	if err != nil {
 		return nil, err
 	}
 	return func(r netip.Prefix) Booking {
-		if touched.byRange[r] != nil {
-			return touched.At(r)
+		if h := changed[r]; h != nil {
+			return h.now
 		}
 		return rs.At(r)
 	}, nil

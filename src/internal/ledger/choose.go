@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"hash/fnv"
 	"math/big"
 	"net/netip"
@@ -57,11 +58,8 @@ func (q *question) mayHave(r netip.Prefix) *Refusal {
 	if !q.delegated().ContainsPrefix(r) {
 		return &Refusal{Reason: NotDelegated, Range: r}
 	}
-	for b := range q.records.All() {
-		if !b.Range.Overlaps(r) {
-			continue
-		}
-		if b.State.Taken() || b.State == Quarantined && !q.wasMine(b, r) && !(b.Rested(q.world.Now) && !q.world.used(b)) {
+	for b := range q.records.overlapping(r) {
+		if b.busy() && !q.wasMine(b, r) && !(b.Rested(q.world.Now) && !q.world.used(b)) {
 			return &Refusal{Reason: Taken, Range: r, Blocking: []Booking{b}}
 		}
 	}
@@ -123,8 +121,13 @@ func (q *question) pick(n int) *Refusal {
 		}
 	}
 	left := 0
-	delegated, taken := q.delegated(), q.records.unavailable(q.world, q.pool.Block)
-	skip := func(p netip.Prefix) bool { return taken(p) || slices.Contains(q.chosen, p) }
+	delegated, taken := q.delegated(), q.records.unavailable(q.world)
+	skip := func(p netip.Prefix) (netip.Addr, bool) {
+		if slices.Contains(q.chosen, p) {
+			return netipx.PrefixLastIP(p).Next(), true
+		}
+		return taken(p)
+	}
 	for _, free := range q.world.Free {
 		if n == 0 {
 			return nil
@@ -156,30 +159,21 @@ func (q *question) pick(n int) *Refusal {
 // resting are the addresses that the owner had last, by number: they are offered to
 // nobody else yet.
 func (q *question) resting() []Booking {
-	var list []Booking
-	for b := range q.records.All() {
-		if q.wasMine(b, b.Range) {
-			list = append(list, b)
-		}
-	}
-	slices.SortFunc(list, func(a, b Booking) int {
-		if a.Number != b.Number {
-			return a.Number - b.Number
-		}
-		return comparePrefixes(a.Range, b.Range)
-	})
-	return list
+	return slices.DeleteFunc(q.records.restingOf(q.For.Owner), func(b Booking) bool { return !q.wasMine(b, b.Range) })
 }
 
 // next is what ends first of all that keeps addresses of the pool from others.
 func (q *question) next() *Booking {
 	var first *Booking
-	for _, b := range q.records.Sorted() {
-		if b.Until.IsZero() || !b.State.Taken() && b.State != Quarantined || q.world.used(b) {
-			continue
-		}
-		if first == nil || b.freeFrom(q.pool).Before(first.freeFrom(q.pool)) {
-			first = &b
+	for _, resting := range []bool{false, true} {
+		for b := range q.records.ending(resting) {
+			if q.world.used(b) {
+				continue
+			}
+			if first == nil || cmp.Or(b.freeFrom(q.pool).Compare(first.freeFrom(q.pool)), comparePrefixes(b.Range, first.Range)) < 0 {
+				first = &b
+			}
+			break // the others of this state come later
 		}
 	}
 	return first
@@ -199,4 +193,14 @@ func (q *question) start(u units) *big.Int {
 		return nil
 	}
 	return at.Mod(at, count)
+}
+
+// built returns the builder's set. A builder fails only on invalid addresses, and
+// pools have valid ones alone.
+func built(set *netipx.IPSetBuilder) *netipx.IPSet {
+	s, err := set.IPSet()
+	if err != nil {
+		return &netipx.IPSet{}
+	}
+	return s
 }

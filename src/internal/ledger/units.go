@@ -13,7 +13,7 @@ type units struct {
 	ranges []netipx.IPRange
 	block  int // length of a block; 0: single addresses
 	// skip leaves units out, as if they were in no range; nil: none.
-	skip func(netip.Prefix) bool
+	skip skipping
 }
 
 func (u units) bits(a netip.Addr) int {
@@ -45,10 +45,16 @@ func (u units) each(visit func(netip.Prefix) bool) {
 			if !ok {
 				break
 			}
-			if (u.skip == nil || !u.skip(p)) && !visit(p) {
+			a = netipx.PrefixLastIP(p).Next()
+			if u.skip != nil {
+				if past, skip := u.skip(p); skip {
+					a = past
+					continue
+				}
+			}
+			if !visit(p) {
 				return
 			}
-			a = netipx.PrefixLastIP(p).Next()
 		}
 	}
 }

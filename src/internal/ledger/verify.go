@@ -83,8 +83,8 @@ func (v *verifying) taken(e Entry, before Booking) error {
 	if e.Range.Bits() != bits || !v.pool.Contains(e.Range) {
 		return fmt.Errorf("the pool does not delegate it")
 	}
-	for b := range v.records.All() {
-		if b.Range != e.Range && b.Range.Overlaps(e.Range) && (b.State.Taken() || b.State == Quarantined) {
+	for b := range v.records.overlapping(e.Range) {
+		if b.Range != e.Range && b.busy() {
 			return fmt.Errorf("it is a part of %s, which %s has", RangeText(b.Range), b.For())
 		}
 	}
@@ -145,13 +145,7 @@ func (v *verifying) quota() error {
 		return nil
 	}
 	for _, team := range v.grown {
-		has := 0
-		for b := range v.records.All() {
-			if b.State.Taken() && b.Team == team {
-				has++
-			}
-		}
-		if has > v.pool.Quota {
+		if has := v.records.CountTeam(team); has > v.pool.Quota {
 			return fmt.Errorf("team %s would have %d addresses of the pool, and its quota is %d", team, has, v.pool.Quota)
 		}
 	}

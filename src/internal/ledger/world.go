@@ -55,8 +55,8 @@ func (w *World) usedByOthers(r netip.Prefix, owner string) []User {
 // written down, for until then it may have been in use.
 func due(p *Pool, rs *Records, w *World, by string) []Entry {
 	var list []Entry
-	for b := range rs.All() {
-		if b.Over(w.Now) || b.Rested(w.Now) {
+	for _, resting := range []bool{false, true} {
+		for b := range rs.ended(resting, w.Now) {
 			list = append(list, dueOf(p, b, w, by)...)
 		}
 	}

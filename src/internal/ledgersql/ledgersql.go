@@ -1,6 +1,6 @@
 // Package ledgersql keeps bookings in a database: a ledger.Store for the server.
 //
-//	Update ─▶ queue ─▶ group: all that wait ─▶ change after change on a copy of the
+//	Update ─▶ queue ─▶ group: all that wait ─▶ change after change on a cheap copy of the
 //	records in memory ─▶ one transaction ─▶ the answers, or once more from the newest
 //
 // Memory proposes and the database decides. Each event of a pool has a serial, from 1
