@@ -23,6 +23,7 @@ type settings struct {
 	ipguard, bosh, yamlnodes, fleet, directors string // programs
 	public                                     string // folder of public manifests
 	work                                       string // folder for made files
+	postgres                                   string // URL of a PostgreSQL to make databases in
 	runs                                       int
 }
 
@@ -45,6 +46,7 @@ var parts = []part{
 	{"snapshots", "one manifest: ipguard lint against snapshots of 100 directors, and bosh int", measureSnapshots},
 	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes},
 	{"book", "choosing an address to book", measureBook},
+	{"bookings", "the server's bookings, and the database without them", measureBookings},
 	{"bounds", "inputs of any size: processor time, and what n·log n predicts from a tenth", measureBounds},
 	{"growth", "everything after reading: time, and what n·log n predicts", measureGrowth},
 }
@@ -58,6 +60,7 @@ func main() {
 	flag.StringVar(&s.directors, "directors", "", "the directors program")
 	flag.StringVar(&s.public, "public", "", "the folder of public manifests")
 	flag.StringVar(&s.work, "work", "", "the folder for made files")
+	flag.StringVar(&s.postgres, "postgres", "", "the URL of a PostgreSQL to make databases in")
 	flag.IntVar(&s.runs, "runs", 7, "runs of each side")
 	flag.Parse()
 	if unknown := slices.IndexFunc(flag.Args(), func(name string) bool { return !known(name) }); unknown >= 0 || s.runs < 1 {
