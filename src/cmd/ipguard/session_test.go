@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	gocontext "context"
-
 	socks5 "github.com/cloudfoundry/go-socks5"
 	"github.com/jessevdk/go-flags"
 
@@ -139,7 +137,7 @@ func startDocumentedDirector(t *testing.T) (environ []string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	proxy, err := socks5.New(&socks5.Config{Dial: func(ctx gocontext.Context, network, _ string) (net.Conn, error) {
+	proxy, err := socks5.New(&socks5.Config{Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(server.URL, "https://"))
 	}})
 	if err != nil {
