@@ -116,17 +116,7 @@ func WhoNamed(p *plan.Plan, name string) (h Holders, others []string) {
 			bySubnet[c.Subnet] = append(bySubnet[c.Subnet], *c)
 		}
 	}
-	for _, segment := range segmentsOf(p.Segments(), ranged(p, func(s *plan.Subnet) bool { return bySubnet[s] != nil })) {
-		held := Held{Segment: segment}
-		for _, s := range segment.Subnets {
-			held.Claims = append(held.Claims, bySubnet[s]...)
-		}
-		h.Segments = append(h.Segments, held)
-	}
-	h.addRangeless(p, bySubnet)
-	for i := range h.Segments {
-		sortClaims(h.Segments[i].Claims)
-	}
+	h.place(p, bySubnet, ranged(p, func(s *plan.Subnet) bool { return bySubnet[s] != nil }))
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		for _, n := range called(spot.Owner) {
@@ -142,6 +132,21 @@ func WhoNamed(p *plan.Plan, name string) (h Holders, others []string) {
 	return h, slices.Sorted(maps.Keys(known))
 }
 
+// place puts claims into the segments of the subnets around them, sorted.
+func (h *Holders) place(p *plan.Plan, bySubnet map[*plan.Subnet][]plan.Claim, around []*plan.Subnet) {
+	for _, segment := range segmentsOf(p.Segments(), around) {
+		held := Held{Segment: segment}
+		for _, s := range segment.Subnets {
+			held.Claims = append(held.Claims, bySubnet[s]...)
+		}
+		h.Segments = append(h.Segments, held)
+	}
+	h.addRangeless(p, bySubnet)
+	for i := range h.Segments {
+		sortClaims(h.Segments[i].Claims)
+	}
+}
+
 // Who returns the holders of the addresses of asked.
 func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
 	h := Holders{Asked: asked}
@@ -154,17 +159,7 @@ func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
 	around := ranged(p, func(s *plan.Subnet) bool {
 		return bySubnet[s] != nil || netipx.RangeOfPrefix(s.Range).Overlaps(asked)
 	})
-	for _, segment := range segmentsOf(p.Segments(), around) {
-		held := Held{Segment: segment}
-		for _, s := range segment.Subnets {
-			held.Claims = append(held.Claims, bySubnet[s]...)
-		}
-		h.Segments = append(h.Segments, held)
-	}
-	h.addRangeless(p, bySubnet)
-	for i := range h.Segments {
-		sortClaims(h.Segments[i].Claims)
-	}
+	h.place(p, bySubnet, around)
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		if slices.ContainsFunc(spot.May, func(c plan.Claim) bool { return c.Range.Overlaps(asked) }) {
