@@ -1,82 +1,12 @@
 package acd
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
-)
-
-// State is what a Detector thinks of an address.
-type State uint8
-
-// The states, in the order of their gravity.
-const (
-	// Clean: no foreign claim within the time that conflicts are remembered.
-	Clean State = iota
-	// Proxied: only a station that answers for every address has answered for this
-	// one. Its answers prove nothing, and those of others may not be heard.
-	Proxied
-	// Latched: there was a conflict, and now there is silence. Rogues are silent
-	// most of the time, so it is not over.
-	Latched
-	// Suspected: one claim that nobody has repeated yet.
-	Suspected
-	// Conflicted: claimed twice, or once and confirmed.
-	Conflicted
-	// Flapping: the owner changes again and again within a minute.
-	Flapping
-)
-
-var stateNames = [...]string{Clean: "clean", Proxied: "proxy", Latched: "latched", Suspected: "suspect", Conflicted: "conflict", Flapping: "flapping"}
-
-// String is the state's name in logs, metrics and the state file.
-func (s State) String() string {
-	if int(s) < len(stateNames) {
-		return stateNames[s]
-	}
-	return "unknown"
-}
-
-// States are the names of all states, by value.
-func States() []string { return stateNames[:] }
-
-// MarshalJSON writes the state's name.
-func (s State) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
-
-// UnmarshalJSON reads the state's name.
-func (s *State) UnmarshalJSON(b []byte) error {
-	var name string
-	if err := json.Unmarshal(b, &name); err != nil {
-		return err
-	}
-	i := slices.Index(stateNames[:], name)
-	if i < 0 {
-		return fmt.Errorf("no state %q", name)
-	}
-	*s = State(i)
-	return nil
-}
-
-// Defence says whether a Detector announces our ownership when it is attacked
-// (RFC 5227, 2.4).
-type Defence uint8
-
-// The defences.
-const (
-	// NeverDefend only watches. The address stays as it is.
-	NeverDefend Defence = iota
-	// DefendOnce announces, and stops if the next claim comes within
-	// defendInterval, but not in one burst with the first: (b) of RFC 5227, 2.4,
-	// except that the address is kept.
-	DefendOnce
-	// DefendAlways announces, not more often than every defendInterval: (c) of
-	// RFC 5227, 2.4.
-	DefendAlways
 )
 
 // The constants of ongoing detection.
@@ -106,39 +36,6 @@ const HandoverTime = 10 * time.Second
 // DefaultLatch is how long a conflict is remembered without a claim: the rogue
 // of the incident spoke every 15 minutes.
 const DefaultLatch = time.Hour
-
-// HowNeighbour is how a claim was seen that the kernel has learned, and not we.
-const HowNeighbour = "neighbour"
-
-// Evidence is one observation that speaks for a second owner.
-type Evidence struct {
-	// Verdict is Claim or Suspect.
-	Verdict Verdict
-	// How names the way it was seen: a frame.Kind, "return-path", "neighbour",
-	// "split-brain".
-	How string
-	// Reply says that it was an answer, which a station that answers for every
-	// address gives too, if it was asked.
-	Reply bool
-	// Beside is the station that has the address as well; zero if that is this host.
-	Beside frame.MAC
-	// MAC is the claimant's; zero if it cannot be known.
-	MAC, Source frame.MAC
-	// Peer is the host that a claimant's question was for. It believes the claim
-	// whatever it was told before (RFC 826). Invalid if there is none.
-	Peer netip.Addr
-	// Proven says that it needs no second observation.
-	Proven bool
-}
-
-// Claimant is a station that claimed the address.
-type Claimant struct {
-	MAC   frame.MAC `json:"mac"`
-	How   string    `json:"how"`
-	First time.Time `json:"first"`
-	Last  time.Time `json:"last"`
-	Count int       `json:"count"`
-}
 
 // Memory is what a Detector knows; it survives a restart as JSON.
 type Memory struct {
@@ -521,58 +418,6 @@ func (d *Detector) noteOwner(e Evidence, now time.Time) {
 		d.changes = d.changes[len(d.changes)-flapChanges:]
 	}
 }
-
-// defend queues an announcement if the policy and the rate allow it. Where the
-// rate does not, the peer that was asked is told by itself: a rogue that comes up
-// announces itself and asks for its peer at once, and the announcement that
-// answers the first is undone by the second.
-func (d *Detector) defend(e Evidence, now time.Time) {
-	shared := d.config.Subject.Sharing.Declared() || d.config.Subject.Moves
-	if d.config.Defence == NeverDefend || d.config.MAC.IsZero() || shared {
-		return
-	}
-	since := now.Sub(d.defended)
-	recent := !d.defended.IsZero() && since < defendInterval
-	switch {
-	case d.surrendered:
-	case recent && d.config.Defence == DefendOnce && since >= burstTime:
-		d.surrendered = true
-	case recent:
-		if d.config.Defence == DefendAlways {
-			d.defendAt = d.defended.Add(defendInterval)
-		}
-		d.repair(e.Peer, now)
-	default:
-		d.announce(now)
-	}
-}
-
-// repair asks for the peer as the owner of the address, as every host does that
-// speaks with it: the peer then knows our station again. It is no announcement, so
-// that RFC 5227 does not say how often it may be; who attacks us gains no more
-// than one such question a second.
-func (d *Detector) repair(peer netip.Addr, now time.Time) {
-	if !peer.IsValid() || !d.repaired.IsZero() && now.Sub(d.repaired) < repairEvery {
-		return
-	}
-	if b, err := frame.Request(d.config.MAC, d.config.Subject.Address, peer, frame.MAC{}); err == nil {
-		d.queue = append(d.queue, b)
-		d.repaired = now
-		d.memory.Repairs++
-	}
-}
-
-func (d *Detector) announce(now time.Time) {
-	d.defendAt = time.Time{}
-	if b, err := frame.Announcement(d.config.MAC, d.config.Subject.Address); err == nil {
-		d.queue = append(d.queue, b)
-		d.defended, d.holder = now, d.config.MAC
-		d.memory.Defences++
-	}
-}
-
-// Surrendered reports whether DefendOnce has stopped defending.
-func (d *Detector) Surrendered() bool { return d.surrendered }
 
 // Next returns when Tick has something to do; zero means not before the next
 // observation.
