@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/garbage"
@@ -103,6 +105,14 @@ func (f *lintFlags) open(args []string, files *source.Files, streams Streams) (*
 	}
 	path, err := findFleetFile(streams.search(f.fleet.path, args))
 	if err != nil {
+		// A path that was mistyped has no fleet file above it either.
+		for _, manifest := range args {
+			if _, gone := os.Stat(manifest); manifest != "-" && errors.Is(gone, fs.ErrNotExist) {
+				_, unread := files.Read(manifest)
+				t := trouble.Of(unread)
+				return nil, incomplete(t.Hint, "%s", &t)
+			}
+		}
 		return nil, err
 	}
 	return workspace.Open(path, reading), nil
