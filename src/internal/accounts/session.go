@@ -34,8 +34,10 @@ func (s Sessions) Commit(token string, content []byte, ends time.Time) error {
 	return s.CommitCtx(context.Background(), token, content, ends)
 }
 
-// CommitCtx is Commit.
+// CommitCtx is Commit. scs reckons ends by the clock of the machine; what is kept is
+// reckoned by the server's, which Find asks.
 func (s Sessions) CommitCtx(ctx context.Context, token string, content []byte, ends time.Time) error {
+	ends = s.Now().Add(time.Until(ends))
 	_, err := s.Write.ExecContext(ctx, `insert into session (digest, content, ends) values ($1, $2, $3)
 on conflict (digest) do update set content = excluded.content, ends = excluded.ends`, token, content, ends.UnixMicro())
 	return err
