@@ -104,13 +104,14 @@ type vipFinder struct {
 	// promising caches, for anchored nodes, whether such a name is below: it
 	// keeps aliases from being searched once for each way that leads to them.
 	promising map[*yaml.Node]bool
-	looked    int
-	vips      VIPs
-	err       error
+	// looked is how many values were looked at, of at most this many.
+	looked, most int
+	vips         VIPs
+	err          error
 }
 
 func newVIPFinder(patterns Patterns) *vipFinder {
-	return &vipFinder{patterns: patterns, endings: map[string]bool{}, promising: map[*yaml.Node]bool{}}
+	return &vipFinder{patterns: patterns, endings: map[string]bool{}, promising: map[*yaml.Node]bool{}, most: maxPropertyValues}
 }
 
 // searchGroup searches an instance group, a v1 job or an addon, and returns the
@@ -254,9 +255,9 @@ func (f *vipFinder) walkChild(scope propertyScope, path []string, v source.Value
 // mayLook counts a value and reports whether it may still be looked at.
 func (f *vipFinder) mayLook(v source.Value) bool {
 	f.looked++
-	if f.looked > maxPropertyValues && f.err == nil {
+	if f.looked > f.most && f.err == nil {
 		f.err = &trouble.Trouble{At: v.Place(),
-			Message: fmt.Sprintf("the aliases of the properties stand for more than %d values; virtual addresses in them may be missed", maxPropertyValues)}
+			Message: fmt.Sprintf("the aliases of the properties stand for more than %d values; virtual addresses in them may be missed", f.most)}
 	}
 	return f.err == nil
 }

@@ -37,6 +37,9 @@ func TestBoundedOutput(t *testing.T) {
 			writeFile(t, "ipguard.yml", []byte("directors:\n- {name: a, cloud_configs: [a.yml], deployments: [web.yml]}\n- {name: b, cloud_configs: [b.yml], deployments: [web.yml]}\n"))
 			said := map[int][]string{}
 			sizes := []int{200, 800}
+			if testing.Short() {
+				sizes = []int{100, 300}
+			}
 			for _, n := range sizes {
 				cloudConfig, manifest := write(n)
 				for _, name := range []string{"a.yml", "b.yml"} {

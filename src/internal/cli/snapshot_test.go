@@ -409,7 +409,11 @@ func TestSnapshotsThatCannotBeUsed(t *testing.T) {
 // in them as in the files, and the same about one manifest whether it reads all
 // snapshots or those that matter.
 func TestSnapshotsOfAFleet(t *testing.T) {
-	made, err := madefleet.Make(madefleet.Size{Directors: 24, Deployments: 120, StaticAddresses: 2000, Conflicts: 30, Seed: 7})
+	size := madefleet.Size{Directors: 24, Deployments: 120, StaticAddresses: 2000, Conflicts: 30, Seed: 7}
+	if testing.Short() {
+		size = madefleet.Size{Directors: 12, Deployments: 60, StaticAddresses: 600, Conflicts: 15, Seed: 7}
+	}
+	made, err := madefleet.Make(size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -420,11 +424,11 @@ func TestSnapshotsOfAFleet(t *testing.T) {
 	}
 	fromFiles := messages(lintSnapshots(t))
 	manifests, err := filepath.Glob("director-0*/deployments/*.yml")
-	if err != nil || len(manifests) < 50 {
+	if err != nil || len(manifests) < size.Deployments*2/5 {
 		t.Fatalf("%d manifests, error %v", len(manifests), err)
 	}
 	ofOne := map[string]string{}
-	for i := 0; i < len(manifests); i += 9 {
+	for i := 0; i < len(manifests); i += 7 {
 		ofOne[manifests[i]] = lintSnapshots(t, manifests[i])
 	}
 	snapshotsOf(t, madefleet.FleetFile)
@@ -435,7 +439,7 @@ func TestSnapshotsOfAFleet(t *testing.T) {
 		t.Error("nothing is said of the files that nobody names any more")
 	}
 	fromSnapshots = slices.DeleteFunc(fromSnapshots, isUnlisted)
-	if diff := cmp.Diff(fromFiles, fromSnapshots); diff != "" || len(fromFiles) < 30 {
+	if diff := cmp.Diff(fromFiles, fromSnapshots); diff != "" || len(fromFiles) < size.Conflicts {
 		t.Errorf("%d findings (-files +snapshots):\n%s", len(fromFiles), diff)
 	}
 	conflicts := 0

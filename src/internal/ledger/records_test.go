@@ -14,7 +14,11 @@ import (
 // TestIndexes adds random events to records and to copies of them, for addresses and
 // blocks that overlap, and holds each index against a look at all bookings.
 func TestIndexes(t *testing.T) {
-	for seed := range uint64(40) {
+	seeds := 40
+	if testing.Short() {
+		seeds = 8
+	}
+	for seed := range uint64(seeds) {
 		rng := rand.New(rand.NewPCG(seed, 17))
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		rs := &Records{}

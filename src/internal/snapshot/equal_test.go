@@ -48,8 +48,13 @@ func TestReducedReadsTheSame(t *testing.T) {
 		t.Fatalf("%d texts: %v", len(verdicts), err)
 	}
 	paths := append(verdicts, filesBelow(t, sharedtest.Dir(t, "public"))...)
+	every := 1
+	if testing.Short() {
+		every = 4
+	}
 	compared := 0
-	for _, path := range paths {
+	for i := 0; i < len(paths); i += every {
+		path := paths[i]
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +77,7 @@ func TestReducedReadsTheSame(t *testing.T) {
 			compared++
 		}
 	}
-	if compared < 500 {
+	if compared < 500/every {
 		t.Errorf("only %d texts were compared", compared)
 	}
 }
