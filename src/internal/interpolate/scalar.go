@@ -89,7 +89,9 @@ func atAGlance(text string) (value any, ok bool) {
 
 // surelyText tells most texts at a glance: yaml.v2 looks for another type only
 // behind certain first characters, the words it knows have at most five
-// letters, and no number or time has two dots (an IP address has three).
+// letters, and no number or time has two dots (an IP address has three). A number that
+// begins with 1 to 9 has no letter but the one before its exponent, a time none but T
+// and Z; and a time has two hyphens.
 func surelyText(text string) bool {
 	switch c := text[0]; {
 	case strings.IndexByte("yYnNtTfFoO~", c) >= 0:
@@ -100,17 +102,25 @@ func surelyText(text string) bool {
 	if strings.Count(text, ".") >= 2 {
 		return true
 	}
+	var hyphens, exponents int
 	for i := range len(text) {
-		if c := text[i]; !isNumberOrTimeByte(c) {
+		switch c := text[i]; {
+		case !isNumberOrTimeByte(c), text[0] >= '1' && text[0] <= '9' && isLetter(c) && strings.IndexByte("eETtZz", c) < 0:
 			return true
+		case c == '-':
+			hyphens++
+		case c == 'e', c == 'E':
+			exponents++
 		}
 	}
-	return false
+	return text[0] >= '1' && text[0] <= '9' && hyphens == 1 && exponents == 0
 }
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 // isNumberOrTimeByte covers 0x1F, 1_000, 1e+5, .inf and 2001-01-01T00:00:00Z.
 func isNumberOrTimeByte(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("+-._: ", c) >= 0
+	return c >= '0' && c <= '9' || isLetter(c) || strings.IndexByte("+-._: ", c) >= 0
 }
 
 func (s *scalars) tagged(n *yaml.Node) (value any, ok bool) {

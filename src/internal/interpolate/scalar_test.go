@@ -47,6 +47,30 @@ func TestPlainScalars(t *testing.T) {
 	}
 }
 
+// TestShortScalars compares all texts of up to four of the characters that numbers,
+// times and words are made of.
+func TestShortScalars(t *testing.T) {
+	compared := 0
+	texts := []string{""}
+	for range 4 {
+		var longer []string
+		for _, text := range texts {
+			for _, c := range "019eExaTZ-.:_" {
+				longer = append(longer, text+string(c))
+			}
+		}
+		for _, text := range longer {
+			if checkPlain(t, text) {
+				compared++
+			}
+		}
+		texts = longer
+	}
+	if compared < 20_000 {
+		t.Errorf("only %d texts were plain scalars", compared)
+	}
+}
+
 func FuzzPlainScalar(f *testing.F) {
 	for _, text := range scalarSeeds {
 		f.Add(text)

@@ -46,7 +46,7 @@ var genesis = Template{Tool: "genesis", Command: "genesis manifest ENVIRONMENT >
 
 // TemplateIn says whose template stands in a scalar's text; ok is false if none does.
 func TemplateIn(text string) (t Template, ok bool) {
-	if !strings.ContainsAny(text, "({<$") || isVariable().MatchString(text) {
+	if !strings.ContainsAny(text, "({<$") || isVariable(text) {
 		return Template{}, false
 	}
 	for _, t := range templates {
@@ -58,7 +58,11 @@ func TemplateIn(text string) (t Template, ok bool) {
 }
 
 // isVariable is a text that is one variable of the bosh CLI.
-var isVariable = lazyregexp.New(`^\(\(!?[^\s()]+\)\)$`)
+func isVariable(text string) bool {
+	name, opened := strings.CutPrefix(text, "((")
+	name, closed := strings.CutSuffix(name, "))")
+	return opened && closed && name != "" && !strings.ContainsAny(name, "() \t\n\f\r")
+}
 
 // Hint says what to do about it.
 func (t Template) Hint() string {
