@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,22 +29,12 @@ const mostBookingRuns = 3
 
 // measureBookings has 200 clients book 10,000 addresses of one pool that has 10,000
 // bookings already, through the server's store, with fsync. The peer is the database
-// alone, which gets as many rows in groups of 200.
+// alone, which gets as many rows in groups of 200. Then the same through the whole server.
 func measureBookings(s *settings, t *table) error {
-	kinds := []struct {
-		name string
-		rate int // bookings per second that are hoped for
-		open func(ctx context.Context, n int) (ledgersql.Database, error)
-	}{
-		{"SQLite", 2500, func(ctx context.Context, n int) (ledgersql.Database, error) {
-			return sqlite.Open(ctx, filepath.Join(s.work, fmt.Sprintf("bookings%d.db", n)))
-		}},
-		{"PostgreSQL", 4000, s.openPostgres},
-	}
-	for _, k := range kinds {
+	for _, k := range s.databases() {
 		var ours, peers []time.Duration
 		for n := range min(s.runs, mostBookingRuns) {
-			d, err := k.open(context.Background(), n)
+			d, err := k.open(context.Background(), k.url(fmt.Sprintf("bookings%d", n)))
 			if err != nil {
 				return err
 			}
@@ -59,29 +50,63 @@ func measureBookings(s *settings, t *table) error {
 			what: "bookings per second, and those hoped for", ours: fmt.Sprintf("%.0f/s", rate), peers: fmt.Sprintf("%d/s", k.rate),
 			ratio: rate / float64(k.rate), target: 1, atLeast: true,
 		})
+		if err := measureOverHTTP(s, t, k); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// openPostgres opens a new database of the server that scripts/bench started.
-func (s *settings) openPostgres(ctx context.Context, n int) (ledgersql.Database, error) {
+// database is a kind of database.
+type database struct {
+	name string
+	rate int // bookings per second that are hoped for
+	// url is how the server is told of a database with a name, and open makes and opens it.
+	url  func(name string) string
+	open func(ctx context.Context, url string) (ledgersql.Database, error)
+}
+
+func (s *settings) databases() []database {
+	return []database{
+		{
+			"SQLite", 2500,
+			func(name string) string { return filepath.Join(s.work, name+".db") },
+			func(ctx context.Context, path string) (ledgersql.Database, error) { return sqlite.Open(ctx, path) },
+		},
+		{"PostgreSQL", 4000, s.postgresURL, s.openPostgres},
+	}
+}
+
+// postgresURL is the URL of a database of the server that scripts/bench started.
+func (s *settings) postgresURL(name string) string {
+	return strings.Replace(s.postgres, "/postgres?", "/"+name+"?", 1)
+}
+
+// openPostgres opens a database of the server that scripts/bench started; it makes it
+// first if it is not there.
+func (s *settings) openPostgres(ctx context.Context, url string) (ledgersql.Database, error) {
 	if s.postgres == "" {
 		return nil, errors.New("PostgreSQL is not installed; on Debian: apt-get install postgresql")
 	}
-	config, err := pgx.ParseConfig(s.postgres)
+	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := pgx.Connect(ctx, s.postgres)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close(ctx)
-	name := fmt.Sprintf("bookings%d", n)
-	if _, err := conn.Exec(ctx, "create database "+name); err != nil {
+	var known bool
+	if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", config.Database).Scan(&known); err != nil {
 		return nil, err
 	}
-	return postgres.Open(ctx, fmt.Sprintf("postgres:///%s?host=%s&user=%s", name, config.Host, config.User))
+	if !known {
+		if _, err := conn.Exec(ctx, "create database "+pgx.Identifier{config.Database}.Sanitize()); err != nil {
+			return nil, err
+		}
+	}
+	return postgres.Open(ctx, url)
 }
 
 // bookMany fills a database with rows, and has clients book as many more. It fails if

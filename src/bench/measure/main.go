@@ -20,11 +20,11 @@ import (
 
 // settings is what the command line says.
 type settings struct {
-	ipguard, bosh, yamlnodes, fleet, directors string // programs
-	public                                     string // folder of public manifests
-	work                                       string // folder for made files
-	postgres                                   string // URL of a PostgreSQL to make databases in
-	runs                                       int
+	ipguard, server, bosh, yamlnodes, fleet, directors string // programs
+	public                                             string // folder of public manifests
+	work                                               string // folder for made files
+	postgres                                           string // URL of a PostgreSQL to make databases in
+	runs                                               int
 }
 
 // part is one group of measurements. A program that fails, or an answer that is
@@ -54,6 +54,7 @@ var parts = []part{
 func main() {
 	var s settings
 	flag.StringVar(&s.ipguard, "ipguard", "", "the ipguard program")
+	flag.StringVar(&s.server, "server", "", "the ipguard-server program")
 	flag.StringVar(&s.bosh, "bosh", "", "the bosh program")
 	flag.StringVar(&s.yamlnodes, "yamlnodes", "", "the yamlnodes program")
 	flag.StringVar(&s.fleet, "fleet", "", "the fleet program")

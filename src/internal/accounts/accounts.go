@@ -12,11 +12,12 @@ import (
 	"database/sql"
 	"encoding/base32"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/sharedread"
 )
 
 // The scopes. Between the two parts of the last two stands a name, or * for all.
@@ -81,6 +82,8 @@ type Store struct {
 	Read, Write *sql.DB
 	// Now is the clock.
 	Now func() time.Time
+
+	shown sharedread.Reader[string, *Token]
 }
 
 // prefix is how every token begins, so that scanners for secrets find them.
@@ -139,21 +142,46 @@ func (s *Store) Make(ctx context.Context, t Token) (secret string, err error) {
 	return secret, s.Note(ctx, t.By, "made a token", t.Name+": "+strings.Join(t.Scopes, " "))
 }
 
-// Whose returns who shows a token; nil if it is none, or has ended.
+// Whose returns who shows a token; nil if it is none, or has ended. It is looked up each
+// time, by readings that many share: a token that was revoked lets nobody in who comes
+// later.
 func (s *Store) Whose(ctx context.Context, secret string) (*Actor, error) {
 	if !strings.HasPrefix(secret, prefix) {
 		return nil, nil
 	}
-	var name, scopes string
-	var ends int64
-	err := s.Read.QueryRowContext(ctx, `select name, scopes, ends from token where digest = $1`, digest(secret)).Scan(&name, &scopes, &ends)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && !s.Now().Before(time.UnixMicro(ends)) {
-		return nil, nil
+	t, err := s.shown.Get(ctx, digest(secret), s.byDigest)
+	if err != nil || t == nil || !s.Now().Before(t.Ends) {
+		return nil, err
 	}
+	return &Actor{Name: "token " + t.Name, Scopes: t.Scopes}, nil
+}
+
+// byDigest reads tokens by their digests.
+func (s *Store) byDigest(ctx context.Context, digests []string) (map[string]*Token, error) {
+	// Statements of few lengths, which the database keeps: the last digest fills up.
+	var places []string
+	var values []any
+	for i := 0; i < len(digests) || i&(i-1) != 0; i++ {
+		places = append(places, fmt.Sprintf("$%d", i+1))
+		values = append(values, digests[min(i, len(digests)-1)])
+	}
+	rows, err := s.Read.QueryContext(ctx, `select digest, name, scopes, ends from token where digest in (`+strings.Join(places, ", ")+`)`, values...)
 	if err != nil {
 		return nil, err
 	}
-	return &Actor{Name: "token " + name, Scopes: strings.Fields(scopes)}, nil
+	defer rows.Close()
+	found := map[string]*Token{}
+	for rows.Next() {
+		t := &Token{}
+		var key, scopes string
+		var ends int64
+		if err := rows.Scan(&key, &t.Name, &scopes, &ends); err != nil {
+			return nil, err
+		}
+		t.Scopes, t.Ends = strings.Fields(scopes), time.UnixMicro(ends)
+		found[key] = t
+	}
+	return found, rows.Err()
 }
 
 // Tokens lists all tokens, by name.

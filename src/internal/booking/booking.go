@@ -32,25 +32,16 @@ type Look struct {
 	// question whether that is why there are too few.
 	Unsure bool
 
-	subnets    []*plan.Subnet
-	createEnvs map[[2]string]bool
-	used       []*plan.Claim // by first address
-	reach      []netip.Addr  // the highest last address of all up to here
+	ground *ground
 }
 
+// Ready makes copies of the look share what they compute, and lets several goroutines
+// ask them: it computes now what does not depend on who asks. Plan, Pool, Scans and
+// Unsure must not change any more.
+func (l *Look) Ready() { l.on() }
+
 // Subnets are those that the pool's addresses lie in.
-func (l *Look) Subnets() []*plan.Subnet {
-	if l.subnets != nil {
-		return l.subnets
-	}
-	for _, s := range l.Plan.Subnets {
-		if s.Range.IsValid() && (l.Pool.Segment == "" || l.Pool.Segment == s.Segment) &&
-			slices.ContainsFunc(l.Pool.Ranges, netipx.RangeOfPrefix(s.Range).Overlaps) {
-			l.subnets = append(l.subnets, s)
-		}
-	}
-	return l.subnets
-}
+func (l *Look) Subnets() []*plan.Subnet { return l.on().subnets }
 
 // Question is what package answer is asked for an owner.
 func (l *Look) Question(owner string) answer.Question {
@@ -80,21 +71,7 @@ func (l *Look) keepsFor(c *plan.Claim, owner string) bool {
 		return false
 	}
 	deployment, _, _ := strings.Cut(rest, "/")
-	return (c.Owner.Deployment == "" || c.Owner.Deployment == deployment) && !l.createEnv(director, deployment)
-}
-
-// createEnv reports whether the deployment is a VM of create-env, which no static
-// range of its director's cloud-config serves.
-func (l *Look) createEnv(director, deployment string) bool {
-	if l.createEnvs == nil {
-		l.createEnvs = map[[2]string]bool{}
-		for i := range l.Plan.Claims {
-			if c := &l.Plan.Claims[i]; c.Kind == plan.CreateEnvVM {
-				l.createEnvs[[2]string{c.Owner.Director, c.Owner.Deployment}] = true
-			}
-		}
-	}
-	return l.createEnvs[[2]string{director, deployment}]
+	return (c.Owner.Deployment == "" || c.Owner.Deployment == deployment) && !l.on().createEnvs[[2]string{director, deployment}]
 }
 
 // World is what the ledger needs to know to answer an owner.
@@ -103,29 +80,42 @@ func (l *Look) World(owner string) *ledger.World {
 	if len(l.Subnets()) == 0 {
 		return w
 	}
-	available := answer.Available(l.Plan, l.Question(owner))
+	w.Free = l.on().free(l.kept(owner), func(kept []*plan.Claim) []*netipx.IPSet { return l.free(owner, kept) })
+	return w
+}
+
+// kept are the claims that keep an address for an owner: what it uses, and the static
+// ranges that its director has for it. All that World computes of the owner comes of them.
+func (l *Look) kept(owner string) []*plan.Claim {
+	var list []*plan.Claim
+	for _, c := range l.on().ofOwner(owner) {
+		if c.Kind.InUse() && plan.Means(owner, c) || c.Kind == plan.StaticPool && l.keepsFor(c, owner) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// free is World's, for the claims that are kept for the owner.
+func (l *Look) free(owner string, kept []*plan.Claim) []*netipx.IPSet {
+	available := answer.Available(l.on().plan, l.Question(owner))
 	delegated := l.Pool.In(l.Subnets())
-	l.index()
 	var own, static netipx.IPSetBuilder
-	for _, c := range l.used {
-		if plan.Means(owner, c) {
+	for _, c := range kept {
+		switch {
+		case c.Kind == plan.StaticPool && delegated.OverlapsRange(c.Range):
+			static.AddRange(c.Range)
+		case c.Kind.InUse() && l.uses(c):
 			own.AddRange(c.Range)
 		}
 	}
-	for i := range l.Plan.Claims {
-		if c := &l.Plan.Claims[i]; c.Kind == plan.StaticPool && l.keepsFor(c, owner) && delegated.OverlapsRange(c.Range) {
-			static.AddRange(c.Range)
-		}
-	}
 	ownSet, staticSet := built(&own), built(&static)
-	w.Free = append(w.Free, common(available, ownSet))
+	list := []*netipx.IPSet{common(available, ownSet)}
 	if static.Intersect(delegated); len(built(&static).Ranges()) > 0 {
 		// Its director refuses all else for static_ips.
-		w.Free = append(w.Free, without(common(available, staticSet), ownSet))
-		return w
+		return append(list, without(common(available, staticSet), ownSet))
 	}
-	w.Free = append(w.Free, without(available, ownSet))
-	return w
+	return append(list, without(available, ownSet))
 }
 
 func common(a, b *netipx.IPSet) *netipx.IPSet {
@@ -155,17 +145,10 @@ func built(set *netipx.IPSetBuilder) *netipx.IPSet {
 // Users says who uses an address of the pool: who declares it, was granted it, or
 // was seen there; and where its owner may have it, though that cannot be seen.
 func (l *Look) Users(r netip.Prefix, owner string) []ledger.User {
-	l.index()
 	asked := netipx.RangeOfPrefix(r)
 	var list []ledger.User
-	from, _ := slices.BinarySearchFunc(l.reach, asked.From(), netip.Addr.Compare)
-	for _, c := range l.used[from:] {
-		if asked.To().Less(c.Range.From()) {
-			break
-		}
-		if c.Range.Overlaps(asked) {
-			list = append(list, ledger.User{Text: c.Who(), Is: func(owner string) bool { return plan.Means(owner, c) }})
-		}
+	for c := range l.on().using(asked) {
+		list = append(list, ledger.User{Text: c.Who(), Is: func(owner string) bool { return plan.Means(owner, c) }})
 	}
 	return slices.Concat(list, l.hidden(asked, owner), l.seen(asked))
 }
@@ -173,8 +156,8 @@ func (l *Look) Users(r netip.Prefix, owner string) []ledger.User {
 // hidden are the blind spots in which the owner may have an address.
 func (l *Look) hidden(asked netipx.IPRange, owner string) []ledger.User {
 	var list []ledger.User
-	for i := range l.Plan.BlindSpots {
-		spot := &l.Plan.BlindSpots[i]
+	for i := range l.on().plan.BlindSpots {
+		spot := &l.on().plan.BlindSpots[i]
 		if slices.ContainsFunc(spot.May, func(c plan.Claim) bool {
 			return c.Kind.InUse() && c.Range.Overlaps(asked) && plan.Means(owner, &c) && l.meets(&c)
 		}) {
@@ -198,26 +181,9 @@ func (l *Look) seen(asked netipx.IPRange) []ledger.User {
 	return list
 }
 
-// index sorts the claims in use that lie in the pool.
-func (l *Look) index() {
-	if l.reach != nil {
-		return
-	}
-	for i := range l.Plan.Claims {
-		c := &l.Plan.Claims[i]
-		if c.Kind.InUse() && c.Range.IsValid() && slices.ContainsFunc(l.Pool.Ranges, c.Range.Overlaps) && l.meets(c) {
-			l.used = append(l.used, c)
-		}
-	}
-	slices.SortFunc(l.used, func(a, b *plan.Claim) int { return a.Range.From().Compare(b.Range.From()) })
-	l.reach = make([]netip.Addr, len(l.used))
-	var highest netip.Addr
-	for i, c := range l.used {
-		if last := c.Range.To(); highest.Less(last) {
-			highest = last
-		}
-		l.reach[i] = highest
-	}
+// uses reports whether a claim is that of somebody who uses addresses of the pool.
+func (l *Look) uses(c *plan.Claim) bool {
+	return c.Kind.InUse() && c.Range.IsValid() && slices.ContainsFunc(l.Pool.Ranges, c.Range.Overlaps) && l.meets(c)
 }
 
 // meets reports whether a claim may lie in the pool's segment.
@@ -228,11 +194,10 @@ func (l *Look) meets(c *plan.Claim) bool {
 // Found are the addresses of the pool that somebody has already, to be adopted:
 // declared ones and granted ones, each for its owner.
 func (l *Look) Found() []ledger.Found {
-	l.index()
 	pool := l.Pool.In(l.Subnets())
 	var list []ledger.Found
 	seen := map[netip.Prefix][]string{}
-	for _, c := range l.used {
+	for _, c := range l.on().used {
 		owner := c.OwnerText()
 		if owner == "" {
 			continue // the machine of a director that no create-env manifest has a name for

@@ -41,6 +41,12 @@ type Plan struct {
 
 	mu   sync.Mutex
 	last *Picture
+	// of is the digest of what the last picture is of, made when it was, took how long
+	// that was, and making says that somebody makes the next one of the same.
+	of     string
+	made   time.Time
+	took   time.Duration
+	making bool
 }
 
 // Picture is the plan at one moment.
@@ -66,16 +72,24 @@ type Picture struct {
 	Directors []string
 
 	maxAges map[string]string
+
+	mu    sync.Mutex
+	looks map[*ledger.Pool]*booking.Look
 }
 
 // MaxAge is how old a director's snapshot may be, by the fleet file; empty: any age.
 func (p *Picture) MaxAge(director string) string { return p.maxAges[director] }
 
-// most is how old the parts of a picture may be that are not looked at each time: the
-// files that the fleet file names.
-const most = 30 * time.Second
+// The files that the fleet file names are not looked at each time. A picture that is
+// older than fresh is made again, beside those who ask; when making one takes long, so
+// seldom that it takes a twentieth of the time. Nobody gets one that is older than twice
+// that.
+const fresh = 30 * time.Second
 
-// Read returns the picture of now.
+func (p *Plan) fresh() time.Duration { return max(fresh, 20*p.took) }
+
+// Read returns the picture of now: every push and every change of the fleet file that was
+// done before counts.
 func (p *Plan) Read(ctx context.Context) (*Picture, error) {
 	heads, err := p.Pushes.Heads(ctx)
 	if err != nil {
@@ -83,23 +97,54 @@ func (p *Plan) Read(ctx context.Context) (*Picture, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	tag, err := p.tag(heads)
+	of, err := p.digest(heads)
 	if err != nil {
 		return nil, err
 	}
-	if p.last != nil && p.last.Tag == tag {
-		return p.last, nil
+	if p.last != nil && p.of == of {
+		switch age := p.Now().Sub(p.made); {
+		case p.FleetFile == "" || age >= 0 && age < p.fresh():
+			return p.last, nil
+		case age >= 0 && age < 2*p.fresh():
+			p.again(heads, of)
+			return p.last, nil
+		}
 	}
+	start, made := time.Now(), p.Now()
 	picture, err := p.read(ctx, heads)
 	if err != nil {
 		return nil, err
 	}
-	picture.Tag, p.last = tag, picture
+	p.keep(picture, of, made, time.Since(start))
 	return picture, nil
 }
 
-// tag is the digest of what the picture is made of.
-func (p *Plan) tag(heads []pushes.Push) (string, error) {
+func (p *Plan) keep(picture *Picture, of string, made time.Time, took time.Duration) {
+	picture.Tag = fmt.Sprintf("%s-%x", of, made.Unix())
+	p.last, p.of, p.made, p.took = picture, of, made, took
+}
+
+// again makes the next picture of the same pushes, unless somebody does already. One that
+// cannot be made is left to who asks when the last one is too old.
+func (p *Plan) again(heads []pushes.Push, of string) {
+	if p.making {
+		return
+	}
+	p.making = true
+	go func() {
+		start, made := time.Now(), p.Now()
+		picture, err := p.read(context.Background(), heads)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.making = false
+		if err == nil && p.of == of && p.made.Before(made) {
+			p.keep(picture, of, made, time.Since(start))
+		}
+	}()
+}
+
+// digest is that of what a picture is made of.
+func (p *Plan) digest(heads []pushes.Push) (string, error) {
 	h := sha256.New()
 	for _, push := range heads {
 		fmt.Fprintf(h, "%q %d %s\n", push.Director, push.Version, push.Digest)
@@ -110,7 +155,6 @@ func (p *Plan) tag(heads []pushes.Push) (string, error) {
 			return "", fmt.Errorf("the fleet file cannot be read: %w", err)
 		}
 		h.Write(text)
-		fmt.Fprint(h, p.Now().Truncate(most).Unix())
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32], nil
 }
@@ -202,7 +246,20 @@ func (p *Picture) Pool(name string) *ledger.Pool {
 	return p.Pools[i]
 }
 
-// Look is a look at the plan for a pool.
+// Look is a look at the plan for a pool of the picture.
 func (p *Picture) Look(pool *ledger.Pool, now time.Time) *booking.Look {
-	return &booking.Look{Plan: p.Plan, Pool: pool, Now: now}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	known := p.looks[pool]
+	if known == nil {
+		known = &booking.Look{Plan: p.Plan, Pool: pool}
+		known.Ready()
+		if p.looks == nil {
+			p.looks = map[*ledger.Pool]*booking.Look{}
+		}
+		p.looks[pool] = known
+	}
+	look := *known
+	look.Now = now
+	return &look
 }

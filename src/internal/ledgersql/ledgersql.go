@@ -22,6 +22,7 @@ import (
 	"sync"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/sharedread"
 )
 
 // Database is what a Store needs of SQLite or PostgreSQL.
@@ -50,6 +51,13 @@ type Store struct {
 	closing sync.RWMutex
 	closed  bool
 	done    sync.WaitGroup
+	reads   sharedread.Reader[string, reading]
+}
+
+// reading is what came of reading a pool.
+type reading struct {
+	pool *pool
+	err  error
 }
 
 // pool is what is known of a pool: records that nobody changes any more, and the
@@ -99,6 +107,18 @@ func (s *Store) Serial(ctx context.Context, name string) (*ledger.Records, int64
 
 // newest is a pool with all that is committed.
 func (s *Store) newest(ctx context.Context, name string) (*pool, error) {
+	r, err := s.reads.Get(ctx, name, func(ctx context.Context, names []string) (map[string]reading, error) {
+		read := map[string]reading{}
+		for _, name := range names {
+			p, err := s.read(ctx, name)
+			read[name] = reading{p, err}
+		}
+		return read, nil
+	})
+	return r.pool, errors.Join(err, r.err)
+}
+
+func (s *Store) read(ctx context.Context, name string) (*pool, error) {
 	s.mu.Lock()
 	known := s.pools[name]
 	s.mu.Unlock()

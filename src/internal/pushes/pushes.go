@@ -14,6 +14,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/sharedread"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -22,6 +23,8 @@ import (
 type Store struct {
 	Read, Write *sql.DB
 	Now         func() time.Time
+
+	heads sharedread.Reader[struct{}, []Push]
 }
 
 // Push is one version of what a director has.
@@ -129,10 +132,25 @@ func (s *Store) last(ctx context.Context, director string) (*Push, error) {
 	return &p, err
 }
 
-// Heads are the newest versions of all directors, by name, without their texts.
+// Heads are the newest versions of all directors, by name, without their texts. The list
+// is shared, and must not be changed.
 func (s *Store) Heads(ctx context.Context) ([]Push, error) {
-	rows, err := s.Read.QueryContext(ctx, `select director, version, uuid, at, by_whom, digest from push p
-where version = (select max(version) from push q where q.director = p.director) order by director`)
+	return s.heads.Get(ctx, struct{}{}, func(ctx context.Context, _ []struct{}) (map[struct{}][]Push, error) {
+		list, err := s.readHeads(ctx)
+		return map[struct{}][]Push{{}: list}, err
+	})
+}
+
+// readHeads jumps from director to director in the index: versions add up for years.
+func (s *Store) readHeads(ctx context.Context) ([]Push, error) {
+	rows, err := s.Read.QueryContext(ctx, `with recursive known (director) as (
+  select min(director) from push
+  union all
+  select (select min(director) from push where director > known.director) from known where known.director is not null
+)
+select p.director, p.version, p.uuid, p.at, p.by_whom, p.digest from known
+join push p on p.director = known.director and p.version = (select max(version) from push q where q.director = known.director)
+order by p.director`)
 	if err != nil {
 		return nil, err
 	}

@@ -56,20 +56,15 @@ func (d *Database) Close() error {
 	return err
 }
 
-// Append implements ledgersql.Database. All statements go out at once.
+// Append implements ledgersql.Database: three statements for any number of rows, in one
+// round trip.
 func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
 	batch := &pgx.Batch{}
-	for i := range events {
-		batch.Queue(ledgersql.InsertEvent, events[i].Values()...)
+	batch.Queue(insertEvents, eventColumns(events)...)
+	if gone := knownColumns(after); gone != nil {
+		batch.Queue(deleteBookings, gone...)
 	}
-	for i := range after {
-		if after[i].Known {
-			batch.Queue(ledgersql.DeleteBooking, after[i].Key()...)
-		}
-	}
-	for i := range after {
-		batch.Queue(ledgersql.InsertBooking, after[i].Values()...)
-	}
+	batch.Queue(insertBookings, bookingColumns(after)...)
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
 	return late(err)
 }
