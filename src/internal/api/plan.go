@@ -69,6 +69,9 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 			p.Directors = append(p.Directors, protocol.SharedDirector{Name: name})
 		}
 	}
+	slices.SortStableFunc(p.Directors, func(x, y protocol.SharedDirector) int {
+		return slices.Index(picture.Directors, x.Name) - slices.Index(picture.Directors, y.Name)
+	})
 	for _, d := range p.Directors {
 		fmt.Fprintf(h, " %q %s %s", d.Name, d.Digest, d.MaxAge)
 	}

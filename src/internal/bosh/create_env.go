@@ -231,7 +231,7 @@ func (cc *CloudConfig) Network(name string) *Network {
 func (r *manifestReader) readContacts() {
 	provider := r.doc.Field("cloud_provider")
 	if mbus := provider.Field("mbus"); mbus.Present() {
-		r.addContact(mbus, hostOf(mbus.Text()), "cloud_provider.mbus")
+		r.addContact(mbus, HostOf(mbus.Text()), "cloud_provider.mbus")
 	}
 	if host := provider.Field("ssh_tunnel").Field("host"); host.Present() {
 		r.addContact(host, host.Text(), "cloud_provider.ssh_tunnel.host")
@@ -248,9 +248,9 @@ func (r *manifestReader) addContact(v source.Value, host, property string) {
 	}
 }
 
-// hostOf cuts the host out of a URL that may hold ((variables)), and so cannot
+// HostOf cuts the host out of a URL that may hold ((variables)), and so cannot
 // be parsed as one.
-func hostOf(url string) string {
+func HostOf(url string) string {
 	if _, rest, ok := strings.Cut(url, "://"); ok {
 		url = rest
 	}

@@ -412,7 +412,7 @@ func (g *gaps) contact(doc source.Value) {
 		g.add(Gap{Hides: HidesContact}, provider, "cloud_provider")
 	}
 	if mbus := provider.Field("mbus"); hides(mbus) {
-		if name, ok := VariableIn(hostOf(mbus.Text())); ok {
+		if name, ok := VariableIn(HostOf(mbus.Text())); ok {
 			g.add(Gap{Hides: HidesContact, Property: "cloud_provider.mbus"}, mbus, "cloud_provider.mbus")
 			g.list[len(g.list)-1].Variable = name // not that of the password
 		}

@@ -30,6 +30,9 @@ func ReadManifest(doc source.Value, opts Options) (*Manifest, []Problem, []Unres
 	return r.m, r.Problems, r.unresolved
 }
 
+// IsCreateEnv reports whether a manifest is one for create-env.
+func IsCreateEnv(doc source.Value) bool { return formOf(doc) == CreateEnv }
+
 // formOf recognises the form of a manifest by its top-level keys.
 func formOf(doc source.Value) Form {
 	switch {

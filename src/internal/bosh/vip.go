@@ -400,7 +400,7 @@ func wordRange(word string) (netipx.IPRange, bool) {
 		}
 	}
 	_, rest, isURL := strings.Cut(word, "://")
-	host := hostOf(word)
+	host := HostOf(word)
 	if !isURL {
 		rest, host = word, strings.Trim(word, "[]")
 		if h, _, err := net.SplitHostPort(word); err == nil {

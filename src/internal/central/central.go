@@ -68,7 +68,8 @@ type Picture struct {
 	// Own are the snapshots of directors that the server knows itself and nobody pushed:
 	// what their files promise and they said, in the form of a push.
 	Own map[string][]byte
-	// Directors are the names of all directors, sorted.
+	// Directors are the names of all directors: in the order of the fleet file, and then
+	// those that were only pushed.
 	Directors []string
 
 	maxAges map[string]string
@@ -199,7 +200,6 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	for i := range w.Fleet.Directors {
 		picture.Directors = append(picture.Directors, w.Fleet.Directors[i].Name)
 	}
-	slices.Sort(picture.Directors)
 	p.own(picture, w)
 	return picture, nil
 }
@@ -212,7 +212,7 @@ func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 			continue
 		}
 		// To the hour, so that they are the same when nothing changed.
-		s, err := survey.Promised(d, picture.Plan.Claims, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), p.Now().Truncate(time.Hour))
+		s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), p.Now().Truncate(time.Hour))
 		if err != nil {
 			picture.Failures = append(picture.Failures, trouble.Of(err))
 			continue

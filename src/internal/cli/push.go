@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/serverclient"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -76,7 +77,7 @@ func runPush(ctx context.Context, fleetFile string, names []string, streams Stre
 // pushAll pushes director after director: one that is not taken costs the others
 // nothing.
 func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, names []string, streams Streams) error {
-	read := survey.Read(w.Fleet, w.Loader)
+	keep := wantedBy(ctx, w, client)
 	var failed error
 	collides := false
 	for i := range w.Fleet.Directors {
@@ -84,7 +85,7 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 		if len(names) > 0 && !slices.Contains(names, d.Name) {
 			continue
 		}
-		pushed, err := push(ctx, w, client, d, read)
+		pushed, err := push(ctx, w, client, d, keep)
 		if err != nil {
 			failed = errors.Join(failed, err)
 			if err := printTo(streams.Stderr, "ipguard: director %s is not pushed: %s\n", d.Name, err); err != nil {
@@ -121,8 +122,23 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 	return nil
 }
 
-func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, read *survey.Survey) (serverclient.Pushed, error) {
-	s, err := survey.Promised(d, read.Facts.Plan.Claims, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), w.Fleet.Snapshots.Now)
+// wantedBy is what a snapshot has to keep: for the team's own fleet file, and for the
+// server's, which other teams read it by. Where the server cannot tell, it is pushed
+// without: they are told what it lacks.
+func wantedBy(ctx context.Context, w *workspace.Workspace, client *serverclient.Client) snapshot.Keep {
+	keep := workspace.Keep(w.Fleet.File)
+	shared, err := client.Shared(ctx)
+	if err != nil {
+		return keep
+	}
+	asked := workspace.Keep(shared)
+	keep.VIPProperties = slices.Concat(keep.VIPProperties, asked.VIPProperties)
+	keep.CloudProperties = slices.Concat(keep.CloudProperties, asked.CloudProperties)
+	return keep
+}
+
+func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, keep snapshot.Keep) (serverclient.Pushed, error) {
+	s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, keep, w.Fleet.Snapshots.Now)
 	if err != nil {
 		return serverclient.Pushed{}, err
 	}

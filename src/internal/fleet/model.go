@@ -87,6 +87,8 @@ type Server struct {
 // create-env alone.
 type Director struct {
 	At place.Place `yaml:"-"`
+	// Server is the URL at which a server tells its snapshot; empty: the file names it.
+	Server string `yaml:"-"`
 
 	// The name by which findings call the director; no two have the same.
 	Name Text `yaml:"name"`

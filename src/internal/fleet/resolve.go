@@ -49,6 +49,9 @@ type Sources struct {
 	RuntimeConfigs []SourceFile
 	Deployments    []SourceFile
 	CreateEnvs     []SourceFile
+	// Server is the URL at which a server tells what the director has; empty: the files
+	// do.
+	Server string
 	// Snapshot is what the director said about itself; nil if there is none.
 	Snapshot *SnapshotFile
 	// Unresolved says that the fleet file names files of this director, even if
@@ -84,10 +87,15 @@ type SnapshotFile struct {
 	Path string
 	// At is the line of the fleet file that names it.
 	At place.Place
+	// Server is that of the director; empty where what is at Path is no copy.
+	Server string
 	// MaxAge is how old it may be; 0: any age.
 	MaxAge   time.Duration
 	MaxAgeAt place.Place
 }
+
+// Shown is the name by which people find the file.
+func (f *SnapshotFile) Shown() string { return cmp.Or(f.Server, f.Path) }
 
 // Resolve follows the paths and globs of the file. A path that does not exist
 // and a glob that matches nothing are errors at their place; the rest is
@@ -129,7 +137,7 @@ func (f *File) Resolve() ([]Sources, []*trouble.Trouble) {
 // director is what can be said of a director before its manifests are looked for.
 func (r *resolver) director(d *Director) Sources {
 	s := Sources{
-		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, At: d.At,
+		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, Server: d.Server, At: d.At,
 		IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks, NoConfigServer: d.NoConfigServer,
 		CloudConfigs: r.files(d, CloudConfigs), RuntimeConfigs: r.files(d, RuntimeConfigs),
 		Unresolved: len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnv) > 0,
@@ -139,7 +147,7 @@ func (r *resolver) director(d *Director) Sources {
 	}
 	if d.Snapshot.Value != "" {
 		s.Snapshot = &SnapshotFile{
-			Path: shownFrom(r.wd, r.absolute(d.Snapshot.Value)), At: d.Snapshot.At, MaxAge: d.MaxAge.Length, MaxAgeAt: d.MaxAge.At,
+			Path: shownFrom(r.wd, r.absolute(d.Snapshot.Value)), Server: d.Server, At: d.Snapshot.At, MaxAge: d.MaxAge.Length, MaxAgeAt: d.MaxAge.At,
 		}
 	}
 	return s

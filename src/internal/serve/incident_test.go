@@ -35,10 +35,13 @@ pools:
 - {name: dr, team: dr, segment: vlan-52, addresses: [10.8.52.190 - 10.8.52.199]}
 `
 
-func newCompany(t testing.TB) *company {
+func newCompany(t testing.TB) *company { return newCompanyOf(t, companyPlan) }
+
+// newCompanyOf is a server whose fleet file has this text.
+func newCompanyOf(t testing.TB, plan string) *company {
 	t.Helper()
 	c := &company{t: t, folder: t.TempDir(), clock: &clock{now: time.Now().UTC().Truncate(time.Second)}}
-	c.write("server/ipguard.yml", companyPlan)
+	c.write("server/ipguard.yml", plan)
 	config := serve.Config{
 		Database: fleet.Text{Value: filepath.Join(c.folder, "server", "x.db")}, Fleet: fleet.Text{Value: filepath.Join(c.folder, "server", "ipguard.yml")},
 	}
@@ -156,9 +159,9 @@ instance_groups:
 - name: bosh
   instances: 1
   resource_pool: vms
-  jobs: [{name: director, release: bosh}]
+  jobs: [{name: director, release: bosh, properties: {password: hunter2hunter2}}]
   networks: [{name: default, static_ips: [` + ip + `]}]
-cloud_provider: {template: {name: cpi, release: bosh}, mbus: "https://x@` + ip + `:6868", properties: {}}
+cloud_provider: {template: {name: cpi, release: bosh}, mbus: "https://mbus:hunter2hunter2@` + ip + `:6868", properties: {}}
 `
 }
 
@@ -217,7 +220,7 @@ func TestNoSecretIsPushed(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := unpack(packed)
-	if err != nil || strings.Contains(out, "hunter2") || !strings.Contains(out, "10.8.52.191") {
+	if err != nil || strings.Contains(out, "hunter2") || !strings.Contains(out, "10.8.52.191") || !strings.Contains(out, "10.8.52.98") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

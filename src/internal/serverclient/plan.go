@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
@@ -83,6 +84,30 @@ func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) 
 	return central, since, nil
 }
 
+// Shared is the part of the server's fleet file that all teams have.
+func (c *Client) Shared(ctx context.Context) (*fleet.File, error) {
+	a, err := c.ask(ctx, http.MethodGet, "/plan", nil)
+	if err != nil {
+		return nil, err
+	}
+	var p protocol.Plan
+	if err := c.read(a, &p); err != nil {
+		return nil, err
+	}
+	return shared(c, p)
+}
+
+func shared(client *Client, p protocol.Plan) (*fleet.File, error) {
+	if p.Fleet == "" {
+		return &fleet.File{}, nil
+	}
+	file, errs := fleet.ParseShared(client.URL, []byte(p.Fleet))
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	return file, nil
+}
+
 // folder is that of one server and who asks it: others may see other things.
 func (c *Cache) folder(client *Client) string {
 	sum := sha256.Sum256([]byte(client.URL + "\x00" + client.token))
@@ -114,24 +139,22 @@ func (c *Cache) save(client *Client, k kept) error {
 
 // central makes a plan of the answer, and sees to it that the snapshots are here.
 func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, ask bool) (*workspace.Central, error) {
-	central := &workspace.Central{File: &fleet.File{}}
 	at := place.Place{File: client.URL, Line: 1, Column: 1}
-	if p.Fleet != "" {
-		var errs []*trouble.Trouble
-		if central.File, errs = fleet.ParseShared(client.URL, []byte(p.Fleet)); len(errs) > 0 {
-			return nil, errs[0]
-		}
+	file, err := shared(client, p)
+	if err != nil {
+		return nil, err
 	}
+	central := &workspace.Central{File: file}
 	for _, d := range p.Directors {
 		if d.Digest == "" { // it is known to be there, and that nobody told what it has
-			central.File.Directors = append(central.File.Directors, fleet.Director{At: at, Name: fleet.Text{Value: d.Name, At: at}})
+			central.File.Directors = append(central.File.Directors, fleet.Director{At: at, Server: client.URL + snapshotPath(d.Name), Name: fleet.Text{Value: d.Name, At: at}})
 			continue
 		}
 		path, err := c.snapshot(ctx, client, d, ask)
 		if err != nil {
 			return nil, err
 		}
-		director := fleet.Director{At: at, Name: fleet.Text{Value: d.Name, At: at}, Snapshot: fleet.Text{Value: path, At: at}}
+		director := fleet.Director{At: at, Server: client.URL + snapshotPath(d.Name), Name: fleet.Text{Value: d.Name, At: at}, Snapshot: fleet.Text{Value: path, At: at}}
 		if length, ok := fleet.ParseDuration(d.MaxAge); ok {
 			director.MaxAge = fleet.Duration{Length: length, At: at}
 		}
@@ -153,6 +176,11 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 	return central, nil
 }
 
+// snapshotPath is where the server tells what a director has.
+func snapshotPath(director string) string {
+	return protocol.Base + "/directors/" + url.PathEscape(director) + "/snapshot"
+}
+
 // snapshot is the path of a director's snapshot, which is fetched if it is not here.
 func (c *Cache) snapshot(ctx context.Context, client *Client, d protocol.SharedDirector, ask bool) (string, error) {
 	if sum, err := hex.DecodeString(d.Digest); err != nil || len(sum) != sha256.Size {
@@ -165,7 +193,7 @@ func (c *Cache) snapshot(ctx context.Context, client *Client, d protocol.SharedD
 	if !ask {
 		return "", &UnreachableError{client.URL, fmt.Errorf("the snapshot of director %s is not here", d.Name)}
 	}
-	a, err := client.ask(ctx, http.MethodGet, fmt.Sprintf("/directors/%s/snapshot?version=%d", url.PathEscape(d.Name), d.Version), nil)
+	a, err := client.ask(ctx, http.MethodGet, strings.TrimPrefix(snapshotPath(d.Name), protocol.Base)+fmt.Sprintf("?version=%d", d.Version), nil)
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,7 @@ import (
 // claiming are the keys below which addresses stand that somebody has or may
 // get. A gateway or a resolver outside of its range is nobody's, and what is
 // reserved too.
-var claiming = map[string]bool{"range": true, "static": true, "static_ips": true, "properties": true}
+var claiming = map[string]bool{"range": true, "static": true, "static_ips": true, "properties": true, "mbus": true, "host": true}
 
 // tell computes what the head tells of the addresses that stand behind it.
 func (s *Snapshot) tell() {
@@ -28,7 +28,11 @@ func (s *Snapshot) tell() {
 		c.content(d.Manifest)
 		c.vms(d.VMs)
 	}
+	for _, content := range s.CreateEnvs {
+		c.content(content)
+	}
 	c.vms(s.Orphans)
+	c.vms([]VM{{Addresses: s.Settings.Own}})
 	head := Head{Collected: s.Collected, Director: s.Director, Unseen: s.Unseen, Kept: s.Kept, Deployed: len(s.Deployments)}
 	if all, err := c.set.IPSet(); err == nil && c.known {
 		head.Covers = all
@@ -200,7 +204,7 @@ func (c *coverage) text(s string, used bool) {
 		return
 	}
 	for _, part := range strings.Split(s, ",") {
-		r, ok := parseRange(part)
+		r, ok := parseRange(strings.Trim(part, "[]")) // as the host of a URL
 		switch {
 		case ok && r.IsValid():
 			c.set.AddRange(wholeBlock(r))

@@ -126,6 +126,12 @@ func (s *Snapshot) node() *yaml.Node {
 		m.put("runtime_configs", sequence(s.RuntimeConfigs, Config.node))
 	}
 	m.put("deployments", sequence(s.Deployments, Deployment.node))
+	if len(s.CreateEnvs) > 0 {
+		m.put("create_envs", sequence(s.CreateEnvs, Content.wrapped))
+	}
+	if settings := s.Settings.node(); len(settings.Content) > 0 {
+		m.put("settings", settings)
+	}
 	if len(s.Orphans) > 0 {
 		m.put("orphaned_vms", sequence(s.Orphans, VM.node))
 	}
@@ -159,6 +165,24 @@ func (c Content) put(m *mapping, key string) {
 	if c.node != nil {
 		m.put(key, c.node)
 	}
+}
+
+func (s Settings) node() *yaml.Node {
+	m := newMapping()
+	if len(s.Own) > 0 {
+		m.put("director_ips", sequence(s.Own, func(a Address) *yaml.Node { return text(a.Text) }))
+	}
+	m.flag("ignore_missing_gateway", s.IgnoreMissingGateway)
+	m.flag("managed_networks", s.ManagedNetworks)
+	m.flag("no_config_server", s.NoConfigServer)
+	return &m.Node
+}
+
+// wrapped is the content as the one value of a mapping.
+func (c Content) wrapped() *yaml.Node {
+	m := newMapping()
+	c.put(m, "manifest")
+	return &m.Node
 }
 
 func (d Deployment) node() *yaml.Node {

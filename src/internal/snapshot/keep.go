@@ -180,6 +180,42 @@ func (k Keep) Manifest(doc source.Value) Content {
 	)(doc)}
 }
 
+// CreateEnv reduces a manifest of create-env. Of how the machine is reached nothing is
+// kept but its address: the rest is a password.
+func (k Keep) CreateEnv(doc source.Value) Content {
+	vips, err := k.vipsOf(doc)
+	if err != nil {
+		return unreadable(err)
+	}
+	groups := listOf(vips.group())
+	cpi := object(field{"name", name})
+	return Content{node: object(
+		field{"name", name},
+		field{"networks", listOf(k.network())},
+		field{"resource_pools", listOf(object(field{"name", name}, field{"network", name}))},
+		field{"instance_groups", groups},
+		field{"jobs", groups},
+		field{"properties", vips.keep},
+		field{"cloud_provider", object(
+			field{"template", cpi},
+			field{"templates", listOf(cpi)},
+			field{"mbus", contact},
+			field{"ssh_tunnel", object(field{"host", address})},
+		)},
+	)(doc)}
+}
+
+// contact keeps the address of a URL.
+func contact(v source.Value) *yaml.Node {
+	if host := bosh.HostOf(v.Text()); v.Kind() == source.String && mayBeAddress(host) {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return text(host)
+	}
+	return scrubbed(v)
+}
+
 // vipsOf finds all properties that may hold virtual addresses. Exceptions do not
 // count: whoever reads the snapshot makes them, and may change them.
 func (k Keep) vipsOf(doc source.Value) (vipLeaves, error) {

@@ -13,6 +13,9 @@ import (
 // reduces it. A deployment that never succeeded has none.
 func (k Keep) ReduceManifest(text string) Content { return reduce(text, k.Manifest) }
 
+// ReduceCreateEnv reads and reduces a manifest of create-env.
+func (k Keep) ReduceCreateEnv(text string) Content { return reduce(text, k.CreateEnv) }
+
 // ReduceCloudConfig reads and reduces a cloud-config.
 func (k Keep) ReduceCloudConfig(text string) Content { return reduce(text, k.CloudConfig) }
 

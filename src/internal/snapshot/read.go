@@ -135,6 +135,8 @@ func Read(path string, data []byte) (*Snapshot, error) {
 	s.CloudConfigs = readList(r, doc.Root().Field("cloud_configs"), r.config)
 	s.RuntimeConfigs = readList(r, doc.Root().Field("runtime_configs"), r.config)
 	s.Deployments = readList(r, doc.Root().Field("deployments"), r.deployment)
+	s.CreateEnvs = readList(r, doc.Root().Field("create_envs"), func(v source.Value) Content { return r.content(v, "manifest") })
+	s.Settings = r.settings(doc.Root().Field("settings"))
 	s.Orphans = r.lists[doc.Root().Field("orphaned_vms").Node()]
 	if r.err != nil {
 		return nil, r.err
@@ -186,6 +188,22 @@ func (r *reader) config(v source.Value) Config {
 		Latest:  !v.Field("superseded").Bool(),
 		Content: r.content(v, "content"),
 	}
+}
+
+func (r *reader) settings(v source.Value) Settings {
+	s := Settings{
+		IgnoreMissingGateway: v.Field("ignore_missing_gateway").Bool(), ManagedNetworks: v.Field("managed_networks").Bool(),
+		NoConfigServer: v.Field("no_config_server").Bool(),
+	}
+	for _, item := range v.Field("director_ips").Items() {
+		a, ok := NewAddress(item.Text())
+		if !ok {
+			r.fail(item, "an address belongs here")
+		}
+		a.At = item.Place()
+		s.Own = append(s.Own, a)
+	}
+	return s
 }
 
 func (r *reader) content(parent source.Value, key string) Content {

@@ -39,6 +39,9 @@ func (s *Snapshot) routers() (found routers, ok bool) {
 		}
 		ok = ok && found.add(d.Manifest, config, patterns)
 	}
+	for _, c := range s.CreateEnvs {
+		ok = ok && found.add(c, nil, patterns)
+	}
 	for _, c := range s.RuntimeConfigs {
 		ok = ok && found.add(c.Content, latest, patterns)
 	}

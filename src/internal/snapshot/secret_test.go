@@ -24,6 +24,8 @@ var names = regexp.MustCompile(`^(` + strings.Join([]string{
 	`instance_groups\[\]\.(networks|jobs|migrated_from)\[\]\.name`,
 	`instance_groups\[\]\.migrated_from\[\]\.az`,
 	`addons\[\]\.jobs\[\]\.name`,
+	`resource_pools\[\]\.(name|network)`,
+	`cloud_provider\.template\.name`,
 }, "|") + `)$`)
 
 // secrets are texts of the kinds that stand in manifests.
@@ -98,7 +100,7 @@ func TestSecretsOfAnyType(t *testing.T) {
 		for _, reduced := range []struct {
 			text string
 			by   func(string) Content
-		}{{cloudConfigText, k.ReduceCloudConfig}, {runtimeConfigText, k.ReduceRuntimeConfig}, {manifestText, k.ReduceManifest}} {
+		}{{cloudConfigText, k.ReduceCloudConfig}, {runtimeConfigText, k.ReduceRuntimeConfig}, {manifestText, k.ReduceManifest}, {createEnvText, k.ReduceCreateEnv}} {
 			for i, at := 0, "none"; at != ""; i++ {
 				at = ""
 				seen := 0
@@ -124,7 +126,7 @@ func TestSecretsOfAnyType(t *testing.T) {
 // namesWithin are the paths at which a list of names, or of mappings with names,
 // belongs: a name in such a list is kept.
 var namesWithin = regexp.MustCompile(names.String() +
-	`|(^|\.)(azs|networks|subnets|vm_types|vm_extensions|disk_types|instance_groups|jobs|migrated_from|addons)(\[\])?$` +
+	`|(^|\.)(azs|networks|subnets|vm_types|vm_extensions|disk_types|instance_groups|jobs|migrated_from|addons|resource_pools)(\[\])?$` +
 	`|\.cloud_properties(\.deep)?$`)
 
 // TestNamesAreKept holds the list of names against the allow-list: none stands
@@ -160,6 +162,7 @@ func planted(t *testing.T, change func(path string, n *yaml.Node)) *Snapshot {
 	k := exampleKeep()
 	s.CloudConfigs[0].Content = k.ReduceCloudConfig(changed(t, cloudConfigText, change))
 	s.RuntimeConfigs[0].Content = k.ReduceRuntimeConfig(changed(t, runtimeConfigText, change))
+	s.CreateEnvs = []Content{k.ReduceCreateEnv(changed(t, createEnvText, change))}
 	s.Deployments[0].Manifest = k.ReduceManifest(changed(t, manifestText, change))
 	return s
 }
@@ -197,7 +200,7 @@ func changed(t *testing.T, text string, change func(path string, n *yaml.Node)) 
 // is of a kind that is kept: to reduce it again takes nothing away. That no secret
 // is among it is what the other tests look for, in texts that hold one.
 func FuzzReduce(f *testing.F) {
-	for _, seed := range []string{cloudConfigText, runtimeConfigText, manifestText} {
+	for _, seed := range []string{cloudConfigText, runtimeConfigText, manifestText, createEnvText} {
 		f.Add(seed)
 	}
 	f.Add("networks: [{name: a, subnets: [{range: 10.0.0.0/24, reserved: ((r)), static: [[10.0.0.1]], cloud_properties: {name: ((n))}}]}]")
@@ -205,7 +208,7 @@ func FuzzReduce(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		k := exampleKeep()
 		for name, by := range map[string]func(string) Content{
-			"cloud-config": k.ReduceCloudConfig, "runtime config": k.ReduceRuntimeConfig, "manifest": k.ReduceManifest,
+			"cloud-config": k.ReduceCloudConfig, "runtime config": k.ReduceRuntimeConfig, "manifest": k.ReduceManifest, "create-env": k.ReduceCreateEnv,
 		} {
 			once := by(text)
 			if once.node == nil {

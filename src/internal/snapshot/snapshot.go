@@ -44,6 +44,11 @@ type Snapshot struct {
 	RuntimeConfigs []Config
 	// Deployments are sorted by name.
 	Deployments []Deployment
+	// CreateEnvs are manifests of bosh create-env, by name: no director knows them, but
+	// who tells what a director has tells of the machines beside it.
+	CreateEnvs []Content
+	// Settings are what no director says of itself.
+	Settings Settings
 	// Orphans are VMs that belong to no instance any more and still hold their
 	// addresses.
 	Orphans []VM
@@ -77,6 +82,13 @@ type Head struct {
 	// A snapshot without one of them, as older ones are, must be read to its end:
 	// nobody knows whether its head fits the rest.
 	Sealed bool
+}
+
+// Settings are what a fleet file says of a director.
+type Settings struct {
+	// Own are the addresses of the machine that the director runs on.
+	Own                                                   []Address
+	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
 }
 
 // Identity is how a director answers the question who it is (GET /info).

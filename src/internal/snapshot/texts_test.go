@@ -83,6 +83,32 @@ compilation: {workers: 4, network: default, az: z1, vm_type: small, vm_extension
 unknown: {key: abc}
 `
 
+const createEnvText = `
+name: bosh
+releases: [{name: bosh, version: 282.0.0, url: "https://user:word@example.com/bosh.tgz", sha1: abc}]
+resource_pools: [{name: vms, network: private, env: {bosh: {password: hashed}}, cloud_properties: {key: abc}}]
+disk_pools: [{name: disks, disk_size: 1024}]
+networks:
+- name: private
+  type: manual
+  subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, static: [10.0.0.6], dns: [8.8.8.8], cloud_properties: {name: VLAN-7, key: abc}}]
+- {name: public, type: vip}
+instance_groups:
+- name: bosh
+  instances: 1
+  resource_pool: vms
+  jobs: [{name: director, release: bosh, properties: {password: plain}}]
+  networks: [{name: private, static_ips: [10.0.0.6], default: [dns, gateway]}]
+  properties: {director: {cpi_job: west, db: {password: plain}}, keepalived: {vip: 10.0.0.9}}
+cloud_provider:
+  template: {name: west_cpi, release: west}
+  mbus: "https://mbus:word@10.0.0.6:6868"
+  ssh_tunnel: {host: 10.0.0.6, port: 22, user: vcap, private_key: pem}
+  cert: {ca: pem}
+  properties: {agent: {mbus: "https://mbus:word@0.0.0.0:6868"}, key: abc}
+variables: [{name: password, type: password}]
+`
+
 const runtimeConfigText = `
 releases: [{name: keepalived, version: 1}]
 tags: {secret: abc}

@@ -101,6 +101,7 @@ func (r reader) compose(in input) composed {
 
 // unfold puts what a snapshot says where that of files is.
 func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
+	c.Sources = settled(c.Sources, s.Settings)
 	fromFiles := len(c.CloudConfigs) > 0 && namesOf(c.CloudConfigs) == nil
 	for i := range c.texts.cloudConfigs {
 		if t := &c.texts.cloudConfigs[i]; t.Name == "" {
@@ -112,7 +113,7 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 		if content.Document == nil {
 			return list
 		}
-		e := fleet.SourceFile{Path: c.Snapshot.Path, At: c.Snapshot.At, Name: name, Document: content.Document}
+		e := fleet.SourceFile{Path: c.Snapshot.Shown(), At: c.Snapshot.At, Name: name, Document: content.Document}
 		return append(list, text{SourceFile: e, told: true, noRouterIDs: !s.Kept.RouterIDs})
 	}
 	for _, config := range s.CloudConfigs {
@@ -137,8 +138,26 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 	for _, dep := range s.Deployments {
 		c.texts.deployments = kept(c.texts.deployments, dep.Name, dep.Manifest)
 	}
+	for _, content := range s.CreateEnvs {
+		c.texts.createEnvs = kept(c.texts.createEnvs, "", content)
+	}
 	c.live.views, c.live.leases = viewsOf(s, fromFiles, replaced), leasesOf(s)
 	c.live.told, c.live.orphans = toldBy(s)
+}
+
+// settled is a director with what was told of its settings, where the fleet file does
+// not say them.
+func settled(d *fleet.Sources, told snapshot.Settings) *fleet.Sources {
+	own := *d
+	own.IgnoreMissingGateway = d.IgnoreMissingGateway || told.IgnoreMissingGateway
+	own.ManagedNetworks = d.ManagedNetworks || told.ManagedNetworks
+	own.NoConfigServer = d.NoConfigServer || told.NoConfigServer
+	if len(d.Addresses) == 0 {
+		for _, a := range told.Own {
+			own.Addresses = append(own.Addresses, a.Block)
+		}
+	}
+	return &own
 }
 
 // namesOf are the names of the configs that files stand in place of, nil if they
@@ -201,7 +220,7 @@ func withheldBy(d *fleet.Sources, s *snapshot.Snapshot) []trouble.Trouble {
 		if text == "" {
 			continue
 		}
-		hint := "run ipguard collect " + d.Name + " again when the task has ended"
+		hint := again(d) + " again when the task has ended"
 		if !dep.Locked {
 			hint = fmt.Sprintf("deploy it, or delete it: bosh -d %s delete-deployment", dep.Name)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
@@ -122,7 +123,7 @@ func (j *judged) check(d *documents, cc *bosh.CloudConfig, past deploy.Past, lis
 		for _, doubt := range outcome.Doubts {
 			j.failures = append(j.failures, trouble.Trouble{
 				Message: doubt.Message, At: doubt.At,
-				Hint: "give the instances their VMs back, or delete them: bosh cloud-check; then ipguard collect " + d.Name,
+				Hint: "give the instances their VMs back, or delete them: bosh cloud-check; then " + strings.TrimPrefix(again(d.Sources), "run "),
 			})
 		}
 		j.predicted = append(j.predicted, Prediction{Director: d.Name, Deployment: m.read.Name, Target: m.text.Target, Addresses: outcome.Addresses})
@@ -285,6 +286,12 @@ func (j *judged) missingSources(d *documents, deployments []manifest) {
 	switch {
 	case len(t.cloudConfigs)+len(t.deployments)+len(t.createEnvs) == 0:
 		if d.Unresolved || d.Snapshot != nil {
+			return
+		}
+		if d.Server != "" {
+			j.cannotRead(claims.DirectorSource, "", false, []trouble.Trouble{{
+				Message: fmt.Sprintf("nobody has pushed %s yet: nothing is known of its addresses", of), At: d.At, Hint: again(d.Sources),
+			}})
 			return
 		}
 		j.cannotRead(claims.DirectorSource, "", false, []trouble.Trouble{{

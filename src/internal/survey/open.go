@@ -70,7 +70,10 @@ func (s Snapshots) readWhole(d *fleet.Sources) (*snapshot.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return snapshot.Read(d.Snapshot.Path, text)
+	if shown := d.Snapshot.Shown(); shown != d.Snapshot.Path {
+		s.Files.Keep(shown, text) // lines of it are shown by that name
+	}
+	return snapshot.Read(d.Snapshot.Shown(), text)
 }
 
 // accept says what a snapshot that was opened is worth.
@@ -81,7 +84,10 @@ func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot
 	if err != nil {
 		failed := failure(err, d.Snapshot.At)
 		if failed.Hint == "" {
-			failed.Hint = "ipguard collect " + d.Name + " writes it"
+			failed.Hint = strings.TrimPrefix(again(d), "run ") + " writes it"
+			if d.Server != "" {
+				failed.Hint = again(d)
+			}
 		}
 		lose(failed)
 		return opened{lost: o.lost}
@@ -96,11 +102,27 @@ func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot
 	}
 	if lacks := o.head.Kept.Lacks(wanted); len(lacks) > 0 {
 		lose(trouble.Trouble{
-			Message: fmt.Sprintf("%s was written when nothing asked for %s", d.Snapshot.Path, several(lacks)),
-			At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + ", which looks for it now",
+			Message: fmt.Sprintf("%s was written when nothing asked for %s", nameOf(d), several(lacks)),
+			At:      d.Snapshot.At, Hint: again(d) + ", which looks for it now",
 		})
 	}
 	return o
+}
+
+// again is how the director's snapshot is made anew.
+func again(d *fleet.Sources) string {
+	if d.Server != "" {
+		return "whoever has it runs ipguard push " + d.Name
+	}
+	return "run ipguard collect " + d.Name
+}
+
+// nameOf is what the director's snapshot is called.
+func nameOf(d *fleet.Sources) string {
+	if d.Server != "" {
+		return "what was pushed of director " + d.Name
+	}
+	return d.Snapshot.Path
 }
 
 // snapshotSource is what is unknown of the director without its snapshot.
@@ -134,7 +156,7 @@ func unseen(d *fleet.Sources, head snapshot.Head) []trouble.Trouble {
 	}
 	return []trouble.Trouble{{
 		Message: fmt.Sprintf("director %s did not show %s", d.Name, strings.Join(head.Unseen, "; ")),
-		At:      d.Snapshot.At, Hint: "run ipguard collect " + d.Name + " as a client that sees it, such as one with the scope bosh.admin",
+		At:      d.Snapshot.At, Hint: again(d) + " as a client that sees it, such as one with the scope bosh.admin",
 	}}
 }
 
@@ -154,7 +176,7 @@ const skew = time.Hour
 // has no age that could be trusted.
 func (s Snapshots) tooOld(d *fleet.Sources, head snapshot.Head) (trouble.Trouble, bool) {
 	age := s.Now.Sub(head.Collected).Truncate(time.Minute)
-	late := trouble.Trouble{At: d.Snapshot.MaxAgeAt, Hint: "run ipguard collect " + d.Name}
+	late := trouble.Trouble{At: d.Snapshot.MaxAgeAt, Hint: again(d)}
 	if s.CanAllow {
 		late.Hint += ", or take it as it is with --allow-stale"
 	}
@@ -163,10 +185,10 @@ func (s Snapshots) tooOld(d *fleet.Sources, head snapshot.Head) (trouble.Trouble
 		return trouble.Trouble{}, false
 	case age > d.Snapshot.MaxAge:
 		late.Message = fmt.Sprintf("%s is %s old, and may be %s: what director %s granted since is unknown",
-			d.Snapshot.Path, ageText(age), ageText(d.Snapshot.MaxAge), d.Name)
+			nameOf(d), ageText(age), ageText(d.Snapshot.MaxAge), d.Name)
 		return late, true
 	case age < -skew:
-		late.Message = fmt.Sprintf("%s was written at %s, which is in the future: its age is unknown", d.Snapshot.Path, head.Collected.Format(time.RFC3339))
+		late.Message = fmt.Sprintf("%s was written at %s, which is in the future: its age is unknown", nameOf(d), head.Collected.Format(time.RFC3339))
 		return late, true
 	}
 	return trouble.Trouble{}, false

@@ -8,7 +8,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
-	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -16,10 +15,8 @@ import (
 
 // Promised is what a director has, for those who do not see its files: its snapshot,
 // if it has one, with what its files promise in the place of what they replace,
-// reduced to the same form, without secrets. claimed are the claims of the whole
-// fleet, for the machines of create-env, which are told with their addresses alone.
-// The error is of the first file that cannot be read: half of a promise is none.
-func Promised(d fleet.Sources, claimed []plan.Claim, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, now time.Time) (*snapshot.Snapshot, error) {
+// reduced to the same form, without secrets. The error is of the first file that cannot be read: half of a promise is none.
+func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, now time.Time) (*snapshot.Snapshot, error) {
 	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: now.UTC().Truncate(time.Second), Director: snapshot.Identity{Name: d.Name, Version: d.Version, CPI: d.CPI}}}
 	s.Kept = keep.Kept()
 	if d.Snapshot != nil {
@@ -27,9 +24,14 @@ func Promised(d fleet.Sources, claimed []plan.Claim, loader *interpolate.Loader,
 		if err != nil {
 			return nil, err
 		}
-		if s, err = snapshot.Read(d.Snapshot.Path, text); err != nil {
+		if s, err = snapshot.Read(d.Snapshot.Shown(), text); err != nil {
 			return nil, err
 		}
+	}
+	s.Settings.IgnoreMissingGateway, s.Settings.ManagedNetworks, s.Settings.NoConfigServer = d.IgnoreMissingGateway, d.ManagedNetworks, d.NoConfigServer
+	s.Settings.Own = nil
+	for _, b := range d.Addresses {
+		s.Settings.Own = append(s.Settings.Own, snapshot.Address{Text: b.Range.From().String(), Block: b})
 	}
 	p := &promising{snapshot: s, loader: loader, keep: keep}
 	p.configs(d.CloudConfigs, &s.CloudConfigs, keep.CloudConfig)
@@ -37,7 +39,9 @@ func Promised(d fleet.Sources, claimed []plan.Claim, loader *interpolate.Loader,
 	for _, e := range d.Deployments {
 		p.deployment(e)
 	}
-	p.createEnvs(d.Name, claimed)
+	for _, e := range d.CreateEnvs {
+		p.createEnv(e)
+	}
 	slices.SortFunc(s.Deployments, func(a, b snapshot.Deployment) int { return compareText(a.Name, b.Name) })
 	s.Deployed = len(s.Deployments)
 	return s, p.err
@@ -117,6 +121,10 @@ func (p *promising) deployment(e fleet.SourceFile) {
 	if !ok {
 		return
 	}
+	if bosh.IsCreateEnv(doc.Root()) {
+		p.createEnv(e)
+		return
+	}
 	name := e.Name
 	if name == "" {
 		name = doc.Root().Field("name").Text()
@@ -133,25 +141,22 @@ func (p *promising) deployment(e fleet.SourceFile) {
 	p.snapshot.Deployments[i].Manifest, p.snapshot.Deployments[i].Pinned = content, nil
 }
 
-// createEnvs adds the machines of create-env, as deployments of one machine.
-func (p *promising) createEnvs(director string, claimed []plan.Claim) {
-	for i := range claimed {
-		c := &claimed[i]
-		if c.Kind != plan.CreateEnvVM || c.Owner.Director != director || !c.Range.IsValid() {
-			continue
-		}
-		block, ok := c.Range.Prefix()
-		if !ok {
-			continue
-		}
-		manifest := p.keep.ReduceManifest(fmt.Sprintf("name: %q\ninstance_groups: []\n", c.Owner.Deployment))
-		vm := snapshot.VM{Group: c.Owner.InstanceGroup, ID: "create-env", Expected: true, Addresses: []snapshot.Address{{Text: block.Addr().String(), Block: bosh.Block{Range: c.Range}}}}
-		name := c.Owner.Deployment
-		at := slices.IndexFunc(p.snapshot.Deployments, func(d snapshot.Deployment) bool { return d.Name == name })
-		if at < 0 {
-			p.snapshot.Deployments = append(p.snapshot.Deployments, snapshot.Deployment{Name: name, Manifest: manifest, VMs: []snapshot.VM{vm}})
-			continue
-		}
-		p.snapshot.Deployments[at].VMs = append(p.snapshot.Deployments[at].VMs, vm)
+// createEnv adds a machine of create-env, in the place of what was told of it before.
+func (p *promising) createEnv(e fleet.SourceFile) {
+	doc, ok := p.load(e)
+	if !ok {
+		return
 	}
+	content, ok := p.content(p.keep.CreateEnv(doc.Root()), e.Path)
+	if !ok {
+		return
+	}
+	name := doc.Root().Field("name").Text()
+	if m, _, _ := bosh.ReadManifest(doc.Root(), bosh.Options{Form: bosh.CreateEnv}); p.snapshot.Director.CPI == "" && m != nil {
+		p.snapshot.Director.CPI = m.DirectorCPI
+	}
+	p.snapshot.CreateEnvs = slices.DeleteFunc(p.snapshot.CreateEnvs, func(c snapshot.Content) bool {
+		return c.Document != nil && c.Document.Root().Field("name").Text() == name
+	})
+	p.snapshot.CreateEnvs = append(p.snapshot.CreateEnvs, content)
 }

@@ -35,11 +35,7 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 		return []trouble.Trouble{t}
 	}
 	troubles := twice(file, central.File)
-	for _, d := range central.File.Directors {
-		if !slices.ContainsFunc(file.Directors, func(own fleet.Director) bool { return own.Name.Value == d.Name.Value }) {
-			file.Directors = append(file.Directors, d)
-		}
-	}
+	file.Directors = inOrder(file.Directors, central.File.Directors)
 	file.Segments = append(file.Segments, central.File.Segments...)
 	file.External = append(file.External, central.File.External...)
 	file.Pools = append(file.Pools, central.File.Pools...)
@@ -48,6 +44,25 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 	file.VIPProperties.Ignore = append(file.VIPProperties.Ignore, central.File.VIPProperties.Ignore...)
 	w.Central, w.Fleet.Bookings = central, central.Bookings
 	return troubles
+}
+
+// inOrder are all directors in the order of the server's: who comes first is named
+// first, and all teams are to be told the same. Those that the server does not know
+// come last.
+func inOrder(own, central []fleet.Director) []fleet.Director {
+	var list []fleet.Director
+	for _, d := range central {
+		if i := slices.IndexFunc(own, func(o fleet.Director) bool { return o.Name.Value == d.Name.Value }); i >= 0 {
+			d = own[i]
+		}
+		list = append(list, d)
+	}
+	for _, d := range own {
+		if !slices.ContainsFunc(central, func(o fleet.Director) bool { return o.Name.Value == d.Name.Value }) {
+			list = append(list, d)
+		}
+	}
+	return list
 }
 
 // twice are segments and pools that the fleet file and the server both define: nobody

@@ -1,0 +1,324 @@
+package serve_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/cli"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/madefleet"
+)
+
+// wholeFleet is a fleet all of whose files are in one place: the oracle for teams that
+// see their own files alone.
+type wholeFleet struct {
+	name  string
+	files map[string][]byte
+}
+
+// exampleFleets are the fleets of the cases and pages of the command line that have
+// several directors, and made ones with conflicts.
+func exampleFleets(t *testing.T) []wholeFleet {
+	t.Helper()
+	var list []wholeFleet
+	for _, pattern := range []string{"../cli/testdata/cases/*.txtar", "../../cmd/ipguard/testdata/*.txtar"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, path := range paths {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := wholeFleet{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), files: map[string][]byte{}}
+			for _, file := range archive.Files {
+				f.files[file.Name] = file.Data
+			}
+			if f.files[fleet.FileName] != nil {
+				list = append(list, f)
+			}
+		}
+	}
+	for seed := range uint64(3) {
+		made, err := madefleet.Make(madefleet.Size{Directors: 3 + int(seed), Deployments: 12, StaticAddresses: 150, Conflicts: 6, Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := wholeFleet{name: fmt.Sprintf("made-%d", seed), files: map[string][]byte{}}
+		for _, file := range made.Files {
+			f.files[file.Path] = file.Text
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// divided is a fleet file in two: what a server knows, and what each team has of its own.
+type divided struct {
+	server    string
+	directors []string
+	teams     map[string]*yaml.Node
+}
+
+// ownKeys are those of a fleet file that stay with each team.
+var ownKeys = []string{"severities", "teams", "baseline"}
+
+func divide(t *testing.T, text []byte) (d divided, ok bool) {
+	t.Helper()
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return d, false
+	}
+	d.teams = map[string]*yaml.Node{}
+	shared, own := &yaml.Node{Kind: yaml.MappingNode}, &yaml.Node{Kind: yaml.MappingNode}
+	all := doc.Content[0]
+	var directors *yaml.Node
+	for i := 0; i+1 < len(all.Content); i += 2 {
+		key, value := all.Content[i], all.Content[i+1]
+		switch {
+		case key.Value == "directors":
+			directors = value
+		case slices.Contains(ownKeys, key.Value):
+			own.Content = append(own.Content, key, value)
+		default:
+			shared.Content = append(shared.Content, key, value)
+		}
+	}
+	if directors == nil || len(directors.Content) < 2 {
+		return d, false
+	}
+	names := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, director := range directors.Content {
+		var name struct{ Name string }
+		if err := director.Decode(&name); err != nil || name.Name == "" {
+			return d, false
+		}
+		d.directors = append(d.directors, name.Name)
+		entry := &yaml.Node{Kind: yaml.MappingNode}
+		entry.Content = []*yaml.Node{{Kind: yaml.ScalarNode, Value: "name"}, {Kind: yaml.ScalarNode, Value: name.Name}}
+		names.Content = append(names.Content, entry)
+		team := &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(own.Content)}
+		team.Content = append(team.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "directors"}, &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{director}})
+		d.teams[name.Name] = team
+	}
+	shared.Content = append([]*yaml.Node{{Kind: yaml.ScalarNode, Value: "directors"}, names}, shared.Content...)
+	d.server = textOf(t, shared)
+	return d, true
+}
+
+func textOf(t *testing.T, n *yaml.Node) string {
+	t.Helper()
+	text, err := yaml.Marshal(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// companyOf is a server and a team for each director, each with a copy of all files but
+// a fleet file that names its own alone.
+func companyOf(t *testing.T, f wholeFleet, d divided) map[string]*team {
+	c := newCompanyOf(t, d.server)
+	teams := map[string]*team{}
+	for name, files := range f.files {
+		c.write("whole/"+name, string(files))
+	}
+	for _, director := range d.directors {
+		m := c.team(director, accounts.PushFor(director), accounts.Admin)
+		for name, text := range f.files {
+			if name != fleet.FileName {
+				c.write(director+"/"+name, string(text))
+			}
+		}
+		c.write(director+"/"+fleet.FileName, "server: "+c.server.URL+"\n"+textOf(t, d.teams[director]))
+		teams[director] = m
+	}
+	return teams
+}
+
+// judged is what lint says, without places.
+type judged struct {
+	code     int
+	findings map[string]bool
+	failures []string
+}
+
+// asJSON runs a command whose answer is JSON in a folder.
+func (m *team) asJSON(folder string, into any, args ...string) (code int, complaints string) {
+	m.t.Helper()
+	var stdout, stderr bytes.Buffer
+	m.t.(*testing.T).Chdir(filepath.Join(m.folder, folder))
+	code = cli.Main(context.Background(), append(args, "--format", "json"), cli.Streams{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Now: m.clock.Now,
+		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "PATH=" + os.Getenv("PATH")},
+	})
+	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
+		m.t.Fatalf("%s: ipguard %s: exit code %d: %v: %s%s", folder, strings.Join(args, " "), code, err, stdout.String(), stderr.String())
+	}
+	return code, stderr.String()
+}
+
+func (m *team) lint(folder string, args ...string) judged {
+	m.t.Helper()
+	var got struct {
+		Findings []struct {
+			Rule, Severity, Segment, Message string
+			Claims                           []struct{ Director, Deployment, Kind, Addresses string }
+		}
+		Failures []struct{ Message string }
+	}
+	code, _ := m.asJSON(folder, &got, append([]string{"lint"}, args...)...)
+	v := judged{code: code, findings: map[string]bool{}}
+	for _, f := range got.Findings {
+		if f.Rule == "unlisted-file" {
+			continue // each team's folder has the files of all
+		}
+		var parties []string
+		for _, c := range f.Claims {
+			parties = append(parties, c.Director+"/"+c.Deployment+" "+c.Addresses)
+		}
+		slices.Sort(parties)
+		assumed := strings.HasSuffix(f.Segment, "(assumed)")
+		v.findings[fmt.Sprintf("%s %s assumed=%t %q", f.Rule, f.Severity, assumed, slices.Compact(parties))] = true
+	}
+	for _, f := range got.Failures {
+		v.failures = append(v.failures, f.Message)
+	}
+	return v
+}
+
+// TestBesideFiles: whatever lint says of a fleet whose files are in one place, it says
+// to each of its teams once all have pushed.
+func TestBesideFiles(t *testing.T) {
+	seen := 0
+	for _, f := range exampleFleets(t) {
+		d, ok := divide(t, f.files[fleet.FileName])
+		if !ok || f.name == "comment-of-the-other-side" { // comments stay where the files are
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			teams := companyOf(t, f, d)
+			broken := false
+			whole := teams[d.directors[0]].lint("whole")
+			for _, name := range d.directors {
+				if code, out := teams[name].run("push"); code > 1 {
+					broken = true // what cannot be read is not pushed, and the others know no more than that
+					if whole.code != cli.ExitIncomplete {
+						t.Errorf("push of %s: %d %s", name, code, out)
+					}
+				}
+			}
+			for i, name := range d.directors {
+				got := teams[name].lint(name)
+				if got.code != whole.code {
+					t.Errorf("%s: exit code %d, with files %d %v", name, got.code, whole.code, got.failures)
+				}
+				if broken {
+					continue
+				}
+				for k := range whole.findings {
+					if !got.findings[k] {
+						t.Errorf("%s is not told: %s", name, k)
+					}
+				}
+				for k := range got.findings {
+					if !whole.findings[k] {
+						t.Errorf("%s is told and files do not: %s", name, k)
+					}
+				}
+				if i == 0 || i == len(d.directors)-1 {
+					teams[name].compareAnswers()
+				}
+			}
+			seen++
+		})
+	}
+	if seen < 10 {
+		t.Errorf("%d fleets were tried", seen)
+	}
+}
+
+// compareAnswers asks what the plan is, of the files and of the server.
+func (m *team) compareAnswers() {
+	m.t.Helper()
+	questions := [][]string{{"map"}, {"who", "0.0.0.0/0"}, {"who", "::/0"}, {"fence"}}
+	var plan struct {
+		Segments []struct{ Subnets []struct{ Range string } }
+	}
+	m.asJSON("whole", &plan, "map")
+	ranges := map[string]bool{}
+	for _, s := range plan.Segments {
+		for _, subnet := range s.Subnets {
+			if subnet.Range != "" && !ranges[subnet.Range] && len(ranges) < 3 {
+				ranges[subnet.Range] = true
+				questions = append(questions, []string{"free", subnet.Range, "-n", "3"})
+			}
+		}
+	}
+	for _, q := range questions {
+		var files, server any
+		want, _ := m.asJSON("whole", &files, q...)
+		got, said := m.asJSON(m.name, &server, q...)
+		if q[0] == "fence" { // each team writes into its own files
+			files, server = ownChanges(files, m.name), ownChanges(server, m.name)
+			got, want = 0, 0
+		}
+		if a, b := withoutPlaces(files), withoutPlaces(server); a != b || got != want {
+			m.t.Errorf("%s: ipguard %s: exit code %d, with files %d %s\n%s", m.name, strings.Join(q, " "), got, want, said, firstDifference(a, b))
+		}
+	}
+}
+
+// firstDifference is where two texts part.
+func firstDifference(files, server string) string {
+	i := 0
+	for i < min(len(files), len(server)) && files[i] == server[i] {
+		i++
+	}
+	cut := func(s string) string { return s[max(0, i-150):min(len(s), i+250)] }
+	return "files:  " + cut(files) + "\nserver: " + cut(server)
+}
+
+func ownChanges(answer any, director string) any {
+	list, _ := answer.(map[string]any)["changes"].([]any)
+	return slices.DeleteFunc(list, func(c any) bool { return c.(map[string]any)["director"] != director })
+}
+
+var placeInText = regexp.MustCompile(`\([^ ()]+:[0-9]+:[0-9]+\)`)
+
+// withoutPlaces is an answer as text: of lists the order does not count, and no places.
+func withoutPlaces(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range []string{"file", "line", "column", "through", "last_change", "failures", "files", "message", "suggestion"} {
+			delete(v, key)
+		}
+		var parts []string
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, key+"="+withoutPlaces(v[key]))
+		}
+		return "{" + strings.Join(parts, " ") + "}"
+	case []any:
+		var parts []string
+		for _, item := range v {
+			parts = append(parts, withoutPlaces(item))
+		}
+		slices.Sort(parts)
+		return "[" + strings.Join(parts, "\n") + "]"
+	}
+	return placeInText.ReplaceAllString(fmt.Sprint(v), "(place)")
+}

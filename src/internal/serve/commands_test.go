@@ -1,0 +1,113 @@
+package serve_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestCommandsWithServer goes through all commands of an operator whose pools are on a
+// server.
+func TestCommandsWithServer(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	west.expect(1, nil, "push")
+	book := []string{"book", "dr", "--for", "dr-west/web/web", "-n", "2", "--until", "3d", "--why", "ticket 7"}
+	west.expect(0, []string{"10.8.52.190", "10.8.52.192", "written on"}, append(book, "--vars", "web_ips")...)
+	if out := west.expect(0, []string{"already booked"}, book...); strings.Contains(out, "written on") {
+		t.Errorf("asked again, something is written: %s", out)
+	}
+	west.expect(0, []string{`"answer": "yours"`, west.server.URL}, append(book, "--format", "json")...)
+	west.expect(1, []string{"10.8.52.191", "is in use by"}, "book", "dr", "--for", "lb/x", "--address", "10.8.52.191")
+	west.expect(1, []string{"no pool delegates"}, "book", "10.9.0.0/24", "--for", "lb/x")
+	west.expect(2, []string{"--branch"}, "book", "dr", "--for", "lb/x", "--branch", "b")
+
+	// bookings
+	promo.expect(0, []string{"10.8.52.190", "ticket 7"}, "bookings")
+	if out := promo.expect(0, nil, "bookings", "--mine"); strings.Contains(out, "10.8.52.190") {
+		t.Errorf("what others booked is mine: %s", out)
+	}
+	west.expect(0, []string{"10.8.52.190", "10.8.52.192"}, "bookings", "--mine")
+	west.expect(0, []string{"10.8.52.190"}, "bookings", "--ending", "4d")
+	if out := west.expect(0, nil, "bookings", "--ending", "2d"); strings.Contains(out, "10.8.52.190") {
+		t.Errorf("it does not end within two days: %s", out)
+	}
+	west.expect(0, []string{"10.8.52.190"}, "bookings", "--unused")
+	west.expect(0, []string{"pool,", "10.8.52.192"}, "bookings", "--format", "csv")
+	west.expect(0, []string{"10.8.52.190"}, "bookings", "10.8.52.190")
+	west.expect(2, []string{"no booking of a pool"}, "bookings", "nobody/at/all")
+
+	// renew, release
+	west.expect(0, []string{"10.8.52.190"}, "renew", "10.8.52.190", "--until", "30d", "--dry-run")
+	west.expect(0, []string{"written on"}, "renew", "dr-west/web/web", "--until", "30d")
+	if out := west.expect(0, nil, "bookings", "--ending", "4d"); strings.Contains(out, "10.8.52.190") {
+		t.Errorf("it was renewed: %s", out)
+	}
+	promo.expect(3, []string{"ipguard.teams.dr.book"}, "renew", "10.8.52.190", "--until", "90d")
+	promo.expect(3, []string{"ipguard.teams.dr.book"}, "release", "10.8.52.190")
+	west.expect(0, []string{"10.8.52.192"}, "release", "10.8.52.192", "--dry-run")
+	west.expect(0, []string{"10.8.52.192", "written on"}, "release", "10.8.52.192", "--why", "moved")
+	west.expect(2, []string{"nobody has booked"}, "release", "10.8.52.192")
+	west.expect(0, []string{"booked", "renewed", "released", "token dr-west", "moved"}, "history", "10.8.52.192")
+	promo.expect(0, []string{"10.8.52.193"}, "free", "vlan-52", "--team", "dr", "-n", "1")
+
+	// adopt
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.199"))
+	west.expect(0, []string{"10.8.52.199"}, "adopt", "dr", "--dry-run")
+	west.expect(0, []string{"10.8.52.199"}, "push")
+	west.expect(0, []string{"10.8.52.199", "written on"}, "adopt", "dr")
+	if out := west.expect(0, nil, "adopt", "dr"); strings.Contains(out, "written on") {
+		t.Errorf("the second time something is written: %s", out)
+	}
+	west.write("dr-west/old.csv", "address,owner,why\n10.8.52.198,lb/old,moved in\n10.8.52.250,lb/none,\n")
+	west.expect(0, []string{"10.8.52.198", "lb/old"}, "adopt", "--csv", "old.csv", "--dry-run")
+
+	// plan
+	west.expect(0, []string{"10.8.52.180", "promo/pgpool"}, "who", "10.8.52.191", "10.8.52.180")
+	west.expect(0, []string{"vlan-52"}, "map")
+	west.expect(0, []string{`"kind": "booked"`}, "map", "--format", "json")
+	west.expect(0, nil, "map", "--html", "map.html")
+	if page, err := os.ReadFile(filepath.Join(west.folder, "dr-west", "map.html")); err != nil || !strings.Contains(string(page), "10.8.52.190") {
+		t.Errorf("the page of the map: %v", err)
+	}
+	west.expect(0, nil, "fence")
+	west.expect(0, nil, "lint", "director-env.yml")
+	west.expect(0, nil, "lint")
+	west.expect(0, nil, "baseline", "create")
+	west.expect(0, nil, "baseline", "check")
+	west.expect(3, []string{"has no snapshot"}, "audit", "--director", "dr-west")
+}
+
+// TestCommandsWithoutServer: while the server is away, what is young enough answers and
+// says its age; what is not, or would change something, ends with 3.
+func TestCommandsWithoutServer(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.199"))
+	west.expect(0, nil, "push")
+	west.expect(0, nil, "book", "dr", "--for", "dr-west/director/bosh")
+	west.expect(0, nil, "who", "10.8.52.199")
+	west.expect(0, nil, "baseline", "create")
+	west.server.Close()
+	west.clock.pass(3 * time.Hour)
+	reading := [][]string{
+		{"lint"}, {"lint", "director-env.yml"}, {"who", "10.8.52.191"}, {"free", "vlan-52"}, {"map"}, {"map", "--format", "json"}, {"map", "--html", "map.html"},
+		{"fence"}, {"bookings"}, {"bookings", "--format", "csv"}, {"history", "10.8.52.199"}, {"baseline", "check"},
+	}
+	writing := [][]string{
+		{"book", "dr", "--for", "lb/x"}, {"renew", "10.8.52.199"}, {"release", "10.8.52.199"}, {"adopt"}, {"adopt", "--dry-run"}, {"bookings", "--mine"}, {"push"},
+		{"audit", "--director", "dr-west"},
+	}
+	for _, args := range reading {
+		west.expect(0, []string{"does not answer", "3h"}, args...)
+	}
+	for _, args := range writing {
+		west.expect(3, []string{"does not answer"}, args...)
+	}
+	west.clock.pass(22 * time.Hour)
+	for _, args := range append(reading, writing...) {
+		west.expect(3, []string{"does not answer"}, args...)
+	}
+}
