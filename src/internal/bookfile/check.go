@@ -59,7 +59,39 @@ func (s *Store) open(ctx context.Context) (*checkout, error) {
 	if !filepath.IsAbs(c.common) {
 		c.common = filepath.Join(s.Folder, c.common)
 	}
-	return c, c.judge(ctx, s.Branch != "")
+	if err := c.judge(ctx, s.Branch != ""); err != nil {
+		return nil, err
+	}
+	return c, c.judgeAside(ctx, s.Branch)
+}
+
+// ErrNoBranchName says that git takes no branch of that name.
+var ErrNoBranchName = errors.New("this is no name of a branch")
+
+// judgeAside refuses a branch that is none, and one that is checked out: its files would
+// stay as they were, and the next commit there would take the booking back.
+func (c *checkout) judgeAside(ctx context.Context, branch string) error {
+	if branch == "" {
+		return nil
+	}
+	if _, err := c.run(ctx, "check-ref-format", "--branch", branch); err != nil || branch == "HEAD" || strings.HasPrefix(branch, "refs/") || strings.Contains(branch, "@{") {
+		return ErrNoBranchName
+	}
+	out, err := c.run(ctx, "worktree", "list", "--porcelain")
+	if err != nil {
+		return err
+	}
+	folder := ""
+	for line := range strings.Lines(out) {
+		line = strings.TrimSuffix(line, "\n")
+		if rest, ok := strings.CutPrefix(line, "worktree "); ok {
+			folder = rest
+		}
+		if line == "branch refs/heads/"+branch {
+			return stop("book there without --branch, or on another branch", "branch %s is checked out in %s: nothing was booked", place.Name(branch), folder)
+		}
+	}
+	return nil
 }
 
 // judge refuses states in which a commit would go astray.

@@ -13,7 +13,8 @@ import (
 
 // commit makes a commit of base and some files. Nothing points to it yet, and
 // neither the checkout nor its index has changed. The hooks pre-commit and
-// commit-msg see it as git commit shows it to them: by an index of its own.
+// commit-msg see it as git commit shows it to them, by an index of its own, and
+// decide whether it may be; what it holds is decided here.
 func (c *checkout) commit(ctx context.Context, base string, files map[string][]byte, message string) (string, error) {
 	dir, err := os.MkdirTemp(c.private, workFolder)
 	if err != nil {
@@ -33,16 +34,20 @@ func (c *checkout) commit(ctx context.Context, base string, files map[string][]b
 	if err := os.WriteFile(messageFile, []byte(message), 0o600); err != nil {
 		return "", err
 	}
+	id, err := c.feed(ctx, index, nil, "write-tree")
+	if err != nil {
+		return "", err
+	}
+	tree := strings.TrimSpace(string(id))
 	for _, hook := range [][]string{{"pre-commit"}, {"commit-msg", "--", messageFile}} {
 		if err := c.hook(ctx, index, hook); err != nil {
 			return "", err
 		}
 	}
-	id, err := c.feed(ctx, index, nil, "write-tree")
-	if err != nil {
+	if err := c.checkHooked(ctx, index, tree, files); err != nil {
 		return "", err
 	}
-	args := []string{"commit-tree", strings.TrimSpace(string(id)), "-F", messageFile}
+	args := []string{"commit-tree", tree, "-F", messageFile}
 	if base != "" {
 		args = append(args, "-p", base)
 	}
@@ -50,6 +55,25 @@ func (c *checkout) commit(ctx context.Context, base string, files map[string][]b
 		args = append(args, "-S")
 	}
 	return c.run(ctx, args...)
+}
+
+// checkHooked refuses what hooks put into the commit beside the booking. That they took
+// the booking out of it changes nothing: its files are not in the checkout yet, so that
+// git add, which many of them end with, takes them for deleted.
+func (c *checkout) checkHooked(ctx context.Context, index []string, tree string, files map[string][]byte) error {
+	if err := c.stage(ctx, index, files); err != nil {
+		return err
+	}
+	id, err := c.feed(ctx, index, nil, "write-tree")
+	if err != nil {
+		return err
+	}
+	changed, err := c.feed(ctx, nil, nil, "diff-tree", "-r", "-z", "--name-only", tree, strings.TrimSpace(string(id)))
+	if first, _, _ := strings.Cut(string(changed), "\x00"); err == nil && first != "" {
+		return stop("commit or stash what you are working on, and keep the hook from adding it: a booking is committed alone",
+			"a hook of the repository puts %s into the commit of the booking: nothing was booked", first)
+	}
+	return err
 }
 
 // workFolder is the pattern of folders in which commits are made.

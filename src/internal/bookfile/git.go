@@ -36,15 +36,24 @@ func (e *gitError) Error() string {
 
 func (e *gitError) Unwrap() error { return e.err }
 
-// credentials are what stands before the host of a URL.
-var credentials = lazyregexp.New(`://[^/@\s]+@`)
+// credentials are what stands before the host of a URL, and query what stands behind its
+// path: tokens are kept in both.
+var (
+	credentials = lazyregexp.New(`://[^/@\s]+@`)
+	query       = lazyregexp.New(`(://[^\s?#'"]*)[?#][^\s'"]*`)
+)
+
+// withoutSecrets is a text without what only some may know of the URLs in it.
+func withoutSecrets(text string) string {
+	return query().ReplaceAllString(credentials().ReplaceAllString(text, "://…@"), "$1?…")
+}
 
 // lastLines are the last words of git, on one line, without hints for people at a
 // terminal.
 func lastLines(text string) string {
 	var kept []string
 	for line := range strings.Lines(text) {
-		line = credentials().ReplaceAllString(strings.TrimSpace(line), "://…@")
+		line = withoutSecrets(strings.TrimSpace(line))
 		if line != "" && !strings.HasPrefix(line, "hint:") {
 			kept = append(kept, line)
 		}

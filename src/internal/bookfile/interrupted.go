@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 )
 
 // A fast-forward writes the files of the checkout first, then the index, then the
@@ -104,7 +106,7 @@ func (c *checkout) takeBack(ctx context.Context, from, to string) error {
 		before, err := c.feed(ctx, nil, nil, "cat-file", "blob", from+":"+name)
 		switch {
 		case err == nil && !bytes.Equal(before, written):
-			err = os.WriteFile(path, before, 0o666)
+			err = atomicfile.Write(path, atomicfile.Shared, before) // whole, also where the disk is full
 		case err != nil:
 			err = os.Remove(path)
 		}

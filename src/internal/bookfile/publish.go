@@ -68,7 +68,7 @@ func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error
 	up.remote, up.url = place.Name(remote), remote
 	for _, key := range []string{"pushurl", "url"} {
 		if url, err := c.run(ctx, "config", "--get", "remote."+remote+"."+key); err == nil && url != "" {
-			if !credentials().MatchString(url) { // or all who list processes would see it
+			if withoutSecrets(url) == url { // or all who list processes would see it
 				up.url = url
 			}
 			break
@@ -163,7 +163,16 @@ func (s *Store) forward(ctx context.Context, c *checkout, head, commit string) e
 		case isLocked(err):
 			return errLocked
 		}
-		return stop("commit or stash what was changed, and git pull", "the checkout cannot be brought up to date: %s", err)
+		// What it wrote until then would look like somebody's own. Where it cannot be taken
+		// back the next one does, who finds the journal.
+		if head != "" && c.takeBack(context.WithoutCancel(ctx), head, commit) == nil {
+			c.end()
+		}
+		hint := "commit or stash what was changed, and git pull"
+		if failed := (*gitError)(nil); errors.As(err, &failed) && strings.Contains(failed.stderr, "No space left on device") {
+			hint = "make room on the disk, and book again"
+		}
+		return stop(hint, "the checkout cannot be brought up to date: %s", err)
 	}
 	if s.Moved != nil && head != "" {
 		others, err := c.run(ctx, "diff", "--name-only", head, commit, "--", ":(top)", ":(exclude)"+Folder)
@@ -177,7 +186,7 @@ func (s *Store) forward(ctx context.Context, c *checkout, head, commit string) e
 // isLocked reports whether git did not do it because of the index's lock.
 func isLocked(err error) bool {
 	var failed *gitError
-	return errors.As(err, &failed) && strings.Contains(failed.stderr, "index.lock")
+	return errors.As(err, &failed) && strings.Contains(failed.stderr, "index.lock': File exists")
 }
 
 // merge fast-forwards the checkout, and says so where the next one finds it.
@@ -186,7 +195,6 @@ func (c *checkout) merge(ctx context.Context, head, commit string) error {
 		if err := c.begin(head, commit, 0); err != nil {
 			return err
 		}
-		defer c.end()
 	}
 	args := []string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "merge", "--ff-only", "--quiet", commit}
 	_, err := outputOf(apart(c.command(context.WithoutCancel(ctx), nil, nil, args...)), []string{"merge"}, func(pid int) {
@@ -194,6 +202,9 @@ func (c *checkout) merge(ctx context.Context, head, commit string) error {
 			_ = c.begin(head, commit, pid) // without it, one waits a fixed time
 		}
 	})
+	if err == nil || isLocked(err) {
+		c.end()
+	}
 	return err
 }
 

@@ -45,6 +45,7 @@ type Trouble struct {
 // any. Of a file that cannot be read whole it is said, and nothing of it counts.
 func Read(files *source.Files, folder string) *Bookings {
 	b := &Bookings{}
+	b.sparse(folder)
 	folder = filepath.Join(folder, Folder)
 	if info, err := os.Lstat(folder); err == nil && !info.IsDir() {
 		b.fail("", place.Place{File: folder}, "a commit would go astray: make it a folder of the repository", "the bookings are no folder, or a link to one")

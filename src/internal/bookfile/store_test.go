@@ -293,6 +293,23 @@ func TestStates(t *testing.T) {
 			script(t, filepath.Join(dir, ".git/hooks/pre-commit"), "echo not on fridays >&2; exit 1")
 			return at(dir)
 		}, "the hook pre-commit refuses the booking: not on fridays"},
+		"hook adds": {func(t *testing.T) *bookfile.Store {
+			dir := checkout(t)
+			script(t, filepath.Join(dir, ".git/hooks/pre-commit"), "git update-index --add --cacheinfo 100644,$(git hash-object -w ipguard.yml),more.yml")
+			git(t, dir, "hash-object", "-w", "ipguard.yml")
+			return at(dir)
+		}, "a hook of the repository puts more.yml into the commit"},
+		"branch checked out": {func(t *testing.T) *bookfile.Store {
+			s := at(checkout(t))
+			s.Branch = "main"
+			return s
+		}, "branch main is checked out in "},
+		"branch checked out elsewhere": {func(t *testing.T) *bookfile.Store {
+			s := at(checkout(t))
+			git(t, s.Folder, "worktree", "add", "-q", "-b", "theirs", filepath.Join(t.TempDir(), "theirs"))
+			s.Branch = "theirs"
+			return s
+		}, "branch theirs is checked out in "},
 		"broken booking": {func(t *testing.T) *bookfile.Store {
 			dir := checkout(t)
 			commitFile(t, dir, "bookings/web/10.0.0.150.yml", "- at: yesterday\n")
@@ -423,6 +440,92 @@ func TestBranch(t *testing.T) {
 	}
 }
 
+func TestNoBranchNames(t *testing.T) {
+	s := at(checkout(t))
+	for _, name := range []string{"HEAD", "-x", "a b", "refs/heads/x", "a..b", "@{-1}", "x.lock", "x\x1b[31m"} {
+		s.Branch = name
+		if _, err := take(s, "promo/web/api"); !errors.Is(err, bookfile.ErrNoBranchName) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestHooksDecideOnly: what a hook does to the index of the commit takes nothing out of
+// it, nor changes it.
+func TestHooksDecideOnly(t *testing.T) {
+	for name, hook := range map[string]string{
+		"adds what changed":  "git add -u",
+		"adds all":           "git add -A",
+		"adds what it finds": "git diff --cached --name-only | xargs git add",
+		"resets":             "git reset -q",
+		"empties":            "git rm -q -r --cached bookings",
+		"books for another":  "git ls-files bookings | while read -r f; do git update-index --cacheinfo 100644,$(git hash-object -w ipguard.yml),$f; done",
+	} {
+		for _, which := range []string{"pre-commit", "commit-msg"} {
+			t.Run(name+" in "+which, func(t *testing.T) {
+				s := at(checkout(t))
+				script(t, filepath.Join(s.Folder, ".git/hooks", which), hook)
+				r, err := take(s, "promo/web/api")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := git(t, s.Folder, "show", "--format=", "--name-status", "HEAD"); got != "A\t"+bookfile.PathOf("web", r) {
+					t.Errorf("the commit has %q", got)
+				}
+				if got := git(t, s.Folder, "show", "HEAD:"+bookfile.PathOf("web", r)); !strings.Contains(got, "owner: promo/web/api") {
+					t.Errorf("booked is\n%s", got)
+				}
+				if got := git(t, s.Folder, "status", "--porcelain"); got != "" {
+					t.Errorf("the checkout is left as\n%s", got)
+				}
+				if err := os.Remove(filepath.Join(s.Folder, ".git/hooks", which)); err != nil {
+					t.Fatal(err)
+				}
+				if next, err := take(s, "promo/web/other"); err != nil || next == r {
+					t.Errorf("the next one gets %s, too: %v", next, err)
+				}
+			})
+		}
+	}
+}
+
+// TestSparse: bookings that git keeps out of the checkout are not overlooked.
+func TestSparse(t *testing.T) {
+	for name, hide := range map[string]func(dir string) string{
+		"sparse checkout": func(dir string) string {
+			git(t, dir, "sparse-checkout", "set", "--cone", "manifests")
+			return dir
+		},
+		"linked checkout": func(dir string) string {
+			linked := filepath.Join(t.TempDir(), "linked")
+			git(t, dir, "worktree", "add", "-q", linked)
+			git(t, linked, "sparse-checkout", "set", "--cone", "manifests")
+			return linked
+		},
+		"skip-worktree": func(dir string) string {
+			git(t, dir, "update-index", "--skip-worktree", "bookings/web/10.0.0.100.yml")
+			if err := os.Remove(filepath.Join(dir, "bookings/web/10.0.0.100.yml")); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := at(checkout(t))
+			if _, err := take(s, "promo/web/api"); err != nil {
+				t.Fatal(err)
+			}
+			if got := bookfile.Read(source.NewFiles(nil), s.Folder); len(got.Troubles) > 0 || len(got.Find("web")) != 1 {
+				t.Fatalf("before: %+v", got)
+			}
+			got := bookfile.Read(source.NewFiles(nil), hide(s.Folder))
+			if len(got.Troubles) != 1 || got.Troubles[0].Pool != "web" || got.Troubles[0].Range != netip.MustParsePrefix("10.0.0.100/32") || got.Troubles[0].Hint == "" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
 // TestNames: a file's name and a folder's tell what is inside, and nothing else does.
 func TestNames(t *testing.T) {
 	for text, name := range map[string]string{
@@ -472,9 +575,14 @@ func TestNoSecret(t *testing.T) {
 	_, clone := remote(t)
 	s := at(clone())
 	s.Push = true
-	git(t, s.Folder, "remote", "set-url", "origin", "https://jane:verysecret@localhost:1/x.git")
-	_, err := take(s, "promo/web/api")
-	if err == nil || strings.Contains(err.Error(), "verysecret") {
-		t.Errorf("got %v", err)
+	for _, url := range []string{
+		"https://jane:verysecret@localhost:1/x.git", "https://verysecret@localhost:1/x.git", "https://localhost:1/x.git?private_token=verysecret",
+		"https://localhost:1/x.git?a=b&token=verysecret#verysecret", "https://localhost:1/x.git#verysecret", "https://localhost:1?verysecret",
+	} {
+		git(t, s.Folder, "remote", "set-url", "origin", url)
+		_, err := take(s, "promo/web/api")
+		if err == nil || strings.Contains(err.Error(), "verysecret") {
+			t.Errorf("%s: got %v", url, err)
+		}
 	}
 }

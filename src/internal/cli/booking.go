@@ -19,6 +19,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/spelling"
@@ -102,7 +103,9 @@ func (d *desk) openStore(ctx context.Context) (err error) {
 		}
 	}
 	if d.Central == nil || d.hasOwnPools() {
-		if d.by, err = d.store.git.Author(ctx); err != nil {
+		if d.by, err = d.store.git.Author(ctx); errors.Is(err, bookfile.ErrNoBranchName) {
+			return usage("--branch book-api", "--branch %s: %s", place.Name(d.flags.branch), err)
+		} else if err != nil {
 			return storeError(err)
 		}
 	}

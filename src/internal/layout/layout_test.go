@@ -106,7 +106,7 @@ var layers = []layer{
 	{name: "internal/blame", imports: list("place")},
 	{name: "internal/changed", imports: list("trouble")},
 	{name: "internal/audit", imports: list("lint", "claims", "bosh", "plan", "trouble", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
-	{name: "internal/bookfile", imports: list("plural", "ledger", "source", "trouble", "place", "lazyregexp"), modules: list(yaml)},
+	{name: "internal/bookfile", imports: list("atomicfile", "plural", "ledger", "source", "trouble", "place", "lazyregexp"), modules: list(yaml)},
 	{name: "internal/ledgersql/sqlite", imports: list("ledgersql"), modules: list("github.com/ncruces/go-sqlite3")},
 	{name: "internal/ledgersql/postgres", imports: list("ledgersql"), modules: list("github.com/jackc/pgx/v5")},
 	{name: "internal/ledgersql", imports: list("sharedread", "ledger"), modules: list("github.com/pressly/goose/v3")},

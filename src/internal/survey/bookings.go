@@ -27,6 +27,9 @@ type booked struct {
 	// spots are what could not be read of them, and unread the same as failures.
 	spots  []plan.BlindSpot
 	unread []trouble.Trouble
+	// ownerless are bookings of pools that the fleet file does not have: who asks again
+	// would get a second address.
+	ownerless []trouble.Trouble
 }
 
 // readBookings reads the bookings beside the fleet file.
@@ -38,6 +41,9 @@ func (f *Fleet) readBookings() *booked {
 	read := bookfile.Read(f.Snapshots.Files, filepath.Dir(f.File.Path))
 	for _, pool := range slices.Concat(read.Pools, f.Bookings) {
 		b.pool(f.File, pool, f.Snapshots.Now)
+	}
+	for i := range read.Pools {
+		b.checkOwner(f.File, &read.Pools[i])
 	}
 	for i := range read.Troubles {
 		b.blind(f.File, &read.Troubles[i])
@@ -80,13 +86,7 @@ func (b *booked) blind(file *fleet.File, t *bookfile.Trouble) {
 // that is not known, in any.
 func (b *booked) pool(file *fleet.File, pool bookfile.PoolBookings, now time.Time) {
 	subnet := &plan.Subnet{Network: pool.Pool}
-	switch named := file.PoolsNamed(pool.Pool); {
-	case len(named) == 0 && len(pool.Records) > 0:
-		b.unread = append(b.unread, trouble.Trouble{
-			Message: fmt.Sprintf("these bookings are of pool %q, which the fleet file does not have", pool.Pool), At: pool.Records[0].At,
-			Hint: "give the pool its name: back, or move the files to the folder of its new name: " + bookfile.Folder + "/" + bookfile.FolderOf("NAME"),
-		})
-	case len(named) > 0:
+	if named := file.PoolsNamed(pool.Pool); len(named) > 0 {
 		subnet.Segment, subnet.At = named[0].Segment.Value, named[0].At
 	}
 	b.subnets = append(b.subnets, subnet)
@@ -104,6 +104,16 @@ func (b *booked) pool(file *fleet.File, pool bookfile.PoolBookings, now time.Tim
 			claim.Booking.State = plan.BookingOver
 			b.over = append(b.over, claim)
 		}
+	}
+}
+
+// checkOwner says of bookings that the fleet file has no such pool.
+func (b *booked) checkOwner(file *fleet.File, pool *bookfile.PoolBookings) {
+	if len(pool.Records) > 0 && len(file.PoolsNamed(pool.Pool)) == 0 {
+		b.ownerless = append(b.ownerless, trouble.Trouble{
+			Message: fmt.Sprintf("these bookings are of pool %q, which the fleet file does not have", pool.Pool), At: pool.Records[0].At,
+			Hint: "give the pool its name: back, or move the files to the folder of its new name: " + bookfile.Folder + "/" + bookfile.FolderOf("NAME"),
+		})
 	}
 }
 

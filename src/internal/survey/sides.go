@@ -67,6 +67,7 @@ func ReadSides(f Fleet, loader *interpolate.Loader) *Sides {
 	s.readGranted(r, opened)
 	bookings := f.readBookings()
 	s.Booked, s.Over, s.UnreadBookings = bookings.claims, bookings.over, bookings.spots
+	s.Failures = slices.Concat(s.Failures, bookings.ownerless)
 	return s
 }
 
