@@ -72,7 +72,7 @@ func openDesk(ctx context.Context, flags *writeFlags, streams Streams) (*desk, e
 		return nil, err
 	}
 	d := &desk{picture: read, flags: flags, streams: streams}
-	if d.Path == "" {
+	if d.Path == "" || d.lacksServer() {
 		return nil, d.unread()
 	}
 	seen, err := readScans(flags.scans, read.files, streams)
@@ -85,6 +85,10 @@ func openDesk(ctx context.Context, flags *writeFlags, streams Streams) (*desk, e
 	}
 	return d, d.openStore(ctx)
 }
+
+// lacksServer reports whether the fleet file names a server of which nothing is known:
+// which pools are in git, it alone could tell.
+func (p *picture) lacksServer() bool { return p.Central == nil && p.Fleet.File.Server.URL.Value != "" }
 
 // openStore finds the repository, or the server, and who books. A fleet file all of
 // whose pools are the server's needs no repository.
@@ -199,7 +203,7 @@ func (p *picture) findPool(name, team string) (where, error) {
 	pools := p.ledgerPools()
 	if len(pools) == 0 {
 		if len(p.failures) > 0 {
-			return where{}, incomplete("see ipguard lint for what could not be read", "the fleet file has no pools, as far as it could be read")
+			return where{}, incomplete(p.firstUnread(), "the fleet file has no pools, as far as it could be read")
 		}
 		return where{}, usage("add pools: to "+p.Path+" (ipguard init proposes some, ipguard schema tells the keys)", "the fleet file has no pools: nobody delegated an address")
 	}
@@ -242,7 +246,7 @@ func (p *picture) unknownPool(e *answer.NotFound) error {
 		hint = "did you mean " + near + "?"
 	}
 	if len(p.failures)+len(p.Unread) > 0 {
-		return incomplete("see ipguard lint for what could not be read", "no pool, segment, network or range is %q, as far as the fleet could be read", e.Name)
+		return incomplete(p.firstUnread(), "no pool, segment, network or range is %q, as far as the fleet could be read", e.Name)
 	}
 	return usage(hint, "no pool, segment, network or range of the fleet is %q", e.Name)
 }

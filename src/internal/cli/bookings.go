@@ -71,6 +71,8 @@ func runBookings(ctx context.Context, flags *bookingsFlags, args []string, strea
 	}
 	me := ""
 	switch {
+	case flags.mine && read.lacksServer():
+		return (&desk{picture: read, streams: streams}).unread()
 	case flags.mine && read.Central != nil:
 		if _, _, me, err = streams.serverStore(ctx, read.Fleet.File, nil); err != nil {
 			return storeError(err)

@@ -183,6 +183,14 @@ func (f *freeFlags) question(name string, read *picture) (answer.Question, error
 	return q, nil
 }
 
+// firstUnread is what could not be read first.
+func (p *picture) firstUnread() string {
+	if len(p.failures) == 0 {
+		return "see ipguard lint for what could not be read"
+	}
+	return "ipguard lint tells all that could not be read, and first: " + p.failures[0].Message
+}
+
 // unknownName is a wrong usage, but for a fleet of which something could not be
 // read: that may be where the name stands.
 func (p *picture) unknownName(e *answer.NotFound) error {
@@ -194,7 +202,7 @@ func (p *picture) unknownName(e *answer.NotFound) error {
 		hint = "did you mean " + near + "?"
 	}
 	if len(p.failures) > 0 || len(p.Facts.Plan.BlindSpots) > 0 {
-		return incomplete("see ipguard lint for what could not be read", "%s, as far as it could be read", e)
+		return incomplete(p.firstUnread(), "%s, as far as it could be read", e)
 	}
 	return usage(hint, "%s", e)
 }

@@ -21,7 +21,8 @@ func TestCommandsWithServer(t *testing.T) {
 	}
 	west.expect(0, []string{`"answer": "yours"`, west.server.URL}, append(book, "--format", "json")...)
 	west.expect(1, []string{"10.8.52.191", "is in use by"}, "book", "dr", "--for", "lb/x", "--address", "10.8.52.191")
-	west.expect(1, []string{"no pool delegates"}, "book", "10.9.0.0/24", "--for", "lb/x")
+	west.expect(1, []string{"no pool delegates"}, "book", "10.8.52.0/30", "--for", "lb/x")
+	west.expect(2, []string{"10.9.0.0/24"}, "book", "10.9.0.0/24", "--for", "lb/x")
 	west.expect(2, []string{"--branch"}, "book", "dr", "--for", "lb/x", "--branch", "b")
 
 	// bookings
@@ -56,12 +57,12 @@ func TestCommandsWithServer(t *testing.T) {
 	// adopt
 	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.199"))
 	west.expect(0, []string{"10.8.52.199"}, "adopt", "dr", "--dry-run")
-	west.expect(0, []string{"10.8.52.199"}, "push")
+	west.expect(0, []string{"new"}, "push")
 	west.expect(0, []string{"10.8.52.199", "written on"}, "adopt", "dr")
 	if out := west.expect(0, nil, "adopt", "dr"); strings.Contains(out, "written on") {
 		t.Errorf("the second time something is written: %s", out)
 	}
-	west.write("dr-west/old.csv", "address,owner,why\n10.8.52.198,lb/old,moved in\n10.8.52.250,lb/none,\n")
+	west.write("dr-west/old.csv", "address,owner,state\n10.8.52.198,lb/old,booked\n10.8.52.250,lb/none,booked\n")
 	west.expect(0, []string{"10.8.52.198", "lb/old"}, "adopt", "--csv", "old.csv", "--dry-run")
 
 	// plan
@@ -75,7 +76,7 @@ func TestCommandsWithServer(t *testing.T) {
 	west.expect(0, nil, "fence")
 	west.expect(0, nil, "lint", "director-env.yml")
 	west.expect(0, nil, "lint")
-	west.expect(0, nil, "baseline", "create")
+	west.expect(0, nil, "baseline", "write")
 	west.expect(0, nil, "baseline", "check")
 	west.expect(3, []string{"has no snapshot"}, "audit", "--director", "dr-west")
 }
@@ -89,7 +90,7 @@ func TestCommandsWithoutServer(t *testing.T) {
 	west.expect(0, nil, "push")
 	west.expect(0, nil, "book", "dr", "--for", "dr-west/director/bosh")
 	west.expect(0, nil, "who", "10.8.52.199")
-	west.expect(0, nil, "baseline", "create")
+	west.expect(0, nil, "baseline", "write")
 	west.server.Close()
 	west.clock.pass(3 * time.Hour)
 	reading := [][]string{
