@@ -21,6 +21,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
@@ -33,7 +34,9 @@ type API struct {
 	Plan     *central.Plan
 	Accounts *accounts.Store
 	Pushes   *pushes.Store
-	Now      func() time.Time
+	// Conflicts remembers those of the plan.
+	Conflicts *conflicts.Store
+	Now       func() time.Time
 	// Version is the program's.
 	Version string
 }

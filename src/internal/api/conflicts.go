@@ -1,16 +1,18 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
-	"github.com/ipguard/ipguard/src/internal/lint"
-	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/conflicts"
 )
 
 // Party is one side of a conflict.
@@ -23,67 +25,125 @@ type Party struct {
 
 // Conflict is an error of lint between directors.
 type Conflict struct {
-	Rule    string  `json:"rule"`
-	Range   string  `json:"range,omitempty"`
-	Segment string  `json:"segment,omitempty"`
-	Message string  `json:"message"`
-	Parties []Party `json:"parties"`
+	ID      string     `json:"id" doc:"What it is about: the same in every answer and message"`
+	Rule    string     `json:"rule"`
+	Range   string     `json:"range,omitempty"`
+	Segment string     `json:"segment,omitempty"`
+	Message string     `json:"message"`
+	Parties []Party    `json:"parties"`
+	Since   time.Time  `json:"since" doc:"When it was seen first"`
+	Seen    time.Time  `json:"seen" doc:"When it was seen last"`
+	Unsure  *time.Time `json:"unsure,omitempty" doc:"Since when a part of the plan cannot be seen in which it may go on; left out: it is seen"`
+	Ended   *time.Time `json:"ended,omitempty" doc:"When it was gone; left out: it goes on"`
 }
 
 func (c *Conflict) concerns(director string) bool {
 	return slices.ContainsFunc(c.Parties, func(p Party) bool { return p.Director == director })
 }
 
+type conflictsInput struct {
+	Ended bool   `query:"ended" doc:"Those that have ended, the latest first, in place of those that go on"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many of those that have ended"`
+	After string `query:"after" maxLength:"200" doc:"What the answer before gave as next"`
+}
+
 type conflictsOutput struct {
 	Body struct {
 		Conflicts []Conflict `json:"conflicts"`
+		Next      string     `json:"next,omitempty" doc:"Ask with after for more; left out: that is all"`
 	}
 }
 
 func (a *API) conflicts(routes huma.API) {
-	huma.Register(routes, operation("list-conflicts", http.MethodGet, "/conflicts", "Addresses that two believe to be theirs", 503),
-		func(ctx context.Context, _ *struct{}) (*conflictsOutput, error) {
-			actor, err := need(ctx, "")
-			if err != nil {
-				return nil, err
-			}
-			picture, err := a.Plan.Read(ctx)
-			if err != nil {
-				return nil, unavailable(err)
-			}
-			out := &conflictsOutput{}
-			out.Body.Conflicts = conflictsOf(picture, actor)
-			return out, nil
-		})
+	huma.Register(routes, operation("list-conflicts", http.MethodGet, "/conflicts", "Addresses that two believe to be theirs", 422, 503), a.listConflicts)
 }
 
-// conflictsOf are the errors in which two directors, or a director and somebody else,
-// have a part. The message of one of whose files the actor may not see the places is
-// left without them.
-func conflictsOf(p *central.Picture, actor *accounts.Actor) []Conflict {
-	list := []Conflict{}
-	for i := range p.Findings {
-		f := &p.Findings[i]
-		if f.Severity != lint.Error || len(f.Claims) < 2 {
-			continue
+func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflictsOutput, error) {
+	actor, err := need(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	out := &conflictsOutput{}
+	if in.Ended {
+		list, next, err := a.Conflicts.Ended(ctx, in.After, in.Limit)
+		if errors.Is(err, conflicts.ErrNoCursor) {
+			return nil, huma.Error422UnprocessableEntity("after: " + err.Error())
 		}
-		c := Conflict{Rule: f.Rule, Segment: f.Segment, Message: f.Message}
-		if f.Range.IsValid() {
-			c.Range = f.Range.String()
+		if err != nil {
+			return nil, unavailable(err)
 		}
-		for _, party := range f.Claims {
-			v := Party{Owner: (&plan.Claim{Owner: party.Owner, Kind: party.Kind, Range: party.Range}).Who(), Director: party.Owner.Director}
-			if party.Range.IsValid() {
-				v.Range = party.Range.String()
-			}
-			if seesFiles(actor, party.Owner.Director) {
-				v.At = party.At.String()
-			}
-			c.Parties = append(c.Parties, v)
+		out.Body.Conflicts, out.Body.Next = shown(list, actor), next
+		return out, nil
+	}
+	picture, err := a.Plan.Read(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if out.Body.Conflicts, err = a.conflictsOf(ctx, picture, actor); err != nil {
+		return nil, unavailable(err)
+	}
+	return out, nil
+}
+
+// conflictsOf are those that the picture shows, since when they are known, and behind
+// them those that were there and may be there still.
+func (a *API) conflictsOf(ctx context.Context, p *central.Picture, actor *accounts.Actor) ([]Conflict, error) {
+	open, err := a.Conflicts.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := a.Now().UTC()
+	var list []conflicts.Conflict
+	for _, c := range conflicts.Of(p) {
+		c.Opened, c.Seen = now, now
+		if was, ok := open[c.Fingerprint]; ok {
+			c.Opened = was.Opened
+			delete(open, c.Fingerprint)
 		}
 		list = append(list, c)
 	}
-	return list
+	var unsure []conflicts.Conflict
+	for _, c := range open {
+		if !c.Unsure.IsZero() {
+			unsure = append(unsure, c)
+		}
+	}
+	slices.SortFunc(unsure, func(x, y conflicts.Conflict) int {
+		return cmp.Or(x.Opened.Compare(y.Opened), cmp.Compare(x.Fingerprint, y.Fingerprint))
+	})
+	return shown(append(list, unsure...), actor), nil
+}
+
+// shown are conflicts as the actor may see them: the places of those files alone that
+// are theirs.
+func shown(list []conflicts.Conflict, actor *accounts.Actor) []Conflict {
+	all := []Conflict{}
+	for _, c := range list {
+		v := Conflict{ID: c.Fingerprint, Rule: c.Rule, Range: c.Range, Segment: c.Segment, Message: c.Message, Since: c.Opened, Seen: c.Seen, Unsure: moment(c.Unsure), Ended: moment(c.Ended)}
+		for _, party := range c.Parties {
+			p := Party{Owner: party.Owner, Director: party.Director, Range: party.Range}
+			if seesFiles(actor, party.Director) {
+				p.At = party.At
+			}
+			v.Parties = append(v.Parties, p)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// moment is a time that may be none.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// record puts what the plan is now into the records: what was pushed is there then, or
+// the push is to be made again, which changes nothing.
+func (a *API) record(ctx context.Context) (*central.Picture, error) {
+	return conflicts.RecordNow(ctx, a.Plan, a.Conflicts)
 }
 
 // seesFiles reports whether somebody may see where in a director's files something

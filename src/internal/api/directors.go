@@ -22,10 +22,12 @@ type Director struct {
 	At      time.Time `json:"at" doc:"When it was pushed"`
 	By      string    `json:"by"`
 	Digest  string    `json:"digest" doc:"SHA-256 of the snapshot"`
+	// Collected is not known of what was pushed to older servers.
+	Collected *time.Time `json:"collected,omitempty" doc:"When the director was asked, or its files were read"`
 }
 
 func directorOf(p pushes.Push) Director {
-	return Director{Name: p.Director, Version: p.Version, UUID: p.UUID, At: p.At, By: p.By, Digest: p.Digest}
+	return Director{Name: p.Director, Version: p.Version, UUID: p.UUID, At: p.At, By: p.By, Digest: p.Digest, Collected: moment(p.Collected)}
 }
 
 type directorsOutput struct {
@@ -93,13 +95,17 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 			return nil, unavailable(err)
 		}
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.record(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	all, err := a.conflictsOf(ctx, picture, actor)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	out := &pushOutput{}
 	out.Body.Director, out.Body.New, out.Body.Conflicts = directorOf(pushed), fresh, []Conflict{}
-	for _, c := range conflictsOf(picture, actor) {
+	for _, c := range all {
 		if c.concerns(in.Director) {
 			out.Body.Conflicts = append(out.Body.Conflicts, c)
 		}

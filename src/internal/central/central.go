@@ -20,6 +20,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/ignore"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -181,7 +182,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	}
 	read := survey.Read(w.Fleet, w.Loader)
 	picture = &Picture{
-		Plan: read.Facts.Plan, Findings: lint.Sort(lint.Run(read.Facts, lint.Rules())), Pushed: heads,
+		Plan: read.Facts.Plan, Findings: p.findings(w.Fleet.File, read.Facts), Pushed: heads,
 		Failures: slices.Concat(w.Troubles, read.Failures), Unread: read.Unread, maxAges: map[string]string{},
 	}
 	if picture.Shared, err = p.shared(files); err != nil {
@@ -202,6 +203,14 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	}
 	p.own(picture, w)
 	return picture, nil
+}
+
+// findings are those that the fleet file does not allow. What comments in the files of
+// teams accept counts for these teams alone.
+func (p *Plan) findings(file *fleet.File, facts *lint.Facts) []lint.Finding {
+	accepts := ignore.Accepting(ignore.Exceptions{Allowances: workspace.Allowances(file)}, p.Now().UTC().Truncate(24*time.Hour))
+	found := slices.DeleteFunc(lint.Run(facts, lint.Rules()), func(f lint.Finding) bool { return accepts(&f) })
+	return lint.Sort(found)
 }
 
 // own makes snapshots of the directors that nobody pushed.

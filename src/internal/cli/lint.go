@@ -226,18 +226,6 @@ func exceptions(file *fleet.File, files *source.Files) ignore.Exceptions {
 			e.Directives = append(e.Directives, ignore.Scan(name, text)...)
 		}
 	})
-	for _, a := range file.Allow {
-		if a.Rule.Value == "" {
-			continue // it could not be read, which is said
-		}
-		allowance := ignore.Allowance{Rule: a.Rule.Value, Until: a.Until.Day, At: a.At}
-		for _, addresses := range a.Addresses {
-			allowance.Ranges = append(allowance.Ranges, addresses.Range)
-		}
-		for _, owner := range a.Owners {
-			allowance.Owners = append(allowance.Owners, owner.Value)
-		}
-		e.Allowances = append(e.Allowances, allowance)
-	}
+	e.Allowances = workspace.Allowances(file)
 	return e
 }

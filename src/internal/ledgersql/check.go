@@ -67,7 +67,7 @@ func checkBookings(ctx context.Context, db *sql.DB, pool string, rs *ledger.Reco
 		if err := rows.Scan(&address, &length, &state, &owner, &number); err != nil {
 			return err
 		}
-		r, err := rangeOf(address, length)
+		r, err := RangeOf(address, length)
 		if err != nil {
 			return err
 		}

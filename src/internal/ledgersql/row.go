@@ -59,8 +59,8 @@ func Columns(r netip.Prefix) (address []byte, length int) {
 	return a[:], r.Bits() + 128 - r.Addr().BitLen()
 }
 
-// rangeOf is the address or block of two columns.
-func rangeOf(address []byte, length int) (netip.Prefix, error) {
+// RangeOf is the address or block of two columns.
+func RangeOf(address []byte, length int) (netip.Prefix, error) {
 	a, ok := netip.AddrFromSlice(address)
 	a = a.Unmap()
 	r := netip.PrefixFrom(a, length-128+a.BitLen())
@@ -112,6 +112,6 @@ func scanEvent(rows *sql.Rows) (e Event, err error) {
 	if until.Valid {
 		v.Until = time.UnixMicro(until.Int64).UTC()
 	}
-	e.Range, err = rangeOf(address, length)
+	e.Range, err = RangeOf(address, length)
 	return e, err
 }

@@ -198,3 +198,31 @@ func Everywhere() *netipx.IPSet {
 	}
 	return all
 }
+
+// MayHide reports whether something that cannot be seen of the owner's director, or of
+// its deployment, may be a claim of that kind at an address of r; with r invalid, at
+// any. Where it is true, a claim that is not there is not known to be gone.
+func (p *Plan) MayHide(owner Owner, kind Kind, r netipx.IPRange) bool {
+	for _, o := range p.Withheld {
+		if o.Director == owner.Director && o.Deployment == owner.Deployment {
+			return true
+		}
+	}
+	for i := range p.BlindSpots {
+		spot := &p.BlindSpots[i]
+		if spot.Owner.Director != owner.Director || spot.Owner.Deployment != "" && owner.Deployment != "" && spot.Owner.Deployment != owner.Deployment {
+			continue
+		}
+		for j := range spot.May {
+			if may := &spot.May[j]; alike(may.Kind, kind) && (!r.IsValid() || may.Range.Overlaps(r)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// alike reports whether what hides as one kind may turn out to be the other.
+func alike(may, kind Kind) bool {
+	return may == kind || may.InUse() && kind.InUse() || may.Pool() && kind.Pool()
+}

@@ -176,6 +176,8 @@ type Plan struct {
 	Claims      []Claim
 	// BlindSpots are what is not known of the fleet.
 	BlindSpots []BlindSpot
+	// Withheld are deployments of which their directors did not show all.
+	Withheld []Owner
 }
 
 // Indexes are the indexes of the instances that have the addresses of one claim, from

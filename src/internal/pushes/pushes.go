@@ -34,6 +34,9 @@ type Push struct {
 	UUID     string
 	At       time.Time
 	By       string
+	// Collected is when the director was asked, or its files were read; the zero time
+	// where that is not known.
+	Collected time.Time
 	// Digest is the SHA-256 of the snapshot's text, in hexadecimal.
 	Digest string
 	// Text is the snapshot's; nil in lists.
@@ -45,16 +48,21 @@ type RefusedError struct{ Message string }
 
 func (e *RefusedError) Error() string { return e.Message }
 
-// Add keeps a snapshot as a director's newest version. One that is the same as the
-// last one changes nothing: fresh is false. It refuses what is no snapshot, and one of
-// another director than that of the versions before: a *RefusedError.
+// Add keeps a snapshot as a director's newest version. One that says the same as the
+// last one is no new version: fresh is false, and what was collected later counts in its
+// place. It refuses what is no snapshot, one of another director than that of the
+// versions before, and one of a director that was asked before the last one was: a
+// *RefusedError.
 func (s *Store) Add(ctx context.Context, director string, text []byte, by string) (p Push, fresh bool, err error) {
 	read, err := snapshot.Read(director+".json", text)
 	if err != nil {
 		return p, false, &RefusedError{err.Error()}
 	}
 	sum := sha256.Sum256(text)
-	p = Push{Director: director, UUID: read.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:])}
+	p = Push{Director: director, UUID: read.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:]), Collected: read.Collected.UTC()}
+	if p.Collected.Sub(p.At) > mostAhead {
+		return p, false, &RefusedError{fmt.Sprintf("the snapshot was made at %s, which is not yet: the clock there or here is wrong", p.Collected.Format(time.RFC3339))}
+	}
 	for range 20 { // another one may push the same director
 		last, err := s.last(ctx, director)
 		if err != nil {
@@ -65,6 +73,12 @@ func (s *Store) Add(ctx context.Context, director string, text []byte, by string
 		}
 		if err := s.mayFollow(ctx, p, last); err != nil {
 			return p, false, err
+		}
+		if again, err := s.same(ctx, &p, last, text); again || err != nil {
+			if err == nil || !errors.Is(err, errMoved) {
+				return p, false, err
+			}
+			continue
 		}
 		p.Version = 1
 		if last != nil {
@@ -80,13 +94,61 @@ func (s *Store) Add(ctx context.Context, director string, text []byte, by string
 	return p, false, errors.New("others push this director all the time")
 }
 
-// mayFollow refuses the snapshot of another director.
+// The clocks of who collects may be apart.
+const (
+	// mostAhead is how far a snapshot may be from the future, as lint has it.
+	mostAhead = time.Hour
+	// mostBehind is how much older than the last one it may be.
+	mostBehind = 5 * time.Minute
+)
+
+// errMoved says that another one pushed in between.
+var errMoved = errors.New("another one pushed")
+
+// same reports whether a snapshot says the same as the last version; p is that then. The
+// later one stays.
+func (s *Store) same(ctx context.Context, p, last *Push, text []byte) (bool, error) {
+	if last == nil {
+		return false, nil
+	}
+	before, err := s.Text(ctx, last.Director, last.Version)
+	if err != nil || !snapshot.SameBut(text, before) {
+		return false, err
+	}
+	later := *p
+	*p = *last
+	if !later.Collected.After(last.Collected) {
+		return true, nil
+	}
+	packed, err := pack(text)
+	if err != nil {
+		return true, err
+	}
+	result, err := s.Write.ExecContext(ctx, `update push set digest = $1, snapshot = $2, collected = $3 where director = $4 and version = $5 and digest = $6`,
+		later.Digest, packed, later.Collected.UnixMicro(), last.Director, last.Version, last.Digest)
+	if err != nil {
+		return true, err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		*p = later
+		return true, errors.Join(err, errMoved)
+	}
+	p.Digest, p.Collected = later.Digest, later.Collected
+	return true, nil
+}
+
+// mayFollow refuses the snapshot of another director, and one that is older than what is
+// known already. When files were read, without a director, tells nothing of their age.
 func (s *Store) mayFollow(ctx context.Context, p Push, last *Push) error {
 	if last != nil && last.UUID != "" && last.UUID != p.UUID {
 		return &RefusedError{fmt.Sprintf("director %s has the UUID %s, and this snapshot is of %s", p.Director, last.UUID, uuidText(p.UUID))}
 	}
 	if p.UUID == "" {
 		return nil
+	}
+	if last != nil && last.UUID == p.UUID && last.Collected.Sub(p.Collected) > mostBehind {
+		return &RefusedError{fmt.Sprintf("the director was asked at %s, and %s pushed what it said at %s: run ipguard collect, and push again",
+			p.Collected.Format(time.RFC3339), last.By, last.Collected.Format(time.RFC3339))}
 	}
 	var other string
 	err := s.Read.QueryRowContext(ctx, `select director from push where uuid = $1 and director <> $2 limit 1`, p.UUID, p.Director).Scan(&other)
@@ -107,28 +169,34 @@ func uuidText(uuid string) string {
 }
 
 func (s *Store) insert(ctx context.Context, p Push, text []byte) error {
+	packed, err := pack(text)
+	if err != nil {
+		return err
+	}
+	_, err = s.Write.ExecContext(ctx, `insert into push (director, version, uuid, at, by_whom, digest, snapshot, collected) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		p.Director, p.Version, p.UUID, p.At.UnixMicro(), p.By, p.Digest, packed, p.Collected.UnixMicro())
+	return err
+}
+
+func pack(text []byte) ([]byte, error) {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
 	if _, err := w.Write(text); err != nil {
-		return err
+		return nil, err
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	_, err := s.Write.ExecContext(ctx, `insert into push (director, version, uuid, at, by_whom, digest, snapshot) values ($1, $2, $3, $4, $5, $6, $7)`,
-		p.Director, p.Version, p.UUID, p.At.UnixMicro(), p.By, p.Digest, packed.Bytes())
-	return err
+	err := w.Close()
+	return packed.Bytes(), err
 }
 
 func (s *Store) last(ctx context.Context, director string) (*Push, error) {
 	p := Push{Director: director}
-	var at int64
-	err := s.Read.QueryRowContext(ctx, `select version, uuid, at, by_whom, digest from push where director = $1 order by version desc limit 1`, director).
-		Scan(&p.Version, &p.UUID, &at, &p.By, &p.Digest)
+	var at, collected int64
+	err := s.Read.QueryRowContext(ctx, `select version, uuid, at, by_whom, digest, collected from push where director = $1 order by version desc limit 1`, director).
+		Scan(&p.Version, &p.UUID, &at, &p.By, &p.Digest, &collected)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	p.At = time.UnixMicro(at).UTC()
+	p.At, p.Collected = time.UnixMicro(at).UTC(), known(collected)
 	return &p, err
 }
 
@@ -148,7 +216,7 @@ func (s *Store) readHeads(ctx context.Context) ([]Push, error) {
   union all
   select (select min(director) from push where director > known.director) from known where known.director is not null
 )
-select p.director, p.version, p.uuid, p.at, p.by_whom, p.digest from known
+select p.director, p.version, p.uuid, p.at, p.by_whom, p.digest, p.collected from known
 join push p on p.director = known.director and p.version = (select max(version) from push q where q.director = known.director)
 order by p.director`)
 	if err != nil {
@@ -158,14 +226,22 @@ order by p.director`)
 	var list []Push
 	for rows.Next() {
 		var p Push
-		var at int64
-		if err := rows.Scan(&p.Director, &p.Version, &p.UUID, &at, &p.By, &p.Digest); err != nil {
+		var at, collected int64
+		if err := rows.Scan(&p.Director, &p.Version, &p.UUID, &at, &p.By, &p.Digest, &collected); err != nil {
 			return nil, err
 		}
-		p.At = time.UnixMicro(at).UTC()
+		p.At, p.Collected = time.UnixMicro(at).UTC(), known(collected)
 		list = append(list, p)
 	}
 	return list, rows.Err()
+}
+
+// known is a time of the table, of which 0 is none.
+func known(micro int64) time.Time {
+	if micro == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micro).UTC()
 }
 
 // Text is the snapshot of one version; nil if there is none.

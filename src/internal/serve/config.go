@@ -33,6 +33,22 @@ type Config struct {
 	TLS TLS `yaml:"tls,omitempty"`
 	// How people and pipelines are known.
 	Login Login `yaml:"login,omitempty"`
+	// Who is told when conflicts begin and end.
+	Webhooks []Webhook `yaml:"webhooks,omitempty"`
+}
+
+// Webhook is another system that is told when conflicts begin and end.
+type Webhook struct {
+	At place.Place `yaml:"-"`
+
+	// By which logs and metrics name it: a-z, 0-9 and hyphens.
+	Name fleet.Text `yaml:"name"`
+	// Where messages are sent: https, or http to this machine.
+	URL fleet.Text `yaml:"url"`
+	// Environment variable with the secret that signs them, of at least 16 bytes.
+	SecretEnv fleet.Text `yaml:"secret_env"`
+	// The certificate that signed the receiver's (PEM), or its path.
+	CACert fleet.Text `yaml:"ca_cert,omitempty"`
 }
 
 // TLS is the server's certificate.
@@ -78,6 +94,11 @@ func LoadConfig(path string) (Config, []*trouble.Trouble) {
 		relativeTo(folder, t)
 	}
 	c.Login.relative(path)
+	for i := range c.Webhooks {
+		if ca := &c.Webhooks[i].CACert; !isCertificate(ca.Value) {
+			relativeTo(folder, ca)
+		}
+	}
 	if !isPostgres(c.Database.Value) {
 		relativeTo(folder, &c.Database)
 	}
@@ -89,6 +110,9 @@ func relativeTo(folder string, t *fleet.Text) {
 		t.Value = filepath.Join(folder, t.Value)
 	}
 }
+
+// isCertificate tells the text of a certificate from the path of one.
+func isCertificate(text string) bool { return strings.Contains(text, "-----BEGIN ") }
 
 func isPostgres(database string) bool {
 	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")

@@ -29,10 +29,11 @@ func TestKeysAreTold(t *testing.T) {
 			}
 		}
 	}
-	provider := reflect.TypeFor[serve.Provider]()
-	for i := range provider.NumField() {
-		if key, _, _ := strings.Cut(provider.Field(i).Tag.Get("yaml"), ","); key != "-" {
-			told("`" + key + "`")
+	for _, of := range []reflect.Type{reflect.TypeFor[serve.Provider](), reflect.TypeFor[serve.Webhook]()} {
+		for i := range of.NumField() {
+			if key, _, _ := strings.Cut(of.Field(i).Tag.Get("yaml"), ","); key != "-" {
+				told("`" + key + "`")
+			}
 		}
 	}
 	for _, scope := range []string{accounts.Read, accounts.Admin, accounts.BookFor("NAME"), accounts.PushFor("NAME")} {

@@ -22,6 +22,7 @@ import (
 type company struct {
 	t        testing.TB
 	server   *httptest.Server
+	program  *serve.Server
 	accounts *accounts.Store
 	clock    *clock
 	folder   string
@@ -35,20 +36,27 @@ pools:
 - {name: dr, team: dr, segment: vlan-52, addresses: [10.8.52.190 - 10.8.52.199]}
 `
 
-func newCompany(t testing.TB) *company { return newCompanyOf(t, companyPlan) }
+func newCompany(t testing.TB, changes ...func(*serve.Options)) *company {
+	return newCompanyOf(t, companyPlan, changes...)
+}
 
 // newCompanyOf is a server whose fleet file has this text.
-func newCompanyOf(t testing.TB, plan string) *company {
+func newCompanyOf(t testing.TB, plan string, changes ...func(*serve.Options)) *company {
 	t.Helper()
 	c := &company{t: t, folder: t.TempDir(), clock: &clock{now: time.Now().UTC().Truncate(time.Second)}}
 	c.write("server/ipguard.yml", plan)
 	config := serve.Config{
 		Database: fleet.Text{Value: filepath.Join(c.folder, "server", "x.db")}, Fleet: fleet.Text{Value: filepath.Join(c.folder, "server", "ipguard.yml")},
 	}
-	s, err := serve.New(context.Background(), serve.Options{Config: config, Log: slog.New(slog.DiscardHandler), Now: c.clock.Now, Version: "test"})
+	options := serve.Options{Config: config, Log: slog.New(slog.DiscardHandler), Now: c.clock.Now, Version: "test"}
+	for _, change := range changes {
+		change(&options)
+	}
+	s, err := serve.New(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.program = s
 	c.server = httptest.NewServer(s.Handler())
 	database, err := serve.Open(context.Background(), config.Database.Value)
 	if err != nil {
@@ -167,8 +175,8 @@ cloud_provider: {template: {name: cpi, release: bosh}, mbus: "https://mbus:hunte
 
 // twoTeams are promo and dr-west, who do not see each other's files. Both believe that
 // 10.8.52.191 is theirs.
-func twoTeams(t *testing.T) (promo, west *team) {
-	c := newCompany(t)
+func twoTeams(t *testing.T, changes ...func(*serve.Options)) (promo, west *team) {
+	c := newCompany(t, changes...)
 	promo = c.team("promo", accounts.BookFor("promo"), accounts.PushFor("promo"))
 	c.write("promo/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.180 - 10.8.52.189, 10.8.52.191", "RESERVED", "10.8.52.2 - 10.8.52.99, 10.8.52.190, 10.8.52.192 - 10.8.52.254").Replace(cloudConfig))
 	c.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.191"))

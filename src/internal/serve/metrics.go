@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"context"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -14,6 +16,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  prometheus.Histogram
+	messages *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -26,7 +29,10 @@ func newMetrics() *metrics {
 			Name: "ipguard_server_request_seconds", Help: "How long answers took.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.messages = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ipguard_server_webhook_deliveries_total", Help: "Attempts of this server to tell a webhook, by what became of them: delivered, failed, given_up.",
+	}, []string{"webhook", "result"})
+	m.registry.MustRegister(m.requests, m.seconds, m.messages, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -43,4 +49,27 @@ func (m *metrics) request(method string, status int, took time.Duration) {
 	}
 	m.requests.WithLabelValues(method, strconv.Itoa(status)).Inc()
 	m.seconds.Observe(took.Seconds())
+}
+
+func (m *metrics) told(webhook, result string) { m.messages.WithLabelValues(webhook, result).Inc() }
+
+// countTime is how long a count of rows may take.
+const countTime = 2 * time.Second
+
+// watch adds what is counted in the database when somebody asks, so that all servers say
+// the same. Where it cannot be counted it is no number (NaN).
+func (m *metrics) watch(openConflicts, waitingMessages func(context.Context) (int, error)) {
+	gauge := func(name, help string, count func(context.Context) (int, error)) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), countTime)
+			defer cancel()
+			n, err := count(ctx)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(n)
+		}))
+	}
+	gauge("ipguard_server_conflicts_open", "Conflicts between directors that are not known to have ended.", openConflicts)
+	gauge("ipguard_server_webhook_messages_waiting", "Messages to webhooks that are still to be delivered.", waitingMessages)
 }

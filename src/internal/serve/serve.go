@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,10 +27,12 @@ import (
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/api"
 	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/login"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/web"
+	"github.com/ipguard/ipguard/src/internal/webhooks"
 )
 
 // Server is one server on a database.
@@ -44,8 +47,18 @@ type Server struct {
 	// providers are where people and clients log in.
 	providers login.Providers
 	metrics   *metrics
-	openapi   *huma.OpenAPI
-	handler   http.Handler
+	conflicts *conflicts.Store
+	sender    *webhooks.Sender
+	// told has an element when the sender has something to do.
+	told chan struct{}
+	// recorded is the picture that this server recorded last.
+	recorded struct {
+		tag string
+		at  time.Time
+	}
+	now     func() time.Time
+	openapi *huma.OpenAPI
+	handler http.Handler
 	// once is the secret of the one-time link; nil: there is none, or it was used.
 	once        atomic.Pointer[string]
 	certificate atomic.Pointer[tls.Certificate]
@@ -75,19 +88,34 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: o.Config, providers: providers, log: o.Log, database: database, store: ledgersql.New(database), metrics: newMetrics()}
+	s := &Server{config: o.Config, providers: providers, log: o.Log, database: database, store: ledgersql.New(database), metrics: newMetrics(),
+		told: make(chan struct{}, 1), now: o.Now}
 	if err := s.readCertificate(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	pushed := &pushes.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now}
+	if s.sender, err = newSender(&o.Config, o.Environ, database, o.Now, o.Log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.sender.Counted = s.metrics.told
+	s.conflicts = &conflicts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now, Webhooks: s.sender.Names(), Told: s.wake}
+	s.metrics.watch(s.conflicts.CountOpen, s.sender.Waiting)
 	s.sessions = newSessions(s.accounts, s.secure())
-	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Now: o.Now, Version: o.Version}
+	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Conflicts: s.conflicts, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
 	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances(), o.Now)))
 	return s, nil
+}
+
+// wake lets the sender look at once.
+func (s *Server) wake() {
+	select {
+	case s.told <- struct{}{}:
+	default:
+	}
 }
 
 // Close ends it; what was asked before is answered.
@@ -159,6 +187,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			return s.certificate.Load(), nil
 		}}
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	working.Go(func() { s.rounds(ctx) })
+	defer working.Wait()
+	defer stop()
 	ended := make(chan error, 1)
 	go func() {
 		if server.TLSConfig != nil {

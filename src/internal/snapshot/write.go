@@ -51,6 +51,16 @@ func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
 // known to few, and what it told should be too.
 const mode = 0o600
 
+// SameBut reports whether two snapshots say the same, but for when they were collected.
+func SameBut(one, other []byte) bool {
+	s, err := Read("", one)
+	if err != nil {
+		return false
+	}
+	_, same := s.sameBut(other)
+	return same
+}
+
 // sameBut reports whether an old file says the same, collected at another time.
 func (s *Snapshot) sameBut(old []byte) (since time.Time, same bool) {
 	head, err := readHead("", old)

@@ -54,6 +54,8 @@ func textsOf(entries []fleet.SourceFile) []text {
 type live struct {
 	// withheld is what the director does not show of its deployments.
 	withheld []trouble.Trouble
+	// partly are the names of those deployments.
+	partly []string
 	// unreadable are deployments whose manifest could not be collected, or of which
 	// there is none yet.
 	unreadable []string
@@ -122,7 +124,7 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 		}
 	}
 	c.unread = append(c.unread, uncollected(c.Sources, s)...)
-	c.live = live{teams: teamsOf(s, replaced), withheld: withheldBy(c.Sources, s), unreadable: unreadableOf(s)}
+	c.live = live{teams: teamsOf(s, replaced), withheld: withheldBy(c.Sources, s), partly: partlyOf(s), unreadable: unreadableOf(s)}
 	if c.of == configsOnly {
 		return
 	}
@@ -227,6 +229,17 @@ func withheldBy(d *fleet.Sources, s *snapshot.Snapshot) []trouble.Trouble {
 		list = append(list, trouble.Trouble{Message: "director " + d.Name + " did not show " + text, At: d.Snapshot.At, Hint: hint})
 	}
 	return list
+}
+
+// partlyOf are the deployments of which the director does not show all.
+func partlyOf(s *snapshot.Snapshot) []string {
+	var names []string
+	for i := range s.Deployments {
+		if s.Deployments[i].NotShown() != "" {
+			names = append(names, s.Deployments[i].Name)
+		}
+	}
+	return names
 }
 
 // viewsOf are the cloud-configs that deployments are pinned to, and, where files have

@@ -33,11 +33,13 @@ type judged struct {
 	// withheld and unreadable are what its snapshot does not tell of its deployments.
 	withheld   []trouble.Trouble
 	unreadable []string
+	// partly are the deployments that withheld is about.
+	partly []string
 }
 
 // judge turns one director's documents into claims, and finds out what is wrong.
 func judge(d documents, mode mode) judged {
-	j := &judged{of: d.of, unread: slices.Clone(d.unread), withheld: d.live.withheld, unreadable: d.live.unreadable}
+	j := &judged{of: d.of, unread: slices.Clone(d.unread), withheld: d.live.withheld, unreadable: d.live.unreadable, partly: d.live.partly}
 	c := &j.claims
 	c.Name, c.Addresses = d.Name, d.Addresses
 	current, past := pastAside(d.deployments) // names of create-env manifests are guarded by nobody

@@ -171,6 +171,9 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 		facts.Stale = append(facts.Stale, opened[i].stale...)
 		facts.Unseen = append(facts.Unseen, unseen(&f.Directors[i], opened[i].head)...)
 		facts.Unseen = append(facts.Unseen, read[i].withheld...)
+		for _, name := range read[i].partly {
+			p.Withheld = append(p.Withheld, plan.Owner{Director: f.Directors[i].Name, Deployment: name})
+		}
 		if read[i].of == filesOnly {
 			s.Summary.Deployments += opened[i].head.Deployed
 		}

@@ -1,0 +1,171 @@
+// Package conflicts remembers what two directors, or a director and somebody else, claim
+// at once: since when, until when, and who was told.
+//
+//	picture ──Of──▶ conflicts of now ──Record──▶ tables conflict, message
+//
+// What a picture does not show has not ended if the picture cannot show it: of a party
+// whose files could not be read nobody knows. Such a conflict stays open, unsure.
+package conflicts
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// Party is one side of a conflict.
+type Party struct {
+	Owner    string `json:"owner"`
+	Director string `json:"director,omitempty"`
+	// Deployment, Kind and Range are those of its claim.
+	Deployment string    `json:"deployment,omitempty"`
+	Kind       plan.Kind `json:"kind,omitempty"`
+	Range      string    `json:"range,omitempty"`
+	// At is where it is written, which not everybody may see.
+	At string `json:"at,omitempty"`
+}
+
+// Conflict is an error of lint between two parties that cannot see each other.
+type Conflict struct {
+	// Fingerprint is what it is about.
+	Fingerprint string    `json:"-"`
+	Rule        string    `json:"rule"`
+	Range       string    `json:"range,omitempty"`
+	Segment     string    `json:"segment,omitempty"`
+	Message     string    `json:"message"`
+	Parties     []Party   `json:"parties"`
+	Opened      time.Time `json:"-"`
+	// Seen is when it was seen last.
+	Seen time.Time `json:"-"`
+	// Ended is the zero time while it is open, and Unsure while it is known to be.
+	Ended, Unsure time.Time `json:"-"`
+}
+
+// Of are the conflicts that a picture shows, in the order of its findings.
+func Of(p *central.Picture) []Conflict {
+	var list []Conflict
+	for i := range p.Findings {
+		if f := &p.Findings[i]; f.Severity == lint.Error && between(f) {
+			list = append(list, conflictOf(f))
+		}
+	}
+	return list
+}
+
+// between reports whether a finding has two sides that are not of one director.
+func between(f *lint.Finding) bool {
+	return slices.ContainsFunc(f.Claims, func(o lint.Party) bool { return side(o.Owner) != side(f.Claims[0].Owner) })
+}
+
+// side is whose a claim is: a director's, or that of a name outside of all directors.
+func side(o plan.Owner) plan.Owner {
+	if o.Director != "" {
+		return plan.Owner{Director: o.Director}
+	}
+	return plan.Owner{Property: o.Property}
+}
+
+func conflictOf(f *lint.Finding) Conflict {
+	c := Conflict{Fingerprint: f.Fingerprint(), Rule: f.Rule, Segment: f.Segment, Message: f.Message}
+	if f.Range.IsValid() {
+		c.Range = f.Range.String()
+	}
+	for _, party := range f.Claims {
+		v := Party{
+			Owner: (&plan.Claim{Owner: party.Owner, Kind: party.Kind, Range: party.Range}).Who(), Director: party.Owner.Director,
+			Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
+		}
+		if party.Range.IsValid() {
+			v.Range = party.Range.String()
+		}
+		c.Parties = append(c.Parties, v)
+	}
+	return c
+}
+
+// Concerns reports whether a director has a part in it.
+func (c *Conflict) Concerns(director string) bool {
+	return slices.ContainsFunc(c.Parties, func(p Party) bool { return p.Director == director })
+}
+
+// mayGoOn reports whether a conflict that the picture does not show may be there all the
+// same: because nothing of the plan as a whole is known, or because of one of its
+// parties something cannot be seen where its claim was.
+func (c *Conflict) mayGoOn(p *central.Picture) bool {
+	if len(p.Failures) > 0 {
+		return true
+	}
+	at, err := netipx.ParseIPRange(c.Range)
+	if err != nil {
+		at = netipx.IPRange{}
+	}
+	return slices.ContainsFunc(c.Parties, func(party Party) bool {
+		return party.Director != "" && p.Plan.MayHide(plan.Owner{Director: party.Director, Deployment: party.Deployment}, party.Kind, at)
+	})
+}
+
+// changes are what a picture makes of the open conflicts.
+type changes struct {
+	opened, seen, unsure, ended []Conflict
+}
+
+// compare holds the open conflicts against a picture of now. Every open conflict is in
+// one of the lists, and every one of now that was not open is opened.
+func compare(open []Conflict, p *central.Picture, now time.Time) changes {
+	var c changes
+	before := map[string]*Conflict{}
+	for i := range open {
+		before[open[i].Fingerprint] = &open[i]
+	}
+	shown := map[string]bool{}
+	for _, is := range Of(p) {
+		if shown[is.Fingerprint] {
+			continue
+		}
+		shown[is.Fingerprint] = true
+		is.Opened, is.Seen = now, now
+		if was := before[is.Fingerprint]; was != nil {
+			is.Opened = was.Opened
+			c.seen = append(c.seen, is)
+			continue
+		}
+		c.opened = append(c.opened, is)
+	}
+	for _, was := range open {
+		switch {
+		case shown[was.Fingerprint]:
+		case was.mayGoOn(p):
+			if was.Unsure.IsZero() {
+				was.Unsure = now
+			}
+			c.unsure = append(c.unsure, was)
+		default:
+			was.Ended = now
+			c.ended = append(c.ended, was)
+		}
+	}
+	slices.SortFunc(c.ended, func(a, b Conflict) int { return strings.Compare(a.Fingerprint, b.Fingerprint) })
+	return c
+}
+
+// Digest is the same for pictures that show the same conflicts as of the same pushes.
+func Digest(p *central.Picture) string {
+	h := sha256.New()
+	for _, push := range p.Pushed {
+		fmt.Fprintf(h, "%q %d\n", push.Director, push.Version)
+	}
+	for _, c := range Of(p) {
+		fmt.Fprintf(h, "%s %q %q\n", c.Fingerprint, c.Message, c.Parties)
+	}
+	fmt.Fprint(h, len(p.Failures), len(p.Unread))
+	return hex.EncodeToString(h.Sum(nil))
+}
