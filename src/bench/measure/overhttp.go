@@ -54,14 +54,14 @@ func measureOverHTTP(s *settings, t *table, k database) error {
 			return err
 		}
 	}
-	var times, middles, lasts []time.Duration
+	var times, middles, lasts, busy []time.Duration
 	for n := range min(s.runs, mostBookingRuns) {
-		all, took, err := s.bookOverHTTP(k, filepath.Join(fleet, "ipguard.yml"), n)
+		all, took, cpu, err := s.bookOverHTTP(k, filepath.Join(fleet, "ipguard.yml"), n)
 		if err != nil {
 			return fmt.Errorf("%s over HTTP: %w", k.name, err)
 		}
 		slices.Sort(all)
-		times, middles, lasts = append(times, took), append(middles, percentile(all, 50)), append(lasts, percentile(all, 99))
+		times, middles, lasts, busy = append(times, took), append(middles, percentile(all, 50)), append(lasts, percentile(all, 99)), append(busy, cpu/bookings)
 	}
 	rate := bookings / median(times).Seconds()
 	t.add(row{
@@ -70,11 +70,12 @@ func measureOverHTTP(s *settings, t *table, k database) error {
 	})
 	const hoped = 250 * time.Millisecond
 	t.add(row{what: "time of half of the answers", ours: spread(middles), peers: "-"})
-	row := row{what: "time of 99 of 100 answers, and that hoped for", ours: spread(lasts), peers: short(hoped), ratio: float64(median(lasts)) / float64(hoped)}
+	last := row{what: "time of 99 of 100 answers, and that hoped for", ours: spread(lasts), peers: short(hoped), ratio: float64(median(lasts)) / float64(hoped)}
 	if k.name == "PostgreSQL" {
-		row.target = 1
+		last.target = 1
 	}
-	t.add(row)
+	t.add(last)
+	t.add(row{what: "time of the server on processors, each booking", ours: spread(busy), peers: "-"})
 	// A failure, a duplicate or another answer to the same question ended all.
 	t.add(row0("failures, addresses given twice, and other answers when asked again"))
 	return nil
@@ -88,64 +89,70 @@ func percentile(sorted []time.Duration, n int) time.Duration {
 }
 
 // bookOverHTTP makes a database, starts a server on it, and books.
-func (s *settings) bookOverHTTP(k database, fleet string, n int) (times []time.Duration, took time.Duration, err error) {
+func (s *settings) bookOverHTTP(k database, fleet string, n int) (times []time.Duration, took, cpu time.Duration, err error) {
 	ctx := context.Background()
 	url := k.url(fmt.Sprintf("served%d", n))
 	d, err := k.open(ctx, url)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	if err := errors.Join(fill(ctx, d), d.Close()); err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	server, err := s.serve(url, fleet)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
-	times, took, err = server.bookAndAskAgain()
+	times, took, cpu, err = server.bookAndAskAgain()
 	if err := errors.Join(err, server.stop()); err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	if d, err = k.open(ctx, url); err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	counted, err := ledgersql.Check(ctx, d)
 	if err == nil && counted.Addresses != 2*bookings {
 		err = fmt.Errorf("the database has %d bookings of %d", counted.Addresses, 2*bookings)
 	}
-	return times, took, err
+	return times, took, cpu, err
 }
 
-func (v *served) bookAndAskAgain() (times []time.Duration, took time.Duration, err error) {
+func (v *served) bookAndAskAgain() (times []time.Duration, took, cpu time.Duration, err error) {
 	all, err := v.connectAll("ipguard.teams.t.book")
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
+	}
+	before, err := v.busy()
+	if err != nil {
+		return nil, 0, 0, err
 	}
 	start := time.Now()
 	first, err := bookAll(all)
 	took = time.Since(start)
-	if err != nil {
-		return nil, 0, err
+	after, other := v.busy()
+	cpu = after - before
+	if err := errors.Join(err, other); err != nil {
+		return nil, 0, 0, err
 	}
 	given := map[string]bool{}
 	for i, a := range first {
 		if given[a.address] || !a.fresh {
-			return nil, 0, fmt.Errorf("booking %d is %s, which was given before", i, a.address)
+			return nil, 0, 0, fmt.Errorf("booking %d is %s, which was given before", i, a.address)
 		}
 		given[a.address] = true
 		times = append(times, a.took)
 	}
 	again, err := bookAll(all)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	for i, a := range again {
 		if a.address != first[i].address || a.fresh {
-			return nil, 0, fmt.Errorf("booking %d is %s, and was %s", i, a.address, first[i].address)
+			return nil, 0, 0, fmt.Errorf("booking %d is %s, and was %s", i, a.address, first[i].address)
 		}
 	}
-	return times, took, nil
+	return times, took, cpu, nil
 }
 
 // connectAll connects all clients, each with a token of its own.

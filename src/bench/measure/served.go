@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +14,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // served is a running ipguard-server, a process of its own.
@@ -77,6 +80,28 @@ func (v *served) peak() (int64, error) {
 		return 0, fmt.Errorf("the peak of memory is not known: %w", err)
 	}
 	return kilobytes << 10, nil
+}
+
+// busy is how long the server has had a processor, in user and system mode (proc(5)).
+func (v *served) busy() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", v.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	const tick = 10 * time.Millisecond
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("%q has no times", text)
+	}
+	var total time.Duration
+	for _, field := range fields[11:13] {
+		ticks, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, err
+		}
+		total += time.Duration(ticks) * tick
+	}
+	return total, nil
 }
 
 // asker is one connection to the server, which stays open. It is as lean as can be, for

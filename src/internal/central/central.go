@@ -26,6 +26,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/pushes"
+	"github.com/ipguard/ipguard/src/internal/sharedread"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -39,6 +40,8 @@ type Plan struct {
 	Pushes    *pushes.Store
 	Environ   []string
 	Now       func() time.Time
+
+	sources sharedread.Reader[struct{}, sources]
 
 	mu   sync.Mutex
 	last *Picture
@@ -93,16 +96,13 @@ func (p *Plan) fresh() time.Duration { return max(fresh, 20*p.took) }
 // Read returns the picture of now: every push and every change of the fleet file that was
 // done before counts.
 func (p *Plan) Read(ctx context.Context) (*Picture, error) {
-	heads, err := p.Pushes.Heads(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("what was pushed cannot be read: %w", err)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	of, err := p.digest(heads)
+	found, err := p.sources.Get(ctx, struct{}{}, p.readSources)
 	if err != nil {
 		return nil, err
 	}
+	heads, of := found.heads, found.digest
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.last != nil && p.of == of {
 		switch age := p.Now().Sub(p.made); {
 		case p.FleetFile == "" || age >= 0 && age < p.fresh():
@@ -145,8 +145,17 @@ func (p *Plan) again(heads []pushes.Push, of string) {
 	}()
 }
 
-// digest is that of what a picture is made of.
-func (p *Plan) digest(heads []pushes.Push) (string, error) {
+// sources are what a picture is made of, and their digest.
+type sources struct {
+	heads  []pushes.Push
+	digest string
+}
+
+func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sources, error) {
+	heads, err := p.Pushes.Heads(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("what was pushed cannot be read: %w", err)
+	}
 	h := sha256.New()
 	for _, push := range heads {
 		fmt.Fprintf(h, "%q %d %s\n", push.Director, push.Version, push.Digest)
@@ -154,11 +163,11 @@ func (p *Plan) digest(heads []pushes.Push) (string, error) {
 	if p.FleetFile != "" {
 		text, err := os.ReadFile(p.FleetFile)
 		if err != nil {
-			return "", fmt.Errorf("the fleet file cannot be read: %w", err)
+			return nil, fmt.Errorf("the fleet file cannot be read: %w", err)
 		}
 		h.Write(text)
 	}
-	return hex.EncodeToString(h.Sum(nil))[:32], nil
+	return map[struct{}]sources{{}: {heads, hex.EncodeToString(h.Sum(nil))[:32]}}, nil
 }
 
 func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture, err error) {

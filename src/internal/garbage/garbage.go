@@ -4,6 +4,7 @@ package garbage
 import (
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
 // Limit is the size of the heap, in bytes, from which on a run collects its garbage as
@@ -23,5 +24,18 @@ func CollectLess(limit int64) (undo func()) {
 	return func() {
 		debug.SetGCPercent(oldPercent)
 		debug.SetMemoryLimit(oldLimit)
+	}
+}
+
+// CollectSeldom makes the collector of a program that runs for long run rarely while
+// little is alive: the heap may grow to four times more, or by 256 MiB and what is alive,
+// whichever is less. It is called again now and then, for what is alive changes.
+// With GOGC set the user decides.
+func CollectSeldom() {
+	const spare = 256 << 20
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	if live[0].Value.Kind() == metrics.KindUint64 {
+		CollectLess(spare + 2*int64(live[0].Value.Uint64()))
 	}
 }

@@ -1,6 +1,7 @@
 package garbage
 
 import (
+	"runtime"
 	"runtime/debug"
 	"testing"
 )
@@ -28,4 +29,25 @@ func TestCollectLess(t *testing.T) {
 	if p, l := settings(); p != percent || l == 1<<30 {
 		t.Errorf("with GOGC: %d %%, limit %d", p, l)
 	}
+}
+
+// TestCollectSeldom: what may be used grows with what is alive.
+func TestCollectSeldom(t *testing.T) {
+	t.Setenv("GOGC", "")
+	percent, limit := settings()
+	defer func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}()
+	runtime.GC()
+	CollectSeldom()
+	_, little := settings()
+	kept := make([]byte, 64<<20)
+	runtime.GC()
+	CollectSeldom()
+	p, much := settings()
+	if p <= percent || little < 256<<20 || much < little+120<<20 || much > little+140<<20 {
+		t.Errorf("%d %%, limit %d, and with %d bytes more alive %d", p, little, len(kept), much)
+	}
+	runtime.KeepAlive(kept)
 }

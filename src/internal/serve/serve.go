@@ -28,6 +28,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/api"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/conflicts"
+	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/login"
 	"github.com/ipguard/ipguard/src/internal/pushes"
@@ -202,10 +203,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}()
 	sweep := time.NewTicker(10 * time.Minute)
 	defer sweep.Stop()
+	garbage.CollectSeldom()
+	collect := time.NewTicker(10 * time.Second)
+	defer collect.Stop()
 	for {
 		select {
 		case err := <-ended:
 			return err
+		case <-collect.C:
+			garbage.CollectSeldom()
 		case <-sweep.C:
 			if err := (accounts.Sessions{Store: s.accounts}).Sweep(ctx); err != nil {
 				s.log.Warn("sessions that ended cannot be forgotten", "error", err)
