@@ -82,9 +82,17 @@ func (s *settings) postgresURL(name string) string {
 	return strings.Replace(s.postgres, "/postgres?", "/"+name+"?", 1)
 }
 
-// openPostgres opens a database of the server that scripts/bench started; it makes it
-// first if it is not there.
+// openPostgres opens a database of the server that scripts/bench started, and makes it if
+// it is not there.
 func (s *settings) openPostgres(ctx context.Context, url string) (ledgersql.Database, error) {
+	if _, err := s.makePostgres(ctx, url); err != nil {
+		return nil, err
+	}
+	return postgres.Open(ctx, url)
+}
+
+// makePostgres makes a database if it is not there.
+func (s *settings) makePostgres(ctx context.Context, url string) (*pgx.ConnConfig, error) {
 	if s.postgres == "" {
 		return nil, errors.New("PostgreSQL is not installed; on Debian: apt-get install postgresql")
 	}
@@ -98,15 +106,11 @@ func (s *settings) openPostgres(ctx context.Context, url string) (ledgersql.Data
 	}
 	defer conn.Close(ctx)
 	var known bool
-	if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", config.Database).Scan(&known); err != nil {
-		return nil, err
+	if err := conn.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", config.Database).Scan(&known); err != nil || known {
+		return config, err
 	}
-	if !known {
-		if _, err := conn.Exec(ctx, "create database "+pgx.Identifier{config.Database}.Sanitize()); err != nil {
-			return nil, err
-		}
-	}
-	return postgres.Open(ctx, url)
+	_, err = conn.Exec(ctx, "create database "+pgx.Identifier{config.Database}.Sanitize())
+	return config, err
 }
 
 // bookMany fills a database with rows, and has clients book as many more. It fails if

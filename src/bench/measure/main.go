@@ -21,6 +21,7 @@ import (
 // settings is what the command line says.
 type settings struct {
 	ipguard, server, bosh, yamlnodes, fleet, directors string // programs
+	goipam                                             string // program
 	public                                             string // folder of public manifests
 	work                                               string // folder for made files
 	postgres                                           string // URL of a PostgreSQL to make databases in
@@ -59,6 +60,7 @@ func main() {
 	flag.StringVar(&s.yamlnodes, "yamlnodes", "", "the yamlnodes program")
 	flag.StringVar(&s.fleet, "fleet", "", "the fleet program")
 	flag.StringVar(&s.directors, "directors", "", "the directors program")
+	flag.StringVar(&s.goipam, "goipam", "", "the go-ipam program")
 	flag.StringVar(&s.public, "public", "", "the folder of public manifests")
 	flag.StringVar(&s.work, "work", "", "the folder for made files")
 	flag.StringVar(&s.postgres, "postgres", "", "the URL of a PostgreSQL to make databases in")

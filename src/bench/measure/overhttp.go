@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func measureOverHTTP(s *settings, t *table, k database) error {
 			return err
 		}
 	}
-	var times, middles, lasts, busy []time.Duration
+	var times, middles, lasts, busy, peers []time.Duration
 	for n := range min(s.runs, mostBookingRuns) {
 		all, took, cpu, err := s.bookOverHTTP(k, filepath.Join(fleet, "ipguard.yml"), n)
 		if err != nil {
@@ -62,6 +63,13 @@ func measureOverHTTP(s *settings, t *table, k database) error {
 		}
 		slices.Sort(all)
 		times, middles, lasts, busy = append(times, took), append(middles, percentile(all, 50)), append(lasts, percentile(all, 99)), append(busy, cpu/bookings)
+		if k.name == "PostgreSQL" {
+			peer, err := s.acquire(n)
+			if err != nil {
+				return err
+			}
+			peers = append(peers, peer)
+		}
 	}
 	rate := bookings / median(times).Seconds()
 	t.add(row{
@@ -76,9 +84,45 @@ func measureOverHTTP(s *settings, t *table, k database) error {
 	}
 	t.add(last)
 	t.add(row{what: "time of the server on processors, each booking", ours: spread(busy), peers: "-"})
+	if len(peers) > 0 {
+		acquired := 1 / median(peers).Seconds()
+		t.add(row{
+			what: "bookings per second over HTTP, and of go-ipam within its program", ours: fmt.Sprintf("%.0f/s", rate),
+			peers: fmt.Sprintf("%.0f/s", acquired), ratio: rate / acquired, target: 10, atLeast: true,
+		})
+	}
 	// A failure, a duplicate or another answer to the same question ended all.
 	t.add(row0("failures, addresses given twice, and other answers when asked again"))
 	return nil
+}
+
+// acquire is how long go-ipam takes for one address, on a database of the same
+// PostgreSQL. Its clients are in each other's way: the number of them counts with which it
+// is faster, 200 or 8. It gets fewer addresses, for it slows down with what it has given.
+func (s *settings) acquire(n int) (best time.Duration, err error) {
+	const addresses = 400
+	for _, clients := range []int{clients, 8} {
+		name := fmt.Sprintf("goipam%d-%d", n, clients)
+		config, err := s.makePostgres(context.Background(), s.postgresURL(name))
+		if err != nil {
+			return 0, err
+		}
+		_, out, err := command{
+			args: []string{s.goipam, "-database", name, "-clients", strconv.Itoa(clients), "-addresses", strconv.Itoa(addresses)},
+			env:  []string{"PGHOST=" + config.Host, "PGUSER=" + config.User, fmt.Sprintf("PGPORT=%d", config.Port)},
+		}.run()
+		if err != nil {
+			return 0, err
+		}
+		var took, failed int64
+		if _, err := fmt.Sscan(string(out), &took, &failed); err != nil {
+			return 0, err
+		}
+		if each := time.Duration(took / addresses); best == 0 || each < best {
+			best = each
+		}
+	}
+	return best, nil
 }
 
 func row0(what string) row { return row{what: what, ours: "0", peers: "0"} }
