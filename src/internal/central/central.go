@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -135,13 +136,18 @@ func (p *Plan) again(heads []pushes.Push, of string) {
 	p.making = true
 	go func() {
 		start, made := time.Now(), p.Now()
-		picture, err := p.read(context.Background(), heads)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.making = false
-		if err == nil && p.of == of && p.made.Before(made) {
-			p.keep(picture, of, made, time.Since(start))
-		}
+		var picture *Picture
+		err := errors.New("it could not be made")
+		defer func() {
+			_ = recover() // whoever asks when the last one is too old hears of it
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.making = false
+			if err == nil && p.of == of && p.made.Before(made) {
+				p.keep(picture, of, made, time.Since(start))
+			}
+		}()
+		picture, err = p.read(context.Background(), heads)
 	}()
 }
 
