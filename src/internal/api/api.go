@@ -131,7 +131,9 @@ func unavailable(err error) error {
 	switch {
 	case errors.As(err, &told):
 		return told
-	case errors.Is(err, ledgersql.ErrMoved):
+	case errors.As(err, new(*ledgersql.FencedError)):
+		return huma.Error503ServiceUnavailable(err.Error())
+	case errors.Is(err, ledgersql.ErrMoved), errors.Is(err, ledgersql.ErrForeign):
 		return huma.Error412PreconditionFailed(err.Error())
 	}
 	return &hidden{ErrorModel: huma.ErrorModel{

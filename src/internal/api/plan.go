@@ -4,18 +4,23 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
 
 type planInput struct {
+	Seen        string `header:"Ipguard-Seen" maxLength:"20000" doc:"What the client was told of pools before: POOL=HEAD, separated by commas"`
 	IfNoneMatch string `header:"If-None-Match"`
 }
 
@@ -54,12 +59,19 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	if err := whole(picture); err != nil {
 		return nil, err
 	}
-	p := &protocol.Plan{Fleet: picture.Shared, Directors: []protocol.SharedDirector{}, Pools: []protocol.Records{}}
+	if err := a.seen(ctx, in.Seen); err != nil {
+		return nil, unavailable(err)
+	}
+	database, err := a.Ledger.Identity(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	p := &protocol.Plan{Database: database, Fleet: picture.Shared, Directors: []protocol.SharedDirector{}, Pools: []protocol.Records{}}
 	for _, pushed := range picture.Pushed {
 		p.Directors = append(p.Directors, protocol.SharedDirector{Name: pushed.Director, Version: pushed.Version, Digest: pushed.Digest, MaxAge: picture.MaxAge(pushed.Director)})
 	}
 	h := sha256.New()
-	fmt.Fprint(h, picture.Shared)
+	fmt.Fprint(h, database, picture.Shared)
 	for _, name := range slices.Sorted(maps.Keys(picture.Own)) {
 		sum := sha256.Sum256(picture.Own[name])
 		p.Directors = append(p.Directors, protocol.SharedDirector{Name: name, Digest: hex.EncodeToString(sum[:]), MaxAge: picture.MaxAge(name)})
@@ -76,18 +88,43 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		fmt.Fprintf(h, " %q %s %s", d.Name, d.Digest, d.MaxAge)
 	}
 	for _, pool := range picture.Pools {
-		rs, serial, err := a.Ledger.Serial(ctx, pool.Name)
+		known, err := a.Ledger.Known(ctx, pool.Name)
 		if err != nil {
 			return nil, unavailable(err)
 		}
-		fmt.Fprintf(h, " %q %d", pool.Name, serial)
-		p.Pools = append(p.Pools, recordsOf(pool.Name, serial, rs))
+		fmt.Fprintf(h, " %q %s", pool.Name, known.Head)
+		p.Pools = append(p.Pools, recordsOf(pool.Name, known))
 	}
 	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Body: p}
 	if in.IfNoneMatch == out.ETag {
 		out.Status, out.Body = http.StatusNotModified, nil
 	}
 	return out, nil
+}
+
+// seen takes notice of what a client was told before. While a pool is fenced there is no
+// plan: what clients keep has more of it than the server.
+func (a *API) seen(ctx context.Context, header string) error {
+	for _, part := range strings.Split(header, ",") {
+		name, head, ok := strings.Cut(strings.TrimSpace(part), "=")
+		pool, err := url.QueryUnescape(name)
+		if !ok || err != nil {
+			continue // it proves nothing
+		}
+		if _, err := a.saw(ctx, pool, head); err != nil && !errors.Is(err, ledgersql.ErrForeign) {
+			return err
+		}
+	}
+	fences, err := a.Ledger.Fences(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range fences {
+		if fences[i].Open() {
+			return &ledgersql.FencedError{Fence: fences[i]}
+		}
+	}
+	return nil
 }
 
 func (a *API) getSnapshot(ctx context.Context, in *snapshotInput) (*snapshotOutput, error) {

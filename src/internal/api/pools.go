@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 )
 
 // Pool is one pool, and how full it is.
@@ -25,7 +26,8 @@ type Pool struct {
 	Taken      int      `json:"taken"`
 	Resting    int      `json:"resting"`
 	Free       int      `json:"free" doc:"How many can be taken now for one owner, up to 4096"`
-	Serial     int64    `json:"serial" doc:"How many events the pool has had"`
+	Serial     int64    `json:"serial" doc:"Of the pool's last event; it only grows"`
+	Fenced     string   `json:"fenced,omitempty" doc:"Why nothing of it is given until somebody says what happened"`
 }
 
 type poolsOutput struct {
@@ -102,13 +104,18 @@ func tag(plan string, serial int64) string {
 
 // describe counts what is taken and free of a pool.
 func (a *API) describe(ctx context.Context, picture *central.Picture, p *ledger.Pool) (Pool, error) {
-	rs, serial, err := a.Ledger.Serial(ctx, p.Name)
+	known, err := a.Ledger.Known(ctx, p.Name)
 	if err != nil {
 		return Pool{}, unavailable(err)
 	}
+	fence, err := a.Ledger.Fenced(ctx, p.Name)
+	if err != nil {
+		return Pool{}, unavailable(err)
+	}
+	rs := known.Records
 	v := Pool{
 		Name: p.Name, Teams: p.Teams, Segment: p.Segment, Block: p.Block, Quota: p.Quota, Until: p.BookingLength().String(),
-		Quarantine: p.QuarantineLength().String(), Serial: serial, Ranges: []string{},
+		Quarantine: p.QuarantineLength().String(), Serial: known.Serial, Ranges: []string{},
 	}
 	for _, r := range p.Ranges {
 		v.Ranges = append(v.Ranges, r.String())
@@ -123,6 +130,10 @@ func (a *API) describe(ctx context.Context, picture *central.Picture, p *ledger.
 		case b.State == ledger.Quarantined:
 			v.Resting++
 		}
+	}
+	if fence != nil {
+		v.Fenced = fence.Text()
+		return v, nil
 	}
 	v.Free = a.free(picture, p, rs)
 	return v, nil
@@ -156,6 +167,12 @@ func (a *API) listFree(ctx context.Context, in *freeInput) (*freeOutput, error) 
 	}
 	if err := whole(picture); err != nil {
 		return nil, err
+	}
+	if f, err := a.Ledger.Fenced(ctx, p.Name); err != nil || f != nil {
+		if err == nil {
+			err = &ledgersql.FencedError{Fence: *f}
+		}
+		return nil, unavailable(err)
 	}
 	holder, err := ledger.ParseHolder(in.For)
 	if err != nil {

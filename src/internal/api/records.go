@@ -2,14 +2,15 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
 
@@ -31,6 +32,7 @@ type entriesInput struct {
 }
 
 type entriesOutput struct {
+	ETag string `header:"ETag" doc:"Of the records with these entries"`
 	Body struct {
 		Written int `json:"written"`
 	}
@@ -43,7 +45,7 @@ func (a *API) records(routes huma.API) {
 	huma.Register(routes, o, a.addEntries)
 }
 
-func serialTag(serial int64) string { return `"` + strconv.FormatInt(serial, 10) + `"` }
+func headTag(head string) string { return `"` + head + `"` }
 
 func (a *API) getRecords(ctx context.Context, in *recordsInput) (*recordsOutput, error) {
 	if _, err := need(ctx, ""); err != nil {
@@ -53,24 +55,24 @@ func (a *API) getRecords(ctx context.Context, in *recordsInput) (*recordsOutput,
 	if err != nil {
 		return nil, err
 	}
-	rs, serial, err := a.Ledger.Serial(ctx, pool.Name)
+	known, err := a.Ledger.Known(ctx, pool.Name)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	out := &recordsOutput{Status: http.StatusOK, ETag: serialTag(serial)}
+	out := &recordsOutput{Status: http.StatusOK, ETag: headTag(known.Head)}
 	if in.IfNoneMatch == out.ETag {
 		out.Status = http.StatusNotModified
 		return out, nil
 	}
-	records := recordsOf(pool.Name, serial, rs)
+	records := recordsOf(pool.Name, known)
 	out.Body = &records
 	return out, nil
 }
 
-func recordsOf(pool string, serial int64, rs *ledger.Records) protocol.Records {
-	v := protocol.Records{Pool: pool, Serial: serial, Records: []protocol.Record{}}
-	for _, b := range rs.Sorted() {
-		v.Records = append(v.Records, protocol.RecordOf(rs.Record(b.Range)))
+func recordsOf(pool string, known ledgersql.Known) protocol.Records {
+	v := protocol.Records{Pool: pool, Serial: known.Serial, Head: known.Head, Records: []protocol.Record{}}
+	for _, b := range known.Records.Sorted() {
+		v.Records = append(v.Records, protocol.RecordOf(known.Records.Record(b.Range)))
 	}
 	return v
 }
@@ -90,9 +92,13 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 	if err := whole(picture); err != nil {
 		return nil, err
 	}
-	serial, err := strconv.ParseInt(strings.Trim(in.IfMatch, `"`), 10, 64)
-	if err != nil || serial < 0 || in.IfMatch != serialTag(serial) {
+	head := strings.Trim(in.IfMatch, `"`)
+	if head == "" || in.IfMatch != headTag(head) {
 		return nil, huma.NewError(http.StatusPreconditionRequired, "If-Match has to name the ETag of the records on which the entries rest")
+	}
+	serial, err := a.saw(ctx, pool.Name, head)
+	if err != nil {
+		return nil, unavailable(err)
 	}
 	entries, err := entriesOf(in.Body, actor)
 	if err != nil {
@@ -112,7 +118,21 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 	}
 	out := &entriesOutput{}
 	out.Body.Written = len(entries)
+	known, err := a.Ledger.Known(ctx, pool.Name)
+	if err == nil { // they are written, whatever came after
+		out.ETag = headTag(known.Head)
+	}
 	return out, nil
+}
+
+// saw takes notice of what a client was told of a pool, and notes it in the trail if that
+// fences the pool.
+func (a *API) saw(ctx context.Context, pool, head string) (int64, error) {
+	serial, err := a.Ledger.Saw(ctx, pool, head)
+	if fenced := (*ledgersql.FencedError)(nil); errors.As(err, &fenced) && fenced.Fresh {
+		err = errors.Join(err, a.Accounts.Note(ctx, accounts.From(ctx).Name, "showed that the database lost bookings", fenced.Text()))
+	}
+	return serial, err
 }
 
 // mayChange reports whether the actor may write an event about what somebody has. That

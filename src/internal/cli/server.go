@@ -40,6 +40,11 @@ func (s Streams) client(ctx context.Context, file *fleet.File) (*serverclient.Cl
 	if err != nil {
 		return nil, at(err, "")
 	}
+	folder, err := s.userFolder("XDG_CACHE_HOME", ".cache")
+	if err != nil {
+		return nil, at(err, "")
+	}
+	client.Remember(folder)
 	return client, nil
 }
 
@@ -75,9 +80,9 @@ func (s Streams) central(file *fleet.File) (*workspace.Central, error) {
 		maxAge = file.Server.MaxAge.Length
 	}
 	cache := serverclient.Cache{Folder: folder, Now: s.now}
-	central, since, err := cache.Plan(context.Background(), client, maxAge)
-	if err == nil && !since.IsZero() && s.Stderr != nil {
-		err = printTo(s.Stderr, "ipguard: %s does not answer: what it said at %s is used, %s ago\n", client.URL, since.Format(time.RFC3339), s.now().Sub(since).Round(time.Minute))
+	central, stale, err := cache.Plan(context.Background(), client, maxAge)
+	if err == nil && stale != nil && s.Stderr != nil {
+		err = printTo(s.Stderr, "ipguard: %s; what it said at %s is used, %s ago\n", stale.Why, stale.Since.Format(time.RFC3339), s.now().Sub(stale.Since).Round(time.Minute))
 	}
 	return central, err
 }

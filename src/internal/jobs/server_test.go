@@ -110,3 +110,46 @@ func TestServerExamples(t *testing.T) {
 		}
 	}
 }
+
+// TestBackupAndRestore runs the scripts of BBR, below another folder than /var/vcap: what
+// is put back is fenced.
+func TestBackupAndRestore(t *testing.T) {
+	sharedtest.Programs(t, "bash")
+	vcap := t.TempDir()
+	dir := mustRender(t, "ipguard-server", instance{Networks: manualNetworks, Properties: least(t, "ipguard-server")})
+	program := filepath.Join(vcap, "packages/ipguard-server/bin/ipguard-server")
+	if out, err := exec.Command("go", "build", "-o", program, "../../cmd/ipguard-server").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	database := filepath.Join(vcap, "store/ipguard-server/ipguard-server.db")
+	artifacts := filepath.Join(vcap, "artifacts")
+	check(t, os.MkdirAll(filepath.Dir(database), 0o755))
+	check(t, os.MkdirAll(artifacts, 0o755))
+	run := func(name string, args ...string) string {
+		t.Helper()
+		c := exec.Command(name, args...)
+		c.Env = append(os.Environ(), "BBR_ARTIFACT_DIRECTORY="+artifacts)
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		}
+		return string(out)
+	}
+	script := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(dir, "bin/bbr", name))
+		check(t, err)
+		return strings.NewReplacer("/var/vcap", vcap, "vcap:vcap", "$(id -u)").Replace(string(text))
+	}
+	run(program, "--database", database, "token", "before", "--scope", "ipguard.read")
+	run("bash", "-c", script("backup"))
+	run(program, "--database", database, "token", "after", "--scope", "ipguard.read")
+	if out := run("bash", "-c", script("restore")); !strings.Contains(out, "all pools are fenced") {
+		t.Errorf("restore: %s", out)
+	}
+	out, err := exec.Command(program, "--database", database, "check").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "is fenced") && !strings.Contains(string(out), "are fenced") {
+		t.Errorf("check: %v %s", err, out)
+	}
+	run(program, "--database", database, "restore", "--accept")
+	run(program, "--database", database, "check")
+}

@@ -19,13 +19,17 @@ func Check(ctx context.Context, d Database) (c Counted, err error) {
 	if err != nil {
 		return c, err
 	}
+	fences, err := Fences(ctx, d)
+	if err != nil {
+		return c, err
+	}
 	for _, name := range names {
-		events, err := eventsAfter(ctx, d.SQL(), name, 0)
+		events, err := eventsFrom(ctx, d.SQL(), name, 0)
 		if err != nil {
 			return c, err
 		}
 		p := &pool{records: &ledger.Records{}}
-		if err := p.add(0, events); err != nil {
+		if err := p.add(name, events, fences); err != nil {
 			return c, fmt.Errorf("pool %s: %w", name, err)
 		}
 		if err := checkBookings(ctx, d.SQL(), name, p.records); err != nil {

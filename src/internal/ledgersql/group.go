@@ -100,6 +100,12 @@ func (s *Store) group(list []*request) {
 	errs := make([]error, len(list))
 	err := ErrLate
 	for try := 0; errors.Is(err, ErrLate) && try < mostTries; try++ {
+		if errors.Is(err, ErrGuarded) {
+			if _, fenceErr := s.readFences(ctx); fenceErr != nil {
+				err = fenceErr
+				break
+			}
+		}
 		if try > 0 {
 			most := min(firstPause<<min(try, 16), longestPause)
 			time.Sleep(rand.N(most))
@@ -129,7 +135,9 @@ func (s *Store) try(ctx context.Context, list []*request, errs []error) error {
 			if err != nil {
 				return err
 			}
-			d = &draft{name: r.pool, before: known, pool: pool{records: known.records, serial: known.serial}}
+			if d, err = s.draft(ctx, r.pool, known); err != nil {
+				return err
+			}
 			pools[r.pool] = d
 		}
 		errs[i] = d.apply(r)
@@ -157,7 +165,23 @@ type draft struct {
 	pool
 	name   string
 	before *pool
+	// fence is the one that keeps the pool from being given; nil: none.
+	fence *Fence
+	// next is the least serial of the next event.
+	next   int64
 	events []Event
+}
+
+func (s *Store) draft(ctx context.Context, name string, known *pool) (*draft, error) {
+	fence, err := s.fence(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	fences, err := s.knownFences(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &draft{name: name, before: known, pool: *known, fence: fence, next: nextSerial(fences, name)}, nil
 }
 
 // apply lets a request see what is there, those before it in the group included, and
@@ -165,6 +189,9 @@ type draft struct {
 func (d *draft) apply(r *request) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
+	}
+	if d.fence != nil {
+		return &FencedError{Fence: *d.fence}
 	}
 	if r.at >= 0 && r.at != d.serial {
 		return ErrMoved
@@ -185,8 +212,13 @@ func (d *draft) apply(r *request) error {
 		return err
 	}
 	for _, e := range entries {
-		d.serial++
-		d.events = append(d.events, Event{Pool: d.name, Serial: d.serial, Entry: e})
+		d.serial = max(d.serial+1, d.next)
+		event := Event{Pool: d.name, Serial: d.serial, Entry: e}
+		if len(d.events) == 0 {
+			event.Guard = &Guard{Before: d.before.last}
+		}
+		d.events = append(d.events, event)
+		d.last = &event
 	}
 	return nil
 }

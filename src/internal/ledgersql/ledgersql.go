@@ -10,6 +10,10 @@
 // indexes. Nothing is answered before the commit, so that a kill loses nothing that
 // somebody was told.
 //
+// A database that lost events which somebody was told of, such as a backup that was put
+// back, is found out and fenced (Fence): by what the database knows of itself (Begin), by
+// what this server had read (newest, Guard), and by what clients were told (Saw).
+//
 // What differs between SQLite and PostgreSQL is in the packages of these names; the
 // tables are in migrations. History only grows: triggers refuse all else.
 package ledgersql
@@ -20,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/sharedread"
@@ -32,8 +37,18 @@ type Database interface {
 	// Write is for statements that write.
 	Write() *sql.DB
 	// Append writes events and what became of their addresses, all of them or none.
-	// The error is ErrLate if somebody else wrote in between.
+	// The error is ErrLate if somebody else wrote in between, and ErrGuarded if a guard
+	// of them says no.
 	Append(ctx context.Context, events []Event, after []Booking) error
+	// Alone runs f in a transaction while nobody else writes events.
+	Alone(ctx context.Context, f func(tx *sql.Tx) error) error
+	// Copied says how it is known that this is a copy of another database, such as a
+	// backup that was put back; empty: it is none, as far as can be known.
+	Copied(ctx context.Context, tx *sql.Tx) (how string, err error)
+	// Adopt makes a copy one that is worked on.
+	Adopt(ctx context.Context, tx *sql.Tx) error
+	// Begin keeps track, from now on, of what Copied has to know.
+	Begin(ctx context.Context) error
 	// Close ends it.
 	Close() error
 }
@@ -41,12 +56,19 @@ type Database interface {
 // ErrLate says that somebody else wrote an event of that serial, or has the address.
 var ErrLate = errors.New("somebody else was faster")
 
+// ErrGuarded says that what a group rests on is not so any more; it is an ErrLate.
+var ErrGuarded = fmt.Errorf("%w: what was read is not there any more, or the pool is fenced", ErrLate)
+
 // Store is a ledger.Store on a database. Several may work on one database.
 type Store struct {
 	database Database
+	now      func() time.Time
 	mu       sync.Mutex
 	pools    map[string]*pool
-	queue    chan *request
+	// fences are those that were read last; nil: none were read yet.
+	fences      []Fence
+	originKnown *Origin
+	queue       chan *request
 	// closing keeps the queue open for those who are about to wait.
 	closing sync.RWMutex
 	closed  bool
@@ -60,11 +82,12 @@ type reading struct {
 	err  error
 }
 
-// pool is what is known of a pool: records that nobody changes any more, and the
-// serial of their last event.
+// pool is what is known of a pool: records that nobody changes any more, and their last
+// event with its serial; nil and 0 if there is none.
 type pool struct {
 	records *ledger.Records
 	serial  int64
+	last    *Event
 }
 
 // longestQueue is how many updates wait at most; more wait to wait.
@@ -72,8 +95,11 @@ const longestQueue = 4096
 
 // New returns a store on a database whose tables are there, see Migrate. Close ends
 // it and the database.
-func New(database Database) *Store {
-	s := &Store{database: database, pools: map[string]*pool{}, queue: make(chan *request, longestQueue)}
+func New(database Database) *Store { return NewAt(database, time.Now) }
+
+// NewAt is New with a clock, which tells when a fence is raised.
+func NewAt(database Database, now func() time.Time) *Store {
+	s := &Store{database: database, now: now, pools: map[string]*pool{}, queue: make(chan *request, longestQueue)}
 	s.done.Go(s.work)
 	return s
 }
@@ -91,18 +117,34 @@ func (s *Store) Close() error {
 // Records implements ledger.Store: what is committed now, by whomever. The records
 // are shared: they must not be changed.
 func (s *Store) Records(ctx context.Context, name string) (*ledger.Records, error) {
-	records, _, err := s.Serial(ctx, name)
-	return records, err
-}
-
-// Serial is Records, with the serial of the last event; 0 if there is none. A pool's
-// serials only grow.
-func (s *Store) Serial(ctx context.Context, name string) (*ledger.Records, int64, error) {
 	p, err := s.newest(ctx, name)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return p.records, p.serial, nil
+	return p.records, nil
+}
+
+// Known is what is committed of a pool.
+type Known struct {
+	// Records are shared: they must not be changed.
+	Records *ledger.Records
+	// Serial is of the last event; 0 if there is none. A pool's serials only grow.
+	Serial int64
+	// Head is how far this is, as a text that can be shown to Saw later.
+	Head string
+}
+
+// Known returns what is committed of a pool now, by whomever.
+func (s *Store) Known(ctx context.Context, name string) (Known, error) {
+	o, err := s.origin(ctx)
+	if err != nil {
+		return Known{}, err
+	}
+	p, err := s.newest(ctx, name)
+	if err != nil {
+		return Known{}, err
+	}
+	return Known{p.records, p.serial, o.head(name, p.last)}, nil
 }
 
 // newest is a pool with all that is committed.
@@ -125,19 +167,43 @@ func (s *Store) read(ctx context.Context, name string) (*pool, error) {
 	if known == nil {
 		known = &pool{records: &ledger.Records{}}
 	}
-	events, err := eventsAfter(ctx, s.database.SQL(), name, known.serial)
+	events, err := eventsFrom(ctx, s.database.SQL(), name, known.serial)
 	if err != nil {
 		return nil, fmt.Errorf("the bookings of pool %s cannot be read: %w", name, err)
+	}
+	if known.last != nil { // the first is the last one that is known, if nobody rolled the database back
+		if len(events) == 0 || events[0].digest() != known.last.digest() {
+			why := fmt.Sprintf("event %d, which this server had read, is not in the database any more", known.serial)
+			if _, err := s.rolledBack(ctx, name, known.serial, known.last.digest(), why); err != nil {
+				return nil, err
+			}
+			return s.newest(ctx, name)
+		}
+		events = events[1:]
 	}
 	if len(events) == 0 {
 		return known, nil
 	}
-	next := &pool{records: known.records.Clone(), serial: events[len(events)-1].Serial}
-	if err := next.add(known.serial, events); err != nil {
+	next := &pool{records: known.records.Clone(), serial: known.serial, last: known.last}
+	if err := s.add(ctx, next, name, events); err != nil {
 		return nil, fmt.Errorf("the bookings of pool %s are not what was written: %w", name, err)
 	}
 	s.keep(name, next)
 	return next, nil
+}
+
+// add adds events of the database to a pool. Gaps are those that fences left.
+func (s *Store) add(ctx context.Context, p *pool, name string, events []Event) error {
+	fences, err := s.knownFences(ctx)
+	if err != nil {
+		return err
+	}
+	if missing(p.serial, name, events, fences) != 0 { // a fence may have been lifted meanwhile
+		if fences, err = s.readFences(ctx); err != nil {
+			return err
+		}
+	}
+	return p.add(name, events, fences)
 }
 
 // keep remembers the newer of what is known.
@@ -149,16 +215,35 @@ func (s *Store) keep(name string, p *pool) {
 	}
 }
 
-// add adds events of the database, which must follow each other without a gap.
-func (p *pool) add(after int64, events []Event) error {
-	entries := make([]ledger.Entry, len(events))
-	for i, e := range events {
-		if after++; e.Serial != after {
-			return fmt.Errorf("event %d is missing", after)
+// missing is the serial of the first event that should be there; 0: none is missing.
+func missing(after int64, name string, events []Event, fences []Fence) int64 {
+	for _, e := range events {
+		if !follows(fences, name, after, e.Serial) {
+			return after + 1
 		}
-		entries[i] = e.Entry
+		after = e.Serial
 	}
-	return p.records.Add(entries)
+	return 0
+}
+
+// add adds events of the database, which must follow each other without a gap, but for
+// those that fences left.
+func (p *pool) add(name string, events []Event, fences []Fence) error {
+	if serial := missing(p.serial, name, events, fences); serial != 0 {
+		return fmt.Errorf("event %d is missing", serial)
+	}
+	entries := make([]ledger.Entry, len(events))
+	for i := range events {
+		entries[i] = events[i].Entry
+	}
+	if err := p.records.Add(entries); err != nil {
+		return err
+	}
+	if len(events) > 0 {
+		p.last = &events[len(events)-1]
+		p.serial = p.last.Serial
+	}
+	return nil
 }
 
 var _ ledger.Store = (*Store)(nil)

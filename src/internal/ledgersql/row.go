@@ -15,6 +15,35 @@ type Event struct {
 	Pool   string
 	Serial int64
 	ledger.Entry
+	// Guard is what has to be so when the event is written; nil: nothing.
+	Guard *Guard
+}
+
+// Guard is on the first event of each pool that a group writes. The database that is
+// written may be another one than the one that was read: PostgreSQL fails over to a standby
+// that lacks the last events, or a backup is put back under a server that goes on.
+type Guard struct {
+	// Before is the last event of the pool, which has to be there still; nil: the pool
+	// has none.
+	Before *Event
+}
+
+// GuardQuery answers whether an event with a guard may be written: no fence keeps its pool
+// from being given or demands a higher serial, and the event before it is the one that
+// was read.
+const GuardQuery = `select not exists (select 1 from fence where (pool = $1 or pool = '') and (lifted is null or next > $2))
+and (cast($3 as bigint) = 0 or exists (select 1 from event where pool = $1 and serial = cast($3 as bigint)
+  and address = $4 and length = $5 and at = $6 and what = $7 and owner = $8 and number = $9))`
+
+// GuardValues are the parameters of GuardQuery.
+func (e *Event) GuardValues() []any {
+	b := e.Guard.Before
+	if b == nil {
+		b = &Event{Entry: ledger.Entry{Range: e.Range}}
+	}
+	address, length := Columns(b.Range)
+	v := &b.Event
+	return []any{e.Pool, e.Serial, b.Serial, address, length, v.At.UnixMicro(), string(v.What), v.Owner, v.Number}
 }
 
 // Booking is one row of the table booking.
@@ -78,23 +107,15 @@ func moment(t time.Time) any {
 	return t.UnixMicro()
 }
 
-func eventsAfter(ctx context.Context, db *sql.DB, pool string, serial int64) ([]Event, error) {
-	rows, err := db.QueryContext(ctx, `select serial, address, length, at, what, owner, number, team, until, by_whom, why
-from event where pool = $1 and serial > $2 order by serial`, pool, serial)
+const selectEvents = `select serial, address, length, at, what, owner, number, team, until, by_whom, why from event`
+
+// eventsFrom are the events of a pool from a serial on.
+func eventsFrom(ctx context.Context, q querier, pool string, serial int64) ([]Event, error) {
+	rows, err := q.QueryContext(ctx, selectEvents+` where pool = $1 and serial >= $2 order by serial`, pool, serial)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var list []Event
-	for rows.Next() {
-		e, err := scanEvent(rows)
-		if err != nil {
-			return nil, err
-		}
-		e.Pool = pool
-		list = append(list, e)
-	}
-	return list, rows.Err()
+	return scanEvents(rows, pool)
 }
 
 func scanEvent(rows *sql.Rows) (e Event, err error) {
@@ -114,4 +135,39 @@ func scanEvent(rows *sql.Rows) (e Event, err error) {
 	}
 	e.Range, err = RangeOf(address, length)
 	return e, err
+}
+
+// AppendIn writes events and what became of their addresses in a transaction, one by one.
+func AppendIn(ctx context.Context, tx *sql.Tx, events []Event, after []Booking) error {
+	run := func(statement string, n int, values func(i int) []any) error {
+		if n == 0 {
+			return nil
+		}
+		prepared, err := tx.PrepareContext(ctx, statement)
+		if err != nil {
+			return err
+		}
+		defer prepared.Close()
+		for i := range n {
+			if v := values(i); v != nil {
+				if _, err := prepared.ExecContext(ctx, v...); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	if err := run(InsertEvent, len(events), func(i int) []any { return events[i].Values() }); err != nil {
+		return err
+	}
+	err := run(DeleteBooking, len(after), func(i int) []any {
+		if !after[i].Known {
+			return nil
+		}
+		return after[i].Key()
+	})
+	if err != nil {
+		return err
+	}
+	return run(InsertBooking, len(after), func(i int) []any { return after[i].Values() })
 }

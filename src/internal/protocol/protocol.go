@@ -17,6 +17,10 @@ const Base = "/api/v1"
 // LoginPath tells clients how to log in.
 const LoginPath = "/login/providers"
 
+// SeenHeader says which records of pools a client was told last, so that a server whose
+// database lost them finds out: POOL=HEAD, separated by commas, names as in a query.
+const SeenHeader = "Ipguard-Seen"
+
 // Logins are the ways to log in.
 type Logins struct {
 	Providers []Login `json:"providers"`
@@ -52,7 +56,8 @@ type Record struct {
 // Records are the histories of a pool.
 type Records struct {
 	Pool    string   `json:"pool"`
-	Serial  int64    `json:"serial" doc:"How many events the pool has had"`
+	Serial  int64    `json:"serial" doc:"Of the pool's last event; it only grows"`
+	Head    string   `json:"head" doc:"How far these records go, to be shown when asking for the plan"`
 	Records []Record `json:"records"`
 }
 
@@ -69,6 +74,7 @@ type Entries struct {
 
 // Plan is what a team's own fleet file needs of the company's plan.
 type Plan struct {
+	Database  string           `json:"database" doc:"Tells the server's database from others"`
 	Fleet     string           `json:"fleet" doc:"Segments, external addresses, pools and exceptions, in the form of the fleet file"`
 	Directors []SharedDirector `json:"directors"`
 	Pools     []Records        `json:"pools" doc:"What is booked"`

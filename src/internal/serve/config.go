@@ -99,7 +99,7 @@ func LoadConfig(path string) (Config, []*trouble.Trouble) {
 			relativeTo(folder, ca)
 		}
 	}
-	if !isPostgres(c.Database.Value) {
+	if !IsPostgres(c.Database.Value) {
 		relativeTo(folder, &c.Database)
 	}
 	return c, nil
@@ -114,7 +114,8 @@ func relativeTo(folder string, t *fleet.Text) {
 // isCertificate tells the text of a certificate from the path of one.
 func isCertificate(text string) bool { return strings.Contains(text, "-----BEGIN ") }
 
-func isPostgres(database string) bool {
+// IsPostgres reports whether the name of a database is a URL of PostgreSQL.
+func IsPostgres(database string) bool {
 	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
 }
 

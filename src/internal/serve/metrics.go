@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 )
 
 type metrics struct {
@@ -34,6 +36,27 @@ func newMetrics() *metrics {
 	}, []string{"webhook", "result"})
 	m.registry.MustRegister(m.requests, m.seconds, m.messages, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// fences counts what is not given, each time somebody asks.
+func (m *metrics) fences(store *ledgersql.Store) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ipguard_server_fences", Help: "Fences that keep pools from being given because the database lost events; -1: nobody knows.",
+	}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		list, err := store.Fences(ctx)
+		if err != nil {
+			return -1
+		}
+		open := 0
+		for i := range list {
+			if list[i].Open() {
+				open++
+			}
+		}
+		return float64(open)
+	}))
 }
 
 func (m *metrics) handler() http.Handler {

@@ -10,7 +10,7 @@ import (
 
 // Open opens a database by its name: a URL of PostgreSQL, or a file of SQLite.
 func Open(ctx context.Context, name string) (ledgersql.Database, error) {
-	if isPostgres(name) {
+	if IsPostgres(name) {
 		return postgres.Open(ctx, name)
 	}
 	return sqlite.Open(ctx, name)

@@ -89,9 +89,16 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: o.Config, providers: providers, log: o.Log, database: database, store: ledgersql.New(database), metrics: newMetrics(),
+	if err := ledgersql.Begin(ctx, database, o.Now()); err != nil {
+		return nil, errors.Join(fmt.Errorf("the database cannot be begun with: %w", err), database.Close())
+	}
+	s := &Server{config: o.Config, providers: providers, log: o.Log, database: database, store: ledgersql.NewAt(database, o.Now), metrics: newMetrics(),
 		told: make(chan struct{}, 1), now: o.Now}
 	if err := s.readCertificate(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.metrics.fences(s.store)
+	if err := s.tellFences(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
@@ -117,6 +124,17 @@ func (s *Server) wake() {
 	case s.told <- struct{}{}:
 	default:
 	}
+}
+
+// tellFences writes to the log what is not given.
+func (s *Server) tellFences(ctx context.Context) error {
+	fences, err := s.store.Fences(ctx)
+	for i := range fences {
+		if fences[i].Open() {
+			s.log.Warn("nothing is given", "reason", fences[i].Text(), "hint", "ipguard-server restore --accept")
+		}
+	}
+	return err
 }
 
 // Close ends it; what was asked before is answered.

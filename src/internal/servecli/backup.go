@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,7 @@ func newBackupCommand(f *flags, streams Streams) *cobra.Command {
 			if !ok {
 				return usageError{errors.New("PostgreSQL is backed up by its own pg_dump")}
 			}
-			if err := file.Backup(cmd.Context(), args[0]); err != nil {
+			if err := file.Backup(cmd.Context(), args[0], time.Now()); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(streams.Stdout, "copied to "+args[0])

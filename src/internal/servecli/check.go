@@ -1,6 +1,7 @@
 package servecli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,15 @@ func newCheckCommand(f *flags, streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(streams.Stdout, "%d pools, %d events, %d addresses: all is as it was written\n", counted.Pools, counted.Events, counted.Addresses)
+			if _, err = fmt.Fprintf(streams.Stdout, "%d pools, %d events, %d addresses: all is as it was written\n", counted.Pools, counted.Events, counted.Addresses); err != nil {
+				return err
+			}
+			fences, err := ledgersql.Fences(cmd.Context(), d)
+			for i := range fences {
+				if fences[i].Open() {
+					err = errors.Join(err, &ledgersql.FencedError{Fence: fences[i]})
+				}
+			}
 			return err
 		},
 	}

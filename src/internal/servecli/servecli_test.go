@@ -145,3 +145,44 @@ func TestBackup(t *testing.T) {
 		}
 	}
 }
+
+// TestRestore puts a backup back, and wants the server fenced until somebody accepts.
+func TestRestore(t *testing.T) {
+	folder := t.TempDir()
+	database, copied := filepath.Join(folder, "a.db"), filepath.Join(folder, "b.db")
+	expect := func(code int, words []string, args ...string) {
+		t.Helper()
+		got, out, stderr := run(t, append(args, "--database", database)...)
+		if got != code {
+			t.Errorf("%v: exit code %d, want %d: %s %s", args, got, code, out, stderr)
+		}
+		for _, w := range words {
+			if !strings.Contains(out+stderr, w) {
+				t.Errorf("%v does not say %q: %s %s", args, w, out, stderr)
+			}
+		}
+	}
+	expect(3, []string{"no such file"}, "restore", "--accept")
+	expect(0, nil, "token", "ci", "--scope", "ipguard.read")
+	expect(3, []string{"nothing is fenced", "--mark"}, "restore", "--accept")
+	expect(0, nil, "backup", copied)
+	expect(2, []string{"one file, or --accept, or --mark"}, "restore")
+	expect(2, []string{"one file, or --accept, or --mark"}, "restore", copied, "--accept")
+	expect(2, []string{"--replay needs --accept"}, "restore", copied, "--replay", "x")
+	expect(3, []string{"no such file"}, "restore", copied+"x")
+	if err := os.WriteFile(copied+".bad", []byte("this is no database, however long it is"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(3, []string{"cannot be put back"}, "restore", copied+".bad")
+	expect(0, []string{"all is as it was written"}, "check") // what cannot be put back changed nothing
+	expect(0, []string{"a.db.before-", "count again, also those that were revoked since: ci", "all pools are fenced"}, "restore", copied)
+	expect(3, []string{"all pools are fenced since", "restore --accept"}, "check")
+	expect(3, []string{"no such file"}, "restore", "--accept", "--replay", folder+"/none.json")
+	expect(3, []string{"is none of the files"}, "restore", "--accept", "--replay", copied)
+	expect(0, []string{"all pools: lifted; serials go on from 1000001"}, "restore", "--accept")
+	expect(0, []string{"all is as it was written"}, "check")
+	expect(0, []string{"all pools are fenced"}, "restore", "--mark")
+	expect(0, []string{"go on from 2000001"}, "restore", "--accept")
+	database = "postgres://localhost/none"
+	expect(2, []string{"pg_restore"}, "restore", copied)
+}

@@ -34,6 +34,8 @@ type Client struct {
 	URL   string
 	token string
 	http  *http.Client
+	// seen is the file of Remember; empty: nothing is remembered.
+	seen string
 }
 
 // How long one answer may take, and how large it may be.

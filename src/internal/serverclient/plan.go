@@ -43,27 +43,37 @@ type kept struct {
 	Plan    json.RawMessage `json:"plan"`
 }
 
+// Stale is when a server that does not answer said what is used, and why it does not.
+type Stale struct {
+	Since time.Time
+	Why   error
+}
+
 // Plan is what the server knows, or what it said last if it does not answer and that is
-// not older than maxAge: since is then when it said so; else the zero time.
-func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) (central *workspace.Central, since time.Time, err error) {
+// not older than maxAge: then stale is not nil.
+func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) (central *workspace.Central, stale *Stale, err error) {
 	before := c.load(client)
-	a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", before.ETag)
+	seen, err := client.readSeen()
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", before.ETag, protocol.SeenHeader, seen.header())
 	now := c.Now().UTC()
 	switch silent := (*UnreachableError)(nil); {
 	case errors.As(err, &silent):
 		age := now.Sub(before.Fetched)
 		if before.Fetched.IsZero() {
-			return nil, since, &trouble.Trouble{Message: err.Error(), Hint: "nothing that it said before is kept here"}
+			return nil, nil, &trouble.Trouble{Message: err.Error(), Hint: "nothing that it said before is kept here"}
 		}
 		if age > maxAge || age < 0 {
-			return nil, since, &trouble.Trouble{
+			return nil, nil, &trouble.Trouble{
 				Message: fmt.Sprintf("%s; what it said at %s is too old", err, before.Fetched.Format(time.RFC3339)),
 				Hint:    "server: max_age allows " + maxAge.String(),
 			}
 		}
-		since = before.Fetched
+		stale = &Stale{before.Fetched, err}
 	case err != nil:
-		return nil, since, err
+		return nil, nil, err
 	case a.status == http.StatusNotModified:
 		before.Fetched = now
 	default:
@@ -71,17 +81,23 @@ func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) 
 	}
 	var p protocol.Plan
 	if err := json.Unmarshal(before.Plan, &p); err != nil {
-		return nil, since, &UnreachableError{client.URL, errors.New("its plan cannot be read")}
+		return nil, nil, &UnreachableError{client.URL, errors.New("its plan cannot be read")}
 	}
-	if central, err = c.central(ctx, client, p, since.IsZero()); err != nil {
-		return nil, since, err
+	if stale != nil {
+		seen.addTo(&p)
 	}
-	if since.IsZero() {
+	if central, err = c.central(ctx, client, p, stale == nil); err != nil {
+		return nil, nil, err
+	}
+	if stale == nil {
+		if err := client.sawPlan(seen, p); err != nil {
+			return nil, nil, err
+		}
 		if err := c.save(client, before); err != nil {
-			return nil, since, fmt.Errorf("what the server said cannot be kept: %w", err)
+			return nil, nil, fmt.Errorf("what the server said cannot be kept: %w", err)
 		}
 	}
-	return central, since, nil
+	return central, stale, nil
 }
 
 // Shared is the part of the server's fleet file that all teams have.

@@ -82,13 +82,17 @@ func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Rec
 		if err := rs.Clone().Add(entries); err != nil {
 			return err
 		}
-		err = s.write(ctx, pool, etag, entries)
+		written := entriesOf(entries)
+		after, err := s.write(ctx, pool, etag, written)
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Status != http.StatusPreconditionFailed {
-			if err == nil && s.Written != nil {
+			if err != nil {
+				return err
+			}
+			if s.Written != nil {
 				s.Written(len(entries))
 			}
-			return err
+			return s.sawHead(pool, after, written.Entries)
 		}
 		select {
 		case <-ctx.Done():
@@ -99,17 +103,21 @@ func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Rec
 	return fmt.Errorf("others booked of pool %s all the time: nothing was written", pool)
 }
 
-func (s *Store) write(ctx context.Context, pool, etag string, entries []ledger.Entry) error {
-	var body protocol.Entries
+func entriesOf(entries []ledger.Entry) (body protocol.Entries) {
 	for _, e := range entries {
 		body.Entries = append(body.Entries, protocol.Entry{Address: ledger.RangeText(e.Range), Event: protocol.EventOf(e.Event)})
 	}
-	text, err := json.Marshal(body)
+	return body
+}
+
+// write returns the ETag of the records with the entries.
+func (s *Store) write(ctx context.Context, pool, etag string, entries protocol.Entries) (string, error) {
+	text, err := json.Marshal(entries)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = s.ask(ctx, http.MethodPost, "/pools/"+url.PathEscape(pool)+"/entries", text, "If-Match", etag)
-	return err
+	a, err := s.ask(ctx, http.MethodPost, "/pools/"+url.PathEscape(pool)+"/entries", text, "If-Match", etag)
+	return a.etag, err
 }
 
 var _ ledger.Store = (*Store)(nil)

@@ -60,6 +60,11 @@ func (d *Database) Close() error {
 // round trip.
 func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
 	batch := &pgx.Batch{}
+	for i := range events {
+		if events[i].Guard != nil {
+			batch.Queue(ledgersql.GuardQuery, events[i].GuardValues()...).QueryRow(allowed)
+		}
+	}
 	batch.Queue(insertEvents, eventColumns(events)...)
 	if gone := knownColumns(after); gone != nil {
 		batch.Queue(deleteBookings, gone...)
@@ -68,6 +73,54 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
 	return late(err)
 }
+
+// allowed reads what a guard says.
+func allowed(row pgx.Row) error {
+	var ok bool
+	if err := row.Scan(&ok); err != nil {
+		return err
+	}
+	if !ok {
+		return ledgersql.ErrGuarded
+	}
+	return nil
+}
+
+// Alone implements ledgersql.Database.
+func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := d.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `lock table event in share row exclusive mode`); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// Copied implements ledgersql.Database. A dump that was restored has other rows and tables
+// than those that it tells of: PostgreSQL numbers both anew. An upgrade by pg_upgrade
+// keeps the numbers.
+func (d *Database) Copied(ctx context.Context, tx *sql.Tx) (string, error) {
+	var same bool
+	err := tx.QueryRowContext(ctx, `select bool_and(xmin::text::bigint = xid and relation = 'event'::regclass::oid::bigint) from origin`).Scan(&same)
+	if err != nil || same {
+		return "", err
+	}
+	return "the database was restored from a dump", nil
+}
+
+// Adopt implements ledgersql.Database.
+func (d *Database) Adopt(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `update origin set xid = txid_current() % 4294967296, relation = 'event'::regclass::oid::bigint`)
+	return err
+}
+
+// Begin implements ledgersql.Database: nothing is kept beside the database.
+func (d *Database) Begin(context.Context) error { return nil }
 
 // uniqueViolation is PostgreSQL's code for two rows where there may be one.
 const uniqueViolation = "23505"

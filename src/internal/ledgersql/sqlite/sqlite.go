@@ -19,7 +19,10 @@ import (
 )
 
 // Database is one file of SQLite.
-type Database struct{ read, write *sql.DB }
+type Database struct {
+	read, write *sql.DB
+	mark        *mark
+}
 
 // readers is how many questions are answered at the same time.
 const readers = 8
@@ -32,7 +35,7 @@ func Open(ctx context.Context, path string) (*Database, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	d := &Database{write: write}
+	d := &Database{write: write, mark: &mark{path: path + markSuffix}}
 	if err := ledgersql.Migrate(ctx, write, ledgersql.SQLite); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), write.Close())
 	}
@@ -61,7 +64,9 @@ func (d *Database) SQL() *sql.DB { return d.read }
 func (d *Database) Write() *sql.DB { return d.write }
 
 // Close implements ledgersql.Database.
-func (d *Database) Close() error { return errors.Join(d.read.Close(), d.write.Close()) }
+func (d *Database) Close() error {
+	return errors.Join(d.read.Close(), d.write.Close(), d.mark.close())
+}
 
 // Append implements ledgersql.Database.
 func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
@@ -69,44 +74,47 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	if err != nil {
 		return err
 	}
-	if err := appendIn(ctx, tx, events, after); err != nil {
+	if err := guarded(ctx, tx, events); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := ledgersql.AppendIn(ctx, tx, events, after); err != nil {
 		return errors.Join(late(err), tx.Rollback())
 	}
-	return late(tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return late(err)
+	}
+	d.mark.add(len(events))
+	return nil
 }
 
-func appendIn(ctx context.Context, tx *sql.Tx, events []ledgersql.Event, after []ledgersql.Booking) error {
-	run := func(statement string, n int, values func(i int) []any) error {
-		if n == 0 {
-			return nil
-		}
-		prepared, err := tx.PrepareContext(ctx, statement)
-		if err != nil {
-			return err
-		}
-		defer prepared.Close()
-		for i := range n {
-			if v := values(i); v != nil {
-				if _, err := prepared.ExecContext(ctx, v...); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}
-	if err := run(ledgersql.InsertEvent, len(events), func(i int) []any { return events[i].Values() }); err != nil {
-		return err
-	}
-	err := run(ledgersql.DeleteBooking, len(after), func(i int) []any {
-		if !after[i].Known {
-			return nil
-		}
-		return after[i].Key()
-	})
+// Alone implements ledgersql.Database: one connection writes, and its transactions keep
+// other programs out.
+func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
+	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	return run(ledgersql.InsertBooking, len(after), func(i int) []any { return after[i].Values() })
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// guarded refuses events whose guard says no.
+func guarded(ctx context.Context, tx *sql.Tx, events []ledgersql.Event) error {
+	for i := range events {
+		if events[i].Guard == nil {
+			continue
+		}
+		var ok bool
+		if err := tx.QueryRowContext(ctx, ledgersql.GuardQuery, events[i].GuardValues()...).Scan(&ok); err != nil {
+			return err
+		}
+		if !ok {
+			return ledgersql.ErrGuarded
+		}
+	}
+	return nil
 }
 
 // late tells that somebody else was faster from other errors.
@@ -114,12 +122,5 @@ func late(err error) error {
 	if errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) || errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY) {
 		return ledgersql.ErrLate
 	}
-	return err
-}
-
-// Backup copies the database, as of one moment, to a file that is not there yet, while
-// others work on it.
-func (d *Database) Backup(ctx context.Context, path string) error {
-	_, err := d.read.ExecContext(ctx, "vacuum into $1", path)
 	return err
 }

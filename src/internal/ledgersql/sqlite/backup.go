@@ -1,0 +1,26 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Backup copies the database, as of one moment, to a file that is not there yet, while
+// others work on it. The copy says of itself that it is one.
+func (d *Database) Backup(ctx context.Context, path string, now time.Time) error {
+	if _, err := d.read.ExecContext(ctx, "vacuum into $1", path); err != nil {
+		return err
+	}
+	copied, err := Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(copied.BeCopy(ctx, now), copied.Close())
+}
+
+// BeCopy makes the database say of itself that it is a copy, unless it does so already.
+func (d *Database) BeCopy(ctx context.Context, now time.Time) error {
+	_, err := d.write.ExecContext(ctx, `update origin set copied = $1 where copied is null`, now.UnixMicro())
+	return err
+}

@@ -1,0 +1,98 @@
+package serve_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
+	"github.com/ipguard/ipguard/src/internal/serve"
+	"github.com/ipguard/ipguard/src/internal/servecli"
+)
+
+// TestOldBackup is a night on which a file is put back that is a day old, by cp, with
+// nothing beside it that would tell: the team that booked since shows it to the server.
+func TestOldBackup(t *testing.T) {
+	promo, west := twoTeams(t)
+	c := promo.company
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	promo.expect(0, nil, "push")
+	west.expect(0, nil, "push")
+	promo.expect(0, []string{"10.8.52.180"}, "book", "promo", "--for", "promo/web/before")
+	file, old := filepath.Join(c.folder, "server", "x.db"), filepath.Join(c.folder, "old.db")
+	backUp(t, file, old)
+	promo.expect(0, []string{"10.8.52.181"}, "book", "promo", "--for", "promo/web/after")
+
+	// A new server on the old file, and nothing else of what was there.
+	c.server.Config.Handler = onFile(t, c, old)
+	code, out := promo.run("who", "10.8.52.181")
+	if code != 0 || !strings.Contains(out, "promo/web/after") || !strings.Contains(out, "does not answer") || !strings.Contains(out, "pool promo is fenced") {
+		t.Errorf("the plan that was kept is not used: %d\n%s", code, out)
+	}
+	promo.expect(3, []string{"pool promo is fenced", "restore --accept"}, "book", "promo", "--for", "promo/web/third")
+	accept := func(args ...string) (int, string) {
+		var said bytes.Buffer
+		code := servecli.Run(t.Context(), servecli.Streams{Args: append(append([]string{"restore", "--accept"}, args...), "--database", old), Stdout: &said, Stderr: &said})
+		return code, said.String()
+	}
+	plans, _ := filepath.Glob(filepath.Join(c.folder, "promo/home/.cache/ipguard/*/plan.json"))
+	seen, _ := filepath.Glob(filepath.Join(c.folder, "promo/home/.cache/ipguard/seen-*.json"))
+	if len(plans) != 1 || len(seen) != 1 {
+		t.Fatal(plans, seen)
+	}
+	if code, said := accept("--replay", plans[0], "--replay", seen[0]); code != 0 || !strings.Contains(said, "somebody was told of event 2") {
+		t.Errorf("%d %s", code, said)
+	}
+	promo.expect(0, nil, "book", "promo", "--for", "promo/web/after")
+	if _, out := promo.run("who", "10.8.52.181"); !strings.Contains(out, "promo/web/after") || strings.Contains(out, "does not answer") {
+		t.Errorf("what was told is not there again:\n%s", out)
+	}
+	if _, out := promo.run("book", "promo", "--for", "promo/web/third"); strings.Contains(out, "10.8.52.181") || !strings.Contains(out, "10.8.52.182") {
+		t.Errorf("what is given now:\n%s", out)
+	}
+
+	// A server that knows nothing at all is another one, and the client says so.
+	empty := filepath.Join(c.folder, "empty.db")
+	c.server.Config.Handler = onFile(t, c, empty)
+	d, err := sqlite.Open(t.Context(), empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, statement := range []string{"attach '" + file + "' as other", "insert into token select * from other.token"} {
+		if _, err := d.Write().Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	promo.expect(3, []string{"has another database than before", "rm "}, "who", "10.8.52.181")
+}
+
+// backUp copies a file as cp does while nobody writes: the copy does not say that it is one.
+func backUp(t *testing.T, file, to string) {
+	t.Helper()
+	d, err := sqlite.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.SQL().Exec("vacuum into $1", to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// onFile is what a server on another database answers; its tokens are those of the company.
+func onFile(t *testing.T, c *company, file string) http.Handler {
+	t.Helper()
+	config := serve.Config{Database: fleet.Text{Value: file}, Fleet: fleet.Text{Value: filepath.Join(c.folder, "server", "ipguard.yml")}}
+	s, err := serve.New(context.Background(), serve.Options{Config: config, Log: slog.New(slog.DiscardHandler), Now: c.clock.Now, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s.Handler()
+}
