@@ -177,7 +177,7 @@ func (s *Store) read(ctx context.Context, name string) (*pool, error) {
 			if _, err := s.rolledBack(ctx, name, known.serial, known.last.digest(), why); err != nil {
 				return nil, err
 			}
-			return s.newest(ctx, name)
+			return s.read(ctx, name)
 		}
 		events = events[1:]
 	}
