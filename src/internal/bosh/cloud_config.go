@@ -200,7 +200,7 @@ func (r *cloudConfigReader) readCompilation(v source.Value, hidden bool) {
 	if named {
 		c.Network, c.At = name, nameAt.Place()
 	}
-	if reuse := v.Field("reuse_compilation_vms"); reuse.Present() && reuse.Kind() != source.Bool {
+	if reuse := v.Field("reuse_compilation_vms"); reuse.Present() && reuse.Kind() != source.Bool && !r.hidden(reuse, "reuse_compilation_vms") {
 		r.wrongType(reuse, "reuse_compilation_vms", "a boolean")
 	}
 	r.object(v, "env", optional)

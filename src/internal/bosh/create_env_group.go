@@ -20,7 +20,7 @@ func (r *manifestReader) readEnvGroups() {
 	}
 	if len(groups) == 0 {
 		groups = jobs
-		if r.doc.Field("jobs").Present() {
+		if r.doc.Has("jobs") {
 			key = "jobs"
 		}
 	}

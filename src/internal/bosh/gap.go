@@ -30,8 +30,8 @@ type Gap struct {
 	// Variable has no value; empty where it is no variable that hides.
 	Variable string
 	// Meant is the key that somebody meant who wrote another one; empty otherwise.
-	// Blocks are what is written there.
-	Meant  string
+	Meant string
+	// Blocks are what is written, where that is known and only its meaning hides.
 	Blocks []Block
 	What   string
 	At     place.Place
@@ -113,14 +113,15 @@ func cloudConfigGaps(docs []source.Value, cc *CloudConfig, opts Options) []Gap {
 	g := &gaps{opts: opts}
 	// A director takes no cloud-config without networks (DeploymentNoNetworks,
 	// deployment_plan/cloud_manifest_parser.rb): those that it has stand elsewhere.
-	if len(docs) > 0 && !slices.ContainsFunc(docs, func(doc source.Value) bool { return !doc.IsMap() || doc.Field("networks").Present() }) {
-		g.add(Gap{Hides: HidesNetworks}, docs[0], "the networks of the cloud-config")
+	if len(docs) > 0 && !slices.ContainsFunc(docs, mayHaveNetworks) {
+		g.add(Gap{Hides: HidesNetworks}, orElse(docs[0].Field("networks"), docs[0]), "the networks of the cloud-config")
 	}
 	for _, doc := range docs {
 		if !doc.IsMap() {
 			g.add(Gap{Hides: HidesNetworks}, doc, "a cloud-config")
 			continue
 		}
+		g.eitherKey(doc, "networks", Gap{Hides: HidesNetworks}, "networks of the cloud-config")
 		for _, item := range flat(g.items(doc, "networks", Gap{Hides: HidesNetworks}, optional, "networks of the cloud-config")) {
 			if !item.IsMap() && item.Kind() != source.Nil {
 				g.add(Gap{Hides: HidesNetworks}, item, "a network")
@@ -131,6 +132,21 @@ func cloudConfigGaps(docs []source.Value, cc *CloudConfig, opts Options) []Gap {
 	g.networks(cc)
 	cc.forget()
 	return g.list
+}
+
+// mayHaveNetworks reports whether networks stand in a cloud-config, or may.
+func mayHaveNetworks(doc source.Value) bool {
+	networks := doc.Field("networks")
+	empty := networks.IsList() && len(networks.Items()) == 0
+	return !doc.IsMap() || networks.Present() && networks.Kind() != source.Nil && !empty
+}
+
+// eitherKey notes a key that is a variable where the one that it may be stands already:
+// which of the two counts then, nobody knows.
+func (g *gaps) eitherKey(parent source.Value, key string, gap Gap, format string, args ...any) {
+	if open := parent.OpenKey(); open.Present() && parent.Has(key) {
+		g.add(gap, open, format, args...)
+	}
 }
 
 // types finds where the virtual addresses of vm_types and vm_extensions may hide.
@@ -174,6 +190,7 @@ func (g *gaps) networks(cc *CloudConfig) {
 			g.add(in, kind, "the type of network %s", n.Name)
 		}
 		in.Hides = HidesSubnets
+		g.eitherKey(n.spec, "subnets", in, "the subnets of network %s", n.Name)
 		subnets := n.spec.Field("subnets")
 		if subnets.Present() && !subnets.IsList() && (subnets.Kind() != source.Nil || n.Type == Manual) || !subnets.Present() && n.Type == Manual {
 			g.add(in, orElse(subnets, n.spec), "the subnets of network %s", n.Name)
@@ -303,6 +320,7 @@ func manifestGaps(doc source.Value, m *Manifest, opts Options) []Gap {
 		of.networks(m.Own)
 		m.Own.Gaps = of.list
 	}
+	g.eitherKey(doc, "instance_groups", Gap{Hides: HidesGroups}, "instance_groups of the manifest")
 	for _, key := range []string{"instance_groups", "jobs"} {
 		for _, item := range g.items(doc, key, Gap{Hides: HidesGroups}, optional, "%s of the manifest", key) {
 			if !item.IsMap() {
@@ -328,6 +346,7 @@ func (g *gaps) group(m *Manifest, group *Group) {
 	if m.Form == V1 {
 		n = optional // its resource pool may name the network
 	}
+	g.eitherKey(group.spec, "networks", in, "the networks of %s", group.Name)
 	for _, item := range g.items(group.spec, "networks", in, n, "the networks of %s", group.Name) {
 		if name := item.Field("name"); !item.IsMap() || !name.Present() || !name.IsScalar() || name.Kind() == source.Nil {
 			g.add(in, item, "a network of %s", group.Name)
@@ -351,6 +370,7 @@ func (g *gaps) use(m *Manifest, group *Group, use *GroupNetwork) {
 	} else if static.Kind() != source.Bool || static.Bool() {
 		g.blocks(in(HidesStaticIPs), static, "%s", what)
 	}
+	g.eitherKey(use.spec, "static_ips", in(HidesStaticIPs), "%s", what)
 	if static.Present() {
 		return
 	}

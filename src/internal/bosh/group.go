@@ -66,7 +66,7 @@ func (r *manifestReader) readJobs(v source.Value, g *Group) {
 	jobs := v.Field("jobs")
 	for _, key := range []string{"template", "templates"} {
 		old := v.Field(key)
-		if !old.Present() || old.Kind() == source.Nil {
+		if !v.Has(key) || old.Kind() == source.Nil {
 			continue
 		}
 		if r.m.Form == V2 {
@@ -106,7 +106,7 @@ func (r *manifestReader) checkGroupKeys(v source.Value) {
 		{"persistent_disk_pool", "V1DeprecatedDiskPools", "persistent_disk_type"},
 		{"resource_pool", "V1DeprecatedResourcePool", "vm_type"},
 	} {
-		if old := v.Field(deprecated.key); old.Present() && old.Kind() != source.Nil {
+		if old := v.Field(deprecated.key); v.Has(deprecated.key) && old.Kind() != source.Nil {
 			r.Add(RuleDeprecatedManifest, deprecated.class, old.Place(), "directors since v270 refuse %s in an instance group", deprecated.key).
 				WithCure("use %s", deprecated.instead)
 		}

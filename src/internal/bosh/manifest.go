@@ -36,9 +36,9 @@ func IsCreateEnv(doc source.Value) bool { return formOf(doc) == CreateEnv }
 // formOf recognises the form of a manifest by its top-level keys.
 func formOf(doc source.Value) Form {
 	switch {
-	case doc.Field("cloud_provider").Present():
+	case doc.Has("cloud_provider"):
 		return CreateEnv
-	case doc.Field("networks").Present(), doc.Field("jobs").Present():
+	case doc.Has("networks"), doc.Has("jobs"):
 		return V1
 	}
 	return V2
@@ -59,7 +59,7 @@ func (r *manifestReader) readDeployment() {
 		r.checkForm()
 	}
 	r.At = Order{Stage: StageManifest}
-	if r.m.Form == V2 && !r.doc.Field("release").Present() {
+	if r.m.Form == V2 && !r.doc.Has("release") {
 		r.list(r.doc, "releases", required)
 	}
 	r.readUpdate()
@@ -67,7 +67,7 @@ func (r *manifestReader) readDeployment() {
 		r.readV1Networks()
 	}
 	key := "instance_groups"
-	if r.m.Form == V1 && !r.doc.Field(key).Present() {
+	if r.m.Form == V1 && !r.doc.Has(key) {
 		key = "jobs"
 	}
 	items, _, _ := r.list(r.doc, key, optional)
@@ -136,7 +136,7 @@ func isValidID(name string) bool {
 // (deployment_plan/manifest_validator.rb).
 func (r *manifestReader) checkForm() {
 	for _, key := range []string{"vm_types", "azs", "disk_types", "compilation"} {
-		if v := r.doc.Field(key); v.Present() {
+		if v := r.doc.Field(key); r.doc.Has(key) {
 			r.Add(RuleDeprecatedManifest, "DeploymentInvalidProperty", v.Place(), "%s belongs in a cloud-config, not in a manifest", key).
 				WithCure("move it to the cloud-config")
 		}
@@ -147,7 +147,7 @@ func (r *manifestReader) checkForm() {
 		{"jobs", "V1DeprecatedJob", "use instance_groups"},
 		{"resource_pools", "V1DeprecatedResourcePools", "define vm_types in the cloud-config, stemcells in the manifest"},
 	} {
-		if v := r.doc.Field(deprecated.key); v.Present() {
+		if v := r.doc.Field(deprecated.key); r.doc.Has(deprecated.key) {
 			r.Add(RuleDeprecatedManifest, deprecated.class, v.Place(), "directors since v270 refuse manifests with %s", deprecated.key).
 				WithCure("%s, or declare the director's version in the fleet file", deprecated.instead)
 		}

@@ -171,7 +171,7 @@ func (r *cloudConfigReader) readDynamic(v source.Value, n *Network, zones Zones)
 		return
 	}
 	for _, key := range []string{"dns", "cloud_properties"} {
-		if at := v.Field(key); at.Present() {
+		if at := v.Field(key); v.Has(key) && v.Has("subnets") {
 			r.Add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place beside subnets in network %q", key, n.Name).
 				WithCure("move %s into each subnet", key)
 		}
@@ -210,7 +210,7 @@ func classOfIndexing(indexed bool) string {
 // other types.
 func (r *cloudConfigReader) checkDynamicKeys(v source.Value, n *Network) {
 	for _, key := range []string{"az", "azs", "managed", "prefix"} {
-		if at := v.Field(key); at.Present() && !(key == "prefix" && r.Opts.Single()) {
+		if at := v.Field(key); v.Has(key) && !(key == "prefix" && r.Opts.Single()) {
 			p := r.Add(RuleNetworkProperty, "NetworkInvalidProperty", at.Place(), "%s has no place in the dynamic network %q", key, n.Name)
 			if key == "az" || key == "azs" {
 				names, _ := misplacedZones(v)
@@ -225,7 +225,7 @@ func (r *cloudConfigReader) checkDynamicKeys(v source.Value, n *Network) {
 func misplacedZones(v source.Value) (names []string, at place.Place) {
 	for _, key := range []string{"az", "azs"} {
 		zones := v.Field(key)
-		if !zones.Present() {
+		if !v.Has(key) {
 			continue
 		}
 		at = zones.Place()
@@ -272,7 +272,7 @@ func (r *cloudConfigReader) readDynamicSubnet(v source.Value, n *Network, zones 
 	}
 	r.readZones(v, s, n.Name, zones)
 	for _, key := range []string{"range", "gateway", "reserved", "static"} {
-		if at := v.Field(key); at.Present() {
+		if at := v.Field(key); v.Has(key) {
 			r.Warn(RuleIgnoredKey, at.Place(), "a director passes over %s in the dynamic network %q: the IaaS chooses the addresses", key, n.Name).
 				WithCure("remove %s, or make the network manual", key)
 		}
@@ -327,11 +327,11 @@ func newSubnet(v source.Value) *Subnet {
 // readZones reads az or azs of a subnet (subnet.rb, parse_availability_zones).
 func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string, zones Zones) {
 	one, many := v.Field("az"), v.Field("azs")
-	if one.Present() && many.Present() {
+	if v.Has("az") && v.Has("azs") {
 		r.Add(RuleNetworkProperty, "NetworkInvalidProperty", one.Place(), "a subnet of network %q has both az and azs", network).
 			WithCure("keep azs")
 	}
-	if !many.Present() {
+	if !many.Present() || v.Has("az") && !v.Has("azs") {
 		name, _, ok := r.text(v, "az", optional)
 		if one.Present() {
 			s.AZsAt = one.Place()

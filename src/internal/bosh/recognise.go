@@ -15,7 +15,7 @@ func IsCloudConfig(doc source.Value) bool {
 // IsRuntimeConfig reports whether a document is a runtime config and no manifest,
 // which may have addons as well (runtime_config/runtime_manifest_parser.rb).
 func IsRuntimeConfig(doc source.Value) bool {
-	return doc.Field("addons").Present() && !doc.Field("name").Present() && !hasAny(doc, ofInstances) && !hasAny(doc, ofNetworks)
+	return doc.Has("addons") && !doc.Has("name") && !hasAny(doc, ofInstances) && !hasAny(doc, ofNetworks)
 }
 
 var (
@@ -24,7 +24,7 @@ var (
 )
 
 func hasAny(doc source.Value, keys []string) bool {
-	return slices.ContainsFunc(keys, func(key string) bool { return doc.Field(key).Present() })
+	return slices.ContainsFunc(keys, doc.Has)
 }
 
 // MayBeRuntimeConfig reports whether a document has a key of a runtime config, or

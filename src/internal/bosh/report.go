@@ -133,6 +133,18 @@ func (r *Report) hidden(v source.Value, format string, args ...any) bool {
 			WithCure("give the variable when interpolating: -v %s=VALUE", name)
 		return true
 	}
+	if v.IsOpenKey() {
+		r.hiddenKey(v, name)
+		return true
+	}
 	r.unresolved = append(r.unresolved, Unresolved{Variable: name, What: what, At: v.Place()})
 	return true
+}
+
+// hiddenKey notes once that a key hides, whatever it may be.
+func (r *Report) hiddenKey(v source.Value, variable string) {
+	at := v.Place()
+	if !slices.ContainsFunc(r.unresolved, func(u Unresolved) bool { return u.At == at }) {
+		r.unresolved = append(r.unresolved, Unresolved{Variable: variable, What: "a key", At: at})
+	}
 }

@@ -21,7 +21,7 @@ var mistakenKeys = map[string]string{
 // warnIgnoredKeys reports keys that a director passes over in silence and that
 // somebody meant to have an effect.
 func (r *subnetReader) warnIgnoredKeys() {
-	if v := r.spec.Field("prefix"); v.Present() && r.Opts.Single() {
+	if v := r.spec.Field("prefix"); r.spec.Has("prefix") && r.Opts.Single() {
 		r.Warn(RulePrefix, v.Place(), "this director's version, %s, passes over prefix: it gives each VM one address", r.Opts.DirectorVersion).
 			WithCure("upgrade the director to v282.1.9 or newer, or remove prefix")
 	}

@@ -7,7 +7,7 @@ import (
 // readV1Networks reads networks and compilation that stand in the manifest, as
 // directors before v270 took them. Availability zones did not exist there.
 func (r *manifestReader) readV1Networks() {
-	if !r.doc.Field("networks").Present() {
+	if !r.doc.Has("networks") {
 		return // the director's cloud-config has them
 	}
 	own := &cloudConfigReader{Report: Report{Opts: r.Opts, At: Order{Stage: stageCloudConfig}}, cc: &CloudConfig{}, v1: true}
@@ -24,7 +24,7 @@ func (r *manifestReader) readV1Networks() {
 
 // readPoolNetwork gives a job without networks the one of its resource pool.
 func (r *manifestReader) readPoolNetwork(v source.Value, g *Group) bool {
-	if v.Field("networks").Present() {
+	if v.Has("networks") {
 		return false
 	}
 	pool, ok := r.resourcePool(v.Field("resource_pool").Text())

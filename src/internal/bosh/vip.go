@@ -69,7 +69,9 @@ func (f *vipFinder) expect(scope propertyScope, v source.Value, asItShould bool,
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, What: scope.describe(what), At: v.Place()}
 	if name, ok := VariableIn(v.Text()); ok {
 		gap.Variable = name
-		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: name, What: gap.What, At: gap.At})
+		if !v.IsOpenKey() { // of which readers of the document tell
+			f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: name, What: gap.What, At: gap.At})
+		}
 	}
 	f.vips.Gaps = append(f.vips.Gaps, gap)
 }
@@ -215,11 +217,37 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 			}
 			continue
 		}
+		if slices.ContainsFunc(below, hasVariable) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, lowered(below)) {
+			f.perhaps(scope, below, key, value)
+		}
 		if mayHold(name, value.Node()) {
 			f.expect(scope, value, false, "property "+strings.Join(below, "."))
 		}
 		f.walkChild(scope, below, value)
 	}
+}
+
+// perhaps notes the addresses of a property that is one of virtual addresses if the
+// variables in its path have the values for it.
+func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v source.Value) {
+	found, gaps, unresolved := len(f.vips.Found), len(f.vips.Gaps), len(f.vips.Unresolved)
+	f.collect(scope, path, v)
+	if v.IsMap() { // such as that of a cluster: its variables are no addresses
+		f.vips.Gaps, f.vips.Unresolved = f.vips.Gaps[:gaps], f.vips.Unresolved[:unresolved]
+	}
+	var blocks []Block
+	for _, a := range f.vips.Found[found:] {
+		blocks = append(blocks, Block{Range: a.Range, At: a.At})
+	}
+	f.vips.Found = f.vips.Found[:found]
+	if len(blocks) == 0 || len(f.vips.Gaps) > gaps {
+		return // what is behind variables may be anything, and that is said
+	}
+	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
+	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Blocks: blocks, What: scope.describe("property " + property), At: key.Place()}
+	gap.Variable, _ = VariableIn(property)
+	f.vips.Gaps = append(f.vips.Gaps, gap)
+	f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
 }
 
 // setRouter gives addresses of one property their virtual router.
@@ -284,9 +312,9 @@ func (f *vipFinder) collect(scope propertyScope, path []string, v source.Value) 
 func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Value) {
 	named := false
 	for _, name := range []string{"ip", "ips", "ip_address", "address", "addresses", "cidr"} {
-		if field := v.Field(name); field.Present() {
+		if v.Has(name) {
 			named = true
-			f.collect(scope, append(path[:len(path):len(path)], name), field)
+			f.collect(scope, append(path[:len(path):len(path)], name), v.Field(name))
 		}
 	}
 	if named {

@@ -130,25 +130,31 @@ func DefaultPatterns() Patterns {
 // match reports whether a property, given by its path in lower case, of one of
 // jobs holds a virtual address.
 func (p Patterns) match(jobs, names []string) bool {
-	return matchAny(p.Find, jobs, names) && !matchAny(p.Ignore, jobs, names)
+	return matchAny(p.Find, jobs, names, false) && !matchAny(p.Ignore, jobs, names, false)
 }
 
-func matchAny(patterns []Pattern, jobs, names []string) bool {
+// mayMatch is match where a name in the path that is a variable may be any.
+func (p Patterns) mayMatch(jobs, names []string) bool {
+	return matchAny(p.Find, jobs, names, true) && !matchAny(p.Ignore, jobs, names, false)
+}
+
+func matchAny(patterns []Pattern, jobs, names []string, open bool) bool {
 	for _, p := range patterns {
-		if p.match(jobs, names) {
+		if p.match(jobs, names, open) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p Pattern) match(jobs, names []string) bool {
+// match compares from the end; open says that a variable matches any name.
+func (p Pattern) match(jobs, names []string, open bool) bool {
 	if len(p.names) == 0 || len(p.names) > len(names) {
 		return false
 	}
 	end := names[len(names)-len(p.names):]
 	for i := len(end) - 1; i >= 0; i-- {
-		if !p.names[i].match(end[i]) {
+		if !p.names[i].match(end[i]) && !(open && hasVariable(end[i])) {
 			return false
 		}
 	}
@@ -165,6 +171,9 @@ func (p Pattern) match(jobs, names []string) bool {
 
 // mayEndIn reports whether a property of this name (lower case) could match.
 func (p Patterns) mayEndIn(name string) bool {
+	if hasVariable(name) {
+		return true
+	}
 	for _, pattern := range p.Find {
 		if n := len(pattern.names); n > 0 && pattern.names[n-1].match(name) {
 			return true

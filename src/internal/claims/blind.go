@@ -181,7 +181,7 @@ func (b *blindSpots) configGap(owner plan.Owner, cc *bosh.CloudConfig, gap bosh.
 			may = append(may, b.widened(s)...)
 		}
 	case bosh.HidesProperties:
-		may = b.properties(owner, b.shared, b.shared)
+		may = b.ofProperty(owner, b.shared, b.shared, gap)
 	}
 	b.add(owner, gap, may)
 }
@@ -324,7 +324,7 @@ func (b *blindSpots) manifestGap(owner plan.Owner, m *bosh.Manifest, gap bosh.Ga
 		may = b.askedOn(m, kind, owner, gap, known)
 	case bosh.HidesProperties:
 		owner.InstanceGroup, owner.Property = gap.GroupName, gap.Property
-		may = b.properties(owner, groupNetworks(m, gap.GroupName, known), known)
+		may = b.ofProperty(owner, groupNetworks(m, gap.GroupName, known), known, gap)
 	case bosh.HidesContact:
 		owner.Property = gap.Property
 		may = b.contact(owner, m, known)
@@ -366,7 +366,7 @@ func (b *blindSpots) askedOn(m *bosh.Manifest, kind plan.Kind, owner plan.Owner,
 	} else if !ok {
 		list = all[nameless]
 	}
-	if gap.Meant == "" {
+	if len(gap.Blocks) == 0 {
 		return b.asked(kind, owner, list)
 	}
 	before := len(b.plan.Claims)
@@ -390,7 +390,7 @@ func (b *blindSpots) askedSomewhere(kind plan.Kind, owner plan.Owner, use *bosh.
 	before := len(b.plan.Claims)
 	for _, s := range known.all() {
 		for _, block := range use.Static {
-			if s.mayGive(block) {
+			if s.mayGive(kind, block) {
 				b.static(kind, owner, []subnet{s}, block, indexes{}, 0)
 			}
 		}
@@ -407,6 +407,8 @@ func (b *blindSpots) asked(kind plan.Kind, owner plan.Owner, subnets []subnet) [
 		of := owner
 		of.Network = s.Network
 		switch {
+		case s.kind == bosh.Dynamic && kind == plan.CreateEnvVM:
+			may = append(may, claimsIn(kind, of, s.Subnet, plan.Everywhere())...)
 		case s.kind == bosh.Dynamic, s.kind == bosh.VIP && !s.bare:
 		case s.kind == bosh.VIP:
 			may = append(may, claimsIn(plan.VIP, of, s.Subnet, plan.Everywhere())...)
@@ -439,6 +441,21 @@ func (b *blindSpots) onRequest(s subnet) *netipx.IPSet {
 	}
 	removeBlocks(&set, b.own)
 	return built(&set)
+}
+
+// ofProperty is what a property may hold: what is written there, if it is one of
+// virtual addresses, or any address.
+func (b *blindSpots) ofProperty(owner plan.Owner, mine, known networks, gap bosh.Gap) []plan.Claim {
+	if len(gap.Blocks) == 0 {
+		return b.properties(owner, mine, known)
+	}
+	before := len(b.plan.Claims)
+	for _, block := range gap.Blocks {
+		b.property(owner, mine, known, bosh.PropertyAddress{Range: block.Range, At: block.At})
+	}
+	may := slices.Clone(b.plan.Claims[before:])
+	b.plan.Claims = b.plan.Claims[:before]
+	return may
 }
 
 // properties is any virtual address in the segments of some networks; all other

@@ -149,7 +149,8 @@ func (b *builder) director(d *Director) {
 		b.property(plan.Owner{Director: d.Name, Property: vip.Property}, shared, shared, vip)
 	}
 	for _, gap := range d.CloudGaps {
-		blind.add(plan.Owner{Director: d.Name, Property: gap.Property}, gap, blind.properties(plan.Owner{Director: d.Name, Property: gap.Property}, shared, shared))
+		owner := plan.Owner{Director: d.Name, Property: gap.Property}
+		blind.add(owner, gap, blind.ofProperty(owner, shared, shared, gap))
 	}
 	for _, u := range d.Unread {
 		blind.unread(u)

@@ -29,6 +29,9 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 				if b.static(kind, owner, known.of(n), block, named, index) {
 					claimed = true
 				}
+				if len(known.of(n)) > 0 || !d.networksUnread(m) {
+					b.astray(kind, owner, m, n, known, block)
+				}
 				for i := range b.plan.Claims[before:] {
 					b.plan.Claims[before+i].Errand = g.Lifecycle == "errand"
 				}
@@ -46,13 +49,18 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 }
 
 // static adds one entry of static_ips: its part in each subnet of its network.
-// What lies in no subnet is refused by the director; that is a problem of the
-// manifest, not a claim.
+// What lies in no subnet is refused by the director: that is no claim, and what it
+// should have been is a blind spot (astray).
 func (b *builder) static(kind plan.Kind, owner plan.Owner, subnets []subnet, block bosh.Block, named indexes, position int) bool {
 	added := false
 	for _, s := range subnets {
 		switch s.kind {
 		case bosh.Dynamic:
+			if kind != plan.CreateEnvVM {
+				continue // the director refuses it
+			}
+			b.add(kind, owner, s.Subnet, block.Range, block.At) // the CLI hands it to the CPI all the same
+			return true
 		case bosh.VIP:
 			b.add(plan.VIP, owner, s.Subnet, block.Range, block.At)
 			return true
@@ -95,7 +103,7 @@ func (n networks) of(use *bosh.GroupNetwork) []subnet {
 	}
 	var list []subnet
 	for _, s := range n.all() {
-		if slices.ContainsFunc(use.Static, func(b bosh.Block) bool { return s.mayGive(b) }) {
+		if slices.ContainsFunc(use.Static, func(b bosh.Block) bool { return s.mayGive(plan.Static, b) }) {
 			list = append(list, s)
 		}
 	}
@@ -106,10 +114,10 @@ func (n networks) of(use *bosh.GroupNetwork) []subnet {
 }
 
 // mayGive reports whether a group could ask the subnet for a block.
-func (s subnet) mayGive(block bosh.Block) bool {
+func (s subnet) mayGive(kind plan.Kind, block bosh.Block) bool {
 	switch s.kind {
 	case bosh.Dynamic:
-		return false
+		return kind == plan.CreateEnvVM
 	case bosh.VIP:
 		return s.bare
 	}

@@ -16,7 +16,7 @@ var cloudConfigKeys = []string{"azs", "networks", "vm_types", "vm_extensions", "
 // pipelines and everything else.
 func Recognise(root source.Value) Kind {
 	has := func(keys ...string) bool {
-		return slices.ContainsFunc(keys, func(k string) bool { return root.Field(k).Present() })
+		return slices.ContainsFunc(keys, func(k string) bool { return root.Has(k) })
 	}
 	switch {
 	case !root.IsMap():

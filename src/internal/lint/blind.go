@@ -95,6 +95,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	told := f.refusedPlaces()
 	f.ownHidden = map[hiddenKey]*plan.Meeting{}
 	judge := newPairJudge(f)
+	hiding := map[hidingPlace]bool{} // what hides of a manifest in one place is told of once
 	toJudged := f.Blindness
 	if f.Targets.Some {
 		toJudged = f.Blindness.Among(func(c *plan.Claim) bool { return f.Targets.Match(c.Owner) })
@@ -126,7 +127,10 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 				accepted = append(accepted, finding)
 				continue
 			}
-			doubts = append(doubts, Doubt{Spot: spot, Met: &m})
+			if !hiding[placeOf(spot)] {
+				hiding[placeOf(spot)] = true
+				doubts = append(doubts, Doubt{Spot: spot, Met: &m})
+			}
 			break
 		}
 	}
@@ -139,6 +143,17 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 		f.doubtful[hiddenKey{d.Spot.Owner.Director, d.Spot.Owner.Deployment, d.Spot.Variable}] = true
 	}
 	return doubts, accepted
+}
+
+// hidingPlace is a variable in a place of a manifest. Several parts hide there if it is
+// a key that may be any of theirs.
+type hidingPlace struct {
+	director, deployment, variable string
+	at                             place.Place
+}
+
+func placeOf(s *plan.BlindSpot) hidingPlace {
+	return hidingPlace{s.Owner.Director, s.Owner.Deployment, s.Variable, s.At}
 }
 
 // noteOwn remembers that what hides may be what the same director's list, or the same

@@ -40,6 +40,9 @@ type SegmentName struct {
 	Key string
 	// Also are properties that belong to the name.
 	Also []string
+	// Beside are properties of the cloud that say nothing of the segment, though another
+	// cloud names its own by them.
+	Beside []string
 	// Scope is the property that tells what the name is unique in.
 	Scope string
 	// Form is what a name looks like that proves something; any will do if nil.
@@ -108,7 +111,7 @@ var clouds = []Cloud{
 	},
 	{
 		Name: "OCI", CPIs: []string{"oracle", "oci"}, Closed: true, Source: "https://github.com/oracle/bosh-oracle-cpi-release",
-		Names: []SegmentName{{Scheme: "oci vcn", Key: "vcn", Telling: true, Distinct: true}},
+		Names: []SegmentName{{Scheme: "oci vcn", Key: "vcn", Beside: []string{"subnet"}, Telling: true, Distinct: true}},
 	},
 	{
 		Name: "OpenStack", CPIs: []string{"openstack"}, Source: "https://bosh.io/docs/openstack-cpi/#networks",
@@ -178,6 +181,9 @@ func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 	if all := cloudProperties[""]; isVariable(all) {
 		return hiddenIn(told, all)
 	}
+	if key := openKey(cloudProperties); key != "" && (told == nil || namedBy(told, cloudProperties).ID == "") {
+		return hiddenIn(told, key)
+	}
 	switch {
 	case len(telling) > 1, told != nil && len(telling) == 1 && telling[0] != told:
 		return namedBy(telling[0], cloudProperties).unproven() // for which of the CPIs is not known
@@ -190,6 +196,9 @@ func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 		return id
 	case len(telling) == 1:
 		id := namedBy(telling[0], cloudProperties)
+		if namesAnother(telling[0], cloudProperties) {
+			return id.unproven()
+		}
 		if id.tells() {
 			id.Cloud, id.Closed = telling[0].Name, telling[0].Closed
 		}
@@ -202,6 +211,18 @@ func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 		}
 	}
 	return Identity{}
+}
+
+// openKey is a key that is a variable, and so may be the one that names the segment;
+// empty if there is none.
+func openKey(properties map[string]string) string {
+	found := ""
+	for path := range properties {
+		if key, _, _ := strings.Cut(path, "."); isVariable(key) && (found == "" || key < found) {
+			found = key
+		}
+	}
+	return found
 }
 
 // allProperties stands for all properties together.
@@ -235,8 +256,7 @@ func cloudOfScheme(scheme string) *Cloud {
 // CPIs use: none of those that are closed.
 const byNameAlone = "a cloud that names its networks"
 
-// tellingClouds are those that have a property that no other CPI has. Oracle's
-// subnets have the key of AWS, too.
+// tellingClouds are those that have a property that no other CPI has.
 func tellingClouds(properties map[string]string) []*Cloud {
 	var list []*Cloud
 	for i := range clouds {
@@ -247,10 +267,32 @@ func tellingClouds(properties map[string]string) []*Cloud {
 			}
 		}
 	}
-	if len(properties["vcn"]) > 0 {
-		list = slices.DeleteFunc(list, func(c *Cloud) bool { return c.Name == "AWS" })
+	if len(list) < 2 {
+		return list
 	}
-	return list
+	var beside []string
+	for _, c := range list {
+		for _, n := range c.Names {
+			beside = append(beside, n.Beside...)
+		}
+	}
+	return slices.DeleteFunc(list, func(c *Cloud) bool { return len(c.Names) == 1 && slices.Contains(beside, c.Names[0].Key) })
+}
+
+// namesAnother reports whether a property is there by which other clouds than c name
+// segments: then the properties are not of one cloud alone.
+func namesAnother(c *Cloud, properties map[string]string) bool {
+	own := func(key string) bool {
+		return slices.ContainsFunc(c.Names, func(n SegmentName) bool { return n.Key == key || slices.Contains(n.Beside, key) })
+	}
+	for i := range clouds {
+		for _, n := range clouds[i].Names {
+			if !own(n.Key) && len(n.values(properties)) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // values are those of the property, be it a scalar or a list, without those that

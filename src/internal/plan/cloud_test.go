@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -175,6 +176,69 @@ func TestKeptBy(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s of %s: got %q, want %q", c.cidr, c.cpi, got, c.want)
+		}
+	}
+}
+
+// TestPropertiesOfTwoClouds gives a subnet, of whose CPI nothing is known, properties by
+// which two clouds name segments, in all pairs: that proves nothing.
+func TestPropertiesOfTwoClouds(t *testing.T) {
+	value := func(n SegmentName, number int) string {
+		for _, text := range []string{fmt.Sprintf("VLAN-%d", number), fmt.Sprintf("subnet-%d", number), fmt.Sprintf("vsw-%d", number)} {
+			if n.Form == nil || n.Form().MatchString(text) {
+				return text
+			}
+		}
+		return fmt.Sprintf("%032d", number)
+	}
+	subnetOf := func(director string, properties map[string]string) *Subnet {
+		return &Subnet{Director: director, Network: "default", Range: netip.MustParsePrefix("10.0.0.0/24"), Identity: IdentityOf(properties, "")}
+	}
+	pairs := 0
+	for _, a := range clouds {
+		for _, one := range a.Names {
+			for _, b := range clouds {
+				for _, other := range b.Names {
+					ofOne := a.Name == b.Name || one.Key == other.Key || slices.Contains(one.Beside, other.Key) || slices.Contains(other.Beside, one.Key)
+					if ofOne {
+						continue
+					}
+					pairs++
+					both := subnetOf("a", map[string]string{one.Key: value(one, 1), other.Key: value(other, 1)})
+					for _, properties := range []map[string]string{
+						{"name": "VLAN-1"}, {one.Key: value(one, 1)}, {one.Key: value(one, 2)}, {other.Key: value(other, 1)}, {other.Key: value(other, 2)},
+						{one.Key: value(one, 2), other.Key: value(other, 2)},
+					} {
+						if c := ContactOf(both, subnetOf("b", properties)); c.Relation == Isolated {
+							t.Errorf("%s and %s, beside %v: isolated: %s", one.Key, other.Key, properties, c.Reason)
+						}
+					}
+				}
+			}
+		}
+	}
+	if pairs < 100 {
+		t.Errorf("only %d pairs", pairs)
+	}
+}
+
+// TestOpenKeys has a variable in the place of a key of cloud_properties: which segment it
+// names, if it names one, is not known, unless the CPI reads another one.
+func TestOpenKeys(t *testing.T) {
+	for _, c := range []struct {
+		properties map[string]string
+		cpi        string
+		want       Relation
+	}{
+		{map[string]string{"((k))": "subnet-1"}, "", Unseen},
+		{map[string]string{"((k))": "VLAN-1", "network_name": "x"}, "", Unseen},
+		{map[string]string{"((k))": "subnet-1"}, "aws_cpi", Isolated},
+		{map[string]string{"((k))": "x", "name": "VLAN-1"}, "vsphere_cpi", Assumed},
+	} {
+		a := &Subnet{Director: "a", Network: "default", Identity: IdentityOf(c.properties, c.cpi)}
+		b := &Subnet{Director: "b", Network: "default", Identity: IdentityOf(map[string]string{"name": "VLAN-1"}, "vsphere_cpi")}
+		if got := ContactOf(a, b); got.Relation != c.want {
+			t.Errorf("%v of %q: relation %d, want %d: %s", c.properties, c.cpi, got.Relation, c.want, got.Reason)
 		}
 	}
 }

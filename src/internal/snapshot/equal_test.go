@@ -193,3 +193,51 @@ func TestNoSuchFolder(t *testing.T) {
 		t.Errorf("got %v, want that the folder is a file", err)
 	}
 }
+
+// TestOpenKeysAreKept reduces texts in which variables stand in the place of keys: what
+// hides in the whole one hides in the reduced one, too.
+func TestOpenKeysAreKept(t *testing.T) {
+	const manifest = `name: web
+instance_groups:
+- name: web
+  instances: 1
+  jobs: [{name: keepalived, release: r, properties: {keepalived: {vip: 10.0.0.9}}}]
+  networks: [{name: default, static_ips: [10.0.0.5]}]
+`
+	for _, key := range []string{"instance_groups:", "name: web\n  instances", "jobs:", "properties:", "vip:", "networks:", "static_ips:"} {
+		name, rest, _ := strings.Cut(key, ":")
+		text := strings.Replace(manifest, key, "((k)):"+rest, 1)
+		doc, err := source.Parse("web.yml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, reduced := hidingIn(t, doc.Root()), hidingIn(t, again(t, "web.yml", keep().Manifest(doc.Root())))
+		for _, part := range whole {
+			if !slices.Contains(reduced, part) {
+				t.Errorf("a variable for the key %s hides %s, and in the snapshot only %v", name, part, reduced)
+			}
+		}
+		if len(whole) == 0 {
+			t.Errorf("a variable for the key %s hides nothing", name)
+		}
+	}
+}
+
+// hidingIn are the parts of a manifest that hide, and the addresses that may.
+func hidingIn(t *testing.T, manifest source.Value) []string {
+	t.Helper()
+	read, _, _ := bosh.ReadManifest(manifest, bosh.Options{})
+	vips, err := bosh.FindVIPs(manifest, bosh.DefaultPatterns())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, g := range append(read.Gaps, vips.Gaps...) {
+		addresses := ""
+		for _, block := range g.Blocks {
+			addresses += " " + block.Range.String()
+		}
+		list = append(list, fmt.Sprintf("%d of ((%s))%s", g.Hides, g.Variable, addresses))
+	}
+	return list
+}

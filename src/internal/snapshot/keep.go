@@ -111,6 +111,8 @@ func (k Keep) cloudProperties(v source.Value, path string) *yaml.Node {
 	for key, value := range v.Fields() {
 		below := path + key.Text()
 		switch {
+		case key.IsOpenKey():
+			put(n, key.Text(), text(LeftOut)) // which network it names, nobody knows
 		case k.keepsProperty(below) && isName(key.Text()):
 			put(n, key.Text(), whole(value))
 		case value.IsMap() && k.keepsBelow(below):

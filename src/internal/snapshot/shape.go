@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -32,13 +33,15 @@ func object(fields ...field) shape {
 		}
 		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		for _, f := range fields {
-			value := v.Field(f.key)
-			if !value.Present() {
+			if !v.Has(f.key) {
 				continue
 			}
-			if kept := f.shape(value); kept != nil {
+			if kept := f.shape(v.Field(f.key)); kept != nil {
 				put(n, f.key, kept)
 			}
+		}
+		if name, ok := bosh.VariableIn(v.OpenKey().Text()); ok && isVariable("(("+name+"))") {
+			put(n, "(("+name+"))", text(LeftOut)) // any of the keys that are not there
 		}
 		return n
 	}

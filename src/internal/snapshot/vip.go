@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go4.org/netipx"
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -24,11 +25,22 @@ func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 			leaves[at] = known + ", " + text
 		}
 	}
-	for _, f := range vips.Found {
-		if r := f.Range; r.From() == r.To() {
-			add(f.At, r.From().String())
+	addRange := func(at place.Place, r netipx.IPRange) {
+		if r.From() == r.To() {
+			add(at, r.From().String())
 		} else {
-			add(f.At, r.From().String()+"-"+r.To().String()) // a CIDR would mean the network
+			add(at, r.From().String()+"-"+r.To().String()) // a CIDR would mean the network
+		}
+	}
+	for _, f := range vips.Found {
+		addRange(f.At, f.Range)
+	}
+	for _, g := range vips.Gaps {
+		if g.Variable != "" && len(g.Blocks) == 0 {
+			add(g.At, "(("+g.Variable+"))")
+		}
+		for _, block := range g.Blocks {
+			addRange(block.At, block.Range)
 		}
 	}
 	for _, f := range vips.Found {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -41,6 +42,9 @@ type Document struct {
 	// passedOver are what a reader of the first document, and of the last of equal
 	// keys, does not see.
 	passedOver []PassedOver
+	// openKeys are, of mappings, the first key that is a variable or a template.
+	openKeys  map[*yaml.Node]*yaml.Node
+	isOpenKey map[*yaml.Node]bool
 }
 
 // Parse reads the first YAML document of text, as the bosh CLI does. file names
@@ -201,6 +205,7 @@ func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
 	size := 1
 	if n.Kind == yaml.MappingNode {
 		c.findEqualKeys(n)
+		c.doc.findOpenKey(n)
 	}
 	for _, child := range n.Content {
 		s, err := c.count(child)
@@ -244,6 +249,37 @@ func (c *sizeCounter) findEqualKeys(n *yaml.Node) {
 			c.doc.passedOver = append(c.doc.passedOver, PassedOver{At: c.doc.PlaceOf(n.Content[earlier]), Key: key.Value, Again: c.doc.PlaceOf(key)})
 		}
 	}
+}
+
+// findOpenKey notes a key of a mapping that is a variable or a template.
+func (d *Document) findOpenKey(n *yaml.Node) {
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		if key.Kind != yaml.ScalarNode || !isOpen(key.Value) {
+			continue
+		}
+		if d.openKeys == nil {
+			d.openKeys, d.isOpenKey = map[*yaml.Node]*yaml.Node{}, map[*yaml.Node]bool{}
+		}
+		d.openKeys[n], d.isOpenKey[n.Content[i]] = n.Content[i], true
+		return
+	}
+}
+
+// isOpen reports whether a key is, or holds, a variable or a template.
+func isOpen(key string) bool {
+	for i := range len(key) {
+		switch key[i] {
+		case '(', '{', '<', '$':
+			_, rest, variable := strings.Cut(key[i:], "((")
+			_, template := TemplateIn(key)
+			return template || variable && strings.Contains(rest, "))")
+		}
+	}
+	return false
 }
 
 // Characters counts the characters of s, the unit of columns.

@@ -94,7 +94,7 @@ func AsTemplate(doc *Document, text []byte) error {
 		mark := where[0] + bytes.Index(text[where[0]:where[1]], []byte("#@"))
 		begin := bytes.LastIndexByte(text[:mark], '\n') + 1
 		at = place.Place{File: doc.File(), Line: 1 + bytes.Count(text[:mark], []byte("\n")), Column: 1 + Characters(string(text[begin:mark]))}
-	case kit.Present() && (root.Field("genesis").Present() || root.Field("params").Present()) && !root.Field("instance_groups").Present():
+	case root.Has("kit") && (root.Has("genesis") || root.Has("params")) && !root.Has("instance_groups"):
 		found, at = genesis, kit.Place()
 	default:
 		return nil

@@ -79,9 +79,51 @@ func (v Value) Items() []Value {
 // Field returns the value of a mapping's key, absent if there is none. Where a
 // key stands twice the last one counts, also where it comes in by a merge key
 // ("<<"): Ruby's Psych and bosh-cli's yaml.v2 merge at the place where the merge
-// stands.
+// stands. Where the key is not there and another one is a variable without a value,
+// it may be that one: then the value is the text of the other key, and hides as any
+// variable does.
 func (v Value) Field(name string) Value {
-	return v.field(name, nil)
+	if found := v.field(name, nil); found.Present() {
+		return found
+	}
+	return v.OpenKey()
+}
+
+// Has reports whether a mapping has the key as it is written, also by a merge key.
+func (v Value) Has(name string) bool { return v.field(name, nil).Present() }
+
+// OpenKey is the key of a mapping that is a variable without a value, or a template of
+// another tool: which key it is, nobody knows. Absent if there is none.
+func (v Value) OpenKey() Value {
+	if v.doc == nil || len(v.doc.openKeys) == 0 {
+		return Value{}
+	}
+	return v.openKey(nil)
+}
+
+// IsOpenKey reports whether the value is such a key.
+func (v Value) IsOpenKey() bool { return v.doc != nil && v.doc.isOpenKey[v.node] }
+
+func (v Value) openKey(inside []*yaml.Node) Value {
+	n := v.Node()
+	if n == nil || n.Kind != yaml.MappingNode || slices.Contains(inside, n) {
+		return Value{}
+	}
+	if key, ok := v.doc.openKeys[n]; ok {
+		return v.with(key)
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if key := v.with(n.Content[i]).Node(); !isMerge(key) {
+			continue
+		}
+		merged := v.with(n.Content[i+1])
+		for _, m := range append(merged.Items(), merged) {
+			if key := m.openKey(append(inside, n)); key.Present() {
+				return key
+			}
+		}
+	}
+	return Value{}
 }
 
 func (v Value) field(name string, inside []*yaml.Node) Value {

@@ -142,6 +142,9 @@ func (r random) blind(t testing.TB, m *madeUp, at []place.Place) *blinded {
 	before := *h.node
 	inProperties := slices.Contains(h.path[:len(h.path)-1], "properties")
 	switch {
+	case h.key != nil && r.chance(6):
+		b.how = "a variable for the key " + what
+		h.key.Value, h.key.Tag, h.key.Style = "((blind))", "!!str", 0
 	case h.key != nil && closed(m.files[i].kind, h.path) && r.chance(5):
 		b.how = "misspelt " + what
 		h.key.Value = r.misspelt(h.key.Value)
@@ -358,6 +361,97 @@ func TestP1OnFleetsOfFiles(t *testing.T) {
 	testNeverGreener(t, r, func() *madeUp { turn++; return all[turn%len(all)] }, scale(t)/10)
 }
 
+// TestP1NamedIsKept makes a mistake in a file and leaves its addresses as they are: who
+// asks for one in plain text still has it, or may have it, whatever is wrong beside it.
+func TestP1NamedIsKept(t *testing.T) {
+	t.Parallel()
+	r := random{rand.New(rand.NewPCG(15, 1))}
+	failed, kinds := map[string]int{}, map[string]int{}
+	for made := 0; made < scale(t); {
+		m := r.fleet(t)
+		named := m.inUse()
+		for range 25 {
+			b := r.mistake(t, m)
+			if b == nil {
+				continue
+			}
+			made++
+			key := string(b.files[b.file].kind) + " " + strings.Fields(b.how)[0] + " " + lastWord(b.how)
+			kinds[key]++
+			for _, c := range lost(b, named) {
+				if failed[key]++; failed[key] == 1 {
+					t.Errorf("%s of %s/%s at %s is nobody's any more; %s\n%s", c.Range, c.Owner.Director, c.Owner.Deployment, c.At, b, b.text(lint.Finding{}))
+				}
+			}
+		}
+	}
+	for _, k := range sortedKeys(kinds) {
+		t.Logf("%6d %s", kinds[k], k)
+	}
+	for _, k := range sortedKeys(failed) {
+		t.Errorf("%d violations: %s", failed[k], k)
+	}
+}
+
+// inUse are the addresses that manifests ask for, and those of create-env.
+func (m *madeUp) inUse() []plan.Claim {
+	return slices.DeleteFunc(slices.Clone(m.read(-1, true).Facts.Plan.Claims), func(c plan.Claim) bool { return !c.Kind.InUse() })
+}
+
+// lost are those of the addresses that the files still name, and that neither their
+// director nor its create-env VM has, or may have.
+func lost(b *blinded, named []plan.Claim) []plan.Claim {
+	p := b.read(-1, true).Facts.Plan
+	return slices.DeleteFunc(slices.Clone(named), func(c plan.Claim) bool {
+		keeps := func(o plan.Claim) bool {
+			return o.Kind.InUse() && o.Owner.Director == c.Owner.Director && o.Range.Contains(c.Range.From())
+		}
+		return b.lines(c.At) || slices.ContainsFunc(p.Claims, keeps) ||
+			slices.ContainsFunc(p.BlindSpots, func(s plan.BlindSpot) bool { return slices.ContainsFunc(s.May, keeps) })
+	})
+}
+
+// mistake makes one that a person makes: a name that is not defined, another range,
+// nothing in a list. cloud_properties stay, which decide where an address is, and so do
+// the names of what may have any name.
+func (r random) mistake(t testing.TB, m *madeUp) *blinded {
+	i := r.IntN(len(m.files))
+	path := m.files[i].path
+	root := copied(m.files[i].doc.Node())
+	all := holes(root)
+	h := all[r.IntN(len(all))]
+	if slices.Contains(h.path, "cloud_properties") || slices.Contains(h.path, "properties") {
+		return nil
+	}
+	what, before := strings.Join(h.path, "."), *h.node
+	b := &blinded{madeUp: m, file: i}
+	switch {
+	case h.node.Kind != yaml.ScalarNode && r.chance(2):
+		b.how = "null " + what
+		*h.node = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: before.Line, Column: before.Column}
+	case h.node.Kind != yaml.ScalarNode:
+		b.how = "emptied " + what
+		h.node.Content = nil
+	case h.key != nil && h.key.Value == "range":
+		b.how = "other " + what
+		h.node.Value = "10.77.0.0/24"
+	case h.key != nil && h.key.Value == "gateway":
+		b.how = "other " + what
+		h.node.Value = "10.77.0.1"
+	case h.key != nil && (h.key.Value == "name" || h.key.Value == "type" || h.key.Value == "network") && slices.ContainsFunc(h.path, func(key string) bool { return strings.Contains(key, "network") }):
+		b.how = "misspelt " + what
+		h.node.Value = r.misspelt(h.node.Value)
+	default:
+		return nil
+	}
+	first, last := span(&before)
+	b.lines = func(p place.Place) bool {
+		return p.File == path && p.Line >= first && p.Line <= last && (last > first || p.Line != first || before.Kind != yaml.ScalarNode)
+	}
+	b.madeUp = m.with(t, i, root)
+	return b
+}
+
 func testNeverGreener(t *testing.T, r random, next func() *madeUp, n int) {
 	failed := map[string]int{}
 	because, kinds := neverGreener(t, r, next, n, true, func(b *blinded, q question) {
@@ -454,7 +548,7 @@ func (b *blinded) text(f lint.Finding) string {
 	return text.String()
 }
 
-// hide puts fresh variables in the place of one to three values.
+// hide puts fresh variables in the place of one to three values or keys.
 func (r random) hide(t testing.TB, m *madeUp) (*blinded, int) {
 	i := r.IntN(len(m.files))
 	if m.files[i].kind == fleet.RuntimeConfigs {
@@ -466,8 +560,14 @@ func (r random) hide(t testing.TB, m *madeUp) (*blinded, int) {
 	for n := range count {
 		all := holes(root)
 		h := all[r.IntN(len(all))]
+		variable := scalar(fmt.Sprintf("((blind%d))", n), h.node)
+		if h.key != nil && r.chance(4) {
+			b.how += " the key " + strings.Join(h.path, ".")
+			*h.key = *variable
+			continue
+		}
 		b.how += " " + strings.Join(h.path, ".")
-		*h.node = *scalar(fmt.Sprintf("((blind%d))", n), h.node)
+		*h.node = *variable
 	}
 	b.madeUp = m.with(t, i, root)
 	return b, count

@@ -59,6 +59,9 @@ var (
 	hostForm = regexp.MustCompile(`@(fd00:[0-9a-f:]+):6868`)
 )
 
+// manualForm is the network of a manifest for create-env.
+var manualForm = regexp.MustCompile(`  type: manual\n  subnets: .*cloud_properties: (\{.*\})\}\]\n`)
+
 // asSix writes each address of the VLANs as one of IPv6.
 func asSix(text string) string {
 	text = fourForm.ReplaceAllStringFunc(text, func(a string) string {
@@ -211,6 +214,10 @@ func (r random) createEnv(t testing.TB, m *madeUp, name string) {
 	}
 	bits := []int{27, 28}[vlan]
 	static := "\n    static_ips: [" + ip(vlan, at) + "]"
+	host := ip(vlan, at)
+	if r.chance(3) {
+		host = "vm.example.com" // and nothing but static_ips tells the address
+	}
 	text := fmt.Sprintf(`name: %s
 releases: []
 networks:
@@ -230,7 +237,10 @@ cloud_provider:
   mbus: "https://mbus@%s:6868"
   template: {name: cpi, release: cpi}
   properties: {}
-`, name, vlan, bits, vlan, ip(vlan, 2+r.IntN(12)), vlan, static, ip(vlan, at))
+`, name, vlan, bits, vlan, ip(vlan, 2+r.IntN(12)), vlan, static, host)
+	if r.chance(6) { // the network of the cloud, of which no range is told
+		text = manualForm.ReplaceAllString(text, "  type: dynamic\n  cloud_properties: $1\n")
+	}
 	m.add(t, name, fleet.CreateEnv, name+"/vm.yml", text)
 }
 
@@ -449,11 +459,15 @@ func refusedByDirectors(findings []lint.Finding) []lint.Finding {
 }
 
 // partsOf are a finding's rule and addresses, and those who have part in it, with their
-// addresses and places.
+// addresses and places. How far a pool reaches that only meets there is no part of it.
 func partsOf(f lint.Finding) string {
 	var parts []string
 	for _, p := range f.Claims {
-		parts = append(parts, fmt.Sprintf("%s/%s/%s %s %s", p.Owner.Director, p.Owner.Deployment, p.Owner.InstanceGroup, p.Range, p.At))
+		addresses := p.Range.String()
+		if p.Kind.Pool() {
+			addresses = "pool"
+		}
+		parts = append(parts, fmt.Sprintf("%s/%s/%s %s %s", p.Owner.Director, p.Owner.Deployment, p.Owner.InstanceGroup, addresses, p.At))
 	}
 	return f.Rule + " " + f.Range.String() + ": " + strings.Join(parts, ", ")
 }

@@ -69,7 +69,7 @@ func definitions(doc *source.Document) (own defined, hides bool) {
 			own[[2]string{key, sameName(key, name)}] = true
 		}
 	}
-	if doc.Root().Field("compilation").Present() {
+	if doc.Root().Has("compilation") {
 		own[[2]string{"compilation"}] = true // a director takes one
 	}
 	return own, hides

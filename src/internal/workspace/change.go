@@ -306,7 +306,7 @@ func (p *placing) kindOf(entry *fleet.SourceFile) fleet.Kind {
 	entry.Document = doc
 	root := doc.Root()
 	switch {
-	case root.Field("cloud_provider").Present():
+	case root.Has("cloud_provider"):
 		return fleet.CreateEnv
 	case bosh.IsCloudConfig(root):
 		return fleet.CloudConfigs
