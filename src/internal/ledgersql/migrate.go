@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -39,26 +41,39 @@ func (e *NewerError) Error() string {
 // Migrate makes the tables, or brings those of an older version to this one. It
 // refuses a database that is newer, with a *NewerError.
 func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
-	folder, err := fs.Sub(migrations, "migrations/"+dialect.name)
+	provider, err := newProvider(db, dialect)
 	if err != nil {
 		return err
+	}
+	// SQLite has no lock around all migrations: of two programs that start at once, one
+	// fails at what the other one has just done, and goes on from there.
+	for try := 0; ; try++ {
+		_, err = provider.Up(ctx)
+		if err == nil || dialect.locked || try == mostTries || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(rand.N(firstPause << min(try, 6)))
+	}
+	if err != nil {
+		return fmt.Errorf("the database cannot be brought to this version: %w", err)
+	}
+	return refuseNewer(ctx, provider)
+}
+
+func newProvider(db *sql.DB, dialect Dialect) (*goose.Provider, error) {
+	folder, err := fs.Sub(migrations, "migrations/"+dialect.name)
+	if err != nil {
+		return nil, err
 	}
 	var options []goose.ProviderOption
 	if dialect.locked {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(dialect.goose, db, folder, options...)
-	if err != nil {
-		return err
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("the database cannot be brought to this version: %w", err)
-	}
-	return refuseNewer(ctx, provider)
+	return goose.NewProvider(dialect.goose, db, folder, options...)
 }
 
 func refuseNewer(ctx context.Context, provider *goose.Provider) error {
