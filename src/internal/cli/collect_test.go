@@ -337,7 +337,7 @@ func TestCollectUsage(t *testing.T) {
 		"no snapshot":       {"directors: [{name: a, environment: a}]", "collect", ExitIncomplete, "director a: nothing says where its snapshot goes"},
 		"no credentials":    {"directors: [{name: a, snapshot: a.json, environment: a}]", "collect", ExitIncomplete, "director a: no client is given, and nobody has logged in"},
 		"no certificate":    {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, ca_cert: none.pem}}]", "collect", ExitIncomplete, "director a: the certificate none.pem cannot be read: no such file or directory\n"},
-		"no secret":         {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, client_secret_env: X}}]", "collect", ExitIncomplete, "director a: the secret of client c is missing: X is not set"},
+		"no secret":         {"directors: [{name: a, snapshot: a.json, environment: {target: a, client: c, client_secret_env: X}}]", "collect", ExitIncomplete, "director a: the secret of client c is missing: the variable that client_secret_env names is not set"},
 		"timeout":           {"directors: [{name: a, snapshot: a.json, environment: a}]", "collect --timeout 0s", ExitUsage, "--timeout must be longer than nothing"},
 		"broken fleet file": {"directors: [", "collect", ExitIncomplete, "ipguard.yml:1:1: not valid YAML"},
 	} {

@@ -544,6 +544,58 @@ func TestPlantedSettings(t *testing.T) {
 	}
 }
 
+// TestPlantedMistakes puts tokens where people put secrets by mistake, into the fleet file
+// and into files that are no YAML.
+func TestPlantedMistakes(t *testing.T) {
+	w := newPlantedWorld(t)
+	fleet := readFile(t, "ipguard.yml")
+	tried := 0
+	for _, form := range []string{
+		"https://127.0.0.1:1/?token=%s", "https://127.0.0.1:1?token=%s", "https://127.0.0.1:1/%s", "https://127.0.0.1:1#%s", "https://127.0.0.1:%s", "http://10.0.0.9/?%s", "%s",
+	} {
+		url := strings.ReplaceAll(form, "%s", token+"90")
+		for name, text := range map[string]string{
+			"server": "server: " + yamlText(url) + "\n" + fleet,
+			"target": strings.Replace(fleet, "target: \"https://alias", "target: "+yamlText(url)+", x: \"https://alias", 1),
+			"proxy":  strings.Replace(fleet, "proxy: \"socks5://u", "proxy: "+yamlText(url)+", x: \"socks5://u", 1),
+			"short":  strings.Replace(fleet, "- {name: b,", "- {name: other, snapshot: other.json, environment: "+yamlText(url)+"}\n- {name: b,", 1),
+			"secret": strings.Replace(fleet, "client: ipguard", "client: ipguard, client_secret_env: "+yamlText(url), 1),
+			"name":   strings.Replace(fleet, "client: ipguard", "client: ipguard, client_secret_env: "+strings.ReplaceAll(strings.ReplaceAll(token, "!", "_"), "tok", "t0k"), 1),
+		} {
+			if text == fleet {
+				t.Fatalf("%s: nothing was planted", name)
+			}
+			tried++
+			writeFile(t, "ipguard.yml", []byte(strings.Replace(text, ", x: \"", " } # \"", 1)))
+			w.check(name+" is "+url, w.environ, []string{"collect"}, []string{"lint"}, []string{"who", "10.8.52.30"}, []string{"bosh", "-e", "lab", "-d", "web", "deploy", "m.yml"})
+		}
+	}
+	if tried != 7*6 {
+		t.Errorf("%d mistakes were tried", tried)
+	}
+	writeFile(t, "ipguard.yml", []byte(fleet))
+	word := strings.ReplaceAll(token, "!", "")
+	for _, mistake := range []string{
+		"password: *" + word, "password: *" + token, "password: &" + token + " x", "password: &" + word + " [*" + word + "]", "password: !" + token + " x", "password: !!" + word + " x",
+		"password: %" + token, "password: @" + token, "password: `" + token + "`", "password: \"" + token, "password: {" + token, "<<: " + token, "<<: *" + word, "? *" + word + "\n: x", "!x!" + word + " a: b",
+	} {
+		for name, text := range plantedFiles {
+			if !strings.HasSuffix(name, ".yml") || name == "ipguard.yml" {
+				continue
+			}
+			writeFile(t, name, []byte(text+mistake+"\n"))
+			w.check(name+" has "+mistake, w.environ, []string{"lint"}, []string{"lint", "--format", "json"}, []string{"free", "10.8.52.0/24"})
+			writeFile(t, name, []byte(commented(name, text)))
+		}
+		writeFile(t, "ipguard.yml", []byte(fleet+mistake+"\n"))
+		w.check("the fleet file has "+mistake, w.environ, []string{"lint"}, []string{"map"})
+		writeFile(t, "ipguard.yml", []byte(fleet))
+	}
+}
+
+// yamlText is a text in YAML's quotes.
+func yamlText(s string) string { return "'" + s + "'" }
+
 // TestPlantedArguments gives a URL with a token to every flag of every command, and to
 // every command as an argument, and a token to every way of setting a variable.
 func TestPlantedArguments(t *testing.T) {
@@ -565,6 +617,9 @@ func TestPlantedArguments(t *testing.T) {
 		t.Errorf("only %d flags were tried", tried)
 	}
 	for _, args := range [][]string{
+		{"lint", "m.yml", "-l", "pw=" + token}, {"lint", "m.yml", "-o", "pw=" + token}, {"lint", "pw=" + token}, {"lint", "m.yml", "--var-file", "pw=x=" + token},
+		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-l", "pw=" + token}, {"bosh", "-e", url, "-d", "web", "deploy", "pw=" + token}, {"bosh", "create-env", "e.yml", "-o", "pw=" + token},
+		{"login", "https://127.0.0.1:1/?token=" + token}, {"login", "https://127.0.0.1:1/" + token}, {"login", "https://127.0.0.1:1#" + token}, {"login", token}, {"logout", "https://127.0.0.1:1?token=" + token},
 		{"lint", "m.yml", "-v", "pw: " + token}, {"lint", "m.yml", "-v", "=" + token}, {"lint", "m.yml", "-v", "pw=[" + token}, {"lint", "m.yml", "-v", "pw=" + token},
 		{"lint", "m.yml", "-v", token}, {"lint", "m.yml", "--vars-env", "PLANT"}, {"lint", "m.yml", "--var-file", "pw=" + "v.txt"},
 		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", "pw=" + token}, {"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", token},

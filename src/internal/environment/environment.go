@@ -104,6 +104,15 @@ type Wanted struct {
 	CACert, Client, SecretVariable, Proxy string
 }
 
+// shownVariable says which variable has the secret. What stands in the place of its
+// name may be the secret itself.
+func (w Wanted) shownVariable() string {
+	if w.SecretVariable != "" {
+		return "the variable that client_secret_env names"
+	}
+	return "BOSH_CLIENT_SECRET"
+}
+
 // CredentialsError says that nobody has said as whom to log in, or not how.
 type CredentialsError struct{ text string }
 
@@ -130,7 +139,7 @@ func (c *Config) Access(w Wanted, env func(string) string) (Access, error) {
 			secret = credentials.ClientSecret
 		}
 		if a.Client, a.Secret = client, secret; secret == "" {
-			return Access{}, &CredentialsError{fmt.Sprintf("the secret of client %s is missing: %s is not set", client, variable)}
+			return Access{}, &CredentialsError{fmt.Sprintf("the secret of client %s is missing: %s is not set", client, w.shownVariable())}
 		}
 	}
 	if a.Client == "" && a.RefreshToken == "" {
@@ -162,9 +171,13 @@ func (c *Config) certificate(w Wanted, env func(string) string) (string, error) 
 	if IsCertificate(path) {
 		return path, nil
 	}
+	shown := path
+	if w.CACert == "" {
+		shown = "in BOSH_CA_CERT" // what a variable of the environment holds is not repeated
+	}
 	expanded, err := c.fs.ExpandPath(path)
 	if err != nil {
-		return "", fmt.Errorf("the certificate %s cannot be found", path)
+		return "", fmt.Errorf("the certificate %s cannot be found", shown)
 	}
 	text, err := os.ReadFile(expanded)
 	if err != nil {
@@ -172,7 +185,7 @@ func (c *Config) certificate(w Wanted, env func(string) string) (string, error) 
 		if errors.As(err, &pathErr) {
 			err = pathErr.Err
 		}
-		return "", fmt.Errorf("the certificate %s cannot be read: %w", path, err)
+		return "", fmt.Errorf("the certificate %s cannot be read: %w", shown, err)
 	}
 	return string(text), nil
 }

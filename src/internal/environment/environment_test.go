@@ -74,7 +74,7 @@ func TestAccess(t *testing.T) {
 		"client of the file, other secret": {Wanted{Target: "promo", Client: "admin"}, map[string]string{"BOSH_CLIENT_SECRET": "s"},
 			changed(func(a *Access) { a.Secret = "s" }), ""},
 		"no secret":            {Wanted{Target: "promo", Client: "f"}, nil, Access{}, "the secret of client f is missing: BOSH_CLIENT_SECRET is not set"},
-		"variable without one": {Wanted{Target: "promo", Client: "admin", SecretVariable: "X"}, nil, Access{}, "the secret of client admin is missing: X is not set"},
+		"variable without one": {Wanted{Target: "promo", Client: "admin", SecretVariable: "X"}, nil, Access{}, "the secret of client admin is missing: the variable that client_secret_env names is not set"},
 		"no certificate":       {Wanted{Target: "promo", CACert: "/nowhere/ca.pem"}, nil, Access{}, "the certificate /nowhere/ca.pem cannot be read: no such file or directory"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -75,8 +76,8 @@ func (q *question) compare(k *Known) {
 		return
 	}
 	if q.config.isAlias(k.Target) {
-		q.known = append(q.known, k.Name+" by the alias "+k.Target)
-		q.doubt(k, fmt.Sprintf("its environment there is the alias %s, which is another director for whoever has another one under that name", k.Target))
+		q.known = append(q.known, k.Name+" by the alias "+shownTarget(k.Target))
+		q.doubt(k, fmt.Sprintf("its environment there is the alias %s, which is another director for whoever has another one under that name", shownTarget(k.Target)))
 		return
 	}
 	address, err := addressOf(k.Target)
@@ -225,7 +226,13 @@ func shownTarget(target string) string {
 	} else {
 		scheme += "://"
 	}
-	authority, path, _ := strings.Cut(rest, "/")
+	if strings.ContainsFunc(rest, func(r rune) bool { return !place.IsPlain(r) && !strings.ContainsRune("/?#@:[]", r) }) {
+		return scheme + "…" // no host has such characters (RFC 3986, section 3.2.2), and no alias needs them
+	}
+	authority, path := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, path = rest[:i], rest[i:]
+	}
 	if i := strings.LastIndex(authority, "@"); i >= 0 {
 		authority = "…" + authority[i:]
 	}

@@ -67,6 +67,10 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 		duration := nonEmptyString()
 		duration.Pattern = durationForm().String()
 		return duration
+	case reflect.TypeFor[VariableName]():
+		name := nonEmptyString()
+		name.Pattern = variableNameForm().String()
+		return name
 	case reflect.TypeFor[Count]():
 		return &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(largestCount))}
 	case reflect.TypeFor[BookMode]():

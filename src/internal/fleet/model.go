@@ -146,7 +146,7 @@ type Environment struct {
 	Client Text `yaml:"client,omitempty"`
 	// Name of the environment variable that holds the client's secret. The secret
 	// itself never stands in this file.
-	ClientSecretEnv Text `yaml:"client_secret_env,omitempty"`
+	ClientSecretEnv VariableName `yaml:"client_secret_env,omitempty"`
 	// Proxy on the way to the director, as in BOSH_ALL_PROXY: socks5://HOST:PORT
 	// or ssh+socks5://USER@HOST:PORT?private-key=PATH. Its host and port tell
 	// directors apart that have the same address.
@@ -354,6 +354,10 @@ type Text struct {
 }
 
 func (t Text) String() string { return t.Value }
+
+// VariableName is the name of an environment variable: letters, digits and _, no digit
+// first (POSIX.1-2017, Base Definitions, 3.235).
+type VariableName struct{ Text }
 
 // Version is a director's version.
 type Version struct{ Text }

@@ -125,6 +125,8 @@ func formName(t reflect.Type) string {
 		return "any value"
 	case reflect.TypeFor[Text](), reflect.TypeFor[SeverityName](), reflect.TypeFor[Version](), reflect.TypeFor[Pattern]():
 		return "text"
+	case reflect.TypeFor[VariableName]():
+		return "name of a variable"
 	case reflect.TypeFor[Properties]():
 		return "mapping"
 	}

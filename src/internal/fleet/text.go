@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -30,6 +31,18 @@ func (d *decoder) text(v source.Value, what string) (Text, bool) {
 
 func (t *Text) decodeValue(d *decoder, v source.Value, what string) {
 	*t, _ = d.text(v, what)
+}
+
+var variableNameForm = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// What is no name may be the secret itself, so that it is not repeated.
+func (n *VariableName) decodeValue(d *decoder, v source.Value, what string) {
+	text, ok := d.text(v, what)
+	if ok && !variableNameForm().MatchString(text.Value) {
+		d.fail(text.At, "put what is secret into an environment variable, and the name of that variable here", "%s must be the name of an environment variable", what)
+		return
+	}
+	n.Text = text
 }
 
 // versionForm is how directors tell their version: "282.1.4", "282.1.4 (00000000)".
@@ -150,6 +163,10 @@ func (r *Range) decodeValue(d *decoder, v source.Value, what string) {
 		return
 	}
 	parsed, ok := parseRange(text.Value)
+	if parsed.From().IsValid() && parsed.To().Less(parsed.From()) && parsed.From().BitLen() == parsed.To().BitLen() {
+		d.fail(text.At, fmt.Sprintf("write %s - %s", parsed.To(), parsed.From()), "%s: the range ends before it begins", what)
+		return
+	}
 	if !ok {
 		d.fail(text.At, "write 10.0.0.5, 10.0.0.0/28 or 10.0.0.5 - 10.0.0.9", "%s must be an address, a CIDR or a range", what)
 		return

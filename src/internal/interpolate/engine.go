@@ -80,10 +80,7 @@ func fits(value any, nodes, size *int) bool {
 
 func isRecursion(err error) bool { return strings.Contains(err.Error(), "Detected recursion") }
 
-var (
-	engineYAMLLine = lazyregexp.New(`(?s)^yaml: (?:unmarshal errors:\s+)?(?:line (\d+): )?(.*)$`)
-	quotedYAMLText = lazyregexp.New("`[^`]*`|anchor '[^']*'")
-)
+var engineYAMLLine = lazyregexp.New(`(?s)^yaml: (?:unmarshal errors:\s+)?(?:line (\d+): )?(.*)$`)
 
 // engineYAMLError says that the engine's YAML library refuses a text that
 // yaml.v3 accepts. What the message quotes from the text is left out.
@@ -94,18 +91,8 @@ func engineYAMLError(path string, err error) *trouble.Trouble {
 			e.At.Line = line
 		}
 		if !strings.Contains(m[2], "invalid map key") {
-			e.Message += ": " + withoutQuotes(strings.TrimSpace(m[2]))
+			e.Message += ": " + source.WithoutQuotes(strings.TrimSpace(m[2]))
 		}
 	}
 	return e
-}
-
-// withoutQuotes removes from a YAML library's message what it quotes.
-func withoutQuotes(message string) string {
-	return quotedYAMLText().ReplaceAllStringFunc(message, func(quoted string) string {
-		if strings.HasPrefix(quoted, "anchor") {
-			return "anchor"
-		}
-		return "a value"
-	})
 }

@@ -223,7 +223,7 @@ func withoutValues(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	return &trouble.Trouble{At: e.At, Message: withoutQuotes(e.Message), Hint: e.Hint}
+	return &trouble.Trouble{At: e.At, Message: source.WithoutQuotes(e.Message), Hint: e.Hint}
 }
 
 func (l *Loader) readVarFiles(list []KV, into map[string]variable) error {

@@ -132,7 +132,7 @@ func (c *Config) check() error {
 		return wrong(c.Listen, "127.0.0.1:8720", "%q is no address and port to listen on", c.Listen.Value)
 	}
 	if u, err := url.Parse(c.URL.Value); c.URL.Value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.User != nil) {
-		return wrong(c.URL, "https://ipguard.example.com", "%q is no URL of a server", c.URL.Value)
+		return wrong(c.URL, "https://ipguard.example.com", "`url` is no URL of a server: scheme, host and port, and nothing else")
 	}
 	if loopback(host) {
 		return nil

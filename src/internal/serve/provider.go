@@ -30,7 +30,7 @@ type Provider struct {
 	// The server's own client, for browsers. Without it, only tokens let in.
 	Client fleet.Text `yaml:"client,omitempty"`
 	// Environment variable with that client's secret.
-	ClientSecretEnv fleet.Text `yaml:"client_secret_env,omitempty"`
+	ClientSecretEnv fleet.VariableName `yaml:"client_secret_env,omitempty"`
 	// Client without a secret for ipguard login: ipguard_cli if it is not given.
 	CLIClient fleet.Text `yaml:"cli_client,omitempty"`
 	// For whom access tokens have to be: ipguard if it is not given.
@@ -104,7 +104,7 @@ func (p *Provider) config(base string, environ []string) (login.Config, error) {
 	}
 	if name := p.ClientSecretEnv.Value; name != "" {
 		if config.ClientSecret = variable(environ, name); config.ClientSecret == "" {
-			return config, wrong(p.ClientSecretEnv, "", "%s, with the secret of client %s, is not set", name, p.Client.Value)
+			return config, wrong(p.ClientSecretEnv.Text, "", "the secret of client %s is missing: the variable that `client_secret_env` names is not set", p.Client.Value)
 		}
 	}
 	if path := p.CACert.Value; path != "" {

@@ -51,7 +51,7 @@ func startWithUAA(t *testing.T) *withUAA {
 	w.running = startWith(t, func(c *serve.Config) {
 		c.URL = text("http://127.0.0.1:1") // told below: the port is not known yet
 		c.Login.Providers = []serve.Provider{{
-			Issuer: text(w.uaa.Issuer()), UAA: true, Client: text("web"), ClientSecretEnv: text("UAA_SECRET"), CACert: text(ca),
+			Issuer: text(w.uaa.Issuer()), UAA: true, Client: text("web"), ClientSecretEnv: fleet.VariableName{Text: text("UAA_SECRET")}, CACert: text(ca),
 		}}
 	})
 	client := w.uaa.Clients["web"]

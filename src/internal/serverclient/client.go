@@ -50,10 +50,11 @@ const (
 func New(server, caCert, token string) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("%q is no URL of a server: https://ipguard.example.com", server)
+		// What it has too much may be a secret: ?token=…
+		return nil, errors.New("this is no URL of a server, such as https://ipguard.example.com: scheme, host and port, and nothing else")
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%s is asked without TLS, and everybody on the way could read the token: use https", server)
+		return nil, fmt.Errorf("%s is asked without TLS, and everybody on the way could read the token: use https", u.Host)
 	}
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caCert != "" {

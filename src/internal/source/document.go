@@ -188,7 +188,7 @@ func (c *sizeCounter) count(n *yaml.Node) (int, error) {
 func (c *sizeCounter) countAnchored(n, from *yaml.Node) (int, error) {
 	if size, ok := c.sizes[n]; ok {
 		if size < 0 {
-			return 0, &trouble.Trouble{At: c.doc.PlaceOf(from), Message: fmt.Sprintf("alias *%s stands inside the value that it names", from.Value)}
+			return 0, &trouble.Trouble{At: c.doc.PlaceOf(from), Message: "this alias stands inside the value that it names"}
 		}
 		return size, nil
 	}

@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -149,6 +151,22 @@ func readError(name, path string, err error) *trouble.Trouble {
 	e := &trouble.Trouble{At: place.Place{File: name}, Message: "cannot read this file: " + err.Error()}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Message = Missing(path)
+		if variable, ok := assignment(name); ok {
+			e.At.File, e.Message = variable+"=…", "no such file, but perhaps a variable: -v NAME=VALUE sets one"
+		}
 	}
 	return e
+}
+
+// assigned is a text of the form of -v, which may have got to where a path belongs.
+var assigned = lazyregexp.New(`^([A-Za-z_][\w.-]*)=`)
+
+// assignment tells the name of a variable from a path that is none: what follows it may
+// be a secret.
+func assignment(path string) (name string, ok bool) {
+	found := assigned().FindStringSubmatch(path)
+	if found == nil || slices.Contains([]string{".yml", ".yaml", ".json"}, filepath.Ext(path)) {
+		return "", false
+	}
+	return found[1], true
 }

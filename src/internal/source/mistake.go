@@ -26,7 +26,7 @@ func syntaxError(file string, text []byte, err error) *trouble.Trouble {
 	if t, ok := m.template(line); ok {
 		said, hint = t.says(), t.Hint()
 	}
-	at := place.Place{File: file, Line: line, Column: 1 + m.indent(line)}
+	at := place.Place{File: file, Line: line, Column: m.column(line)}
 	return &trouble.Trouble{At: at, Message: "not valid YAML: " + said, Hint: hint, Excerpt: shapeOf(m.line(line))}
 }
 
@@ -68,7 +68,10 @@ func (m *mistake) find(said int) (line int, what, hint string) {
 			return i, "a missing space after the colon", "write KEY: VALUE"
 		}
 	}
-	return line, m.plainWords(), ""
+	if _, ok := m.unknownAlias(); ok {
+		hint = "put a text that begins with * into quotes"
+	}
+	return line, m.plainWords(), hint
 }
 
 // markerLine is the first line that git leaves where a merge has a conflict; 0 for none.
@@ -165,10 +168,41 @@ func (m *mistake) plainWords() string {
 		return "a bracket that is opened here is never closed, or a comma is missing"
 	case "did not find expected node content":
 		return "a value is missing here, or a bracket that is opened is never closed"
+	case "did not find expected alphabetic or numeric character":
+		return "a word that begins with * or & is an alias or an anchor, and has letters and digits only; put the value into quotes"
 	case "found character that cannot start any token":
 		return "a character that cannot begin a value; put the value into quotes"
 	}
-	return m.message
+	if _, ok := m.unknownAlias(); ok {
+		return "a word that begins with * is an alias, and this file has no anchor for it"
+	}
+	return WithoutQuotes(m.message)
+}
+
+// noAnchor is the library's message of an alias: what looks like one may be a password.
+var noAnchor = lazyregexp.New(`^unknown anchor '(.*)' referenced$`)
+
+// unknownAlias is the alias, with its *, whose anchor is nowhere, if that is the mistake.
+func (m *mistake) unknownAlias() (alias string, ok bool) {
+	found := noAnchor().FindStringSubmatch(m.message)
+	if found == nil {
+		return "", false
+	}
+	return "*" + found[1], true
+}
+
+// quotedText is what messages of YAML libraries quote from a text.
+var quotedText = lazyregexp.New("`[^`]*`|anchor '.*'")
+
+// WithoutQuotes removes from a YAML library's message what it quotes, which may be a
+// secret.
+func WithoutQuotes(message string) string {
+	return quotedText().ReplaceAllStringFunc(message, func(quoted string) string {
+		if strings.HasPrefix(quoted, "anchor") {
+			return "anchor"
+		}
+		return "a value"
+	})
 }
 
 func (m *mistake) line(n int) string {
@@ -178,10 +212,16 @@ func (m *mistake) line(n int) string {
 	return strings.TrimRight(string(m.lines[n-1]), "\r\n")
 }
 
-// indent is where the line's first character stands that is no space, from 0.
-func (m *mistake) indent(n int) int {
+// column is where the mistake stands in its line: the alias that it is, else the first
+// character that is no space.
+func (m *mistake) column(n int) int {
 	line := m.line(n)
-	return len(line) - len(strings.TrimLeft(line, " "))
+	if alias, ok := m.unknownAlias(); ok {
+		if before, _, found := strings.Cut(line, alias); found {
+			return 1 + Characters(before)
+		}
+	}
+	return 1 + len(line) - len(strings.TrimLeft(line, " "))
 }
 
 func libraryMessage(err error) string {

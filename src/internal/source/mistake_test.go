@@ -51,6 +51,9 @@ func TestMistakes(t *testing.T) {
 		"indentation":             {"  azs: [z1]", "   azs: [z1]", 6, "this line does not fit in", "   azs: […]"},
 		"too little indentation":  {"  azs: [z1]", " azs: [z1]", 6, "this line does not fit in", " azs: […]"},
 		"a character":             {"name: web", "name: @web", 1, "a character that cannot begin a value", "name: …"},
+		"an alias":                {`"secret-word"`, `*secret-word`, 14, "a word that begins with * is an alias", "  …"},
+		"an alias and more":       {`"secret-word"`, `*secret!word`, 14, "a word that begins with * or & is an alias or an anchor", "  …"},
+		"an alias in a list":      {"10.0.0.2]", "*secret]", 9, "a word that begins with * is an alias", "    static_ips: [10.0.0.1, …]"},
 		"merge, and a tab before": {"releases: []", "\treleases: []\n<<<<<<< a\nb: 1", 3, "a merge marker", "<<<<<<< …"},
 	} {
 		t.Run(name, func(t *testing.T) {
