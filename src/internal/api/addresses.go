@@ -2,13 +2,16 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/chronicle"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
@@ -43,10 +46,17 @@ type addressOutput struct {
 	}
 }
 
+type historyInput struct {
+	Address string `path:"address" maxLength:"60" doc:"An address, or a block with its length; / is written as %2F"`
+	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many claims"`
+	After   string `query:"after" maxLength:"200" doc:"What the answer before gave as next"`
+}
+
 type historyOutput struct {
 	Body struct {
 		Address string           `json:"address"`
-		Pools   []AddressHistory `json:"pools"`
+		Pools   []AddressHistory `json:"pools" doc:"What became of it in pools; with after, nothing: the first answer has it"`
+		protocol.AddressClaims
 	}
 }
 
@@ -99,7 +109,7 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	return out, nil
 }
 
-func (a *API) history(ctx context.Context, in *addressInput) (*historyOutput, error) {
+func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, error) {
 	if _, err := need(ctx, ""); err != nil {
 		return nil, err
 	}
@@ -113,6 +123,9 @@ func (a *API) history(ctx context.Context, in *addressInput) (*historyOutput, er
 	}
 	out := &historyOutput{}
 	out.Body.Address, out.Body.Pools = ledger.RangeText(asked), []AddressHistory{}
+	if out.Body.AddressClaims, err = a.claims(ctx, asked, in.After, in.Limit); err != nil || in.After != "" {
+		return out, err
+	}
 	for _, pool := range picture.Pools {
 		rs, err := a.Ledger.Records(ctx, pool.Name)
 		if err != nil {
@@ -123,4 +136,22 @@ func (a *API) history(ctx context.Context, in *addressInput) (*historyOutput, er
 		}
 	}
 	return out, nil
+}
+
+// claims are who declared an address or was granted it.
+func (a *API) claims(ctx context.Context, asked netip.Prefix, after string, most int) (v protocol.AddressClaims, err error) {
+	lines, next, err := a.Chronicle.Store.History(ctx, asked, after, most)
+	if errors.Is(err, chronicle.ErrNoCursor) {
+		return v, huma.Error422UnprocessableEntity("after: " + err.Error())
+	}
+	if err != nil {
+		return v, unavailable(err)
+	}
+	v.Claims, v.Next = []protocol.AddressClaim{}, next
+	for _, l := range lines {
+		v.Claims = append(v.Claims, protocol.AddressClaim{
+			Address: ledger.RangeText(l.Block), What: string(l.What), Director: l.Director, Owner: l.Owner, Since: l.Since, Unsure: moment(l.Unsure), Until: moment(l.Until),
+		})
+	}
+	return v, nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/chronicle"
 	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -36,6 +37,8 @@ type API struct {
 	Pushes   *pushes.Store
 	// Conflicts remembers those of the plan.
 	Conflicts *conflicts.Store
+	// Chronicle remembers who had an address.
+	Chronicle *chronicle.Keeper
 	Now       func() time.Time
 	// Version is the program's.
 	Version string

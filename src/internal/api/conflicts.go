@@ -140,9 +140,12 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// record puts what the plan is now into the records: what was pushed is there then, or
-// the push is to be made again, which changes nothing.
-func (a *API) record(ctx context.Context) (*central.Picture, error) {
+// record puts what was pushed into the records: it is there then, or the push is to be
+// made again, which adds nothing.
+func (a *API) record(ctx context.Context, director string) (*central.Picture, error) {
+	if err := a.Chronicle.Record(ctx, director); err != nil && !errors.Is(err, central.ErrFleetFile) { // then a later round does it
+		return nil, err
+	}
 	return conflicts.RecordNow(ctx, a.Plan, a.Conflicts)
 }
 

@@ -95,7 +95,7 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 			return nil, unavailable(err)
 		}
 	}
-	picture, err := a.record(ctx)
+	picture, err := a.record(ctx, in.Director)
 	if err != nil {
 		return nil, unavailable(err)
 	}

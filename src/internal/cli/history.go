@@ -1,17 +1,22 @@
+//go:build !vm
+
 package cli
 
 import (
 	"context"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/bookfile"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 func newHistoryCommand(streams Streams) *cobra.Command {
@@ -20,7 +25,9 @@ func newHistoryCommand(streams Streams) *cobra.Command {
 		Use:   "history ADDRESS",
 		Short: "tell what became of an address: every booking, and who wrote the lines that name it",
 		Long: `history lists every event of an address that was ever booked, the oldest first, and who
-has it now, with whoever changed that line last as git knows it.
+has it now, with whoever changed that line last as git knows it. With server: in the fleet
+file, also from when to when which director declared it or had granted it, as the server was
+told.
 
 Exit codes: 0, 2 wrong usage, 3 something could not be read.`,
 		Example: `  ipguard history 10.8.52.191`,
@@ -78,7 +85,37 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 		}
 	}
 	failures := append(read.failures, read.Unread...)
+	if read.Fleet.File.Server.URL.Value != "" {
+		if err := held(ctx, &out, read.Fleet.File, streams); err != nil {
+			failures = append(failures, trouble.Of(err))
+		}
+	}
 	return flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteHistory(w, out, options) },
 		func(w io.Writer) error { return report.WriteHistoryJSON(w, out) }, failures, len(failures) == 0)
+}
+
+// held asks the fleet file's server who had the address.
+func held(ctx context.Context, out *report.History, file *fleet.File, streams Streams) error {
+	client, err := streams.client(ctx, file)
+	if err != nil {
+		return err
+	}
+	list, all, err := client.Claims(ctx, out.Asked)
+	if err != nil {
+		return &trouble.Trouble{At: file.Server.At, Message: "who had " + out.Asked + " is not known: " + err.Error()}
+	}
+	out.HeldByServer, out.MoreHeld = true, !all
+	moment := func(t *time.Time) time.Time {
+		if t == nil {
+			return time.Time{}
+		}
+		return *t
+	}
+	for _, c := range list {
+		out.Held = append(out.Held, report.HeldLine{
+			Range: c.Address, What: c.What, Director: c.Director, Owner: c.Owner, Since: c.Since, Unsure: moment(c.Unsure), Until: moment(c.Until),
+		})
+	}
+	return nil
 }

@@ -64,17 +64,18 @@ var layers = []layer{
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/servecli", imports: list("serve", "accounts", "protocol", "ledgersql", "ledgersql/sqlite", "ledger", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
 	{name: "internal/serve",
-		imports: list("web", "api", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
+		imports: list("web", "api", "chronicle", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
 		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang")},
 	{name: "internal/web", imports: list("api", "accounts", "protocol")},
 	{name: "internal/api",
-		imports: list("conflicts", "central", "accounts", "pushes", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
+		imports: list("chronicle", "conflicts", "central", "accounts", "pushes", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
 		modules: list("github.com/danielgtaylor/huma/v2", netipx)},
+	{name: "internal/chronicle", imports: list("central", "pushes", "turns", "ledgersql", "snapshot", "plan"), modules: list(netipx)},
 	{name: "internal/conflicts", imports: list("central", "webhooks", "turns", "lint", "plan"), modules: list(netipx)},
 	{name: "internal/webhooks"},
 	{name: "internal/turns"},
 	{name: "internal/central",
-		imports: list("workspace", "ignore", "survey", "fleet", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(yaml)},
+		imports: list("workspace", "ignore", "survey", "fleet", "snapshot", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(yaml)},
 	{name: "internal/pushes", imports: list("sharedread", "snapshot", "source")},
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},
 	{name: "internal/accounts", imports: list("sharedread")},
@@ -207,7 +208,7 @@ func TestServerStaysOut(t *testing.T) {
 		}
 	}
 	follow("cmd/ipguard")
-	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "central", "conflicts", "webhooks", "turns", "api", "login", "web", "serve", "servecli") {
+	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "central", "chronicle", "conflicts", "webhooks", "turns", "api", "login", "web", "serve", "servecli") {
 		if reached["internal/"+name] {
 			t.Errorf("cmd/ipguard reaches internal/%s, which is the server's alone", name)
 		}

@@ -61,6 +61,23 @@ type Records struct {
 	Records []Record `json:"records"`
 }
 
+// AddressClaim is who declared an address, or was granted it, from when to when.
+type AddressClaim struct {
+	Address  string     `json:"address" doc:"The part of what was asked for, or a block around it"`
+	What     string     `json:"what" enum:"declared,granted" doc:"declared: files say so; granted: the director gave it out"`
+	Director string     `json:"director"`
+	Owner    string     `json:"owner" doc:"deployment/instance-group, and the instance's index where the director told it"`
+	Since    time.Time  `json:"since" doc:"When the server was told so first"`
+	Unsure   *time.Time `json:"unsure,omitempty" doc:"Since when it could not be seen; left out: it could"`
+	Until    *time.Time `json:"until,omitempty" doc:"When the server was told that it is gone; left out: it is not known to be"`
+}
+
+// AddressClaims are a page of them.
+type AddressClaims struct {
+	Claims []AddressClaim `json:"claims" doc:"The latest beginning first"`
+	Next   string         `json:"next,omitempty" doc:"Ask with after for more; left out: that is all"`
+}
+
 // Entry is one event and its address.
 type Entry struct {
 	Address string `json:"address" maxLength:"60" doc:"An address, or a block with its length"`

@@ -244,6 +244,26 @@ func known(micro int64) time.Time {
 	return time.UnixMicro(micro).UTC()
 }
 
+// Versions are those of a director behind one, the oldest first, without their texts.
+func (s *Store) Versions(ctx context.Context, director string, after int64) ([]Push, error) {
+	rows, err := s.Read.QueryContext(ctx, `select version, uuid, at, by_whom, digest, collected from push where director = $1 and version > $2 order by version`, director, after)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Push
+	for rows.Next() {
+		p := Push{Director: director}
+		var at, collected int64
+		if err := rows.Scan(&p.Version, &p.UUID, &at, &p.By, &p.Digest, &collected); err != nil {
+			return nil, err
+		}
+		p.At, p.Collected = time.UnixMicro(at).UTC(), known(collected)
+		list = append(list, p)
+	}
+	return list, rows.Err()
+}
+
 // Text is the snapshot of one version; nil if there is none.
 func (s *Store) Text(ctx context.Context, director string, version int64) ([]byte, error) {
 	var packed []byte

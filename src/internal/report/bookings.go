@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -212,6 +213,17 @@ type History struct {
 	Pools []PoolHistory
 	// Claims are who has it now, by files and directors.
 	Claims []ClaimLine
+	// Held are who had it, as a server was told; the latest beginning first.
+	Held []HeldLine
+	// HeldByServer says that a server was asked, and MoreHeld that it has more.
+	HeldByServer, MoreHeld bool
+}
+
+// HeldLine is who had an address from when to when; Until is the zero time of what goes on,
+// and Unsure is since when it was not seen.
+type HeldLine struct {
+	Range, What, Director, Owner string
+	Since, Unsure, Until         time.Time
 }
 
 // PoolHistory are the events of one pool's record.
@@ -239,6 +251,15 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 	if len(h.Pools) == 0 {
 		t.line("  nobody ever booked it")
 	}
+	for _, l := range h.Held {
+		t.line("  %s", visible(heldText(h.Asked, l)))
+	}
+	switch {
+	case h.MoreHeld:
+		t.line("  and earlier ones: see the address's page on the server")
+	case h.HeldByServer && len(h.Held) == 0:
+		t.line("  no director that the server was told of ever had it")
+	}
 	for _, c := range h.Claims {
 		line := c.Text + " (" + c.Place + ")"
 		if c.Change != nil {
@@ -248,6 +269,24 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 	}
 	_, err := w.Write(t.out.Bytes())
 	return err
+}
+
+// heldText is "2026-11-26 12:00 UTC to now  declared by web/api of director promo".
+func heldText(asked string, l HeldLine) string {
+	const form = "2006-01-02 15:04 MST"
+	until := "now"
+	if !l.Until.IsZero() {
+		until = l.Until.UTC().Format(form)
+	}
+	verb := map[string]string{"declared": "declared by ", "granted": "granted to "}[l.What]
+	text := l.Since.UTC().Format(form) + " to " + until + "  " + cmp.Or(verb, l.What+" ") + l.Owner + " of director " + l.Director
+	if l.Range != asked {
+		text += ": " + l.Range
+	}
+	if !l.Unsure.IsZero() {
+		text += " (not seen since " + l.Unsure.UTC().Format(form) + ")"
+	}
+	return text
 }
 
 func eventText(e ledger.Event) string {
@@ -306,5 +345,33 @@ func WriteHistoryJSON(w io.Writer, h History) error {
 		}
 		claims = append(claims, item)
 	}
-	return writeIndented(w, map[string]any{"address": h.Asked, "events": events, "claims": claims})
+	all := map[string]any{"address": h.Asked, "events": events, "claims": claims}
+	if h.HeldByServer {
+		all["held"], all["more_held"] = heldJSON(h.Held), h.MoreHeld
+	}
+	return writeIndented(w, all)
+}
+
+func heldJSON(lines []HeldLine) any {
+	type held struct {
+		Range    string     `json:"address"`
+		What     string     `json:"what"`
+		Director string     `json:"director"`
+		Owner    string     `json:"owner"`
+		Since    time.Time  `json:"since"`
+		Unsure   *time.Time `json:"unsure,omitempty"`
+		Until    *time.Time `json:"until,omitempty"`
+	}
+	list := []held{}
+	for _, l := range lines {
+		item := held{Range: l.Range, What: l.What, Director: l.Director, Owner: l.Owner, Since: l.Since.UTC()}
+		if !l.Unsure.IsZero() {
+			item.Unsure = &l.Unsure
+		}
+		if !l.Until.IsZero() {
+			item.Until = &l.Until
+		}
+		list = append(list, item)
+	}
+	return list
 }

@@ -95,7 +95,7 @@ func TestCommandsWithoutServer(t *testing.T) {
 	west.clock.pass(3 * time.Hour)
 	reading := [][]string{
 		{"lint"}, {"lint", "director-env.yml"}, {"who", "10.8.52.191"}, {"free", "vlan-52"}, {"map"}, {"map", "--format", "json"}, {"map", "--html", "map.html"},
-		{"fence"}, {"bookings"}, {"bookings", "--format", "csv"}, {"history", "10.8.52.199"}, {"baseline", "check"},
+		{"fence"}, {"bookings"}, {"bookings", "--format", "csv"}, {"baseline", "check"},
 	}
 	writing := [][]string{
 		{"book", "dr", "--for", "lb/x"}, {"renew", "10.8.52.199"}, {"release", "10.8.52.199"}, {"adopt"}, {"adopt", "--dry-run"}, {"bookings", "--mine"}, {"push"},
@@ -107,6 +107,8 @@ func TestCommandsWithoutServer(t *testing.T) {
 	for _, args := range writing {
 		west.expect(3, []string{"does not answer"}, args...)
 	}
+	// Who had an address before is in no cache.
+	west.expect(3, []string{"does not answer", "3h", "is not known"}, "history", "10.8.52.199")
 	west.clock.pass(22 * time.Hour)
 	for _, args := range append(reading, writing...) {
 		west.expect(3, []string{"does not answer"}, args...)

@@ -47,8 +47,14 @@ func (s *Server) every(ctx context.Context, pause time.Duration, asked <-chan st
 // Record notes what became of the plan without a push: files of the fleet file changed,
 // a snapshot became too old, or another server was killed between a push and its record.
 func (s *Server) Record(ctx context.Context) error {
+	if err := s.chronicle.Record(ctx, ""); err != nil {
+		return err
+	}
 	picture, err := s.plan.Read(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.chronicle.RecordOwn(ctx, picture); err != nil {
 		return err
 	}
 	now := s.now()

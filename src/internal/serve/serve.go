@@ -27,6 +27,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/api"
 	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/chronicle"
 	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -49,6 +50,7 @@ type Server struct {
 	providers login.Providers
 	metrics   *metrics
 	conflicts *conflicts.Store
+	chronicle *chronicle.Keeper
 	sender    *webhooks.Sender
 	// told has an element when the sender has something to do.
 	told chan struct{}
@@ -109,9 +111,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.sender.Counted = s.metrics.told
 	s.conflicts = &conflicts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now, Webhooks: s.sender.Names(), Told: s.wake}
+	s.chronicle = &chronicle.Keeper{Plan: s.plan, Pushes: pushed, Store: &chronicle.Store{Read: database.SQL(), Write: database.Write()}}
 	s.metrics.watch(s.conflicts.CountOpen, s.sender.Waiting)
 	s.sessions = newSessions(s.accounts, s.secure())
-	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Conflicts: s.conflicts, Now: o.Now, Version: o.Version}
+	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Conflicts: s.conflicts, Chronicle: s.chronicle, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
 	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances(), o.Now)))

@@ -50,8 +50,10 @@ type running struct {
 	url   string
 	clock *clock
 	store *accounts.Store
-	link  string
-	log   *lockedBuffer
+	// program is the server itself.
+	program *serve.Server
+	link    string
+	log     *lockedBuffer
 	// described are the operations of the API's description.
 	described *description
 }
@@ -104,7 +106,7 @@ func startWith(t testing.TB, change func(*serve.Config)) *running {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = database.Close() })
-	r.url, r.link = server.URL, s.OneTimeLink(server.URL)
+	r.program, r.url, r.link = s, server.URL, s.OneTimeLink(server.URL)
 	r.store = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: r.clock.Now}
 	r.described = readDescription(t, r.url)
 	return r

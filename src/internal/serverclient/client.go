@@ -233,3 +233,27 @@ func (c *Client) Push(ctx context.Context, director string, snapshot []byte) (p 
 	}
 	return p, c.read(a, &p)
 }
+
+// mostLines is how many lines of an address's history are asked for.
+const mostLines = 2000
+
+// Claims are who declared an address or was granted it, the latest beginning first. All
+// is false if there are more than are wanted.
+func (c *Client) Claims(ctx context.Context, address string) (list []protocol.AddressClaim, all bool, err error) {
+	for after := ""; len(list) < mostLines; {
+		query := url.Values{"limit": {"500"}, "after": {after}}
+		a, err := c.ask(ctx, http.MethodGet, "/addresses/"+url.PathEscape(address)+"/history?"+query.Encode(), nil)
+		if err != nil {
+			return nil, false, err
+		}
+		var page protocol.AddressClaims
+		if err := c.read(a, &page); err != nil {
+			return nil, false, err
+		}
+		if list = append(list, page.Claims...); page.Next == "" {
+			return list, true, nil
+		}
+		after = page.Next
+	}
+	return list, false, nil
+}

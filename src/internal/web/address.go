@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -18,6 +19,10 @@ type addressed struct {
 	Blind    int           `json:"blind"`
 	// Past are the events of all pools, the latest first.
 	Past []past `json:"-"`
+	// Held are who declared it or was granted it, the latest beginning first.
+	Held protocol.AddressClaims `json:"-"`
+	// Later says that the page goes on where another one ended.
+	Later bool `json:"-"`
 }
 
 // past is one event.
@@ -34,10 +39,13 @@ func (s *site) address(w http.ResponseWriter, r *http.Request) {
 	}
 	var history struct {
 		Pools []api.AddressHistory `json:"pools"`
+		protocol.AddressClaims
 	}
-	if !s.get(w, r, "/api/v1/addresses/"+escaped(name)+"/history", &history) {
+	after := r.URL.Query().Get("after")
+	if !s.get(w, r, "/api/v1/addresses/"+escaped(name)+"/history?"+url.Values{"after": {after}}.Encode(), &history) {
 		return
 	}
+	v.Held, v.Later = history.AddressClaims, after != ""
 	for _, p := range history.Pools {
 		for _, e := range p.Events {
 			v.Past = append(v.Past, past{p.Pool, p.Address, e})

@@ -1,0 +1,177 @@
+package chronicle
+
+import (
+	"strconv"
+	"strings"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+)
+
+// SightOf is what a push shows: declared by the plan that was made of it alone, granted
+// by the director's own words in it.
+func SightOf(director string, p *plan.Plan, s *snapshot.Snapshot) *Sight {
+	b := sighting{director: director, plan: p, has: map[Claimant]*netipx.IPSetBuilder{}, absent: map[string]bool{}, hidden: map[string]*netipx.IPSet{}}
+	b.declared()
+	b.granted(s)
+	sight := &Sight{Has: map[Claimant]*netipx.IPSet{}, Hidden: b.hides}
+	for claimant, set := range b.has {
+		sight.Has[claimant] = built(set)
+	}
+	return sight
+}
+
+// sighting puts a sight together.
+type sighting struct {
+	director string
+	plan     *plan.Plan
+	has      map[Claimant]*netipx.IPSetBuilder
+	// absent are the owners of granted addresses of which the director does not say
+	// whether they hold them still.
+	absent map[string]bool
+	// orphans says that the director does not show orphaned VMs.
+	orphans bool
+	// hidden are what hides, by deployment.
+	hidden map[string]*netipx.IPSet
+}
+
+func (b *sighting) add(c Claimant, r netipx.IPRange) {
+	if !r.IsValid() {
+		return
+	}
+	set := b.has[c]
+	if set == nil {
+		set = &netipx.IPSetBuilder{}
+		b.has[c] = set
+	}
+	set.AddRange(r)
+}
+
+// declared takes what files say that somebody answers at. Leases are the director's word.
+func (b *sighting) declared() {
+	for i := range b.plan.Claims {
+		c := &b.plan.Claims[i]
+		if c.Owner.Director != b.director {
+			continue
+		}
+		switch c.Kind {
+		case plan.Static, plan.CreateEnvVM, plan.VIP, plan.DirectorOwn:
+			b.add(Claimant{Declared, ownerOf(c)}, c.Range)
+		}
+	}
+}
+
+// ownerOf is how the chronicle calls the owner of a claim: the index of an instance is
+// left out, which changes when a neighbour goes.
+func ownerOf(c *plan.Claim) string {
+	o := c.Owner
+	parts := []string{o.Deployment, o.InstanceGroup}
+	switch {
+	case c.Kind == plan.DirectorOwn:
+		return "the director's machine"
+	case c.Kind == plan.VIP && o.Property != "":
+		parts = append(parts, o.Property)
+	}
+	return joined(parts...)
+}
+
+// joined are the parts that are not empty, with slashes between them.
+func joined(parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, "/")
+}
+
+// createEnv is the id of the instance that stands in a push for a machine of create-env.
+const createEnv = "create-env"
+
+// orphaned begins the owner of an orphaned VM's address.
+const orphaned = "orphaned: "
+
+func (b *sighting) granted(s *snapshot.Snapshot) {
+	for i := range s.Deployments {
+		d := &s.Deployments[i]
+		for j := range d.VMs {
+			vm := &d.VMs[j]
+			claimant := Claimant{Granted, instanceOf(d.Name, vm)}
+			if vm.ID == createEnv {
+				claimant = Claimant{Declared, joined(d.Name, vm.Group)}
+			}
+			for _, a := range vm.Addresses {
+				b.add(claimant, a.Range)
+			}
+			if vm.Absent { // it may hold addresses that the director does not show
+				b.absent[claimant.Owner] = true
+			}
+		}
+	}
+	for i := range s.Orphans {
+		vm := &s.Orphans[i]
+		for _, a := range vm.Addresses {
+			b.add(Claimant{Granted, orphaned + joined(vm.Deployment, vm.Group)}, a.Range)
+		}
+	}
+	for _, clause := range s.Unseen {
+		b.orphans = b.orphans || strings.HasPrefix(clause, "orphaned VMs")
+	}
+}
+
+// instanceOf names an instance: by its index where the director told it.
+func instanceOf(deployment string, vm *snapshot.VM) string {
+	if vm.Index == snapshot.Untold {
+		return joined(deployment, vm.Group)
+	}
+	return joined(deployment, vm.Group, strconv.Itoa(vm.Index))
+}
+
+// hides are the addresses that a claimant may have although the push does not show it.
+func (b *sighting) hides(c Claimant) *netipx.IPSet {
+	deployment, _, _ := strings.Cut(strings.TrimPrefix(c.Owner, orphaned), "/")
+	switch {
+	case c.What == Granted && strings.HasPrefix(c.Owner, orphaned):
+		if b.orphans {
+			return plan.Everywhere()
+		}
+		return nil
+	case c.What == Granted && b.absent[c.Owner]:
+		return plan.Everywhere()
+	}
+	for _, o := range b.plan.Withheld {
+		if o.Director == b.director && o.Deployment == deployment {
+			return plan.Everywhere()
+		}
+	}
+	if c.What == Granted {
+		return nil
+	}
+	set, ok := b.hidden[deployment]
+	if !ok {
+		set = b.behindBlindSpots(deployment)
+		b.hidden[deployment] = set
+	}
+	return set
+}
+
+// behindBlindSpots are the addresses that something unseen of a deployment, or of the
+// director as a whole, may hold.
+func (b *sighting) behindBlindSpots(deployment string) *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	for i := range b.plan.BlindSpots {
+		spot := &b.plan.BlindSpots[i]
+		if spot.Owner.Director != b.director || spot.Owner.Deployment != "" && spot.Owner.Deployment != deployment {
+			continue
+		}
+		for j := range spot.May {
+			if may := &spot.May[j]; may.Kind.InUse() && may.Range.IsValid() {
+				set.AddRange(may.Range)
+			}
+		}
+	}
+	return built(&set)
+}

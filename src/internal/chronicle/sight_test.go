@@ -1,0 +1,87 @@
+package chronicle
+
+import (
+	"net/netip"
+	"testing"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+)
+
+func one(text string) netipx.IPRange {
+	a := netip.MustParseAddr(text)
+	return netipx.IPRangeFrom(a, a)
+}
+
+func vm(group string, index int, addresses ...string) snapshot.VM {
+	v := snapshot.VM{Group: group, ID: "id", Index: index}
+	for _, a := range addresses {
+		v.Addresses = append(v.Addresses, snapshot.Address{Text: a, Block: bosh.Block{Range: one(a)}})
+	}
+	return v
+}
+
+// TestSight: who has what by a push, and of whom it cannot say that he has something no
+// more.
+func TestSight(t *testing.T) {
+	absent := vm("web", 1)
+	absent.Absent = true
+	s := &snapshot.Snapshot{
+		Head:        snapshot.Head{Unseen: []string{"orphaned VMs, which are shown to the scope bosh.admin alone"}},
+		Deployments: []snapshot.Deployment{{Name: "cf", VMs: []snapshot.VM{vm("web", 0, "10.0.0.1", "10.0.1.1"), absent}}, {Name: "locked", VMs: []snapshot.VM{vm("db", 0, "10.0.0.9")}}},
+	}
+	owner := func(deployment, group string) plan.Owner {
+		return plan.Owner{Director: "promo", Deployment: deployment, InstanceGroup: group}
+	}
+	p := &plan.Plan{
+		Claims: []plan.Claim{
+			{Kind: plan.Static, Owner: owner("cf", "web"), Range: one("10.0.0.1")},
+			{Kind: plan.VIP, Owner: plan.Owner{Director: "promo", Deployment: "cf", InstanceGroup: "web", Property: "keepalived.vip"}, Range: one("10.0.0.5")},
+			{Kind: plan.Lease, Owner: owner("cf", "web"), Range: one("10.0.1.1")},
+			{Kind: plan.DynamicPool, Owner: owner("", ""), Range: one("10.0.0.77")},
+			{Kind: plan.Static, Owner: plan.Owner{Director: "west", Deployment: "cf"}, Range: one("10.0.0.78")},
+		},
+		Withheld:   []plan.Owner{{Director: "promo", Deployment: "locked"}},
+		BlindSpots: []plan.BlindSpot{{Owner: owner("cf", ""), May: []plan.Claim{{Kind: plan.Static, Range: one("10.0.0.3")}, {Kind: plan.DynamicPool, Range: one("10.0.0.4")}}}},
+	}
+	sight := SightOf("promo", p, s)
+	want := map[Claimant]string{
+		{Declared, "cf/web"}: "10.0.0.1", {Declared, "cf/web/keepalived.vip"}: "10.0.0.5", {Granted, "cf/web/0"}: "10.0.0.1 10.0.1.1", {Granted, "locked/db/0"}: "10.0.0.9",
+	}
+	for c, set := range sight.Has {
+		got := ""
+		for _, r := range set.Ranges() {
+			got += " " + r.From().String()
+		}
+		if got != " "+want[c] {
+			t.Errorf("%v has%s, want %s", c, got, want[c])
+		}
+		delete(want, c)
+	}
+	for c := range want {
+		t.Errorf("%v has nothing", c)
+	}
+	for _, h := range []struct {
+		claimant Claimant
+		address  string
+		may      bool
+	}{
+		{Claimant{Declared, "cf/web"}, "10.0.0.3", true},
+		{Claimant{Declared, "cf/web"}, "10.0.0.4", false},
+		{Claimant{Declared, "other/web"}, "10.0.0.3", false},
+		{Claimant{Declared, "locked/db"}, "10.0.0.9", true},
+		{Claimant{Granted, "locked/db/0"}, "10.0.0.9", true},
+		{Claimant{Granted, "cf/web/1"}, "10.0.0.3", true}, // it has no VM, and may hold its address
+		{Claimant{Granted, "cf/web/2"}, "10.0.0.3", false},
+		{Claimant{Granted, "cf/web/0"}, "10.0.0.3", false},
+		{Claimant{Granted, "orphaned: cf/web"}, "10.0.0.3", true},
+	} {
+		set := sight.Hidden(h.claimant)
+		if got := set != nil && set.Contains(netip.MustParseAddr(h.address)); got != h.may {
+			t.Errorf("%v may have %s: %t, want %t", h.claimant, h.address, got, h.may)
+		}
+	}
+}
