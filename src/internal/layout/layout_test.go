@@ -115,7 +115,7 @@ var layers = []layer{
 	{name: "internal/ledgersql/postgres", imports: list("ledgersql"), modules: list("github.com/jackc/pgx/v5")},
 	{name: "internal/ledgersql", imports: list("sharedread", "ledger"), modules: list("github.com/pressly/goose/v3")},
 	{name: "internal/sharedread"},
-	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx)},
+	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx, "github.com/anishathalye/porcupine")},
 	{name: "internal/ledger", imports: list("plural", "plan", "place"), modules: list(netipx, "github.com/benbjohnson/immutable", "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/lint", imports: list("plural", "bosh", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},

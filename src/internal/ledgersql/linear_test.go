@@ -3,11 +3,8 @@ package ledgersql_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -71,27 +68,23 @@ func (i *inTurn) Update(ctx context.Context, pool string, change func(*ledger.Re
 	return i.one().Update(ctx, pool, change)
 }
 
-// call is what a client asks: book, release or read; its answer is an address, a
-// word, or the list of who has which.
-type call struct{ what, owner string }
-
-// do makes a call.
-func (c call) do(s ledger.Store) (string, error) {
-	switch c.what {
+// do makes a call. Nobody looks at ends.
+func do(s ledger.Store, c ledgertest.Call) (string, error) {
+	switch c.What {
 	case "book":
-		r, err := take(s, c.owner)
+		r, err := take(s, c.Owner)
 		if !r.IsValid() {
-			return "exhausted", err
+			return ledgertest.Exhausted, err
 		}
-		return r.Addr().String(), err
+		return ledgertest.Said(r.Addr().String(), 0), err
 	case "release":
 		said := ""
 		err := s.Update(context.Background(), testPool.Name, func(rs *ledger.Records) ([]ledger.Entry, error) {
-			b, has := rs.Of(ledger.Holder{Owner: c.owner})
-			if said = "nothing"; !has {
+			b, has := rs.Of(ledger.Holder{Owner: c.Owner})
+			if said = ledgertest.Nothing; !has {
 				return nil, nil
 			}
-			said = b.Range.Addr().String()
+			said = ledgertest.Said(b.Range.Addr().String(), 0)
 			_, entries, err := ledger.Release(testPool, rs, world(testPool), []netip.Prefix{b.Range}, "x", "")
 			return entries, err
 		})
@@ -104,63 +97,14 @@ func (c call) do(s ledger.Store) (string, error) {
 	var list []string
 	for b := range rs.All() {
 		if b.State.Taken() {
-			list = append(list, b.Range.Addr().String()+"="+b.Owner)
+			list = append(list, ledgertest.Held(b.Range.Addr().String(), b.Owner, 0))
 		}
 	}
-	slices.Sort(list)
-	return strings.Join(list, " "), nil
+	return ledgertest.List(list), nil
 }
-
-// has is the model's state: who has, or had last, which address. In the test's time
-// no address rests long enough for another owner.
-type has map[string]string // address: owner, with "-" before it while it rests
 
 // model is what one ledger on one thread would answer.
-var model = porcupine.Model{
-	Init:  func() any { return has{} },
-	Equal: func(a, b any) bool { return maps.Equal(a.(has), b.(has)) },
-	Step: func(state, input, output any) (bool, any) {
-		s, c, said := state.(has), input.(call), output.(string)
-		next := maps.Clone(s)
-		own, rests := "", ""
-		for address, owner := range s {
-			if owner == c.owner {
-				own = address
-			} else if owner == "-"+c.owner {
-				rests = address
-			}
-		}
-		switch c.what {
-		case "read":
-			var list []string
-			for address, owner := range s {
-				if owner[0] != '-' {
-					list = append(list, address+"="+owner)
-				}
-			}
-			slices.Sort(list)
-			return said == strings.Join(list, " "), s
-		case "release":
-			if own == "" {
-				return said == "nothing", s
-			}
-			next[own] = "-" + c.owner
-			return said == own, next
-		}
-		switch {
-		case own != "":
-			return said == own, s
-		case rests != "":
-			next[rests] = c.owner
-			return said == rests, next
-		case len(s) == 12:
-			return said == "exhausted", s
-		}
-		next[said] = c.owner
-		return s[said] == "" && said != "exhausted", next
-	},
-	DescribeOperation: func(input, output any) string { return fmt.Sprint(input, " → ", output) },
-}
+var model = ledgertest.Linear(12)
 
 // record lets clients ask the stores at the same time, and writes down what they saw.
 // Who gets an error stops.
@@ -174,9 +118,9 @@ func record(stores []ledger.Store, clients, calls int, seed uint64) ([]porcupine
 		group.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, uint64(client)))
 			for range calls {
-				c := call{[]string{"book", "book", "book", "release", "read"}[rng.IntN(5)], fmt.Sprintf("promo/web/api-%d", rng.IntN(16))}
+				c := ledgertest.Call{What: []string{"book", "book", "book", "release", "read"}[rng.IntN(5)], Owner: fmt.Sprintf("promo/web/api-%d", rng.IntN(16))}
 				from := time.Since(start)
-				said, err := c.do(stores[client%len(stores)])
+				said, err := do(stores[client%len(stores)], c)
 				to := time.Since(start)
 				mu.Lock()
 				if err != nil {
@@ -233,13 +177,13 @@ func TestLinearizableFindsFault(t *testing.T) {
 		}
 		owner := map[string]string{}
 		for _, o := range history {
-			c, said := o.Input.(call), o.Output.(string)
-			if before := owner[said]; c.what == "book" && said != "exhausted" && before != "" && before != c.owner {
-				t.Logf("round %d: %s was given to %s and to %s", round, said, before, c.owner)
+			c, said := o.Input.(ledgertest.Call), o.Output.(string)
+			if before := owner[said]; c.What == "book" && said != ledgertest.Exhausted && before != "" && before != c.Owner {
+				t.Logf("round %d: %s was given to %s and to %s", round, said, before, c.Owner)
 				return
 			}
-			if c.what == "book" {
-				owner[said] = c.owner
+			if c.What == "book" {
+				owner[said] = c.Owner
 			}
 		}
 	}
