@@ -75,8 +75,8 @@ func bookedPlan() (*plan.Plan, *ledger.Pool, *ledger.Records, error) {
 		owner := fmt.Sprintf("director-00000/deployment-%d/web", i/4)
 		list = append(list, ledger.Record{Range: r, Events: []ledger.Event{{At: since, What: ledger.WasBooked, Owner: owner, Number: i % 4, Team: "t"}}})
 		p.Claims = append(p.Claims, plan.Claim{
-			Range: netipx.RangeOfPrefix(r), Kind: plan.Booked, Owner: plan.Owner{Property: owner}, Subnet: subnet,
-			Booking: &plan.Booking{Pool: pool.Name, Owner: owner, Number: i % 4, State: plan.BookingTaken, Since: since},
+			Range: netipx.RangeOfPrefix(r), Kind: plan.Booked, Holder: &plan.Owner{Property: owner}, Subnet: subnet,
+			Detail: &plan.Detail{Booking: &plan.Booking{Pool: pool.Name, Owner: owner, Number: i % 4, State: plan.BookingTaken, Since: since}},
 		})
 		if address = address.Next(); i%3 == 2 {
 			address = address.Next() // a gap now and then

@@ -146,7 +146,7 @@ func (b *builder) place(c *plan.Claim) {
 		d.claims = append(d.claims, c)
 	}
 	b.ofClaim[c] = into
-	key := claimKey{c.Owner, c.Kind, c.At}
+	key := claimKey{c.Owner(), c.Kind, c.At}
 	b.claimsAt[key] = append(b.claimsAt[key], c)
 }
 
@@ -169,7 +169,7 @@ func (b *builder) hide(spot *plan.BlindSpot) {
 			continue // no range of a claim is invalid
 		}
 		for _, r := range hidden.Ranges() {
-			d.claims = append(d.claims, &plan.Claim{Range: r, Kind: plan.Hidden, Owner: spot.Owner, At: spot.At})
+			d.claims = append(d.claims, &plan.Claim{Range: r, Kind: plan.Hidden, Holder: spot.Owner.Held(), At: spot.At})
 		}
 	}
 }
@@ -198,7 +198,7 @@ func (d *draft) finish() *Segment {
 		directors[subnet.Director] = true
 	}
 	for _, h := range s.Holdings {
-		directors[h.Owner.Director] = true
+		directors[h.Owner().Director] = true
 	}
 	delete(directors, "")
 	for name := range directors {
@@ -227,7 +227,7 @@ func holdings(claims []*plan.Claim) []Holding {
 	last := map[series]int{}
 	var list []Holding
 	for _, c := range sorted {
-		key := series{c.Owner, c.Kind, c.Subnet, c.At.File}
+		key := series{c.Owner(), c.Kind, c.Subnet, c.At.File}
 		if i, ok := last[key]; ok && list[i].continues(c) {
 			list[i].Range = netipx.IPRangeFrom(list[i].Range.From(), c.Range.To())
 			list[i].LastLine = c.At.Line

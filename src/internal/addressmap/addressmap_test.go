@@ -37,9 +37,9 @@ func (m *made) subnet(director, cidr, segment string) *plan.Subnet {
 func (m *made) claim(s *plan.Subnet, kind plan.Kind, addresses, group string, index int) {
 	c := plan.Claim{Kind: kind, Range: parseRange(addresses), Subnet: s, Index: index, At: place.Place{File: "web.yml", Line: len(m.Claims) + 1, Column: 1}}
 	if s != nil {
-		c.Owner = plan.Owner{Director: s.Director, Network: s.Network, InstanceGroup: group}
+		c.Holder = &plan.Owner{Director: s.Director, Network: s.Network, InstanceGroup: group}
 		if group != "" {
-			c.Owner.Deployment = "web"
+			c.Holder.Deployment = "web"
 		}
 	}
 	m.Claims = append(m.Claims, c)

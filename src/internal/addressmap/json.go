@@ -84,7 +84,7 @@ func jsonOf(s *Segment) jsonSegment {
 	}
 	for i := range s.Holdings {
 		h := &s.Holdings[i]
-		o := h.Owner
+		o := h.Owner()
 		out.Claims = append(out.Claims, jsonClaim{h.Kind.String(), plan.RangeText(h.Range), o.Director, o.Deployment, o.InstanceGroup, o.Network, o.Property,
 			h.At.File, h.At.Line, h.At.Column})
 	}

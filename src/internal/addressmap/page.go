@@ -204,7 +204,7 @@ func newPageSegment(s *Segment, kinds map[plan.Kind]int, owners *table[[5]string
 	}
 	for i := range s.Holdings {
 		h := &s.Holdings[i]
-		o := h.Owner
+		o := h.Owner()
 		ps.Holdings = append(ps.Holdings, pageHolding{
 			kinds[h.Kind], owners.index([5]string{o.Director, o.Deployment, o.InstanceGroup, o.Network, o.Property}),
 			rangeWords(h.Range), files.index(h.At.File), h.At.Line, h.LastLine, h.Index,

@@ -118,7 +118,7 @@ func (w *sweep) emit(r netipx.IPRange) {
 	s := Span{Range: r, Holdings: slices.Clone(w.holdings), Conflicts: slices.Clone(w.conflicts)}
 	slices.SortFunc(s.Holdings, func(a, b int) int {
 		x, y := &w.segment.Holdings[a], &w.segment.Holdings[b]
-		return cmp.Or(cmp.Compare(rank(x.Kind), rank(y.Kind)), cmp.Compare(x.Owner.Director, y.Owner.Director), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(rank(x.Kind), rank(y.Kind)), cmp.Compare(x.Owner().Director, y.Owner().Director), cmp.Compare(a, b))
 	})
 	slices.Sort(s.Conflicts)
 	if last := len(w.spans) - 1; last >= 0 && w.spans[last].Range.To().Next() == r.From() &&

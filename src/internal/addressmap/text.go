@@ -252,7 +252,7 @@ func (s *Segment) notes(b *Block) string {
 			return text + "unclaimed"
 		}
 		h := s.Holdings[span.Holdings[0]]
-		return text + lookOf(h.Kind).name + " of " + clean(ownerName(h.Owner))
+		return text + lookOf(h.Kind).name + " of " + clean(ownerName(h.Owner()))
 	}
 	counts := map[string]*big.Int{}
 	var names []string
@@ -279,7 +279,7 @@ func (s *Segment) holders(span *Span) []string {
 	var names []string
 	for _, i := range span.Holdings {
 		h := &s.Holdings[i]
-		if name := ownerName(h.Owner); (h.Kind.InUse() || h.Kind.Pool()) && !slices.Contains(names, name) {
+		if name := ownerName(h.Owner()); (h.Kind.InUse() || h.Kind.Pool()) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

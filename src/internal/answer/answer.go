@@ -100,8 +100,8 @@ func sortClaims(claims []plan.Claim) {
 			a.Range.From().Compare(b.Range.From()),
 			a.At.Compare(b.At),
 			cmp.Compare(a.Kind, b.Kind),
-			cmp.Compare(a.Owner.Director, b.Owner.Director),
-			cmp.Compare(a.Owner.Deployment, b.Owner.Deployment),
+			cmp.Compare(a.Owner().Director, b.Owner().Director),
+			cmp.Compare(a.Owner().Deployment, b.Owner().Deployment),
 		)
 	})
 }

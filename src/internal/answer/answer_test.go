@@ -63,7 +63,7 @@ func (r random) plan() *plan.Plan {
 	for range r.IntN(3) * r.IntN(2) {
 		s := p.Subnets[r.IntN(len(p.Subnets))]
 		c := r.claim(s, 900+len(p.BlindSpots))
-		p.BlindSpots = append(p.BlindSpots, plan.BlindSpot{Owner: c.Owner, What: "a part of it", Reason: plan.NoValue, Variable: "x", May: []plan.Claim{c}})
+		p.BlindSpots = append(p.BlindSpots, plan.BlindSpot{Owner: c.Owner(), What: "a part of it", Reason: plan.NoValue, Variable: "x", May: []plan.Claim{c}})
 	}
 	if r.IntN(3) == 0 { // in no range, perhaps of a segment
 		s := &plan.Subnet{Network: "somebody else", Segment: r.pick("", "s", "u")}
@@ -93,12 +93,12 @@ func (r random) claim(s *plan.Subnet, line int) plan.Claim {
 	if c.Kind.InUse() || c.Kind == plan.Gateway || c.Kind == plan.DNS {
 		c.Range = netipx.IPRangeFrom(c.Range.From(), c.Range.From())
 	}
-	c.Owner = plan.Owner{Director: s.Director, Network: s.Network}
+	c.Holder = &plan.Owner{Director: s.Director, Network: s.Network}
 	if c.Kind == plan.Static {
-		c.Owner.Deployment, c.Owner.InstanceGroup = "d", "g"
+		c.Holder.Deployment, c.Holder.InstanceGroup = "d", "g"
 	}
 	if c.Kind == plan.VIP {
-		c.Owner.Property = "vip"
+		c.Holder.Property = "vip"
 	}
 	return c
 }
@@ -210,12 +210,12 @@ func taken(q Question, o Offer) plan.Claim {
 	s := *q.Scope.Subnets[0]
 	c := plan.Claim{
 		Range: netipx.IPRangeFrom(o.Address, o.Address), Kind: plan.CreateEnvVM, Subnet: &s,
-		Owner: plan.Owner{Director: "new", Deployment: "new", Network: s.Network}, At: place.Place{File: "new.yml", Line: 1, Column: 1},
+		Holder: &plan.Owner{Director: "new", Deployment: "new", Network: s.Network}, At: place.Place{File: "new.yml", Line: 1, Column: 1},
 	}
 	s.Director, s.Deployment = "new", "new"
 	if q.Static {
 		c.Kind, c.Subnet = plan.Static, q.Scope.Subnets[0]
-		c.Owner = plan.Owner{Director: c.Subnet.Director, Deployment: "new", InstanceGroup: "new", Network: c.Subnet.Network}
+		c.Holder = &plan.Owner{Director: c.Subnet.Director, Deployment: "new", InstanceGroup: "new", Network: c.Subnet.Network}
 	}
 	return c
 }
@@ -225,7 +225,7 @@ func lintWith(p *plan.Plan, c plan.Claim) []lint.Finding {
 	changed.Subnets = append(slices.Clone(p.Subnets), c.Subnet)
 	changed.Claims = append(slices.Clone(p.Claims), c)
 	facts := lint.NewFacts(&changed)
-	facts.Targets = lint.Targets{Some: true, Owners: []plan.Owner{{Director: c.Owner.Director, Deployment: "new"}}}
+	facts.Targets = lint.Targets{Some: true, Owners: []plan.Owner{{Director: c.Owner().Director, Deployment: "new"}}}
 	findings := lint.Run(facts, lint.Rules())
 	doubts, _ := facts.Doubts(func(*lint.Finding) bool { return false })
 	for _, d := range doubts {

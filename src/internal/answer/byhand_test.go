@@ -30,7 +30,7 @@ func (m *made) subnet(director, network, cidr, segment string) *plan.Subnet {
 func (m *made) claim(s *plan.Subnet, kind plan.Kind, text string) {
 	m.Claims = append(m.Claims, plan.Claim{
 		Range: addresses(text), Kind: kind, Subnet: s,
-		Owner: plan.Owner{Director: s.Director, Network: s.Network, Deployment: "d", InstanceGroup: "g"},
+		Holder: &plan.Owner{Director: s.Director, Network: s.Network, Deployment: "d", InstanceGroup: "g"},
 	})
 }
 

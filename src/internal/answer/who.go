@@ -108,7 +108,7 @@ func WhoNamed(p *plan.Plan, name string) (h Holders, others []string) {
 	known := map[string]bool{}
 	for i := range p.Claims {
 		c := &p.Claims[i]
-		names := called(c.Owner)
+		names := called(c.Owner())
 		for _, n := range names {
 			known[n] = true
 		}
@@ -223,7 +223,8 @@ func narrowed(c *plan.Claim, asked netipx.IPRange) plan.Claim {
 	if !offset.IsInt64() || offset.Int64() > 1<<16 {
 		return cut
 	}
-	cut.Range, cut.Index, cut.Indexes = asked, c.IndexAt(int(offset.Int64())-1), nil
+	cut.Range, cut.Index = asked, c.IndexAt(int(offset.Int64())-1)
+	cut.SetIndexes(nil)
 	return cut
 }
 

@@ -85,8 +85,8 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	for _, segment := range holders.Segments {
 		for i := range segment.Claims {
 			c := &segment.Claims[i]
-			v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: c.Who(), Director: c.Owner.Director, InUse: c.Kind.InUse()}
-			if seesFiles(actor, c.Owner.Director) {
+			v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: c.Who(), Director: c.Owner().Director, InUse: c.Kind.InUse()}
+			if seesFiles(actor, c.Owner().Director) {
 				v.At = c.At.String()
 			}
 			out.Body.Claims = append(out.Body.Claims, v)

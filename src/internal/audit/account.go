@@ -16,20 +16,20 @@ import (
 // account looks for the reason why a director may have granted g, though no line
 // of a file names the address.
 func (c *comparison) account(at netipx.IPRange, g *plan.Claim) {
-	d := c.byName[g.Owner.Director]
+	d := c.byName[g.Owner().Director]
 	m := c.manifest(g)
 	switch {
-	case g.Owner.Deployment == "" && d.Promised == nil:
-	case g.Owner.Deployment == "" && (d.Partial || c.hides(d.Name, "")):
+	case g.Owner().Deployment == "" && d.Promised == nil:
+	case g.Owner().Deployment == "" && (d.Partial || c.hides(d.Name, "")):
 		c.leave(at, g)
-	case g.Owner.Deployment == "": // named by a config of the director, and not by files
+	case g.Owner().Deployment == "": // named by a config of the director, and not by files
 		c.stray = append(c.stray, stray{claim: g, at: at, reason: Withdrawn, where: d.At})
 	case m == nil && (d.Partial || d.Promised != nil && hidesDeployment(d.Promised)):
 		c.leave(at, g)
 	case !d.describesDeployments():
 	case m == nil:
 		c.ghost(at, g, NoDeployment, d.At)
-		c.found[len(c.found)-1].Elsewhere = c.elsewhere(g.Owner)
+		c.found[len(c.found)-1].Elsewhere = c.elsewhere(g.Owner())
 	default:
 		c.accountFor(at, g, d, m)
 	}
@@ -54,8 +54,8 @@ func (c *comparison) ghost(at netipx.IPRange, g *plan.Claim, r Reason, where pla
 
 // accountFor looks into the file of the deployment that has the grant.
 func (c *comparison) accountFor(at netipx.IPRange, g *plan.Claim, d *Director, m *bosh.Manifest) {
-	group := claims.GroupOf(m, g.Owner.InstanceGroup)
-	s := stray{claim: g, at: at, group: c.groupOf(g), network: g.Owner.Network}
+	group := claims.GroupOf(m, g.Owner().InstanceGroup)
+	s := stray{claim: g, at: at, group: c.groupOf(g), network: g.Owner().Network}
 	switch {
 	case g.Kind == plan.VIP && c.hides(d.Name, m.Name):
 		c.leave(at, g)
@@ -71,7 +71,7 @@ func (c *comparison) accountFor(at netipx.IPRange, g *plan.Claim, d *Director, m
 			a = answer{}
 		}
 		c.decide(s, a)
-	case strings.HasPrefix(g.Owner.InstanceGroup, compilationGroup):
+	case strings.HasPrefix(g.Owner().InstanceGroup, compilationGroup):
 		c.decide(s, c.compilation(g, d.Promised))
 	case hidesGroup(m):
 		c.leave(at, g)
@@ -92,7 +92,7 @@ func (c *comparison) compilation(g *plan.Claim, d *claims.Director) answer {
 	if d.CloudConfig == nil || d.CloudConfig.Compilation == nil || isVariable(d.CloudConfig.Compilation.Network) || isVariable(d.CloudConfig.Compilation.AZ) {
 		return answer{}
 	}
-	return answer{verdict: Drift, reason: NotHandedOut, where: d.CloudConfig.Compilation.At, keepers: c.keepers(g, g.Owner.Network)}
+	return answer{verdict: Drift, reason: NotHandedOut, where: d.CloudConfig.Compilation.At, keepers: c.keepers(g, g.Owner().Network)}
 }
 
 // decide files a grant under the answer that was found for it.
@@ -238,8 +238,8 @@ func (s search) inSubnet(n *bosh.GroupNetwork, subnet *bosh.Subnet) answer {
 // pooled reports whether the files let the director choose the address in a
 // network: of its name, or any for none; of a kind, or any for 0.
 func (c *comparison) pooled(g *plan.Claim, network string, kind plan.Kind) bool {
-	return slices.ContainsFunc(c.filePools[g.Owner.Director], func(p *plan.Claim) bool {
-		return (kind == 0 || p.Kind == kind) && (network == "" || p.Owner.Network == network) && p.Range.Contains(g.Range.From()) && p.Range.Contains(g.Range.To())
+	return slices.ContainsFunc(c.filePools[g.Owner().Director], func(p *plan.Claim) bool {
+		return (kind == 0 || p.Kind == kind) && (network == "" || p.Owner().Network == network) && p.Range.Contains(g.Range.From()) && p.Range.Contains(g.Range.To())
 	})
 }
 
@@ -249,6 +249,6 @@ func (c *comparison) keepers(g *plan.Claim, network string) []*plan.Claim {
 	return slices.DeleteFunc(claimsOf(c.promised, func(k plan.Kind) bool {
 		return k == plan.Reserved || k == plan.StaticPool || k == plan.Gateway
 	}), func(p *plan.Claim) bool {
-		return p.Owner.Director != g.Owner.Director || p.Owner.Network != network || !p.Range.Overlaps(g.Range)
+		return p.Owner().Director != g.Owner().Director || p.Owner().Network != network || !p.Range.Overlaps(g.Range)
 	})
 }

@@ -275,7 +275,7 @@ func newComparison(directors []Director, promised, granted *plan.Plan) *comparis
 	}
 	fromFiles := claimsOf(promised, dynamic)
 	for _, p := range fromFiles {
-		c.filePools[p.Owner.Director] = append(c.filePools[p.Owner.Director], p)
+		c.filePools[p.Owner().Director] = append(c.filePools[p.Owner().Director], p)
 	}
 	c.pools = slices.Concat(fromFiles, claimsOf(granted, dynamic))
 	return c
@@ -295,7 +295,7 @@ func (c *comparison) grants() []*plan.Claim {
 }
 
 func isGrant(c *plan.Claim) bool {
-	return c.Kind == plan.Lease || c.Kind == plan.Orphan || c.Kind == plan.VIP && c.Owner.Property != ""
+	return c.Kind == plan.Lease || c.Kind == plan.Orphan || c.Kind == plan.VIP && c.Owner().Property != ""
 }
 
 func claimsOf(p *plan.Plan, wanted func(plan.Kind) bool) []*plan.Claim {

@@ -67,7 +67,7 @@ func (r *Result) Behind(c *plan.Claim) []*plan.BlindSpot {
 	for _, p := range []*plan.Plan{r.Promised, r.Granted} {
 		for i := range p.BlindSpots {
 			spot := &p.BlindSpots[i]
-			mine := spot.Owner.Director == c.Owner.Director && (spot.Owner.Deployment == "" || spot.Owner.Deployment == c.Owner.Deployment || isVariable(spot.Owner.Deployment))
+			mine := spot.Owner.Director == c.Owner().Director && (spot.Owner.Deployment == "" || spot.Owner.Deployment == c.Owner().Deployment || isVariable(spot.Owner.Deployment))
 			if mine && slices.ContainsFunc(spot.May, func(may plan.Claim) bool { return may.Range.Overlaps(c.Range) }) {
 				list = append(list, spot)
 			}
@@ -87,7 +87,7 @@ func meets(b *plan.Blindness, spot *plan.BlindSpot, matters func(*plan.BlindSpot
 
 // about reports whether an item of the two would be one that was asked for.
 func (a Asked) about(m *plan.Meeting) bool {
-	judged := func(c *plan.Claim) bool { return c.Owner.Director != "" && a.Judged(c.Owner.Director) }
+	judged := func(c *plan.Claim) bool { return c.Owner().Director != "" && a.Judged(c.Owner().Director) }
 	if !judged(m.Hidden) && !judged(m.Other) {
 		return false
 	}
@@ -104,7 +104,7 @@ func (a Asked) promiseMatters(c *comparison) func(*plan.BlindSpot) bool {
 		}
 		for i := range spot.May {
 			may := &spot.May[i]
-			if d := c.byName[may.Owner.Director]; may.Kind.InUse() && d != nil && d.Granted != nil && a.Judged(d.Name) && a.Within(may) {
+			if d := c.byName[may.Owner().Director]; may.Kind.InUse() && d != nil && d.Granted != nil && a.Judged(d.Name) && a.Within(may) {
 				return true
 			}
 		}
@@ -121,7 +121,7 @@ func (a Asked) promiseMeets(c *comparison) func(*plan.BlindSpot, *plan.Meeting) 
 		case hidden.Kind.InUse() && isGrant(other) && m.With == nil:
 			return !c.fulfils(other, hidden) && !oneDeployment(hidden, other) && !oneList(hidden, other)
 		case hidden.Kind.InUse() && dynamic(other.Kind):
-			d := c.byName[hidden.Owner.Director]
+			d := c.byName[hidden.Owner().Director]
 			return hidden.Kind == plan.CreateEnvVM || d != nil && d.Granted != nil
 		}
 		return c.mayTake(m)
@@ -135,7 +135,7 @@ func (c *comparison) mayTake(m *plan.Meeting) bool {
 		return false
 	}
 	for _, e := range c.exposed {
-		if e.claim.Owner == m.Other.Owner && e.claim.Kind == m.Other.Kind && e.except != m.Hidden.Owner.Director && e.at.Overlaps(m.Range) {
+		if e.claim.Owner() == m.Other.Owner() && e.claim.Kind == m.Other.Kind && e.except != m.Hidden.Owner().Director && e.at.Overlaps(m.Range) {
 			return true
 		}
 	}
@@ -182,13 +182,13 @@ func (a Asked) bookingMeets(c *comparison) func(*plan.BlindSpot, *plan.Meeting) 
 // mayBeGrant reports whether a director may have granted what hides: what a deployed
 // manifest asks for by static_ips is no grant, unless all that the director said hides.
 func mayBeGrant(spot *plan.BlindSpot, may *plan.Claim) bool {
-	return may.Kind == plan.VIP && may.Owner.Property != "" || may.Kind == plan.Static && spot.Reason == plan.Unreadable && spot.Owner.Deployment == ""
+	return may.Kind == plan.VIP && may.Owner().Property != "" || may.Kind == plan.Static && spot.Reason == plan.Unreadable && spot.Owner.Deployment == ""
 }
 
 // oneList reports whether one director has both in its list of addresses, and so
 // refuses the second.
 func oneList(a, b *plan.Claim) bool {
-	return a.Owner.Director == b.Owner.Director && listed(a) && listed(b)
+	return a.Owner().Director == b.Owner().Director && listed(a) && listed(b)
 }
 
 // exposed is a promise that no grant protects.
@@ -217,8 +217,8 @@ func (c *comparison) hides(director, deployment string) bool {
 // where that cannot be seen.
 func (c *comparison) mayHave(m stray) bool {
 	p := m.claim
-	return p.Owner.Property != "" && c.hidesIn(c.granted, p.Owner.Director, p.Owner.Deployment, func(may *plan.Claim) bool {
-		return may.Kind == plan.VIP && may.Owner.Property != "" && may.Range.Overlaps(m.at)
+	return p.Owner().Property != "" && c.hidesIn(c.granted, p.Owner().Director, p.Owner().Deployment, func(may *plan.Claim) bool {
+		return may.Kind == plan.VIP && may.Owner().Property != "" && may.Range.Overlaps(m.at)
 	})
 }
 
@@ -241,11 +241,11 @@ func (c *comparison) hidesIn(p *plan.Plan, director, deployment string, fits fun
 // granted.
 func (c *comparison) mayBePooled(g *plan.Claim) bool {
 	pool := func(deployment string) bool {
-		return c.hidesIn(c.promised, g.Owner.Director, deployment, func(may *plan.Claim) bool {
+		return c.hidesIn(c.promised, g.Owner().Director, deployment, func(may *plan.Claim) bool {
 			return (dynamic(may.Kind) || may.Kind == plan.StaticPool) && may.Range.Overlaps(g.Range)
 		})
 	}
-	return pool("") || pool(g.Owner.Deployment)
+	return pool("") || pool(g.Owner().Deployment)
 }
 
 // hidesGroup reports whether a group of the manifest may be any: its name hides, or

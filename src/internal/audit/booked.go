@@ -26,10 +26,10 @@ func (c *comparison) book() {
 	for i := range c.bookings.Claims {
 		b := &c.bookings.Claims[i]
 		granted := c.on(b, grants, isGrant)
-		own := slices.IndexFunc(granted, func(g *plan.Claim) bool { return plan.Means(b.Booking.Owner, g) })
-		promised := slices.ContainsFunc(c.on(b, promises, isPromise), func(p *plan.Claim) bool { return plan.Means(b.Booking.Owner, p) })
+		own := slices.IndexFunc(granted, func(g *plan.Claim) bool { return plan.Means(b.Booking().Owner, g) })
+		promised := slices.ContainsFunc(c.on(b, promises, isPromise), func(p *plan.Claim) bool { return plan.Means(b.Booking().Owner, p) })
 		switch {
-		case b.Booking.State == plan.BookingResting:
+		case b.Booking().State == plan.BookingResting:
 			c.released(b, granted)
 		case own >= 0 || promised: // that two have it is no matter of the booking
 		case len(granted) > 0:
@@ -61,7 +61,7 @@ func isPromise(c *plan.Claim) bool { return c.Kind.InUse() }
 // released tells of a booking that was given back, and whose owner has the address.
 func (c *comparison) released(b *plan.Claim, granted []*plan.Claim) {
 	for _, g := range granted {
-		if plan.Means(b.Booking.Owner, g) {
+		if plan.Means(b.Booking().Owner, g) {
 			c.add(plan.Intersection(b.Range, g.Range), Drift, ReleasedInUse, lint.Error, list(b), list(g))
 		}
 	}
@@ -70,7 +70,7 @@ func (c *comparison) released(b *plan.Claim, granted []*plan.Claim) {
 // neverSeen tells of a booking that nobody has. Only of VMs of BOSH is that known, and
 // of a director that was asked.
 func (c *comparison) neverSeen(b *plan.Claim) {
-	d := c.byName[b.Booking.Director()]
+	d := c.byName[b.Booking().Director()]
 	if d == nil || d.Granted == nil || c.mayUse(b) {
 		return
 	}
@@ -79,7 +79,7 @@ func (c *comparison) neverSeen(b *plan.Claim) {
 	switch {
 	case len(rivals) > 0:
 		severity = lint.Error
-	case b.Booking.Adopted, c.bookings.Now.Sub(b.Booking.Since) < lint.UnusedFor:
+	case b.Booking().Adopted, c.bookings.Now.Sub(b.Booking().Since) < lint.UnusedFor:
 		return
 	}
 	c.add(b.Range, Unprotected, NeverSeen, severity, list(b), nil)
@@ -93,7 +93,7 @@ func (c *comparison) mayUse(b *plan.Claim) bool {
 		for i := range p.BlindSpots {
 			for j := range p.BlindSpots[i].May {
 				may := &p.BlindSpots[i].May[j]
-				if may.Kind.InUse() && may.Range.Overlaps(b.Range) && plan.Means(b.Booking.Owner, may) && c.meet(b, may) {
+				if may.Kind.InUse() && may.Range.Overlaps(b.Range) && plan.Means(b.Booking().Owner, may) && c.meet(b, may) {
 					return true
 				}
 			}

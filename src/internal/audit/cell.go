@@ -52,39 +52,39 @@ func (c *comparison) answers(p *plan.Claim, at *cell, told map[*plan.Claim]bool)
 // fulfils reports whether g was granted to whom p promises it.
 func (c *comparison) fulfils(g, p *plan.Claim) bool {
 	switch {
-	case g.Owner.Director != p.Owner.Director || g.Owner.Deployment != p.Owner.Deployment || g.Kind == plan.Orphan:
+	case g.Owner().Director != p.Owner().Director || g.Owner().Deployment != p.Owner().Deployment || g.Kind == plan.Orphan:
 		return false
 	case g.Kind == plan.VIP:
-		return p.Kind == plan.VIP && p.Owner.Property == g.Owner.Property && c.groupOf(g) == p.Owner.InstanceGroup
-	case p.Kind == plan.Static || p.Kind == plan.VIP && p.Owner.Property == "":
-		return c.groupOf(g) == p.Owner.InstanceGroup
+		return p.Kind == plan.VIP && p.Owner().Property == g.Owner().Property && c.groupOf(g) == p.Owner().InstanceGroup
+	case p.Kind == plan.Static || p.Kind == plan.VIP && p.Owner().Property == "":
+		return c.groupOf(g) == p.Owner().InstanceGroup
 	}
 	return false
 }
 
 // mayFulfil reports whether p may promise g to its owner: the name of one of them hides.
 func mayFulfil(g, p *plan.Claim) bool {
-	return unnamed(p) && g.Owner.Director == p.Owner.Director && g.Kind != plan.Orphan &&
-		(isVariable(p.Owner.Deployment) || g.Owner.Deployment == p.Owner.Deployment)
+	return unnamed(p) && g.Owner().Director == p.Owner().Director && g.Kind != plan.Orphan &&
+		(isVariable(p.Owner().Deployment) || g.Owner().Deployment == p.Owner().Deployment)
 }
 
 // unnamed reports whether it is not known to whom of a director's p promises something.
 func unnamed(p *plan.Claim) bool {
-	return isVariable(p.Owner.InstanceGroup) || isVariable(p.Owner.Deployment)
+	return isVariable(p.Owner().InstanceGroup) || isVariable(p.Owner().Deployment)
 }
 
 // groupOf is the name that the files have for the instance group of a grant: a
 // group may have had another name when the VM was made.
 func (c *comparison) groupOf(g *plan.Claim) string {
-	if group := claims.GroupOf(c.manifest(g), g.Owner.InstanceGroup); group != nil {
+	if group := claims.GroupOf(c.manifest(g), g.Owner().InstanceGroup); group != nil {
 		return group.Name
 	}
-	return g.Owner.InstanceGroup
+	return g.Owner().InstanceGroup
 }
 
 // manifest is the file of the deployment that has the grant, or nil.
 func (c *comparison) manifest(g *plan.Claim) *bosh.Manifest {
-	return c.files[[2]string{g.Owner.Director, g.Owner.Deployment}]
+	return c.files[[2]string{g.Owner().Director, g.Owner().Deployment}]
 }
 
 func manifestNamed(d *claims.Director, name string) *bosh.Manifest {
@@ -101,14 +101,14 @@ func manifestNamed(d *claims.Director, name string) *bosh.Manifest {
 // oneDeployment reports whether the two are a virtual address and an instance of
 // one deployment: some park an address in static_ips to keep it free.
 func oneDeployment(a, b *plan.Claim) bool {
-	same := a.Owner.Director == b.Owner.Director && a.Owner.Deployment == b.Owner.Deployment
-	return same && (a.Owner.Property != "") != (b.Owner.Property != "")
+	same := a.Owner().Director == b.Owner().Director && a.Owner().Deployment == b.Owner().Deployment
+	return same && (a.Owner().Property != "") != (b.Owner().Property != "")
 }
 
 // meet reports whether one address can not be both: in the list of one director,
 // or on the wire.
 func (c *comparison) meet(a, b *plan.Claim) bool {
-	if a.Owner.Director == b.Owner.Director && listed(a) && listed(b) {
+	if a.Owner().Director == b.Owner().Director && listed(a) && listed(b) {
 		return true
 	}
 	key := [2]*plan.Subnet{a.Subnet, b.Subnet}
@@ -124,7 +124,7 @@ func (c *comparison) meet(a, b *plan.Claim) bool {
 // which none stands twice whatever the network. A manifest of before
 // cloud-configs has networks, and addresses, of its own.
 func listed(c *plan.Claim) bool {
-	return c.Kind != plan.CreateEnvVM && c.Kind != plan.DirectorOwn && c.Kind != plan.External && c.Owner.Property == "" &&
+	return c.Kind != plan.CreateEnvVM && c.Kind != plan.DirectorOwn && c.Kind != plan.External && c.Owner().Property == "" &&
 		(c.Subnet == nil || c.Subnet.Deployment == "")
 }
 
@@ -155,8 +155,8 @@ func (c *comparison) promise(at netipx.IPRange, p *plan.Claim, own, rivals []*pl
 	case unnamed(p):
 		c.leave(at, p)
 	case p.Kind == plan.Static || p.Kind == plan.VIP:
-		if d := c.byName[p.Owner.Director]; d != nil && d.Granted != nil {
-			c.missing = append(c.missing, stray{claim: p, at: at, group: p.Owner.InstanceGroup, network: p.Owner.Network})
+		if d := c.byName[p.Owner().Director]; d != nil && d.Granted != nil {
+			c.missing = append(c.missing, stray{claim: p, at: at, group: p.Owner().InstanceGroup, network: p.Owner().Network})
 		}
 	}
 }
@@ -192,8 +192,8 @@ func (c *comparison) rivals(at netipx.IPRange, p *plan.Claim, except string) []p
 	var pools []plan.Claim
 	seen := map[[2]string]bool{}
 	for _, pool := range c.pools {
-		key := [2]string{pool.Owner.Director, pool.Owner.Network}
-		if pool.Range.Overlaps(at) && pool.Owner.Director != except && !seen[key] && c.meet(p, pool) {
+		key := [2]string{pool.Owner().Director, pool.Owner().Network}
+		if pool.Range.Overlaps(at) && pool.Owner().Director != except && !seen[key] && c.meet(p, pool) {
 			seen[key] = true
 			pools = append(pools, *pool)
 		}
@@ -227,6 +227,6 @@ func (c *comparison) grant(at *cell, g *plan.Claim, told map[*plan.Claim]bool) {
 // sameMachine reports whether one instance has the address twice, as it may have
 // in two networks.
 func sameMachine(a, b *plan.Claim) bool {
-	return a.Owner.Director == b.Owner.Director && a.Owner.Deployment == b.Owner.Deployment &&
-		a.Owner.InstanceGroup == b.Owner.InstanceGroup && a.Instance == b.Instance
+	return a.Owner().Director == b.Owner().Director && a.Owner().Deployment == b.Owner().Deployment &&
+		a.Owner().InstanceGroup == b.Owner().InstanceGroup && a.Instance() == b.Instance()
 }

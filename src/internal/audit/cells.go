@@ -134,9 +134,9 @@ func narrowed(c *plan.Claim, r netipx.IPRange) plan.Claim {
 	if before := plan.Size(netipx.IPRangeFrom(c.Range.From(), r.From())); c.Kind == plan.Static && singles && before.IsInt64() {
 		first := int(before.Int64()) - 1
 		cut.Index = c.IndexAt(first)
-		if c.Indexes != nil {
-			rest := (*c.Indexes)[min(first, len(*c.Indexes)):]
-			cut.Indexes = &rest
+		if c.Indexes() != nil {
+			rest := (*c.Indexes())[min(first, len(*c.Indexes())):]
+			cut.SetIndexes(&rest)
 		}
 	}
 	return cut

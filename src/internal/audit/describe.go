@@ -46,7 +46,7 @@ func (it *Item) explain() string {
 	case ReleasedInUse:
 		return "its booking was given back, and " + it.Granted[0].Who() + " still has it"
 	case NeverSeen:
-		b := it.Promised[0].Booking
+		b := it.Promised[0].Booking()
 		return "booked for " + b.For() + " since " + b.Since.UTC().Format(time.DateOnly) + ", and neither promised nor granted to it"
 	case NoNetwork:
 		return "no network that the files give " + it.group() + " holds it"
@@ -93,9 +93,9 @@ func (it *Item) Cure() string {
 	case GrantedTwice:
 		return "two machines answer now, or one of them is gone: see who does with ipguard probe, and give one of them another address"
 	case BookedByOther:
-		return "give it another address (ipguard book " + it.Promised[0].Booking.Pool + " --for " + it.Granted[0].OwnerText() + "), or let its owner give back the booking: ipguard release " + plan.RangeText(it.Promised[0].Range)
+		return "give it another address (ipguard book " + it.Promised[0].Booking().Pool + " --for " + it.Granted[0].OwnerText() + "), or let its owner give back the booking: ipguard release " + plan.RangeText(it.Promised[0].Range)
 	case ReleasedInUse:
-		return "deploy " + o.Deployment + " without it, or book it again: ipguard book " + it.Promised[0].Booking.Pool + " --for " + it.Promised[0].Booking.For() + " --address " + plan.RangeText(it.Promised[0].Range)
+		return "deploy " + o.Deployment + " without it, or book it again: ipguard book " + it.Promised[0].Booking().Pool + " --for " + it.Promised[0].Booking().For() + " --address " + plan.RangeText(it.Promised[0].Range)
 	case NeverSeen:
 		return either("give it back: ipguard release "+plan.RangeText(it.Range), it.keepOff())
 	case Moved:
@@ -130,7 +130,7 @@ func (it *Item) cureOneSided(o plan.Owner) string {
 		return keepOff
 	case Orphaned:
 		if len(it.Promised) > 0 {
-			return "bosh clean-up --all on director " + it.Granted[0].Owner.Director + " before " + it.Promised[0].Owner.Deployment + " is deployed"
+			return "bosh clean-up --all on director " + it.Granted[0].Owner().Director + " before " + it.Promised[0].Owner().Deployment + " is deployed"
 		}
 		return "wait for the director's clean-up, or bosh clean-up --all on director " + o.Director
 	}
@@ -142,10 +142,10 @@ func (it *Item) keepOff() string {
 	switch {
 	case len(it.Rivals) == 0:
 		return ""
-	case it.Rivals[0].Owner.Director == it.owner().Director:
+	case it.Rivals[0].Owner().Director == it.owner().Director:
 		return "update the cloud-config of director " + it.owner().Director
 	}
-	return fmt.Sprintf("reserve it in network %s of director %s", it.Rivals[0].Owner.Network, it.Rivals[0].Owner.Director)
+	return fmt.Sprintf("reserve it in network %s of director %s", it.Rivals[0].Owner().Network, it.Rivals[0].Owner().Director)
 }
 
 // deploy is how what the files say comes to the director.
@@ -165,7 +165,7 @@ func either(first, more string) string {
 
 // cureOtherOwner depends on who can see the other.
 func (it *Item) cureOtherOwner() string {
-	p, g := it.Promised[0].Owner, it.Granted[0].Owner
+	p, g := it.Promised[0].Owner(), it.Granted[0].Owner()
 	switch {
 	case p.Director != g.Director || it.Promised[0].Kind >= plan.CreateEnvVM && it.Promised[0].Kind != plan.VIP:
 		return "give one of the two another address (ipguard free): they cannot see each other, and both will answer"
@@ -179,9 +179,9 @@ func (it *Item) cureOtherOwner() string {
 func (it *Item) owner() plan.Owner {
 	for _, side := range [][]plan.Claim{it.Granted, it.Promised} {
 		if len(side) > 0 {
-			o := side[0].Owner
+			o := side[0].Owner()
 			if it.Reason == NotHandedOut && len(it.Promised) > 0 {
-				o.Network = it.Promised[0].Owner.Network
+				o.Network = it.Promised[0].Owner().Network
 			}
 			return o
 		}
@@ -211,10 +211,10 @@ func (it *Item) Directors() []string {
 	for _, side := range [][]plan.Claim{it.Promised, it.Granted, it.Rivals} {
 		for _, c := range side {
 			switch {
-			case c.Owner.Director != "":
-				names = append(names, c.Owner.Director)
-			case c.Booking != nil:
-				names = append(names, c.Booking.Director())
+			case c.Owner().Director != "":
+				names = append(names, c.Owner().Director)
+			case c.Booking() != nil:
+				names = append(names, c.Booking().Director())
 			}
 		}
 	}

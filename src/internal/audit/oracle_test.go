@@ -56,14 +56,14 @@ func lines(it Item) []string {
 		for _, p := range it.Promised {
 			switch {
 			case it.Reason == Moved:
-				promised = append(promised, ownerText(p.Owner)+" "+p.Range.From().String())
+				promised = append(promised, ownerText(p.Owner())+" "+p.Range.From().String())
 			case p.Kind == plan.Static: // else what keeps it off
-				promised = append(promised, ownerText(p.Owner))
+				promised = append(promised, ownerText(p.Owner()))
 			}
 		}
 		var granted []string
 		for _, g := range it.Granted {
-			granted = append(granted, ownerText(g.Owner)+"/"+g.Instance)
+			granted = append(granted, ownerText(g.Owner())+"/"+g.Instance())
 		}
 		slices.Sort(granted)
 		list = append(list, fmt.Sprintf("%s %s %s promised=%s granted=%s", a, it.Verdict, it.Reason, strings.Join(promised, ","), strings.Join(granted, ",")))

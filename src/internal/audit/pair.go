@@ -32,7 +32,7 @@ type key struct {
 }
 
 func (s stray) key(withNetwork bool) key {
-	o := s.claim.Owner
+	o := s.claim.Owner()
 	k := key{o.Director, o.Deployment, s.group, o.Property, "", s.at.From().Is4()}
 	if withNetwork {
 		k.network = s.network
@@ -116,8 +116,8 @@ func (c *comparison) moved(m, s stray) {
 
 // unprotected tells of a promise that nobody was granted.
 func (c *comparison) unprotected(m stray) {
-	d := c.byName[m.claim.Owner.Director]
-	if m.claim.Owner.Property != "" && slices.Contains(d.Unread, m.claim.Owner.Deployment) || c.mayHave(m) {
+	d := c.byName[m.claim.Owner().Director]
+	if m.claim.Owner().Property != "" && slices.Contains(d.Unread, m.claim.Owner().Deployment) || c.mayHave(m) {
 		c.leave(m.at, m.claim)
 		return
 	}
@@ -139,13 +139,13 @@ func (c *comparison) unprotected(m stray) {
 
 // whyMissing says how far a promise came.
 func (c *comparison) whyMissing(d *Director, m stray) Reason {
-	if m.claim.Owner.Deployment == "" {
+	if m.claim.Owner().Deployment == "" {
 		return NotYet
 	}
-	deployed := manifestNamed(d.Granted, m.claim.Owner.Deployment)
-	started := slices.ContainsFunc(d.Granted.Leases, func(l claims.Lease) bool { return l.Deployment == m.claim.Owner.Deployment && !l.Orphan })
+	deployed := manifestNamed(d.Granted, m.claim.Owner().Deployment)
+	started := slices.ContainsFunc(d.Granted.Leases, func(l claims.Lease) bool { return l.Deployment == m.claim.Owner().Deployment && !l.Orphan })
 	switch {
-	case slices.Contains(d.Unread, m.claim.Owner.Deployment):
+	case slices.Contains(d.Unread, m.claim.Owner().Deployment):
 		return NoVM
 	case deployed == nil && !started:
 		return NeverDeployed
@@ -158,7 +158,7 @@ func (c *comparison) whyMissing(d *Director, m stray) Reason {
 }
 
 func (c *comparison) manifestOf(d *Director, m stray) *bosh.Manifest {
-	return c.files[[2]string{d.Name, m.claim.Owner.Deployment}]
+	return c.files[[2]string{d.Name, m.claim.Owner().Deployment}]
 }
 
 // asks reports whether a deployed manifest asks for the address in the group,

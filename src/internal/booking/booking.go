@@ -51,8 +51,8 @@ func (l *Look) Question(owner string) answer.Question {
 	}
 	q.Passes = func(c *plan.Claim) bool {
 		switch {
-		case c.Booking != nil:
-			return c.Booking.Pool == l.Pool.Name // the ledger knows those
+		case c.Booking() != nil:
+			return c.Booking().Pool == l.Pool.Name // the ledger knows those
 		case c.Kind.InUse():
 			return plan.Means(owner, c)
 		case c.Kind == plan.StaticPool:
@@ -67,11 +67,11 @@ func (l *Look) Question(owner string) answer.Question {
 // its addresses to who asks for them.
 func (l *Look) keepsFor(c *plan.Claim, owner string) bool {
 	director, rest, more := strings.Cut(owner, "/")
-	if !more || director != c.Owner.Director {
+	if !more || director != c.Owner().Director {
 		return false
 	}
 	deployment, _, _ := strings.Cut(rest, "/")
-	return (c.Owner.Deployment == "" || c.Owner.Deployment == deployment) && !l.on().createEnvs[[2]string{director, deployment}]
+	return (c.Owner().Deployment == "" || c.Owner().Deployment == deployment) && !l.on().createEnvs[[2]string{director, deployment}]
 }
 
 // World is what the ledger needs to know to answer an owner.

@@ -69,7 +69,7 @@ func addresses(from, to int) netipx.IPRange {
 }
 
 func (w *world) add(kind plan.Kind, owner plan.Owner, s *plan.Subnet, from, to int) {
-	w.plan.Claims = append(w.plan.Claims, plan.Claim{Range: addresses(from, to), Kind: kind, Owner: owner, Subnet: s, At: w.at()})
+	w.plan.Claims = append(w.plan.Claims, plan.Claim{Range: addresses(from, to), Kind: kind, Holder: owner.Held(), Subnet: s, At: w.at()})
 }
 
 // somebody has an address, or may have some that nobody can see, or has booked one of
@@ -87,7 +87,7 @@ func (w *world) somebody() {
 	case 3:
 		w.add(plan.External, plan.Owner{Property: "lb"}, outside, from, min(from+2, 63))
 	case 4:
-		may := plan.Claim{Range: addresses(from, min(from+6, 63)), Kind: plan.Static, Owner: owner, Subnet: w.subnets[director]}
+		may := plan.Claim{Range: addresses(from, min(from+6, 63)), Kind: plan.Static, Holder: owner.Held(), Subnet: w.subnets[director]}
 		w.plan.BlindSpots = append(w.plan.BlindSpots, plan.BlindSpot{Owner: owner, What: "static_ips", Variable: "ip", Reason: plan.NoValue, At: w.at(), May: []plan.Claim{may}})
 	case 5:
 		w.booked("other", "c/d/e", addresses(from, from), outside)
@@ -96,8 +96,8 @@ func (w *world) somebody() {
 
 func (w *world) booked(pool, owner string, r netipx.IPRange, s *plan.Subnet) {
 	w.plan.Claims = append(w.plan.Claims, plan.Claim{
-		Range: r, Kind: plan.Booked, Owner: plan.Owner{Property: owner}, Subnet: s, At: w.at(),
-		Booking: &plan.Booking{Pool: pool, Owner: owner, State: plan.BookingTaken, Since: now},
+		Range: r, Kind: plan.Booked, Holder: &plan.Owner{Property: owner}, Subnet: s, At: w.at(),
+		Detail: &plan.Detail{Booking: &plan.Booking{Pool: pool, Owner: owner, State: plan.BookingTaken, Since: now}},
 	})
 }
 
@@ -177,13 +177,13 @@ func (w *world) deploy(director, deployment string, r netipx.IPRange) {
 	s := w.subnets[director]
 	for _, c := range w.plan.Claims {
 		if c.Kind == plan.StaticPool && c.Subnet == s && c.Range.Contains(r.From()) {
-			w.plan.Claims = append(w.plan.Claims, plan.Claim{Range: r, Kind: plan.Static, Owner: owner, Subnet: s, At: w.at()})
+			w.plan.Claims = append(w.plan.Claims, plan.Claim{Range: r, Kind: plan.Static, Holder: owner.Held(), Subnet: s, At: w.at()})
 			return
 		}
 	}
 	own := &plan.Subnet{Director: director, Deployment: deployment, Network: "default", Range: s.Range, Prefix: 32, Segment: "vlan", At: w.at()}
 	w.plan.Subnets = append(w.plan.Subnets, own)
-	w.plan.Claims = append(w.plan.Claims, plan.Claim{Range: r, Kind: plan.CreateEnvVM, Owner: owner, Subnet: own, At: w.at()})
+	w.plan.Claims = append(w.plan.Claims, plan.Claim{Range: r, Kind: plan.CreateEnvVM, Holder: owner.Held(), Subnet: own, At: w.at()})
 }
 
 // naive looks at one address, and says who or what is there.
@@ -199,7 +199,7 @@ func (w *world) naive(owner string, a netip.Addr) string {
 		return "it is the first or the last address"
 	}
 	for _, c := range w.plan.Claims {
-		own := c.Kind == plan.StaticPool && c.Owner.Director == "a"
+		own := c.Kind == plan.StaticPool && c.Owner().Director == "a"
 		if c.Range.Contains(a) && c.Kind != plan.Reserved && !own {
 			return c.Who() + " (" + c.Kind.String() + ") is there"
 		}
@@ -235,7 +235,7 @@ func TestHiddenUser(t *testing.T) {
 	w.plan.Claims, w.plan.BlindSpots = nil, nil
 	w.pool.Ranges, w.pool.Except = []netipx.IPRange{addresses(10, 60)}, nil
 	owner := plan.Owner{Director: "a", Deployment: "web", InstanceGroup: "api"}
-	may := plan.Claim{Range: addresses(20, 29), Kind: plan.Static, Owner: owner, Subnet: w.subnets["a"]}
+	may := plan.Claim{Range: addresses(20, 29), Kind: plan.Static, Holder: owner.Held(), Subnet: w.subnets["a"]}
 	w.plan.BlindSpots = []plan.BlindSpot{{Owner: owner, What: "static_ips", Variable: "ip", Reason: plan.NoValue, At: w.at(), May: []plan.Claim{may}}}
 	look := &booking.Look{Plan: w.plan, Pool: w.pool, Now: now}
 	for _, c := range []struct {

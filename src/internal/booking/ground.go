@@ -97,7 +97,7 @@ func (g *ground) narrow(p *plan.Plan, reaches []netipx.IPRange) {
 	for i := range p.Claims {
 		c := &p.Claims[i]
 		if c.Kind == plan.CreateEnvVM {
-			g.createEnvs[[2]string{c.Owner.Director, c.Owner.Deployment}] = true
+			g.createEnvs[[2]string{c.Owner().Director, c.Owner().Deployment}] = true
 		}
 		if in(c) {
 			g.plan.Claims = append(g.plan.Claims, *c)
@@ -114,11 +114,11 @@ func (g *ground) narrow(p *plan.Plan, reaches []netipx.IPRange) {
 func nameOf(c *plan.Claim) (n name, ok bool) {
 	switch {
 	case c.Kind == plan.External:
-		return name{other: c.Owner.Property}, true
+		return name{other: c.Owner().Property}, true
 	case c.Kind == plan.DirectorOwn:
-		return name{director: c.Owner.Director}, true
+		return name{director: c.Owner().Director}, true
 	case c.Kind.InUse() || c.Kind == plan.StaticPool:
-		return name{director: c.Owner.Director, deployment: c.Owner.Deployment}, true
+		return name{director: c.Owner().Director, deployment: c.Owner().Deployment}, true
 	}
 	return n, false
 }

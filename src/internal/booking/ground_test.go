@@ -20,7 +20,7 @@ func (w *world) far() {
 	away := &plan.Subnet{Director: "a", Network: "away", Range: netip.MustParsePrefix("10.9.0.0/24"), Prefix: 32, Segment: "elsewhere", At: w.at()}
 	w.plan.Subnets = append(w.plan.Subnets, away)
 	w.plan.Claims = append(w.plan.Claims, plan.Claim{
-		Range: netipx.MustParseIPRange("10.9.0.4-10.9.0.4"), Kind: plan.CreateEnvVM, Owner: plan.Owner{Director: "b", Deployment: "d1"}, Subnet: away, At: w.at(),
+		Range: netipx.MustParseIPRange("10.9.0.4-10.9.0.4"), Kind: plan.CreateEnvVM, Holder: &plan.Owner{Director: "b", Deployment: "d1"}, Subnet: away, At: w.at(),
 	})
 	for _, director := range w.plan.Directors {
 		at := w.rng.IntN(64)
@@ -90,7 +90,7 @@ func (w *world) scanned(look *booking.Look, owner string) []*netipx.IPSet {
 	q.Passes = func(c *plan.Claim) bool {
 		switch {
 		case c.Kind == plan.Booked:
-			return c.Booking.Pool == w.pool.Name
+			return c.Booking().Pool == w.pool.Name
 		case c.Kind == plan.StaticPool:
 			return w.hasStatic(c, owner)
 		}
@@ -127,8 +127,8 @@ func (w *world) scanned(look *booking.Look, owner string) []*netipx.IPSet {
 // of create-env.
 func (w *world) hasStatic(static *plan.Claim, owner string) bool {
 	parts := strings.Split(owner, "/")
-	return len(parts) > 1 && parts[0] == static.Owner.Director && !slices.ContainsFunc(w.plan.Claims, func(c plan.Claim) bool {
-		return c.Kind == plan.CreateEnvVM && c.Owner.Director == parts[0] && c.Owner.Deployment == parts[1]
+	return len(parts) > 1 && parts[0] == static.Owner().Director && !slices.ContainsFunc(w.plan.Claims, func(c plan.Claim) bool {
+		return c.Kind == plan.CreateEnvVM && c.Owner().Director == parts[0] && c.Owner().Deployment == parts[1]
 	})
 }
 

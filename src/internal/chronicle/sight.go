@@ -53,7 +53,7 @@ func (b *sighting) add(c Claimant, r netipx.IPRange) {
 func (b *sighting) declared() {
 	for i := range b.plan.Claims {
 		c := &b.plan.Claims[i]
-		if c.Owner.Director != b.director {
+		if c.Owner().Director != b.director {
 			continue
 		}
 		switch c.Kind {
@@ -66,7 +66,7 @@ func (b *sighting) declared() {
 // ownerOf is how the chronicle calls the owner of a claim: the index of an instance is
 // left out, which changes when a neighbour goes.
 func ownerOf(c *plan.Claim) string {
-	o := c.Owner
+	o := c.Owner()
 	parts := []string{o.Deployment, o.InstanceGroup}
 	switch {
 	case c.Kind == plan.DirectorOwn:

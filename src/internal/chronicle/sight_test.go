@@ -38,11 +38,11 @@ func TestSight(t *testing.T) {
 	}
 	p := &plan.Plan{
 		Claims: []plan.Claim{
-			{Kind: plan.Static, Owner: owner("cf", "web"), Range: one("10.0.0.1")},
-			{Kind: plan.VIP, Owner: plan.Owner{Director: "promo", Deployment: "cf", InstanceGroup: "web", Property: "keepalived.vip"}, Range: one("10.0.0.5")},
-			{Kind: plan.Lease, Owner: owner("cf", "web"), Range: one("10.0.1.1")},
-			{Kind: plan.DynamicPool, Owner: owner("", ""), Range: one("10.0.0.77")},
-			{Kind: plan.Static, Owner: plan.Owner{Director: "west", Deployment: "cf"}, Range: one("10.0.0.78")},
+			{Kind: plan.Static, Holder: owner("cf", "web").Held(), Range: one("10.0.0.1")},
+			{Kind: plan.VIP, Holder: &plan.Owner{Director: "promo", Deployment: "cf", InstanceGroup: "web", Property: "keepalived.vip"}, Range: one("10.0.0.5")},
+			{Kind: plan.Lease, Holder: owner("cf", "web").Held(), Range: one("10.0.1.1")},
+			{Kind: plan.DynamicPool, Holder: owner("", "").Held(), Range: one("10.0.0.77")},
+			{Kind: plan.Static, Holder: &plan.Owner{Director: "west", Deployment: "cf"}, Range: one("10.0.0.78")},
 		},
 		Withheld:   []plan.Owner{{Director: "promo", Deployment: "locked"}},
 		BlindSpots: []plan.BlindSpot{{Owner: owner("cf", ""), May: []plan.Claim{{Kind: plan.Static, Range: one("10.0.0.3")}, {Kind: plan.DynamicPool, Range: one("10.0.0.4")}}}},

@@ -39,7 +39,7 @@ func (b *builder) astray(kind plan.Kind, owner plan.Owner, m *bosh.Manifest, use
 		b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
 			Owner: owner, What: "static_ips of " + owner.InstanceGroup + " on network " + use.Name, Reason: plan.Refused, At: block.At,
 			Message: message, Hint: "correct the name of the network, its range or the address",
-			May: []plan.Claim{{Range: r, Kind: kind, Owner: owner, Subnet: s, At: block.At}},
+			May: []plan.Claim{{Range: r, Kind: kind, Holder: owner.Held(), Subnet: s, At: block.At}},
 		})
 	}
 }

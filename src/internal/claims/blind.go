@@ -252,7 +252,7 @@ func (b *blindSpots) widened(s *plan.Subnet) []plan.Claim {
 	if s == nil || !s.Range.IsValid() {
 		return nil
 	}
-	return []plan.Claim{{Range: netipx.RangeOfPrefix(s.Range), Kind: plan.Static, Owner: plan.Owner{Director: s.Director, Network: s.Network}, Subnet: s}}
+	return []plan.Claim{{Range: netipx.RangeOfPrefix(s.Range), Kind: plan.Static, Holder: &plan.Owner{Director: s.Director, Network: s.Network}, Subnet: s}}
 }
 
 // rangeOf are the addresses of a subnet; all where its range hides.
@@ -281,7 +281,7 @@ func inner(read *bosh.Subnet) *netipx.IPSet {
 func claimsIn(kind plan.Kind, owner plan.Owner, s *plan.Subnet, set *netipx.IPSet) []plan.Claim {
 	var list []plan.Claim
 	for _, r := range set.Ranges() {
-		list = append(list, plan.Claim{Range: r, Kind: kind, Owner: owner, Subnet: s})
+		list = append(list, plan.Claim{Range: r, Kind: kind, Holder: owner.Held(), Subnet: s})
 	}
 	return list
 }
@@ -289,7 +289,7 @@ func claimsIn(kind plan.Kind, owner plan.Owner, s *plan.Subnet, set *netipx.IPSe
 func blockClaims(kind plan.Kind, owner plan.Owner, s *plan.Subnet, blocks []bosh.Block) []plan.Claim {
 	var list []plan.Claim
 	for _, block := range blocks {
-		list = append(list, plan.Claim{Range: block.Range, Kind: kind, Owner: owner, Subnet: s})
+		list = append(list, plan.Claim{Range: block.Range, Kind: kind, Holder: owner.Held(), Subnet: s})
 	}
 	return list
 }
@@ -475,7 +475,7 @@ func (b *blindSpots) properties(owner plan.Owner, mine, known networks) []plan.C
 			}
 			of := owner
 			of.Network = s.Network
-			may = append(may, plan.Claim{Range: netipx.RangeOfPrefix(s.Range), Kind: plan.VIP, Owner: of, Subnet: s.Subnet})
+			may = append(may, plan.Claim{Range: netipx.RangeOfPrefix(s.Range), Kind: plan.VIP, Holder: of.Held(), Subnet: s.Subnet})
 			rest.RemovePrefix(s.Range)
 		}
 	}

@@ -61,7 +61,7 @@ type External struct {
 // fleet file gives a subnet, or returns "".
 func Build(directors []Director, externals []External, segmentOf func(*plan.Subnet) string) *plan.Plan {
 	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf}
-	b.plan.Claims = make([]plan.Claim, 0, staticEntries(directors))
+	b.plan.Claims = make([]plan.Claim, 0, atMost(directors))
 	for i := range directors {
 		b.director(&directors[i])
 	}
@@ -73,11 +73,25 @@ func Build(directors []Director, externals []External, segmentOf func(*plan.Subn
 	return b.plan
 }
 
-// staticEntries counts the entries of static_ips, which are most claims.
-func staticEntries(directors []Director) int {
+// atMost is how many claims there may be of what is most of them, so that no list of
+// millions is copied as it grows: the entries of static_ips, reserved and static, and
+// as many gaps between those of one subnet.
+func atMost(directors []Director) int {
 	n := 0
+	config := func(cc *bosh.CloudConfig) {
+		if cc == nil {
+			return
+		}
+		for _, network := range cc.Networks {
+			for _, s := range network.Subnets {
+				n += 2 * (len(s.Reserved) + len(s.Static) + 1)
+			}
+		}
+	}
 	for i := range directors {
+		config(directors[i].CloudConfig)
 		for _, m := range directors[i].Deployments {
+			config(m.Own)
 			for _, g := range m.Groups {
 				for _, network := range g.Networks {
 					n += len(network.Static)
@@ -94,6 +108,8 @@ type builder struct {
 	// seen are the subnets of the director's cloud-configs, by what they say;
 	// only kept where there are views.
 	seen map[string]*plan.Subnet
+	// holder is the owner of the last claim: claims of one owner follow one another.
+	holder *plan.Owner
 
 	// made are the plan's subnets by those that were read, parts what hides of these,
 	// pending what they hand out if it does not hide.
@@ -300,7 +316,10 @@ func poolKind(c *bosh.Compilation, n *bosh.Network, s *bosh.Subnet) plan.Kind {
 
 func (b *builder) add(kind plan.Kind, owner plan.Owner, s *plan.Subnet, r netipx.IPRange, at place.Place) {
 	if r.IsValid() {
-		b.plan.Claims = append(b.plan.Claims, plan.Claim{Range: r, Kind: kind, Owner: owner, Subnet: s, At: at})
+		if b.holder == nil || *b.holder != owner {
+			b.holder = owner.Held()
+		}
+		b.plan.Claims = append(b.plan.Claims, plan.Claim{Range: r, Kind: kind, Holder: b.holder, Subnet: s, At: at})
 	}
 }
 

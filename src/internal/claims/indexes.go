@@ -70,7 +70,7 @@ func (x indexes) name(c *plan.Claim, position int) {
 	}
 	c.Index = list[0]
 	if !consecutive && count > 1 {
-		c.Indexes = (*plan.Indexes)(&list)
+		c.SetIndexes((*plan.Indexes)(&list))
 	}
 }
 

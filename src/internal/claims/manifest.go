@@ -191,7 +191,7 @@ func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.Prop
 		owner.Network = s.Network
 	}
 	b.add(plan.VIP, owner, s, vip.Range, vip.At)
-	b.plan.Claims[len(b.plan.Claims)-1].Router = plan.Router(vip.Router)
+	b.plan.Claims[len(b.plan.Claims)-1].Detail = &plan.Detail{Router: plan.Router(vip.Router)}
 }
 
 // carrier is the subnet that an address lies in; nil where nothing is known.

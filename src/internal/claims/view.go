@@ -136,6 +136,6 @@ func sameClaim(a, b *plan.Claim) bool {
 		}
 		return k
 	}
-	return a.Owner == b.Owner && sort(a.Kind) == sort(b.Kind) && a.Subnet != nil && a.Range.Overlaps(b.Range) &&
+	return a.Owner() == b.Owner() && sort(a.Kind) == sort(b.Kind) && a.Subnet != nil && a.Range.Overlaps(b.Range) &&
 		plan.ContactOf(a.Subnet, b.Subnet).Relation == plan.Same
 }

@@ -345,7 +345,7 @@ func (a *auditing) tell(scope func(*plan.Claim) bool) error {
 		}
 	}
 	for _, c := range a.result.Unjudged {
-		if a.judged(c.Owner.Director) && scope(&c) {
+		if a.judged(c.Owner().Director) && scope(&c) {
 			out.Unjudged = append(out.Unjudged, c)
 		}
 	}

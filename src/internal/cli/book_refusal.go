@@ -144,7 +144,7 @@ func (d *desk) obstacles(pool *ledger.Pool, owner string, a netip.Addr) []string
 // inStatic reports whether a director gives an address to static_ips.
 func (d *desk) inStatic(director string, r netip.Prefix) bool {
 	return slices.ContainsFunc(d.Facts.Plan.Claims, func(c plan.Claim) bool {
-		return c.Kind == plan.StaticPool && c.Owner.Director == director && c.Range.Overlaps(netipx.RangeOfPrefix(r))
+		return c.Kind == plan.StaticPool && c.Owner().Director == director && c.Range.Overlaps(netipx.RangeOfPrefix(r))
 	})
 }
 

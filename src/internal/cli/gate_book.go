@@ -61,7 +61,7 @@ func (g *gateRun) bookingFor(f lint.Finding) (deployBooking, bool) {
 		}
 		return f.Rule == lint.UnbookedStaticID && p.At == f.Claims[1].At
 	})
-	owner := (&plan.Claim{Kind: f.Claims[0].Kind, Owner: f.Claims[0].Owner}).OwnerText()
+	owner := (&plan.Claim{Kind: f.Claims[0].Kind, Holder: f.Claims[0].Owner.Held()}).OwnerText()
 	if i < 0 || owner == "" {
 		return deployBooking{}, false
 	}
@@ -76,8 +76,8 @@ func (g *gateRun) bookingFor(f lint.Finding) (deployBooking, bool) {
 func (g *gateRun) poolOfBooking(at place.Place) string {
 	for _, list := range [][]plan.Claim{g.survey.Facts.Plan.Claims, g.survey.Facts.Over} {
 		for i := range list {
-			if list[i].Booking != nil && list[i].At == at {
-				return list[i].Booking.Pool
+			if list[i].Booking() != nil && list[i].At == at {
+				return list[i].Booking().Pool
 			}
 		}
 	}

@@ -126,7 +126,7 @@ func keptByNetwork(p *plan.Plan) map[[2]string][]netipx.IPRange {
 	kept := map[[2]string][]netipx.IPRange{}
 	for i := range p.Claims {
 		if c := &p.Claims[i]; c.Kind == plan.CloudKept {
-			key := [2]string{c.Owner.Director, c.Owner.Network}
+			key := [2]string{c.Owner().Director, c.Owner().Network}
 			kept[key] = append(kept[key], c.Range)
 		}
 	}

@@ -81,7 +81,7 @@ func conflictOf(f *lint.Finding) Conflict {
 	}
 	for _, party := range f.Claims {
 		v := Party{
-			Owner: (&plan.Claim{Owner: party.Owner, Kind: party.Kind, Range: party.Range}).Who(), Director: party.Owner.Director,
+			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: party.Owner.Director,
 			Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
 		}
 		if party.Range.IsValid() {

@@ -40,7 +40,7 @@ func Apply(p *plan.Plan, changes []Change) *plan.Plan {
 		for _, e := range c.Entries {
 			after.Claims = append(after.Claims, plan.Claim{
 				Range: e.Range, Kind: plan.Reserved, Subnet: c.Subnet, At: c.Subnet.ReservedAt,
-				Owner: plan.Owner{Director: c.Subnet.Director, Deployment: c.Subnet.Deployment, Network: c.Subnet.Network},
+				Holder: &plan.Owner{Director: c.Subnet.Director, Deployment: c.Subnet.Deployment, Network: c.Subnet.Network},
 			})
 		}
 	}

@@ -63,7 +63,7 @@ func (m *made) plan() *plan.Plan {
 	for _, s := range p.Subnets {
 		s.Incomplete = s.Incomplete || m.hidden[s.Director]
 		for _, lease := range m.leases[s.Director] {
-			p.Claims = append(p.Claims, plan.Claim{Range: parseRange(lease), Kind: plan.Lease, Subnet: s, Owner: plan.Owner{Director: s.Director, Network: s.Network}})
+			p.Claims = append(p.Claims, plan.Claim{Range: parseRange(lease), Kind: plan.Lease, Subnet: s, Holder: &plan.Owner{Director: s.Director, Network: s.Network}})
 		}
 	}
 	return p
@@ -105,7 +105,7 @@ func (f *Fence) text() string {
 		for _, e := range c.Entries {
 			var whom []string
 			for _, claim := range e.For {
-				whom = append(whom, fmt.Sprintf("%s of %s%s", claim.Kind, claim.Owner.Director, claim.Owner.Property))
+				whom = append(whom, fmt.Sprintf("%s of %s%s", claim.Kind, claim.Owner().Director, claim.Owner().Property))
 			}
 			fmt.Fprintf(&b, "%s: %s for %s\n", c.Subnet.Director, e.Range, strings.Join(whom, ", "))
 		}

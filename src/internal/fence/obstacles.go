@@ -88,7 +88,7 @@ func deployedAt(overlaps []plan.Overlap) map[ownAddress]bool {
 	for _, o := range overlaps {
 		for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
 			if pair[1].Kind.InUse() && !pair[0].Kind.Pool() {
-				deployed[ownAddress{pair[1].Owner.Director, pair[0].Kind, o.Range.From()}] = true
+				deployed[ownAddress{pair[1].Owner().Director, pair[0].Kind, o.Range.From()}] = true
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func (b *builder) overlap(o plan.Overlap, deployed map[ownAddress]bool, within f
 		if !isDynamic(own) || !inside(own.Subnet) || !inTheWay(own, other, o) {
 			continue
 		}
-		if deployed[ownAddress{own.Owner.Director, other.Kind, o.Range.From()}] {
+		if deployed[ownAddress{own.Owner().Director, other.Kind, o.Range.From()}] {
 			continue
 		}
 		p := b.pool(own.Subnet)
@@ -169,7 +169,7 @@ func concerns(o plan.Overlap, within func(*plan.Subnet) bool) bool {
 func inTheWay(own, other *plan.Claim, o plan.Overlap) bool {
 	switch other.Kind {
 	case plan.VIP:
-		return o.Foreign() || other.Owner.Property != "" // its own director reads no properties
+		return o.Foreign() || other.Owner().Property != "" // its own director reads no properties
 	case plan.Gateway:
 		return other.Subnet != own.Subnet
 	case plan.DNS:
@@ -178,7 +178,7 @@ func inTheWay(own, other *plan.Claim, o plan.Overlap) bool {
 		return o.Foreign()
 	case plan.Booked:
 		// The owner's own director may be about to give it to just this owner.
-		return other.Booking.State == plan.BookingTaken && other.Booking.Director() != own.Owner.Director
+		return other.Booking().State == plan.BookingTaken && other.Booking().Director() != own.Owner().Director
 	default:
 		return other.Kind.InUse() && o.Foreign() && !o.SameMachine()
 	}

@@ -200,7 +200,7 @@ func whose(claims []*plan.Claim) string {
 }
 
 func nameOf(c *plan.Claim) string {
-	o := c.Owner
+	o := c.Owner()
 	director := "director " + o.Director
 	if o.Director == "" {
 		director = o.Deployment

@@ -47,9 +47,9 @@ func TestEdit(t *testing.T) {
 	first := place.Place{File: "cloud.yml", Line: 1, Column: 3}
 	second := place.Place{File: "cloud.yml", Line: 3, Column: 3}
 	list := place.Place{File: "cloud.yml", Line: 2, Column: 13}
-	vip := &plan.Claim{Kind: plan.VIP, Owner: plan.Owner{Deployment: "web", Property: "vip"}}
-	pool := &plan.Claim{Kind: plan.DynamicPool, Owner: plan.Owner{Director: "b\x1b[2J\n- 10.0.0.1"}}
-	lb := &plan.Claim{Kind: plan.External, Owner: plan.Owner{Property: "load balancer"}}
+	vip := &plan.Claim{Kind: plan.VIP, Holder: &plan.Owner{Deployment: "web", Property: "vip"}}
+	pool := &plan.Claim{Kind: plan.DynamicPool, Holder: &plan.Owner{Director: "b\x1b[2J\n- 10.0.0.1"}}
+	lb := &plan.Claim{Kind: plan.External, Holder: &plan.Owner{Property: "load balancer"}}
 	edits, err := Edit([]fence.Change{change(first, list, vip), change(second, second, pool, pool, vip, lb)}, files(1))
 	if err != nil || len(edits.ByHand) > 0 || len(edits.Files) != 1 {
 		t.Fatal(edits, err)

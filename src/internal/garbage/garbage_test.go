@@ -51,3 +51,38 @@ func TestCollectSeldom(t *testing.T) {
 	}
 	runtime.KeepAlive(kept)
 }
+
+func TestRoom(t *testing.T) {
+	if got := roomFor(100, 500); got != 500 {
+		t.Errorf("a heap below the limit gets %d", got)
+	}
+	if got := roomFor(800, 500); got != 1000 {
+		t.Errorf("a heap beyond the limit gets %d", got)
+	}
+}
+
+// The limit follows a heap that needs more, until it is undone.
+func TestCollectLessMakesRoom(t *testing.T) {
+	t.Setenv("GOGC", "")
+	_, before := settings()
+	undo := CollectLess(1 << 20)
+	held := make([]byte, 64<<20)
+	grown := false
+	for range 1000 {
+		runtime.GC() // the finalizer runs some time after a collection
+		if grown = debug.SetMemoryLimit(-1) >= 64<<20; grown {
+			break
+		}
+	}
+	if !grown {
+		t.Errorf("limit %d with %d bytes in use", debug.SetMemoryLimit(-1), len(held))
+	}
+	runtime.KeepAlive(held)
+	undo()
+	for range 10 {
+		runtime.GC()
+	}
+	if _, after := settings(); after != before {
+		t.Errorf("limit %d afterwards, %d before", after, before)
+	}
+}

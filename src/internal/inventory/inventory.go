@@ -101,7 +101,7 @@ func (i Inventory) Virtual() (addresses []netip.Addr) {
 
 // describe is "director promo, deployment db, group pgpool (static), db.yml:3:5".
 func describe(c plan.Claim) string {
-	if c.Booking != nil {
+	if c.Booking() != nil {
 		return c.Who() + ", " + c.At.String()
 	}
 	var parts []string
@@ -110,11 +110,11 @@ func describe(c plan.Claim) string {
 			parts = append(parts, name+" "+value)
 		}
 	}
-	add("director", c.Owner.Director)
-	add("deployment", c.Owner.Deployment)
-	add("group", c.Owner.InstanceGroup)
-	add("network", c.Owner.Network)
-	add("property", c.Owner.Property)
+	add("director", c.Owner().Director)
+	add("deployment", c.Owner().Deployment)
+	add("group", c.Owner().InstanceGroup)
+	add("network", c.Owner().Network)
+	add("property", c.Owner().Property)
 	text := strings.Join(parts, ", ") + " (" + c.Kind.String() + ")"
 	if c.At.IsValid() {
 		text += ", " + c.At.String()

@@ -16,13 +16,13 @@ func TestInventory(t *testing.T) {
 	there := &plan.Subnet{Segment: "lab", Range: netip.MustParsePrefix("10.8.52.0/24")}
 	rng := netipx.MustParseIPRange
 	p := &plan.Plan{Claims: []plan.Claim{
-		{Range: rng("10.8.52.10-10.8.52.250"), Kind: plan.DynamicPool, Subnet: here, Owner: plan.Owner{Director: "promo", Network: "default"}},
-		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.Static, Subnet: here, Owner: plan.Owner{Director: "promo", Deployment: "db", InstanceGroup: "pgpool"},
+		{Range: rng("10.8.52.10-10.8.52.250"), Kind: plan.DynamicPool, Subnet: here, Holder: &plan.Owner{Director: "promo", Network: "default"}},
+		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.Static, Subnet: here, Holder: &plan.Owner{Director: "promo", Deployment: "db", InstanceGroup: "pgpool"},
 			At: place.Place{File: "db.yml", Line: 3, Column: 5}},
-		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.CreateEnvVM, Subnet: there, Owner: plan.Owner{Director: "DR_WEST"}},
+		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.CreateEnvVM, Subnet: there, Holder: &plan.Owner{Director: "DR_WEST"}},
 		{Range: rng("10.8.52.1-10.8.52.1"), Kind: plan.Gateway, Subnet: here},
-		{Range: rng("10.8.52.200-10.8.52.200"), Kind: plan.VIP, Owner: plan.Owner{Director: "promo", Property: "keepalived.vip"}},
-		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.VIP, Owner: plan.Owner{Director: "promo", Property: "pgpool.backend"}},
+		{Range: rng("10.8.52.200-10.8.52.200"), Kind: plan.VIP, Holder: &plan.Owner{Director: "promo", Property: "keepalived.vip"}},
+		{Range: rng("10.8.52.191-10.8.52.191"), Kind: plan.VIP, Holder: &plan.Owner{Director: "promo", Property: "pgpool.backend"}},
 	}}
 	a := netip.MustParseAddr("10.8.52.191")
 	want := []string{"director promo, deployment db, group pgpool (static), db.yml:3:5", "director promo, property pgpool.backend (vip)", "director promo, network default (dynamic-pool)"}

@@ -98,7 +98,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	hiding := map[hidingPlace]bool{} // what hides of a manifest in one place is told of once
 	toJudged := f.Blindness
 	if f.Targets.Some {
-		toJudged = f.Blindness.Among(func(c *plan.Claim) bool { return f.Targets.Match(c.Owner) })
+		toJudged = f.Blindness.Among(func(c *plan.Claim) bool { return f.Targets.Match(c.Owner()) })
 	}
 	for i := range f.Plan.BlindSpots {
 		spot := &f.Plan.BlindSpots[i]
@@ -233,7 +233,7 @@ func (f *Facts) judges(o plan.Owner) bool {
 func meetingFinding(spot *plan.BlindSpot, m *plan.Meeting) Finding {
 	return Finding{
 		Rule: HiddenAddressID, Severity: Error, Message: spot.Text(), Range: m.Range,
-		Claims: []Party{{Owner: spot.Owner, Range: m.Range, At: spot.At}, {Owner: m.Other.Owner, Kind: m.Other.Kind}},
+		Claims: []Party{{Owner: spot.Owner, Range: m.Range, At: spot.At}, {Owner: m.Other.Owner(), Kind: m.Other.Kind}},
 	}
 }
 
@@ -294,20 +294,20 @@ func newPairJudge(f *Facts) *pairJudge {
 // is judged, and that no director keeps from happening.
 func (j *pairJudge) refuses(m plan.Meeting) bool {
 	if !relevant(m.A, m.B) || guarded(m.Overlap) || ofOne(m.Overlap) || m.Hidden.Kind.Pool() && m.With == nil &&
-		j.deployed[m.Other.Kind][ownAddress{m.Hidden.Owner.Director, m.Other.Range.From()}] {
+		j.deployed[m.Other.Kind][ownAddress{m.Hidden.Owner().Director, m.Other.Range.From()}] {
 		return false
 	}
 	of := func(c, other *plan.Claim) side1 {
 		if c.Kind == plan.Booked {
-			return side1{kind: c.Kind, meant: plan.Means(c.Booking.Owner, other), taken: c.Booking.State == plan.BookingTaken,
-				theirs: c.Booking.Director() == other.Owner.Director, property: c.Booking.Owner != ""}
+			return side1{kind: c.Kind, meant: plan.Means(c.Booking().Owner, other), taken: c.Booking().State == plan.BookingTaken,
+				theirs: c.Booking().Director() == other.Owner().Director, property: c.Booking().Owner != ""}
 		}
-		return side1{kind: c.Kind, property: c.Owner.Property != "", judged: j.facts.Targets.Match(c.Owner), either: c.EitherPool, director: c.Owner.Director != ""}
+		return side1{kind: c.Kind, property: c.Owner().Property != "", judged: j.facts.Targets.Match(c.Owner()), either: c.EitherPool, director: c.Owner().Director != ""}
 	}
 	key := pairKey{
 		a: of(m.A, m.B), b: of(m.B, m.A), relation: m.Contact.Relation, oneList: m.Contact.OneList,
-		sameDirector:   m.A.Owner.Director == m.B.Owner.Director,
-		sameDeployment: m.A.Owner.Deployment == m.B.Owner.Deployment,
+		sameDirector:   m.A.Owner().Director == m.B.Owner().Director,
+		sameDeployment: m.A.Owner().Deployment == m.B.Owner().Deployment,
 		sameSubnet:     m.A.Subnet == m.B.Subnet,
 	}
 	refused, ok := j.known[key]
@@ -323,7 +323,7 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 // ofOne reports whether both addresses are asked for by one manifest: whoever wrote
 // it, and gives its variables, is no other owner.
 func ofOne(o plan.Overlap) bool {
-	return o.A.Kind.InUse() && o.B.Kind.InUse() && o.A.Owner.Deployment != "" && sameDeployment(o)
+	return o.A.Kind.InUse() && o.B.Kind.InUse() && o.A.Owner().Deployment != "" && sameDeployment(o)
 }
 
 // guarded reports whether a director itself refuses the second of the two: both
@@ -334,7 +334,7 @@ func guarded(o plan.Overlap) bool {
 		case plan.Static, plan.Lease, plan.Orphan:
 			return true
 		case plan.VIP:
-			return c.Owner.Property == ""
+			return c.Owner().Property == ""
 		}
 		return false
 	}

@@ -22,12 +22,12 @@ func runBookedByOther(f *Facts, report func(Finding)) {
 	for _, o := range f.Overlaps {
 		booking, other, ok := bookedPair(o)
 		switch {
-		case !ok || !onWire(o) || booking.Booking.State != plan.BookingTaken || plan.Means(booking.Booking.Owner, other):
+		case !ok || !onWire(o) || booking.Booking().State != plan.BookingTaken || plan.Means(booking.Booking().Owner, other):
 		case used[booking]:
 			// Its owner has it already: that two have it is another rule's word.
 		case other.Kind.InUse():
 			report(f.takenFrom(booking, other, o))
-		case (other.Kind == plan.DynamicPool || other.Kind == plan.Compilation) && booking.Booking.Director() != other.Owner.Director:
+		case (other.Kind == plan.DynamicPool || other.Kind == plan.Compilation) && booking.Booking().Director() != other.Owner().Director:
 			pools = append(pools, pooled{booking, other, o})
 		}
 	}
@@ -59,7 +59,7 @@ func bookedPair(o plan.Overlap) (booking, other *plan.Claim, ok bool) {
 func (f *Facts) usedByOwner() map[*plan.Claim]bool {
 	used := map[*plan.Claim]bool{}
 	for _, o := range f.Overlaps {
-		if booking, other, ok := bookedPair(o); ok && onWire(o) && other.Kind.InUse() && plan.Means(booking.Booking.Owner, other) {
+		if booking, other, ok := bookedPair(o); ok && onWire(o) && other.Kind.InUse() && plan.Means(booking.Booking().Owner, other) {
 			used[booking] = true
 		}
 	}
@@ -69,7 +69,7 @@ func (f *Facts) usedByOwner() map[*plan.Claim]bool {
 // takenFrom is the finding about an address that somebody uses and somebody else
 // has booked.
 func (f *Facts) takenFrom(booking, user *plan.Claim, o plan.Overlap) Finding {
-	b := booking.Booking
+	b := booking.Booking()
 	why := fmt.Sprintf("%s took it %s; %s", b.For(), sinceText(b), whySame(o.Contact))
 	if b.Ended(f.Now) {
 		why = fmt.Sprintf("%s took it %s; that is over, but nobody wrote it down yet; %s", b.For(), sinceText(b), whySame(o.Contact))

@@ -23,7 +23,7 @@ var bookingEnds = Rule{
 	Run: func(f *Facts, report func(Finding)) {
 		used := f.usedByOwner()
 		for c := range f.bookings {
-			b := c.Booking
+			b := c.Booking()
 			if used[c] || f.mayUse(c) || b.Until.IsZero() || b.Until.Sub(f.Now) > soon {
 				continue
 			}
@@ -51,7 +51,7 @@ var bookingUnused = Rule{
 	Run: func(f *Facts, report func(Finding)) {
 		used := f.usedByOwner()
 		for c := range f.bookings {
-			b := c.Booking
+			b := c.Booking()
 			// Only of VMs of BOSH do files tell whether they have an address.
 			if used[c] || f.mayUse(c) || b.Adopted || !slices.Contains(f.Plan.Directors, b.Director()) || f.Now.Sub(b.Since) < UnusedFor ||
 				!b.Until.IsZero() && b.Until.Sub(f.Now) <= soon {
@@ -72,7 +72,7 @@ var bookingUnused = Rule{
 // be seen.
 func (f *Facts) mayUse(c *plan.Claim) bool {
 	for _, may := range f.Blindness.Reaching(c.Subnet, c.Range) {
-		if may.Kind.InUse() && plan.Means(c.Booking.Owner, may) {
+		if may.Kind.InUse() && plan.Means(c.Booking().Owner, may) {
 			return true
 		}
 	}

@@ -25,7 +25,7 @@ func runBookingsOverlap(f *Facts, report func(Finding)) {
 		report(Finding{
 			Range: o.Range, Segment: segmentText(o.Contact),
 			Message:    fmt.Sprintf("%s is booked twice: there is %s and %s", plan.RangeText(o.Range), who(first), who(second)),
-			Claims:     []Party{party(first, bookingNote(first.Booking)), party(second, bookingNote(second.Booking))},
+			Claims:     []Party{party(first, bookingNote(first.Booking())), party(second, bookingNote(second.Booking()))},
 			Why:        "each of the two was told that the address is its own; " + whySame(o.Contact),
 			Suggestion: "give the later one another:\n" + anotherCommand(first),
 		})
@@ -34,12 +34,12 @@ func runBookingsOverlap(f *Facts, report func(Finding)) {
 }
 
 func taken(c *plan.Claim) bool {
-	return c.Booking.State == plan.BookingTaken && c.Booking.Owner != ""
+	return c.Booking().State == plan.BookingTaken && c.Booking().Owner != ""
 }
 
 // laterBooking orders two bookings: the one to change, which is the later, first.
 func laterBooking(a, b *plan.Claim) (first, second *plan.Claim) {
-	if a.Booking.Since.After(b.Booking.Since) || a.Booking.Since.Equal(b.Booking.Since) && b.At.Compare(a.At) < 0 {
+	if a.Booking().Since.After(b.Booking().Since) || a.Booking().Since.Equal(b.Booking().Since) && b.At.Compare(a.At) < 0 {
 		return a, b
 	}
 	return b, a
@@ -47,7 +47,7 @@ func laterBooking(a, b *plan.Claim) (first, second *plan.Claim) {
 
 // anotherCommand gives a booking back and books its owner another address.
 func anotherCommand(c *plan.Claim) string {
-	return "ipguard release " + quotedArgument(plan.RangeText(c.Range)) + "\n" + bookCommand(c.Booking.Pool, c.Booking.For())
+	return "ipguard release " + quotedArgument(plan.RangeText(c.Range)) + "\n" + bookCommand(c.Booking().Pool, c.Booking().For())
 }
 
 // bookedTwice tells of one owner's number that two addresses of a pool have: two
@@ -63,7 +63,7 @@ func (f *Facts) bookedTwice(report func(Finding)) {
 		if c.Kind != plan.Booked || !taken(c) {
 			continue
 		}
-		h := holder{c.Booking.Pool, c.Booking.Owner, c.Booking.Number}
+		h := holder{c.Booking().Pool, c.Booking().Owner, c.Booking().Number}
 		before, twice := seen[h]
 		if !twice {
 			seen[h] = c
@@ -72,8 +72,8 @@ func (f *Facts) bookedTwice(report func(Finding)) {
 		first, second := laterBooking(before, c)
 		report(Finding{
 			Range:      first.Range,
-			Message:    fmt.Sprintf("%s has booked two addresses of pool %s and wants one: %s and %s", c.Booking.For(), h.pool, plan.RangeText(second.Range), plan.RangeText(first.Range)),
-			Claims:     []Party{party(first, bookingNote(first.Booking)), party(second, bookingNote(second.Booking))},
+			Message:    fmt.Sprintf("%s has booked two addresses of pool %s and wants one: %s and %s", c.Booking().For(), h.pool, plan.RangeText(second.Range), plan.RangeText(first.Range)),
+			Claims:     []Party{party(first, bookingNote(first.Booking())), party(second, bookingNote(second.Booking()))},
 			Why:        "two who could not see each other booked for the same owner, and both bookings were merged; one of the addresses lies idle",
 			Suggestion: "give back the one that nobody uses:\nipguard release " + quotedArgument(plan.RangeText(first.Range)),
 		})

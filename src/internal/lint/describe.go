@@ -19,11 +19,11 @@ func who(c *plan.Claim) string { return c.Who() }
 func side(c *plan.Claim) string {
 	switch {
 	case c.Kind == plan.External:
-		return c.Owner.Property
-	case c.Owner.Director != "":
-		return "director " + c.Owner.Director
-	case c.Owner.Deployment != "":
-		return "deployment " + c.Owner.Deployment
+		return c.Owner().Property
+	case c.Owner().Director != "":
+		return "director " + c.Owner().Director
+	case c.Owner().Deployment != "":
+		return "deployment " + c.Owner().Deployment
 	}
 	return "the cloud-config"
 }
@@ -41,9 +41,9 @@ func use(k plan.Kind) string {
 // network names the network of a pool, and whose it still is if it is past.
 func network(c *plan.Claim) string {
 	if c.Subnet == nil || c.Subnet.Past == "" {
-		return c.Owner.Network
+		return c.Owner().Network
 	}
-	return c.Owner.Network + ", " + c.Subnet.Past
+	return c.Owner().Network + ", " + c.Subnet.Past
 }
 
 // poolLabel labels a pool's line.
@@ -60,7 +60,7 @@ func poolLabel(c *plan.Claim) string {
 
 // party makes a side of a finding out of a claim.
 func party(c *plan.Claim, note string) Party {
-	return Party{Owner: c.Owner, Kind: c.Kind, Range: c.Range, At: c.At, Note: note}
+	return Party{Owner: c.Owner(), Kind: c.Kind, Range: c.Range, At: c.At, Note: note}
 }
 
 // segmentText is the segment of a finding as it is shown.
@@ -143,9 +143,9 @@ func (f *Facts) delegated(free []netipx.IPRange, s *plan.Subnet) []netipx.IPRang
 // release says how a director lets go of an address that it granted.
 func (f *Facts) release(c *plan.Claim) string {
 	if c.Kind == plan.Orphan {
-		return fmt.Sprintf("let director %s delete the orphaned VM: it does so by itself after some minutes, or by bosh clean-up --all", c.Owner.Director)
+		return fmt.Sprintf("let director %s delete the orphaned VM: it does so by itself after some minutes, or by bosh clean-up --all", c.Owner().Director)
 	}
-	give := fmt.Sprintf("deploy %s again, by which its VM gets another address", c.Owner.Deployment)
+	give := fmt.Sprintf("deploy %s again, by which its VM gets another address", c.Owner().Deployment)
 	if c.Subnet == nil || !c.Subnet.Range.IsValid() {
 		return give
 	}
@@ -167,11 +167,11 @@ func alternatives(list []netip.Addr) string {
 func target(c *plan.Claim) string {
 	switch {
 	case c.Kind == plan.CreateEnvVM:
-		return "the VM " + c.Owner.Deployment
-	case c.Owner.Property != "":
-		return c.Owner.Property
+		return "the VM " + c.Owner().Deployment
+	case c.Owner().Property != "":
+		return c.Owner().Property
 	default:
-		return c.Owner.InstanceGroup
+		return c.Owner().InstanceGroup
 	}
 }
 

@@ -84,7 +84,7 @@ type ownAddress struct {
 
 // knownAs is the address as the pool's director knows it.
 func (p pooled) knownAs() ownAddress {
-	return ownAddress{p.pool.Owner.Director, p.overlap.Range.From()}
+	return ownAddress{p.pool.Owner().Director, p.overlap.Range.From()}
 }
 
 // deployedAt returns the gateways or resolvers that a director itself deploys.
@@ -93,7 +93,7 @@ func (f *Facts) deployedAt(kind plan.Kind) map[ownAddress]bool {
 	for _, o := range f.Overlaps {
 		for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
 			if pair[0].Kind == kind && pair[1].Kind.InUse() {
-				deployed[ownAddress{pair[1].Owner.Director, o.Range.From()}] = true
+				deployed[ownAddress{pair[1].Owner().Director, o.Range.From()}] = true
 			}
 		}
 	}

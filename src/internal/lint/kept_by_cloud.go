@@ -54,14 +54,14 @@ func (f *Facts) inKept() (use []kept, pools map[*plan.Subnet][]kept) {
 	for i := range f.Plan.Claims {
 		c := &f.Plan.Claims[i]
 		for _, k := range keptOf(c) {
-			j, ok := last[c.Owner]
+			j, ok := last[c.Owner()]
 			switch {
 			case c.Kind.Pool():
 				pools[c.Subnet] = append(pools[c.Subnet], k)
 			case ok && use[j].claim.Subnet == c.Subnet && use[j].certain == k.certain && use[j].at.To().Next() == k.at.From():
 				use[j].at = netipx.IPRangeFrom(use[j].at.From(), k.at.To())
 			default:
-				last[c.Owner] = len(use)
+				last[c.Owner()] = len(use)
 				use = append(use, k)
 			}
 		}

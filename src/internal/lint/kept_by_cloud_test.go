@@ -44,7 +44,7 @@ func TestKeptByCloudAgreesWithAnOracle(t *testing.T) {
 				a := addr(i)
 				p.Claims = append(p.Claims, plan.Claim{
 					Range: netipx.IPRangeFrom(a, a), Kind: claims[i], Subnet: s,
-					Owner: plan.Owner{Director: "d", Network: "n", InstanceGroup: fmt.Sprint(claims[i].String(), r.IntN(2))},
+					Holder: &plan.Owner{Director: "d", Network: "n", InstanceGroup: fmt.Sprint(claims[i].String(), r.IntN(2))},
 				})
 			}
 		}

@@ -29,7 +29,7 @@ func pooledRuns(list []pooled) []pooled {
 	last := map[key]int{}
 	var runs []pooled
 	for _, p := range list {
-		k := key{p.address.Owner, p.address.Kind, p.pool.Subnet, p.address.Subnet, p.pool.Kind}
+		k := key{p.address.Owner(), p.address.Kind, p.pool.Subnet, p.address.Subnet, p.pool.Kind}
 		if i, ok := last[k]; ok {
 			run := &runs[i].overlap.Range
 			if p.overlap.Range.From() == run.To().Next() {
@@ -55,8 +55,8 @@ func claimedTwice(f *Facts) map[*plan.Claim][]rival {
 	twice := map[*plan.Claim][]rival{}
 	for _, o := range f.Overlaps {
 		if o.A.Kind.InUse() && o.B.Kind.InUse() && foreign(o) {
-			twice[o.A] = append(twice[o.A], rival{o.B.Owner.Director, o.Range})
-			twice[o.B] = append(twice[o.B], rival{o.A.Owner.Director, o.Range})
+			twice[o.A] = append(twice[o.A], rival{o.B.Owner().Director, o.Range})
+			twice[o.B] = append(twice[o.B], rival{o.A.Owner().Director, o.Range})
 		}
 	}
 	return twice
@@ -66,15 +66,15 @@ func claimedTwice(f *Facts) map[*plan.Claim][]rival {
 // p is about. Of a range it may use one and hand out the next.
 func (r rival) uses(p pooled) bool {
 	at := p.overlap.Range
-	return r.director == p.pool.Owner.Director && r.used.Contains(at.From()) && r.used.Contains(at.To())
+	return r.director == p.pool.Owner().Director && r.used.Contains(at.From()) && r.used.Contains(at.To())
 }
 
 // changeFirst orders two claims: the one to change comes first. That is the one
 // that is being linted; else the VM of create-env, which nothing guards; else
 // the later one by place.
 func (f *Facts) changeFirst(a, b *plan.Claim) (first, second *plan.Claim) {
-	if f.Targets.Match(a.Owner) != f.Targets.Match(b.Owner) {
-		if f.Targets.Match(b.Owner) {
+	if f.Targets.Match(a.Owner()) != f.Targets.Match(b.Owner()) {
+		if f.Targets.Match(b.Owner()) {
 			return b, a
 		}
 		return a, b

@@ -18,14 +18,14 @@ var releasedInUse = Rule{
 	Run: func(f *Facts, report func(Finding)) {
 		for _, o := range f.Overlaps {
 			booking, user, ok := bookedPair(o)
-			if ok && onWire(o) && booking.Booking.State == plan.BookingResting && user.Kind.InUse() && plan.Means(booking.Booking.Owner, user) {
+			if ok && onWire(o) && booking.Booking().State == plan.BookingResting && user.Kind.InUse() && plan.Means(booking.Booking().Owner, user) {
 				report(stillUsed(booking, user))
 			}
 		}
 		for i := range f.Over {
 			over := &f.Over[i]
 			for user := range f.Space.Claims(over.Range) {
-				if user.Kind.InUse() && plan.Means(over.Booking.Owner, user) && over.Subnet.Meets(user) {
+				if user.Kind.InUse() && plan.Means(over.Booking().Owner, user) && over.Subnet.Meets(user) {
 					report(stillUsed(over, user))
 				}
 			}
@@ -34,7 +34,7 @@ var releasedInUse = Rule{
 }
 
 func stillUsed(booking, user *plan.Claim) Finding {
-	b := booking.Booking
+	b := booking.Booking()
 	what, why := "rests after its booking was given back", "others get it when the rest is over, on "+b.Until.UTC().Format("2006-01-02")
 	if b.State == plan.BookingOver {
 		what, why = "is booked no more", "nothing keeps it for its owner but the line in the manifest, which others may not see"

@@ -161,7 +161,7 @@ func relevant(a, b *plan.Claim) bool {
 	if a.Kind == plan.Booked || b.Kind == plan.Booked {
 		return relevantToBooking(a, b)
 	}
-	if a.At.IsValid() && a.At == b.At && a.Owner == b.Owner {
+	if a.At.IsValid() && a.At == b.At && a.Owner() == b.Owner() {
 		return false // one entry, of which it is not known in which network it is
 	}
 	reference := func(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
@@ -169,7 +169,7 @@ func relevant(a, b *plan.Claim) bool {
 		return false
 	}
 	if a.Kind.Pool() && b.Kind.Pool() {
-		return a.Owner.Director != b.Owner.Director || a.Owner.Deployment != b.Owner.Deployment
+		return a.Owner().Director != b.Owner().Director || a.Owner().Deployment != b.Owner().Deployment
 	}
 	if a.Kind.Pool() || b.Kind.Pool() {
 		return a.Subnet != b.Subnet || a.Kind == plan.VIP || b.Kind == plan.VIP || reference(a.Kind) || reference(b.Kind)

@@ -41,7 +41,7 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 	for i, a := range routers {
 		for j, b := range routers {
 			hides := a.hidden() != ""
-			if !hides && (b.hidden() != "" || j < i) || i == j || a.owner() == b.owner() || !f.Targets.Match(a.claims[0].Owner) && !f.Targets.Match(b.claims[0].Owner) {
+			if !hides && (b.hidden() != "" || j < i) || i == j || a.owner() == b.owner() || !f.Targets.Match(a.claims[0].Owner()) && !f.Targets.Match(b.claims[0].Owner()) {
 				continue
 			}
 			contact, meet := a.meets(b)
@@ -72,7 +72,7 @@ func routerDoubt(a, b router) Doubt {
 		return d
 	}
 	d.Spot = &plan.BlindSpot{
-		Owner: a.owner(), Variable: a.hidden(), Reason: plan.NoValue, What: "the virtual_router_id of " + a.part(), At: a.claims[0].Router.At,
+		Owner: a.owner(), Variable: a.hidden(), Reason: plan.NoValue, What: "the virtual_router_id of " + a.part(), At: a.claims[0].Router().At,
 	}
 	d.Clause = fmt.Sprintf("it is %d, the one of %s", b.id(), b.group())
 	if b.hidden() != "" {
@@ -100,13 +100,13 @@ type router struct {
 	claims []*plan.Claim // one for each virtual address, of one family
 }
 
-func (r router) id() int        { return r.claims[0].Router.ID }
-func (r router) hidden() string { return r.claims[0].Router.Variable }
+func (r router) id() int        { return r.claims[0].Router().ID }
+func (r router) hidden() string { return r.claims[0].Router().Variable }
 func (r router) v6() bool       { return r.claims[0].Range.From().Is6() }
 
 // owner is the manifest or config that makes the router.
 func (r router) owner() plan.Owner {
-	o := r.claims[0].Owner
+	o := r.claims[0].Owner()
 	return plan.Owner{Director: o.Director, Deployment: o.Deployment}
 }
 
@@ -141,12 +141,12 @@ func (f *Facts) routers() []router {
 	var list []router
 	for i := range f.Plan.Claims {
 		c := &f.Plan.Claims[i]
-		if c.Kind != plan.VIP || c.Router.ID == 0 && c.Router.Variable == "" || !c.Range.IsValid() {
+		if c.Kind != plan.VIP || c.Router().ID == 0 && c.Router().Variable == "" || !c.Range.IsValid() {
 			continue
 		}
 		k := key{
-			plan.Owner{Director: c.Owner.Director, Deployment: c.Owner.Deployment, InstanceGroup: c.Owner.InstanceGroup},
-			plan.Router{ID: c.Router.ID, Variable: c.Router.Variable, Of: c.Router.Of}, c.Range.From().Is6(),
+			plan.Owner{Director: c.Owner().Director, Deployment: c.Owner().Deployment, InstanceGroup: c.Owner().InstanceGroup},
+			plan.Router{ID: c.Router().ID, Variable: c.Router().Variable, Of: c.Router().Of}, c.Range.From().Is6(),
 		}
 		j, ok := index[k]
 		if !ok {
@@ -195,17 +195,18 @@ func (f *Facts) routerFinding(a, b router, contact plan.Contact, all []router) F
 
 // part names the machines within their manifest.
 func (r router) part() string {
-	if o := r.claims[0].Owner; o.InstanceGroup != "" {
+	if o := r.claims[0].Owner(); o.InstanceGroup != "" {
 		return o.InstanceGroup
 	}
-	return r.claims[0].Owner.Property
+	return r.claims[0].Owner().Property
 }
 
 // group names the machines, or the property where it is of no group.
 func (r router) group() string {
 	c := *r.claims[0]
-	if c.Owner.InstanceGroup != "" {
-		c.Owner.Property = ""
+	if owner := c.Owner(); owner.InstanceGroup != "" {
+		owner.Property = ""
+		c.Holder = &owner
 	}
 	return who(&c)
 }
@@ -226,8 +227,8 @@ func (r router) party() Party {
 	if r.hidden() != "" {
 		p.Note = "virtual router ((" + r.hidden() + "))"
 	}
-	p.At = c.Router.At
-	if c.Router.Default {
+	p.At = c.Router().At
+	if c.Router().Default {
 		p.Note += ", which is the default"
 	}
 	return p

@@ -67,7 +67,7 @@ func errandOnly(o plan.Overlap, refusals map[place.Place]*refusal) bool {
 // which no director sees.
 func ofOneEnv(o plan.Overlap) bool {
 	env := o.A.Kind == plan.CreateEnvVM || o.B.Kind == plan.CreateEnvVM
-	return env && leased(o.A) && leased(o.B) && sameDeployment(o) && o.A.Owner.Deployment != "" && o.A.Owner.Network != o.B.Owner.Network
+	return env && leased(o.A) && leased(o.B) && sameDeployment(o) && o.A.Owner().Deployment != "" && o.A.Owner().Network != o.B.Owner().Network
 }
 
 // envTwice tells of one address for two networks of a create-env VM.
@@ -76,14 +76,14 @@ func (f *Facts) envTwice(o plan.Overlap) Finding {
 	if first.Kind == plan.CreateEnvVM { // the address of the VM stays, that of a vip network goes
 		first, second = second, first
 	}
-	vm := "the create-env VM " + first.Owner.Deployment
-	on := func(c *plan.Claim) string { return "on network " + c.Owner.Network }
+	vm := "the create-env VM " + first.Owner().Deployment
+	on := func(c *plan.Claim) string { return "on network " + c.Owner().Network }
 	return Finding{
 		Range: o.Range, Segment: segmentText(o.Contact),
 		Message:    fmt.Sprintf("%s asks for %s twice: %s and %s", vm, plan.RangeText(o.Range), on(second), on(first)),
 		Claims:     []Party{party(first, on(first)), party(second, on(second))},
 		Why:        "the CLI passes both on, and the CPI gives one machine the same address on two networks, or refuses it in the middle of create-env",
-		Suggestion: fmt.Sprintf("give network %s an address of its own, or take it out of %s", first.Owner.Network, first.Owner.InstanceGroup),
+		Suggestion: fmt.Sprintf("give network %s an address of its own, or take it out of %s", first.Owner().Network, first.Owner().InstanceGroup),
 	}
 }
 
@@ -129,7 +129,7 @@ func (f *Facts) refusedTwice(o plan.Overlap, refusals map[place.Place]*refusal) 
 
 // leased reports whether the director itself hands the address out: an address
 // in a property is unknown to it.
-func leased(c *plan.Claim) bool { return c.Owner.Property == "" }
+func leased(c *plan.Claim) bool { return c.Owner().Property == "" }
 
 // parked reports whether a virtual address stands as static_ips of the same
 // deployment: a common way to keep a director from handing it out.

@@ -49,7 +49,7 @@ func (f *Facts) unbookedPart(p *Pool, c *plan.Claim, within netipx.IPRange) *net
 		set.RemoveRange(r)
 	}
 	for o := range f.Space.Claims(c.Range) {
-		if o.Kind == plan.Booked && (o.Booking.State == plan.BookingTaken || plan.Means(o.Booking.Owner, c)) {
+		if o.Kind == plan.Booked && (o.Booking().State == plan.BookingTaken || plan.Means(o.Booking().Owner, c)) {
 			set.RemoveRange(o.Range) // booked, by whomever: booked-by-other tells, or released-in-use
 		}
 	}
@@ -59,7 +59,7 @@ func (f *Facts) unbookedPart(p *Pool, c *plan.Claim, within netipx.IPRange) *net
 		}
 	}
 	for i := range f.Over {
-		if o := &f.Over[i]; plan.Means(o.Booking.Owner, c) {
+		if o := &f.Over[i]; plan.Means(o.Booking().Owner, c) {
 			set.RemoveRange(o.Range) // released-in-use
 		}
 	}
@@ -121,7 +121,7 @@ func (f *Facts) bookThis(p *Pool, c *plan.Claim, r netipx.IPRange) string {
 func (f *Facts) bookedFor(pool, owner string) int {
 	n := 0
 	for i := range f.Plan.Claims {
-		if b := f.Plan.Claims[i].Booking; b != nil && b.Pool == pool && b.Owner == owner && b.State == plan.BookingTaken {
+		if b := f.Plan.Claims[i].Booking(); b != nil && b.Pool == pool && b.Owner == owner && b.State == plan.BookingTaken {
 			n++
 		}
 	}

@@ -16,8 +16,8 @@ var vipClaimedTwice = Rule{
 				continue
 			}
 			key := [2]plan.Owner{
-				{Director: o.A.Owner.Director, Deployment: o.A.Owner.Deployment, Property: o.Range.String()},
-				{Director: o.B.Owner.Director, Deployment: o.B.Owner.Deployment},
+				{Director: o.A.Owner().Director, Deployment: o.A.Owner().Deployment, Property: o.Range.String()},
+				{Director: o.B.Owner().Director, Deployment: o.B.Owner().Deployment},
 			}
 			if told[key] {
 				continue
@@ -29,5 +29,5 @@ var vipClaimedTwice = Rule{
 }
 
 func sameDeployment(o plan.Overlap) bool {
-	return o.A.Owner.Director == o.B.Owner.Director && o.A.Owner.Deployment == o.B.Owner.Deployment
+	return o.A.Owner().Director == o.B.Owner().Director && o.A.Owner().Deployment == o.B.Owner().Deployment
 }

@@ -68,7 +68,7 @@ func (b *Booking) Term() string {
 // Means reports whether the owner of a booking is the one of a claim. An instance's
 // index does not count: which instance gets which address is the director's choice.
 func Means(owner string, c *Claim) bool {
-	o := c.Owner
+	o := c.Owner()
 	if c.Kind == External || c.Kind == Booked {
 		return o.Property == owner
 	}
@@ -88,7 +88,7 @@ func Means(owner string, c *Claim) bool {
 // OwnerText is the owner that a booking for a claim would name; empty for a claim of
 // which nobody can be named.
 func (c *Claim) OwnerText() string {
-	o := c.Owner
+	o := c.Owner()
 	if c.Kind == External || c.Kind == Booked {
 		return o.Property
 	}

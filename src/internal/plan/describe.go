@@ -8,14 +8,14 @@ import (
 // Who names the owner of a claim for people: "instance web/0 of deployment cf
 // (director promo)".
 func (c *Claim) Who() string {
-	o := c.Owner
+	o := c.Owner()
 	switch {
 	case c.Kind == Hidden:
 		return "what hides" + ofDeployment(o) + ofDirector(o)
 	case c.Kind == External:
 		return o.Property + " (outside of bosh)"
-	case c.Kind == Booked && c.Booking != nil:
-		return c.Booking.who()
+	case c.Kind == Booked && c.Booking() != nil:
+		return c.Booking().who()
 	case c.Kind == DirectorOwn:
 		return "the machine of director " + o.Director
 	case c.Kind == CreateEnvVM:
@@ -27,9 +27,9 @@ func (c *Claim) Who() string {
 			return "an instance of " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)
 		}
 		return fmt.Sprintf("instance %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
-	case c.Kind == Lease && c.Instance != "" && c.Index == NoIndex:
-		return "the VM of " + o.InstanceGroup + "/" + short(c.Instance) + ofDeployment(o) + ofDirector(o)
-	case c.Kind == Lease && c.Instance != "":
+	case c.Kind == Lease && c.Instance() != "" && c.Index == NoIndex:
+		return "the VM of " + o.InstanceGroup + "/" + short(c.Instance()) + ofDeployment(o) + ofDirector(o)
+	case c.Kind == Lease && c.Instance() != "":
 		return fmt.Sprintf("the VM of %s/%d", o.InstanceGroup, c.Index) + ofDeployment(o) + ofDirector(o)
 	case c.Kind == Orphan:
 		return "an orphaned VM of " + o.InstanceGroup + ofDeployment(o) + ofDirector(o)

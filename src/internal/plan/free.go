@@ -74,7 +74,7 @@ func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
 		case c.Kind == Reserved:
 			return false // what others promise not to touch
 		case c.Kind.Pool():
-			return c.Owner.Director != s.Director
+			return c.Owner().Director != s.Director
 		default:
 			return true
 		}

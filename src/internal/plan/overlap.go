@@ -40,7 +40,7 @@ func compareOverlaps(x, y Overlap) int {
 // do not depend on the order in which files were read.
 func (c *Claim) compare(o *Claim) int {
 	return cmp.Or(c.At.Compare(o.At), cmp.Compare(c.Kind, o.Kind), c.Range.From().Compare(o.Range.From()),
-		cmp.Compare(c.Owner.Director, o.Owner.Director), cmp.Compare(c.Owner.Deployment, o.Owner.Deployment))
+		cmp.Compare(c.Owner().Director, o.Owner().Director), cmp.Compare(c.Owner().Deployment, o.Owner().Deployment))
 }
 
 // byFirstAddress returns the indexes of all claims, sorted.

@@ -35,7 +35,7 @@ func randomPlan(rng *rand.Rand, base netip.Addr) *Plan {
 	}
 	for i := range 1 + rng.IntN(60) {
 		s := p.Subnets[rng.IntN(len(p.Subnets))]
-		c := Claim{Kind: Kind(1 + rng.IntN(int(DNS))), Subnet: s, Range: randomRange(rng, base), Owner: Owner{Director: s.Director}}
+		c := Claim{Kind: Kind(1 + rng.IntN(int(DNS))), Subnet: s, Range: randomRange(rng, base), Holder: &Owner{Director: s.Director}}
 		if s.Range.IsValid() { // a claim lies in its subnet
 			r := netipx.RangeOfPrefix(s.Range)
 			if !r.Overlaps(c.Range) {

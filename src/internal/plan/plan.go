@@ -91,18 +91,30 @@ type Owner struct {
 	Property string
 }
 
-// Claim is one range of addresses, one kind, one owner, one place.
+// Claim is one range of addresses, one kind, one owner, one place. There may be
+// millions of them: what many have in common is shared, and what few have is apart.
 type Claim struct {
-	Range  netipx.IPRange
-	Kind   Kind
-	Owner  Owner
+	Range netipx.IPRange
+	// Holder is the claim's owner (Owner); nil for one that has none. It is shared, and
+	// never changed.
+	Holder *Owner
 	Subnet *Subnet
 	At     place.Place
-	// Errand says that the address is an errand's: it is reserved when that runs.
-	Errand bool
 	// Index is, for a Static claim or a Lease, the index of the instance that has
 	// the first address, as the director counts from 0; NoIndex where nobody knows.
 	Index int
+	// Detail is what only a few claims have; nil for all others.
+	Detail *Detail
+	Kind   Kind
+	// Errand says that the address is an errand's: it is reserved when that runs.
+	Errand bool
+	// EitherPool says of a DynamicPool that some of it may be a StaticPool: which
+	// part is which hides. It is handed out one way or the other.
+	EitherPool bool
+}
+
+// Detail is what only a few claims have.
+type Detail struct {
 	// Indexes are those of all addresses of a Static claim; nil where they follow
 	// one another.
 	Indexes *Indexes
@@ -112,10 +124,50 @@ type Claim struct {
 	Router Router
 	// Instance is the id of the instance that has a Lease or an Orphan.
 	Instance string
-	// EitherPool says of a DynamicPool that some of it may be a StaticPool: which
-	// part is which hides. It is handed out one way or the other.
-	EitherPool bool
 }
+
+// Owner says whose the claim is.
+func (c *Claim) Owner() Owner {
+	if c.Holder == nil {
+		return Owner{}
+	}
+	return *c.Holder
+}
+
+// Held is the owner as a claim's Holder.
+func (o Owner) Held() *Owner { return &o }
+
+// SetIndexes says which instances have the addresses. It leaves copies of the claim
+// as they are.
+func (c *Claim) SetIndexes(list *Indexes) {
+	if list == nil && c.Indexes() == nil {
+		return
+	}
+	changed := *c.detail()
+	changed.Indexes = list
+	c.Detail = &changed
+}
+
+// detail is the claim's, or an empty one.
+func (c *Claim) detail() *Detail {
+	if c.Detail == nil {
+		return &Detail{}
+	}
+	return c.Detail
+}
+
+// Indexes are those of the instances that have a Static claim's addresses; nil where
+// they follow one another.
+func (c *Claim) Indexes() *Indexes { return c.detail().Indexes }
+
+// Booking says who took a Booked address; nil for all others.
+func (c *Claim) Booking() *Booking { return c.detail().Booking }
+
+// Router is the virtual router that holds a VIP; the zero one where none does.
+func (c *Claim) Router() Router { return c.detail().Router }
+
+// Instance is the id of the instance that has a Lease or an Orphan, or empty.
+func (c *Claim) Instance() string { return c.detail().Instance }
 
 // Router is a virtual router (VRRP): machines of a segment that have one ID in
 // common take each other for one.
@@ -191,9 +243,9 @@ const NoIndex = -1
 // NoIndex where nobody knows.
 func (c *Claim) IndexAt(n int) int {
 	switch {
-	case c.Indexes != nil && n < len(*c.Indexes):
-		return (*c.Indexes)[n]
-	case c.Index == NoIndex || c.Indexes != nil:
+	case c.Indexes() != nil && n < len(*c.Indexes()):
+		return (*c.Indexes())[n]
+	case c.Index == NoIndex || c.Indexes() != nil:
 		return NoIndex
 	}
 	return c.Index + n

@@ -7,12 +7,12 @@ func (o Overlap) Foreign() bool {
 	switch {
 	case o.A.Kind == External || o.B.Kind == External:
 		return true
-	case o.A.Owner.Director != o.B.Owner.Director:
+	case o.A.Owner().Director != o.B.Owner().Director:
 		return true
 	case granted(o.A) && shared(o.B) || granted(o.B) && shared(o.A):
 		return false
 	default:
-		return !o.Contact.OneList && o.A.Owner.Deployment != o.B.Owner.Deployment
+		return !o.Contact.OneList && o.A.Owner().Deployment != o.B.Owner().Deployment
 	}
 }
 
@@ -31,5 +31,5 @@ func (o Overlap) OnWire() bool { return o.Contact.Relation != Isolated }
 // director's own address and the create-env manifest that made it.
 func (o Overlap) SameMachine() bool {
 	own := o.A.Kind == DirectorOwn || o.B.Kind == DirectorOwn
-	return own && o.A.Owner.Director == o.B.Owner.Director
+	return own && o.A.Owner().Director == o.B.Owner().Director
 }

@@ -30,7 +30,7 @@ func hostileAnswers() (Who, Free) {
 	owner := plan.Owner{Director: hostileText, Deployment: hostileText, InstanceGroup: hostileText, Network: hostileText}
 	var claims []plan.Claim
 	for kind := plan.Static; kind <= plan.DNS; kind++ {
-		claims = append(claims, plan.Claim{Range: one, Kind: kind, Owner: owner, Subnet: subnet, At: at})
+		claims = append(claims, plan.Claim{Range: one, Kind: kind, Holder: owner.Held(), Subnet: subnet, At: at})
 	}
 	pool := answer.Pool{Team: hostileText, Purpose: hostileText, Delegation: plan.Delegation{Ranges: []netipx.IPRange{one}}, At: at}
 	segment := answer.Segment{Name: hostileText, Subnets: []*plan.Subnet{subnet}, Assumed: true, Reason: hostileText}

@@ -98,8 +98,8 @@ func (t *auditText) claims(lead, side string, claims []plan.Claim) {
 	for i := range claims {
 		c := &claims[i]
 		text := fmt.Sprintf("%s: %s %s", side, plan.RangeText(c.Range), visible(c.Who()))
-		if c.Owner.Network != "" && c.Kind.InUse() {
-			text += ", network " + visible(c.Owner.Network)
+		if c.Owner().Network != "" && c.Kind.InUse() {
+			text += ", network " + visible(c.Owner().Network)
 		}
 		text += " (" + position(c.At)
 		if c.At.Through != "" {

@@ -100,7 +100,7 @@ func newJSONAuditItem(it *audit.Item) jsonAuditItem {
 func jsonAuditClaims(claims []plan.Claim) []jsonAuditClaim {
 	list := make([]jsonAuditClaim, len(claims))
 	for i := range claims {
-		list[i] = jsonAuditClaim{claimJSON(&claims[i]), claims[i].Instance}
+		list[i] = jsonAuditClaim{claimJSON(&claims[i]), claims[i].Instance()}
 	}
 	return list
 }

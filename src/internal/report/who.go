@@ -150,8 +150,8 @@ func (t *whoText) claim(c *plan.Claim) {
 		text += " never hands it out"
 	case c.Kind == plan.CloudKept:
 		text += " gives it to no VM"
-	case c.Owner.Network != "" && c.Kind != plan.Gateway && c.Kind != plan.DNS:
-		text += ", network " + c.Owner.Network
+	case c.Owner().Network != "" && c.Kind != plan.Gateway && c.Kind != plan.DNS:
+		text += ", network " + c.Owner().Network
 	}
 	t.line(2, "%s: %s", t.painter.paint(bold, what), visible(text))
 	where := position(c.At)

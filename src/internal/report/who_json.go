@@ -125,7 +125,7 @@ func (who *Who) claims(claims []plan.Claim) []jsonHeldClaim {
 }
 
 func claimJSON(c *plan.Claim) jsonClaim {
-	return newJSONClaim(lint.Party{Owner: c.Owner, Kind: c.Kind, Range: c.Range, At: c.At, Note: c.Who()})
+	return newJSONClaim(lint.Party{Owner: c.Owner(), Kind: c.Kind, Range: c.Range, At: c.At, Note: c.Who()})
 }
 
 func (who *Who) lastChange(at place.Place) *jsonChange {

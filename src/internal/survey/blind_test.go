@@ -380,7 +380,7 @@ func TestP1NamedIsKept(t *testing.T) {
 			kinds[key]++
 			for _, c := range lost(b, named) {
 				if failed[key]++; failed[key] == 1 {
-					t.Errorf("%s of %s/%s at %s is nobody's any more; %s\n%s", c.Range, c.Owner.Director, c.Owner.Deployment, c.At, b, b.text(lint.Finding{}))
+					t.Errorf("%s of %s/%s at %s is nobody's any more; %s\n%s", c.Range, c.Owner().Director, c.Owner().Deployment, c.At, b, b.text(lint.Finding{}))
 				}
 			}
 		}
@@ -404,7 +404,7 @@ func lost(b *blinded, named []plan.Claim) []plan.Claim {
 	p := b.read(-1, true).Facts.Plan
 	return slices.DeleteFunc(slices.Clone(named), func(c plan.Claim) bool {
 		keeps := func(o plan.Claim) bool {
-			return o.Kind.InUse() && o.Owner.Director == c.Owner.Director && o.Range.Contains(c.Range.From())
+			return o.Kind.InUse() && o.Owner().Director == c.Owner().Director && o.Range.Contains(c.Range.From())
 		}
 		return b.lines(c.At) || slices.ContainsFunc(p.Claims, keeps) ||
 			slices.ContainsFunc(p.BlindSpots, func(s plan.BlindSpot) bool { return slices.ContainsFunc(s.May, keeps) })

@@ -76,7 +76,7 @@ func (b *booked) blind(file *fleet.File, t *bookfile.Trouble) {
 	set, _ := ranges.IPSet() // valid ranges make no error
 	for _, r := range set.Ranges() {
 		spot.May = append(spot.May, plan.Claim{
-			Kind: plan.Booked, Range: r, Subnet: subnet, At: t.At, Booking: &plan.Booking{Pool: t.Pool, State: plan.BookingTaken},
+			Kind: plan.Booked, Range: r, Subnet: subnet, At: t.At, Detail: &plan.Detail{Booking: &plan.Booking{Pool: t.Pool, State: plan.BookingTaken}},
 		})
 	}
 	b.spots, b.unread = append(b.spots, spot), append(b.unread, t.Trouble)
@@ -101,7 +101,7 @@ func (b *booked) pool(file *fleet.File, pool bookfile.PoolBookings, now time.Tim
 		case booking.State.Taken() || booking.State == ledger.Quarantined && !booking.Rested(now):
 			b.claims = append(b.claims, claim)
 		default:
-			claim.Booking.State = plan.BookingOver
+			claim.Detail.Booking.State = plan.BookingOver
 			b.over = append(b.over, claim)
 		}
 	}
@@ -127,10 +127,10 @@ func claimOf(pool string, b ledger.Booking, subnet *plan.Subnet) plan.Claim {
 		at = place.Place{File: at.File, Line: 1, Column: 1}
 	}
 	return plan.Claim{
-		Kind: plan.Booked, Range: netipx.RangeOfPrefix(b.Range), Owner: plan.Owner{Property: b.Owner}, Subnet: subnet, At: at,
-		Booking: &plan.Booking{
+		Kind: plan.Booked, Range: netipx.RangeOfPrefix(b.Range), Holder: &plan.Owner{Property: b.Owner}, Subnet: subnet, At: at,
+		Detail: &plan.Detail{Booking: &plan.Booking{
 			Pool: pool, Owner: b.Owner, Number: b.Number, State: state, Since: b.Since, Until: b.Until, By: b.By, Why: b.Why, Adopted: b.Adopted,
-		},
+		}},
 	}
 }
 

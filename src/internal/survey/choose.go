@@ -90,13 +90,13 @@ func (f *Fleet) asked(p *plan.Plan, targets lint.Targets) asked {
 		covered.AddRange(c.Range)
 		if isTarget && c.Kind != plan.Reserved && c.Kind != plan.CloudKept {
 			claimed.AddRange(c.Range)
-			if c.Router.ID > 0 {
+			if c.Router().ID > 0 {
 				a.routers = append(a.routers, c)
 			}
 		}
 	}
 	for i := range p.Claims {
-		claim(p.Claims[i].Owner, &p.Claims[i], targets.Match(p.Claims[i].Owner))
+		claim(p.Claims[i].Owner(), &p.Claims[i], targets.Match(p.Claims[i].Owner()))
 	}
 	for _, spot := range p.BlindSpots {
 		for i := range spot.May {
@@ -131,9 +131,9 @@ func (a asked) meets(d *fleet.Sources, h *snapshot.Head) bool {
 func (a asked) sharesRouter(c *plan.Claim, d *fleet.Sources, h *snapshot.Head) bool {
 	s := c.Subnet
 	switch {
-	case !slices.Contains(h.Routers, c.Router.ID):
+	case !slices.Contains(h.Routers, c.Router().ID):
 		return false
-	case s == nil || !s.Range.IsValid() || slices.Contains(h.Unplaced, c.Router.ID) || h.Covers.OverlapsPrefix(s.Range):
+	case s == nil || !s.Range.IsValid() || slices.Contains(h.Unplaced, c.Router().ID) || h.Covers.OverlapsPrefix(s.Range):
 		return true
 	case s.Segment != "" && a.file.MayHold(s.Segment, d.Name, h.Covers):
 		return true
