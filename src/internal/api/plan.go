@@ -66,7 +66,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	p := &protocol.Plan{Database: database, Fleet: picture.Shared, Directors: []protocol.SharedDirector{}, Pools: []protocol.Records{}}
+	p := &protocol.Plan{Form: protocol.PlanForm, Database: database, Fleet: picture.Shared, Directors: []protocol.SharedDirector{}, Pools: []protocol.Records{}}
 	for _, pushed := range picture.Pushed {
 		p.Directors = append(p.Directors, protocol.SharedDirector{Name: pushed.Director, Version: pushed.Version, Digest: pushed.Digest, MaxAge: picture.MaxAge(pushed.Director)})
 	}

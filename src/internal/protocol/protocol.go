@@ -89,8 +89,12 @@ type Entries struct {
 	Entries []Entry `json:"entries" minItems:"1" maxItems:"10000"`
 }
 
+// PlanForm is the form of a Plan. It changes when an older client would misread it.
+const PlanForm = 1
+
 // Plan is what a team's own fleet file needs of the company's plan.
 type Plan struct {
+	Form      int              `json:"ipguard_plan" doc:"The form of this answer: 1"`
 	Database  string           `json:"database" doc:"Tells the server's database from others"`
 	Fleet     string           `json:"fleet" doc:"Segments, external addresses, pools and exceptions, in the form of the fleet file"`
 	Directors []SharedDirector `json:"directors"`

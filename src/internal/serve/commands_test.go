@@ -109,7 +109,9 @@ func TestCommandsWithoutServer(t *testing.T) {
 	}
 	// Who had an address before is in no cache.
 	west.expect(3, []string{"does not answer", "3h", "is not known"}, "history", "10.8.52.199")
+	west.expect(opens, []string{"does not answer", "3h"}, "bosh", "create-env", "director-env.yml")
 	west.clock.pass(22 * time.Hour)
+	west.expect(3, []string{"does not answer"}, "bosh", "create-env", "director-env.yml")
 	for _, args := range append(reading, writing...) {
 		west.expect(3, []string{"does not answer"}, args...)
 	}

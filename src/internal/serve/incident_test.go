@@ -96,7 +96,7 @@ func (c *company) team(name string, scopes ...string) *team {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.write(name+"/ipguard.yml", "server: "+c.server.URL+"\ndirectors:\n- name: "+name+"\n  cloud_configs: [cloud.yml]\n  deployments: ['*-manifest.yml']\n  create_env: ['*-env.yml']\n")
+	c.write(name+"/ipguard.yml", "server: "+c.server.URL+"\ndirectors:\n- name: "+name+"\n  environment: https://"+name+".example.com\n  cloud_configs: [cloud.yml]\n  deployments: ['*-manifest.yml']\n  create_env: ['*-env.yml']\n")
 	return &team{c, name, secret}
 }
 
@@ -104,10 +104,16 @@ func (c *company) team(name string, scopes ...string) *team {
 func (m *team) run(args ...string) (code int, out string) {
 	m.t.Helper()
 	var text bytes.Buffer
+	// A bosh that cannot be run: that it was to be is what a gate that opens ends with.
+	m.write(m.name+"/bin/bosh", "none")
+	bosh := filepath.Join(m.folder, m.name, "bin", "bosh")
+	if err := os.Chmod(bosh, 0o755); err != nil {
+		m.t.Fatal(err)
+	}
 	m.t.(*testing.T).Chdir(filepath.Join(m.folder, m.name))
 	code = cli.Main(context.Background(), args, cli.Streams{
 		Stdin: strings.NewReader(""), Stdout: &text, Stderr: &text, Now: m.clock.Now,
-		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "PATH=" + os.Getenv("PATH")},
+		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "PATH=" + os.Getenv("PATH"), "IPGUARD_BOSH=" + bosh},
 	})
 	return code, text.String()
 }
@@ -188,6 +194,9 @@ func twoTeams(t *testing.T, changes ...func(*serve.Options)) (promo, west *team)
 	return promo, west
 }
 
+// opens is what the gate ends with that lets something pass to a bosh that cannot be run.
+const opens = 126
+
 // TestIncident: promo pushes; dr-west's lint refuses the address, names who has it,
 // books another, and deploys.
 func TestIncident(t *testing.T) {
@@ -196,12 +205,16 @@ func TestIncident(t *testing.T) {
 	promo.expect(0, []string{"promo: version 1", "new"}, "push")
 	promo.expect(0, []string{"unchanged"}, "push")
 	west.expect(1, []string{"10.8.52.191", "promo", "pgpool"}, "lint", "director-env.yml")
+	createEnv := []string{"bosh", "create-env", "director-env.yml"}
+	west.expect(1, []string{"10.8.52.191", "promo", "pgpool"}, createEnv...)
 	west.expect(1, []string{"10.8.52.191", "pgpool"}, "book", "dr", "--for", "dr-west/director/bosh", "--address", "10.8.52.191")
 	west.expect(0, []string{"10.8.52.190", "written on " + west.server.URL}, "book", "dr", "--for", "dr-west/director/bosh", "--address", "10.8.52.190")
 	west.expect(0, []string{"10.8.52.190", "already booked"}, "book", "dr", "--for", "dr-west/director/bosh")
 	west.expect(1, []string{"dr-west: 1 conflict", "10.8.52.191", "pgpool"}, "push")
 	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.190"))
 	west.expect(0, nil, "lint")
+	west.expect(opens, []string{"cannot run"}, createEnv...)
+	west.expect(opens, []string{"cannot run"}, "bosh", "-e", "https://dr-west.example.com", "-d", "web", "deploy", "web-manifest.yml")
 	west.expect(0, []string{"new"}, "push")
 	promo.expect(0, nil, "lint")
 	promo.expect(0, []string{"10.8.52.190", "dr-west/director/bosh"}, "bookings")

@@ -161,6 +161,9 @@ func (c *Client) detail(a answer) string {
 	if json.Unmarshal(a.body, &p) != nil || p.Detail == "" {
 		return fmt.Sprintf("it answers with status %d", a.status)
 	}
+	if c.token != "" {
+		p.Detail = strings.ReplaceAll(p.Detail, c.token, "(the token)")
+	}
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'
@@ -206,16 +209,23 @@ func (c *Client) Me(ctx context.Context) (name string, scopes []string, err erro
 		Name   string
 		Scopes []string
 	}
-	err = c.read(a, &me)
+	if err = c.read(a, &me); err == nil && me.Name == "" {
+		err = c.foreign()
+	}
 	return me.Name, me.Scopes, err
 }
 
 // read reads an answer.
 func (c *Client) read(a answer, v any) error {
 	if err := json.Unmarshal(a.body, v); err != nil {
-		return &UnreachableError{c.URL, errors.New("its answer is none of an ipguard-server")}
+		return c.foreign()
 	}
 	return nil
+}
+
+// foreign is the answer of something else: JSON that lacks what a server always says.
+func (c *Client) foreign() error {
+	return &UnreachableError{c.URL, errors.New("its answer is none of an ipguard-server")}
 }
 
 // Pushed is what became of a push.
@@ -231,7 +241,10 @@ func (c *Client) Push(ctx context.Context, director string, snapshot []byte) (p 
 	if err != nil {
 		return p, err
 	}
-	return p, c.read(a, &p)
+	if err = c.read(a, &p); err == nil && p.Version < 1 {
+		err = c.foreign()
+	}
+	return p, err
 }
 
 // mostLines is how many lines of an address's history are asked for.

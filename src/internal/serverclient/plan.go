@@ -79,9 +79,9 @@ func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) 
 	default:
 		before = kept{URL: client.URL, ETag: a.etag, Fetched: now, Plan: a.body}
 	}
-	var p protocol.Plan
-	if err := json.Unmarshal(before.Plan, &p); err != nil {
-		return nil, nil, &UnreachableError{client.URL, errors.New("its plan cannot be read")}
+	p, err := client.plan(before.Plan)
+	if err != nil {
+		return nil, nil, err
 	}
 	if stale != nil {
 		seen.addTo(&p)
@@ -106,11 +106,25 @@ func (c *Client) Shared(ctx context.Context) (*fleet.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var p protocol.Plan
-	if err := c.read(a, &p); err != nil {
+	p, err := c.plan(a.body)
+	if err != nil {
 		return nil, err
 	}
 	return shared(c, p)
+}
+
+// plan reads a plan. What lacks a part is none: an empty plan would let everything pass.
+func (c *Client) plan(text []byte) (p protocol.Plan, err error) {
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, &UnreachableError{c.URL, errors.New("its plan cannot be read")}
+	}
+	if p.Form > protocol.PlanForm {
+		return p, &trouble.Trouble{Message: fmt.Sprintf("%s tells the plan in a newer form than this ipguard reads", c.URL), Hint: "take the ipguard of the server's version"}
+	}
+	if p.Form != protocol.PlanForm || p.Directors == nil || p.Pools == nil {
+		return p, c.foreign()
+	}
+	return p, nil
 }
 
 func shared(client *Client, p protocol.Plan) (*fleet.File, error) {

@@ -36,6 +36,9 @@ func (s *Store) records(ctx context.Context, pool string) (*ledger.Records, stri
 	if err := s.read(a, &answered); err != nil {
 		return nil, "", err
 	}
+	if answered.Pool != pool || answered.Records == nil || a.etag == "" {
+		return nil, "", s.foreign()
+	}
 	rs, err := recordsOf(answered)
 	if err != nil {
 		return nil, "", &UnreachableError{s.URL, err}
@@ -117,7 +120,14 @@ func (s *Store) write(ctx context.Context, pool, etag string, entries protocol.E
 		return "", err
 	}
 	a, err := s.ask(ctx, http.MethodPost, "/pools/"+url.PathEscape(pool)+"/entries", text, "If-Match", etag)
-	return a.etag, err
+	if err != nil {
+		return "", err
+	}
+	var answered struct{ Written int }
+	if err := s.read(a, &answered); err == nil && answered.Written == len(entries.Entries) {
+		return a.etag, nil
+	}
+	return "", s.foreign()
 }
 
 var _ ledger.Store = (*Store)(nil)
