@@ -20,7 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/sharedread"
 )
 
-// The scopes. Between the two parts of the last two stands a name, or * for all.
+// The scopes. Between the two parts of the others stands a name, or * for all.
 const (
 	Read  = "ipguard.read"
 	Admin = "ipguard.admin"
@@ -32,18 +32,21 @@ func BookFor(team string) string { return "ipguard.teams." + team + ".book" }
 // PushFor is the scope to tell what a director has.
 func PushFor(director string) string { return "ipguard.directors." + director + ".push" }
 
+// ApproveFor is the scope to decide about what teams ask of a pool beyond their quota.
+func ApproveFor(pool string) string { return "ipguard.pools." + pool + ".approve" }
+
 // CheckScope refuses a text that is no scope.
 func CheckScope(scope string) error {
 	if scope == Read || scope == Admin {
 		return nil
 	}
-	for _, form := range [][2]string{{"ipguard.teams.", ".book"}, {"ipguard.directors.", ".push"}} {
+	for _, form := range [][2]string{{"ipguard.teams.", ".book"}, {"ipguard.directors.", ".push"}, {"ipguard.pools.", ".approve"}} {
 		name, ok := strings.CutPrefix(scope, form[0])
 		if name, isForm := strings.CutSuffix(name, form[1]); ok && isForm && name != "" && !strings.ContainsAny(name, " \t\n") {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no scope: ipguard.read, ipguard.admin, ipguard.teams.NAME.book or ipguard.directors.NAME.push", scope)
+	return fmt.Errorf("%q is no scope: ipguard.read, ipguard.admin, ipguard.teams.NAME.book, ipguard.directors.NAME.push or ipguard.pools.NAME.approve", scope)
 }
 
 // Actor is who does something.

@@ -27,6 +27,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/pushes"
+	"github.com/ipguard/ipguard/src/internal/requests"
 )
 
 // API answers requests.
@@ -40,6 +41,8 @@ type API struct {
 	// Chronicle remembers who had an address.
 	Chronicle *chronicle.Keeper
 	Now       func() time.Time
+	// Requests are those beyond quotas.
+	Requests *requests.Store
 	// Version is the program's.
 	Version string
 }
@@ -63,7 +66,7 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 		next(ctx)
 	})
 	for _, register := range []func(huma.API){
-		a.me, a.pools, a.bookings, a.take, a.change, a.records, a.addresses, a.directors, a.plan, a.conflicts, a.tokens, a.trail,
+		a.me, a.pools, a.bookings, a.take, a.change, a.records, a.addresses, a.directors, a.plan, a.conflicts, a.tokens, a.trail, a.requests,
 	} {
 		register(routes)
 	}

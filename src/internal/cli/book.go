@@ -26,6 +26,7 @@ type bookFlags struct {
 	until         string
 	hold          bool
 	beyondQuota   bool
+	request       bool
 	vars          string
 	ops, network  string
 	countWasGiven bool
@@ -55,7 +56,8 @@ something could not be read, or the repository is in no state to commit or push.
   ipguard book vlan-52 --for lb/frontend --until 90d --why "ticket 4711"
   ipguard book promo --for promo/pgpool/pgpool --vars pgpool_ips
   ipguard book dr --for dr-west/director/bosh --address 10.8.52.240
-  ipguard book promo --for promo/web/api --ops static.yml --branch book-api --push`,
+  ipguard book promo --for promo/web/api --ops static.yml --branch book-api --push
+  ipguard book promo --for promo/big/web -n 30 --request --why "ticket 4712"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("ipguard book promo --for promo/pgpool/pgpool", "book takes one pool, network, segment or range, and got %d", len(args))
@@ -77,6 +79,7 @@ something could not be read, or the repository is in no state to commit or push.
 	f.StringVar(&flags.until, "until", "", "when it ends: 24h, 14d, 2027-01-31 (its end) or never (default: as the pool says, else 14d)")
 	f.BoolVar(&flags.hold, "hold", false, "hold it for an hour only, until it is booked for the same owner")
 	f.BoolVar(&flags.beyondQuota, "beyond-quota", false, "more than the pool's quota: only with --branch, for somebody of the pool's owners to merge")
+	f.BoolVar(&flags.request, "request", false, "where the quota says no, ask the pool's owners: for pools on a server (see ipguard requests)")
 	f.StringVar(&flags.vars, "vars", "", "print a vars file with this variable: the address, or a list of several")
 	f.StringVar(&flags.ops, "ops", "", "write an ops `file` that sets the owner's static_ips")
 	f.StringVar(&flags.network, "network", "", "the owner's network, for --ops, where the files do not tell it")
@@ -93,6 +96,8 @@ func (f *bookFlags) checkBook() (holder ledger.Holder, err error) {
 	switch {
 	case f.beyondQuota && f.branch == "":
 		return holder, usage("add --branch NAME: somebody of the pool's owners agrees by merging it", "--beyond-quota needs --branch")
+	case f.beyondQuota && f.request:
+		return holder, usage("--request is for pools on a server, --beyond-quota for those in git", "--beyond-quota and --request exclude each other")
 	case f.vars != "" && f.format != "text":
 		return holder, usage("leave one of them out", "--vars and --format json both go to standard output")
 	case f.network != "" && f.ops == "":
@@ -166,6 +171,9 @@ func (d *desk) book(ctx context.Context, flags *bookFlags, at where, ask ledger.
 		return incomplete("see above", "nothing was booked: an address that is free may be one that somebody has who cannot be seen")
 	}
 	out.Refusal = d.refusal(at, ask, answered.Refusal)
+	if flags.request && answered.Refusal.Reason == ledger.OverQuota {
+		return d.request(ctx, flags, at, ask, out)
+	}
 	return d.tell(flags, out, ask.For)
 }
 

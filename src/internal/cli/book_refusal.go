@@ -37,6 +37,9 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 	case ledger.OverQuota:
 		out.Message = fmt.Sprintf("team %s has %d of the %s that it may have of pool %s, and %d more are wanted", r.Team, r.Has, plural.Of(r.Most, "address"), pool, r.Wanted)
 		out.Hint = "give some back (ipguard bookings --unused), or ask for more by --beyond-quota --branch NAME and a pull request"
+		if d.Central.Has(pool) {
+			out.Hint = "give some back (ipguard bookings --unused), or ask the pool's owners for more: --request"
+		}
 	case ledger.Taken:
 		out.Message = address + " is not free"
 		for _, b := range r.Blocking {

@@ -12,7 +12,7 @@ const onVM = false
 func deskCommands(streams Streams) []*cobra.Command {
 	return []*cobra.Command{
 		newBookCommand(streams), newBookingsCommand(streams), newRenewCommand(streams), newReleaseCommand(streams),
-		newAdoptCommand(streams), newHistoryCommand(streams),
+		newAdoptCommand(streams), newHistoryCommand(streams), newRequestsCommand(streams),
 		newPushCommand(streams), newLoginCommand(streams), newLogoutCommand(streams),
 		newAuditCommand(streams),
 		newBaselineCommand(streams),

@@ -42,25 +42,9 @@ something could not be read, or the server does not take it.`,
 }
 
 func runPush(ctx context.Context, fleetFile string, names []string, streams Streams) error {
-	path, err := findFleetFile(streams.search(fleetFile, nil))
+	w, err := openWithoutPlan(fleetFile, streams)
 	if err != nil {
 		return err
-	}
-	files := streams.files()
-	reading := streams.reading(files, workspace.Mode{})
-	// What others have is none of what is pushed: no plan is asked for.
-	reading.Central = func(*fleet.File) (*workspace.Central, error) {
-		return &workspace.Central{File: &fleet.File{}}, nil
-	}
-	w := workspace.Open(path, reading)
-	if len(w.Troubles) > 0 {
-		if err := report.WriteFailures(streams.Stderr, w.Troubles, report.Options{}); err != nil {
-			return incomplete("", "cannot write to standard error: %s", err)
-		}
-		return incomplete("see above", "something could not be read: nothing was pushed")
-	}
-	if w.Fleet.File.Server.URL.Value == "" {
-		return usage("add server: https://... to "+path, "the fleet file names no server")
 	}
 	for _, n := range names {
 		if !slices.Contains(w.Names(), n) {
@@ -72,6 +56,31 @@ func runPush(ctx context.Context, fleetFile string, names []string, streams Stre
 		return storeError(err)
 	}
 	return pushAll(ctx, w, client, names, streams)
+}
+
+// openWithoutPlan opens a fleet file that names a server, which is not asked for what
+// others have.
+func openWithoutPlan(fleetFile string, streams Streams) (*workspace.Workspace, error) {
+	path, err := findFleetFile(streams.search(fleetFile, nil))
+	if err != nil {
+		return nil, err
+	}
+	files := streams.files()
+	reading := streams.reading(files, workspace.Mode{})
+	reading.Central = func(*fleet.File) (*workspace.Central, error) {
+		return &workspace.Central{File: &fleet.File{}}, nil
+	}
+	w := workspace.Open(path, reading)
+	if len(w.Troubles) > 0 {
+		if err := report.WriteFailures(streams.Stderr, w.Troubles, report.Options{}); err != nil {
+			return nil, incomplete("", "cannot write to standard error: %s", err)
+		}
+		return nil, incomplete("see above", "something could not be read: the server was not asked")
+	}
+	if w.Fleet.File.Server.URL.Value == "" {
+		return nil, usage("add server: https://... to "+path, "the fleet file names no server")
+	}
+	return w, nil
 }
 
 // pushAll pushes director after director: one that is not taken costs the others

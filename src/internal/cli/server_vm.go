@@ -8,12 +8,17 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
 // central refuses: the program of the VMs asks no server.
 func (s Streams) central(*fleet.File) (*workspace.Central, error) {
 	return nil, errors.New("this program, which is a VM's, asks no server, and the plan is not whole without it")
+}
+
+func (d *desk) request(context.Context, *bookFlags, where, ledger.Ask, report.Book) error {
+	return errors.New("this program, which is a VM's, asks no server")
 }
 
 func (s Streams) serverStore(context.Context, *fleet.File, func(int)) (ledger.Store, string, string, error) {

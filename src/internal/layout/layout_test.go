@@ -64,11 +64,11 @@ var layers = []layer{
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/servecli", imports: list("serve", "accounts", "protocol", "ledgersql", "ledgersql/sqlite", "ledger", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
 	{name: "internal/serve",
-		imports: list("web", "api", "chronicle", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
+		imports: list("web", "api", "chronicle", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
 		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang")},
 	{name: "internal/web", imports: list("api", "accounts", "protocol")},
 	{name: "internal/api",
-		imports: list("chronicle", "conflicts", "central", "accounts", "pushes", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
+		imports: list("chronicle", "conflicts", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
 		modules: list("github.com/danielgtaylor/huma/v2", netipx)},
 	{name: "internal/chronicle", imports: list("central", "pushes", "turns", "ledgersql", "snapshot", "plan"), modules: list(netipx)},
 	{name: "internal/conflicts", imports: list("central", "webhooks", "turns", "lint", "plan"), modules: list(netipx)},
@@ -77,6 +77,7 @@ var layers = []layer{
 	{name: "internal/central",
 		imports: list("workspace", "ignore", "survey", "fleet", "snapshot", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(yaml)},
 	{name: "internal/pushes", imports: list("sharedread", "snapshot", "source")},
+	{name: "internal/requests"},
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},
 	{name: "internal/accounts", imports: list("sharedread")},
 	{name: "internal/signin", imports: list("protocol"), modules: list("golang.org/x/oauth2")},
@@ -208,7 +209,7 @@ func TestServerStaysOut(t *testing.T) {
 		}
 	}
 	follow("cmd/ipguard")
-	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "central", "chronicle", "conflicts", "webhooks", "turns", "api", "login", "web", "serve", "servecli") {
+	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "requests", "central", "chronicle", "conflicts", "webhooks", "turns", "api", "login", "web", "serve", "servecli") {
 		if reached["internal/"+name] {
 			t.Errorf("cmd/ipguard reaches internal/%s, which is the server's alone", name)
 		}

@@ -109,6 +109,34 @@ type SharedDirector struct {
 	MaxAge  string `json:"max_age,omitempty" doc:"How old its snapshot may be"`
 }
 
+// Ask is a question for addresses of a pool, as clients put it.
+type Ask struct {
+	For        string     `json:"for"`
+	Team       string     `json:"team,omitempty"`
+	Number     int        `json:"number,omitempty"`
+	Contiguous bool       `json:"contiguous,omitempty"`
+	Addresses  []string   `json:"addresses,omitempty"`
+	Until      *time.Time `json:"until,omitempty"`
+	Endless    bool       `json:"endless,omitempty"`
+	Hold       bool       `json:"hold,omitempty"`
+	Why        string     `json:"why,omitempty"`
+}
+
+// Request is what a team asked for beyond its quota.
+type Request struct {
+	ID     int64     `json:"id"`
+	Pool   string    `json:"pool"`
+	For    string    `json:"for"`
+	Team   string    `json:"team"`
+	Number int       `json:"number"`
+	Why    string    `json:"why,omitempty"`
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	State  string    `json:"state"`
+	Judge  string    `json:"judge,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
 // Problem is an error as RFC 9457 has it.
 type Problem struct {
 	Type   string `json:"type,omitempty"`

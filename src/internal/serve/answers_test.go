@@ -22,13 +22,20 @@ func TestWrongAnswers(t *testing.T) {
 			w.WriteHeader(403)
 			_, _ = w.Write([]byte(`{"status": 403, "detail": "it has no scope ipguard.read; you sent ` + r.Header.Get("Authorization") + `"}`))
 		},
-		"a page":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>log in</html>")) },
-		"nothing":   func(http.ResponseWriter, *http.Request) {},
-		"null":      func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("null")) },
-		"another":   func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"version": "1.0", "items": []}`)) },
-		"a list":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`[]`)) },
-		"cut off":   func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "1000"); _, _ = w.Write([]byte(huge)) },
-		"elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://example.com/", http.StatusFound) },
+		"a page":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>log in</html>")) },
+		"nothing": func(http.ResponseWriter, *http.Request) {},
+		"null":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("null")) },
+		"another": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"version": "1.0", "items": []}`))
+		},
+		"a list": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`[]`)) },
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte(huge))
+		},
+		"elsewhere": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://example.com/", http.StatusFound)
+		},
 		"not there": func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) },
 		"failing":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
 	} {

@@ -1,11 +1,15 @@
 package serve_test
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
 )
 
 // TestCommandsWithServer goes through all commands of an operator whose pools are on a
@@ -40,6 +44,19 @@ func TestCommandsWithServer(t *testing.T) {
 	west.expect(0, []string{"10.8.52.190"}, "bookings", "10.8.52.190")
 	west.expect(2, []string{"no booking of a pool"}, "bookings", "nobody/at/all")
 
+	// beyond the quota
+	west.expect(1, []string{"may have of pool small", "--request"}, "book", "small", "--for", "lb/big", "-n", "3")
+	west.expect(1, []string{"request 1 is open"}, "book", "small", "--for", "lb/big", "-n", "3", "--request", "--why", "ticket 8")
+	west.expect(1, []string{"request 1 is open"}, "book", "small", "--for", "lb/big", "-n", "3", "--request", "--why", "ticket 8")
+	west.expect(0, []string{"request 1: open, 3 addresses of pool small for lb/big (team dr), by token dr-west", "ticket 8"}, "requests", "--mine")
+	west.expect(0, []string{`"state": "open"`}, "requests", "--format", "json")
+	promo.expect(0, []string{"no requests"}, "requests", "--mine")
+	west.approve(1)
+	west.expect(0, []string{"no requests"}, "requests")
+	west.expect(0, []string{"request 1: booked", "decided by token network"}, "requests", "--all")
+	west.expect(0, []string{"10.8.52.50", "10.8.52.52", "already booked"}, "book", "small", "--for", "lb/big", "-n", "3", "--request")
+	west.expect(0, []string{"lb/big"}, "release", "lb/big")
+
 	// renew, release
 	west.expect(0, []string{"10.8.52.190"}, "renew", "10.8.52.190", "--until", "30d", "--dry-run")
 	west.expect(0, []string{"written on"}, "renew", "dr-west/web/web", "--until", "30d")
@@ -52,7 +69,7 @@ func TestCommandsWithServer(t *testing.T) {
 	west.expect(0, []string{"10.8.52.192", "written on"}, "release", "10.8.52.192", "--why", "moved")
 	west.expect(2, []string{"nobody has booked"}, "release", "10.8.52.192")
 	west.expect(0, []string{"booked", "renewed", "released", "token dr-west", "moved"}, "history", "10.8.52.192")
-	promo.expect(0, []string{"10.8.52.193"}, "free", "vlan-52", "--team", "dr", "-n", "1")
+	promo.expect(0, []string{"delegated to team dr"}, "free", "vlan-52", "--team", "dr", "-n", "1")
 
 	// adopt
 	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.199"))
@@ -79,6 +96,24 @@ func TestCommandsWithServer(t *testing.T) {
 	west.expect(0, nil, "baseline", "write")
 	west.expect(0, nil, "baseline", "check")
 	west.expect(3, []string{"has no snapshot"}, "audit", "--director", "dr-west")
+}
+
+// approve agrees to a request, as an owner of pool small does.
+func (m *team) approve(id int) {
+	m.t.Helper()
+	secret, err := m.accounts.Make(m.t.Context(), accounts.Token{Name: "network", Scopes: []string{accounts.ApproveFor("small")}, Ends: m.clock.Now().Add(time.Hour), By: "test"})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("%s/api/v1/requests/%d/approve", m.server.URL, id), strings.NewReader("{}"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+secret)
+	request.Header.Set("Content-Type", "application/json")
+	if a := read(m.t, http.DefaultClient, request); a.status != http.StatusOK {
+		m.t.Errorf("request %d is not approved: %d %s", id, a.status, a.body)
+	}
 }
 
 // TestCommandsWithoutServer: while the server is away, what is young enough answers and

@@ -33,6 +33,7 @@ directors: [{name: promo}, {name: dr-west}]
 segments: [{name: vlan-52, subnets: [{range: 10.8.52.0/24}]}]
 pools:
 - {name: promo, team: promo, segment: vlan-52, addresses: [10.8.52.180 - 10.8.52.189]}
+- {name: small, team: dr, segment: vlan-52, addresses: [10.8.52.50 - 10.8.52.59], quota: 2}
 - {name: dr, team: dr, segment: vlan-52, addresses: [10.8.52.190 - 10.8.52.199]}
 `
 

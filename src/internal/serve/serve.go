@@ -33,6 +33,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/login"
 	"github.com/ipguard/ipguard/src/internal/pushes"
+	"github.com/ipguard/ipguard/src/internal/requests"
 	"github.com/ipguard/ipguard/src/internal/web"
 	"github.com/ipguard/ipguard/src/internal/webhooks"
 )
@@ -105,6 +106,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	pushed := &pushes.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
+	asked := &requests.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now}
 	if s.sender, err = newSender(&o.Config, o.Environ, database, o.Now, o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -114,7 +116,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.chronicle = &chronicle.Keeper{Plan: s.plan, Pushes: pushed, Store: &chronicle.Store{Read: database.SQL(), Write: database.Write()}}
 	s.metrics.watch(s.conflicts.CountOpen, s.sender.Waiting)
 	s.sessions = newSessions(s.accounts, s.secure())
-	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Conflicts: s.conflicts, Chronicle: s.chronicle, Now: o.Now, Version: o.Version}
+	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
 	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances(), o.Now)))

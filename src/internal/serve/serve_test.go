@@ -363,11 +363,12 @@ func TestRights(t *testing.T) {
 	bodies := map[string]string{
 		"book": `{"for": "promo/web/api"}`, "release": `{"for": "promo/web/api"}`, "renew": `{"for": "promo/web/api"}`,
 		"make-token": `{"name": "x", "scopes": ["ipguard.admin"], "ends": "2026-11-27T00:00:00Z"}`, "push": "{}",
+		"request": `{"for": "promo/web/api", "number": 13}`, "approve": "{}", "decline": "{}", "withdraw": "{}",
 		"add-entries": `{"entries": [{"address": "10.8.52.185", "event": {"at": "2026-11-26T14:00:00Z", "what": "booked", "owner": "promo/web/api", "number": 0, "team": "promo"}}]}`,
 	}
 	operations := 0
 	for path, list := range r.described.paths {
-		real := strings.NewReplacer("{pool}", "promo", "{address}", "10.8.52.185", "{director}", "promo", "{name}", "reader2").Replace(path)
+		real := strings.NewReplacer("{pool}", "promo", "{address}", "10.8.52.185", "{director}", "promo", "{name}", "reader2", "{id}", "1").Replace(path)
 		if strings.HasSuffix(real, "/free") {
 			real += "?for=promo/web/api"
 		}

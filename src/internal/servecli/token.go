@@ -18,7 +18,7 @@ func newTokenCommand(f *flags, streams Streams) *cobra.Command {
 		Use:   "token NAME --scope SCOPE...",
 		Short: "make a token for a pipeline, or the first one for an administrator",
 		Long: `token makes a token in the server's database and prints it, this once. A scope is
-ipguard.read, ipguard.admin, ipguard.teams.NAME.book or ipguard.directors.NAME.push.`,
+ipguard.read, ipguard.admin, ipguard.teams.NAME.book, ipguard.directors.NAME.push or ipguard.pools.NAME.approve.`,
 		Example: `  ipguard-server token ci-promo --scope ipguard.teams.promo.book --scope ipguard.directors.promo.push --life 90d`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

@@ -1,0 +1,388 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/requests"
+)
+
+// Request is what a team asked for beyond its quota.
+type Request struct {
+	ID        int64      `json:"id"`
+	Pool      string     `json:"pool"`
+	For       string     `json:"for"`
+	Team      string     `json:"team"`
+	Number    int        `json:"number" doc:"How many the owner wants to have"`
+	Addresses []string   `json:"addresses,omitempty" doc:"Just these"`
+	Why       string     `json:"why,omitempty"`
+	At        time.Time  `json:"at"`
+	By        string     `json:"by" doc:"Who asked"`
+	State     string     `json:"state" enum:"open,approved,booked,declined,withdrawn" doc:"Approved are those whose addresses are not booked yet, such as where there are none left"`
+	Decided   *time.Time `json:"decided,omitempty"`
+	Judge     string     `json:"judge,omitempty" doc:"Who decided"`
+	Reason    string     `json:"reason,omitempty" doc:"What they said about it"`
+}
+
+func requestOf(r requests.Request) (Request, error) {
+	var ask Ask
+	if err := json.Unmarshal(r.Ask, &ask); err != nil {
+		return Request{}, fmt.Errorf("request %d cannot be read: %w", r.ID, err)
+	}
+	v := Request{
+		ID: r.ID, Pool: r.Pool, For: r.Owner, Team: r.Team, Number: max(ask.Number, len(ask.Addresses), 1), Addresses: ask.Addresses, Why: ask.Why,
+		At: r.At, By: r.By, State: string(r.State), Judge: r.Judge, Reason: r.Reason,
+	}
+	if !r.Decided.IsZero() {
+		v.Decided = &r.Decided
+	}
+	return v, nil
+}
+
+type requestsInput struct {
+	Open  bool  `query:"open" doc:"Only those that nobody has decided, or whose addresses are not booked yet"`
+	Mine  bool  `query:"mine" doc:"Only what I asked for"`
+	After int64 `query:"after" minimum:"0" doc:"What the answer before gave as next"`
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+type requestsOutput struct {
+	Body struct {
+		Requests []Request `json:"requests" doc:"The newest first"`
+		Next     int64     `json:"next,omitempty" doc:"Ask with after for more; left out: that is all"`
+	}
+}
+
+type requestOutput struct {
+	Status int
+	Body   struct {
+		Request
+		New bool `json:"new" doc:"Whether the owner had no request for the pool before"`
+	}
+}
+
+type decideInput struct {
+	ID   int64 `path:"id" minimum:"1"`
+	Body struct {
+		Why string `json:"why,omitempty" maxLength:"400"`
+	}
+}
+
+type decideOutput struct {
+	Body struct {
+		Request
+		Bookings []Booking `json:"bookings" doc:"What the owner has now, of what was approved"`
+	}
+}
+
+func (a *API) requests(routes huma.API) {
+	huma.Register(routes, operation("list-requests", http.MethodGet, "/requests", "What teams ask for beyond their quotas", 422, 503), a.listRequests)
+	o := operation("request", http.MethodPost, "/pools/{pool}/requests", "Ask for what a quota refuses; who asks again has one request", 404, 422, 503)
+	o.DefaultStatus = http.StatusCreated
+	refusing(routes, &o)
+	huma.Register(routes, o, a.request)
+	o.Responses["200"] = &huma.Response{Description: "The owner has a request already", Content: o.Responses["201"].Content}
+	approve := operation("approve", http.MethodPost, "/requests/{id}/approve", "Agree to a request, and book at once", 404, 422, 503)
+	refusing(routes, &approve)
+	huma.Register(routes, approve, a.approve)
+	for what, to := range map[string]requests.State{"decline": requests.Declined, "withdraw": requests.Withdrawn} {
+		summary := "Refuse a request"
+		if to == requests.Withdrawn {
+			summary = "Take one's own request back"
+		}
+		huma.Register(routes, operation(what, http.MethodPost, "/requests/{id}/"+what, summary, 404, 409, 422, 503), func(ctx context.Context, in *decideInput) (*decideOutput, error) {
+			return a.close(ctx, in, to)
+		})
+	}
+}
+
+func (a *API) listRequests(ctx context.Context, in *requestsInput) (*requestsOutput, error) {
+	actor, err := need(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	by := ""
+	if in.Mine {
+		by = actor.Name
+	}
+	list, err := a.Requests.List(ctx, in.Open, by, in.After, in.Limit)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	out := &requestsOutput{}
+	out.Body.Requests = []Request{}
+	for _, r := range list {
+		v, err := requestOf(r)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		out.Body.Requests = append(out.Body.Requests, v)
+	}
+	if len(list) == in.Limit {
+		out.Body.Next = list[in.Limit-1].ID
+	}
+	return out, nil
+}
+
+// request keeps a question that nothing but the quota refuses. One that was approved and
+// whose addresses are not booked yet is booked.
+func (a *API) request(ctx context.Context, in *takeInput) (*requestOutput, error) {
+	if _, err := need(ctx, ""); err != nil {
+		return nil, err
+	}
+	picture, pool, err := a.pool(ctx, in.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if err := whole(picture); err != nil {
+		return nil, err
+	}
+	body := in.Body
+	if body.Team == "" {
+		body.Team = pool.Teams[0]
+	}
+	actor, err := need(ctx, accounts.BookFor(body.Team))
+	if err != nil {
+		return nil, err
+	}
+	ask, err := body.ledger()
+	if err != nil {
+		return nil, huma.Error422UnprocessableEntity(err.Error())
+	}
+	ask.By = actor.Name
+	rs, err := a.Ledger.Records(ctx, pool.Name)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	answer, _, err := ledger.Book(pool, rs, picture.Look(pool, a.now()).World(ask.For.Owner), ask)
+	switch {
+	case err != nil:
+		return nil, huma.Error422UnprocessableEntity(err.Error())
+	case answer.Refusal == nil:
+		return nil, huma.Error422UnprocessableEntity("the quota allows it: book it, no request is needed")
+	case answer.Refusal.Reason != ledger.OverQuota:
+		return nil, refused(pool, answer.Refusal)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	kept, fresh, err := a.Requests.Add(ctx, requests.Request{Pool: pool.Name, Owner: ask.For.String(), Team: body.Team, Ask: text, By: actor.Name})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	out := &requestOutput{Status: http.StatusOK}
+	if fresh {
+		out.Status, out.Body.New = http.StatusCreated, true
+		if err := a.Accounts.Note(ctx, actor.Name, "asked beyond the quota", about(kept)); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+	if kept.State == requests.Approved {
+		if _, err := a.grant(ctx, kept); err != nil {
+			return nil, err
+		}
+		kept.State = requests.Booked
+	}
+	out.Body.Request, err = requestOf(kept)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return out, nil
+}
+
+// about is what the audit trail says of a request.
+func about(r requests.Request) string {
+	return fmt.Sprintf("request %d, pool %s for %s", r.ID, r.Pool, r.Owner)
+}
+
+// pending is the request of that id.
+func (a *API) pending(ctx context.Context, id int64) (requests.Request, error) {
+	r, found, err := a.Requests.Get(ctx, id)
+	switch {
+	case err != nil:
+		return r, unavailable(err)
+	case !found:
+		return r, huma.Error404NotFound(fmt.Sprintf("there is no request %d", id))
+	}
+	return r, nil
+}
+
+// decided is the no to whoever comes too late.
+func decided(r requests.Request) error {
+	text := fmt.Sprintf("request %d is %s already", r.ID, r.State)
+	if r.Judge != "" {
+		text += ", by " + r.Judge
+	}
+	return huma.Error409Conflict(text)
+}
+
+// approve decides first, and books then: of two who decide at once one does. If nothing
+// can be booked the request stays approved, and the reason is the answer.
+func (a *API) approve(ctx context.Context, in *decideInput) (*decideOutput, error) {
+	if _, err := need(ctx, ""); err != nil {
+		return nil, err
+	}
+	r, err := a.pending(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	actor, err := need(ctx, accounts.ApproveFor(r.Pool))
+	if err != nil {
+		return nil, err
+	}
+	if r.State == requests.Open {
+		moved, err := a.Requests.Move(ctx, r.ID, requests.Open, requests.Approved, actor.Name, in.Body.Why)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		if moved {
+			if err := a.Accounts.Note(ctx, actor.Name, "approved a request", about(r)); err != nil {
+				return nil, unavailable(err)
+			}
+		}
+		if r, err = a.pending(ctx, in.ID); err != nil {
+			return nil, err
+		}
+	}
+	if r.State != requests.Approved && r.State != requests.Booked {
+		return nil, decidedAs(r)
+	}
+	out := &decideOutput{}
+	out.Body.Bookings = []Booking{}
+	if r.State == requests.Approved {
+		if out.Body.Bookings, err = a.grant(ctx, r); err != nil {
+			return nil, err
+		}
+		r.State = requests.Booked
+	}
+	if out.Body.Request, err = requestOf(r); err != nil {
+		return nil, unavailable(err)
+	}
+	return out, nil
+}
+
+func decidedAs(r requests.Request) *Refusal {
+	v := &Refusal{Reason: "decided"}
+	problem := &huma.ErrorModel{}
+	if errors.As(decided(r), &problem) {
+		v.ErrorModel = *problem
+	}
+	return v
+}
+
+// grant books what was approved, in the name of who asked.
+func (a *API) grant(ctx context.Context, r requests.Request) ([]Booking, error) {
+	picture, pool, err := a.pool(ctx, r.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if err := whole(picture); err != nil {
+		return nil, err
+	}
+	var body Ask
+	if err := json.Unmarshal(r.Ask, &body); err != nil {
+		return nil, unavailable(err)
+	}
+	ask, err := body.ledger()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if !ask.Until.IsZero() && !ask.Until.After(a.now()) {
+		return nil, huma.Error422UnprocessableEntity("what was asked for would have ended by now: decline it")
+	}
+	ask.BeyondQuota, ask.By = true, r.By
+	ask.Why = agreed(body.Why, r.Judge)
+	w := picture.Look(pool, a.now()).World(ask.For.Owner)
+	var answer ledger.Answer
+	err = a.Ledger.Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+		if answer, entries, err = ledger.Book(pool, rs, w, ask); err != nil {
+			return nil, huma.Error422UnprocessableEntity(err.Error())
+		}
+		return entries, nil
+	})
+	switch {
+	case err != nil:
+		return nil, unavailable(err)
+	case answer.Refusal != nil:
+		return nil, refused(pool, answer.Refusal)
+	}
+	// It is booked, also if it was taken back meanwhile.
+	for _, from := range []requests.State{requests.Approved, requests.Withdrawn} {
+		if _, err := a.Requests.Move(ctx, r.ID, from, requests.Booked, "", ""); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+	list := []Booking{}
+	for _, b := range answer.Bookings {
+		list = append(list, bookingOf(pool.Name, b))
+	}
+	return list, nil
+}
+
+// agreed is the reason that a booking beyond the quota is written with.
+func agreed(why, judge string) string {
+	text := "approved by " + judge
+	if why != "" {
+		text = why + "; " + text
+	}
+	return text
+}
+
+// close declines a request, or takes it back.
+func (a *API) close(ctx context.Context, in *decideInput, to requests.State) (*decideOutput, error) {
+	actor, err := need(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.pending(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	what, open := "declined a request", []requests.State{requests.Open}
+	if to == requests.Declined {
+		_, err = need(ctx, accounts.ApproveFor(r.Pool))
+	} else {
+		what, open = "took a request back", append(open, requests.Approved)
+		_, err = need(ctx, accounts.BookFor(r.Team))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.State != to {
+		moved := false
+		for _, from := range open {
+			if moved {
+				break
+			}
+			if moved, err = a.Requests.Move(ctx, r.ID, from, to, actor.Name, in.Body.Why); err != nil {
+				return nil, unavailable(err)
+			}
+		}
+		if r, err = a.pending(ctx, in.ID); err != nil {
+			return nil, err
+		}
+		if r.State != to {
+			return nil, decided(r)
+		}
+		if moved {
+			if err := a.Accounts.Note(ctx, actor.Name, what, about(r)); err != nil {
+				return nil, unavailable(err)
+			}
+		}
+	}
+	out := &decideOutput{}
+	out.Body.Bookings = []Booking{}
+	if out.Body.Request, err = requestOf(r); err != nil {
+		return nil, unavailable(err)
+	}
+	return out, nil
+}

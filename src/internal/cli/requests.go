@@ -1,0 +1,131 @@
+//go:build !vm
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plural"
+	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/report"
+)
+
+func newRequestsCommand(streams Streams) *cobra.Command {
+	var flags answerFlags
+	var mine, all bool
+	cmd := &cobra.Command{
+		Use:   "requests",
+		Short: "list what teams ask for beyond their quotas, and what became of it",
+		Long: `requests lists what was asked for with ipguard book --request, and nobody has decided yet,
+of the fleet file's server. Its pages are where the owners of a pool decide.
+
+Exit codes: 0, 2 wrong usage, 3 the server could not be asked.`,
+		Example: `  ipguard requests
+  ipguard requests --mine --all`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runRequests(cmd.Context(), &flags, mine, all, streams)
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&mine, "mine", false, "only what I asked for")
+	cmd.Flags().BoolVar(&all, "all", false, "those that are decided, too")
+	return cmd
+}
+
+func runRequests(ctx context.Context, flags *answerFlags, mine, all bool, streams Streams) error {
+	if err := flags.check(); err != nil {
+		return err
+	}
+	w, err := openWithoutPlan(flags.fleet, streams)
+	if err != nil {
+		return err
+	}
+	client, err := streams.client(ctx, w.Fleet.File)
+	if err != nil {
+		return storeError(err)
+	}
+	list, err := client.Requests(ctx, !all, mine)
+	if err != nil {
+		return storeError(err)
+	}
+	if list == nil {
+		list = []protocol.Request{}
+	}
+	return flags.write(streams,
+		func(out io.Writer, _ report.Options) error { return writeRequests(out, list) },
+		func(out io.Writer) error {
+			encoder := json.NewEncoder(out)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(map[string]any{"version": 1, "requests": list})
+		}, nil, true)
+}
+
+func writeRequests(w io.Writer, list []protocol.Request) error {
+	if len(list) == 0 {
+		return printTo(w, "no requests\n")
+	}
+	for _, r := range list {
+		err := printTo(w, "request %d: %s, %s of pool %s for %s (team %s), by %s at %s%s%s\n", r.ID, report.Visible(r.State), plural.Of(r.Number, "address"),
+			report.Visible(r.Pool), report.Visible(r.For), report.Visible(r.Team), report.Visible(r.By), r.At.UTC().Format("2006-01-02 15:04 MST"), because(r.Why), decision(r))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + report.Visible(why)
+}
+
+func decision(r protocol.Request) string {
+	if r.Judge == "" {
+		return ""
+	}
+	return "; decided by " + report.Visible(r.Judge) + because(r.Reason)
+}
+
+// request asks the owners of a pool of the server for what its quota refuses.
+func (d *desk) request(ctx context.Context, flags *bookFlags, at where, ask ledger.Ask, out report.Book) error {
+	pool := at.pool.Name
+	if !d.Central.Has(pool) {
+		return usage("ask by --beyond-quota --branch NAME and a pull request", "--request is for pools on a server, and %s is in git", pool)
+	}
+	client, err := d.streams.client(ctx, d.Fleet.File)
+	if err != nil {
+		return storeError(err)
+	}
+	wish := protocol.Ask{For: ask.For.String(), Team: ask.Team, Number: ask.Count, Contiguous: ask.Contiguous, Endless: ask.Endless, Hold: ask.Hold, Why: ask.Why}
+	for _, r := range ask.Exactly {
+		wish.Addresses = append(wish.Addresses, ledger.RangeText(r))
+	}
+	if !ask.Until.IsZero() {
+		wish.Until = &ask.Until
+	}
+	asked, err := client.Request(ctx, pool, wish)
+	if err != nil {
+		return storeError(err)
+	}
+	if asked.State == "booked" { // it was approved before, and is booked by now
+		return d.book(ctx, flags, at, ask)
+	}
+	out.Refusal.Hint = ""
+	var code exitCode
+	if err := d.tell(flags, out, ask.For); !errors.As(err, &code) || code != ExitFindings {
+		return err
+	}
+	if err := printTo(d.streams.Stderr, "ipguard: request %d is %s: the addresses are booked as soon as an owner of the pool approves (ipguard requests)\n", asked.ID, report.Visible(asked.State)); err != nil {
+		return err
+	}
+	return exitCode(ExitFindings)
+}

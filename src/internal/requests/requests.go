@@ -1,0 +1,170 @@
+// Package requests keeps what teams ask for beyond their quota, and what became of it.
+//
+//	open ──approve──▶ approved ──the addresses are booked──▶ booked
+//	  ├──decline──▶ declined
+//	  └──withdraw──▶ withdrawn
+//
+// An owner has one request for a pool that is open or approved: who asks again gets the
+// same one. A state changes only from the one that it is known to have, so that of two
+// who decide at once one decides. What is approved stays so until its addresses are
+// booked: whoever booked them and was cut off does it again.
+package requests
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// State is what became of a request.
+type State string
+
+// The states.
+const (
+	Open      State = "open"
+	Approved  State = "approved"
+	Booked    State = "booked"
+	Declined  State = "declined"
+	Withdrawn State = "withdrawn"
+)
+
+// Request is a wish for more than a quota allows.
+type Request struct {
+	ID    int64
+	Pool  string
+	Owner string
+	Team  string
+	// Ask is the question that the quota refused, as JSON.
+	Ask   []byte
+	At    time.Time
+	By    string
+	State State
+	// Decided is when somebody decided; the zero time: nobody has.
+	Decided time.Time
+	Judge   string
+	Reason  string
+}
+
+// Store keeps requests in the table request.
+type Store struct {
+	Read, Write *sql.DB
+	Now         func() time.Time
+}
+
+const columns = `id, pool, owner, team, ask, at, by_whom, state, decided, judge, reason`
+
+// Add keeps a request. If its owner has one that is open or approved, that is the
+// answer, and fresh is false: while it is open, the newer question takes the place of the
+// older one.
+func (s *Store) Add(ctx context.Context, r Request) (kept Request, fresh bool, err error) {
+	for range 20 { // others may add at the same time
+		before, found, err := s.of(ctx, r.Pool, r.Owner)
+		if err != nil {
+			return r, false, err
+		}
+		if found && (before.State != Open || string(before.Ask) == string(r.Ask)) {
+			return before, false, nil
+		}
+		if found {
+			changed, err := s.change(ctx, `update request set ask = $1, team = $2, by_whom = $3 where id = $4 and state = 'open'`, string(r.Ask), r.Team, r.By, before.ID)
+			if err != nil {
+				return r, false, err
+			}
+			if changed {
+				before.Ask, before.Team, before.By = r.Ask, r.Team, r.By
+				return before, false, nil
+			}
+			continue
+		}
+		_, err = s.Write.ExecContext(ctx, `insert into request (id, pool, owner, team, ask, at, by_whom, state, judge, reason)
+select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, 'open', '', '' from request`, r.Pool, r.Owner, r.Team, string(r.Ask), s.Now().UnixMicro(), r.By)
+		if after, found, readErr := s.of(ctx, r.Pool, r.Owner); readErr == nil && found {
+			return after, err == nil, nil
+		}
+		if err != nil && ctx.Err() != nil {
+			return r, false, err
+		}
+	}
+	return r, false, errors.New("others ask for this owner all the time")
+}
+
+// of is the owner's request that is open or approved.
+func (s *Store) of(ctx context.Context, pool, owner string) (Request, bool, error) {
+	r, err := scan(s.Read.QueryRowContext(ctx, `select `+columns+` from request where pool = $1 and owner = $2 and state in ('open', 'approved')`, pool, owner))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+// Get is the request of that id; found is false if there is none.
+func (s *Store) Get(ctx context.Context, id int64) (r Request, found bool, err error) {
+	r, err = scan(s.Read.QueryRowContext(ctx, `select `+columns+` from request where id = $1`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+// Move changes the state of a request that has the state from. ok is false if it has
+// another one.
+func (s *Store) Move(ctx context.Context, id int64, from, to State, by, reason string) (ok bool, err error) {
+	if to == Booked { // that is nobody's decision
+		return s.change(ctx, `update request set state = $1 where id = $2 and state = $3`, string(to), id, string(from))
+	}
+	return s.change(ctx, `update request set state = $1, decided = $2, judge = $3, reason = $4 where id = $5 and state = $6`,
+		string(to), s.Now().UnixMicro(), by, reason, id, string(from))
+}
+
+func (s *Store) change(ctx context.Context, statement string, args ...any) (bool, error) {
+	result, err := s.Write.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// List lists requests before an id, at most so many, the newest first; 0: from the newest
+// one. onlyOpen leaves out what is decided, and by, if it is not empty, what others asked.
+func (s *Store) List(ctx context.Context, onlyOpen bool, by string, before int64, most int) ([]Request, error) {
+	where, args := `$1 = 0 or id < $1`, []any{before}
+	if onlyOpen {
+		where = `(` + where + `) and state in ('open', 'approved')`
+	}
+	if by != "" {
+		args = append(args, by)
+		where = `(` + where + `) and by_whom = $2`
+	}
+	args = append(args, most)
+	rows, err := s.Read.QueryContext(ctx, fmt.Sprintf(`select %s from request where %s order by id desc limit $%d`, columns, where, len(args)), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Request
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, rows.Err()
+}
+
+func scan(row interface{ Scan(...any) error }) (r Request, err error) {
+	var at int64
+	var decided sql.NullInt64
+	var ask, state string
+	if err := row.Scan(&r.ID, &r.Pool, &r.Owner, &r.Team, &ask, &at, &r.By, &state, &decided, &r.Judge, &r.Reason); err != nil {
+		return r, err
+	}
+	r.Ask, r.State, r.At = []byte(ask), State(state), time.UnixMicro(at).UTC()
+	if decided.Valid {
+		r.Decided = time.UnixMicro(decided.Int64).UTC()
+	}
+	return r, nil
+}

@@ -1,0 +1,139 @@
+package serve_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/postgrestest"
+	"github.com/ipguard/ipguard/src/internal/serve"
+)
+
+type requested struct {
+	ID                         int64
+	State, By, Judge, Why, For string
+	Number                     int
+	New                        bool
+	Bookings                   []struct{ Address, By, Why string }
+}
+
+// TestRequest goes from a quota's no to the addresses.
+func TestRequest(t *testing.T) {
+	r := start(t)
+	promo := r.token("promo", accounts.BookFor("promo"))
+	network := r.token("network", accounts.ApproveFor("promo"))
+	other := r.token("other", accounts.BookFor("dr"), accounts.ApproveFor("dr"))
+	const wish = `{"for": "promo/big/web", "number": 13, "why": "ticket 9"}`
+	full := r.ask(promo, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/big/web", "number": 13}`)
+	if full.status != 409 || !strings.Contains(full.body, `"quota"`) {
+		t.Fatalf("13 of pool promo: %+v", full)
+	}
+	ask := func(token, path, body string, status int) (v requested) {
+		t.Helper()
+		a := r.ask(token, "POST", path, body)
+		if a.status != status {
+			t.Errorf("%s %s: %d %s", path, body, a.status, a.body)
+		}
+		a.into(t, &v)
+		return v
+	}
+	ask(promo, "/api/v1/pools/promo/requests", `{"for": "promo/big/web", "number": 2}`, 422)
+	ask(other, "/api/v1/pools/promo/requests", wish, 403)
+	first := ask(promo, "/api/v1/pools/promo/requests", wish, 201)
+	again := ask(promo, "/api/v1/pools/promo/requests", wish, 200)
+	if first.ID != again.ID || !first.New || again.New || again.State != "open" || again.By != "token promo" {
+		t.Errorf("a request asked for twice: %+v, %+v", first, again)
+	}
+	path := fmt.Sprintf("/api/v1/requests/%d", first.ID)
+	ask(other, path+"/approve", "{}", 403)
+	ask(promo, path+"/approve", "{}", 403)
+	ask(other, path+"/decline", "{}", 403)
+	ask(network, "/api/v1/requests/99/approve", "{}", 404)
+	got := ask(network, path+"/approve", `{"why": "just this once"}`, 200)
+	if got.State != "booked" || len(got.Bookings) != 13 || got.Bookings[0].By != "token promo" || got.Bookings[0].Why != "ticket 9; approved by token network" {
+		t.Errorf("approved: %+v", got)
+	}
+	if again := ask(network, path+"/approve", "{}", 200); again.State != "booked" {
+		t.Errorf("approved twice: %+v", again)
+	}
+	ask(network, path+"/decline", "{}", 409)
+	ask(promo, path+"/withdraw", "{}", 409)
+	if a := r.ask(promo, "POST", "/api/v1/pools/promo/bookings", wish); a.status != 200 {
+		t.Errorf("what was approved is not the owner's: %+v", a)
+	}
+	if a := r.ask(promo, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/one/more"}`); a.status != 409 || !strings.Contains(a.body, `"quota"`) {
+		t.Errorf("what was approved for one owner is given to others: %+v", a)
+	}
+	second := ask(promo, "/api/v1/pools/promo/requests", `{"for": "promo/one/more"}`, 201)
+	ask(network, fmt.Sprintf("/api/v1/requests/%d/decline", second.ID), `{"why": "use the cloud"}`, 200)
+	if a := r.ask(promo, "GET", "/api/v1/requests?mine=true", ""); !strings.Contains(a.body, "use the cloud") || !strings.Contains(a.body, `"declined"`) {
+		t.Errorf("what became of it: %s", a.body)
+	}
+	if third := ask(promo, "/api/v1/pools/promo/requests", `{"for": "promo/one/more"}`, 201); third.ID == second.ID {
+		t.Error("after a no the same request is asked for again")
+	}
+	if a := r.ask(r.token("admin", accounts.Admin), "GET", "/api/v1/actions", ""); !strings.Contains(a.body, "approved a request") || !strings.Contains(a.body, "declined a request") || !strings.Contains(a.body, "asked beyond the quota") {
+		t.Errorf("the trail: %s", a.body)
+	}
+	if a := r.ask(promo, "GET", "/api/v1/addresses/10.8.52.180/history", ""); !strings.Contains(a.body, "approved by token network") {
+		t.Errorf("the history: %s", a.body)
+	}
+}
+
+// TestRequestsAtOnce: of many who ask, approve, decline and take back at the same time,
+// an owner has the addresses if and only if its request is booked, and one request at a
+// time.
+func TestRequestsAtOnce(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) { requestsAtOnce(t, start(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		url := postgrestest.Start(t).Database(t)
+		requestsAtOnce(t, startWith(t, func(c *serve.Config) { c.Database.Value = url }))
+	})
+}
+
+func requestsAtOnce(t *testing.T, r *running) {
+	admin := r.token("admin", accounts.Admin)
+	var wait sync.WaitGroup
+	for worker := range 6 {
+		wait.Go(func() {
+			random := rand.New(rand.NewPCG(1, uint64(worker)))
+			for range 25 {
+				owner := fmt.Sprintf("promo/d%d/web", random.IntN(3))
+				switch random.IntN(4) {
+				case 0, 1:
+					r.raw(admin, "POST", "/api/v1/pools/promo/requests", `{"for": "`+owner+`", "number": 13}`)
+				case 2:
+					r.raw(admin, "POST", fmt.Sprintf("/api/v1/requests/%d/approve", 1+random.IntN(12)), "{}")
+				case 3:
+					what := []string{"decline", "withdraw"}[random.IntN(2)]
+					r.raw(admin, "POST", fmt.Sprintf("/api/v1/requests/%d/%s", 1+random.IntN(12), what), "{}")
+				}
+			}
+		})
+	}
+	wait.Wait()
+	var list struct{ Requests []requested }
+	r.ask(admin, "GET", "/api/v1/requests?limit=1000", "").into(t, &list)
+	booked, open, ids := map[string]bool{}, map[string]int{}, map[int64]bool{}
+	for _, q := range list.Requests {
+		booked[q.For] = booked[q.For] || q.State == "booked"
+		if q.State == "open" || q.State == "approved" {
+			open[q.For]++
+		}
+		ids[q.ID] = true
+	}
+	if len(ids) != len(list.Requests) || len(ids) < 3 {
+		t.Errorf("%d requests have %d ids", len(list.Requests), len(ids))
+	}
+	for i := range 3 {
+		owner := fmt.Sprintf("promo/d%d/web", i)
+		var has struct{ Bookings []struct{ Address string } }
+		r.ask(admin, "GET", "/api/v1/bookings?owner="+owner, "").into(t, &has)
+		if n := len(has.Bookings); booked[owner] != (n == 13) || n != 0 && n != 13 || open[owner] > 1 {
+			t.Errorf("%s: booked %t, and has %d addresses; %d requests are open", owner, booked[owner], n, open[owner])
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package serverclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/ipguard/ipguard/src/internal/protocol"
+)
+
+// Request asks a pool's owners for what its quota refuses. Who asks again for the same
+// owner gets the same request.
+func (c *Client) Request(ctx context.Context, pool string, ask protocol.Ask) (r protocol.Request, err error) {
+	text, err := json.Marshal(ask)
+	if err != nil {
+		return r, err
+	}
+	a, err := c.ask(ctx, http.MethodPost, "/pools/"+url.PathEscape(pool)+"/requests", text)
+	if err != nil {
+		return r, err
+	}
+	if err = c.read(a, &r); err == nil && (r.ID == 0 || r.State == "") {
+		err = c.foreign()
+	}
+	return r, err
+}
+
+// Requests are all requests, the newest first; only those that are not decided, or whose
+// addresses are not booked yet, if open is set.
+func (c *Client) Requests(ctx context.Context, open, mine bool) (list []protocol.Request, err error) {
+	for after := int64(0); ; {
+		a, err := c.ask(ctx, http.MethodGet, fmt.Sprintf("/requests?limit=1000&open=%t&mine=%t&after=%d", open, mine, after), nil)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Requests []protocol.Request
+			Next     int64
+		}
+		if err := c.read(a, &page); err != nil {
+			return nil, err
+		}
+		if page.Requests == nil || page.Next != 0 && after != 0 && page.Next >= after {
+			return nil, c.foreign()
+		}
+		list = append(list, page.Requests...)
+		if after = page.Next; after == 0 {
+			return list, nil
+		}
+	}
+}
