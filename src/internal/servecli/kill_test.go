@@ -317,7 +317,7 @@ func (f *fight) killing(times int, c *postgrestest.Cluster) {
 	var group sync.WaitGroup
 	group.Go(func() { f.clients(done, time.Hour) })
 	for i := range times {
-		time.Sleep(time.Duration(30+rand.IntN(90)) * time.Millisecond)
+		f.answers(15 + rand.IntN(20))
 		if c != nil && i%3 == 2 {
 			c.Kill()
 			time.Sleep(time.Duration(rand.IntN(30)) * time.Millisecond)
@@ -328,10 +328,25 @@ func (f *fight) killing(times int, c *postgrestest.Cluster) {
 		p.kill()
 		f.boot(p)
 	}
-	time.Sleep(50 * time.Millisecond)
+	f.answers(100)
 	close(done)
 	group.Wait()
 	f.judge()
+}
+
+// answers waits until the clients have so many more.
+func (f *fight) answers(n int) {
+	f.t.Helper()
+	count := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.history)
+	}
+	for from, end := count(), time.Now().Add(time.Minute); count() < from+n; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			f.t.Fatalf("%d answers, and no more", count())
+		}
+	}
 }
 
 func (f *fight) judge() {
