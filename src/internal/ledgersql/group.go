@@ -91,12 +91,16 @@ const (
 	mostTries    = 100
 	firstPause   = time.Millisecond
 	longestPause = 200 * time.Millisecond
+	// longestGroup is after how long nobody knows what became of a group, because the
+	// database does not answer.
+	longestGroup = 20 * time.Second
 )
 
 // group writes what the requests want, and answers them.
 func (s *Store) group(list []*request) {
 	// Not of one of the callers: who goes away must not undo the others'.
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), longestGroup)
+	defer cancel()
 	errs := make([]error, len(list))
 	err := ErrLate
 	for try := 0; errors.Is(err, ErrLate) && try < mostTries; try++ {

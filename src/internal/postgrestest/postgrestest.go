@@ -140,6 +140,9 @@ func (c *Cluster) url(database string) string {
 	return "postgres:///" + database + "?" + url.Values{"host": {c.folder}, "user": {"ipguard"}}.Encode()
 }
 
+// Socket is the path of the socket that it listens on.
+func (c *Cluster) Socket() string { return filepath.Join(c.folder, ".s.PGSQL.5432") }
+
 // Database makes a new, empty database, and returns its URL.
 func (c *Cluster) Database(t testing.TB) string {
 	t.Helper()

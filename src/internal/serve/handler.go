@@ -36,7 +36,7 @@ func (s *Server) around(next http.Handler) http.Handler {
 	foreign.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusForbidden, "this request was made by a page of another server")
 	}))
-	return s.logged(s.guarded(s.ownHost(foreign.Handler(s.who(next)))))
+	return s.logged(s.guarded(s.ownHost(foreign.Handler(bounded(s.who(next))))))
 }
 
 // policy is what browsers may do on a page: nothing that it does not bring along.
@@ -61,6 +61,24 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			}
 		}()
 		next.ServeHTTP(w, r)
+	})
+}
+
+// answerTime is how long a question may take that brings nothing long along. After that
+// whoever asks is told that the server cannot reach what it keeps.
+const answerTime = 30 * time.Second
+
+// bounded ends the work on a question after answerTime, so that a server which is cut off
+// from its database does not gather those who wait. A push may be slow to arrive.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 

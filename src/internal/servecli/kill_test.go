@@ -65,7 +65,6 @@ compilation: {workers: 1, network: default, az: z1, vm_type: small}
 type fight struct {
 	t       *testing.T
 	folder  string
-	name    string // of the database
 	token   string
 	servers []*process
 	start   time.Time
@@ -77,30 +76,31 @@ type fight struct {
 
 // process is one server, which is started again on the same port after a kill.
 type process struct {
-	address string
-	cmd     *exec.Cmd
-	log     bytes.Buffer
+	address, database string
+	cmd               *exec.Cmd
+	log               bytes.Buffer
 }
 
-func newFight(t *testing.T, name string, servers int) *fight {
+// newFight starts a server for each name, which are all of one database.
+func newFight(t *testing.T, names ...string) *fight {
 	t.Helper()
-	f := &fight{t: t, folder: t.TempDir(), name: name, start: time.Now()}
+	f := &fight{t: t, folder: t.TempDir(), start: time.Now()}
 	for name, text := range map[string]string{"ipguard.yml": fightPlan, "cloud.yml": fightCloud} {
 		if err := os.WriteFile(filepath.Join(f.folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	code, secret, stderr := run(t, "token", "fight", "--scope", "ipguard.teams.blue.book", "--database", name)
+	code, secret, stderr := run(t, "token", "fight", "--scope", "ipguard.teams.blue.book", "--database", names[0])
 	if code != 0 {
 		t.Fatal(stderr)
 	}
 	f.token = strings.TrimSpace(secret)
-	for range servers {
+	for _, name := range names {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &process{address: l.Addr().String()}
+		p := &process{address: l.Addr().String(), database: name}
 		_ = l.Close()
 		f.servers = append(f.servers, p)
 		f.boot(p)
@@ -112,7 +112,7 @@ func newFight(t *testing.T, name string, servers int) *fight {
 // boot starts a server and waits until it listens.
 func (f *fight) boot(p *process) {
 	f.t.Helper()
-	p.cmd = exec.Command(os.Args[0], "--database", f.name, "--fleet", filepath.Join(f.folder, "ipguard.yml"), "--listen", p.address)
+	p.cmd = exec.Command(os.Args[0], "--database", p.database, "--fleet", filepath.Join(f.folder, "ipguard.yml"), "--listen", p.address)
 	p.cmd.Env = append(os.Environ(), programEnv+"=1")
 	p.log.Reset()
 	p.cmd.Stderr = &p.log
@@ -237,7 +237,7 @@ func (f *fight) clients(done <-chan struct{}, patience time.Duration) {
 	var group sync.WaitGroup
 	for id := range fightClients {
 		group.Go(func() {
-			client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}
+			client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}
 			rng := rand.New(rand.NewPCG(uint64(id), 1))
 			for n := int64(1); ; n++ {
 				select {
@@ -300,13 +300,15 @@ func kills() int {
 // by HTTP. What the clients saw is what one ledger on one thread could have answered: no
 // answer is lost, and no address is given twice.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
-		f := newFight(t, filepath.Join(t.TempDir(), "x.db"), 1)
+		f := newFight(t, filepath.Join(t.TempDir(), "x.db"))
 		f.killing(kills()/2, nil)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		c := postgrestest.Start(t)
-		f := newFight(t, c.Database(t), 2)
+		name := c.Database(t)
+		f := newFight(t, name, name)
 		f.killing((kills()+1)/2, c)
 	})
 }
@@ -334,17 +336,18 @@ func (f *fight) killing(times int, c *postgrestest.Cluster) {
 	f.judge()
 }
 
+func (f *fight) answered() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.history)
+}
+
 // answers waits until the clients have so many more.
 func (f *fight) answers(n int) {
 	f.t.Helper()
-	count := func() int {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return len(f.history)
-	}
-	for from, end := count(), time.Now().Add(time.Minute); count() < from+n; time.Sleep(time.Millisecond) {
+	for from, end := f.answered(), time.Now().Add(time.Minute); f.answered() < from+n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			f.t.Fatalf("%d answers, and no more", count())
+			f.t.Fatalf("%d answers, and no more", f.answered())
 		}
 	}
 }
@@ -367,10 +370,11 @@ func (f *fight) judge() {
 // TestKillFindsFault takes away what keeps two servers from giving one address twice, and
 // wants the same check to find that they do.
 func TestKillFindsFault(t *testing.T) {
+	t.Parallel()
 	c := postgrestest.Start(t)
 	for range 5 {
 		name := c.Database(t)
-		f := newFight(t, name, 2)
+		f := newFight(t, name, name)
 		d, err := postgres.Open(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -382,7 +386,11 @@ func TestKillFindsFault(t *testing.T) {
 		}
 		_ = d.Close()
 		done := make(chan struct{})
-		time.AfterFunc(300*time.Millisecond, func() { close(done) })
+		go func() { // servers that notice answer no more
+			for end := time.Now().Add(5 * time.Second); f.answered() < 150 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			}
+			close(done)
+		}()
 		f.clients(done, 0)
 		owner := map[string]string{}
 		for _, o := range f.history {

@@ -32,15 +32,18 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	}
 	// What was answered must survive a kill, whatever the database's own setting.
 	config.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	config.ConnConfig.ConnectTimeout = connectTime
+	// A migration of large tables, or waiting for that of another server, may take long.
+	patient := stdlib.OpenDB(*config.ConnConfig)
+	if err := errors.Join(ledgersql.Migrate(ctx, patient, ledgersql.PostgreSQL), patient.Close()); err != nil {
+		return nil, err
+	}
+	config.ConnConfig.DialFunc = dialing(config.ConnConfig.DialFunc)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	d := &Database{pool: pool, db: stdlib.OpenDBFromPool(pool)}
-	if err := ledgersql.Migrate(ctx, d.db, ledgersql.PostgreSQL); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	return d, nil
+	return &Database{pool: pool, db: stdlib.OpenDBFromPool(pool)}, nil
 }
 
 // SQL implements ledgersql.Database.
