@@ -2,7 +2,6 @@ package fence
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 )
 
@@ -75,7 +74,7 @@ func assign(stretches []*stretch) settlement {
 // kept what before is not forgotten.
 func (s *stretch) follow(before []state) []state {
 	var list []state
-	if !s.contested {
+	if !s.contested() {
 		for k, previous := range before {
 			list = append(list, s.step(previous, k, 0))
 		}
@@ -103,10 +102,10 @@ func (s *stretch) step(previous state, from, option int) state {
 	if s.adjacent {
 		c.entries = o.lost.countWithout(previous.lost)
 	} else {
-		c.entries = o.lost.count()
+		c.entries = len(o.lost)
 	}
 	next := state{lost: o.lost, keepers: previous.keepers, option: option, from: from}
-	if s.contested {
+	if s.contested() {
 		next.keepers = o.keepers
 		if previous.keepers != nil && !slices.Equal(previous.keepers, o.keepers) {
 			c.changes = 1
@@ -116,29 +115,39 @@ func (s *stretch) step(previous state, from, option int) state {
 	return next
 }
 
-// members is a set of pools of a group, by rank.
-type members []uint64
+// members is a set of pools of a group: their ranks, sorted. A group may have
+// thousands of pools, of which few meet in one stretch.
+type members []int
 
-func newMembers(n int) members { return make(members, (n+63)/64) }
-
-func (m members) add(i int)      { m[i/64] |= 1 << (i % 64) }
-func (m members) has(i int) bool { return m[i/64]&(1<<(i%64)) != 0 }
-func (m members) clone() members { return slices.Clone(m) }
-func (m members) empty() bool    { return m.count() == 0 }
-
-func (m members) count() int {
-	n := 0
-	for _, word := range m {
-		n += bits.OnesCount64(word)
+func (m *members) add(i int) {
+	if at, found := slices.BinarySearch(*m, i); !found {
+		*m = slices.Insert(*m, at, i)
 	}
-	return n
 }
+
+func (m *members) remove(i int) {
+	if at, found := slices.BinarySearch(*m, i); found {
+		*m = slices.Delete(*m, at, at+1)
+	}
+}
+
+func (m members) has(i int) bool {
+	_, found := slices.BinarySearch(m, i)
+	return found
+}
+
+func (m members) clone() members { return slices.Clone(m) }
 
 // countWithout counts the members that are not in o.
 func (m members) countWithout(o members) int {
 	n := 0
-	for i, word := range m {
-		n += bits.OnesCount64(word &^ o[i])
+	for _, i := range m {
+		for len(o) > 0 && o[0] < i {
+			o = o[1:]
+		}
+		if len(o) == 0 || o[0] != i {
+			n++
+		}
 	}
 	return n
 }

@@ -144,15 +144,16 @@ func (g *group) setRivals(contests []*contest) {
 // contest: whoever gets one address of it may get all.
 type stretch struct {
 	at netipx.IPRange
-	// forced are the pools that lose it in any case.
-	forced members
+	// forced are the pools that lose it in any case, contenders those that contest it.
+	forced, contenders members
 	// ways are all ways to settle it, one where nothing is contested; options are
 	// those of them that are allowed.
 	ways, options []option
-	contested     bool
 	// adjacent says that the stretch before it ends where this one begins.
 	adjacent bool
 }
+
+func (s *stretch) contested() bool { return len(s.contenders) > 0 }
 
 // option is one way to settle a stretch: lost are the pools that it is taken
 // from, forced ones included. No pool could keep it beside those that do.
@@ -162,36 +163,66 @@ type option struct {
 	cost cost
 }
 
-// stretches cuts everything that the group's pools lose or contest at every
-// point where one of those ranges begins or ends.
-func (g *group) stretches() []*stretch {
-	var points []netip.Addr
-	add := func(r netipx.IPRange) {
-		points = append(points, r.From())
-		if next := r.To().Next(); next.IsValid() {
-			points = append(points, next)
-		}
-	}
-	for i, p := range g.pools {
-		for _, r := range p.taken.Ranges() {
-			add(r)
-		}
-		for _, common := range g.rivals[i] {
-			for _, r := range common.Ranges() {
-				add(r)
+// edge is an address from which on a pool loses or contests one range more, or less.
+type edge struct {
+	at        netip.Addr
+	pool, by  int
+	contested bool
+}
+
+// edges are where the ranges begin and end that the group's pools lose or contest.
+func (g *group) edges() []edge {
+	var list []edge
+	add := func(pool int, ranges []netipx.IPRange, contested bool) {
+		for _, r := range ranges {
+			list = append(list, edge{r.From(), pool, 1, contested})
+			if next := r.To().Next(); next.IsValid() {
+				list = append(list, edge{next, pool, -1, contested})
 			}
 		}
 	}
-	slices.SortFunc(points, netip.Addr.Compare)
-	points = slices.Compact(points)
-	var list []*stretch
-	for i, from := range points {
-		to := netipx.PrefixLastIP(netip.PrefixFrom(from, 0))
-		if i+1 < len(points) {
-			to = points[i+1].Prev()
+	for i, p := range g.pools {
+		add(i, p.taken.Ranges(), false)
+		for _, common := range g.rivals[i] {
+			add(i, common.Ranges(), true)
 		}
-		if s := g.stretch(netipx.IPRangeFrom(from, to)); s != nil {
-			list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b edge) int { return a.at.Compare(b.at) })
+	return list
+}
+
+// stretches cuts everything that the group's pools lose or contest at every
+// point where one of those ranges begins or ends. It goes from point to point and
+// keeps who loses and who contests there.
+func (g *group) stretches() []*stretch {
+	var list []*stretch
+	var forced, contenders members
+	contests := map[int]int{} // by pool
+	edges := g.edges()
+	for len(edges) > 0 {
+		from := edges[0].at
+		for len(edges) > 0 && edges[0].at == from {
+			switch e := edges[0]; {
+			case e.contested:
+				contests[e.pool] += e.by
+			case e.by > 0:
+				forced.add(e.pool)
+			default:
+				forced.remove(e.pool)
+			}
+			if e := edges[0]; contests[e.pool] > 0 {
+				contenders.add(e.pool)
+			} else {
+				contenders.remove(e.pool)
+			}
+			edges = edges[1:]
+		}
+		to := netipx.PrefixLastIP(netip.PrefixFrom(from, 0))
+		if len(edges) > 0 {
+			to = edges[0].at.Prev()
+		}
+		if len(contenders) > 0 || len(forced) > 0 {
+			list = append(list, g.stretch(netipx.IPRangeFrom(from, to), forced.clone(), contenders.clone()))
 		}
 	}
 	return linked(list)
@@ -205,57 +236,36 @@ func linked(list []*stretch) []*stretch {
 	return list
 }
 
-// stretch returns the stretch at a range, or nil where nothing is lost.
-func (g *group) stretch(at netipx.IPRange) *stretch {
-	s := &stretch{at: at, forced: newMembers(len(g.pools))}
-	var contenders []int
-	for i, p := range g.pools {
-		if p.taken.Contains(at.From()) {
-			s.forced.add(i)
-		}
-		for _, common := range g.rivals[i] {
-			if common.Contains(at.From()) {
-				contenders = append(contenders, i)
-				break
-			}
-		}
-	}
-	if len(contenders) == 0 && s.forced.empty() {
-		return nil
-	}
-	s.contested = len(contenders) > 0
-	s.ways = g.ways(s, contenders)
+// stretch returns the stretch at a range that pools lose or contest.
+func (g *group) stretch(at netipx.IPRange, forced, contenders members) *stretch {
+	s := &stretch{at: at, forced: forced, contenders: contenders}
+	s.ways = g.ways(s)
 	s.options = s.ways
 	return s
 }
 
 // ways settles a stretch in favour of each contender in turn: it keeps the
 // stretch, and so does whoever can beside it, in the order of rank.
-func (g *group) ways(s *stretch, contenders []int) []option {
-	if len(contenders) == 0 {
+func (g *group) ways(s *stretch) []option {
+	if !s.contested() {
 		return []option{{lost: s.forced}}
 	}
 	var list []option
-	for _, first := range contenders {
-		keepers := []int{first}
-		lost := s.forced.clone()
-		o := option{lost: lost, keepers: newMembers(len(g.pools))}
-		for _, i := range contenders {
+	for _, first := range s.contenders {
+		o := option{lost: s.forced.clone(), keepers: members{first}}
+		for _, i := range s.contenders {
 			if i == first {
 				continue
 			}
-			if g.compatible(i, keepers, s.at.From()) {
-				keepers = append(keepers, i)
+			if g.compatible(i, o.keepers, s.at.From()) {
+				o.keepers.add(i)
 				continue
 			}
-			lost.add(i)
+			o.lost.add(i)
 			o.cost.taken += size(s.at)
 			o.cost.weight += size(s.at) * float64(len(g.pools)-i)
 		}
-		for _, i := range keepers {
-			o.keepers.add(i)
-		}
-		if !slices.ContainsFunc(list, func(other option) bool { return slices.Equal(other.lost, lost) }) {
+		if !slices.ContainsFunc(list, func(other option) bool { return slices.Equal(other.lost, o.lost) }) {
 			list = append(list, o)
 		}
 	}
@@ -263,7 +273,7 @@ func (g *group) ways(s *stretch, contenders []int) []option {
 }
 
 // compatible reports whether a pool and the keepers may all have an address.
-func (g *group) compatible(i int, keepers []int, at netip.Addr) bool {
+func (g *group) compatible(i int, keepers members, at netip.Addr) bool {
 	for _, k := range keepers {
 		if common, ok := g.rivals[i][k]; ok && common.Contains(at) {
 			return false

@@ -31,26 +31,25 @@ func (g *group) setEnough(needs Needs) {
 // settle settles the contests of a group and takes from each pool what it loses.
 func (b *builder) settle(g *group) {
 	s := g.share(assign(g.stretches()))
-	taken := make([]*netipx.IPSet, len(g.pools))
-	for i := range g.pools {
-		taken[i] = g.lossOf(i, s)
-		g.noteKeepers(i, s)
-	}
+	taken := g.losses(s)
+	g.noteKeepers(s)
 	for i, p := range g.pools {
 		p.taken = taken[i]
 	}
 }
 
-// noteKeepers notes to whom a pool leaves what it loses in contests.
-func (g *group) noteKeepers(i int, s settlement) {
+// noteKeepers notes to whom pools leave what they lose in contests.
+func (g *group) noteKeepers(s settlement) {
 	for j, stretch := range s.stretches {
 		lost := stretch.options[s.chosen[j]].lost
-		if !lost.has(i) || stretch.forced.has(i) {
-			continue
-		}
-		for k, rival := range g.pools {
-			if common := g.rivals[i][k]; common != nil && common.Contains(stretch.at.From()) && !lost.has(k) {
-				g.pools[i].keepers = append(g.pools[i].keepers, kept{stretch.at, rival})
+		for _, i := range lost {
+			if stretch.forced.has(i) {
+				continue
+			}
+			for _, k := range stretch.contenders {
+				if common := g.rivals[i][k]; common != nil && common.Contains(stretch.at.From()) && !lost.has(k) {
+					g.pools[i].keepers = append(g.pools[i].keepers, kept{stretch.at, g.pools[k]})
+				}
 			}
 		}
 	}
@@ -69,8 +68,9 @@ func (h hunger) compare(o hunger) int {
 
 func (g *group) hunger(s settlement) hunger {
 	h := hunger{first: -1}
+	losses := g.losses(s)
 	for i, p := range g.pools {
-		keeps := p.count(p.remaining(g.lossOf(i, s)))
+		keeps := p.count(p.remaining(losses[i]))
 		if keeps < g.enough[i].needs {
 			h.needs++
 		}
@@ -85,6 +85,25 @@ func (g *group) hunger(s settlement) hunger {
 	return h
 }
 
+// losses are what each pool loses, by rank.
+func (g *group) losses(s settlement) []*netipx.IPSet {
+	sets := make([]netipx.IPSetBuilder, len(g.pools))
+	for i, p := range g.pools {
+		sets[i].AddSet(p.taken)
+	}
+	for j, stretch := range s.stretches {
+		for _, i := range stretch.options[s.chosen[j]].lost {
+			sets[i].AddRange(stretch.at)
+		}
+	}
+	list := make([]*netipx.IPSet, len(sets))
+	for i := range sets {
+		list[i] = built(&sets[i])
+	}
+	return list
+}
+
+// lossOf is what one pool loses.
 func (g *group) lossOf(i int, s settlement) *netipx.IPSet {
 	var set netipx.IPSetBuilder
 	set.AddSet(g.pools[i].taken)
