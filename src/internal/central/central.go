@@ -41,6 +41,11 @@ type Plan struct {
 	Pushes    *pushes.Store
 	Environ   []string
 	Now       func() time.Time
+	// Booked are the records of all pools of the database, those included that the fleet
+	// file does not have; nil: there are none.
+	Booked func(context.Context) (map[string]*ledger.Records, error)
+	// Made is called with each picture that is made; it may be nil.
+	Made func(*Picture)
 
 	sources sharedread.Reader[struct{}, sources]
 
@@ -66,6 +71,8 @@ type Picture struct {
 	// Failures are what is wrong with the plan as a whole: nothing can be given while
 	// there is one. Unread is what of single directors could not be read.
 	Failures, Unread []trouble.Trouble
+	// InFleetFile are the failures that are the fleet file's own.
+	InFleetFile []trouble.Trouble
 	// Shared is the part of the fleet file that teams need beside their own.
 	Shared string
 	// Pushed are the versions that count.
@@ -124,6 +131,9 @@ func (p *Plan) Read(ctx context.Context) (*Picture, error) {
 
 func (p *Plan) keep(picture *Picture, of string, made time.Time, took time.Duration) {
 	picture.Tag = fmt.Sprintf("%s-%x", of, made.Unix())
+	if p.Made != nil {
+		p.Made(picture)
+	}
 	p.last, p.of, p.made, p.took = picture, of, made, took
 }
 
@@ -195,12 +205,19 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 		files.Keep(name, text)
 		pushed(&w.Fleet, push.Director, name)
 	}
-	read := survey.Read(w.Fleet, w.Loader)
-	picture = &Picture{
-		Plan: read.Facts.Plan, Findings: p.findings(w.Fleet.File, read.Facts), Pushed: heads,
-		Failures: slices.Concat(w.Troubles, read.Failures), Unread: read.Unread, maxAges: map[string]string{},
+	strays, told, err := p.strays(ctx, w.Fleet.File)
+	if err != nil {
+		return nil, err
 	}
-	if picture.Shared, err = p.shared(files); err != nil {
+	w.Fleet.Bookings = strays
+	read := survey.Read(w.Fleet, w.Loader)
+	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
+	picture = &Picture{
+		InFleetFile: own,
+		Plan:        read.Facts.Plan, Findings: p.findings(w.Fleet.File, read.Facts), Pushed: heads,
+		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
+	}
+	if picture.Shared, err = p.shared(files); err != nil && len(own) == 0 { // else it was said with its place
 		return nil, err
 	}
 	for i := range w.Fleet.Directors {

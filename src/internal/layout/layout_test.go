@@ -75,7 +75,7 @@ var layers = []layer{
 	{name: "internal/webhooks"},
 	{name: "internal/turns"},
 	{name: "internal/central",
-		imports: list("workspace", "ignore", "survey", "fleet", "snapshot", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(yaml)},
+		imports: list("plural", "bookfile", "workspace", "ignore", "survey", "fleet", "snapshot", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(netipx, yaml)},
 	{name: "internal/pushes", imports: list("sharedread", "snapshot", "source")},
 	{name: "internal/requests"},
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},

@@ -107,7 +107,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	pushed := &pushes.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	asked := &requests.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
-	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now}
+	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now, Booked: s.store.All, Made: s.tellOf}
 	if s.sender, err = newSender(&o.Config, o.Environ, database, o.Now, o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -120,7 +120,33 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
 	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances(), o.Now)))
+	if err := s.checkFleet(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
+}
+
+// checkFleet refuses a fleet file in which something is wrong, as all else of the
+// configuration is refused. The error is a *trouble.Trouble where there is a place.
+func (s *Server) checkFleet(ctx context.Context) error {
+	picture, err := s.plan.Read(ctx)
+	if err != nil {
+		return err
+	}
+	if len(picture.InFleetFile) > 0 {
+		return &picture.InFleetFile[0]
+	}
+	return nil
+}
+
+// tellOf writes into the log why nothing can be given, and what is not in the plan.
+func (s *Server) tellOf(p *central.Picture) {
+	for _, t := range p.Failures {
+		s.log.Error("nothing can be booked", "at", t.At.String(), "reason", t.Message, "hint", t.Hint)
+	}
+	for _, t := range p.Unread {
+		s.log.Warn("a part of the plan is unknown", "at", t.At.String(), "reason", t.Message, "hint", t.Hint)
+	}
 }
 
 // wake lets the sender look at once.

@@ -1,0 +1,105 @@
+package serve_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/serve"
+)
+
+const twoPools = `directors: [{name: promo, cloud_configs: [cc.yml]}]
+segments: [{name: v, subnets: [{range: 10.0.0.0/24}]}, {name: w, subnets: [{range: 10.0.1.0/24}]}]
+pools:
+- {name: lab, team: lab, segment: v, addresses: [%s]}
+- {name: %s, team: lab, segment: %s, addresses: [%s]}
+`
+
+// fleetOf is a server's configuration with that fleet file, on a database of its own.
+func fleetOf(t testing.TB, text string) serve.Config {
+	t.Helper()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "ipguard.yml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cloudConfig := `azs: [{name: z1}]
+vm_types: [{name: s}]
+networks: [{name: default, subnets: [{range: 10.0.0.0/24, gateway: 10.0.0.1, az: z1, reserved: [10.0.0.2 - 10.0.0.100]}]}]
+compilation: {workers: 1, network: default, az: z1, vm_type: s}
+`
+	if err := os.WriteFile(filepath.Join(folder, "cc.yml"), []byte(cloudConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return serve.Config{Fleet: fleet.Text{Value: path}, Database: fleet.Text{Value: filepath.Join(folder, "ipguard.db")}}
+}
+
+// TestWrongFleetFile: a server does not start with a fleet file that is not there, or in
+// which something is wrong, and says what, with its place.
+func TestWrongFleetFile(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no YAML":           {"directors: [", "ipguard.yml:"},
+		"unknown key":       {"directors: []\npools: [{team: lab, addresses: [10.0.0.0/28], exept: [10.0.0.1]}]\n", "unknown key `exept`"},
+		"a manifest":        {"name: web\ninstance_groups: []\n", "ipguard.yml:"},
+		"overlapping pools": {fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "up", "v", "10.0.0.20/30"), "ipguard.yml:5:3: pools lab and up both delegate 10.0.0.20-10.0.0.20"},
+		"overlapping pools, one of any segment": {strings.Replace(fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "up", "v", "10.0.0.20/30"),
+			"up, team: lab, segment: v", "up, team: lab", 1), "both delegate 10.0.0.20-10.0.0.20"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := serve.New(context.Background(), serve.Options{Config: fleetOf(t, c.text), Log: slog.New(slog.DiscardHandler), Now: time.Now})
+			if err == nil {
+				t.Fatal("it starts", s.Close())
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	config := fleetOf(t, "directors: []\n")
+	config.Fleet.Value += ".not-there"
+	if s, err := serve.New(context.Background(), serve.Options{Config: config, Log: slog.New(slog.DiscardHandler), Now: time.Now}); err == nil {
+		t.Error("it starts without its fleet file", s.Close())
+	}
+	startWith(t, func(c *serve.Config) {
+		*c = fleetOf(t, fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "up", "w", "10.0.0.20/30"))
+	}) // two segments
+}
+
+// TestStrays: what was booked of a pool that is no more, or no longer delegates the
+// address, is nobody else's.
+func TestStrays(t *testing.T) {
+	for name, after := range map[string]string{
+		"split":   fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.14", "up", "v", "10.0.0.15 - 10.0.0.20"),
+		"renamed": strings.Replace(fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "other", "v", "10.0.0.40"), "name: lab", "name: up", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := fleetOf(t, fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "other", "v", "10.0.0.40"))
+			r := startWith(t, func(c *serve.Config) { *c = config })
+			token := r.token("lab", accounts.BookFor("lab"))
+			if a := r.ask(token, "POST", "/api/v1/pools/lab/bookings", `{"for": "lb/jane", "addresses": ["10.0.0.16"], "endless": true}`); a.status != 201 {
+				t.Fatalf("%+v", a)
+			}
+			if err := os.WriteFile(config.Fleet.Value, []byte(after), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range []*running{r, startWith(t, func(c *serve.Config) { *c = config })} { // the same, and one that is started again
+				if a := r.ask(token, "POST", "/api/v1/pools/up/bookings", `{"for": "lb/bob", "addresses": ["10.0.0.16"]}`); a.status != 409 || !strings.Contains(a.body, "not-free") {
+					t.Errorf("somebody else asks for it: %d %s", a.status, a.body)
+				}
+				if a := r.ask(token, "POST", "/api/v1/pools/up/bookings", `{"for": "lb/all", "number": 5}`); a.status != 201 && a.status != 200 || strings.Contains(a.body, `"10.0.0.16"`) {
+					t.Errorf("somebody asks for many: %d %s", a.status, a.body)
+				}
+				if renamed := name == "renamed"; strings.Contains(r.log.text(), `1 booking of pool \"lab\"`) != renamed {
+					t.Errorf("the log:\n%s", r.log.text())
+				}
+			}
+		})
+	}
+}
