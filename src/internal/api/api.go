@@ -18,6 +18,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/go-json-experiment/json"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
@@ -52,6 +53,7 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("ipguard-server", a.Version)
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.Formats = map[string]huma.Format{"application/json": exact, "json": exact}
 	config.OpenAPIPath = protocol.Base + "/openapi"
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "A token with scopes, or the session of a browser"},
@@ -72,6 +74,10 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 	}
 	return mux, routes.OpenAPI()
 }
+
+// exact reads JSON to the letter: names in the wrong case, names that stand twice and
+// what is no UTF-8 are refused, so that no two texts are one owner.
+var exact = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error { return json.Unmarshal(data, v) }}
 
 // operation describes one of the API's.
 func operation(id, method, path, summary string, more ...int) huma.Operation {

@@ -66,6 +66,9 @@ func (a *API) Release(ctx context.Context, pool string, which Which) (*changeOut
 
 // Renew moves ends; until is nil for the pool's own.
 func (a *API) Renew(ctx context.Context, pool string, which Which, until *time.Time, endless bool) (*changeOutput, error) {
+	if until != nil && endless {
+		return nil, huma.Error422UnprocessableEntity("until and endless say different things")
+	}
 	return a.changing(ctx, pool, which, func(p *ledger.Pool, rs *ledger.Records, w *ledger.World, list []netip.Prefix, by string) ([]ledger.Changed, []ledger.Entry, error) {
 		end := w.Now.Add(p.BookingLength())
 		switch {

@@ -57,6 +57,41 @@ func (a *API) directors(routes huma.API) {
 	o := operation("push", http.MethodPut, "/directors/{director}/snapshot", "Tell what a director has; it counts from then on", 409, 413, 422, 503)
 	o.MaxBodyBytes, o.BodyReadTimeout, o.SkipValidateBody = largestPush, 2*time.Minute, true
 	huma.Register(routes, o, a.push)
+	huma.Register(routes, operation("retire-director", http.MethodDelete, "/directors/{director}", "Take a director out of the plan that is no more; what it pushed stays in the history", 404, 503), a.retire)
+}
+
+type retireInput struct {
+	Director string `path:"director" maxLength:"200"`
+}
+
+// retire takes a director out of the plan: one that is no more, or whose name was
+// mistyped. Nobody else can: with it go all claims that stand in others' way.
+func (a *API) retire(ctx context.Context, in *retireInput) (*struct{}, error) {
+	actor, err := need(ctx, accounts.Admin)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.Pushes.Retire(ctx, in.Director, actor.Name)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if !found {
+		return nil, huma.Error404NotFound("nobody pushed a director of that name")
+	}
+	if err := a.Accounts.Note(ctx, actor.Name, "retired", in.Director); err != nil {
+		return nil, unavailable(err)
+	}
+	if _, err := a.record(ctx, in.Director); err != nil {
+		return nil, unavailable(err)
+	}
+	return nil, nil
+}
+
+// isDirector reports whether a name is one that the command line takes, too.
+func isDirector(name string) bool {
+	return name != "" && name[0] != '.' && !strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.", r)
+	})
 }
 
 func (a *API) listDirectors(ctx context.Context, _ *struct{}) (*directorsOutput, error) {
@@ -80,8 +115,8 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Director == "" || strings.ContainsFunc(in.Director, func(r rune) bool { return r <= ' ' || r == '/' || r == '*' || r == 0x7f }) {
-		return nil, huma.Error422UnprocessableEntity("a director's name has no spaces and none of / *")
+	if !isDirector(in.Director) {
+		return nil, huma.Error422UnprocessableEntity("a director's name has letters, digits, - _ and ., and does not begin with a point")
 	}
 	pushed, fresh, err := a.Pushes.Add(ctx, in.Director, in.RawBody, actor.Name)
 	if refused := (*pushes.RefusedError)(nil); errors.As(err, &refused) {

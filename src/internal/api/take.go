@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"time"
@@ -107,6 +108,9 @@ func (a *Ask) ledger() (ledger.Ask, error) {
 	v := ledger.Ask{For: holder, Team: a.Team, Count: a.Number, Contiguous: a.Contiguous, Endless: a.Endless, Hold: a.Hold, Why: a.Why}
 	if err != nil {
 		return v, err
+	}
+	if a.Until != nil && a.Endless {
+		return v, errors.New("until and endless say different things")
 	}
 	if a.Until != nil {
 		v.Until = a.Until.UTC().Truncate(time.Second)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 
+	"go4.org/netipx"
+
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/turns"
@@ -30,7 +32,7 @@ type Keeper struct {
 func (k *Keeper) Record(ctx context.Context, director string) error {
 	k.mu.Lock() // another one would do the same work
 	defer k.mu.Unlock()
-	heads, err := k.Pushes.Heads(ctx)
+	heads, err := k.Pushes.Newest(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,7 +65,13 @@ func (k *Keeper) catchUp(ctx context.Context, last turns.Version, head pushes.Pu
 			return err
 		}
 		v := Version{Director: push.Director, After: after, Number: push.Version, Digest: push.Digest, At: push.At}
-		done, err := k.add(ctx, v, text)
+		var done bool
+		if push.Retired() {
+			nothing := func(Claimant) *netipx.IPSet { return nil }
+			done, err = k.Store.Add(ctx, v, &Sight{Hidden: nothing}) // nor is anything there
+		} else {
+			done, err = k.add(ctx, v, text)
+		}
 		if err != nil || !done { // another server is at it
 			return err
 		}

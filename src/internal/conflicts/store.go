@@ -90,8 +90,9 @@ func (s *Store) advance(ctx context.Context, tx *sql.Tx, p *central.Picture) (no
 		if director == "" || was.Version == 0 || has[director] {
 			continue
 		}
-		var there int
-		if err := tx.QueryRowContext(ctx, `select count(*) from push where director = $1`, director).Scan(&there); err != nil {
+		var there int // not if it was retired
+		if err := tx.QueryRowContext(ctx, `select count(*) from push p where director = $1 and digest <> ''
+and not exists (select 1 from push later where later.director = p.director and later.version > p.version)`, director).Scan(&there); err != nil {
 			return now, err
 		}
 		if there > 0 {

@@ -89,7 +89,7 @@ func TestRandomPictures(t *testing.T) {
 			}
 			defer d.Close()
 			for _, director := range []string{"a", "b"} {
-				if _, err := d.Write().Exec(`insert into push (director, version, uuid, at, by_whom, digest, snapshot) values ($1, 1, '', 0, '', '', $2)`, director, []byte{}); err != nil {
+				if _, err := d.Write().Exec(`insert into push (director, version, uuid, at, by_whom, digest, snapshot) values ($1, 1, '', 0, '', 'x', $2)`, director, []byte{}); err != nil {
 					t.Fatal(err)
 				}
 			}

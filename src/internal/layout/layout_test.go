@@ -69,7 +69,7 @@ var layers = []layer{
 	{name: "internal/web", imports: list("api", "accounts", "protocol")},
 	{name: "internal/api",
 		imports: list("chronicle", "conflicts", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
-		modules: list("github.com/danielgtaylor/huma/v2", netipx)},
+		modules: list("github.com/danielgtaylor/huma/v2", "github.com/go-json-experiment/json", netipx)},
 	{name: "internal/chronicle", imports: list("central", "pushes", "turns", "ledgersql", "snapshot", "plan"), modules: list(netipx)},
 	{name: "internal/conflicts", imports: list("central", "webhooks", "turns", "lint", "plan"), modules: list(netipx)},
 	{name: "internal/webhooks"},

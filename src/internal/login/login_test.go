@@ -414,6 +414,9 @@ func TestTimeOfATokenWithLeeway(t *testing.T) {
 func TestOtherTokensOfTheProvider(t *testing.T) {
 	w := newWorld(t, nil)
 	w.refuses(w.uaa.Sign(w.claims(map[string]any{"jti": "x-r"}), nil), "refresh token")
+	for _, kind := range []string{"Refresh", "Offline", "ID", "Logout"} { // as Keycloak has them
+		w.refuses(w.uaa.Sign(w.claims(map[string]any{"typ": kind}), nil), "another kind than an access token")
+	}
 	w.refuses(w.uaa.Sign(w.claims(map[string]any{"at_hash": "x"}), nil), "ID token")
 	w.refuses(w.uaa.Sign(w.claims(nil), map[string]any{"typ": "logout+jwt"}), "another kind")
 	w.refuses(w.uaa.Sign(w.claims(map[string]any{"cid": "admin"}), nil), "two clients")

@@ -36,6 +36,8 @@ type claims struct {
 	ClientID  string   `json:"client_id"`
 	CID       string   `json:"cid"`
 	Grant     string   `json:"grant_type"`
+	// Type is a claim of Keycloak's: Bearer, Refresh, Offline, ID.
+	Type string `json:"typ"`
 	// All are all claims, and token what go-oidc made of them.
 	All   jsontext.Value `json:"-"`
 	token *oidc.IDToken
@@ -160,7 +162,7 @@ func (p *Provider) access(ctx context.Context, raw string) (*claims, error) {
 }
 
 // isAccessToken refuses other tokens of the same provider, which are signed by the same
-// keys: UAA's refresh tokens (their jti ends in -r), and ID tokens. An ID token of UAA
+// keys: refresh tokens (UAA's jti ends in -r, Keycloak's typ says so), and ID tokens. An ID token of UAA
 // has no rights: its scope is openid.
 func (c *claims) isAccessToken(raw string) error {
 	switch {
@@ -168,6 +170,8 @@ func (c *claims) isAccessToken(raw string) error {
 		return refuse("that is a refresh token: send the access token")
 	case c.AtHash != "" || c.CHash != "":
 		return refuse("that is an ID token: send the access token")
+	case c.Type != "" && !strings.EqualFold(c.Type, "bearer") && !strings.EqualFold(c.Type, "dpop"):
+		return refuse("the token is of another kind than an access token: send that")
 	}
 	head, _, _ := strings.Cut(raw, ".")
 	text, err := base64.RawURLEncoding.DecodeString(head)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/sharedread"
@@ -108,7 +109,7 @@ var errMoved = errors.New("another one pushed")
 // same reports whether a snapshot says the same as the last version; p is that then. The
 // later one stays.
 func (s *Store) same(ctx context.Context, p, last *Push, text []byte) (bool, error) {
-	if last == nil {
+	if last == nil || last.Retired() {
 		return false, nil
 	}
 	before, err := s.Text(ctx, last.Director, last.Version)
@@ -151,7 +152,8 @@ func (s *Store) mayFollow(ctx context.Context, p Push, last *Push) error {
 			p.Collected.Format(time.RFC3339), last.By, last.Collected.Format(time.RFC3339))}
 	}
 	var other string
-	err := s.Read.QueryRowContext(ctx, `select director from push where uuid = $1 and director <> $2 limit 1`, p.UUID, p.Director).Scan(&other)
+	err := s.Read.QueryRowContext(ctx, `select director from push where uuid = $1 and director <> $2
+and not exists (select 1 from push later where later.director = push.director and later.version > push.version and later.digest = '') limit 1`, p.UUID, p.Director).Scan(&other)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
@@ -204,13 +206,14 @@ func (s *Store) last(ctx context.Context, director string) (*Push, error) {
 // is shared, and must not be changed.
 func (s *Store) Heads(ctx context.Context) ([]Push, error) {
 	return s.heads.Get(ctx, struct{}{}, func(ctx context.Context, _ []struct{}) (map[struct{}][]Push, error) {
-		list, err := s.readHeads(ctx)
-		return map[struct{}][]Push{{}: list}, err
+		list, err := s.Newest(ctx)
+		return map[struct{}][]Push{{}: slices.DeleteFunc(list, Push.Retired)}, err
 	})
 }
 
-// readHeads jumps from director to director in the index: versions add up for years.
-func (s *Store) readHeads(ctx context.Context) ([]Push, error) {
+// Newest is Heads with the directors that were retired. It jumps from director to director
+// in the index: versions add up for years.
+func (s *Store) Newest(ctx context.Context) ([]Push, error) {
 	rows, err := s.Read.QueryContext(ctx, `with recursive known (director) as (
   select min(director) from push
   union all

@@ -201,6 +201,14 @@ func (m *team) lint(folder string, args ...string) judged {
 	return v
 }
 
+// ofOneOther reports whether a finding is what one other director alone would refuse: its
+// own team is told.
+func ofOneOther(finding, name string, directors []string) bool {
+	return slices.ContainsFunc(directors, func(o string) bool {
+		return o != name && strings.Contains(finding, `["`+o+"/") && strings.Count(finding, `" "`) == 0
+	})
+}
+
 // TestBesideFiles: whatever lint says of a fleet whose files are in one place, it says
 // to each of its teams once all have pushed.
 func TestBesideFiles(t *testing.T) {
@@ -231,7 +239,7 @@ func TestBesideFiles(t *testing.T) {
 					continue
 				}
 				for k := range whole.findings {
-					if !got.findings[k] {
+					if !got.findings[k] && !ofOneOther(k, name, d.directors) {
 						t.Errorf("%s is not told: %s", name, k)
 					}
 				}

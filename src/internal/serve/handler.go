@@ -19,6 +19,9 @@ func (s *Server) routes(answers, pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(protocol.Base+"/", answers)
 	mux.HandleFunc("GET "+oncePath+"{secret}", s.loginOnce)
+	for _, path := range []string{oncePath + "{secret}", callbackPath} { // who only looks, such as a preview, uses nothing up
+		mux.HandleFunc("HEAD "+path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
+	}
 	mux.HandleFunc("GET "+loginPath, s.begin)
 	mux.HandleFunc("GET "+callbackPath, s.callback)
 	mux.HandleFunc("GET "+protocol.LoginPath, s.tellLogin)

@@ -3,7 +3,9 @@ package serve_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -260,6 +262,81 @@ func TestSilentServer(t *testing.T) {
 	west.clock.pass(22 * time.Hour)
 	west.expect(3, []string{"does not answer", "too old"}, "lint")
 	promo.expect(3, []string{"nothing that it said before is kept here"}, "lint")
+}
+
+// TestAnotherServer: what answers in the place of the server is no empty plan.
+func TestAnotherServer(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	west.expect(1, nil, "push")
+	west.expect(1, []string{"10.8.52.191"}, "lint")
+	for _, body := range []string{"{}", "null", "[]", `"ok"`, `{"fleet": "", "directors": [], "pools": []}`, "<html>log in</html>", ""} {
+		other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		}))
+		west.write("dr-west/ipguard.yml", strings.ReplaceAll(readFile(t, filepath.Join(west.folder, "dr-west", "ipguard.yml")), west.server.URL, other.URL))
+		west.expect(3, []string{other.URL}, "lint")
+		west.expect(3, []string{other.URL}, "book", "dr", "--for", "lb/x")
+		west.write("dr-west/ipguard.yml", strings.ReplaceAll(readFile(t, filepath.Join(west.folder, "dr-west", "ipguard.yml")), other.URL, west.server.URL))
+		other.Close()
+	}
+	west.expect(1, []string{"10.8.52.191"}, "lint")
+}
+
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestRetiredDirector: an administrator takes a director out of the plan, and what it had
+// is in nobody's way; its name and its UUID may come back.
+func TestRetiredDirector(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	west.expect(1, nil, "push")
+	west.expect(1, []string{"10.8.52.191"}, "lint")
+	ask := func(token, method, path string) int {
+		request, err := http.NewRequest(method, west.server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		return read(t, http.DefaultClient, request).status
+	}
+	admin := west.team("admin", accounts.Admin).token
+	if got := ask(west.team("pusher", accounts.PushFor("promo")).token, "DELETE", "/api/v1/directors/promo"); got != 403 {
+		t.Errorf("who may push it takes it away: %d", got)
+	}
+	west.expect(0, []string{"to now  declared by pgpool/pgpool of director promo"}, "history", "10.8.52.191")
+	for _, want := range []int{204, 404} {
+		if got := ask(admin, "DELETE", "/api/v1/directors/promo"); got != want {
+			t.Errorf("got %d, want %d", got, want)
+		}
+	}
+	if out := west.expect(3, []string{"nobody has pushed director promo"}, "lint"); strings.Contains(out, "10.8.52.191") { // the server's fleet file names it still
+		t.Errorf("what it had is in the way:\n%s", out)
+	}
+	if out := west.expect(3, []string{"  declared by pgpool/pgpool of director promo"}, "history", "10.8.52.191"); strings.Contains(out, "to now  declared by pgpool/pgpool") {
+		t.Errorf("its history does not end:\n%s", out)
+	}
+	for _, name := range []string{"%2e%2e", ".hidden", "a%20b", "a%2fb", "%e2%80%ae"} {
+		request, err := http.NewRequest("PUT", west.server.URL+"/api/v1/directors/"+name+"/snapshot", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+admin)
+		request.Header.Set("Content-Type", "application/json")
+		if a := read(t, http.DefaultClient, request); a.status < 400 || a.status >= 500 {
+			t.Errorf("a director named %s: %d %s", name, a.status, a.body)
+		}
+	}
+	promo.expect(1, nil, "push")
+	west.expect(1, []string{"10.8.52.191"}, "lint")
 }
 
 // TestForeignToken: a token that the server does not take is no reason to use the cache.

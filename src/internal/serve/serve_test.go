@@ -300,9 +300,15 @@ func TestDescriptionIsTrue(t *testing.T) {
 			t.Errorf("%s: %+v, want 409 with %s", body, a, want)
 		}
 	}
-	for _, body := range []string{`{"for": ""}`, `{"for": "a//b"}`, `{"for": "a/b/c", "number": 0}`, `{"for": "a/b/c", "addresses": ["x"]}`, `{}`, `{"for": "a/b/c", "more": 1}`} {
+	for _, body := range []string{`{"for": ""}`, `{"for": "a//b"}`, `{"for": "a/b/c", "number": 0}`, `{"for": "a/b/c", "addresses": ["x"]}`, `{}`, `{"for": "a/b/c", "more": 1}`,
+		`{"FOR": "a/b/c"}`, `{"for": "a/b/c", "endless": true, "until": "2027-01-01T00:00:00Z"}`} {
 		if a := book(body); a.status != 422 {
 			t.Errorf("%s: %+v, want 422", body, a)
+		}
+	}
+	for _, body := range []string{"{\"for\": \"lb/\xff\"}", `{"for": "lb/\ud800"}`, `{"for": "lb/u", "for": "lb/v"}`} {
+		if a := book(body); a.status != 400 && a.status != 422 {
+			t.Errorf("%q: %+v, want a refusal", body, a)
 		}
 	}
 	if a := r.ask(promo, "GET", "/api/v1/bookings?limit=1", ""); !strings.Contains(a.body, "10.8.52.180") {
@@ -410,6 +416,9 @@ func TestHostile(t *testing.T) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if a := r.raw("", "HEAD", strings.TrimPrefix(r.link, r.url), ""); a.status != 405 || a.header.Get("Set-Cookie") != "" {
+		t.Errorf("who looks where the one-time link leads: %+v", a)
 	}
 	browser := &http.Client{Jar: jar}
 	request, _ := http.NewRequest(http.MethodGet, r.link, nil)

@@ -3,7 +3,6 @@ package servecli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,10 +26,7 @@ func newBackupCommand(f *flags, streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(config.Database.Value); err != nil {
-				return err
-			}
-			d, err := serve.Open(cmd.Context(), config.Database.Value)
+			d, err := serve.OpenExisting(cmd.Context(), config.Database.Value)
 			if err != nil {
 				return err
 			}

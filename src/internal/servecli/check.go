@@ -20,7 +20,7 @@ func newCheckCommand(f *flags, streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := serve.Open(cmd.Context(), config.Database.Value)
+			d, err := serve.OpenExisting(cmd.Context(), config.Database.Value)
 			if err != nil {
 				return err
 			}

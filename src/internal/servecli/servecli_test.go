@@ -132,6 +132,15 @@ func TestBackup(t *testing.T) {
 	if code, out, stderr := run(t, "check", "--database", to); code != 0 || !strings.Contains(out, "0 pools, 0 events") {
 		t.Errorf("exit code %d, %q %q", code, out, stderr)
 	}
+	for _, command := range [][]string{{"check"}, {"backup", filepath.Join(folder, "c.db")}} {
+		typo := filepath.Join(folder, "typo.db")
+		if code, _, stderr := run(t, append(command, "--database", typo)...); code != 3 || !strings.Contains(stderr, "no such file") {
+			t.Errorf("%s of a file that is not there: exit code %d, %q", command[0], code, stderr)
+		}
+		if _, err := os.Stat(typo); err == nil {
+			t.Errorf("%s makes the database of which it tells", command[0])
+		}
+	}
 	if code, _, _ := run(t, "backup", to, "--database", from); code == 0 {
 		t.Error("a backup was overwritten")
 	}
