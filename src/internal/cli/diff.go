@@ -11,7 +11,7 @@ import (
 )
 
 // printDiff prints the change of a file to standard output, in a form that patch -p1
-// and git apply take.
+// and git apply take, unless it says that something is hidden in it.
 func printDiff(streams Streams, color bool, path string, old, now []byte) error {
 	before, after := "a/"+filepath.ToSlash(path), "b/"+filepath.ToSlash(path)
 	if filepath.IsAbs(path) || strings.HasPrefix(path, "..") {

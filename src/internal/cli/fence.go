@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ipguard/ipguard/src/internal/deploy"
 	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/fencetext"
 	"github.com/ipguard/ipguard/src/internal/fleet"
@@ -59,7 +58,7 @@ written as long as a file cannot be read.`,
 		Example: `  ipguard fence                       what would keep all directors apart
   ipguard fence vlan-70               in one segment
   ipguard fence 10.8.52.0/22 --fix    and write it
-  ipguard fence | git apply           or let git do so
+  ipguard fence | git apply           or let git do so, where the diff hides nothing
   ipguard fence --format json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -128,55 +127,13 @@ func (r *fencing) within(s *plan.Subnet) bool {
 
 // compute works out the fence and the edits, and checks them.
 func (r *fencing) compute() error {
-	r.fence = fence.Compute(r.Facts.Plan, needsOf(r.Survey), r.within)
+	r.fence = fence.Compute(r.Facts.Plan, r.Facts.Needs, r.within)
 	var err error
 	r.edits, err = fencetext.Edit(r.fence.Changes, fencetext.Files{Read: r.files.Read, Uses: r.uses()})
 	if err != nil {
 		return incomplete("", "%s", err)
 	}
 	return r.check()
-}
-
-// needsOf counts the addresses that the deployments would take by themselves.
-// Compilation VMs are there during one deploy only: the largest number counts.
-func needsOf(read *survey.Survey) fence.Needs {
-	subnets := map[string][]*plan.Subnet{} // by director
-	for _, s := range read.Facts.Plan.Subnets {
-		subnets[s.Director] = append(subnets[s.Director], s)
-	}
-	needs, workers := fence.Needs{}, fence.Needs{}
-	for _, prediction := range read.Predicted {
-		compiling := fence.Needs{}
-		for _, a := range prediction.Addresses {
-			s := subnetOf(subnets[prediction.Director], prediction.Deployment, a)
-			switch {
-			case s == nil:
-			case a.Kind == deploy.DynamicAddress:
-				needs[s]++
-			case a.Kind == deploy.CompilationAddress:
-				compiling[s]++
-			}
-		}
-		for s, n := range compiling {
-			workers[s] = max(workers[s], n)
-		}
-	}
-	for s, n := range workers {
-		needs[s] += n
-	}
-	return needs
-}
-
-// subnetOf returns the subnet of a director that a deployment's address is taken
-// from: one of its cloud-configs, or of the deployment's own networks.
-func subnetOf(subnets []*plan.Subnet, deployment string, a deploy.PredictedAddress) *plan.Subnet {
-	for _, s := range subnets {
-		own := s.Deployment == "" || s.Deployment == deployment
-		if own && s.Network == a.Network && s.Range.IsValid() && s.Range.Contains(a.IP.Addr()) {
-			return s
-		}
-	}
-	return nil
 }
 
 // uses returns a function that counts how often the fleet uses a file as a
@@ -238,15 +195,12 @@ func (r *fencing) check() error {
 
 // directorErrors are the findings that a director would answer with an error.
 func directorErrors(facts *lint.Facts) []lint.Finding {
-	family := map[string]lint.Family{}
-	for _, rule := range lint.Rules() {
-		family[rule.ID] = rule.Family
-	}
+	rules := slices.DeleteFunc(slices.Clone(lint.Rules()), func(r lint.Rule) bool { return r.Family != lint.FamilyDirector })
 	var list []lint.Finding
 	asDirectors := *facts
 	asDirectors.Severities = nil // a director refuses what it refuses
-	for _, f := range lint.Run(&asDirectors, lint.Rules()) {
-		if family[f.Rule] == lint.FamilyDirector && f.Severity == lint.Error {
+	for _, f := range lint.Run(&asDirectors, rules) {
+		if f.Severity == lint.Error {
 			list = append(list, f)
 		}
 	}

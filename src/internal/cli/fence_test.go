@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestFenceFixesRandomFleets lets lint judge what fence writes: small fleets on
@@ -23,7 +25,7 @@ func TestFenceFixesRandomFleets(t *testing.T) {
 	if testing.Short() {
 		fleets = 20
 	}
-	before, fixed := 0, 0
+	before, fixed, applied := 0, 0, 0
 	for seed := range uint64(fleets) {
 		dir := t.TempDir()
 		t.Chdir(dir)
@@ -33,6 +35,12 @@ func TestFenceFixesRandomFleets(t *testing.T) {
 		}
 		found := conflicts(t, seed)
 		before += len(found)
+		diff, said, _ := runIn(t, "fence")
+		if err := gitApply(t, diff); (err != nil) != strings.Contains(said, "cannot be applied") {
+			t.Fatalf("seed %d: git apply of the diff: %v\n%s%s\n%s", seed, err, diff, said, texts(files))
+		} else if err == nil && diff != "" {
+			applied++
+		}
 		stdout, stderr, code := runIn(t, "fence", "--fix")
 		if code != ExitOK {
 			t.Fatalf("seed %d: fence --fix ends with %d\n%s%s\n%s", seed, code, stdout, stderr, texts(files))
@@ -56,10 +64,25 @@ func TestFenceFixesRandomFleets(t *testing.T) {
 			t.Fatalf("seed %d: a second fence ends with %d and wants\n%s", seed, code, again)
 		}
 	}
+	if applied < fleets/10 {
+		t.Errorf("git could apply %d diffs of %d fleets", applied, fleets)
+	}
 	if before < 2*fleets || fixed < fleets {
 		t.Errorf("%d conflicts before, %d files changed: the fleets do not test what they should", before, fixed)
 	}
 	t.Logf("%d fleets, %d conflicts before, %d files changed", fleets, before, fixed)
+}
+
+// gitApply tries whether git would apply a diff to the files as they are.
+func gitApply(t *testing.T, diff string) error {
+	t.Helper()
+	if diff == "" {
+		return nil
+	}
+	sharedtest.Programs(t, "git")
+	cmd := exec.Command("git", "apply", "--check", "-")
+	cmd.Stdin = strings.NewReader(diff)
+	return cmd.Run()
 }
 
 // conflicts returns what lint says about addresses, and everything that a
@@ -169,7 +192,9 @@ func cloudConfigText(r *rand.Rand, static []string, take func() string) string {
 	}
 	text := "azs: [{name: z1}]\nvm_types: [{name: s}]\nnetworks:\n- name: default\n  subnets:\n" +
 		"  - range: 10.9.0.0/26  # the VLAN\n    gateway: " + gateway + "\n    az: z1\n" +
-		reserved[r.IntN(len(reserved))] + dns + "    static: [" + strings.Join(static, ", ") + "]\n" +
+		reserved[r.IntN(len(reserved))] +
+		[]string{"", "    cloud_properties: {name: VLAN-9}\n", "    cloud_properties: {name: VLAN-9, x: 1}\n"}[r.IntN(3)] +
+		dns + "    static: [" + strings.Join(static, ", ") + "]\n" +
 		"compilation: {workers: 1, network: default, az: z1, vm_type: s}"
 	if r.IntN(4) == 0 {
 		text = strings.ReplaceAll(text, "\n", "\r\n")

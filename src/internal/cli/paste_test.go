@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -121,6 +122,88 @@ func TestSegmentAdviceCures(t *testing.T) {
 		}
 	}
 	if pasted < 100 {
+		t.Errorf("only %d lines pasted: that proves little", pasted)
+	}
+}
+
+// pastedSubnet is one director of a random fleet in one range, whose reserved advice is
+// pasted into.
+type pastedSubnet struct {
+	name, static string
+	reserved     []string
+	instances    int
+}
+
+func (s *pastedSubnet) write(t *testing.T) {
+	t.Helper()
+	writeFile(t, "cc-"+s.name+".yml", fmt.Appendf(nil, `azs: [{name: z1}]
+vm_types: [{name: small}]
+networks:
+- name: default
+  type: manual
+  subnets:
+  - {range: 10.9.0.0/26, gateway: 10.9.0.1, az: z1, reserved: [%s], static: [%s], cloud_properties: {name: VLAN-9}}
+compilation: {workers: 1, network: default, az: z1, vm_type: small}
+`, strings.Join(s.reserved, ", "), s.static))
+	writeFile(t, "m-"+s.name+".yml", fmt.Appendf(nil, `name: m-%s
+releases: []
+stemcells: [{alias: default, os: ubuntu-jammy, version: "1.785"}]
+update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-60000, update_watch_time: 1000-60000}
+instance_groups:
+- {name: w, instances: %d, azs: [z1], vm_type: small, stemcell: default, jobs: [], networks: [{name: default}]}
+`, s.name, s.instances))
+}
+
+// TestReservedAdviceCures pastes the reserved lines that overlapping-pools proposes into
+// the cloud-configs and lints again: the pools are apart, nothing else got wrong by it
+// (each has enough left for its manifests and compilation), and it is what fence wants.
+func TestReservedAdviceCures(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^add to the subnet 10\.9\.0\.0/26 of network default of (\w+) \(.*\):\nreserved: \[(.*)\]$`)
+	pasted := 0
+	for seed := range uint64(25) {
+		r := rand.New(rand.NewPCG(seed, 28))
+		t.Chdir(t.TempDir())
+		fleet, subnets := "directors:\n", map[string]*pastedSubnet{}
+		for i := range 2 + r.IntN(2) {
+			s := &pastedSubnet{name: string(rune('a' + i)), static: fmt.Sprintf("10.9.0.%d - 10.9.0.%d", 2+5*i, 4+5*i), instances: r.IntN(5)}
+			if from := 20 + r.IntN(40); r.IntN(2) == 0 {
+				s.reserved = []string{fmt.Sprintf("10.9.0.%d - 10.9.0.%d", from, min(62, from+r.IntN(30)))}
+			}
+			subnets[s.name] = s
+			s.write(t)
+			fleet += fmt.Sprintf("- {name: %s, cloud_configs: [cc-%s.yml], deployments: [m-%s.yml]}\n", s.name, s.name, s.name)
+		}
+		writeFile(t, "ipguard.yml", []byte(fleet))
+		before, _ := findingsOf(t)
+		known := map[string]bool{}
+		for _, f := range before {
+			known[f.Rule+f.Message] = true
+			for _, m := range line.FindAllStringSubmatch(f.Suggestion, -1) {
+				for entry := range strings.SplitSeq(m[2], ", ") {
+					if s := subnets[m[1]]; f.Rule == "overlapping-pools" && !slices.Contains(s.reserved, entry) {
+						s.reserved = append(s.reserved, entry)
+						pasted++
+					}
+				}
+			}
+		}
+		for _, s := range subnets {
+			s.write(t)
+		}
+		after, _ := findingsOf(t)
+		for _, f := range after {
+			if f.Rule == "overlapping-pools" || !known[f.Rule+f.Message] {
+				t.Errorf("seed %d: with the lines pasted: %s: %s\n%s\n%v", seed, f.Rule, f.Message, readText(t, "cc-a.yml"), before)
+			}
+		}
+		if left, _, code := runIn(t, "fence"); left != "" || code != ExitOK {
+			t.Errorf("seed %d: with the lines pasted fence still wants\n%s", seed, left)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	if pasted < 30 {
 		t.Errorf("only %d lines pasted: that proves little", pasted)
 	}
 }

@@ -119,7 +119,7 @@ var layers = []layer{
 	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx, "github.com/anishathalye/porcupine")},
 	{name: "internal/ledger", imports: list("plural", "plan", "place"), modules: list(netipx, "github.com/benbjohnson/immutable", "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("plan", "place"), modules: list(netipx), pure: true},
-	{name: "internal/lint", imports: list("plural", "bosh", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
+	{name: "internal/lint", imports: list("plural", "bosh", "fence", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/claims", imports: list("deploy", "bosh", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/deploy", imports: list("plural", "bosh", "ipaddr", "place"), pure: true},
 	{name: "internal/bosh", imports: list("plural", "ipaddr", "source", "trouble", "place", "spelling", "lazyregexp"), modules: list(netipx, yaml, "net" /* SplitHostPort */), pure: true},

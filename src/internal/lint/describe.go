@@ -111,9 +111,18 @@ func (f *Facts) instead(c *plan.Claim) string {
 		}
 		return text
 	}
-	if list := plan.Nearest(f.delegated(f.Space.Unowned(c.Subnet), c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+	unused := f.delegated(f.Space.Unused(c.Subnet), c.Subnet)
+	unowned := unused
+	if c.Kind == plan.Static { // its director gives out nothing that it reserves
+		unowned = f.delegated(f.Space.Unowned(c.Subnet), c.Subnet)
+	}
+	if list := plan.Nearest(unowned, c.Range.From(), proposals); len(list) > 0 {
 		return fmt.Sprintf("use %s for %s: every director of the segment reserves it, and ipguard knows of nobody who uses it",
 			alternatives(list), target(c))
+	}
+	if list := plan.Nearest(unused, c.Range.From(), proposals); len(list) > 0 {
+		return fmt.Sprintf("what nobody uses of %s is in reserved: of network %s (%s): move %s from there to static: and use it for %s, or ask whoever plans that range",
+			c.Subnet.Range.Masked(), c.Subnet.Network, c.Subnet.ReservedAt, alternatives(list), target(c))
 	}
 	if len(f.Delegations) > 0 {
 		return fmt.Sprintf("no address of %s is left that the fleet file's pools delegate and nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())

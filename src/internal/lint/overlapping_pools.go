@@ -3,10 +3,12 @@ package lint
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -95,8 +97,57 @@ func extent(ranges []netipx.IPRange, whole netipx.IPRange) string {
 }
 
 // split proposes the reserved: lines that make the two sides disjoint without
-// moving an address that one of them uses. What both use is reported by itself.
+// moving an address that one of them uses, and leave each enough. What both use is
+// reported by itself. They are those of ipguard fence; but who changes one side is
+// told what to add there, as long as enough is left there.
 func (f *Facts) split(c *clash) string {
+	keepA, keepB, staticBoth := f.keepOff(c)
+	if a, b := f.fenced(c.a.Subnet, c.common), f.fenced(c.b.Subnet, c.common); len(a)+len(b) > 0 && !(f.Targets.Some && f.enough(c.a.Subnet, keepA)) {
+		keepA, keepB = a, b
+	}
+	text := []string{reserveLine(c.a.Subnet, keepA...), reserveLine(c.b.Subnet, keepB...)}
+	if len(staticBoth) > 0 {
+		text = append(text, fmt.Sprintf("take %s out of static: of %s or of %s", listRanges(staticBoth), c.a.Subnet.Label(), c.b.Subnet.Label()))
+	}
+	return paragraphs(text...)
+}
+
+// fenced are the entries that ipguard fence would add to reserved of a subnet for some
+// addresses.
+func (f *Facts) fenced(s *plan.Subnet, at *netipx.IPSet) []netipx.IPRange {
+	if f.fence == nil {
+		f.fence = map[*plan.Subnet][]netipx.IPRange{}
+		for _, change := range fence.Compute(f.Plan, f.Needs, nil).Changes {
+			for _, entry := range change.Entries {
+				f.fence[change.Subnet] = append(f.fence[change.Subnet], entry.Range)
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(f.fence[s]), func(r netipx.IPRange) bool { return !at.OverlapsRange(r) })
+}
+
+// enough reports whether a subnet that keeps off some addresses as well can still hand
+// out what its manifests need, and not nothing.
+func (f *Facts) enough(s *plan.Subnet, off []netipx.IPRange) bool {
+	var left netipx.IPSetBuilder
+	for i := range f.Plan.Claims {
+		if c := &f.Plan.Claims[i]; c.Subnet == s && c.Kind.Pool() && c.Kind != plan.StaticPool {
+			left.AddRange(c.Range)
+		}
+	}
+	for _, r := range off {
+		left.RemoveRange(r)
+	}
+	total, least := new(big.Int), big.NewInt(int64(max(1, f.Needs[s])))
+	for _, r := range built(&left).Ranges() {
+		total.Add(total, plan.Size(r))
+	}
+	return total.Cmp(least) >= 0
+}
+
+// keepOff is what each side of a clash had to reserve if the first were the one to give
+// way, and what both keep for static_ips.
+func (f *Facts) keepOff(c *clash) (a, b, both []netipx.IPRange) {
 	var staticBoth, keepA, keepB netipx.IPSetBuilder // keepA: a must keep off
 	for _, o := range c.pairs {
 		a, b := o.A, o.B
@@ -114,17 +165,7 @@ func (f *Facts) split(c *clash) string {
 			keepA.AddRange(o.Range) // the side that is to change leaves it to the other
 		}
 	}
-	var text []string
-	if r := built(&keepA).Ranges(); len(r) > 0 {
-		text = append(text, reserveLine(c.a.Subnet, r...))
-	}
-	if r := built(&keepB).Ranges(); len(r) > 0 {
-		text = append(text, reserveLine(c.b.Subnet, r...))
-	}
-	if r := built(&staticBoth).Ranges(); len(r) > 0 {
-		text = append(text, fmt.Sprintf("take %s out of static: of %s or of %s", listRanges(r), c.a.Subnet.Label(), c.b.Subnet.Label()))
-	}
-	return paragraphs(text...)
+	return built(&keepA).Ranges(), built(&keepB).Ranges(), built(&staticBoth).Ranges()
 }
 
 func listRanges(ranges []netipx.IPRange) string {

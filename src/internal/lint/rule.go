@@ -6,7 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"go4.org/netipx"
+
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -99,6 +102,8 @@ type Facts struct {
 	Unseen []trouble.Trouble
 	// Segments are the names of the fleet file's segments.
 	Segments []string
+	// Needs are how many addresses each subnet's pool must be able to hand out.
+	Needs fence.Needs
 	// Severities are those that the fleet file gives rules, by their ids.
 	Severities map[string]Severity
 	// Strict makes errors of hidden addresses and of what directors did not show.
@@ -111,6 +116,9 @@ type Facts struct {
 	// what may hide there.
 	ownHidden map[hiddenKey]*plan.Meeting
 
+	// fence is what ipguard fence would add to reserved, by subnet; nil before it is
+	// asked for.
+	fence map[*plan.Subnet][]netipx.IPRange
 	// proposed are names for segments that have none yet (isolate.go).
 	proposed map[string]string
 	// doubtful are the variables that Doubts found to matter; nil before.

@@ -17,13 +17,14 @@ type Space struct {
 	index     *rangeIndex // made by the first question
 	unclaimed map[*Subnet][]netipx.IPRange
 	unowned   map[*Subnet][]netipx.IPRange
+	unused    map[*Subnet][]netipx.IPRange
 	static    map[*Subnet][]netipx.IPRange
 }
 
 // NewSpace returns the space of p, which must not change any more.
 func NewSpace(p *Plan) *Space {
 	cache := func() map[*Subnet][]netipx.IPRange { return map[*Subnet][]netipx.IPRange{} }
-	return &Space{plan: p, blindness: NewBlindness(p), unclaimed: cache(), unowned: cache(), static: cache()}
+	return &Space{plan: p, blindness: NewBlindness(p), unclaimed: cache(), unowned: cache(), unused: cache(), static: cache()}
 }
 
 // Unclaimed returns the addresses of s that nobody claims in any subnet that s
@@ -38,6 +39,12 @@ func (sp *Space) Unclaimed(s *Subnet) []netipx.IPRange {
 // reserves is not among them. Sorted.
 func (sp *Space) Unowned(s *Subnet) []netipx.IPRange {
 	return sp.without(sp.unowned, s, func(c *Claim) bool { return c.Kind != Reserved || c.Subnet == s })
+}
+
+// Unused is Unowned with what s itself reserves: whom its director does not give
+// addresses to, such as a virtual address, may have those. Sorted.
+func (sp *Space) Unused(s *Subnet) []netipx.IPRange {
+	return sp.without(sp.unused, s, func(c *Claim) bool { return c.Kind != Reserved })
 }
 
 // without returns the inner addresses of s less the claims that count.

@@ -70,7 +70,8 @@ func (h *diffHunk) write(b *strings.Builder) (cut bool) {
 		b.WriteString(h.shownLine(line))
 		cut = cut || !h.isShown(line)
 	}
-	return cut
+	// git takes a hunk without a line behind the change for one at the end of the file.
+	return cut || last < len(h.lines) && h.lines[last-1][0] != ' '
 }
 
 func (h *diffHunk) isShown(line string) bool { return h.shownLine(line) == line }
@@ -84,7 +85,8 @@ func (h *diffHunk) isNew(line, comment string) bool {
 
 // networkKeys are the keys of a network and its subnets whose values are names or
 // numbers; those of other keys are shown if they are addresses.
-var networkKeys = map[string]bool{"name": true, "type": true, "az": true, "azs": true, "prefix": true}
+var networkKeys = map[string]bool{"name": true, "type": true, "az": true, "azs": true, "prefix": true,
+	"network": true, "workers": true, "vm_type": true} // of compilation, which may follow
 
 // shownLine is one line with its mark, kept back from where it may not be shown.
 func (h *diffHunk) shownLine(line string) string {
@@ -104,11 +106,42 @@ func (h *diffHunk) shownLine(line string) string {
 	}
 	value, comment, _ := strings.Cut(rest, " #")
 	inside := strings.Trim(value, "[] \t")
-	if !listsAddresses(inside) && !(networkKeys[key] && isWord(inside, ", ")) {
+	if !isNetworkValue(key, inside) && !isNetworkMapping(inside) {
 		return visible(shown) + "…" + end
 	}
 	if comment != "" && !h.isNew(line, comment) {
 		return visible(shown+value) + " …" + end
 	}
 	return visible(text) + end
+}
+
+// isNetworkValue reports whether the value of a key is addresses, or what a network calls
+// itself.
+func isNetworkValue(key, value string) bool {
+	return listsAddresses(value) || networkKeys[key] && isWord(value, ", ")
+}
+
+// isNetworkMapping reports whether a value is a mapping on one line that has such values
+// only: {name: VLAN-52}, {range: 10.0.0.0/24, reserved: [10.0.0.2]}.
+func isNetworkMapping(value string) bool {
+	inside, ok := strings.CutPrefix(value, "{")
+	inside, closed := strings.CutSuffix(inside, "}")
+	for rest := strings.TrimSpace(inside); ok && closed && rest != ""; rest = strings.TrimLeft(rest, ", ") {
+		key, after, isPair := strings.Cut(rest, ": ")
+		if !isPair || !isWord(key, "") {
+			return false
+		}
+		end := strings.IndexByte(after, ',')
+		if strings.HasPrefix(after, "[") {
+			end = strings.IndexByte(after, ']') + 1
+		}
+		if end <= 0 {
+			end = len(after)
+		}
+		if !isNetworkValue(key, strings.Trim(after[:end], "[] ")) {
+			return false
+		}
+		rest = after[end:]
+	}
+	return ok && closed
 }

@@ -23,6 +23,28 @@ func TestShownDiff(t *testing.T) {
 	if got, cut := ShownDiff(diff); got != want || cut {
 		t.Errorf("got, cut %t:\n%s\nwant:\n%s", cut, got, want)
 	}
+	for name, c := range map[string]struct {
+		context, shown string
+		cut            bool
+	}{
+		"the network's name":     {" cloud_properties: {name: VLAN-52}\n", " cloud_properties: {name: VLAN-52}\n", false},
+		"a subnet":               {" - {range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.9, 10.0.0.20], az: z1}\n", " - {range: 10.0.0.0/24, reserved: [10.0.0.2 - 10.0.0.9, 10.0.0.20], az: z1}\n", false},
+		"nothing":                {" cloud_properties: {}\n", " cloud_properties: {}\n", false},
+		"a password behind it":   {" cloud_properties: {name: VLAN-52, password: hunter2}\n", "", true},
+		"a password in a list":   {" - {range: 10.0.0.0/24, x: [10.0.0.1, hunter2]}\n", "", true},
+		"a name that is none":    {" cloud_properties: {name: a{hunter2}}\n", "", true},
+		"a mapping in it":        {" cloud_properties: {name: {x: hunter2}}\n", "", true},
+		"not closed":             {" cloud_properties: {name: VLAN-52\n", "", true},
+		"the end of the file":    {"", "", false},
+		"no newline at the end":  {"\\ No newline at end of file\n", "\\ No newline at end of file\n", false},
+		"a comment, and another": {" gateway: 10.0.0.1 # hunter2\n dns: [10.0.0.2]\n", "", true},
+	} {
+		after := "@@ -1,2 +1,2 @@\n-reserved: []\n+reserved: [10.0.0.1]\n"
+		got, cut := ShownDiff(after + c.context)
+		if _, body, _ := strings.Cut(got, "@@\n"); body != "-reserved: []\n+reserved: [10.0.0.1]\n"+c.shown || cut != c.cut {
+			t.Errorf("%s: cut %t:\n%s", name, cut, got)
+		}
+	}
 	changed := "@@ -1 +1 @@\n-reserved: [] # hunter2\n+reserved: [10.0.0.1] # hunter2\n"
 	want = "@@ -1,1 +1,1 @@\n-reserved: [] …\n+reserved: [10.0.0.1] …\n"
 	if got, cut := ShownDiff(changed); got != want || !cut {
