@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/place"
 )
@@ -22,8 +23,15 @@ type checkout struct {
 	// prefix is the fleet file's folder in the repository, with slashes: empty or
 	// ending in one.
 	prefix string
-	// follows is where bookings are pushed to, once that was found out.
-	follows *upstream
+	// follows is where bookings are pushed to, and current, for a branch aside, what the
+	// current branch follows, once that was found out.
+	follows, current *upstream
+	// counting is the branch that the remote shows to everybody, into which others are
+	// merged, and countingTip its commit; empty where that is not known.
+	counting, countingTip string
+	patience              time.Duration
+	// notice is called when waiting for something begins.
+	notice func(what string) (done func())
 }
 
 // inTheMiddle are the files by which git remembers what it has not finished.
@@ -35,7 +43,7 @@ var inTheMiddle = [][2]string{
 // open looks at the repository of the fleet file's folder.
 func (s *Store) open(ctx context.Context) (*checkout, error) {
 	r := &repository{dir: s.Folder, env: s.Environ}
-	c := &checkout{repository: r}
+	c := &checkout{repository: r, patience: s.patience(), notice: s.notice}
 	out, err := r.run(ctx, "rev-parse", "--is-inside-work-tree", "--absolute-git-dir", "--git-common-dir", "--show-prefix")
 	var failed *gitError
 	if errors.As(err, &failed) {
@@ -62,7 +70,10 @@ func (s *Store) open(ctx context.Context) (*checkout, error) {
 	if err := c.judge(ctx, s.Branch != ""); err != nil {
 		return nil, err
 	}
-	return c, c.judgeAside(ctx, s.Branch)
+	if err := c.judgeAside(ctx, s.Branch); err != nil {
+		return nil, err
+	}
+	return c, s.checkConsent(ctx, c)
 }
 
 // ErrNoBranchName says that git takes no branch of that name.
@@ -103,7 +114,7 @@ func (c *checkout) judge(ctx context.Context, aside bool) error {
 			return err
 		}
 	}
-	branch, err := c.run(ctx, "symbolic-ref", "--quiet", "--short", "HEAD")
+	branch, err := c.run(ctx, "symbolic-ref", "--quiet", "HEAD")
 	switch {
 	case exitedWith(err, 1) && !aside:
 		return stop("git switch BRANCH, or book on a branch of its own with --branch NAME",
@@ -111,7 +122,7 @@ func (c *checkout) judge(ctx context.Context, aside bool) error {
 	case err != nil && !exitedWith(err, 1):
 		return err
 	}
-	c.branch = place.Name(branch)
+	c.branch = place.Name(strings.TrimPrefix(branch, "refs/heads/"))
 	return nil
 }
 

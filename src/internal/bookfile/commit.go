@@ -104,6 +104,7 @@ func (c *checkout) stage(ctx context.Context, index []string, files map[string][
 
 // hook runs one of the repository's hooks, if it has it.
 func (c *checkout) hook(ctx context.Context, index, args []string) error {
+	defer c.notice("the hook " + args[0] + " of the repository")()
 	_, err := c.feed(ctx, index, nil, append([]string{"hook", "run", "--ignore-missing"}, args...)...)
 	switch {
 	case err == nil:

@@ -8,7 +8,7 @@ import (
 	"os/exec"
 )
 
-func lock(context.Context, string) (func(), error) {
+func lock(context.Context, *checkout) (func(), error) {
 	return nil, errors.New("bookings in git are written on Unix alone")
 }
 

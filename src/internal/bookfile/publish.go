@@ -1,9 +1,12 @@
 package bookfile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -34,13 +37,26 @@ func (s *Store) newest(ctx context.Context, c *checkout) (*upstream, error) {
 		}
 		c.follows = up
 	}
-	if err := c.fetch(ctx, up); err != nil {
+	if s.Branch != "" && c.current == nil {
+		if current, err := c.upstream(ctx, ""); err == nil && current.remote == up.remote { // else there is nothing to be behind of
+			c.current = current
+		}
+	}
+	if err := c.fetch(ctx, up, c.current); err != nil {
 		return nil, err
 	}
-	if s.Branch != "" {
-		return up, s.followBranch(ctx, c, up)
+	if err := s.checkConsent(ctx, c); err != nil {
+		return nil, err
 	}
-	return up, s.followRemote(ctx, c, up)
+	if s.Branch == "" {
+		return up, s.followRemote(ctx, c, up)
+	}
+	if c.current != nil {
+		if err := s.catchUp(ctx, c, c.current); err != nil {
+			return nil, err
+		}
+	}
+	return up, s.followBranch(ctx, c, up)
 }
 
 // upstream is the one of the current branch, or of a branch aside.
@@ -67,12 +83,17 @@ func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error
 	}
 	up.remote, up.url = place.Name(remote), remote
 	for _, key := range []string{"pushurl", "url"} {
-		if url, err := c.run(ctx, "config", "--get", "remote."+remote+"."+key); err == nil && url != "" {
-			if withoutSecrets(url) == url { // or all who list processes would see it
-				up.url = url
-			}
-			break
+		urls, err := c.run(ctx, "config", "--get-all", "remote."+remote+"."+key)
+		if err != nil || urls == "" {
+			continue
 		}
+		if n := strings.Count(urls, "\n") + 1; n > 1 {
+			return nil, stop("give the one that decides a remote of its own, and let the branch follow that", "pushes to %s go to %d places, and one alone can decide who is first", up.remote, n)
+		}
+		if withoutSecrets(urls) == urls { // or all who list processes would see it
+			up.url = urls
+		}
+		break
 	}
 	if aside == "" {
 		merge, err := c.run(ctx, "config", "--get", "branch."+string(c.branch)+".merge")
@@ -87,31 +108,76 @@ func (c *checkout) upstream(ctx context.Context, aside string) (*upstream, error
 	return up, nil
 }
 
-// fetch asks the remote for its branch. It changes no ref: a lock of git's that a
-// killed process leaves would disturb everybody who works here.
-func (c *checkout) fetch(ctx context.Context, up *upstream) error {
-	out, err := c.run(ctx, "ls-remote", string(up.remote), "refs/heads/"+up.branch)
-	if err != nil {
-		return unreachable(up, err)
+// fetch asks the remote for branches, and for the one that it shows to everybody. It
+// changes no ref: a lock of git's that a killed process leaves would disturb everybody
+// who works here.
+func (c *checkout) fetch(ctx context.Context, ups ...*upstream) error {
+	ups = slices.DeleteFunc(ups, func(up *upstream) bool { return up == nil })
+	remote := ups[0]
+	args := []string{"ls-remote", "--symref", string(remote.remote), "HEAD"}
+	for _, up := range ups {
+		args = append(args, "refs/heads/"+up.branch)
 	}
-	up.tip, _, _ = strings.Cut(out, "\t")
-	if up.tip == "" {
+	out, err := c.remotely(ctx, remote, c.patience, args...)
+	if err != nil {
+		return unreachable(remote, err)
+	}
+	tips := tipsOf(out)
+	c.counting, c.countingTip = strings.TrimPrefix(tips["ref"], "refs/heads/"), tips["HEAD"]
+	args = []string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", string(remote.remote)}
+	refs := map[string]string{tips["ref"]: c.countingTip}
+	for _, up := range ups {
+		up.tip = tips["refs/heads/"+up.branch]
+		refs["refs/heads/"+up.branch] = up.tip
+	}
+	wanted := len(args)
+	for _, ref := range slices.Sorted(maps.Keys(refs)) {
+		if known, err := c.knows(ctx, refs[ref]); err != nil {
+			return err
+		} else if !known && ref != "" {
+			args = append(args, ref)
+		}
+	}
+	if len(args) == wanted {
 		return nil
 	}
-	_, known, err := c.has(ctx, up.tip)
-	if err != nil || known {
-		return err
-	}
-	if _, err := c.run(ctx, "-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=",
-		string(up.remote), "refs/heads/"+up.branch); err != nil {
-		return unreachable(up, err)
+	if _, err := c.remotely(ctx, remote, longer*c.patience, args...); err != nil {
+		return unreachable(remote, err)
 	}
 	// Between the two it may have moved on; what was asked for came with it, but
 	// where somebody forced a push.
-	if _, known, err = c.has(ctx, up.tip); err == nil && !known {
-		return errLate
+	for _, tip := range refs {
+		if known, err := c.knows(ctx, tip); err != nil || !known {
+			return cmp.Or(err, errLate)
+		}
 	}
-	return err
+	return nil
+}
+
+// longer is how much longer than an answer a transfer may take.
+const longer = 3
+
+// tipsOf are the refs of git ls-remote --symref; "ref" is what HEAD stands for.
+func tipsOf(text string) map[string]string {
+	tips := map[string]string{}
+	for line := range strings.Lines(text) {
+		value, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if target, ok := strings.CutPrefix(value, "ref: "); ok && name == "HEAD" {
+			tips["ref"] = target
+		} else if !ok {
+			tips[name] = value
+		}
+	}
+	return tips
+}
+
+// knows reports whether a commit is here; none is.
+func (c *checkout) knows(ctx context.Context, commit string) (bool, error) {
+	if commit == "" {
+		return true, nil
+	}
+	_, known, err := c.has(ctx, commit)
+	return known, err
 }
 
 func unreachable(up *upstream, err error) error {
@@ -132,6 +198,19 @@ func (s *Store) followRemote(ctx context.Context, c *checkout, up *upstream) err
 		return stop("git push, and book again: a booking is pushed alone", "branch %s has commits that are not pushed yet: nothing was booked", c.branch)
 	}
 	return stop("git pull --rebase, git push, and book again", "branch %s and that of %s have diverged: nothing was booked", c.branch, up.remote)
+}
+
+// catchUp fast-forwards the current branch where bookings go to another one: what its
+// remote has by now may forbid an address. Commits that are not pushed may stay.
+func (s *Store) catchUp(ctx context.Context, c *checkout, up *upstream) error {
+	head, _, err := c.has(ctx, "HEAD")
+	switch {
+	case err != nil || up.tip == "" || head == up.tip || c.isAncestor(ctx, up.tip, head):
+		return err
+	case c.isAncestor(ctx, head, up.tip):
+		return s.forward(ctx, c, head, up.tip)
+	}
+	return stop("git pull --rebase, and book again", "branch %s and that of %s have diverged: nothing was booked", c.branch, up.remote)
 }
 
 // followBranch brings the branch aside to the remote's.
@@ -173,12 +252,6 @@ func (s *Store) forward(ctx context.Context, c *checkout, head, commit string) e
 			hint = "make room on the disk, and book again"
 		}
 		return stop(hint, "the checkout cannot be brought up to date: %s", err)
-	}
-	if s.Moved != nil && head != "" {
-		others, err := c.run(ctx, "diff", "--name-only", head, commit, "--", ":(top)", ":(exclude)"+Folder)
-		if err != nil || others != "" {
-			s.Moved()
-		}
 	}
 	return nil
 }
@@ -247,7 +320,7 @@ func (s *Store) publish(ctx context.Context, c *checkout, up *upstream, base, co
 func (c *checkout) push(ctx context.Context, up *upstream, commit string) error {
 	target := "refs/heads/" + up.branch
 	lease := "--force-with-lease=" + target + ":" + up.tip
-	out, err := c.run(ctx, "push", "--porcelain", lease, up.url, commit+":"+target)
+	out, err := c.remotely(ctx, up, longer*c.patience, "push", "--porcelain", lease, up.url, commit+":"+target)
 	if err == nil {
 		c.note(ctx, up, commit)
 		return nil
@@ -267,7 +340,21 @@ func (c *checkout) push(ctx context.Context, up *upstream, commit string) error 
 		return stop("if nobody may push to it, book on a branch of its own with --branch NAME, and open a pull request for that",
 			"%s does not take a push to %s: %s", up.remote, place.Name(up.branch), lastLines(reason+"\n"+strings.ReplaceAll(err.Error(), "git push: ", "")))
 	}
-	return unreachable(up, err)
+	return c.askAgain(ctx, up, commit, err)
+}
+
+// askAgain finds out what became of a push of which nobody said that.
+func (c *checkout) askAgain(ctx context.Context, up *upstream, commit string, failed error) error {
+	out, err := c.remotely(ctx, up, c.patience, "ls-remote", string(up.remote), "refs/heads/"+up.branch)
+	switch tip := tipsOf(out)["refs/heads/"+up.branch]; {
+	case err != nil:
+		return stop("run it again: who asks again for the same owner gets the same addresses",
+			"whether the booking was pushed is not known, since %s cannot be asked: %s", up.remote, failed)
+	case tip == commit:
+		c.note(ctx, up, commit)
+		return nil
+	}
+	return unreachable(up, failed)
 }
 
 // note says to git what the remote has now. That it fails is made good by the next

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
@@ -31,13 +32,32 @@ type Store struct {
 	// Branch, if set, is where the bookings go instead of the current branch, which
 	// stays as it is: for branches that nobody may push to.
 	Branch string
-	// Moved is called when the checkout was fast-forwarded and files besides the
-	// bookings changed by it: what is known of them is old.
-	Moved func()
+	// Consent says that somebody has to agree to what goes to Branch, so that it must be
+	// none of those that count already.
+	Consent bool
+	// Seen is the commit whose files the asker knows (Head); empty: the one that is
+	// checked out when the store is asked for the Author.
+	Seen string
+	// Moved is called, before a change, when another commit is checked out by now and
+	// anything differs but the bookings that the change is given: the files, or the
+	// bookings of other pools. own says that only bookings of this store came since.
+	Moved func(own bool)
+	// Beside is called, before a change, with the bookings of all other pools on Branch,
+	// which the checkout does not show.
+	Beside func(*Bookings)
+	// Waiting is called with what git is at, where that takes long.
+	Waiting func(what string)
+	// Patience is how long the remote may keep git waiting, and others the lock; 0: two
+	// minutes.
+	Patience time.Duration
 	// Committed is called with each commit that counts.
 	Committed func(commit string)
 	// Sleep waits between tries to push; time.Sleep if it is nil.
 	Sleep func(time.Duration)
+
+	mu sync.Mutex
+	// own is the last commit of this store, where nobody else's came since Seen.
+	own string
 }
 
 // How often and how patiently a push is tried again that came too late.
@@ -45,6 +65,8 @@ const (
 	mostTries    = 40
 	firstPause   = 20 * time.Millisecond
 	longestPause = 2 * time.Second
+	// mostAlike is how often it is tried while the remote stays as it is.
+	mostAlike = 10
 )
 
 // errLate says that somebody else was faster: all has to be looked at again. So it is
@@ -78,16 +100,27 @@ func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Rec
 	if err != nil {
 		return err
 	}
-	unlock, err := lock(ctx, c.common)
+	unlock, err := lock(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	c.clean()
+	tip, same := "", 0
 	for try := range mostTries {
 		err = s.try(ctx, c, pool, change)
 		if !errors.Is(err, errLate) {
 			return err
+		}
+		if same++; c.follows == nil || c.follows.tip != tip || errors.Is(err, errLocked) {
+			same = 0
+		}
+		if c.follows != nil {
+			tip = c.follows.tip
+		}
+		if same == mostAlike {
+			return stop("compare git remote get-url "+c.follows.remote.String()+" with git remote get-url --push "+c.follows.remote.String(),
+				"%s refuses what is pushed as out of date, and shows nothing newer: nothing was booked", c.follows.remote)
 		}
 		if err := s.pause(ctx, try); err != nil {
 			return err
@@ -106,6 +139,11 @@ func (s *Store) Author(ctx context.Context) (string, error) {
 	c, err := s.open(ctx)
 	if err != nil {
 		return "", err
+	}
+	if _, known, err := c.has(ctx, s.Seen); err != nil || !known { // of another repository, or not told
+		if s.Seen, _, err = c.has(ctx, "HEAD"); err != nil {
+			return "", err
+		}
 	}
 	ident, err := c.run(ctx, "var", "GIT_AUTHOR_IDENT")
 	if err != nil {
@@ -149,8 +187,14 @@ func (s *Store) try(ctx context.Context, c *checkout, pool string, change func(*
 	if err != nil {
 		return err
 	}
+	if err := s.checkWhole(ctx, c, base); err != nil {
+		return err
+	}
 	tree, err := c.readPool(ctx, base, pool)
 	if err != nil {
+		return err
+	}
+	if err := s.tell(ctx, c, base, pool); err != nil {
 		return err
 	}
 	entries, err := change(tree.records)
@@ -171,6 +215,7 @@ func (s *Store) try(ctx context.Context, c *checkout, pool string, change func(*
 	if err := s.publish(ctx, c, up, base, commit); err != nil {
 		return err
 	}
+	s.wrote(base, commit)
 	if s.Committed != nil {
 		s.Committed(commit)
 	}

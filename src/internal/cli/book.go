@@ -123,6 +123,7 @@ func runBook(ctx context.Context, flags *bookFlags, name string, streams Streams
 	if len(exactly) > 0 && !flags.countWasGiven {
 		count = len(exactly)
 	}
+	flags.consent = flags.beyondQuota
 	d, err := openDesk(ctx, &flags.writeFlags, streams)
 	if err != nil {
 		return err

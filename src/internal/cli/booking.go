@@ -32,8 +32,10 @@ type writeFlags struct {
 	answerFlags
 	push   bool
 	branch string
-	why    string
-	scans  []string
+	// consent says that the branch is for somebody to agree to.
+	consent bool
+	why     string
+	scans   []string
 }
 
 func (f *writeFlags) add(cmd *cobra.Command) {
@@ -58,8 +60,12 @@ type desk struct {
 	// events it wrote.
 	server  string
 	written int
-	// moved says that the files changed since they were read.
-	moved bool
+	// seen is the commit whose files were read. moved says that they changed since, and
+	// foreign that it was not by bookings of this desk alone.
+	seen           string
+	moved, foreign bool
+	// beside are the bookings of other pools on the branch that is booked on.
+	beside []bookfile.PoolBookings
 }
 
 // openDesk reads the fleet and finds the repository.
@@ -67,21 +73,22 @@ func openDesk(ctx context.Context, flags *writeFlags, streams Streams) (*desk, e
 	if err := flags.check(); err != nil {
 		return nil, err
 	}
+	seen := bookfile.Head(ctx, folderOf(flags.fleet), streams.Environ)
 	read, err := readPicture(flags.fleet, streams)
 	if err != nil {
 		return nil, err
 	}
-	d := &desk{picture: read, flags: flags, streams: streams}
+	d := &desk{picture: read, flags: flags, streams: streams, seen: seen}
 	if d.Path == "" || d.lacksServer() {
 		return nil, d.unread()
 	}
-	seen, err := readScans(flags.scans, read.files, streams)
+	scanned, err := readScans(flags.scans, read.files, streams)
 	if err != nil {
 		return nil, err
 	}
-	d.scans = seen.scans
-	if len(seen.failures) > 0 {
-		return nil, incomplete(seen.failures[0].Hint, "%s", seen.failures[0].Message)
+	d.scans = scanned.scans
+	if len(scanned.failures) > 0 {
+		return nil, incomplete(scanned.failures[0].Hint, "%s", scanned.failures[0].Message)
 	}
 	return d, d.openStore(ctx)
 }
@@ -95,7 +102,10 @@ func (p *picture) lacksServer() bool { return p.Central == nil && p.Fleet.File.S
 func (d *desk) openStore(ctx context.Context) (err error) {
 	d.store = &stores{central: d.Central, git: &bookfile.Store{
 		Folder: folderOf(d.Path), Environ: d.streams.Environ, Push: d.flags.push, Branch: d.flags.branch,
-		Moved:     func() { d.moved = true },
+		Consent: d.flags.consent, Seen: d.seen,
+		Moved:     func(own bool) { d.moved, d.foreign = true, d.foreign || !own },
+		Beside:    func(others *bookfile.Bookings) { d.moved, d.beside = true, others.Pools },
+		Waiting:   func(what string) { fmt.Fprintf(d.streams.Stderr, "ipguard: waiting for %s\n", what) },
 		Committed: func(commit string) { d.commit = commit },
 	}}
 	if d.Central != nil {
@@ -109,6 +119,8 @@ func (d *desk) openStore(ctx context.Context) (err error) {
 	if d.Central == nil || d.hasOwnPools() {
 		if d.by, err = d.store.git.Author(ctx); errors.Is(err, bookfile.ErrNoBranchName) {
 			return usage("--branch book-api", "--branch %s: %s", place.Name(d.flags.branch), err)
+		} else if errors.Is(err, bookfile.ErrCounts) {
+			return usage("name another branch, for a pull request", "--branch %s: %s", place.Name(d.flags.branch), err)
 		} else if err != nil {
 			return storeError(err)
 		}
@@ -150,6 +162,9 @@ func storeError(err error) error {
 	if errors.As(err, &told) {
 		return err
 	}
+	if errors.Is(err, bookfile.ErrCounts) { // found out while the remote was asked
+		return usage("name another branch, for a pull request", "--branch: %s", err)
+	}
 	t := trouble.Of(err)
 	return &ending{trouble.Trouble{Message: (&trouble.Trouble{Message: t.Message, At: t.At}).Error(), Hint: t.Hint}, ExitIncomplete}
 }
@@ -165,6 +180,10 @@ func (d *desk) refresh() error {
 	read, err := readPicture(d.flags.fleet, d.streams)
 	if err != nil {
 		return err
+	}
+	if len(d.beside) > 0 {
+		read.Fleet.Bookings = slices.Concat(read.Fleet.Bookings, d.beside)
+		read = newPicture(read.Workspace, read.files)
 	}
 	d.picture, d.moved = read, false
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/gate"
@@ -90,7 +91,7 @@ func runGate(ctx context.Context, args []string, streams Streams) error {
 	}
 	g := &gateRun{}
 	if change != nil && earlier.Judged == "" {
-		g = &gateRun{streams: streams, options: options, change: change, files: streams.files()}
+		g = &gateRun{streams: streams, options: options, change: change, files: streams.files(), seen: bookfile.Head(ctx, folderOf(options.fleet), streams.Environ)}
 		if args, err = g.pass(args); err != nil {
 			return notRun(err)
 		}
@@ -188,6 +189,8 @@ type gateRun struct {
 	// fleet is with the change, before without it; survey is what was read of fleet.
 	fleet, before *workspace.Workspace
 	survey        *survey.Survey
+	// seen is the commit whose files were read; empty where there is none.
+	seen string
 	// bookings are to be made before bosh runs.
 	bookings []deployBooking
 	// director is the fleet's, or what the command line says if there is none.

@@ -96,7 +96,7 @@ func joinBooking(list []deployBooking, b deployBooking) []deployBooking {
 
 // desk is where the gate books.
 func (g *gateRun) desk(ctx context.Context) (*desk, error) {
-	d := &desk{picture: &picture{Survey: g.survey, Workspace: g.fleet, files: g.files}, flags: &writeFlags{push: g.options.push}, streams: g.streams}
+	d := &desk{picture: &picture{Survey: g.survey, Workspace: g.fleet, files: g.files}, flags: &writeFlags{push: g.options.push}, streams: g.streams, seen: g.seen}
 	return d, d.openStore(ctx)
 }
 
@@ -123,7 +123,7 @@ func (g *gateRun) book(ctx context.Context) error {
 func (g *gateRun) bookOne(ctx context.Context, d *desk, b *deployBooking) error {
 	var answered ledger.Answer
 	err := d.store.Update(ctx, b.pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
-		if d.moved {
+		if d.foreign {
 			return nil, incomplete("run it again", "the checkout was brought up to date while the change was judged")
 		}
 		team, no := d.teamFor(b.pool, "")
