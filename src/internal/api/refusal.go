@@ -13,7 +13,7 @@ import (
 // Refusal is a no with its reason: status 409, as RFC 9457 has it.
 type Refusal struct {
 	huma.ErrorModel
-	Reason string `json:"reason" enum:"exhausted,no-run,quota,taken,in-use,not-free,not-delegated,has-others,not-of-team,decided"`
+	Reason string `json:"reason" enum:"exhausted,no-run,quota,taken,in-use,not-free,not-delegated,has-others,not-of-team,other-team,decided"`
 	// Address is what the reason is about, if it is about one.
 	Address string `json:"address,omitempty"`
 	// Blocking are the bookings that stand in the way.
@@ -67,6 +67,8 @@ func RefusalText(p *ledger.Pool, r *ledger.Refusal) string {
 		return fmt.Sprintf("pool %s does not delegate %s", p.Name, address)
 	case ledger.HasOthers:
 		return fmt.Sprintf("it has others already: %s", ledger.RangeText(r.Blocking[0].Range))
+	case ledger.OtherTeam:
+		return fmt.Sprintf("%s is booked for %s of team %s", ledger.RangeText(r.Blocking[0].Range), r.Blocking[0].Owner, r.Team)
 	}
 	return fmt.Sprintf("pool %s is not delegated to team %s", p.Name, r.Team)
 }

@@ -8,6 +8,7 @@
 package booking
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -54,13 +55,26 @@ func (l *Look) Question(owner string) answer.Question {
 		case c.Booking() != nil:
 			return c.Booking().Pool == l.Pool.Name // the ledger knows those
 		case c.Kind.InUse():
-			return plan.Means(owner, c)
+			return l.means(owner, c)
 		case c.Kind == plan.StaticPool:
 			return l.keepsFor(c, owner)
 		}
 		return false
 	}
 	return q
+}
+
+// means reports whether a claim is an owner's. The machine of a director is no address of
+// the deployments that the director makes.
+func (l *Look) means(owner string, c *plan.Claim) bool {
+	if c.Kind == plan.DirectorOwn {
+		director, rest, _ := strings.Cut(owner, "/")
+		deployment, _, _ := strings.Cut(rest, "/")
+		if l.on().deployments[[2]string{director, deployment}] {
+			return false
+		}
+	}
+	return plan.Means(owner, c)
 }
 
 // keepsFor reports whether a static range is the owner's director's own, which gives
@@ -76,12 +90,86 @@ func (l *Look) keepsFor(c *plan.Claim, owner string) bool {
 
 // World is what the ledger needs to know to answer an owner.
 func (l *Look) World(owner string) *ledger.World {
-	w := &ledger.World{Now: l.Now, Users: l.Users}
+	w := &ledger.World{Now: l.Now, Users: l.Users, Elsewhere: l.bookedElsewhere}
 	if len(l.Subnets()) == 0 {
 		return w
 	}
+	w.Own = l.own(owner)
 	w.Free = l.on().free(l.kept(owner), func(kept []*plan.Claim) []*netipx.IPSet { return l.free(owner, kept) })
 	return w
+}
+
+// own are the addresses of the pool that an owner uses, with the instances that do.
+func (l *Look) own(owner string) []ledger.Own {
+	at := map[netip.Prefix]int{}
+	var list []ledger.Own
+	for _, c := range l.kept(owner) {
+		if !c.Kind.InUse() || !l.uses(c) {
+			continue
+		}
+		for r, number := range l.instances(c) {
+			i, known := at[r]
+			switch {
+			case !known:
+				at[r] = len(list)
+				list = append(list, ledger.Own{Range: r, Number: number})
+			case list[i].Number < 0 && number >= 0: // the director told which it is
+				list[i].Number = number
+			}
+		}
+	}
+	return list
+}
+
+// instances yields the addresses of a claim in the pool, each with the index of the
+// instance that has it.
+func (l *Look) instances(c *plan.Claim) iter.Seq2[netip.Prefix, int] {
+	return func(yield func(netip.Prefix, int) bool) {
+		var part netipx.IPSetBuilder
+		part.AddRange(c.Range)
+		part.Intersect(l.Pool.In(l.Subnets()))
+		for _, r := range built(&part).Ranges() {
+			for _, p := range l.units(r) {
+				if !yield(p, instanceAt(c, p)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func instanceAt(c *plan.Claim, p netip.Prefix) int {
+	switch {
+	case c.Kind != plan.Static && c.Kind != plan.Lease && c.Kind != plan.Orphan || c.Owner().InstanceGroup == "" || !p.IsSingleIP():
+		return ledger.NoInstance
+	case c.Kind == plan.Orphan:
+		return ledger.UnknownInstance
+	}
+	n := 0
+	for a := c.Range.From(); a.IsValid() && a != p.Addr(); a = a.Next() {
+		n++
+	}
+	if index := c.IndexAt(n); index != plan.NoIndex {
+		return index
+	}
+	return ledger.UnknownInstance
+}
+
+// bookedElsewhere are the bookings of other pools that overlap a range.
+func (l *Look) bookedElsewhere(r netip.Prefix) []ledger.Booking {
+	var list []ledger.Booking
+	for _, c := range l.on().elsewhere {
+		if !c.Range.Overlaps(netipx.RangeOfPrefix(r)) {
+			continue
+		}
+		b := ledger.Booking{State: ledger.Booked, Owner: c.Booking().Owner, Number: c.Booking().Number, Since: c.Booking().Since, Until: c.Booking().Until, By: c.Booking().By, Why: c.Booking().Why, At: c.At}
+		b.Range, _ = c.Range.Prefix()
+		if c.Booking().State == plan.BookingResting {
+			b.State = ledger.Quarantined
+		}
+		list = append(list, b)
+	}
+	return list
 }
 
 // kept are the claims that keep an address for an owner: what it uses, and the static
@@ -89,7 +177,7 @@ func (l *Look) World(owner string) *ledger.World {
 func (l *Look) kept(owner string) []*plan.Claim {
 	var list []*plan.Claim
 	for _, c := range l.on().ofOwner(owner) {
-		if c.Kind.InUse() && plan.Means(owner, c) || c.Kind == plan.StaticPool && l.keepsFor(c, owner) {
+		if c.Kind.InUse() && l.means(owner, c) || c.Kind == plan.StaticPool && l.keepsFor(c, owner) {
 			list = append(list, c)
 		}
 	}
@@ -148,7 +236,7 @@ func (l *Look) Users(r netip.Prefix, owner string) []ledger.User {
 	asked := netipx.RangeOfPrefix(r)
 	var list []ledger.User
 	for c := range l.on().using(asked) {
-		list = append(list, ledger.User{Text: c.Who(), Is: func(owner string) bool { return plan.Means(owner, c) }})
+		list = append(list, ledger.User{Text: c.Who(), Is: func(owner string) bool { return l.means(owner, c) }})
 	}
 	return slices.Concat(list, l.hidden(asked, owner), l.seen(asked))
 }
@@ -159,7 +247,7 @@ func (l *Look) hidden(asked netipx.IPRange, owner string) []ledger.User {
 	for i := range l.on().plan.BlindSpots {
 		spot := &l.on().plan.BlindSpots[i]
 		if slices.ContainsFunc(spot.May, func(c plan.Claim) bool {
-			return c.Kind.InUse() && c.Range.Overlaps(asked) && plan.Means(owner, &c) && l.meets(&c)
+			return c.Kind.InUse() && c.Range.Overlaps(asked) && l.means(owner, &c) && l.meets(&c)
 		}) {
 			list = append(list, ledger.User{Text: "perhaps " + owner + ", which cannot be seen (" + spot.At.String() + ")", Is: func(o string) bool { return o == owner }})
 		}
@@ -191,6 +279,11 @@ func (l *Look) meets(c *plan.Claim) bool {
 	return (&plan.Subnet{Segment: l.Pool.Segment}).Meets(c)
 }
 
+// Meets reports whether bookings of another pool may lie on the same wire.
+func (l *Look) Meets(other *ledger.Pool) bool {
+	return other.Name != l.Pool.Name && l.meets(&plan.Claim{Subnet: &plan.Subnet{Segment: other.Segment}})
+}
+
 // Found are the addresses of the pool that somebody has already, to be adopted:
 // declared ones and granted ones, each for its owner.
 func (l *Look) Found() []ledger.Found {
@@ -211,7 +304,7 @@ func (l *Look) Found() []ledger.Found {
 					continue // declared and granted
 				}
 				seen[p] = append(seen[p], owner)
-				list = append(list, ledger.Found{Range: p, For: ledger.Holder{Owner: owner, Number: -1}, At: c.At, Why: "in use when bookings began"})
+				list = append(list, ledger.Found{Range: p, For: ledger.Holder{Owner: owner, Number: max(instanceAt(c, p), -1)}, At: c.At, Why: "in use when bookings began"})
 			}
 		}
 	}

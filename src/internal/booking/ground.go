@@ -20,10 +20,14 @@ type ground struct {
 	// plan is the part of the whole plan that lies in the pool or its subnets.
 	plan       *plan.Plan
 	createEnvs map[[2]string]bool // director and deployment
-	used       []*plan.Claim      // by first address
-	reach      []netip.Addr       // the highest last address of all up to here
-	owned      map[name][]*plan.Claim
-	numbers    map[*plan.Claim]uint32
+	// deployments are those of directors, without what create-env makes.
+	deployments map[[2]string]bool
+	// elsewhere are the bookings of other pools.
+	elsewhere []*plan.Claim
+	used      []*plan.Claim // by first address
+	reach     []netip.Addr  // the highest last address of all up to here
+	owned     map[name][]*plan.Claim
+	numbers   map[*plan.Claim]uint32
 
 	mu     sync.Mutex
 	worlds map[string][]*netipx.IPSet // by the numbers of the claims that are kept for an owner
@@ -45,7 +49,7 @@ func (l *Look) on() *ground {
 }
 
 func (l *Look) newGround() *ground {
-	g := &ground{createEnvs: map[[2]string]bool{}, owned: map[name][]*plan.Claim{}, numbers: map[*plan.Claim]uint32{}, worlds: map[string][]*netipx.IPSet{}}
+	g := &ground{createEnvs: map[[2]string]bool{}, deployments: map[[2]string]bool{}, owned: map[name][]*plan.Claim{}, numbers: map[*plan.Claim]uint32{}, worlds: map[string][]*netipx.IPSet{}}
 	reaches := slices.Clone(l.Pool.Ranges)
 	for _, s := range l.Plan.Subnets {
 		if s.Range.IsValid() && (l.Pool.Segment == "" || l.Pool.Segment == s.Segment) &&
@@ -60,6 +64,9 @@ func (l *Look) newGround() *ground {
 		g.numbers[c] = uint32(i)
 		if l.uses(c) {
 			g.used = append(g.used, c)
+		}
+		if c.Booking() != nil && c.Booking().Pool != l.Pool.Name && c.Booking().State != plan.BookingOver && l.meets(c) {
+			g.elsewhere = append(g.elsewhere, c)
 		}
 		if n, ok := nameOf(c); ok {
 			g.owned[n] = append(g.owned[n], c)
@@ -98,6 +105,8 @@ func (g *ground) narrow(p *plan.Plan, reaches []netipx.IPRange) {
 		c := &p.Claims[i]
 		if c.Kind == plan.CreateEnvVM {
 			g.createEnvs[[2]string{c.Owner().Director, c.Owner().Deployment}] = true
+		} else if c.Owner().Deployment != "" {
+			g.deployments[[2]string{c.Owner().Director, c.Owner().Deployment}] = true
 		}
 		if in(c) {
 			g.plan.Claims = append(g.plan.Claims, *c)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/booking"
+	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -50,6 +51,9 @@ func TestGroundIsTheWholePlan(t *testing.T) {
 				if got, want := texts(world.Free), texts(w.scanned(&mine, owner)); !slices.Equal(got, want) {
 					t.Errorf("seed %d: %s may have\n%q, and by a scan\n%q", seed, owner, got, want)
 				}
+				if got, want := slices.SortedFunc(slices.Values(world.Own), ownOrder), w.own(&mine, owner); !slices.Equal(got, want) {
+					t.Errorf("seed %d: %s has\n%v, and by a scan\n%v", seed, owner, got, want)
+				}
 				for i := range 64 {
 					r := addresses(i, i)
 					var got []string
@@ -70,6 +74,48 @@ func TestGroundIsTheWholePlan(t *testing.T) {
 			return
 		}
 	}
+}
+
+func ownOrder(a, b ledger.Own) int { return a.Range.Addr().Compare(b.Range.Addr()) }
+
+// own is what an owner uses of the pool, by looking at each claim for each address.
+func (w *world) own(look *booking.Look, owner string) []ledger.Own {
+	var list []ledger.Own
+	if len(look.Subnets()) == 0 {
+		return nil
+	}
+	pool := w.pool.In(look.Subnets())
+	for i := range 64 {
+		a := addresses(i, i)
+		number, uses := -9, false
+		for _, c := range w.plan.Claims {
+			if !c.Kind.InUse() || !c.Range.Overlaps(a) || !pool.OverlapsRange(a) || !w.means(owner, &c) || !(&plan.Subnet{Segment: w.pool.Segment}).Meets(&c) {
+				continue
+			}
+			is := ledger.NoInstance
+			if k := c.Kind; (k == plan.Static || k == plan.Lease || k == plan.Orphan) && c.Owner().InstanceGroup != "" {
+				is = ledger.UnknownInstance
+				if index := c.IndexAt(i - at(c.Range.From())); k != plan.Orphan && index >= 0 {
+					is = index
+				}
+			}
+			if !uses || number < 0 && is >= 0 {
+				number, uses = is, true
+			}
+		}
+		if uses {
+			list = append(list, ledger.Own{Range: netip.PrefixFrom(a.From(), 32), Number: number})
+		}
+	}
+	return list
+}
+
+// at is the number of an address, as addresses has it.
+func at(a netip.Addr) int {
+	n := 0
+	for ; addresses(n, n).From() != a; n++ {
+	}
+	return n
 }
 
 // texts are sets as texts.
@@ -94,14 +140,14 @@ func (w *world) scanned(look *booking.Look, owner string) []*netipx.IPSet {
 		case c.Kind == plan.StaticPool:
 			return w.hasStatic(c, owner)
 		}
-		return c.Kind.InUse() && plan.Means(owner, c)
+		return c.Kind.InUse() && w.means(owner, c)
 	}
 	available := answer.Available(w.plan, q)
 	delegated := w.pool.In(look.Subnets())
 	var own, static, first, second netipx.IPSetBuilder
 	for _, c := range w.plan.Claims {
 		inPool := slices.ContainsFunc(w.pool.Ranges, c.Range.Overlaps)
-		if c.Kind.InUse() && inPool && plan.Means(owner, &c) && (&plan.Subnet{Segment: w.pool.Segment}).Meets(&c) {
+		if c.Kind.InUse() && inPool && w.means(owner, &c) && (&plan.Subnet{Segment: w.pool.Segment}).Meets(&c) {
 			own.AddRange(c.Range)
 		}
 		if c.Kind == plan.StaticPool && q.Passes(&c) && delegated.OverlapsRange(c.Range) {
@@ -123,6 +169,15 @@ func (w *world) scanned(look *booking.Look, owner string) []*netipx.IPSet {
 	return []*netipx.IPSet{a, b}
 }
 
+// means is plan.Means, but that the machine of a director is nobody's whom the director
+// deploys.
+func (w *world) means(owner string, c *plan.Claim) bool {
+	parts := strings.Split(owner, "/")
+	return plan.Means(owner, c) && (c.Kind != plan.DirectorOwn || len(parts) < 2 || parts[1] == "" || !slices.ContainsFunc(w.plan.Claims, func(o plan.Claim) bool {
+		return o.Kind != plan.CreateEnvVM && o.Owner().Director == parts[0] && o.Owner().Deployment == parts[1]
+	}))
+}
+
 // hasStatic reports whether an owner's director keeps a static range for it: not for a VM
 // of create-env.
 func (w *world) hasStatic(static *plan.Claim, owner string) bool {
@@ -137,12 +192,12 @@ func (w *world) users(r netipx.IPRange, owner string) []string {
 	var list []string
 	for _, c := range w.plan.Claims {
 		if c.Kind.InUse() && c.Range.Overlaps(r) && slices.ContainsFunc(w.pool.Ranges, c.Range.Overlaps) && (&plan.Subnet{Segment: w.pool.Segment}).Meets(&c) {
-			list = append(list, fmt.Sprint(c.Who(), plan.Means(owner, &c)))
+			list = append(list, fmt.Sprint(c.Who(), w.means(owner, &c)))
 		}
 	}
 	for _, spot := range w.plan.BlindSpots {
 		if slices.ContainsFunc(spot.May, func(c plan.Claim) bool {
-			return c.Kind.InUse() && c.Range.Overlaps(r) && plan.Means(owner, &c) && (&plan.Subnet{Segment: w.pool.Segment}).Meets(&c)
+			return c.Kind.InUse() && c.Range.Overlaps(r) && w.means(owner, &c) && (&plan.Subnet{Segment: w.pool.Segment}).Meets(&c)
 		}) {
 			list = append(list, fmt.Sprint("perhaps ", owner, ", which cannot be seen (", spot.At, ")", true))
 		}

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"net/netip"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
@@ -93,6 +95,7 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 // adopt books what of the pool is in use, or stands in rows of a file.
 func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bool, rows []csvRow) ([]ledger.Adoption, error) {
 	var adopted []ledger.Adoption
+	defer func() { d.previewed = append(d.previewed, bookedNow(pool, adopted)...) }()
 	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		if err := d.refresh(); err != nil {
 			return nil, err
@@ -112,7 +115,11 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bo
 				found[i].Why = d.flags.why
 			}
 		}
-		adopted, entries, err = ledger.Adopt(pool, rs, look.World(""), found, d.by)
+		world := look.World("")
+		if dryRun {
+			world = d.afterPreview(world, look)
+		}
+		adopted, entries, err = ledger.Adopt(pool, rs, world, found, d.by)
 		if err != nil {
 			return nil, usage("see ipguard adopt --help", "%s", err)
 		}
@@ -130,4 +137,35 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bo
 	}
 	_, err = apply(rs)
 	return adopted, err
+}
+
+// previewed is an address that would be booked by now, if it were not a dry run.
+type previewed struct {
+	pool    *ledger.Pool
+	booking ledger.Booking
+}
+
+func bookedNow(pool *ledger.Pool, adopted []ledger.Adoption) []previewed {
+	var list []previewed
+	for _, a := range adopted {
+		if a.Status == ledger.AdoptNew {
+			list = append(list, previewed{pool, ledger.Booking{Range: a.Found.Range, State: ledger.Booked, Owner: a.Found.For.Owner, Number: a.Found.For.Number, At: a.Found.At}})
+		}
+	}
+	return list
+}
+
+// afterPreview is a world in which what would have been adopted before is booked.
+func (d *desk) afterPreview(w *ledger.World, look *booking.Look) *ledger.World {
+	elsewhere := w.Elsewhere
+	w.Elsewhere = func(r netip.Prefix) []ledger.Booking {
+		list := elsewhere(r)
+		for _, p := range d.previewed {
+			if p.booking.Range.Overlaps(r) && look.Meets(p.pool) {
+				list = append(list, p.booking)
+			}
+		}
+		return list
+	}
+	return w
 }

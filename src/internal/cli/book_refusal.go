@@ -59,6 +59,9 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 	case ledger.HasOthers:
 		out.Message = fmt.Sprintf("%s has %s already", ask.For, blockingText(r.Blocking))
 		out.Hint = fmt.Sprintf("to have it as well: -n %d; or give the other back: ipguard release %s", len(r.Blocking)+max(len(ask.Exactly), 1), ask.For)
+	case ledger.OtherTeam:
+		out.Message = fmt.Sprintf("%s is booked for %s of team %s", ledger.RangeText(r.Blocking[0].Range), r.Blocking[0].For(), r.Team)
+		out.Hint = fmt.Sprintf("if that is yours: --team %s; else take another name", r.Team)
 	case ledger.NotOfTeam:
 		out.Message = fmt.Sprintf("pool %s is not delegated to team %s", pool, r.Team)
 		out.Hint = "it is delegated to " + strings.Join(at.pool.Teams, ", ")

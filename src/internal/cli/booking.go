@@ -64,6 +64,8 @@ type desk struct {
 	// foreign that it was not by bookings of this desk alone.
 	seen           string
 	moved, foreign bool
+	// previewed are the addresses that a dry run would have booked by now.
+	previewed []previewed
 	// beside are the bookings of other pools on the branch that is booked on.
 	beside []bookfile.PoolBookings
 }

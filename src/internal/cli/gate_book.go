@@ -126,7 +126,7 @@ func (g *gateRun) bookOne(ctx context.Context, d *desk, b *deployBooking) error 
 		if d.foreign {
 			return nil, incomplete("run it again", "the checkout was brought up to date while the change was judged")
 		}
-		team, no := d.teamFor(b.pool, "")
+		team, no := d.teamFor(b.pool, rs.TeamOf(b.owner)) // it counts for the team that the others do
 		if no != "" {
 			return nil, end(ExitFindings, noMember, "%s", no)
 		}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -25,8 +26,10 @@ type Found struct {
 type Adoption struct {
 	Found  Found
 	Status AdoptionStatus
-	// Other is the booking of somebody else, where that is in the way.
+	// Other is the booking of somebody else, where that is in the way, and Users those who
+	// use the address, where they are.
 	Other Booking
+	Users []User
 }
 
 // AdoptionStatus says what becomes of it.
@@ -47,21 +50,30 @@ const (
 // Adopt books what is in use already, without an end and beyond any quota. What is
 // booked for its owner stays as it is, so that the second time changes nothing.
 func Adopt(p *Pool, rs *Records, w *World, found []Found, by string) ([]Adoption, []Entry, error) {
-	a := &adopting{pool: p, records: rs, world: w, by: by, delegated: p.set(), taken: map[Holder]bool{}, ranges: map[netip.Prefix]Found{}}
+	a := &adopting{pool: p, records: rs, world: w, by: by, delegated: p.set(), taken: map[Holder]bool{}, wanted: map[Holder]bool{}, teams: map[string]string{}, ranges: map[netip.Prefix]Found{}}
 	sorted := slices.Clone(found)
 	slices.SortStableFunc(sorted, func(x, y Found) int { return comparePrefixes(x.Range, y.Range) })
+	for _, f := range sorted {
+		if f.For.Number >= 0 {
+			a.wanted[f.For] = true
+		}
+	}
 	var list []Adoption
+	var kept []netip.Prefix // somebody just said that its owner has it still
 	for _, f := range sorted {
 		adoption, err := a.one(f)
 		if err != nil {
 			return nil, nil, err
 		}
 		list = append(list, adoption)
+		if adoption.Status == AdoptSame {
+			kept = append(kept, f.Range)
+		}
 	}
 	if len(a.entries) == 0 {
 		return list, nil, nil
 	}
-	_, entries, err := finish(p, rs, w, nil, a.entries, by)
+	_, entries, err := finish(p, rs, w, nil, a.entries, by, kept...)
 	return list, entries, err
 }
 
@@ -73,8 +85,11 @@ type adopting struct {
 	by        string
 	delegated *netipx.IPSet
 	// taken are the numbers of owners, and ranges the addresses, that this run adopted.
-	taken   map[Holder]bool
-	ranges  map[netip.Prefix]Found
+	taken  map[Holder]bool
+	ranges map[netip.Prefix]Found
+	// wanted are the numbers that addresses of this run have, and teams those of owners.
+	wanted  map[Holder]bool
+	teams   map[string]string
 	entries []Entry
 }
 
@@ -95,6 +110,17 @@ func (a *adopting) one(f Found) (Adoption, error) {
 		}
 		return result, nil
 	}
+	if elsewhere := a.world.elsewhere(f.Range); len(elsewhere) > 0 {
+		result.Status, result.Other = AdoptConflict, elsewhere[0]
+		if elsewhere[0].State.Taken() && elsewhere[0].Owner == f.For.Owner && elsewhere[0].Range == f.Range {
+			result.Status = AdoptSame
+		}
+		return result, nil
+	}
+	if users := a.world.usedByOthers(f.Range, f.For.Owner); len(users) > 0 && !a.world.usesIt(f.Range, f.For.Owner) && !a.booked(f) {
+		result.Status, result.Users = AdoptConflict, users
+		return result, nil
+	}
 	if other, blocked := a.blocking(f); blocked {
 		result.Status, result.Other = AdoptConflict, other
 		if other.State.Taken() && other.Owner == f.For.Owner && other.Range == f.Range {
@@ -111,14 +137,20 @@ func (a *adopting) has(h Holder) bool {
 	return before || a.taken[h]
 }
 
+// rested reports whether others may have an address that rested.
+func (a *adopting) rested(b Booking) bool { return b.Rested(a.world.Now) && !a.world.used(b) }
+
+// booked reports whether somebody has booked the address: that tells more than who uses it.
+func (a *adopting) booked(f Found) bool { return a.records.At(f.Range).State.Taken() }
+
 // blocking is the booking that keeps the address for somebody.
 func (a *adopting) blocking(f Found) (Booking, bool) {
 	exact := a.records.At(f.Range)
-	if exact.State.Taken() || exact.State == Quarantined && exact.Owner != f.For.Owner {
+	if exact.State.Taken() || exact.State == Quarantined && exact.Owner != f.For.Owner && !a.rested(exact) {
 		return exact, true
 	}
 	for b := range a.records.overlapping(f.Range) {
-		if b.Range != f.Range && b.busy() {
+		if b.Range != f.Range && b.busy() && !a.rested(b) {
 			return b, true
 		}
 	}
@@ -129,17 +161,22 @@ func (a *adopting) blocking(f Found) (Booking, bool) {
 func (a *adopting) book(f Found, result Adoption) (Adoption, error) {
 	before := a.records.At(f.Range)
 	number := f.For.Number
-	if before.State == Quarantined { // its owner's, who gets the same number again
+	if before.State == Quarantined && before.Owner == f.For.Owner { // its owner's, who gets the same number again
 		number = before.Number
 	}
 	if number < 0 || a.has(Holder{f.For.Owner, number}) {
-		for number = 0; a.has(Holder{f.For.Owner, number}); number++ {
+		for number = 0; a.has(Holder{f.For.Owner, number}) || a.wanted[Holder{f.For.Owner, number}]; number++ {
 		}
 	}
-	if before.State == Quarantined && before.Number != number {
+	team := f.Team
+	if known := cmp.Or(a.records.TeamOf(f.For.Owner), a.teams[f.For.Owner]); known != "" { // one owner is of one team
+		team = known
+	}
+	a.teams[f.For.Owner] = team
+	if before.State == Quarantined && (before.Owner != f.For.Owner || before.Number != number) {
 		a.entries = append(a.entries, freed(before, a.world.Now, a.by))
 	}
-	e := Event{At: a.world.Now, What: WasAdopted, Owner: f.For.Owner, Number: number, Team: f.Team, Until: f.Until, By: a.by, Why: f.Why}
+	e := Event{At: a.world.Now, What: WasAdopted, Owner: f.For.Owner, Number: number, Team: team, Until: f.Until, By: a.by, Why: f.Why}
 	if err := CheckEvent(e); err != nil {
 		return result, err
 	}

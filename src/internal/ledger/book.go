@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -119,6 +120,9 @@ const (
 	HasOthers Reason = "has-others"
 	// NotOfTeam: the pool is not delegated to the team.
 	NotOfTeam Reason = "not-of-team"
+	// OtherTeam: an owner of that name has addresses of the pool that count for another
+	// team.
+	OtherTeam Reason = "other-team"
 )
 
 // Refusal is a no, with what it rests on.
@@ -153,7 +157,11 @@ func Book(p *Pool, rs *Records, w *World, ask Ask) (Answer, []Entry, error) {
 	if !slices.Contains(p.Teams, ask.Team) && len(p.Teams) > 0 {
 		return q.no(Refusal{Reason: NotOfTeam, Team: ask.Team}), nil, nil
 	}
-	q.have = q.mine()
+	if other, ok := rs.ofOtherTeam(ask.For.Owner, ask.Team); ok {
+		return q.no(Refusal{Reason: OtherTeam, Team: other.Team, Blocking: []Booking{other}}), nil, nil
+	}
+	q.own = w.ownInOrder()
+	q.have = q.inOrder(q.mine())
 	if refusal := q.choose(); refusal != nil {
 		refusal.Wanted = ask.Count - len(q.have)
 		// Ends that are due are written down, so that their addresses begin to rest.
@@ -171,6 +179,8 @@ type question struct {
 	pool    *Pool
 	records *Records
 	world   *World
+	// own is what the owner uses, in the order of its instances.
+	own []Own
 	// have are the bookings that count for the answer already, and chosen what
 	// has to be booked besides.
 	have   []Booking
@@ -237,9 +247,9 @@ func (q *question) answer() (Answer, []Entry, error) {
 			entries = append(entries, Entry{b.Range, e})
 		}
 	}
-	number := q.numbers()
-	for _, r := range q.chosen {
-		e := q.newEvent(number())
+	numbers := q.numbers()
+	for i, r := range q.chosen {
+		e := q.newEvent(numbers[i])
 		if before := q.records.At(r); before.State == Quarantined && (before.Owner != e.Owner || before.Number != e.Number) {
 			entries = append(entries, freed(before, q.world.Now, q.By))
 		}
@@ -261,7 +271,7 @@ func (q *question) answer() (Answer, []Entry, error) {
 	for _, r := range q.chosen {
 		answer.Bookings = append(answer.Bookings, after(r))
 	}
-	slices.SortStableFunc(answer.Bookings, func(a, b Booking) int { return a.Number - b.Number })
+	answer.Bookings = q.inOrder(answer.Bookings)
 	return answer, entries, nil
 }
 
@@ -295,20 +305,55 @@ func (q *question) newEvent(number int) Event {
 	return e
 }
 
-// numbers returns the owner's numbers that are not in use, one after the other.
-func (q *question) numbers() func() int {
-	if q.For.Number >= 0 {
-		return func() int { return q.For.Number }
+// inOrder are bookings in the order of the owner's instances, as it has to write them
+// down: those that instances use, and then the others, by number.
+func (q *question) inOrder(list []Booking) []Booking {
+	slices.SortStableFunc(list, func(a, b Booking) int {
+		return cmp.Or(cmp.Compare(q.place(a.Range), q.place(b.Range)), cmp.Compare(a.Number, b.Number))
+	})
+	return list
+}
+
+// place is where a range stands among what the owner uses; behind all where it does not.
+func (q *question) place(r netip.Prefix) int {
+	if i := slices.IndexFunc(q.own, func(o Own) bool { return o.Range == r }); i >= 0 {
+		return i
 	}
-	next := -1
-	return func() int {
-		for {
-			next++
-			if _, has := q.records.Of(Holder{q.For.Owner, next}); !has {
-				return next
-			}
+	return len(q.own)
+}
+
+// ofAnother reports whether another instance of the owner uses a range than the one that
+// is asked for.
+func (q *question) ofAnother(r netip.Prefix) bool {
+	i := q.place(r)
+	return q.For.Number >= 0 && i < len(q.own) && q.own[i].Number != NoInstance && q.own[i].Number != q.For.Number
+}
+
+// numbers are the numbers of what was chosen: that of the instance which uses the address,
+// where nobody has it, else the next that nobody has.
+func (q *question) numbers() []int {
+	list, given := make([]int, len(q.chosen)), map[int]bool{}
+	free := func(n int) bool {
+		_, has := q.records.Of(Holder{q.For.Owner, n})
+		return n >= 0 && !has && !given[n]
+	}
+	for i, r := range q.chosen {
+		list[i] = q.For.Number
+		if at := q.place(r); q.For.Number < 0 && at < len(q.own) && free(q.own[at].Number) {
+			list[i] = q.own[at].Number
+			given[list[i]] = true
 		}
 	}
+	next := 0
+	for i := range list {
+		if list[i] < 0 {
+			for !free(next) {
+				next++
+			}
+			list[i], given[next] = next, true
+		}
+	}
+	return list
 }
 
 // preview is what ranges would be after some entries.

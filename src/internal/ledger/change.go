@@ -74,13 +74,14 @@ func unique(ranges []netip.Prefix) []netip.Prefix {
 	return slices.Compact(list)
 }
 
-// finish fills in what became of bookings, and adds what time brought about.
-func finish(p *Pool, rs *Records, w *World, list []Changed, entries []Entry, by string) ([]Changed, []Entry, error) {
+// finish fills in what became of bookings, and adds what time brought about, but for what
+// is kept.
+func finish(p *Pool, rs *Records, w *World, list []Changed, entries []Entry, by string, kept ...netip.Prefix) ([]Changed, []Entry, error) {
 	if len(entries) == 0 {
 		return list, nil, nil
 	}
 	for _, e := range due(p, rs, w, by) {
-		if !slices.ContainsFunc(entries, func(o Entry) bool { return o.Range == e.Range }) {
+		if !slices.Contains(kept, e.Range) && !slices.ContainsFunc(entries, func(o Entry) bool { return o.Range == e.Range }) {
 			entries = append(entries, e)
 		}
 	}

@@ -63,7 +63,14 @@ func (q *question) mayHave(r netip.Prefix) *Refusal {
 			return &Refusal{Reason: Taken, Range: r, Blocking: []Booking{b}}
 		}
 	}
-	if users := q.world.usedByOthers(r, q.For.Owner); len(users) > 0 {
+	if others := q.world.elsewhere(r); len(others) > 0 {
+		return &Refusal{Reason: Taken, Range: r, Blocking: others}
+	}
+	users := q.world.usedByOthers(r, q.For.Owner)
+	if len(users) == 0 && q.ofAnother(r) {
+		users = q.world.users(r, q.For.Owner)
+	}
+	if len(users) > 0 {
 		return &Refusal{Reason: InUse, Range: r, Users: users}
 	}
 	if !slices.ContainsFunc(q.world.Free, func(s *netipx.IPSet) bool { return s.ContainsPrefix(r) }) {
@@ -74,7 +81,7 @@ func (q *question) mayHave(r netip.Prefix) *Refusal {
 
 // wasMine reports whether a resting address is what the owner had last.
 func (q *question) wasMine(b Booking, r netip.Prefix) bool {
-	return b.State == Quarantined && b.Range == r && b.Owner == q.For.Owner && (q.For.Number < 0 || q.For.Number == b.Number)
+	return b.State == Quarantined && b.Range == r && b.Owner == q.For.Owner && (q.For.Number < 0 || q.For.Number == b.Number) && !otherTeam(b, q.Team)
 }
 
 // delegated is every address of the pool, narrowed to what was asked for.
@@ -107,23 +114,23 @@ func (p *Pool) set() *netipx.IPSet {
 // Contains reports whether the pool delegates all addresses of r.
 func (p *Pool) Contains(r netip.Prefix) bool { return p.set().ContainsPrefix(r) }
 
-// pick chooses n addresses or blocks: what the owner had last and what rests for it,
-// then by the strategy of the pool, set by set.
+// pick chooses n addresses or blocks: what the owner uses, in the order of its instances,
+// what it had last and what rests for it, then by the strategy of the pool, set by set.
 func (q *question) pick(n int) *Refusal {
 	if n == 0 {
 		return nil
 	}
 	if !q.Contiguous {
-		for _, b := range q.resting() {
-			if n > 0 && !slices.Contains(q.chosen, b.Range) && q.mayHave(b.Range) == nil {
-				q.chosen, n = append(q.chosen, b.Range), n-1
+		for _, r := range q.preferred() {
+			if n > 0 && !slices.Contains(q.chosen, r) && q.mayHave(r) == nil {
+				q.chosen, n = append(q.chosen, r), n-1
 			}
 		}
 	}
 	left := 0
 	delegated, taken := q.delegated(), q.records.unavailable(q.world)
 	skip := func(p netip.Prefix) (netip.Addr, bool) {
-		if slices.Contains(q.chosen, p) {
+		if slices.Contains(q.chosen, p) || q.ofAnother(p) {
 			return netipx.PrefixLastIP(p).Next(), true
 		}
 		return taken(p)
@@ -154,6 +161,21 @@ func (q *question) pick(n int) *Refusal {
 		return &Refusal{Reason: NoRun, Left: left}
 	}
 	return &Refusal{Reason: Exhausted, Left: left, Next: q.next()}
+}
+
+// preferred is what the owner uses and what rests for it.
+func (q *question) preferred() []netip.Prefix {
+	var list []netip.Prefix
+	for _, o := range q.own {
+		if q.records.At(o.Range).State.Taken() {
+			continue
+		}
+		list = append(list, o.Range)
+	}
+	for _, b := range q.resting() {
+		list = append(list, b.Range)
+	}
+	return list
 }
 
 // resting are the addresses that the owner had last, by number: they are offered to

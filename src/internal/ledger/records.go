@@ -275,6 +275,29 @@ func (rs *Records) CountTeam(team string) int {
 // of returns what an owner has, by number.
 func (rs *Records) of(owner string) []Booking { return rs.ownedBy(owner, false) }
 
+// TeamOf is the team that what an owner has counts for; empty where it has nothing, or
+// that counts for none.
+func (rs *Records) TeamOf(owner string) string {
+	for _, b := range rs.of(owner) {
+		if b.Team != "" {
+			return b.Team
+		}
+	}
+	return ""
+}
+
+// ofOtherTeam is a booking of an owner that counts for another team: a name that two teams
+// use is no key.
+func (rs *Records) ofOtherTeam(owner, team string) (Booking, bool) {
+	list := rs.of(owner)
+	if i := slices.IndexFunc(list, func(b Booking) bool { return otherTeam(b, team) }); i >= 0 {
+		return list[i], true
+	}
+	return Booking{}, false
+}
+
+func otherTeam(b Booking, team string) bool { return b.Team != "" && team != "" && b.Team != team }
+
 // restingOf returns what an owner had last and what rests, by number.
 func (rs *Records) restingOf(owner string) []Booking { return rs.ownedBy(owner, true) }
 

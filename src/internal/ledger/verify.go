@@ -93,8 +93,20 @@ func (v *verifying) taken(e Entry, before Booking) error {
 			return fmt.Errorf("%s has %s already", h, RangeText(other.Range))
 		}
 	}
+	if other, ok := v.records.ofOtherTeam(e.Event.Owner, e.Event.Team); ok && !before.State.Taken() {
+		return fmt.Errorf("%s has %s already, for team %s", e.Event.Owner, RangeText(other.Range), other.Team)
+	}
+	if before.State == Quarantined && !before.Rested(v.world.Now.Add(ClockSkew)) && otherTeam(before, e.Event.Team) {
+		return fmt.Errorf("it rests after a booking of team %s", before.Team)
+	}
+	if others := v.world.elsewhere(e.Range); len(others) > 0 && !before.State.Taken() {
+		return fmt.Errorf("another pool has a booking of it for %s", others[0].For())
+	}
 	if adopted {
-		if !v.trusted && !slices.ContainsFunc(v.world.users(e.Range, e.Event.Owner), func(u User) bool { return u.Is(e.Event.Owner) }) {
+		if users := v.world.usedByOthers(e.Range, e.Event.Owner); len(users) > 0 && !v.world.usesIt(e.Range, e.Event.Owner) {
+			return fmt.Errorf("it is in use by %s", users[0].Text)
+		}
+		if !v.trusted && !v.world.usesIt(e.Range, e.Event.Owner) {
 			return fmt.Errorf("%s is not known to use it, and only what is in use is adopted", e.Event.Owner)
 		}
 		return nil

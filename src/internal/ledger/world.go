@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,10 +17,64 @@ type World struct {
 	// they are preferred: no address of a later set is given before those of the
 	// earlier ones. What this pool's bookings have may be among them.
 	Free []*netipx.IPSet
+	// Own are the addresses that whoever asks uses already. They are booked first, each
+	// for the instance that has it, and given to no other instance.
+	Own []Own
+	// Elsewhere returns the bookings of other pools that keep an address or block from
+	// this one: pools may overlap. Nil: there are none.
+	Elsewhere func(r netip.Prefix) []Booking
 	// Users says who uses an address: declares it, was granted it, was seen there; and
 	// whether its owner may, where a part of what that declares cannot be seen. An
 	// address with a user is never freed. Nil: nobody uses any.
 	Users func(r netip.Prefix, owner string) []User
+}
+
+// Own is an address or block that an owner uses.
+type Own struct {
+	Range netip.Prefix
+	// Number is the index of the instance that uses it, or one of the two below.
+	Number int
+}
+
+// What Own.Number is besides an index: nothing that has instances uses the address, or
+// one of them of which nobody knows the index.
+const (
+	NoInstance      = -1
+	UnknownInstance = -2
+)
+
+func (w *World) elsewhere(r netip.Prefix) []Booking {
+	if w.Elsewhere == nil {
+		return nil
+	}
+	return w.Elsewhere(r)
+}
+
+// ownInOrder are the owner's addresses in the order in which its instances count: one of
+// each, by index, and then what they have besides.
+func (w *World) ownInOrder() []Own {
+	list := slices.SortedFunc(slices.Values(w.Own), func(a, b Own) int { return comparePrefixes(a.Range, b.Range) })
+	type ranked struct {
+		Own
+		rank int
+	}
+	var ranks []ranked
+	seen := map[int]int{}
+	for _, o := range list {
+		r := ranked{o, 0}
+		if o.Number >= 0 {
+			r.rank = seen[o.Number]
+			seen[o.Number]++
+		}
+		ranks = append(ranks, r)
+	}
+	slices.SortStableFunc(ranks, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(max(a.Number, NoInstance), max(b.Number, NoInstance)))
+	})
+	for i, r := range ranks {
+		list[i] = r.Own
+	}
+	return list
 }
 
 // User is somebody who uses an address.
@@ -48,6 +103,11 @@ func (w *World) usedByOthers(r netip.Prefix, owner string) []User {
 		}
 	}
 	return list
+}
+
+// usesIt reports whether an owner is known to use an address.
+func (w *World) usesIt(r netip.Prefix, owner string) bool {
+	return slices.ContainsFunc(w.users(r, owner), func(u User) bool { return u.Is(owner) })
 }
 
 // due returns the events that time alone brings about: the ends of bookings whose

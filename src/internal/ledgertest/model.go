@@ -15,6 +15,8 @@ type cell struct {
 	team   string
 	until  time.Time // zero: never
 	user   string    // who uses the address: an owner; empty: nobody
+	index  int       // which of the user's instances that is; -1: it has none, -2: nobody knows
+	other  string    // who has booked the address in another pool; empty: nobody
 	listed bool      // files say that it may be given
 	states []string
 }
@@ -72,11 +74,61 @@ func (m *Model) mine(owner string) []int {
 	return list
 }
 
+// ofAnother reports whether another instance of the owner than that number uses the
+// address.
+func (m *Model) ofAnother(i int, owner string, number int) bool {
+	c := &m.cells[i]
+	return number >= 0 && c.user == owner && c.index != -1 && c.index != number
+}
+
+// instances are the addresses that an owner uses, as its instances come: the first of
+// each, the second of each, and so on; those that are no known instance's before the first.
+func (m *Model) instances(owner string) []int {
+	var list []int
+	for rank := range m.cells {
+		for index := -2; index < 10; index++ {
+			if index == -2 {
+				continue // with -1
+			}
+			before := 0
+			for i := range m.cells {
+				c := &m.cells[i]
+				if c.user != owner || max(c.index, -1) != index {
+					continue
+				}
+				if index < 0 && rank == 0 || index >= 0 && before == rank {
+					list = append(list, i)
+				}
+				before++
+			}
+		}
+	}
+	return list
+}
+
+// inOrder puts addresses into the order of the owner's instances, and then of numbers.
+func (m *Model) inOrder(owner string, list []int) []int {
+	var sorted []int
+	for _, i := range m.instances(owner) {
+		if slices.Contains(list, i) {
+			sorted = append(sorted, i)
+		}
+	}
+	for number := 0; number < 10*len(m.cells); number++ {
+		for _, i := range list {
+			if m.cells[i].number == number && !slices.Contains(sorted, i) {
+				sorted = append(sorted, i)
+			}
+		}
+	}
+	return sorted
+}
+
 // open reports whether the owner could get the address, which it has not.
 func (m *Model) open(i int, owner string, number int) bool {
 	c := &m.cells[i]
 	switch {
-	case !c.listed || c.taken():
+	case !c.listed || c.taken() || c.other != "" || m.ofAnother(i, owner, number):
 		return false
 	case c.state == "quarantined":
 		own := c.owner == owner && (number < 0 || c.number == number)
@@ -85,6 +137,13 @@ func (m *Model) open(i int, owner string, number int) bool {
 		}
 	}
 	return c.user == "" || c.user == owner
+}
+
+// mayRest reports whether an address does not rest for an owner of that name in another
+// team.
+func (m *Model) mayRest(i int, owner, team string) bool {
+	c := &m.cells[i]
+	return c.state != "quarantined" || c.owner != owner || c.team == "" || c.team == team || m.rested(c)
 }
 
 // bookAsk is a question to the model.
@@ -102,7 +161,12 @@ type bookAsk struct {
 
 // book answers with the addresses by number, or with the reason for a no.
 func (m *Model) book(a bookAsk) (got []int, fresh int, no string) {
-	have := m.mine(a.owner)
+	have := m.inOrder(a.owner, m.mine(a.owner))
+	for _, i := range have {
+		if m.cells[i].team != a.team && m.cells[i].team != "" {
+			return nil, 0, "other-team"
+		}
+	}
 	if a.number >= 0 {
 		have = slices.DeleteFunc(have, func(i int) bool { return m.cells[i].number != a.number })
 	}
@@ -133,11 +197,23 @@ func (m *Model) book(a bookAsk) (got []int, fresh int, no string) {
 			c.states = append(c.states, c.state)
 		}
 	}
-	for _, i := range chosen {
-		number := max(a.number, 0)
-		for a.number < 0 && m.has(a.owner, number) {
-			number++
+	numbers := make([]int, len(chosen))
+	for k, i := range chosen {
+		c := &m.cells[i]
+		numbers[k] = a.number
+		if a.number < 0 && c.user == a.owner && c.index >= 0 && !m.has(a.owner, c.index) && !slices.Contains(numbers[:k], c.index) {
+			numbers[k] = c.index
 		}
+	}
+	for k := range chosen {
+		for number := 0; numbers[k] < 0; number++ {
+			if !m.has(a.owner, number) && !slices.Contains(numbers, number) {
+				numbers[k] = number
+			}
+		}
+	}
+	for k, i := range chosen {
+		number := numbers[k]
 		c := &m.cells[i]
 		if c.state == "quarantined" && (c.owner != a.owner || c.number != number) {
 			c.become("released")
@@ -145,8 +221,7 @@ func (m *Model) book(a bookAsk) (got []int, fresh int, no string) {
 		m.own(c, a, number)
 	}
 	got = append(slices.Clone(have), chosen...)
-	slices.SortStableFunc(got, func(x, y int) int { return m.cells[x].number - m.cells[y].number })
-	return got, len(chosen), ""
+	return m.inOrder(a.owner, got), len(chosen), ""
 }
 
 func (m *Model) has(owner string, number int) bool {
@@ -214,11 +289,13 @@ func (m *Model) exactly(a bookAsk, have []int) (chosen, kept []int, no string) {
 			kept = append(kept, i)
 			continue
 		}
-		mineBefore := c.state == "quarantined" && c.owner == a.owner && (a.number < 0 || a.number == c.number)
+		mineBefore := c.state == "quarantined" && c.owner == a.owner && (a.number < 0 || a.number == c.number) && (c.team == "" || c.team == a.team)
 		switch {
 		case c.taken() || c.state == "quarantined" && !mineBefore && !m.rested(c):
 			return nil, nil, "taken"
-		case c.user != "" && c.user != a.owner:
+		case c.other != "":
+			return nil, nil, "taken"
+		case c.user != "" && c.user != a.owner || m.ofAnother(i, a.owner, a.number):
 			return nil, nil, "in-use"
 		case !c.listed:
 			return nil, nil, "not-free"
@@ -263,7 +340,7 @@ func (m *Model) tooMany(team string, n int) bool {
 // pick takes what rests for the owner, by number, and then the lowest.
 func (m *Model) pick(a bookAsk, besides []int, n int) (chosen []int, no string) {
 	free := func(i int) bool {
-		return !slices.Contains(chosen, i) && !slices.Contains(besides, i) && m.open(i, a.owner, a.number)
+		return !slices.Contains(chosen, i) && !slices.Contains(besides, i) && m.open(i, a.owner, a.number) && m.mayRest(i, a.owner, a.team)
 	}
 	if a.contiguous {
 		run, single := 0, 0
@@ -286,13 +363,18 @@ func (m *Model) pick(a bookAsk, besides []int, n int) (chosen []int, no string) 
 		}
 		return nil, "exhausted"
 	}
+	for _, i := range m.instances(a.owner) {
+		if len(chosen) < n && free(i) {
+			chosen = append(chosen, i)
+		}
+	}
 	for number := 0; number < 10*len(m.cells); number++ {
 		for i := range m.cells {
 			c := &m.cells[i]
 			if a.number >= 0 && a.number != number {
 				continue
 			}
-			if len(chosen) < n && c.state == "quarantined" && c.owner == a.owner && c.number == number && free(i) {
+			if len(chosen) < n && c.state == "quarantined" && c.owner == a.owner && (c.team == "" || c.team == a.team) && c.number == number && free(i) {
 				chosen = append(chosen, i)
 			}
 		}
@@ -363,7 +445,7 @@ func (m *Model) release(list []int) (changed []int, fails bool) {
 }
 
 // adopt books what is in use for who uses it, and says what became of each.
-func (m *Model) adopt(list []int, owners []string) []string {
+func (m *Model) adopt(list []int, owners []string, indexes []int) []string {
 	result := make([]string, len(list))
 	var fresh []int
 	before := slices.Clone(m.cells)
@@ -376,38 +458,66 @@ func (m *Model) adopt(list []int, owners []string) []string {
 			if c.owner == owners[k] {
 				result[k] = "same"
 			}
+		case before[i].other == owners[k]:
+			result[k] = "same"
+		case before[i].other != "":
+			result[k] = "conflict"
+		case !before[i].taken() && c.user != "" && c.user != owners[k]:
+			result[k] = "conflict"
 		case c.taken() && same:
 			result[k] = "same"
-		case c.taken() || c.state == "quarantined" && !same:
+		case c.taken() || c.state == "quarantined" && !same && !m.rested(c):
 			result[k] = "conflict"
 		default:
-			number := 0
-			if c.state == "quarantined" && !m.has(owners[k], c.number) {
+			number := indexes[k]
+			if c.state == "quarantined" && c.owner == owners[k] {
 				number = c.number
 			}
-			for m.has(owners[k], number) {
-				number++
+			if number < 0 || m.has(owners[k], number) {
+				for number = 0; m.has(owners[k], number) || m.wanted(owners, indexes, owners[k], number); number++ {
+				}
 			}
-			if c.state == "quarantined" && c.number != number {
+			team := ""
+			for _, o := range m.mine(owners[k]) {
+				if team == "" {
+					team = m.cells[o].team
+				}
+			}
+			if c.state == "quarantined" && (c.owner != owners[k] || c.number != number) {
 				c.become("released")
 			}
 			c.become("booked")
-			c.owner, c.number, c.team, c.until = owners[k], number, "", time.Time{}
+			c.owner, c.number, c.team, c.until = owners[k], number, team, time.Time{}
 			fresh = append(fresh, i)
 			result[k] = "new"
 		}
 	}
 	if len(fresh) > 0 {
+		for k, i := range list {
+			if result[k] == "same" {
+				fresh = append(fresh, i)
+			}
+		}
 		m.tick(fresh)
 	}
 	return result
+}
+
+// wanted reports whether one of those that are adopted has that number already.
+func (m *Model) wanted(owners []string, indexes []int, owner string, number int) bool {
+	for k := range owners {
+		if owners[k] == owner && indexes[k] == number {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Model) String() string {
 	text := ""
 	for i := range m.cells {
 		c := &m.cells[i]
-		text += fmt.Sprintf("%d %s %s/%d team %s until %s user %q listed %t\n", i, c.state, c.owner, c.number, c.team, c.until.Format(time.TimeOnly), c.user, c.listed)
+		text += fmt.Sprintf("%d %s %s/%d team %s until %s user %q/%d listed %t elsewhere %q\n", i, c.state, c.owner, c.number, c.team, c.until.Format(time.TimeOnly), c.user, c.index, c.listed, c.other)
 	}
 	return text
 }

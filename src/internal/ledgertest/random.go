@@ -95,10 +95,14 @@ func index(p netip.Prefix) int {
 func (r *run) world(owner string) *ledger.World {
 	var set netipx.IPSetBuilder
 	users := map[netip.Prefix]string{}
+	var own []ledger.Own
 	for i := range r.model.cells {
 		c := &r.model.cells[i]
-		if c.listed && (c.user == "" || c.user == owner) {
+		if c.listed && c.other == "" && (c.user == "" || c.user == owner) {
 			set.Add(address(i))
+		}
+		if c.user != "" && c.user == owner {
+			own = append(own, ledger.Own{Range: prefix(i), Number: c.index})
 		}
 		users[prefix(i)] = c.user
 	}
@@ -106,7 +110,13 @@ func (r *run) world(owner string) *ledger.World {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return &ledger.World{Now: r.model.now, Free: []*netipx.IPSet{free}, Users: func(p netip.Prefix, _ string) []ledger.User {
+	elsewhere := func(p netip.Prefix) []ledger.Booking {
+		if other := r.model.cells[index(p)].other; other != "" {
+			return []ledger.Booking{{Range: p, State: ledger.Booked, Owner: other}}
+		}
+		return nil
+	}
+	return &ledger.World{Now: r.model.now, Free: []*netipx.IPSet{free}, Own: own, Elsewhere: elsewhere, Users: func(p netip.Prefix, _ string) []ledger.User {
 		if user := users[p]; user != "" {
 			return []ledger.User{{Text: user, Is: func(o string) bool { return o == user }}}
 		}
@@ -123,7 +133,7 @@ func (r *run) step() string {
 	}
 	list := []operation{
 		{"book", 40, r.book}, {"renew", 8, r.renew}, {"release", 8, r.release}, {"adopt", 6, r.adopt},
-		{"declare", 10, r.declare}, {"clock", 20, r.clock}, {"cloud-config", 3, r.list},
+		{"declare", 10, r.declare}, {"other pool", 2, r.otherPool}, {"clock", 20, r.clock}, {"cloud-config", 3, r.list},
 	}
 	total := 0
 	for _, o := range list {
@@ -143,8 +153,17 @@ func (r *run) step() string {
 
 func (r *run) owner() string { return owners[r.rng.IntN(len(owners))] }
 
+// teamOf is the team that an owner belongs to, mostly.
+func (r *run) teamOf(owner string) string {
+	if r.rng.IntN(6) == 0 {
+		return teams[r.rng.IntN(2)]
+	}
+	return teams[len(owner)%2]
+}
+
 func (r *run) book() string {
-	a := bookAsk{owner: r.owner(), number: -1, team: teams[r.rng.IntN(2)], count: 1, hold: r.rng.IntN(5) == 0, endless: r.rng.IntN(9) == 0}
+	owner := r.owner()
+	a := bookAsk{owner: owner, number: -1, team: r.teamOf(owner), count: 1, hold: r.rng.IntN(5) == 0, endless: r.rng.IntN(9) == 0}
 	switch r.rng.IntN(6) {
 	case 0:
 		a.number = r.rng.IntN(3)
@@ -279,13 +298,21 @@ func (r *run) change(do func(*ledger.Records) ([]ledger.Changed, []ledger.Entry,
 func (r *run) adopt() string {
 	var list []int
 	var of []string
+	var indexes []int
 	var found []ledger.Found
 	add := func(i int, owner string) {
-		list, of = append(list, i), append(of, owner)
-		found = append(found, ledger.Found{Range: prefix(i), For: ledger.Holder{Owner: owner, Number: -1}})
+		index := -1
+		if owner == r.model.cells[i].user {
+			index = max(r.model.cells[i].index, -1)
+		}
+		list, of, indexes = append(list, i), append(of, owner), append(indexes, index)
+		found = append(found, ledger.Found{Range: prefix(i), For: ledger.Holder{Owner: owner, Number: index}})
 	}
 	for i := range r.model.cells {
 		c := &r.model.cells[i]
+		if r.rng.IntN(20) == 0 { // a file of somebody else's names whom it likes
+			add(i, r.owner())
+		}
 		if c.user == "" || r.rng.IntN(3) == 0 {
 			continue
 		}
@@ -302,7 +329,7 @@ func (r *run) adopt() string {
 			written = len(entries)
 			return entries, err
 		})
-		want := r.model.adopt(list, of)
+		want := r.model.adopt(list, of, indexes)
 		for k, a := range adoptions {
 			if string(a.Status) != want[k] {
 				r.t.Errorf("adopting %s for %s: %s, the model: %s", a.Found.Range, a.Found.For, a.Status, want[k])
@@ -324,11 +351,27 @@ func (r *run) declare() string {
 	case c.user != "":
 		c.user = ""
 	case c.taken() && r.rng.IntN(4) > 0:
-		c.user = c.owner
+		c.user, c.index = c.owner, c.number
 	case r.rng.IntN(2) == 0:
-		c.user = r.owner()
+		c.user, c.index = r.owner(), r.rng.IntN(6)-2
 	}
-	return fmt.Sprint(i, c.user)
+	if r.rng.IntN(4) == 0 { // the manifest has another order than the bookings
+		c.index = r.rng.IntN(6) - 2
+	}
+	return fmt.Sprint(i, c.user, c.index)
+}
+
+// otherPool lets another pool have an address that nobody has here, or have it no more.
+func (r *run) otherPool() string {
+	i := r.rng.IntN(cells)
+	c := &r.model.cells[i]
+	switch {
+	case c.other != "":
+		c.other = ""
+	case !c.taken():
+		c.other = r.owner()
+	}
+	return fmt.Sprint(i, c.other)
 }
 
 // clock lets time pass, or sets the clock back.

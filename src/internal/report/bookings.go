@@ -169,6 +169,10 @@ func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
 		case ledger.AdoptNew:
 			t.line("+ %s  %s  for %s (%s)", address, visible(l.Pool), visible(l.Found.For.String()), where)
 		case ledger.AdoptConflict:
+			if len(l.Users) > 0 {
+				t.line("! %s  %s  is %s's (%s), and in use by %s", address, visible(l.Pool), visible(l.Found.For.String()), where, visible(l.Users[0].Text))
+				break
+			}
 			t.line("! %s  %s  is %s's (%s), and %s", address, visible(l.Pool), visible(l.Found.For.String()), where, visible(bookingText(l.Other, a.Now)))
 		case ledger.AdoptOutside:
 			t.line("? %s  %s  is none of the pool's (%s)", address, visible(l.Pool), where)
@@ -194,10 +198,14 @@ func WriteAdoptionsJSON(w io.Writer, a Adoptions) error {
 		Status  string       `json:"status"`
 		Place   string       `json:"place,omitempty"`
 		Other   *jsonBooking `json:"other,omitempty"`
+		Users   []string     `json:"users,omitempty"`
 	}
 	list := []adoption{}
 	for _, l := range a.List {
-		item := adoption{ledger.RangeText(l.Found.Range), l.Pool, l.Found.For.Owner, string(l.Status), l.Found.At.String(), nil}
+		item := adoption{ledger.RangeText(l.Found.Range), l.Pool, l.Found.For.Owner, string(l.Status), l.Found.At.String(), nil, nil}
+		for _, u := range l.Users {
+			item.Users = append(item.Users, u.Text)
+		}
 		if l.Other.Owner != "" {
 			other := newJSONBooking(l.Pool, l.Other)
 			item.Other = &other
