@@ -48,6 +48,7 @@ var parts = []part{
 	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes},
 	{"book", "choosing an address to book", measureBook},
 	{"bookings", "the server's bookings, and the database without them", measureBookings},
+	{"history", "the history of addresses, and what is hoped for", measureHistory},
 	{"bounds", "inputs of any size: processor time, and what n·log n predicts from a tenth", measureBounds},
 	{"growth", "everything after reading: time, and what n·log n predicts", measureGrowth},
 }

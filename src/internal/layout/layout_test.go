@@ -50,7 +50,7 @@ const (
 var layers = []layer{
 	{name: "bench/directors", imports: list("directordouble", "survey", "fleet", "interpolate", "deploy", "source")},
 	{name: "bench/measure",
-		imports: list("answer", "booking", "ledgersql/sqlite", "ledgersql/postgres", "ledgersql", "ledger", "lint", "claims", "bosh", "plan", "place"),
+		imports: list("chronicle", "answer", "booking", "ledgersql/sqlite", "ledgersql/postgres", "ledgersql", "ledger", "lint", "claims", "bosh", "plan", "place"),
 		modules: list(netipx, "github.com/jackc/pgx/v5")},
 	{name: "cmd/ipguard", imports: list("cli")},
 	{name: "cmd/ipguard-server", imports: list("servecli")},
