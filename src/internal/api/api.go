@@ -23,6 +23,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/chronicle"
+	"github.com/ipguard/ipguard/src/internal/collector"
 	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -41,9 +42,11 @@ type API struct {
 	Conflicts *conflicts.Store
 	// Chronicle remembers who had an address.
 	Chronicle *chronicle.Keeper
-	Now       func() time.Time
 	// Requests are those beyond quotas.
 	Requests *requests.Store
+	// Asked are the directors that servers asked themselves, by name.
+	Asked func(context.Context) (map[string]collector.Asked, error)
+	Now   func() time.Time
 	// Version is the program's.
 	Version string
 }

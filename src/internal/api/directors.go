@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/collector"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 )
 
@@ -19,11 +21,20 @@ type Director struct {
 	Name    string    `json:"name"`
 	Version int64     `json:"version" doc:"How often something new was pushed"`
 	UUID    string    `json:"uuid,omitempty"`
-	At      time.Time `json:"at" doc:"When it was pushed"`
+	At      time.Time `json:"at" doc:"When it was pushed; with version 0, when it was asked"`
 	By      string    `json:"by"`
 	Digest  string    `json:"digest" doc:"SHA-256 of the snapshot"`
 	// Collected is not known of what was pushed to older servers.
 	Collected *time.Time `json:"collected,omitempty" doc:"When the director was asked, or its files were read"`
+	Asked     *Asked     `json:"asked,omitempty" doc:"What became of it when the server asked the director itself"`
+}
+
+// Asked is what became of it when the server asked a director.
+type Asked struct {
+	At       time.Time  `json:"at" doc:"When it was asked last"`
+	Answered *time.Time `json:"answered,omitempty" doc:"When it answered last; left out: never"`
+	OK       bool       `json:"ok" doc:"Whether it answered when it was asked last"`
+	Error    string     `json:"error,omitempty" doc:"Why not, for who may see that director's files"`
 }
 
 func directorOf(p pushes.Push) Director {
@@ -53,7 +64,7 @@ type pushOutput struct {
 const largestPush = 64 << 20
 
 func (a *API) directors(routes huma.API) {
-	huma.Register(routes, operation("list-directors", http.MethodGet, "/directors", "All directors that somebody pushed", 503), a.listDirectors)
+	huma.Register(routes, operation("list-directors", http.MethodGet, "/directors", "All directors that somebody pushed, or that the server asked", 503), a.listDirectors)
 	o := operation("push", http.MethodPut, "/directors/{director}/snapshot", "Tell what a director has; it counts from then on", 409, 413, 422, 503)
 	o.MaxBodyBytes, o.BodyReadTimeout, o.SkipValidateBody = largestPush, 2*time.Minute, true
 	huma.Register(routes, o, a.push)
@@ -95,19 +106,41 @@ func isDirector(name string) bool {
 }
 
 func (a *API) listDirectors(ctx context.Context, _ *struct{}) (*directorsOutput, error) {
-	if _, err := need(ctx, ""); err != nil {
+	actor, err := need(ctx, "")
+	if err != nil {
 		return nil, err
 	}
 	heads, err := a.Pushes.Heads(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	asked, err := a.Asked(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	out := &directorsOutput{}
 	out.Body.Directors = []Director{}
 	for _, p := range heads {
-		out.Body.Directors = append(out.Body.Directors, directorOf(p))
+		d := directorOf(p)
+		if of, ok := asked[d.Name]; ok {
+			d.Asked = askedOf(of, actor)
+			delete(asked, d.Name)
+		}
+		out.Body.Directors = append(out.Body.Directors, d)
 	}
+	for name, of := range asked { // nothing is known of these
+		out.Body.Directors = append(out.Body.Directors, Director{Name: name, At: of.At, Asked: askedOf(of, actor)})
+	}
+	slices.SortFunc(out.Body.Directors, func(x, y Director) int { return strings.Compare(x.Name, y.Name) })
 	return out, nil
+}
+
+func askedOf(of collector.Asked, actor *accounts.Actor) *Asked {
+	v := &Asked{At: of.At, Answered: moment(of.Answered), OK: of.Error == ""}
+	if seesFiles(actor, of.Director) {
+		v.Error = of.Error
+	}
+	return v
 }
 
 func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {

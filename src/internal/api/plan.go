@@ -17,6 +17,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/pushes"
 )
 
 type planInput struct {
@@ -66,8 +67,15 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	heads, err := a.Pushes.Heads(ctx) // after the picture: get-snapshot gives the texts of now
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	p := &protocol.Plan{Form: protocol.PlanForm, Database: database, Fleet: picture.Shared, Directors: []protocol.SharedDirector{}, Pools: []protocol.Records{}}
 	for _, pushed := range picture.Pushed {
+		if i := slices.IndexFunc(heads, func(h pushes.Push) bool { return h.Director == pushed.Director }); i >= 0 {
+			pushed = heads[i]
+		}
 		p.Directors = append(p.Directors, protocol.SharedDirector{Name: pushed.Director, Version: pushed.Version, Digest: pushed.Digest, MaxAge: picture.MaxAge(pushed.Director)})
 	}
 	h := sha256.New()

@@ -75,7 +75,8 @@ type Picture struct {
 	InFleetFile []trouble.Trouble
 	// Shared is the part of the fleet file that teams need beside their own.
 	Shared string
-	// Pushed are the versions that count.
+	// Pushed are the versions that count. When they were collected, and their digests, may
+	// be others now: pushes.Store knows.
 	Pushed []pushes.Push
 	// Own are the snapshots of directors that the server knows itself and nobody pushed:
 	// what their files promise and they said, in the form of a push.
@@ -173,8 +174,8 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 		return nil, fmt.Errorf("what was pushed cannot be read: %w", err)
 	}
 	h := sha256.New()
-	for _, push := range heads {
-		fmt.Fprintf(h, "%q %d %s\n", push.Director, push.Version, push.Digest)
+	for _, push := range heads { // one version says the same, whenever it was collected
+		fmt.Fprintf(h, "%q %d\n", push.Director, push.Version)
 	}
 	if p.FleetFile != "" {
 		text, err := os.ReadFile(p.FleetFile)

@@ -18,6 +18,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/plural"
+	"github.com/ipguard/ipguard/src/internal/reach"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -201,7 +202,10 @@ func (c *collector) add(d *fleet.Director) {
 		fail("", "%s", err)
 		return
 	}
-	access, err := accessOf(c.fleet, d, c.config, c.streams)
+	access, err := reach.Of(c.fleet, d, c.config, func(name string) string {
+		value, _ := c.streams.env(name)
+		return value
+	})
 	if err != nil {
 		hint := ""
 		if credentials := (*environment.CredentialsError)(nil); errors.As(err, &credentials) {
@@ -212,31 +216,6 @@ func (c *collector) add(d *fleet.Director) {
 	}
 	c.places[d.Name.Value] = placeOfSnapshot{d, path}
 	c.targets = append(c.targets, collect.Target{Name: d.Name.Value, Access: access})
-}
-
-// accessOf puts together how to reach a director.
-func accessOf(file *fleet.File, d *fleet.Director, config *environment.Config, streams Streams) (environment.Access, error) {
-	e := d.Environment
-	wanted := environment.Wanted{Target: e.Target.Value, Client: e.Client.Value, SecretVariable: e.ClientSecretEnv.Value}
-	var err error
-	switch {
-	case environment.IsCertificate(e.CACert.Value):
-		wanted.CACert = e.CACert.Value
-	case e.CACert.Value != "":
-		if wanted.CACert, err = file.PathOf(e.CACert); err != nil {
-			return environment.Access{}, err
-		}
-	}
-	wanted.Proxy, err = environment.ResolveKey(e.Proxy.Value, func(path string) (string, error) {
-		return file.PathOf(fleet.Text{Value: path})
-	})
-	if err != nil {
-		return environment.Access{}, err
-	}
-	return config.Access(wanted, func(name string) string {
-		value, _ := streams.env(name)
-		return value
-	})
 }
 
 func (c *collector) write(r collect.Result) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -117,7 +118,11 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 			return err
 		}
 		for _, c := range pushed.Conflicts {
-			if err := printTo(streams.Stdout, "  %s\n", report.Visible(c.Message)); err != nil {
+			text := c.Message
+			if c.Unsure != nil {
+				text += "; since " + c.Unsure.UTC().Format(time.RFC3339) + " a part of the plan cannot be read, and it may go on"
+			}
+			if err := printTo(streams.Stdout, "  %s\n", report.Visible(text)); err != nil {
 				return err
 			}
 		}

@@ -29,6 +29,8 @@ var wrongOfServer = []wrongValue{
 	{"ipguard-server", "database: {role: ''}", "property database.role: is no name of a role", true},
 	{"ipguard-server", `database: {password: "two\nlines"}`, "property database.password: is not a text of one line", true},
 	{"ipguard-server", "database: {ca: MIIB}", "property database.ca: is not a certificate in PEM", true},
+	{"ipguard-server", "collect: [15m]", "property collect: is not a mapping with every, such as 15m", true},
+	{"ipguard-server", "collect: {every: often}", "property collect: is not a mapping with every, such as 15m", true},
 	{"ipguard-server", "webhooks: {name: ops}", "property webhooks: is not a list of mappings with name, url and secret_env", true},
 	{"ipguard-server", "webhooks: [{name: ops, url: 'https://hooks.example.com'}]", "property webhooks: is not a list of mappings with name, url and secret_env", true},
 	{"ipguard-server", "environment: [A]", "property environment: is not a mapping of names to texts", true},

@@ -59,17 +59,18 @@ var layers = []layer{
 	{name: "histories", imports: list("cli", "collect", "environment", "snapshot", "bosh"), modules: list(yaml)},
 	{name: "verdicts", imports: list("cli"), modules: list(yaml)},
 	{name: "internal/cli",
-		imports: list("lazyregexp", "yamledit", "changed", "serverclient", "signin", "protocol", "plural", "proposal", "gate", "booking", "bookfile", "ledger", "collect", "environment", "snapshot", "addressmap", "report", "audit", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "workspace", "survey", "fleet", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "spelling",
+		imports: list("lazyregexp", "yamledit", "changed", "serverclient", "signin", "protocol", "plural", "proposal", "gate", "booking", "bookfile", "ledger", "collect", "reach", "environment", "snapshot", "addressmap", "report", "audit", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "workspace", "survey", "fleet", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "spelling",
 			"probe", "watch", "scan", "inventory", "acd", "link", "atomicfile", "garbage"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
 	{name: "internal/servecli", imports: list("serve", "accounts", "protocol", "ledgersql", "ledgersql/sqlite", "ledger", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
 	{name: "internal/serve",
-		imports: list("web", "api", "chronicle", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
+		imports: list("web", "api", "collector", "chronicle", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
 		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang")},
 	{name: "internal/web", imports: list("api", "accounts", "protocol")},
 	{name: "internal/api",
-		imports: list("chronicle", "conflicts", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
+		imports: list("collector", "chronicle", "conflicts", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledger", "answer", "lint", "plan"),
 		modules: list("github.com/danielgtaylor/huma/v2", "github.com/go-json-experiment/json", netipx)},
+	{name: "internal/collector", imports: list("collect", "reach", "environment", "workspace", "fleet", "pushes", "turns", "source", "trouble")},
 	{name: "internal/chronicle", imports: list("central", "pushes", "turns", "ledgersql", "snapshot", "plan"), modules: list(netipx)},
 	{name: "internal/conflicts", imports: list("central", "webhooks", "turns", "lint", "plan"), modules: list(netipx)},
 	{name: "internal/webhooks"},
@@ -100,6 +101,7 @@ var layers = []layer{
 	{name: "internal/booking", imports: list("answer", "ledger", "plan"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/survey",
 		imports: list("plural", "fleet", "bookfile", "ledger", "snapshot", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "garbage"), modules: list(netipx)},
+	{name: "internal/reach", imports: list("fleet", "environment")},
 	{name: "internal/fleet",
 		imports: list("plural", "bookfile", "interpolate", "bosh", "plan", "source", "trouble", "place", "spelling", "lazyregexp"),
 		modules: list("github.com/bmatcuk/doublestar/v4", netipx, yaml)},
@@ -209,7 +211,7 @@ func TestServerStaysOut(t *testing.T) {
 		}
 	}
 	follow("cmd/ipguard")
-	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "requests", "central", "chronicle", "conflicts", "webhooks", "turns", "api", "login", "web", "serve", "servecli") {
+	for _, name := range list("ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "accounts", "pushes", "requests", "central", "collector", "chronicle", "conflicts", "webhooks", "turns", "api", "login", "web", "serve", "servecli") {
 		if reached["internal/"+name] {
 			t.Errorf("cmd/ipguard reaches internal/%s, which is the server's alone", name)
 		}

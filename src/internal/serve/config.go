@@ -35,6 +35,19 @@ type Config struct {
 	Login Login `yaml:"login,omitempty"`
 	// Who is told when conflicts begin and end.
 	Webhooks []Webhook `yaml:"webhooks,omitempty"`
+	// How often the server itself asks the directors of its fleet file that have an
+	// environment. Without it, it asks none.
+	Collect Collect `yaml:"collect,omitempty"`
+}
+
+// Collect is how the server asks directors.
+type Collect struct {
+	At place.Place `yaml:"-"`
+
+	// How often each director is asked, such as 15m: at least 1m.
+	Every fleet.Duration `yaml:"every"`
+	// How long one director may take: 5m if it is not given, at most 1h.
+	Timeout fleet.Duration `yaml:"timeout,omitempty"`
 }
 
 // Webhook is another system that is told when conflicts begin and end.
@@ -156,5 +169,9 @@ func loopback(host string) bool {
 }
 
 func wrong(t fleet.Text, hint, format string, args ...any) error {
-	return &trouble.Trouble{At: t.At, Message: fmt.Sprintf(format, args...), Hint: hint}
+	return wrongAt(t.At, hint, format, args...)
+}
+
+func wrongAt(at place.Place, hint, format string, args ...any) error {
+	return &trouble.Trouble{At: at, Message: fmt.Sprintf(format, args...), Hint: hint}
 }

@@ -22,7 +22,7 @@ func TestKeysAreTold(t *testing.T) {
 			t.Errorf("docs/server.md does not have %s", text)
 		}
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[serve.Config](), reflect.TypeFor[serve.TLS](), reflect.TypeFor[serve.Login]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[serve.Config](), reflect.TypeFor[serve.TLS](), reflect.TypeFor[serve.Login](), reflect.TypeFor[serve.Collect]()} {
 		for i := range of.NumField() {
 			if key, _, _ := strings.Cut(of.Field(i).Tag.Get("yaml"), ","); key != "-" {
 				told(key + ":")

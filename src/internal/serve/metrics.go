@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/ipguard/ipguard/src/internal/collector"
+
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 )
 
@@ -19,6 +21,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  prometheus.Histogram
 	messages *prometheus.CounterVec
+	collects *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -34,7 +37,10 @@ func newMetrics() *metrics {
 	m.messages = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ipguard_server_webhook_deliveries_total", Help: "Attempts of this server to tell a webhook, by what became of them: delivered, failed, given_up.",
 	}, []string{"webhook", "result"})
-	m.registry.MustRegister(m.requests, m.seconds, m.messages, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.collects = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ipguard_server_collects_total", Help: "Times that this server asked a director, by what became of it: answered, failed, refused.",
+	}, []string{"director", "result"})
+	m.registry.MustRegister(m.requests, m.seconds, m.messages, m.collects, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -95,4 +101,52 @@ func (m *metrics) watch(openConflicts, waitingMessages func(context.Context) (in
 	}
 	gauge("ipguard_server_conflicts_open", "Conflicts between directors that are not known to have ended.", openConflicts)
 	gauge("ipguard_server_webhook_messages_waiting", "Messages to webhooks that are still to be delivered.", waitingMessages)
+}
+
+func (m *metrics) collected(director, result string) {
+	m.collects.WithLabelValues(director, result).Inc()
+}
+
+// answers tells when each director answered last that servers ask, and whether it did
+// when it was asked last.
+func (m *metrics) answers(list func(context.Context) (map[string]collector.Asked, error)) {
+	m.registry.MustRegister(&answers{
+		list: list,
+		last: prometheus.NewDesc("ipguard_server_collect_answered_timestamp_seconds", "When a director answered last that servers ask; 0: never.", []string{"director"}, nil),
+		ok:   prometheus.NewDesc("ipguard_server_collect_answered", "1 if a director answered when it was asked last, else 0.", []string{"director"}, nil),
+	})
+}
+
+// answers reads what servers keep of directors each time that somebody asks.
+type answers struct {
+	list     func(context.Context) (map[string]collector.Asked, error)
+	last, ok *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (a *answers) Describe(to chan<- *prometheus.Desc) {
+	to <- a.last
+	to <- a.ok
+}
+
+// Collect implements prometheus.Collector.
+func (a *answers) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), countTime)
+	defer cancel()
+	list, err := a.list(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(a.last, err)
+		return
+	}
+	for name, asked := range list {
+		answered, ok := 0.0, 0.0
+		if !asked.Answered.IsZero() {
+			answered = float64(asked.Answered.UnixMicro()) / 1e6
+		}
+		if asked.Error == "" {
+			ok = 1
+		}
+		to <- prometheus.MustNewConstMetric(a.last, prometheus.GaugeValue, answered, name)
+		to <- prometheus.MustNewConstMetric(a.ok, prometheus.GaugeValue, ok, name)
+	}
 }

@@ -13,6 +13,8 @@ const (
 	recordEvery = 15 * time.Second
 	sendEvery   = 10 * time.Second
 	sweepEvery  = time.Hour
+	// lookEvery is how often the server looks which directors are due.
+	lookEvery = 15 * time.Second
 	// seenEvery is how old the time may be at which a conflict was seen last.
 	seenEvery = 10 * time.Minute
 )
@@ -23,6 +25,9 @@ func (s *Server) rounds(ctx context.Context) {
 	all.Go(func() { s.every(ctx, recordEvery, nil, "the plan cannot be recorded", s.Record) })
 	all.Go(func() { s.every(ctx, sendEvery, s.told, "webhooks cannot be told", s.sender.SendDue) })
 	all.Go(func() { s.every(ctx, sweepEvery, nil, "old messages cannot be forgotten", s.sender.Sweep) })
+	if s.collector != nil {
+		all.Go(func() { s.every(ctx, lookEvery, nil, "directors cannot be asked", s.Collect) })
+	}
 	all.Wait()
 }
 

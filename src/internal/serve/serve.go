@@ -28,6 +28,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/api"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/chronicle"
+	"github.com/ipguard/ipguard/src/internal/collector"
 	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -52,6 +53,8 @@ type Server struct {
 	metrics   *metrics
 	conflicts *conflicts.Store
 	chronicle *chronicle.Keeper
+	// collector asks directors; nil: nobody does.
+	collector *collector.Collector
 	sender    *webhooks.Sender
 	// told has an element when the sender has something to do.
 	told chan struct{}
@@ -115,8 +118,15 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.conflicts = &conflicts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now, Webhooks: s.sender.Names(), Told: s.wake}
 	s.chronicle = &chronicle.Keeper{Plan: s.plan, Pushes: pushed, Store: &chronicle.Store{Read: database.SQL(), Write: database.Write()}}
 	s.metrics.watch(s.conflicts.CountOpen, s.sender.Waiting)
+	if s.collector, err = s.newCollector(&o, pushed); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	answered := func(ctx context.Context) (map[string]collector.Asked, error) {
+		return collector.List(ctx, database.SQL())
+	}
+	s.metrics.answers(answered)
 	s.sessions = newSessions(s.accounts, s.secure())
-	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Now: o.Now, Version: o.Version}
+	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: answered, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
 	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances(), o.Now)))

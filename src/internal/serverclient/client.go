@@ -232,7 +232,14 @@ func (c *Client) foreign() error {
 type Pushed struct {
 	Version   int64
 	New       bool
-	Conflicts []struct{ Message string }
+	Conflicts []PushedConflict
+}
+
+// PushedConflict is one that the director has a part in.
+type PushedConflict struct {
+	Message string
+	// Unsure is since when it cannot be seen whether it goes on; nil: it does.
+	Unsure *time.Time
 }
 
 // Push tells what a director has.

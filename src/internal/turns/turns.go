@@ -5,7 +5,6 @@ package turns
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -17,12 +16,13 @@ func InTurn(ctx context.Context, db *sql.DB, work func(tx *sql.Tx) error) error 
 	if err != nil {
 		return err
 	}
+	defer func() { _ = tx.Rollback() }() // of what panics, too; after the commit it does nothing
 	// In PostgreSQL the row stays locked to the end of the transaction; in SQLite all is.
 	if _, err := tx.ExecContext(ctx, `update turn set until = until where name = 'recording'`); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return err
 	}
 	if err := work(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+		return err
 	}
 	return tx.Commit()
 }

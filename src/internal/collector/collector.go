@@ -1,0 +1,201 @@
+// Package collector asks the directors of the server's own fleet file, on a schedule, and
+// pushes what they say, as a team would.
+//
+//	fleet file ──due──▶ targets ──collect──▶ snapshots ──pushes.Add──▶ a version, or the same
+//	                                            └─ why not ──▶ table asked
+//
+// Of several servers on one database one asks at a time. A director that a team pushes
+// is not asked: the team also tells what its files promise, which a director does not
+// know.
+package collector
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/collect"
+	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/pushes"
+	"github.com/ipguard/ipguard/src/internal/reach"
+	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
+	"github.com/ipguard/ipguard/src/internal/turns"
+	"github.com/ipguard/ipguard/src/internal/workspace"
+)
+
+// By is who pushed what the server collected.
+const By = "ipguard-server"
+
+const (
+	// turn is what one server does at a time.
+	turn = "collecting"
+	// spare is how much longer than a round may take it is one server's: for what is
+	// written after it, and for clocks that are apart.
+	spare = 5 * time.Minute
+	// foreign is how old the push of a team is at least when the server asks all the same.
+	foreign = 7 * 24 * time.Hour
+)
+
+// Collector asks directors.
+type Collector struct {
+	// FleetFile is the path of the server's own.
+	FleetFile string
+	Environ   []string
+	// Every is how often each director is asked, and Timeout how long it may take.
+	Every, Timeout time.Duration
+	Pushes         *pushes.Store
+	// Read and Write are the database's; they may be one.
+	Read, Write *sql.DB
+	Now         func() time.Time
+	Log         *slog.Logger
+	// Recorded is called when there is a new version.
+	Recorded func(ctx context.Context, director string) error
+	// Counted is told what became of each question: answered, failed or refused.
+	Counted func(director, result string)
+
+	holder string
+}
+
+// Round asks the directors that are due, if no other server is asking. What a director
+// did not answer is logged and kept, and costs the others nothing.
+func (c *Collector) Round(ctx context.Context) error {
+	if c.holder == "" {
+		c.holder = rand.Text()
+	}
+	file, errs := fleet.Load(source.NewFiles(nil), c.FleetFile)
+	if file == nil || len(errs) > 0 {
+		return fmt.Errorf("nobody is asked: %w", errs[0])
+	}
+	mine, err := turns.Take(ctx, c.Write, turn, c.holder, c.Now(), c.Timeout+spare)
+	if err != nil || !mine {
+		return err
+	}
+	r := &round{Collector: c, file: file}
+	err = r.run(ctx)
+	return errors.Join(err, turns.Leave(context.WithoutCancel(ctx), c.Write, turn, c.holder))
+}
+
+// round is one.
+type round struct {
+	*Collector
+	file *fleet.File
+}
+
+func (r *round) run(ctx context.Context) error {
+	asked, err := List(ctx, r.Read)
+	if err != nil {
+		return err
+	}
+	heads, err := r.Pushes.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	config, err := r.boshConfig()
+	if err != nil {
+		return err
+	}
+	var targets []collect.Target
+	for i := range r.file.Directors {
+		d := &r.file.Directors[i]
+		if name := d.Name.Value; d.Environment.Target.Value == "" || !r.due(asked[name]) || r.isPushed(heads, name) {
+			continue
+		}
+		access, err := reach.Of(r.file, d, config, r.variable)
+		if err != nil {
+			if err := r.failed(ctx, d.Name.Value, "failed", trouble.Of(err).Message); err != nil {
+				return err
+			}
+			continue
+		}
+		targets = append(targets, collect.Target{Name: d.Name.Value, Access: access})
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	var failed error
+	collect.Run(ctx, targets, collect.Options{Keep: workspace.Keep(r.file), Timeout: r.Timeout, Config: config, Now: r.Now}, func(result collect.Result) {
+		failed = errors.Join(failed, r.take(ctx, result))
+	})
+	return failed
+}
+
+// boshConfig is bosh's configuration where BOSH_CONFIG names one, and else none: whoever
+// runs a server has not logged in to directors.
+func (c *Collector) boshConfig() (*environment.Config, error) {
+	path := c.variable("BOSH_CONFIG")
+	if path == "" {
+		path = "/dev/null"
+	}
+	return environment.Load(path)
+}
+
+func (c *Collector) variable(name string) string {
+	for _, v := range c.Environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// due reports whether a director is to be asked again: after Every, and up to a tenth
+// more or less, so that not all are asked at one time.
+func (c *Collector) due(last Asked) bool {
+	h := fnv.New32a()
+	fmt.Fprint(h, last.Director, last.At.UnixMicro())
+	jitter := time.Duration(float64(c.Every) * (float64(h.Sum32()%2001)/10000 - 0.1))
+	wait := c.Now().Sub(last.At)
+	return wait < 0 || wait >= c.Every+jitter // before: a clock was ahead
+}
+
+// isPushed reports whether a team pushes the director.
+func (c *Collector) isPushed(heads []pushes.Push, name string) bool {
+	for _, h := range heads {
+		if h.Director == name {
+			return h.By != By && c.Now().Sub(h.At) < foreign
+		}
+	}
+	return false
+}
+
+// take pushes what a director said.
+func (r *round) take(ctx context.Context, result collect.Result) error {
+	name := result.Target.Name
+	if errors.Is(ctx.Err(), context.Canceled) && result.Err != nil {
+		return nil // the server ends: that is no fault of the director
+	}
+	ctx = context.WithoutCancel(ctx)
+	if result.Err != nil {
+		return r.failed(ctx, name, "failed", result.Err.Message)
+	}
+	pushed, fresh, err := r.Pushes.Add(ctx, name, result.Snapshot.Encode(), By)
+	if refused := (*pushes.RefusedError)(nil); errors.As(err, &refused) {
+		return r.failed(ctx, name, "refused", refused.Message)
+	}
+	if err != nil {
+		return err
+	}
+	if fresh {
+		r.Log.Info("a director told something new", "director", name, "version", pushed.Version)
+		if err := r.Recorded(ctx, name); err != nil {
+			return err
+		}
+	}
+	r.Counted(name, "answered")
+	return keep(ctx, r.Write, Asked{Director: name, At: r.Now(), Answered: r.Now()})
+}
+
+// failed keeps why there is nothing new of a director. What it said last stays.
+func (r *round) failed(ctx context.Context, name, result, reason string) error {
+	r.Log.Warn("a director is not known as it is now", "director", name, "reason", reason)
+	r.Counted(name, result)
+	return keep(ctx, r.Write, Asked{Director: name, At: r.Now(), Error: reason})
+}

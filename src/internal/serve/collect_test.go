@@ -1,0 +1,300 @@
+package serve_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/directordouble"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/serve"
+)
+
+const directorSecret = "c1c1-s3cr3t"
+
+// live is a director that answers, and has one deployment with one address.
+func live(n int, name, ip string) *directordouble.Director {
+	return &directordouble.Director{
+		Name: name, UUID: fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", n), Version: "283.1.3",
+		Users: map[string]directordouble.User{"ipguard": {Password: directorSecret}},
+		Configs: []directordouble.Config{{ID: 1, Type: "cloud", Name: "default", Content: "azs: [{name: z1}]\n" +
+			"networks: [{name: default, subnets: [{range: 10.8.52.0/24, gateway: 10.8.52.1, az: z1, static: [10.8.52.190 - 10.8.52.199], reserved: [10.8.52.2 - 10.8.52.189, 10.8.52.200 - 10.8.52.254]}]}]\n" +
+			"compilation: {workers: 1, network: default, az: z1}"}},
+		Deployments: []directordouble.Deployment{{
+			Name: "db", Manifest: "name: db\ninstance_groups: [{name: pgpool, azs: [z1], instances: 1, jobs: [], networks: [{name: default, static_ips: [" + ip + "]}]}]",
+			Instances: []directordouble.Instance{{Group: "pgpool", ID: "8934794d-aecc-489e-84ad-288219a65ff5", AZ: "z1", IPs: []string{ip}}},
+		}},
+	}
+}
+
+// asking is a company whose server asks directors every 15 minutes.
+type asking struct {
+	*team
+	servers map[string]*directordouble.Server
+	config  serve.Config
+}
+
+func startAsking(t *testing.T, directors ...*directordouble.Director) *asking {
+	t.Helper()
+	authority, err := directordouble.NewAuthority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &asking{servers: map[string]*directordouble.Server{}}
+	plan := "directors:\n"
+	for _, d := range directors {
+		server, err := authority.Start(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(server.Close)
+		a.servers[d.Name] = server
+		plan += fmt.Sprintf("- {name: %s, environment: {target: '%s', ca_cert: ca.pem, client: ipguard, client_secret_env: DIRECTORS}}\n", d.Name, server.URL)
+	}
+	c := newCompanyOf(t, plan+"segments: [{name: vlan-52, subnets: [{range: 10.8.52.0/24}]}]\n", func(o *serve.Options) {
+		o.Environ = []string{"DIRECTORS=" + directorSecret}
+		o.Config.Collect = serve.Collect{Every: fleet.Duration{Length: 15 * time.Minute}, Timeout: fleet.Duration{Length: 20 * time.Second}}
+		a.config = o.Config
+	})
+	c.write("server/ca.pem", string(authority.PEM))
+	a.team = c.team("admin", accounts.Admin)
+	return a
+}
+
+func (a *asking) round(t *testing.T) {
+	t.Helper()
+	if err := a.program.Collect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// told is a director as the API has it.
+type told struct {
+	Name, By  string
+	Version   int64
+	Collected *time.Time
+	Asked     *struct {
+		OK    bool
+		Error string
+	}
+}
+
+func (a *asking) directors(t *testing.T) map[string]told {
+	t.Helper()
+	var got struct{ Directors []told }
+	a.get(t, "/api/v1/directors", &got)
+	all := map[string]told{}
+	for _, d := range got.Directors {
+		all[d.Name] = d
+	}
+	return all
+}
+
+// TestServerCollects: what directors say is pushed by the server, in history and among
+// conflicts; they are asked when they are due and not before; one that does not answer
+// keeps what it said, and that is told.
+func TestServerCollects(t *testing.T) {
+	promo, west := live(0, "promo", "10.8.52.191"), live(1, "dr-west", "10.8.52.191")
+	a := startAsking(t, promo, west)
+	began := a.clock.Now()
+	a.round(t)
+	got := a.directors(t)
+	for _, name := range []string{"promo", "dr-west"} {
+		if d := got[name]; d.Version != 1 || d.By != "ipguard-server" || d.Asked == nil || !d.Asked.OK || !d.Collected.Equal(began) {
+			t.Fatalf("%s: %+v", name, d)
+		}
+	}
+	var list conflictList
+	a.get(t, "/api/v1/conflicts", &list)
+	list.only("address-claimed-twice")
+	if len(list.Conflicts) != 1 {
+		t.Errorf("conflicts: %+v", list)
+	}
+	if got := strings.Join(a.held(t, "10.8.52.191"), "; "); !strings.Contains(got, "granted by promo/db/pgpool/0") || !strings.Contains(got, "declared by dr-west/db/pgpool") {
+		t.Errorf("history: %s", got)
+	}
+	// Not due yet.
+	a.servers["promo"].Close()
+	a.clock.pass(5 * time.Minute)
+	a.round(t)
+	if d := a.directors(t)["promo"]; !d.Asked.OK {
+		t.Errorf("it was asked before it was due: %+v", d)
+	}
+	// Due: one does not answer, the other says the same.
+	a.clock.pass(15 * time.Minute)
+	a.round(t)
+	got = a.directors(t)
+	if d := got["promo"]; d.Version != 1 || d.Asked.OK || d.Asked.Error == "" || strings.Contains(d.Asked.Error, directorSecret) || !d.Collected.Equal(began) {
+		t.Errorf("promo, which does not answer: %+v", d)
+	}
+	if d := got["dr-west"]; d.Version != 1 || !d.Asked.OK || !d.Collected.Equal(a.clock.Now()) {
+		t.Errorf("dr-west, which says the same: %+v", d)
+	}
+	var metrics string
+	a.get(t, "/metrics", &metrics)
+	for _, line := range []string{`ipguard_server_collect_answered{director="promo"} 0`, `ipguard_server_collect_answered{director="dr-west"} 1`,
+		`ipguard_server_collects_total{director="promo",result="failed"} 1`, `ipguard_server_collects_total{director="dr-west",result="answered"} 2`} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("the metrics do not say %s", line)
+		}
+	}
+	var page string
+	a.get(t, "/network", &page)
+	if !strings.Contains(page, "did not answer at") || !strings.Contains(page, "as of ") {
+		t.Errorf("the page does not say that promo did not answer:\n%s", page)
+	}
+	reader := a.company.team("reader", accounts.Read)
+	var text string
+	reader.get(t, "/api/v1/directors", &text)
+	if strings.Contains(text, `"error"`) {
+		t.Errorf("who may read alone sees why: %s", text)
+	}
+}
+
+// TestServerCollectsWhatChanged: a director that says something new is a new version.
+// One that turned into another is refused, and what is known stays.
+func TestServerCollectsWhatChanged(t *testing.T) {
+	promo := live(0, "promo", "10.8.52.191")
+	a := startAsking(t, promo)
+	a.round(t)
+	promo.Deployments[0].Manifest = strings.ReplaceAll(promo.Deployments[0].Manifest, "10.8.52.191", "10.8.52.192")
+	promo.Deployments[0].Instances[0].IPs = []string{"10.8.52.192"}
+	a.clock.pass(20 * time.Minute)
+	a.round(t)
+	if d := a.directors(t)["promo"]; d.Version != 2 {
+		t.Errorf("something new: %+v", d)
+	}
+	if got := strings.Join(a.held(t, "10.8.52.191"), "; "); got != "declared by promo/db/pgpool, over; granted by promo/db/pgpool/0, over" && got != "granted by promo/db/pgpool/0, over; declared by promo/db/pgpool, over" {
+		t.Errorf("history: %s", got)
+	}
+	promo.UUID = "00000000-0000-4000-8000-000000000009"
+	a.clock.pass(20 * time.Minute)
+	a.round(t)
+	if d := a.directors(t)["promo"]; d.Version != 2 || d.Asked.OK || !strings.Contains(d.Asked.Error, "00000000-0000-4000-8000-000000000009") {
+		t.Errorf("another director answers: %+v", d)
+	}
+}
+
+// TestTeamsWordStays: a director that a team pushes is not asked: the server would forget
+// what its files promise.
+func TestTeamsWordStays(t *testing.T) {
+	promo := live(0, "promo", "10.8.52.191")
+	a := startAsking(t, promo)
+	m := a.company.team("promo", accounts.PushFor("promo"))
+	m.write("promo/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.180 - 10.8.52.189", "RESERVED", "10.8.52.2 - 10.8.52.99").Replace(cloudConfig))
+	m.write("promo/next-manifest.yml", manifestOf("next", "10.8.52.181"))
+	m.write("promo/jump-env.yml", environmentOf("jump", "10.8.52.98"))
+	m.expect(0, []string{"new"}, "push")
+	a.round(t)
+	if d := a.directors(t)["promo"]; d.Version != 1 || d.By != "token promo" || d.Asked != nil {
+		t.Errorf("%+v", d)
+	}
+	a.clock.pass(8 * 24 * time.Hour)
+	a.round(t)
+	if d := a.directors(t)["promo"]; d.Asked == nil || d.Version != 2 {
+		t.Errorf("a team that pushed nothing for a week: %+v", d)
+	}
+}
+
+// TestOneServerAsks: of several servers on one database one asks at a time.
+func TestOneServerAsks(t *testing.T) {
+	a := startAsking(t, live(0, "promo", "10.8.52.191"), live(1, "dr-west", "10.8.52.195"))
+	const others = 3
+	programs := []*serve.Server{a.program}
+	for range others {
+		s, err := serve.New(context.Background(), serve.Options{
+			Config: a.config, Environ: []string{"DIRECTORS=" + directorSecret}, Log: slog.New(slog.DiscardHandler), Now: a.clock.Now, Version: "test",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		programs = append(programs, s)
+	}
+	for range 3 {
+		var all sync.WaitGroup
+		for _, p := range programs {
+			all.Go(func() {
+				if err := p.Collect(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		a.clock.pass(20 * time.Minute)
+	}
+	answered := 0
+	for _, p := range programs {
+		answered += counted(t, p, `ipguard_server_collects_total{director="promo",result="answered"}`)
+	}
+	if answered != 3 {
+		t.Errorf("promo was asked %d times in 3 rounds of %d servers", answered, len(programs))
+	}
+}
+
+// counted is a counter of one server.
+func counted(t *testing.T, p *serve.Server, name string) (n int) {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, "/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "localhost"
+	w := &keptAnswer{header: http.Header{}}
+	p.Handler().ServeHTTP(w, request)
+	for line := range strings.Lines(w.text.String()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			if _, err := fmt.Sscan(value, &n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return n
+}
+
+type keptAnswer struct {
+	header http.Header
+	text   strings.Builder
+}
+
+func (k *keptAnswer) Header() http.Header               { return k.header }
+func (k *keptAnswer) WriteHeader(int)                   {}
+func (k *keptAnswer) Write(b []byte) (n int, err error) { return k.text.Write(b) }
+
+// TestCollectOfConfiguration: what cannot be does not start.
+func TestCollectOfConfiguration(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no fleet file": {"collect: {every: 15m}", "there is no fleet file"},
+		"too often":     {"fleet: x.yml\ncollect: {every: 1s}", "every"},
+		"nothing":       {"fleet: x.yml\ncollect: {}", "must not be empty"},
+		"too long":      {"fleet: x.yml\ncollect: {every: 15m, timeout: 2h}", "an hour at most"},
+	} {
+		folder := t.TempDir()
+		company := &company{t: t, folder: folder}
+		company.write("server.yml", c.text+"\ndatabase: x.db\n")
+		company.write("x.yml", "directors: []\n")
+		config, errs := serve.LoadConfig(filepath.Join(folder, "server.yml"))
+		text := ""
+		for _, e := range errs {
+			text += e.Error()
+		}
+		if len(errs) == 0 {
+			s, err := serve.New(t.Context(), serve.Options{Config: config, Log: slog.Default(), Now: time.Now})
+			if err == nil {
+				_ = s.Close()
+			} else {
+				text = err.Error()
+			}
+		}
+		if !strings.Contains(text, c.want) {
+			t.Errorf("%s: %q, want %q", name, text, c.want)
+		}
+	}
+}
