@@ -68,7 +68,7 @@ func (s *Server) actor(r *http.Request) (*accounts.Actor, error) {
 			return nil, nil
 		}
 		token = strings.TrimSpace(token)
-		if actor, err := s.accounts.Whose(r.Context(), token); actor != nil || err != nil || len(s.providers) == 0 || !strings.Contains(token, ".") {
+		if actor, err := s.accounts.Whose(r.Context(), token); actor != nil || err != nil || len(s.doors().providers) == 0 || !strings.Contains(token, ".") {
 			return actor, err
 		}
 		return s.bearer(r, token)

@@ -143,7 +143,7 @@ func variable(environ []string, name string) string {
 
 // begin sends the browser to the provider.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
-	p := s.providers.Named(r.URL.Query().Get("provider"))
+	p := s.doors().providers.Named(r.URL.Query().Get("provider"))
 	if p == nil {
 		web.Refuse(w, http.StatusNotFound, "There is no such login provider.")
 		return
@@ -169,7 +169,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 	if json.Unmarshal([]byte(s.sessions.PopString(r.Context(), attemptKey)), attempt) != nil {
 		attempt = &login.Attempt{}
 	}
-	p := s.providers.Named(attempt.Provider)
+	p := s.doors().providers.Named(attempt.Provider)
 	if p == nil {
 		web.Refuse(w, http.StatusForbidden, "This browser did not begin this login, or has finished it.")
 		return
@@ -204,7 +204,7 @@ func (s *Server) refuseLogin(w http.ResponseWriter, err error) {
 
 // bearer finds out who shows a token of a provider.
 func (s *Server) bearer(r *http.Request, token string) (*accounts.Actor, error) {
-	who, err := s.providers.Bearer(r.Context(), token)
+	who, err := s.doors().providers.Bearer(r.Context(), token)
 	if err != nil {
 		return nil, err
 	}
@@ -214,8 +214,9 @@ func (s *Server) bearer(r *http.Request, token string) (*accounts.Actor, error) 
 // tellLogin tells clients how to log in; it is for everybody.
 func (s *Server) tellLogin(w http.ResponseWriter, _ *http.Request) {
 	told := protocol.Logins{Providers: []protocol.Login{}}
-	for i := range s.config.Login.Providers {
-		p := &s.config.Login.Providers[i]
+	list := s.doors().login.Providers
+	for i := range list {
+		p := &list[i]
 		told.Providers = append(told.Providers, protocol.Login{
 			Name: p.Name.Value, Issuer: p.Issuer.Value, Client: or(p.CLIClient.Value, "ipguard_cli"), Scopes: texts(p.Scopes), UAA: p.UAA,
 		})
@@ -228,8 +229,9 @@ func (s *Server) tellLogin(w http.ResponseWriter, _ *http.Request) {
 // entrances are the ways to log in that the page offers.
 func (s *Server) entrances() []web.Entrance {
 	var list []web.Entrance
-	for i := range s.config.Login.Providers {
-		if p := &s.config.Login.Providers[i]; p.Client.Value != "" {
+	providers := s.doors().login.Providers
+	for i := range providers {
+		if p := &providers[i]; p.Client.Value != "" {
 			list = append(list, web.Entrance{Name: or(p.Name.Value, "Log in"), Provider: p.Name.Value})
 		}
 	}

@@ -32,7 +32,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
-	"github.com/ipguard/ipguard/src/internal/login"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/requests"
 	"github.com/ipguard/ipguard/src/internal/web"
@@ -48,8 +47,9 @@ type Server struct {
 	accounts *accounts.Store
 	plan     *central.Plan
 	sessions *scs.SessionManager
-	// providers are where people and clients log in.
-	providers login.Providers
+	// open are the ways in as they are now, see Reload.
+	open      atomic.Pointer[doors]
+	environ   []string
 	metrics   *metrics
 	conflicts *conflicts.Store
 	chronicle *chronicle.Keeper
@@ -98,9 +98,10 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := ledgersql.Begin(ctx, database, o.Now()); err != nil {
 		return nil, errors.Join(fmt.Errorf("the database cannot be begun with: %w", err), database.Close())
 	}
-	s := &Server{config: o.Config, providers: providers, log: o.Log, database: database, store: ledgersql.NewAt(database, o.Now), metrics: newMetrics(),
+	s := &Server{config: o.Config, environ: o.Environ, log: o.Log, database: database, store: ledgersql.NewAt(database, o.Now), metrics: newMetrics(),
 		told: make(chan struct{}, 1), now: o.Now}
-	if err := s.readCertificate(); err != nil {
+	s.open.Store(&doors{o.Config.Login, providers})
+	if err := s.readCertificate(o.Config.TLS); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.metrics.fences(s.store)
@@ -129,7 +130,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: answered, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
-	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances(), o.Now)))
+	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances, o.Now)))
 	if err := s.checkFleet(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -190,25 +191,16 @@ func (s *Server) secure() bool {
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // readCertificate reads the certificate, if there is one.
-func (s *Server) readCertificate() error {
-	if s.config.TLS.Certificate.Value == "" {
+func (s *Server) readCertificate(of TLS) error {
+	if of.Certificate.Value == "" {
 		return nil
 	}
-	pair, err := tls.LoadX509KeyPair(s.config.TLS.Certificate.Value, s.config.TLS.Key.Value)
+	pair, err := tls.LoadX509KeyPair(of.Certificate.Value, of.Key.Value)
 	if err != nil {
 		return fmt.Errorf("the certificate cannot be read: %w", err)
 	}
 	s.certificate.Store(&pair)
 	return nil
-}
-
-// Reload reads the certificate again; what it was counts until the new one is read.
-func (s *Server) Reload() {
-	if err := s.readCertificate(); err != nil {
-		s.log.Error("nothing was read again", "error", err)
-		return
-	}
-	s.log.Info("the certificate was read again")
 }
 
 // The limits of one request.

@@ -75,7 +75,7 @@ func newCommand(streams Streams) *cobra.Command {
 Without options it keeps all in the file ipguard-server.db, listens on loopback, and prints a
 link that logs in once. --demo shows an example plan, and forgets it at the end.
 
-SIGTERM lets requests under way end. SIGHUP reads the certificate again.
+SIGTERM lets requests under way end. SIGHUP reads the certificate and login again.
 
 Exit codes: 0 it was told to end, 2 wrong usage, 3 it could not start or go on.`,
 		Example: `  ipguard-server --demo
@@ -149,11 +149,19 @@ func run(ctx context.Context, f *flags, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	err = listen(ctx, server, streams)
+	again := func() {
+		switch config, err := f.settings(); {
+		case err != nil:
+			log.Error("nothing was read again", "error", err)
+		case !f.demo:
+			server.Reload(config)
+		}
+	}
+	err = listen(ctx, server, again, streams)
 	return errors.Join(err, server.Close())
 }
 
-func listen(ctx context.Context, server *serve.Server, streams Streams) error {
+func listen(ctx context.Context, server *serve.Server, reload func(), streams Streams) error {
 	l, base, err := server.Listen()
 	if err != nil {
 		return err
@@ -170,7 +178,7 @@ func listen(ctx context.Context, server *serve.Server, streams Streams) error {
 		for {
 			select {
 			case <-again:
-				server.Reload()
+				reload()
 			case <-ctx.Done():
 				return
 			}

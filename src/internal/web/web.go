@@ -32,13 +32,13 @@ type Entrance struct {
 // site answers requests for pages.
 type site struct {
 	api       client
-	entrances []Entrance
+	entrances func() []Entrance
 	templates *template.Template
 	now       func() time.Time
 }
 
 // New is the handler of all pages. answers is the API.
-func New(answers http.Handler, entrances []Entrance, now func() time.Time) http.Handler {
+func New(answers http.Handler, entrances func() []Entrance, now func() time.Time) http.Handler {
 	s := &site{api: client{answers}, entrances: entrances, now: now}
 	s.templates = template.Must(template.New("").Funcs(s.words()).ParseFS(pages, "pages/*.html"))
 	mux := http.NewServeMux()
@@ -78,7 +78,7 @@ type page struct {
 // show writes a page for who is logged in; others get the page to log in.
 func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name string, p page) {
 	if p.Actor = accounts.From(r.Context()); p.Actor == nil {
-		s.write(w, http.StatusUnauthorized, "login.html", page{Title: "Log in", Entrances: s.entrances, Return: back(r)})
+		s.write(w, http.StatusUnauthorized, "login.html", page{Title: "Log in", Entrances: s.entrances(), Return: back(r)})
 		return
 	}
 	s.write(w, status, name, p)
