@@ -50,8 +50,9 @@ type running struct {
 	url   string
 	clock *clock
 	store *accounts.Store
-	// program is the server itself.
+	// program is the server itself, and config what it was started with.
 	program *serve.Server
+	config  serve.Config
 	link    string
 	log     *lockedBuffer
 	// described are the operations of the API's description.
@@ -106,7 +107,7 @@ func startWith(t testing.TB, change func(*serve.Config)) *running {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = database.Close() })
-	r.program, r.url, r.link = s, server.URL, s.OneTimeLink(server.URL)
+	r.program, r.config, r.url, r.link = s, config, server.URL, s.OneTimeLink(server.URL)
 	r.store = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: r.clock.Now}
 	r.described = readDescription(t, r.url)
 	return r
