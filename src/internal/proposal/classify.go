@@ -38,7 +38,7 @@ func (d *draft) classify() {
 		doc, err := d.read(file)
 		if err != nil {
 			if !d.tree.foreign(file) && !isExample(file) {
-				d.note("%v", err)
+				d.leave("%v", err)
 			}
 			continue
 		}
@@ -108,7 +108,7 @@ var marks = []struct {
 	ambiguous bool
 	says      string
 }{
-	{lazyregexp.New(`(?m)^kit:\s*$`), false, "an environment of genesis: only its merged manifest can be read, which genesis manifest FILE prints"},
+	{lazyregexp.New(`(?m)^kit:\s*(\{.*\})?\s*$`), false, "an environment of genesis: only its merged manifest can be read, which genesis manifest FILE prints"},
 	{lazyregexp.New(`\(\( *(grab|concat|inject|static_ips|cartesian-product|join|param|vault|ips|calc|keys|load|prune|append|prepend|replace|insert|delete|empty|defer|base64|file|awsparam|awssecret|inline)\b[^)]`), false,
 		"a template of spruce: name the merged file, which spruce merge prints"},
 	{lazyregexp.New(`\(\( *(merge|prune|inline|append|prepend|replace) *\)\)`), false, "a template of spiff or spruce: name the merged file, which spiff merge or spruce merge prints"},

@@ -12,9 +12,11 @@ import (
 
 // director is a director that a folder seems to stand for.
 type director struct {
-	folder  string
-	entries []*entry
-	remarks []string
+	folder string
+	// environment is what scripts call it by, where one folder has several.
+	environment string
+	entries     []*entry
+	remarks     []string
 	// undecided are files that go with one of several directors.
 	undecided []string
 }
@@ -42,7 +44,11 @@ func (d *draft) directors() []*director {
 	deal.runtimeConfigs()
 	var list []*director
 	for _, folder := range sortedKeys(deal.folders) {
-		list = append(list, d.separated(deal.folders[folder])...)
+		for _, g := range deal.folders[folder].byState() {
+			for _, g := range g.byEnvironment() {
+				list = append(list, d.separated(g)...)
+			}
+		}
 	}
 	for _, g := range list {
 		g.remarks = append(g.guess(), g.remarks...)
@@ -152,7 +158,7 @@ func (d *dealer) runtimeConfigs() {
 	d.each(fleet.RuntimeConfigs, func(e *entry) {
 		folder := d.innermost(e.home)
 		if d.folders[folder] == nil {
-			d.note("%s: a runtime config that lies in no director's folder; add it to runtime_configs of those that have it", e.file)
+			d.leave("%s: a runtime config that lies in no director's folder; add it to runtime_configs of those that have it", e.file)
 			return
 		}
 		d.put(folder, e)
@@ -185,6 +191,53 @@ func (d *dealer) innermost(folder string) string {
 	}
 }
 
+// byState parts VMs that create-env makes of one manifest (--state): in one director they
+// would be one VM.
+func (g *director) byState() []*director {
+	list := []*director{g}
+	seen := map[string]bool{}
+	g.entries = slices.DeleteFunc(g.entries, func(e *entry) bool {
+		if e.kind != fleet.CreateEnv || e.environment == "" || !seen[e.file] {
+			seen[e.file] = seen[e.file] || e.kind == fleet.CreateEnv
+			return false
+		}
+		state := path.Base(e.environment)
+		list = append(list, &director{
+			folder: g.folder, environment: strings.TrimSuffix(state, path.Ext(state)), entries: []*entry{e},
+			remarks: []string{fmt.Sprintf("a VM of its own: create-env makes it of the same manifest by --state %s", printable(e.environment))},
+		})
+		return true
+	})
+	return list
+}
+
+// byEnvironment parts a director whose files scripts give to several (bosh -e): each has
+// what was given to it, and what no call names one for.
+func (g *director) byEnvironment() []*director {
+	names := map[string]bool{}
+	for _, e := range g.entries {
+		if e.kind != fleet.CreateEnv && e.environment != "" {
+			names[e.environment] = true
+		}
+	}
+	if len(names) < 2 {
+		return []*director{g}
+	}
+	var parts []*director
+	for i, name := range sortedKeys(names) {
+		part := &director{folder: g.folder, environment: name, remarks: []string{fmt.Sprintf("a director of its own: scripts give it files by -e %s", printable(name))}}
+		for _, e := range g.entries {
+			if e.kind == fleet.CreateEnv && i > 0 || e.kind != fleet.CreateEnv && e.environment != "" && e.environment != name {
+				continue
+			}
+			own := *e
+			part.entries = append(part.entries, &own)
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
 // separated parts a director whose cloud-configs a director would refuse together.
 func (d *draft) separated(g *director) []*director {
 	configs := g.of(fleet.CloudConfigs)
@@ -194,7 +247,8 @@ func (d *draft) separated(g *director) []*director {
 	var parts []*director
 	for _, c := range configs {
 		parts = append(parts, &director{folder: strings.TrimSuffix(c.file, path.Ext(c.file)), entries: []*entry{c}})
-		if path.Base(c.home) != path.Base(g.folder) {
+		alone := !slices.ContainsFunc(configs, func(o *entry) bool { return o != c && o.home == c.home })
+		if alone && path.Base(c.home) != path.Base(g.folder) {
 			parts[len(parts)-1].folder = c.home
 		}
 	}
@@ -289,6 +343,9 @@ func (d *draft) names(directors []*director, base string) []string {
 	short := make([]string, len(directors))
 	for i, g := range directors {
 		short[i] = shortName(g.folder, base)
+		if g.environment != "" {
+			short[i] = g.environment
+		}
 		for _, e := range g.of(fleet.CreateEnv) {
 			if name, ok := d.value(e, "director_name"); ok {
 				short[i] = name
@@ -298,7 +355,7 @@ func (d *draft) names(directors []*director, base string) []string {
 	}
 	taken := map[string]bool{}
 	for i, g := range directors {
-		if uses[short[i]] > 1 && g.folder != "." {
+		if uses[short[i]] > 1 && g.folder != "." && g.environment == "" {
 			short[i] = strings.ReplaceAll(g.folder, "/", "-")
 		}
 		for taken[short[i]] {

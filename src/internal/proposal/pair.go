@@ -34,7 +34,10 @@ func (d *draft) addRest() {
 		switch {
 		case doc.kind == "" || d.has(file):
 		case d.tree.foreign(file):
-			d.note("%s lies in somebody else's repository: it is left out, unless a script here gives it to bosh", file)
+			if d.foreign == nil {
+				d.foreign = map[string]int{}
+			}
+			d.foreign[d.tree.module(file)]++
 		case isExample(file):
 			d.note("%s lies among examples or tests: it is left out", file)
 		default:

@@ -17,7 +17,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
@@ -48,15 +50,15 @@ func Of(dir string) (text []byte, notes []string, err error) {
 	directors := d.directors()
 	if len(directors) == 0 {
 		if len(tree.modules) > 0 {
-			return nil, d.notes, fmt.Errorf("%w but in checkouts of somebody else's repositories (%s), which are templates", ErrNothingFound, strings.Join(tree.modules, ", "))
+			return nil, d.allNotes(), fmt.Errorf("%w but in checkouts of somebody else's repositories (%s), which are templates", ErrNothingFound, strings.Join(tree.modules, ", "))
 		}
-		return nil, d.notes, ErrNothingFound
+		return nil, d.allNotes(), ErrNothingFound
 	}
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	return write(directors, d.names(directors, filepath.Base(absolute))), d.notes, nil
+	return write(directors, d.names(directors, filepath.Base(absolute)), d.leftOut), d.allNotes(), nil
 }
 
 // draft is what is known so far.
@@ -66,13 +68,50 @@ type draft struct {
 	tree    *tree
 	entries []*entry
 	notes   []string
+	// leftOut are those of the notes that tell of something with addresses that nobody
+	// looks at, so that they stand in the file, too.
+	leftOut []string
+	// foreign counts, by folder, files of somebody else that directors would read.
+	foreign map[string]int
+}
+
+// leave notes what is left out and may have addresses.
+func (d *draft) leave(format string, args ...any) {
+	d.note(format, args...)
+	if note := printable(fmt.Sprintf(format, args...)); !slices.Contains(d.leftOut, note) {
+		d.leftOut = append(d.leftOut, note)
+	}
+}
+
+// allNotes are the notes, with one for each folder of somebody else.
+func (d *draft) allNotes() []string {
+	for _, folder := range sortedKeys(d.foreign) {
+		d.note("%s: somebody else's repository; files of it that are left out, unless a script here gives them to bosh: %d", folder, d.foreign[folder])
+	}
+	return d.notes
 }
 
 func (d *draft) note(format string, args ...any) {
-	note := fmt.Sprintf(format, args...)
+	note := printable(fmt.Sprintf(format, args...))
 	if !slices.Contains(d.notes, note) {
 		d.notes = append(d.notes, note)
 	}
+}
+
+// printable writes out what a comment cannot hold and a terminal would obey.
+func printable(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 // entry is one entry of the fleet file to be.
@@ -80,9 +119,12 @@ type entry struct {
 	kind fleet.Kind
 	file string // slash-separated, below the root, as are all paths here
 	// home is the folder that tells whose it is: that of the script or of the file.
-	home   string
-	name   string // of the deployment, where the manifest does not tell it
-	inputs inputs
+	home string
+	name string // of the deployment, where the manifest does not tell it
+	// environment tells apart what one script does to several directors or VMs: the -e
+	// of its call, or the --state of create-env; empty where the call has none.
+	environment string
+	inputs      inputs
 	// remarks say where the inputs come from and what is not sure.
 	remarks []string
 	// covered says that the glob of another entry names it.
@@ -108,17 +150,24 @@ func (d *draft) has(file string) bool {
 	return slices.ContainsFunc(d.entries, func(e *entry) bool { return e.file == file })
 }
 
-// add adds an entry. Of two that would be one deployment of one director the later one
-// stays: a script's last call is what is there.
+// add adds an entry. Of two that would be one deployment of one director, or one VM, the
+// later one stays: a script's last call is what is there.
 func (d *draft) add(e *entry) {
 	for i, o := range d.entries {
 		if o.kind != e.kind || o.file != e.file || o.name != e.name || o.home != e.home {
 			continue
 		}
-		if !o.inputs.equal(e.inputs) {
-			e.remarks = append(e.remarks, "not sure: another call has other inputs ("+o.remarks[0]+")")
+		if o.environment != "" && e.environment != "" && o.environment != e.environment {
+			continue
 		}
-		d.entries[i] = e
+		stays, goes := e, o
+		if e.environment == "" && o.environment != "" { // nobody knows which one it is for
+			stays, goes = o, e
+		}
+		if !o.inputs.equal(e.inputs) {
+			stays.remarks = append(stays.remarks, "not sure: another call has other inputs ("+goes.remarks[0]+")")
+		}
+		d.entries[i] = stays
 		return
 	}
 	d.entries = append(d.entries, e)

@@ -35,6 +35,10 @@ func (d *draft) addCalls() {
 		if d.tree.foreign(script) || isExample(script) {
 			continue
 		}
+		// bosh-bootloader runs create-director-override.sh in place of create-director.sh.
+		if override := strings.TrimSuffix(script, ".sh") + "-override.sh"; slices.Contains(d.tree.scripts, override) {
+			continue
+		}
 		for _, c := range d.callsOf(script) {
 			d.addCall(c)
 		}
@@ -92,7 +96,7 @@ func (r *shellReader) statement(c *syntax.CallExpr) {
 		if err != nil {
 			name, _, _ := strings.Cut(printed(w), "=") // what follows may be a secret
 			unknown = append(unknown, name)
-			fields = []string{unresolved}
+			fields = []string{nameOfVariable(w) + unresolved}
 		}
 		words = append(words, fields...)
 	}
@@ -107,6 +111,19 @@ func (r *shellReader) statement(c *syntax.CallExpr) {
 		folders := slices.Compact([]string{r.cwd, path.Dir(r.script), "."})
 		r.calls = append(r.calls, call{script: r.script, line: c.Pos().Line(), args: words[1:], unknown: unknown, folders: folders})
 	}
+}
+
+// nameOfVariable is the beginning of a word that is NAME=…, up to the equals sign.
+func nameOfVariable(w *syntax.Word) string {
+	literal, ok := w.Parts[0].(*syntax.Lit)
+	if !ok || strings.HasPrefix(literal.Value, "-") {
+		return ""
+	}
+	name, _, ok := strings.Cut(literal.Value, "=")
+	if !ok {
+		return ""
+	}
+	return name + "="
 }
 
 // unresolved stands for an argument that cannot be told.
@@ -203,12 +220,12 @@ func (d *draft) addCall(c call) {
 		return
 	}
 	if strings.Contains(change.Path, unresolved) {
-		d.note("%s:%d: bosh %s gets a file that only a run of the script would tell", c.script, c.line, change.Command)
+		d.leave("%s:%d: bosh %s gets a file that only a run of the script would tell", c.script, c.line, change.Command)
 		return
 	}
 	file, ok := d.resolve(c, change.Path)
 	if !ok || d.tree.documents[file] == nil || d.tree.documents[file].kind == "" {
-		d.note("%s:%d: bosh %s gets %s, which is not here", c.script, c.line, change.Command, change.Path)
+		d.leave("%s:%d: bosh %s gets %s, which is not here", c.script, c.line, change.Command, change.Path)
 		return
 	}
 	e := &entry{kind: kindOf(change, d.tree.documents[file].kind), file: file, home: path.Dir(c.script)}
@@ -216,6 +233,7 @@ func (d *draft) addCall(c call) {
 		e.home = path.Dir(file)
 	}
 	e.remarks = append(e.remarks, fmt.Sprintf("inputs as in %s:%d", c.script, c.line))
+	e.environment = c.environment(change)
 	if e.kind == fleet.Deployments && slices.ContainsFunc(c.args, func(a string) bool { return a == "-d" || strings.HasPrefix(a, "--deployment") }) && !strings.Contains(change.Name, unresolved) {
 		e.name = change.Name
 	}
@@ -241,6 +259,31 @@ func (c call) change() *gate.Change {
 		return nil
 	}
 	return change
+}
+
+// environment is what tells the call's director, or VM, from those of other calls.
+func (c call) environment(change *gate.Change) string {
+	options := []string{"-e", "--environment"}
+	if change.Kind == gate.CreateEnv {
+		options = []string{"--state"}
+	}
+	for i, arg := range c.args {
+		for _, option := range options {
+			value, ok := strings.CutPrefix(arg, option)
+			switch {
+			case !ok:
+				continue
+			case value == "" && i+1 < len(c.args):
+				value = c.args[i+1]
+			case strings.HasPrefix(option, "--") && !strings.HasPrefix(value, "="):
+				continue
+			}
+			if value = strings.TrimPrefix(value, "="); !strings.Contains(value, unresolved) {
+				return value
+			}
+		}
+	}
+	return ""
 }
 
 // address is an address, a block, a range, a number, or a list of those.

@@ -130,6 +130,12 @@ func (t *tree) foreign(file string) bool {
 	return slices.ContainsFunc(t.modules, func(m string) bool { return isBelow(file, m) })
 }
 
+// module is the outermost folder of somebody else that a path lies in.
+func (t *tree) module(file string) string {
+	i := slices.IndexFunc(t.modules, func(m string) bool { return isBelow(file, m) })
+	return t.modules[i]
+}
+
 func (t *tree) exists(file string) bool {
 	info, err := os.Stat(filepath.Join(t.root, filepath.FromSlash(file)))
 	return err == nil && info.Mode().IsRegular()
@@ -157,7 +163,9 @@ func submodules(root string) []string {
 	return folders
 }
 
-func isYAML(name string) bool { return path.Ext(name) == ".yml" || path.Ext(name) == ".yaml" }
+func isYAML(name string) bool {
+	return slices.Contains([]string{".yml", ".yaml"}, strings.ToLower(path.Ext(name)))
+}
 
 // isScript reports whether a file is a shell script, by its name or first line.
 func isScript(name, full string) bool {

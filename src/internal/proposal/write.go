@@ -12,20 +12,26 @@ import (
 )
 
 // write writes the directors as a fleet file.
-func write(directors []*director, names []string) []byte {
+func write(directors []*director, names, leftOut []string) []byte {
 	var b strings.Builder
 	b.WriteString(head)
 	for i, g := range directors {
 		for _, line := range g.remarks {
-			b.WriteString("# " + line + "\n")
+			b.WriteString("# " + printable(line) + "\n")
 		}
 		for _, file := range g.undecided {
-			b.WriteString("# not sure: is " + file + " a manifest of this director?\n")
+			b.WriteString("# not sure: is " + printable(file) + " a manifest of this director?\n")
 		}
 		b.WriteString("- name: " + scalar(names[i]) + "\n")
 		for _, kind := range fleet.Kinds() {
 			writeEntries(&b, kind, g.of(kind))
 		}
+	}
+	if len(leftOut) > 0 {
+		b.WriteString("\n# Left out, so that nothing looks at their addresses:\n")
+	}
+	for _, note := range leftOut {
+		b.WriteString("# - " + note + "\n")
 	}
 	fmt.Fprintf(&b, tail, scalar(names[0]))
 	return []byte(b.String())
@@ -60,8 +66,10 @@ func writeEntries(b *strings.Builder, kind fleet.Kind, entries []*entry) {
 		if e.covered {
 			continue
 		}
-		for _, remark := range e.remarks {
-			b.WriteString("  # " + remark + "\n")
+		for i, remark := range e.remarks {
+			if !slices.Contains(e.remarks[:i], remark) {
+				b.WriteString("  # " + printable(remark) + "\n")
+			}
 		}
 		if e.inputs.empty() && e.name == "" {
 			b.WriteString("  - " + scalar(e.file) + "\n")
