@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/addressmap"
-	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/changed"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -149,11 +148,11 @@ func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) erro
 	commit := changed.Head(context.Background(), filepath.Dir(read.Path))
 	var page bytes.Buffer
 	err = addressmap.WriteHTML(&page, m, addressmap.PageOptions{Version: versionText(), Made: made, Commit: commit, Failures: slices.Concat(read.failures, read.Unread), Hidden: len(read.blindSpots())})
-	if err == nil {
-		err = atomicfile.Write(f.html, atomicfile.Shared, streams.names.Shown(page.Bytes()))
-	}
 	if err != nil {
 		return incomplete("", "cannot write the page %s: %s", f.html, err)
+	}
+	if err := writeOutput("page", f.html, streams.names.Shown(page.Bytes()), streams); err != nil {
+		return err
 	}
 	fmt.Fprintf(streams.Stderr, "ipguard: wrote %s\n", f.html)
 	return nil

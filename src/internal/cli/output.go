@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,6 +151,23 @@ func oneToStdout(files []string) error {
 	if i := slices.IndexFunc(files, toStdout); i >= 0 && slices.ContainsFunc(files[i+1:], toStdout) {
 		return usage("give all but one of them a file: --format NAME=FILE", "two formats cannot both go to standard output")
 	}
+	for i, file := range files {
+		if slices.ContainsFunc(files[i+1:], func(other string) bool { return filepath.Clean(other) == filepath.Clean(file) }) {
+			return usage("give each a file of its own", "two formats cannot both go to %s", file)
+		}
+	}
+	return nil
+}
+
+// writeOutput writes what a command makes to a file that it did not read: a manifest
+// behind --format text= would be lost. what names the output.
+func writeOutput(what, file string, text []byte, streams Streams) error {
+	if streams.names.Opened(file) {
+		return usage("name another file for what is written", "%s was read, and would be overwritten", file)
+	}
+	if err := atomicfile.Write(file, atomicfile.Shared, text); err != nil {
+		return incomplete("", "cannot write the %s %s: %s", what, file, err)
+	}
 	return nil
 }
 
@@ -165,14 +183,10 @@ func writeReport(format, file, color string, streams Streams, options report.Opt
 		return nil
 	}
 	var text bytes.Buffer
-	err := write(&text, options)
-	if err == nil {
-		err = atomicfile.Write(file, atomicfile.Shared, streams.names.Shown(text.Bytes()))
-	}
-	if err != nil {
+	if err := write(&text, options); err != nil {
 		return incomplete("", "cannot write the %s report %s: %s", format, file, err)
 	}
-	return nil
+	return writeOutput(format+" report", file, streams.names.Shown(text.Bytes()), streams)
 }
 
 // terminal says whether standard output takes colour, as a --color flag wants

@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,20 @@ func (n *Names) Open(path string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.open = append(n.open, path)
+}
+
+// Opened reports whether a path leads to a file that was opened.
+func (n *Names) Opened(path string) bool {
+	info, err := os.Stat(path)
+	if n == nil || err != nil {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.open, func(other string) bool {
+		o, err := os.Stat(other)
+		return err == nil && os.SameFile(info, o)
+	})
 }
 
 // userinfo is the user and password of a URL (RFC 3986, section 3.2.1), also of one
