@@ -87,7 +87,7 @@ func (r *cloudConfigReader) mergeList(m *mergedConfig, doc source.Value, key str
 		m.hidden = true
 		switch key {
 		case "azs":
-			r.cc.ZonesHidden = true
+			r.cc.hideZone(v)
 		case "networks":
 			r.cc.NetworksHidden = true
 		}
@@ -121,18 +121,28 @@ func (r *cloudConfigReader) readMerged(m mergedConfig) {
 	r.checkCompilationTypes(m.compilation, vmTypes, vmExtensions, m.hidden || typesHidden || extensionsHidden)
 }
 
+// hideZone notes that v hides an availability zone.
+func (cc *CloudConfig) hideZone(v source.Value) {
+	cc.ZonesHidden = true
+	if name, ok := VariableIn(v.Text()); ok && cc.ZoneVariable == "" {
+		cc.ZoneVariable = name
+	}
+}
+
 func (r *cloudConfigReader) readAZs(items []source.Value) {
 	seen := map[string]place.Place{}
 	for _, item := range items {
 		if !r.isObject(item, "an availability zone") {
-			r.cc.ZonesHidden = r.cc.ZonesHidden || hides(item)
+			if hides(item) {
+				r.cc.hideZone(item)
+			}
 			continue
 		}
 		name, nameAt, ok := r.text(item, "name", required)
 		r.object(item, "cloud_properties", optional)
 		cpi, _, _ := r.text(item, "cpi", optional)
 		if ok && r.hidden(nameAt, "the name of an availability zone") {
-			r.cc.ZonesHidden = true
+			r.cc.hideZone(nameAt)
 		} else if ok {
 			r.cc.AZs = append(r.cc.AZs, AZ{Name: name, At: nameAt.Place(), CPI: cpi})
 		}

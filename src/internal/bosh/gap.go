@@ -100,7 +100,7 @@ func (g *gaps) items(parent source.Value, key string, gap Gap, n need, format st
 	switch {
 	case v.IsList():
 		return v.Items()
-	case v.Present() && (v.Kind() != source.Nil || n == required):
+	case v.Present() && (v.Kind() != source.Nil || n == required || gap.Hides == HidesGroups):
 		g.add(gap, v, format, args...)
 	case n == required && !v.Present():
 		g.add(gap, parent, format, args...)
@@ -231,6 +231,11 @@ func (g *gaps) subnet(n *Network, s *Subnet) {
 		g.add(in(HidesGateway), v, "the gateway of network %s", n.Name)
 	}
 	g.blocks(in(HidesReserved), s.spec.Field("reserved"), "reserved of network %s", n.Name)
+	for _, at := range s.refused {
+		gap := in(HidesReserved)
+		gap.What, gap.At = "reserved of network "+n.Name, at
+		g.list = append(g.list, gap)
+	}
 	g.blocks(in(HidesStatic), s.spec.Field("static"), "static of network %s", n.Name)
 	if v := s.spec.Field("prefix"); hides(v) || v.Present() && s.PrefixError != "" {
 		g.add(in(HidesPrefix), v, "the prefix of network %s", n.Name)
@@ -328,8 +333,8 @@ func manifestGaps(doc source.Value, m *Manifest, opts Options) []Gap {
 			}
 		}
 	}
-	if m.Form == CreateEnv && !doc.Field("instance_groups").Present() && !doc.Field("jobs").Present() {
-		g.add(Gap{Hides: HidesGroups}, doc, "the instance group of the manifest")
+	if !doc.Field("instance_groups").Present() && !doc.Field("jobs").Present() {
+		g.noGroups(doc, m)
 	}
 	for _, group := range m.Groups {
 		g.group(m, group)
@@ -338,6 +343,22 @@ func manifestGaps(doc source.Value, m *Manifest, opts Options) []Gap {
 		g.contact(doc)
 	}
 	return g.list
+}
+
+// noGroups finds out whether a manifest without instance groups is meant to have none: a
+// director takes one that has a name.
+func (g *gaps) noGroups(doc source.Value, m *Manifest) {
+	for key, value := range doc.Fields() {
+		if value.IsList() && isMeant(key.Text(), "instance_groups", manifestKeys) {
+			gap := Gap{Hides: HidesGroups, Meant: "instance_groups"}
+			g.add(gap, key, "instance_groups of the manifest")
+			g.list[len(g.list)-1].Variable = ""
+			return
+		}
+	}
+	if m.Form == CreateEnv || !doc.Has("name") {
+		g.add(Gap{Hides: HidesGroups}, doc, "the instance groups of the manifest")
+	}
 }
 
 func (g *gaps) group(m *Manifest, group *Group) {

@@ -58,6 +58,8 @@ type CloudConfig struct {
 	// NetworksHidden says that there may be networks beside these, or that one of
 	// these has another name; ZonesHidden says the same of availability zones.
 	NetworksHidden, ZonesHidden bool
+	// ZoneVariable is the variable that hides a zone; empty where none does.
+	ZoneVariable string
 	// Gaps are what could not be read of it and may hold addresses.
 	Gaps []Gap
 }
@@ -112,8 +114,12 @@ type Subnet struct {
 	// not the same as a list; a null in the list is "".
 	AZs   []string
 	AZsAt place.Place // of az or azs; of the subnet where there is none
+	// refused are entries of reserved that the director refuses; Reserved has none of them.
+	refused []place.Place
 	// ZonesHidden says that some of its zones hide, or all.
 	ZonesHidden bool
+	// ZoneVariable is the variable that hides a zone; empty where none does.
+	ZoneVariable string
 	// Prefix is the length of the block that each VM gets; 32 or 128 by default.
 	Prefix int
 	// PrefixError is the class of the error that a director raises as soon as

@@ -338,7 +338,7 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 		}
 		switch {
 		case ok && r.hidden(one, "an availability zone of network %s", network):
-			s.ZonesHidden = true
+			s.hideZone(one)
 		case ok && r.knownZone(one, name, network, zones):
 			s.AZs = []string{name}
 		}
@@ -347,7 +347,7 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 	s.AZsAt = many.Place()
 	items, _, ok := r.list(v, "azs", required)
 	if !ok {
-		s.ZonesHidden = true
+		s.hideZone(many)
 		return
 	}
 	if len(items) == 0 {
@@ -362,7 +362,7 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 			name = ""
 		case source.String:
 			if r.hidden(item, "an availability zone of network %s", network) {
-				s.ZonesHidden = true
+				s.hideZone(item)
 				continue
 			}
 			if !r.knownZone(item, name, network, zones) {
@@ -374,6 +374,14 @@ func (r *cloudConfigReader) readZones(v source.Value, s *Subnet, network string,
 			continue
 		}
 		s.AZs = append(s.AZs, name)
+	}
+}
+
+// hideZone notes that v hides a zone, or is none that can be read.
+func (s *Subnet) hideZone(v source.Value) {
+	s.ZonesHidden = true
+	if name, ok := VariableIn(v.Text()); ok && s.ZoneVariable == "" {
+		s.ZoneVariable = name
 	}
 }
 

@@ -12,6 +12,32 @@ func IsCloudConfig(doc source.Value) bool {
 	return !hasAny(doc, ofInstances) && hasAny(doc, ofNetworks)
 }
 
+// NoCloudConfig says by which key a document is no cloud-config, and which kind of
+// document has that key; both are empty where it may be one. A director takes any map,
+// and finds nothing in it.
+func NoCloudConfig(doc source.Value) (key, what string) {
+	if !doc.IsMap() || doc.OpenKey().Present() {
+		return "", ""
+	}
+	for _, key := range ofInstances {
+		if doc.Has(key) {
+			return key, "a manifest"
+		}
+	}
+	if hasAny(doc, ofNetworks) {
+		return "", ""
+	}
+	for key := range doc.Fields() {
+		if key.Text() == "addons" {
+			return "addons", "a runtime config"
+		}
+	}
+	for key := range doc.Fields() {
+		return key.Text(), ""
+	}
+	return "", ""
+}
+
 // IsRuntimeConfig reports whether a document is a runtime config and no manifest,
 // which may have addons as well (runtime_config/runtime_manifest_parser.rb).
 func IsRuntimeConfig(doc source.Value) bool {

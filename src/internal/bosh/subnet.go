@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,9 +144,14 @@ func (r *subnetReader) readReserved() {
 	what := "reserved of network " + r.network
 	r.s.ReservedAt = v.Place()
 	complete := r.eachEntry(v, what, func(e entry) {
-		r.s.Reserved = appendBlock(r.s.Reserved, e)
 		r.warnEntry(e, what)
+		before := len(r.Problems)
 		r.checkReserved(e, what)
+		if slices.ContainsFunc(r.Problems[before:], Problem.Refusal) {
+			r.s.refused = append(r.s.refused, e.at) // and keeps nothing off
+			return
+		}
+		r.s.Reserved = appendBlock(r.s.Reserved, e)
 	})
 	r.s.Incomplete = r.s.Incomplete || !complete
 }

@@ -33,22 +33,28 @@ const maxPropertyValues = 1_000_000
 func FindVIPs(manifest source.Value, patterns Patterns) (VIPs, error) {
 	f := newVIPFinder(patterns)
 	var everyJob []string
-	for _, key := range []string{"instance_groups", "jobs", "addons"} {
-		list := manifest.Field(key)
-		if key == "addons" {
-			f.expect(propertyScope{}, list, list.IsList(), "addons")
-		}
-		for _, group := range list.Items() {
-			name := group.Field("name").Text()
-			if key == "addons" {
-				name = "" // an addon is no instance group
-				f.expect(propertyScope{}, group, group.IsMap(), "an addon")
-			}
-			everyJob = append(everyJob, f.searchGroup(name, group)...)
+	for _, key := range []string{"instance_groups", "jobs"} {
+		for _, group := range manifest.Field(key).Items() {
+			everyJob = append(everyJob, f.searchGroup(group.Field("name").Text(), group, groupKeys)...)
 		}
 	}
-	f.search(propertyScope{jobs: everyJob}, manifest.Field("properties"))
+	everyJob = append(everyJob, f.searchAddons(manifest.Field("addons"))...)
+	f.overlooked(propertyScope{}, manifest, "addons", manifestKeys, func(v source.Value) { f.searchAddons(v) })
+	all := propertyScope{jobs: everyJob}
+	f.search(all, manifest.Field("properties"))
+	f.overlooked(all, manifest, "properties", manifestKeys, func(v source.Value) { f.search(all, v) })
 	return f.vips, f.err
+}
+
+// searchAddons searches addons, of a manifest or a runtime config, and returns the names
+// of their jobs. No addon is an instance group.
+func (f *vipFinder) searchAddons(list source.Value) (jobs []string) {
+	f.expect(propertyScope{}, list, list.IsList(), "addons")
+	for _, addon := range list.Items() {
+		f.expect(propertyScope{}, addon, addon.IsMap(), "an addon")
+		jobs = append(jobs, f.searchGroup("", addon, addonKeys)...)
+	}
+	return jobs
 }
 
 // VIPs are the virtual addresses of one document.
@@ -116,9 +122,9 @@ func newVIPFinder(patterns Patterns) *vipFinder {
 	return &vipFinder{patterns: patterns, endings: map[string]bool{}, promising: map[*yaml.Node]bool{}, most: maxPropertyValues}
 }
 
-// searchGroup searches an instance group, a v1 job or an addon, and returns the
-// names of its jobs.
-func (f *vipFinder) searchGroup(name string, group source.Value) []string {
+// searchGroup searches an instance group, a v1 job or an addon, of which directors know
+// some keys, and returns the names of its jobs.
+func (f *vipFinder) searchGroup(name string, group source.Value, known []string) []string {
 	jobs := append(group.Field("jobs").Items(), group.Field("templates").Items()...)
 	named := len(group.Field("jobs").Items()) // of templates, names alone were enough
 	f.expect(propertyScope{group: name}, group.Field("jobs"), group.Field("jobs").IsList(), "jobs")
@@ -133,14 +139,28 @@ func (f *vipFinder) searchGroup(name string, group source.Value) []string {
 		f.expect(propertyScope{group: name}, job, job.IsMap() || i >= named && job.IsScalar() && !hides(job), "a job")
 		jobName := job.Field("name").Text()
 		names = append(names, jobName)
-		f.search(propertyScope{group: name, job: jobName, jobs: []string{jobName}}, job.Field("properties"))
+		f.searchJob(name, job)
 	}
+	f.overlooked(propertyScope{group: name}, group, "jobs", known, func(v source.Value) {
+		for _, job := range v.Items() {
+			f.searchJob(name, job)
+		}
+	})
 	scope := propertyScope{group: name, jobs: names}
 	if len(names) == 1 {
 		scope.job = names[0]
 	}
 	f.search(scope, group.Field("properties"))
+	f.overlooked(scope, group, "properties", known, func(v source.Value) { f.search(scope, v) })
 	return names
+}
+
+// searchJob searches a job of a group.
+func (f *vipFinder) searchJob(group string, job source.Value) {
+	name := job.Field("name").Text()
+	scope := propertyScope{group: group, job: name, jobs: []string{name}}
+	f.search(scope, job.Field("properties"))
+	f.overlooked(scope, job, "properties", jobKeys, func(v source.Value) { f.search(scope, v) })
 }
 
 // search looks through properties, if a name in them is worth it.

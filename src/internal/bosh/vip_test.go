@@ -183,7 +183,7 @@ func TestVIPBombs(t *testing.T) {
 	t.Run("no name of a virtual address in it", func(t *testing.T) {
 		doc := parseText(t, "bomb.yml", bomb("1", 6))
 		f := newVIPFinder(DefaultPatterns())
-		f.searchGroup("g", doc.Root().Field("instance_groups").Items()[0])
+		f.searchGroup("g", doc.Root().Field("instance_groups").Items()[0], groupKeys)
 		if f.err != nil || len(f.vips.Found) != 1 {
 			t.Errorf("found %v, error %v", f.vips.Found, f.err)
 		}
@@ -197,7 +197,7 @@ func TestVIPBombs(t *testing.T) {
 		if testing.Short() {
 			f.most = 20_000
 		}
-		f.searchGroup("g", doc.Root().Field("instance_groups").Items()[0])
+		f.searchGroup("g", doc.Root().Field("instance_groups").Items()[0], groupKeys)
 		if f.err == nil || !strings.Contains(f.err.Error(), "bomb.yml:") || !strings.Contains(f.err.Error(), fmt.Sprintf("more than %d values", f.most)) {
 			t.Errorf("error %v", f.err)
 		}

@@ -13,6 +13,7 @@
 package claims
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -138,7 +139,9 @@ func (b *builder) director(d *Director) {
 		blind.config(plan.Owner{Director: d.Name}, v.CloudConfig, true)
 	}
 	leases := newLeases(d)
+	versions := map[string]uint8{}
 	for _, m := range d.Deployments {
+		before := len(b.plan.Claims)
 		known := shared
 		if view, ok := views[m.Name]; ok {
 			known = view
@@ -147,6 +150,12 @@ func (b *builder) director(d *Director) {
 			known = b.networks(origin{d.Name, m.Name, d.CPI}, m.Own, own, true)
 		}
 		b.deployment(d, m, known, plan.Static)
+		for i := range b.plan.Claims[before:] {
+			b.plan.Claims[before+i].Version = versions[m.Name]
+		}
+		if m.Name != "" {
+			versions[m.Name]++
+		}
 		blind.manifest(m, known)
 		b.leases(d, leases.take(m.Name), m, known)
 	}
@@ -282,7 +291,7 @@ func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, rea
 		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range,
 		Prefix: read.Prefix, PrefixAt: read.PrefixAt, Gateway: read.Gateway, Incomplete: read.Incomplete,
 		At: read.At, ReservedAt: read.ReservedAt,
-		Identity: plan.IdentityOf(read.CloudProperties, cpiOf(from, cc, read)), CloudProperties: read.CloudProperties,
+		Identity: identityOf(from, cc, read), CloudProperties: read.CloudProperties,
 	}
 	if n.Type == bosh.VIP {
 		s.Range = netip.Prefix{}
@@ -291,13 +300,28 @@ func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, rea
 	return s
 }
 
-// cpiOf is the CPI that makes VMs in a subnet. A zone may name another one by its
-// entry in the director's cpi config, which is not read.
-func cpiOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet) string {
-	if slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" && slices.Contains(read.AZs, az.Name) }) {
-		return ""
+// identityOf says in which segment a subnet is. A zone may name another CPI than the
+// director's by its entry in the cpi config, which is not read.
+func identityOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet) plan.Identity {
+	inZone := func(az bosh.AZ) bool { return slices.Contains(read.AZs, az.Name) }
+	if slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" && inZone(az) }) {
+		return plan.IdentityOf(read.CloudProperties, "")
 	}
-	return from.cpi
+	id := plan.IdentityOf(read.CloudProperties, from.cpi)
+	hidden := read.ZonesHidden && slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" })
+	variable := read.ZoneVariable
+	if cc.ZonesHidden && (read.ZonesHidden || slices.ContainsFunc(read.AZs, func(name string) bool {
+		return !slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.Name == name })
+	})) {
+		hidden, variable = true, cmp.Or(cc.ZoneVariable, variable)
+	}
+	switch {
+	case !hidden || id == plan.IdentityOf(read.CloudProperties, ""):
+		return id
+	case variable == "":
+		return plan.IdentityOf(read.CloudProperties, "")
+	}
+	return plan.OfHiddenCPI("((" + variable + "))")
 }
 
 // enlist puts a subnet into the plan.

@@ -43,8 +43,8 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 		owner := plan.Owner{Director: director, Deployment: m.Name, InstanceGroup: vip.Group, Property: vip.Property}
 		b.property(owner, groupNetworks(m, vip.Group, known), known, vip)
 	}
-	if m.Form == bosh.CreateEnv && !claimed {
-		b.contacts(director, m, known)
+	if m.Form == bosh.CreateEnv {
+		b.contacts(director, m, known, claimed)
 	}
 }
 
@@ -223,11 +223,20 @@ func (n networks) among() *plan.Subnet {
 	return &plan.Subnet{Director: director, Among: list}
 }
 
-// contacts adds the addresses by which create-env reaches a VM that no
-// static_ips gives an address: its network is dynamic, but the operator knows
-// where it will be.
-func (b *builder) contacts(director string, m *bosh.Manifest, known networks) {
+// contacts adds the addresses by which create-env reaches a VM: where no static_ips
+// gives it one, the operator knows where it will be all the same. Of a VM that has one,
+// another address is its own only if it lies in its network; else something passes on.
+func (b *builder) contacts(director string, m *bosh.Manifest, known networks, claimed bool) {
 	var seen []netip.Addr
+	for _, g := range m.Groups {
+		for _, n := range g.Networks {
+			for _, block := range n.Static {
+				if claimed {
+					seen = append(seen, block.Range.From())
+				}
+			}
+		}
+	}
 	for _, c := range m.Contacts {
 		address := c.Range.From()
 		if slices.Contains(seen, address) {
@@ -239,6 +248,9 @@ func (b *builder) contacts(director string, m *bosh.Manifest, known networks) {
 			owner.InstanceGroup = m.Groups[0].Name
 		}
 		s := known.containing(address)
+		if s == nil && claimed {
+			continue
+		}
 		if s != nil {
 			owner.Network = s.Network
 		}

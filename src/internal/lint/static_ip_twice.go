@@ -21,7 +21,7 @@ var staticIPTwice = Rule{
 func runStaticIPTwice(f *Facts, report func(Finding)) {
 	refusals := f.inUse()
 	for _, o := range f.Overlaps {
-		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) {
+		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) || ofTwoVersions(o) {
 			continue
 		}
 		if ofOneEnv(o) {
@@ -54,6 +54,12 @@ func runStaticIPTwice(f *Facts, report func(Finding)) {
 			report(finding)
 		}
 	})
+}
+
+// ofTwoVersions reports whether both claims are of one deployment's manifests, of which
+// the director has one in the place of the other.
+func ofTwoVersions(o plan.Overlap) bool {
+	return sameDeployment(o) && o.A.Version != o.B.Version
 }
 
 // errandOnly reports whether one of the two is an errand's, which a deploy does not

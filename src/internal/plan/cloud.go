@@ -23,6 +23,9 @@ type Cloud struct {
 	// Closed says that the cloud makes its networks itself: no machine of
 	// another cloud is in their broadcast domains.
 	Closed bool
+	// OwnHost says that each director has a host of its own for its VMs, and networks that
+	// end there.
+	OwnHost bool
 	// Names are the properties that name a segment; the first that is there
 	// decides.
 	Names []SegmentName
@@ -136,7 +139,7 @@ var clouds = []Cloud{
 	},
 	{Name: "oVirt", CPIs: []string{"ovirt", "rhev"}, Source: "properties of the oVirt CPI in use", Names: networkID},
 	{Name: "Photon", CPIs: []string{"photon"}, Source: "https://github.com/vmware-archive/bosh-photon-cpi-release", Names: networkID},
-	{Name: "Warden", CPIs: []string{"warden"}, Closed: true, Source: "https://bosh.io/docs/warden-cpi/#networks"},
+	{Name: "Warden", CPIs: []string{"warden"}, Closed: true, OwnHost: true, Source: "https://bosh.io/docs/warden-cpi/#networks"},
 }
 
 // Clouds is the table of what ipguard knows of clouds.
@@ -213,6 +216,13 @@ func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 	return Identity{}
 }
 
+// onOwnHosts reports whether two subnets are of two directors of a cloud in which each
+// has a host of its own.
+func onOwnHosts(s, o *Subnet) bool {
+	return s.Identity.Cloud != "" && s.Identity.Cloud == o.Identity.Cloud && s.Director != o.Director && s.Deployment == "" && o.Deployment == "" &&
+		slices.ContainsFunc(clouds, func(c Cloud) bool { return c.OwnHost && c.Name == s.Identity.Cloud })
+}
+
 // openKey is a key that is a variable, and so may be the one that names the segment;
 // empty if there is none.
 func openKey(properties map[string]string) string {
@@ -227,6 +237,12 @@ func openKey(properties map[string]string) string {
 
 // allProperties stands for all properties together.
 const allProperties = "cloud_properties"
+
+// zoneCPI stands for the CPI that an availability zone names.
+const zoneCPI = "CPI of an availability zone"
+
+// OfHiddenCPI is the identity of a subnet whose zone hides, and so which cloud it is in.
+func OfHiddenCPI(variable string) Identity { return Identity{Hidden: variable, HiddenKey: zoneCPI} }
 
 // hiddenIn is the identity of a subnet all of whose properties hide, in a cloud if that
 // is known.

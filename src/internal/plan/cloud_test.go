@@ -47,7 +47,8 @@ Two subnets can only conflict if they are one broadcast domain (segment). ipguar
 2. The cloud. It is known by the director's CPI: by ` + "`cpi`" + ` in the fleet file, by its snapshot, by
    ` + "`director.cpi_job`" + ` in the manifest of its VM, for a VM of create-env by ` + "`cloud_provider`" + `. Where none
    tells, or availability zones name CPIs of a cpi config, it is known by the cloud_properties, if these are of
-   one cloud alone. Networks of a closed cloud are in no other cloud; any two of the others may be one VLAN.
+   one cloud alone. Networks of a closed cloud are in no other cloud; any two of the others may be one VLAN. Two
+   directors of Warden have a host each, and networks that end there.
 3. The names in cloud_properties, as the table says.
 4. All else is assumed to be one segment, and the finding says so. A variable without a value
    hides whether two are one segment where some of its values would prove two: what then would be a

@@ -317,7 +317,7 @@ func TestCPI(t *testing.T) {
 		want Relation
 	}{
 		{"warden and vsphere", of("a", "warden_cpi", nil), of("b", "vsphere_cpi", p{"name": "x"}), Isolated},
-		{"warden and warden: perhaps one host", of("a", "warden_cpi", nil), of("b", "warden_cpi", nil), Assumed},
+		{"warden and warden: a host each", of("a", "warden_cpi", nil), of("b", "warden_cpi", nil), Isolated},
 		{"aws, its subnet not told, and vsphere", of("a", "aws_cpi", nil), of("b", "vsphere_cpi", nil), Isolated},
 		{"vsphere and openstack", of("a", "openstack_cpi", nil), of("b", "vsphere_cpi", nil), Assumed},
 		{"vsphere and cloudstack", of("a", "cloudstack_cpi", p{"name": "x"}), of("b", "vsphere_cpi", p{"name": "y"}), Assumed},

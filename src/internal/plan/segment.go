@@ -120,6 +120,8 @@ func (s *Subnet) contactByID(o *Subnet) Contact {
 	switch {
 	case a.Cloud != "" && b.Cloud != "" && a.Cloud != b.Cloud && (a.Closed || b.Closed):
 		return isolated(fmt.Sprintf("one is %s, the other %s, and no cloud shares its networks with another", s.inCloud(), o.inCloud()))
+	case onOwnHosts(s, o):
+		return isolated("both are " + a.Cloud + ", and each director has a host of its own for it")
 	case (a.Hidden != "" || b.Hidden != "") && s.mayBeApart(o):
 		contact := s.assumed(o, hiddenNames(s, o))
 		if contact.Relation == Assumed {
@@ -188,7 +190,7 @@ func (i Identity) as(name string) Identity {
 	switch {
 	case i.Hidden == "":
 		return i
-	case i.HiddenKey == allProperties && i.Cloud == "":
+	case (i.HiddenKey == allProperties || i.HiddenKey == zoneCPI) && i.Cloud == "":
 		return Identity{Cloud: name, Closed: true, Scheme: name, ID: name, Distinct: true, Unique: true}
 	case i.ID != "":
 		i.Scope = name

@@ -190,18 +190,22 @@ func around(all []hole, path string, at []place.Place) []hole {
 }
 
 // closed reports whether the key at a path is of a set of which a reader knows all
-// keys: of a subnet, a group's network, a manifest for create-env.
+// keys: of a subnet, a group's network, a manifest for create-env, or one on the way to
+// virtual addresses.
 func closed(kind fleet.Kind, path []string) bool {
-	if slices.Contains(path, "cloud_properties") || slices.Contains(path, "properties") {
+	if slices.Contains(path, "cloud_properties") || slices.Contains(path[:len(path)-1], "properties") {
 		return false
 	}
 	n := len(path)
+	toVIPs := n == 1 && (path[0] == "instance_groups" || path[0] == "addons") || n == 3 && path[2] == "jobs" || n == 5 && path[2] == "jobs" && path[4] == "properties"
 	within := func(key string) bool { return n >= 3 && path[n-3] == key }
 	switch kind {
 	case fleet.CloudConfigs:
 		return within("subnets")
 	case fleet.Deployments:
-		return n > 3 && within("networks")
+		return n > 3 && within("networks") || toVIPs
+	case fleet.RuntimeConfigs:
+		return toVIPs
 	case fleet.CreateEnv:
 		return !slices.Contains(path, "releases") && !slices.Contains(path, "stemcell")
 	}

@@ -131,7 +131,31 @@ func readCloudConfig(e text, loader *interpolate.Loader) cloudConfig {
 	if err != nil {
 		return cloudConfig{text: e, failures: []trouble.Trouble{failure(err, e.At)}}
 	}
+	if err := isCloudConfig(doc.Root()); err != nil && !e.told {
+		return cloudConfig{text: e, failures: []trouble.Trouble{failure(err, e.At)}}
+	}
 	return cloudConfig{text: e, doc: doc}
+}
+
+// isCloudConfig refuses a document in which a director would find nothing of a
+// cloud-config, though there is something else. The error is a *trouble.Trouble.
+func isCloudConfig(doc source.Value) error {
+	key, what := bosh.NoCloudConfig(doc)
+	switch {
+	case key == "":
+		return nil
+	case what == "":
+		return &trouble.Trouble{At: doc.Place(), Message: "this is no cloud-config: it has no networks, azs or other key of one"}
+	}
+	return &trouble.Trouble{At: doc.Place(), Message: "this is no cloud-config but " + what + ": it has " + key, Hint: "name it as what it is in the fleet file"}
+}
+
+// isRuntimeConfig is the same for runtime configs.
+func isRuntimeConfig(doc source.Value) error {
+	if bosh.MayBeRuntimeConfig(doc) {
+		return nil
+	}
+	return &trouble.Trouble{At: doc.Place(), Message: "this is no runtime config: it has neither addons nor releases, tags or variables"}
 }
 
 func (e text) findVIPs(doc *source.Document, patterns bosh.Patterns) (bosh.VIPs, error) {
@@ -148,8 +172,8 @@ func readRuntimeConfig(e text, loader *interpolate.Loader, patterns bosh.Pattern
 	if err == nil {
 		c.vips, err = e.findVIPs(doc, patterns)
 	}
-	if err == nil && !e.told && !bosh.MayBeRuntimeConfig(doc.Root()) {
-		err = &trouble.Trouble{At: doc.Root().Place(), Message: "this is no runtime config: it has neither addons nor releases, tags or variables"}
+	if err == nil && !e.told {
+		err = isRuntimeConfig(doc.Root())
 	}
 	if err != nil {
 		c.failures = append(c.failures, failure(err, e.At))

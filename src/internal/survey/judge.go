@@ -95,6 +95,42 @@ func readOf(list []manifest) []*bosh.Manifest {
 	return read
 }
 
+// checkAll is deploy.CheckAll for manifests of which some may be of one deployment: a
+// director has one of these at a time, and so each is played without the others.
+func checkAll(cc *bosh.CloudConfig, manifests []*bosh.Manifest, past deploy.Past, opts bosh.Options) []deploy.Outcome {
+	var first, again []int
+	names := map[string]bool{}
+	for i, m := range manifests {
+		if m.Name != "" && names[m.Name] {
+			again = append(again, i)
+			continue
+		}
+		names[m.Name] = true
+		first = append(first, i)
+	}
+	if len(again) == 0 {
+		return deploy.CheckAll(cc, manifests, past, opts)
+	}
+	outcomes := make([]deploy.Outcome, len(manifests))
+	play := func(indexes []int, counts func(i int) bool) {
+		var list []*bosh.Manifest
+		for _, i := range indexes {
+			list = append(list, manifests[i])
+		}
+		for k, outcome := range deploy.CheckAll(cc, list, past, opts) {
+			if i := indexes[k]; counts(i) {
+				outcomes[i] = outcome
+			}
+		}
+	}
+	play(first, func(int) bool { return true })
+	for _, i := range again {
+		others := slices.DeleteFunc(slices.Clone(first), func(k int) bool { return manifests[k].Name == manifests[i].Name })
+		play(append(others, i), func(k int) bool { return k == i })
+	}
+	return outcomes
+}
+
 // check deploys the manifests to the director's networks, one after the other,
 // and reports what the director would say to each, after what it had before. What
 // is judged comes last: a director knows the others already. A run that judges
@@ -114,7 +150,7 @@ func (j *judged) check(d *documents, cc *bosh.CloudConfig, past deploy.Past, lis
 		}
 		played, read = append(played, m), append(read, m.read)
 	}
-	for i, outcome := range deploy.CheckAll(cc, read, past, opts) {
+	for i, outcome := range checkAll(cc, read, past, opts) {
 		m := played[i]
 		problems := slices.Concat(m.problems, outcome.Problems)
 		if !m.text.told {

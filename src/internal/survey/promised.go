@@ -34,8 +34,8 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 		s.Settings.Own = append(s.Settings.Own, snapshot.Address{Text: b.Range.From().String(), Block: b})
 	}
 	p := &promising{snapshot: s, loader: loader, keep: keep}
-	p.configs(d.CloudConfigs, &s.CloudConfigs, keep.CloudConfig)
-	p.configs(d.RuntimeConfigs, &s.RuntimeConfigs, keep.RuntimeConfig)
+	p.configs(d.CloudConfigs, &s.CloudConfigs, isCloudConfig, keep.CloudConfig)
+	p.configs(d.RuntimeConfigs, &s.RuntimeConfigs, isRuntimeConfig, keep.RuntimeConfig)
 	for _, e := range d.Deployments {
 		p.deployment(e)
 	}
@@ -88,10 +88,15 @@ func (p *promising) content(c snapshot.Content, path string) (snapshot.Content, 
 
 // configs puts configs of files in the place of the director's: one with a name in that
 // of its name, one without in that of all. Those that deployments are pinned to stay.
-func (p *promising) configs(entries []fleet.SourceFile, list *[]snapshot.Config, reduce func(source.Value) snapshot.Content) {
+func (p *promising) configs(entries []fleet.SourceFile, list *[]snapshot.Config, is func(source.Value) error, reduce func(source.Value) snapshot.Content) {
 	for i, e := range entries {
 		doc, ok := p.load(e)
 		if !ok {
+			return
+		}
+		if err := is(doc.Root()); err != nil {
+			t := failure(err, e.At)
+			p.err = &t
 			return
 		}
 		content, ok := p.content(reduce(doc.Root()), e.Path)
