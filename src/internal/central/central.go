@@ -66,6 +66,8 @@ type Picture struct {
 	Plan *plan.Plan
 	// Pools are those of the fleet file that could be read, in its order.
 	Pools []*ledger.Pool
+	// Required are the names of those that demand that what is used is booked.
+	Required map[string]bool
 	// Findings are what lint says of all directors together.
 	Findings []lint.Finding
 	// Failures are what is wrong with the plan as a whole: nothing can be given while
@@ -214,8 +216,8 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	read := survey.Read(w.Fleet, w.Loader)
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
-		InFleetFile: own,
-		Plan:        read.Facts.Plan, Findings: p.findings(w.Fleet.File, read.Facts), Pushed: heads,
+		InFleetFile: own, Required: map[string]bool{},
+		Plan: read.Facts.Plan, Findings: p.findings(w.Fleet.File, read.Facts), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
 	}
 	if picture.Shared, err = p.shared(files); err != nil && len(own) == 0 { // else it was said with its place
@@ -229,6 +231,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	for i := range w.Fleet.File.Pools {
 		if pool := survey.PoolOf(&w.Fleet.File.Pools[i]); len(pool.Ranges) > 0 {
 			picture.Pools = append(picture.Pools, pool)
+			picture.Required[pool.Name] = w.Fleet.File.Pools[i].Book.Value != ""
 		}
 	}
 	for i := range w.Fleet.Directors {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/booking"
+	"github.com/ipguard/ipguard/src/internal/bookingcsv"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
@@ -81,7 +82,9 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 			out.List = append(out.List, report.Adopted{Pool: pool.Name, Adoption: a})
 		}
 	}
-	out.List = append(out.List, rowsOfNone(rows, pools)...)
+	for _, row := range bookingcsv.OfNone(rows, pools) {
+		out.List = append(out.List, report.Adopted{Pool: row.Pool, Adoption: ledger.Adoption{Found: row.Found, Status: ledger.AdoptOutside}})
+	}
 	out.Book = d.standing()
 	err = flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteAdoptions(w, out, options) },
@@ -93,7 +96,7 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 }
 
 // adopt books what of the pool is in use, or stands in rows of a file.
-func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bool, rows []csvRow) ([]ledger.Adoption, error) {
+func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bool, rows []bookingcsv.Row) ([]ledger.Adoption, error) {
 	var adopted []ledger.Adoption
 	defer func() { d.previewed = append(d.previewed, bookedNow(pool, adopted)...) }()
 	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
@@ -103,7 +106,7 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bo
 		look := d.look(pool)
 		found := look.Found()
 		if onlyRows {
-			found = rowsOf(rows, pool)
+			found = bookingcsv.Of(rows, pool)
 		}
 		team, no := d.teamFor(pool, "")
 		if no != "" && len(found) > 0 && !dryRun {
@@ -168,4 +171,21 @@ func (d *desk) afterPreview(w *ledger.World, look *booking.Look) *ledger.World {
 		return list
 	}
 	return w
+}
+
+// readCSVs reads the files of --csv.
+func (d *desk) readCSVs(paths []string) ([]bookingcsv.Row, error) {
+	var rows []bookingcsv.Row
+	for _, path := range paths {
+		text, err := d.files.Read(path)
+		if err != nil {
+			return nil, storeError(err)
+		}
+		more, err := bookingcsv.Read(path, text)
+		if err != nil {
+			return nil, storeError(err)
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -78,7 +79,7 @@ func startWithConflict(t *testing.T) *running {
 func everyPage() []string {
 	return []string{
 		"/", "/?pool=promo&for=" + url.QueryEscape(hostile), "/mine", "/pools", "/pools/promo", "/pools/none", "/addresses/10.8.52.180", "/addresses/10.8.52.191",
-		"/addresses/10.8.52.0/24", "/addresses/x", "/conflicts", "/network", "/trail", "/search", "/search?q=promo", "/search?q=" + url.QueryEscape(hostile), "/none",
+		"/addresses/10.8.52.0/24", "/addresses/x", "/conflicts", "/network", "/network/drift", "/network/drift?pool=promo", "/network/import", "/trail", "/search", "/search?q=promo", "/search?q=" + url.QueryEscape(hostile), "/none",
 	}
 }
 
@@ -107,6 +108,9 @@ func TestEveryFieldIsText(t *testing.T) {
 	if a := r.raw(admin, "POST", "/api/v1"+pool+"/bookings", `{"for": "promo/b/c", "why": `+fmt.Sprintf("%q", hostile)+`}`); a.status != 201 {
 		t.Fatalf("nothing is booked: %+v", a)
 	}
+	if a := r.page(browser, "/request", url.Values{"pool": {hostile}, "for": {owner + "2"}, "number": {"13"}, "why": {hostile}}); a.status != 200 {
+		t.Fatalf("nothing is asked for: %d %s", a.status, a.body)
+	}
 	paths := append(everyPage(), pool, "/search?q="+url.QueryEscape("promo/<img>"), "/addresses/"+url.PathEscape(hostile), "/pools/"+url.PathEscape(hostile)+"x")
 	seen := 0
 	for _, path := range paths {
@@ -118,8 +122,10 @@ func TestEveryFieldIsText(t *testing.T) {
 		judgeMarkup(t, path, a.body)
 	}
 	for name, values := range map[string]url.Values{
-		"/take": {"pool": {hostile}, "for": {hostile}, "number": {hostile}, "why": {hostile}, "address": {hostile}},
-		"/mine": {"do": {"release"}, "booking": {hostile + " " + hostile}},
+		"/take":             {"pool": {hostile}, "for": {hostile}, "number": {hostile}, "why": {hostile}, "address": {hostile}},
+		"/mine":             {"do": {"release"}, "booking": {hostile + " " + hostile}},
+		"/network/requests": {"id": {"1"}, "do": {"decline"}, "why": {hostile}}, "/network/tokens": {"name": {hostile}, "scopes": {hostile}, "days": {"2"}},
+		"/network/revoke": {"name": {hostile}}, "/network/import": {"csv": {"address,owner,state\n10.8.52.185,\"" + strings.ReplaceAll(hostile, `"`, `""`) + "\",booked\n"}, "pool": {hostile}},
 	} {
 		judgeMarkup(t, name, r.page(browser, name, values).body)
 	}
@@ -221,7 +227,7 @@ func TestPagesNeedALogin(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	for _, path := range []string{"/take", "/mine"} {
+	for _, path := range []string{"/take", "/mine", "/request", "/mine/requests", "/network/requests", "/network/import", "/network/tokens", "/network/revoke"} {
 		if a := r.page(http.DefaultClient, path, url.Values{"pool": {"promo"}, "for": {"x"}, "number": {"1"}, "do": {"release"}, "booking": {"promo 10.8.52.180"}}); a.status != 401 {
 			t.Errorf("POST %s: %d", path, a.status)
 		}
@@ -243,7 +249,9 @@ func TestNewcomer(t *testing.T) {
 		t.Errorf("the button to copy says %q", got)
 	}
 	b.picture("taken")
-	r.ask(r.token("ci", accounts.BookFor("promo")), "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/web/db", "number": 3, "why": "ticket 4711"}`)
+	ci := r.token("ci", accounts.BookFor("promo"), accounts.PushFor("promo"))
+	r.ask(ci, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/web/db", "number": 3, "why": "ticket 4711"}`)
+	r.ask(ci, "POST", "/api/v1/pools/promo/requests", `{"for": "promo/reporting/worker", "number": 12, "why": "ticket 4712: the reports of the quarter"}`)
 	paths := everyPage()
 	if testing.Short() {
 		paths = []string{"/", "/pools/promo", "/addresses/10.8.52.191"}
@@ -262,4 +270,136 @@ func TestNewcomer(t *testing.T) {
 		}
 	}
 	b.complaints()
+}
+
+// TestNetworkTeamWithoutScript does by forms alone what a network team does: it decides
+// about a request, imports a table, adopts what is in use, makes a token and ends it.
+func TestNetworkTeamWithoutScript(t *testing.T) {
+	r := startWith(t, func(c *serve.Config) {
+		text, err := os.ReadFile(c.Fleet.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := strings.Replace(string(text), "team: promo\n", "team: promo\n  book: required\n", 1)
+		if changed == string(text) {
+			t.Fatal("the example plan has no pool of promo")
+		}
+		if err := os.WriteFile(c.Fleet.Value, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	browser := r.loggedIn()
+	has := func(a answered, status int, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if a.status != status || !strings.Contains(a.body, text) {
+				t.Errorf("status %d, want %d with %q: %s", a.status, status, text, a.body)
+			}
+		}
+	}
+	has(r.page(browser, "/network", nil), 200, "Nobody waits for a decision", "There are none yet", "used, and nobody has booked it", "<meter", "Nobody pushed a director yet")
+
+	// A request.
+	wish := url.Values{"pool": {"promo"}, "for": {"promo/big/web"}, "number": {"13"}, "why": {"ticket 9"}}
+	has(r.page(browser, "/take", wish), 409, "may have", "Ask the pool’s owners for it")
+	has(r.page(browser, "/request", wish), 200, "Request 1 is open")
+	has(r.page(browser, "/mine", nil), 200, "Take back", "nobody yet")
+	has(r.page(browser, "/network", nil), 200, "Approve and book", "promo/big/web", "ticket 9")
+	has(r.page(browser, "/network/requests", url.Values{"id": {"1"}, "do": {"x"}}), 422, "choose to approve or to decline")
+	has(r.page(browser, "/network/requests", url.Values{"id": {"7"}, "do": {"approve"}}), 404, "there is no request 7")
+	has(r.page(browser, "/network/requests", url.Values{"id": {"1"}, "do": {"decline"}, "why": {"use less"}}), 200, "Request 1 for promo/big/web is declined")
+	has(r.page(browser, "/mine", nil), 200, "declined", "use less")
+	has(r.page(browser, "/request", wish), 200, "Request 2 is open")
+	has(r.page(browser, "/mine/requests", url.Values{"id": {"2"}}), 200, "withdrawn")
+	has(r.page(browser, "/request", wish), 200, "Request 3 is open")
+	has(r.page(browser, "/network/requests", url.Values{"id": {"3"}, "do": {"approve"}}), 200, "Request 3 for promo/big/web is booked")
+	has(r.page(browser, "/mine", nil), 200, "promo/big/web", "ticket 9; approved by")
+	has(r.page(browser, "/network/requests", url.Values{"id": {"3"}, "do": {"decline"}}), 409, "request 3 is booked already")
+
+	// Drift, and its cure.
+	drift := r.page(browser, "/network/drift", nil)
+	has(drift, 200, "10.8.52.191", "used, and nobody has booked it", "Adopt what is used of promo")
+	if strings.Contains(drift.body, "nobody uses it") {
+		t.Errorf("what was booked just now drifts: %s", drift.body)
+	}
+	shown := r.page(browser, "/network/import", url.Values{"pool": {"promo"}})
+	has(shown, 200, "would be booked", "10.8.52.191")
+	if a := r.page(browser, "/addresses/10.8.52.191/", nil); strings.Contains(a.body, "adopted") {
+		t.Error("to look at the difference books it")
+	}
+	has(r.page(browser, "/network/import", url.Values{"pool": {"promo"}, "shown": {"x"}}), 409, "the difference is another one by now")
+	has(r.page(browser, "/network/import", url.Values{"pool": {"promo"}, "shown": {hiddenField(t, shown.body, "shown")}}), 200, "booked", "To the network team’s page")
+	has(r.page(browser, "/addresses/10.8.52.191", nil), 200, "<strong>adopted</strong>")
+	has(r.page(browser, "/network/import", url.Values{"pool": {"promo"}}), 200, "Nothing would change")
+	if a := r.page(browser, "/network/drift", nil); strings.Contains(a.body, "nobody has booked it") {
+		t.Errorf("it still drifts: %s", a.body)
+	}
+
+	// A table.
+	table := "address,owner,state\n10.8.52.199,lb/old,booked\n10.9.9.9,lb/none,booked\n10.8.52.191,lb/thief,booked\n"
+	shown = r.page(browser, "/network/import", url.Values{"csv": {table}})
+	has(shown, 200, "1 would be booked", "+ to be booked", "! no pool delegates it", "! another has booked it")
+	has(r.page(browser, "/network/import", url.Values{"csv": {table}, "shown": {hiddenField(t, shown.body, "shown")}}), 200, "1 booked")
+	has(r.page(browser, "/network/import", url.Values{"csv": {table}}), 200, "Nothing would change")
+	has(r.page(browser, "/network/import", url.Values{"csv": {"address,owner,state\nx,y,booked\n"}}), 422, "table:2:1: &#34;x&#34; is no address")
+	has(r.page(browser, "/network/import", url.Values{"csv": {""}}), 422, "choose a file, or paste a table")
+	has(r.page(browser, "/network/import", url.Values{"csv": {strings.Repeat("x", 5<<20)}}), 413, "at most 4 MiB")
+	has(r.upload(browser, "/network/import", "file", "address,owner,state\n10.8.52.198,lb/older,booked\n"), 200, "1 would be booked", "10.8.52.198")
+
+	// Tokens.
+	made := r.page(browser, "/network/tokens", url.Values{"name": {"ci-promo"}, "scopes": {"ipguard.directors.promo.push ipguard.pools.promo.approve"}, "days": {"90"}})
+	has(made, 200, "ipguard_", "It is shown this once", "ipguard.pools.promo.approve")
+	again := r.page(browser, "/network", nil)
+	has(again, 200, "ci-promo", "Revoke")
+	if strings.Contains(again.body, ">ipguard_") {
+		t.Error("the token is shown twice")
+	}
+	has(r.page(browser, "/network/tokens", url.Values{"name": {"ci-promo"}, "scopes": {"ipguard.read"}, "days": {"90"}}), 422, "a token of that name already")
+	has(r.page(browser, "/network/tokens", url.Values{"name": {"x"}, "scopes": {"all"}, "days": {"90"}}), 422, "is no scope")
+	has(r.page(browser, "/network/tokens", url.Values{"name": {"x"}, "scopes": {"ipguard.read"}, "days": {"900"}}), 422, "from 1 to 366 days")
+	has(r.page(browser, "/network/revoke", url.Values{"name": {"ci-promo"}}), 200, "Token ci-promo is no longer valid")
+	has(r.page(browser, "/network/revoke", url.Values{"name": {"ci-promo"}}), 404, "no token of that name")
+	has(r.page(browser, "/trail", nil), 200, "approved a request", "declined a request", "took a request back", "made a token", "revoked a token")
+
+	// A page of another server cannot send any of these forms.
+	for _, path := range []string{"/network/requests", "/network/import", "/network/tokens", "/network/revoke", "/request", "/mine/requests"} {
+		request, _ := http.NewRequest(http.MethodPost, r.url+path, strings.NewReader("id=1"))
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Header.Set("Sec-Fetch-Site", "cross-site")
+		if a := read(t, browser, request); a.status != 403 {
+			t.Errorf("%s from elsewhere: %d", path, a.status)
+		}
+	}
+}
+
+// hiddenField is the value of a hidden field of a page.
+func hiddenField(t *testing.T, page, name string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(page, `name="`+name+`" value="`)
+	value, _, ok := strings.Cut(rest, `"`)
+	if !ok {
+		t.Fatalf("the page has no field %s: %s", name, page)
+	}
+	return value
+}
+
+// upload sends a form with a file.
+func (r *running) upload(browser *http.Client, path, field, text string) answered {
+	r.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile(field, "table.csv")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_, _ = part.Write([]byte(text))
+	if err := form.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	request, err := http.NewRequest(http.MethodPost, r.url+path, &body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	return read(r.t, browser, request)
 }

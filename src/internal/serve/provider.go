@@ -42,7 +42,8 @@ type Provider struct {
 	// Whether browsers' rights stand in the ID token, not in the access token.
 	RightsInIDToken bool `yaml:"rights_in_id_token,omitempty"`
 	// What values of the claim stand for: ipguard.read, ipguard.admin,
-	// ipguard.teams.NAME.book or ipguard.directors.NAME.push. Without it, they are that.
+	// ipguard.teams.NAME.book, ipguard.directors.NAME.push or ipguard.pools.NAME.approve.
+	// Without it, they are that.
 	Map map[string][]fleet.Text `yaml:"map,omitempty"`
 	// The claim with a person's name, one that they cannot change themselves.
 	NameClaim fleet.Text `yaml:"name_claim,omitempty"`

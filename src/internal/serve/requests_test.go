@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/postgrestest"
@@ -135,5 +136,25 @@ func requestsAtOnce(t *testing.T, r *running) {
 		if n := len(has.Bookings); booked[owner] != (n == 13) || n != 0 && n != 13 || open[owner] > 1 {
 			t.Errorf("%s: booked %t, and has %d addresses; %d requests are open", owner, booked[owner], n, open[owner])
 		}
+	}
+}
+
+// TestDrift: what is used and not booked drifts where a pool demands bookings, what is
+// booked and not used after a week, what two use is a conflict and no drift.
+func TestDrift(t *testing.T) {
+	r := startWithConflict(t)
+	promo := r.token("promo", accounts.BookFor("promo"))
+	drift := func(token string) string { return r.ask(token, "GET", "/api/v1/drift", "").body }
+	if got := drift(promo); strings.Contains(got, "10.8.52.") {
+		t.Errorf("nothing was booked, and nothing demands it: %s", got)
+	}
+	r.ask(promo, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/web/api", "until": "2027-06-01T00:00:00Z"}`)
+	if got := drift(promo); strings.Contains(got, "10.8.52.") {
+		t.Errorf("what was booked just now drifts: %s", got)
+	}
+	r.clock.pass(8 * 24 * time.Hour)
+	later := r.token("later", accounts.Read)
+	if got := drift(later); !strings.Contains(got, `"kind":"never-used","owner":"promo/web/api"`) || strings.Contains(got, "/plan/") {
+		t.Errorf("a week later: %s", got)
 	}
 }

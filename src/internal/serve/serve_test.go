@@ -370,7 +370,7 @@ func TestRights(t *testing.T) {
 	bodies := map[string]string{
 		"book": `{"for": "promo/web/api"}`, "release": `{"for": "promo/web/api"}`, "renew": `{"for": "promo/web/api"}`,
 		"make-token": `{"name": "x", "scopes": ["ipguard.admin"], "ends": "2026-11-27T00:00:00Z"}`, "push": "{}",
-		"request": `{"for": "promo/web/api", "number": 13}`, "approve": "{}", "decline": "{}", "withdraw": "{}",
+		"request": `{"for": "promo/web/api", "number": 13}`, "approve": "{}", "decline": "{}", "withdraw": "{}", "import": `{"pools": ["promo"]}`,
 		"add-entries": `{"entries": [{"address": "10.8.52.185", "event": {"at": "2026-11-26T14:00:00Z", "what": "booked", "owner": "promo/web/api", "number": 0, "team": "promo"}}]}`,
 	}
 	operations := 0

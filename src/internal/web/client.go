@@ -15,7 +15,11 @@ import (
 type client struct{ answers http.Handler }
 
 // problem is the API's no.
-type problem struct{ protocol.Problem }
+type problem struct {
+	protocol.Problem
+	// Reason is the ledger's, of a no that it gave.
+	Reason string `json:"reason"`
+}
 
 func (p *problem) Error() string { return p.Detail }
 
@@ -38,11 +42,14 @@ func (c client) ask(ctx context.Context, method, path string, body, into any) er
 	}
 	w := &kept{header: http.Header{}, status: http.StatusOK}
 	c.answers.ServeHTTP(w, r)
+	if w.status < 300 && into == nil {
+		return nil
+	}
 	if w.status < 300 {
 		return json.Unmarshal(w.text.Bytes(), into)
 	}
 	p := &problem{}
-	if err := json.Unmarshal(w.text.Bytes(), &p.Problem); err != nil {
+	if err := json.Unmarshal(w.text.Bytes(), p); err != nil {
 		return errors.New("the API answers with status " + http.StatusText(w.status))
 	}
 	p.Status = w.status

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ type mined struct {
 	Bookings []api.Booking
 	Next     string
 	Changed  []api.Changed
+	// Requests are what the reader asked for beyond quotas, the newest first.
+	Requests []api.Request
 }
 
 func (s *site) mine(w http.ResponseWriter, r *http.Request) {
@@ -29,8 +32,14 @@ func (s *site) showMine(w http.ResponseWriter, r *http.Request, status int, no s
 	if !s.get(w, r, "/api/v1/bookings?mine=true&limit=1000", &list) {
 		return
 	}
+	var asked struct {
+		Requests []api.Request `json:"requests"`
+	}
+	if !s.get(w, r, "/api/v1/requests?mine=true&limit=20", &asked) {
+		return
+	}
 	slices.SortStableFunc(list.Bookings, func(a, b api.Booking) int { return cmp.Compare(ends(a), ends(b)) })
-	s.show(w, r, status, "mine.html", page{Title: "Mine", At: "mine", Error: no, Content: mined{list.Bookings, list.Next, changed}})
+	s.show(w, r, status, "mine.html", page{Title: "Mine", At: "mine", Error: no, Content: mined{list.Bookings, list.Next, changed, asked.Requests}})
 }
 
 // ends sorts what never ends behind all else.
@@ -74,4 +83,22 @@ func (s *site) change(w http.ResponseWriter, r *http.Request) {
 		all = append(all, got.Bookings...)
 	}
 	s.showMine(w, r, http.StatusOK, "", all)
+}
+
+// withdraw takes a request back.
+func (s *site) withdraw(w http.ResponseWriter, r *http.Request) {
+	if !s.parse(w, r) {
+		return
+	}
+	id, err := strconv.ParseInt(r.PostForm.Get("id"), 10, 64)
+	if err != nil {
+		s.showMine(w, r, http.StatusUnprocessableEntity, "the form names no request", nil)
+		return
+	}
+	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/requests/"+strconv.FormatInt(id, 10)+"/withdraw", struct{}{}, nil); err != nil {
+		status, text := s.told(err)
+		s.showMine(w, r, status, text, nil)
+		return
+	}
+	s.showMine(w, r, http.StatusOK, "", nil)
 }

@@ -1,9 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/api"
@@ -15,33 +19,178 @@ type networked struct {
 	Directors []api.Director
 	Conflicts int
 	IsAdmin   bool
-	Tokens    []api.Token
+	// Requests are those that somebody has to decide about.
+	Requests []asked
+	// Ending are the bookings that end next.
+	Ending []api.Booking
+	// Drifts counts where bookings and use do not fit, by pool and kind.
+	Drifts []driftCount
+	Tokens []api.Token
+	// Made is a token that was just made, which is shown this once.
+	Made *madeToken
+	// Done says what a form did.
+	Done string
+}
+
+// asked is a request, and whether the reader may decide about it.
+type asked struct {
+	api.Request
+	MayDecide bool
+}
+
+// driftCount is how many addresses of a pool drift in one way.
+type driftCount struct {
+	Pool, Kind string
+	Count      int
+}
+
+type madeToken struct {
+	api.Token
+	Secret string `json:"secret"`
 }
 
 func (s *site) network(w http.ResponseWriter, r *http.Request) {
-	var pools struct {
-		Pools []api.Pool `json:"pools"`
-	}
-	var directors struct {
+	s.showNetwork(w, r, http.StatusOK, "", networked{})
+}
+
+// showNetwork shows the page with what came of a form.
+func (s *site) showNetwork(w http.ResponseWriter, r *http.Request, status int, no string, v networked) {
+	var all struct {
+		Pools     []api.Pool     `json:"pools"`
 		Directors []api.Director `json:"directors"`
-	}
-	var conflicts struct {
 		Conflicts []api.Conflict `json:"conflicts"`
+		Bookings  []api.Booking  `json:"bookings"`
+		Requests  []api.Request  `json:"requests"`
+		Drift     []api.Drift    `json:"drift"`
+		Tokens    []api.Token    `json:"tokens"`
 	}
-	if !s.get(w, r, "/api/v1/pools", &pools) || !s.get(w, r, "/api/v1/directors", &directors) || !s.get(w, r, "/api/v1/conflicts", &conflicts) {
-		return
+	paths := []string{"pools", "directors", "conflicts", "bookings?limit=1000", "requests?open=true&limit=100", "drift"}
+	actor := accounts.From(r.Context())
+	if v.IsAdmin = actor != nil && actor.Has(accounts.Admin); v.IsAdmin {
+		paths = append(paths, "tokens")
 	}
-	v := networked{Pools: pools.Pools, Directors: directors.Directors, Conflicts: len(conflicts.Conflicts)}
-	if v.IsAdmin = accounts.From(r.Context()).Has(accounts.Admin); v.IsAdmin {
-		var tokens struct {
-			Tokens []api.Token `json:"tokens"`
-		}
-		if !s.get(w, r, "/api/v1/tokens", &tokens) {
+	for _, path := range paths {
+		if !s.get(w, r, "/api/v1/"+path, &all) {
 			return
 		}
-		v.Tokens = tokens.Tokens
 	}
-	s.show(w, r, http.StatusOK, "network.html", page{Title: "Network team", At: "network", Content: v})
+	v.Pools, v.Directors, v.Conflicts, v.Tokens = all.Pools, all.Directors, len(all.Conflicts), all.Tokens
+	for _, q := range all.Requests {
+		v.Requests = append(v.Requests, asked{q, actor.Has(accounts.ApproveFor(q.Pool))})
+	}
+	v.Ending, v.Drifts = s.endingSoon(all.Bookings), countDrift(all.Drift)
+	s.show(w, r, status, "network.html", page{Title: "Network team", At: "network", Error: no, Content: v})
+}
+
+// What of bookings that end the page shows: how many, and how long before.
+const (
+	mostEnding = 10
+	endsSoon   = 14 * 24 * time.Hour
+)
+
+// endingSoon are the bookings that nobody uses and that end first.
+func (s *site) endingSoon(all []api.Booking) []api.Booking {
+	list := slices.DeleteFunc(slices.Clone(all), func(b api.Booking) bool {
+		return b.Until == nil || len(b.Used) > 0 || b.State == "quarantined" || b.Until.Sub(s.now()) > endsSoon
+	})
+	slices.SortStableFunc(list, func(a, b api.Booking) int { return cmp.Compare(ends(a), ends(b)) })
+	return list[:min(len(list), mostEnding)]
+}
+
+func countDrift(all []api.Drift) (list []driftCount) {
+	for _, d := range all {
+		i := slices.IndexFunc(list, func(c driftCount) bool { return c.Pool == d.Pool && c.Kind == d.Kind })
+		if i < 0 {
+			i, list = len(list), append(list, driftCount{Pool: d.Pool, Kind: d.Kind})
+		}
+		list[i].Count++
+	}
+	return list
+}
+
+// decide approves or declines a request.
+func (s *site) decide(w http.ResponseWriter, r *http.Request) {
+	if !s.parse(w, r) {
+		return
+	}
+	id, err := strconv.ParseInt(r.PostForm.Get("id"), 10, 64)
+	what := r.PostForm.Get("do")
+	if err != nil || what != "approve" && what != "decline" {
+		s.showNetwork(w, r, http.StatusUnprocessableEntity, "choose to approve or to decline", networked{})
+		return
+	}
+	var got api.Request
+	body := map[string]string{"why": strings.TrimSpace(r.PostForm.Get("why"))}
+	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/requests/"+strconv.FormatInt(id, 10)+"/"+what, body, &got); err != nil {
+		status, text := s.told(err)
+		s.showNetwork(w, r, status, text, networked{})
+		return
+	}
+	s.showNetwork(w, r, http.StatusOK, "", networked{Done: "Request " + strconv.FormatInt(got.ID, 10) + " for " + got.For + " is " + got.State + "."})
+}
+
+// makeToken makes a token. Its scopes stand in one field, parted by blanks.
+func (s *site) makeToken(w http.ResponseWriter, r *http.Request) {
+	if !s.parse(w, r) {
+		return
+	}
+	days, err := strconv.Atoi(r.PostForm.Get("days"))
+	if err != nil || days < 1 || days > 366 {
+		s.showNetwork(w, r, http.StatusUnprocessableEntity, "a token lasts from 1 to 366 days", networked{})
+		return
+	}
+	wish := api.Token{Name: strings.TrimSpace(r.PostForm.Get("name")), Scopes: strings.Fields(r.PostForm.Get("scopes")), Ends: s.now().UTC().Add(time.Duration(days) * 24 * time.Hour).Truncate(time.Second)}
+	made := &madeToken{}
+	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/tokens", wish, made); err != nil {
+		status, text := s.told(err)
+		s.showNetwork(w, r, status, text, networked{})
+		return
+	}
+	s.showNetwork(w, r, http.StatusOK, "", networked{Made: made})
+}
+
+func (s *site) revokeToken(w http.ResponseWriter, r *http.Request) {
+	if !s.parse(w, r) {
+		return
+	}
+	name := r.PostForm.Get("name")
+	if err := s.api.ask(r.Context(), http.MethodDelete, "/api/v1/tokens/"+escaped(name), nil, nil); err != nil {
+		status, text := s.told(err)
+		s.showNetwork(w, r, status, text, networked{})
+		return
+	}
+	s.showNetwork(w, r, http.StatusOK, "", networked{Done: "Token " + name + " is no longer valid."})
+}
+
+// drifting is the page of drift.
+type drifting struct {
+	Drift   []api.Drift
+	Cut     bool
+	Pool    string
+	IsAdmin bool
+	// Adoptable are the pools of which something is used and not booked.
+	Adoptable []string
+}
+
+func (s *site) drift(w http.ResponseWriter, r *http.Request) {
+	var all struct {
+		Drift []api.Drift `json:"drift"`
+		Cut   bool        `json:"cut"`
+	}
+	if !s.get(w, r, "/api/v1/drift", &all) {
+		return
+	}
+	v := drifting{Cut: all.Cut, Pool: r.URL.Query().Get("pool"), IsAdmin: accounts.From(r.Context()).Has(accounts.Admin)}
+	for _, d := range all.Drift {
+		if v.Pool != "" && d.Pool != v.Pool {
+			continue
+		}
+		v.Drift = append(v.Drift, d)
+		if d.Kind == "not-booked" && !slices.Contains(v.Adoptable, d.Pool) {
+			v.Adoptable = append(v.Adoptable, d.Pool)
+		}
+	}
+	s.show(w, r, http.StatusOK, "drift.html", page{Title: "Drift", At: "network", Content: v})
 }
 
 // trailed is the audit trail.

@@ -20,6 +20,9 @@ type taking struct {
 	Answer *taken
 	// Link is where the reason of a no is seen.
 	Link string
+	// OverQuota says that the quota alone says no, and Asked what was asked for then.
+	OverQuota bool
+	Asked     *api.Request
 }
 
 // taken is what somebody got.
@@ -86,23 +89,10 @@ func (s *site) take(w http.ResponseWriter, r *http.Request) {
 	if !s.parse(w, r) {
 		return
 	}
-	number, err := strconv.Atoi(r.PostForm.Get("number"))
-	t := taking{Pool: r.PostForm.Get("pool"), Ask: api.Ask{
-		For: strings.TrimSpace(r.PostForm.Get("for")), Why: strings.TrimSpace(r.PostForm.Get("why")), Number: number, Contiguous: r.PostForm.Get("contiguous") != "",
-	}}
-	if err != nil || number < 1 {
-		t.Ask.Number = 1
-		s.form(w, r, http.StatusUnprocessableEntity, "how many is a number from 1", t)
+	t, ok := s.wish(w, r)
+	if !ok {
 		return
 	}
-	if address := strings.TrimSpace(r.PostForm.Get("address")); address != "" {
-		t.Ask.Addresses = []string{address}
-	}
-	var pool api.Pool
-	if !s.get(w, r, "/api/v1/pools/"+escaped(t.Pool), &pool) {
-		return
-	}
-	t.Ask.Team = teamOf(pool, accounts.From(r.Context()))
 	var got struct {
 		Bookings []api.Booking `json:"bookings"`
 		New      int           `json:"new"`
@@ -110,12 +100,53 @@ func (s *site) take(w http.ResponseWriter, r *http.Request) {
 	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/pools/"+escaped(t.Pool)+"/bookings", t.Ask, &got); err != nil {
 		status, text := s.told(err)
 		if p := (*problem)(nil); errors.As(err, &p) && status == http.StatusConflict {
-			t.Link = "/pools/" + escaped(t.Pool)
+			t.Link, t.OverQuota = "/pools/"+escaped(t.Pool), p.Reason == "quota"
 		}
 		s.form(w, r, status, text, t)
 		return
 	}
 	t.Answer = takenOf(t.Pool, t.Ask, got.Bookings, got.New)
+	s.form(w, r, http.StatusOK, "", t)
+}
+
+// wish reads the form; ok is false if it wrote why it cannot.
+func (s *site) wish(w http.ResponseWriter, r *http.Request) (t taking, ok bool) {
+	number, err := strconv.Atoi(r.PostForm.Get("number"))
+	t = taking{Pool: r.PostForm.Get("pool"), Ask: api.Ask{
+		For: strings.TrimSpace(r.PostForm.Get("for")), Why: strings.TrimSpace(r.PostForm.Get("why")), Number: number, Contiguous: r.PostForm.Get("contiguous") != "",
+	}}
+	if err != nil || number < 1 {
+		t.Ask.Number = 1
+		s.form(w, r, http.StatusUnprocessableEntity, "how many is a number from 1", t)
+		return t, false
+	}
+	if address := strings.TrimSpace(r.PostForm.Get("address")); address != "" {
+		t.Ask.Addresses = []string{address}
+	}
+	var pool api.Pool
+	if !s.get(w, r, "/api/v1/pools/"+escaped(t.Pool), &pool) {
+		return t, false
+	}
+	t.Ask.Team = teamOf(pool, accounts.From(r.Context()))
+	return t, true
+}
+
+// request asks the owners of a pool for what its quota refuses.
+func (s *site) request(w http.ResponseWriter, r *http.Request) {
+	if !s.parse(w, r) {
+		return
+	}
+	t, ok := s.wish(w, r)
+	if !ok {
+		return
+	}
+	t.Asked = &api.Request{}
+	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/pools/"+escaped(t.Pool)+"/requests", t.Ask, t.Asked); err != nil {
+		status, text := s.told(err)
+		t.Asked = nil
+		s.form(w, r, status, text, t)
+		return
+	}
 	s.form(w, r, http.StatusOK, "", t)
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/api"
 )
 
 //go:embed pages
@@ -49,6 +50,10 @@ func New(answers http.Handler, entrances func() []Entrance, now func() time.Time
 		"GET /mine":                   s.mine, "POST /mine": s.change,
 		"GET /conflicts": s.conflicts, "GET /search": s.search,
 		"GET /network": s.network, "GET /trail": s.trail,
+		"POST /request": s.request, "POST /mine/requests": s.withdraw,
+		"POST /network/requests": s.decide, "GET /network/drift": s.drift,
+		"GET /network/import": s.importForm, "POST /network/import": s.importTable,
+		"POST /network/tokens": s.makeToken, "POST /network/revoke": s.revokeToken,
 	} {
 		mux.HandleFunc(pattern, handle)
 	}
@@ -156,11 +161,36 @@ func (s *site) file(name, kind string) http.HandlerFunc {
 // words are the functions of templates.
 func (s *site) words() template.FuncMap {
 	return template.FuncMap{
-		"day":    func(t *time.Time) string { return s.day(t) },
-		"at":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" },
-		"length": length, "shown": oneOrRange, "path": escaped,
+		"day":   func(t *time.Time) string { return s.day(t) },
+		"at":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" },
+		"drift": driftText, "adoption": adoptionText, "word": word, "taken": func(p api.Pool) int { return p.Taken + p.Resting }, "percent": percent, "sum": func(numbers ...int) (all int) {
+			for _, n := range numbers {
+				all += n
+			}
+			return max(all, 1) // what a meter goes to
+		}, "length": length, "shown": oneOrRange, "path": escaped,
 		"list": func(texts []string) string { return strings.Join(texts, ", ") },
 	}
+}
+
+// percent is how much of a pool is taken or at rest.
+func percent(p api.Pool) int {
+	return (p.Taken + p.Resting) * 100 / max(p.Free+p.Taken+p.Resting, 1)
+}
+
+// driftText is a kind of drift in words.
+func driftText(kind string) string {
+	return map[string]string{
+		"not-booked": "used, and nobody has booked it", "booked-by-another": "used, and booked by another", "never-used": "booked, and nobody uses it",
+		"released-in-use": "given back, and still in use",
+	}[kind]
+}
+
+// adoptionText is what becomes of an address of a table.
+func adoptionText(status string) string {
+	return map[string]string{
+		"new": "to be booked", "same": "booked already", "conflict": "another has booked it", "outside": "no pool delegates it",
+	}[status]
 }
 
 // day is when something ends, in words that need no calendar.

@@ -1,4 +1,4 @@
-package cli
+package bookingcsv
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledger"
 )
 
-func TestParseCSV(t *testing.T) {
+func TestRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		// want are the rows as ADDRESS OWNER WHY; or the end of the error.
@@ -38,7 +38,7 @@ func TestParseCSV(t *testing.T) {
 		"quote":           {text: "address,owner,state\n\"10.0.0.1,a,booked\n", fails: `x.csv:2:20: extraneous or missing " in quoted-field`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rows, err := parseCSV("x.csv", []byte(c.text))
+			rows, err := Read("x.csv", []byte(c.text))
 			if c.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fails) {
 					t.Fatalf("got %v, want an error with %q", err, c.fails)
@@ -59,12 +59,12 @@ func TestParseCSV(t *testing.T) {
 	}
 }
 
-func FuzzParseCSV(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add("address,owner,state\n10.0.0.1,a/b/c,booked\n")
 	f.Add("address;status;dns_name\n10.0.0.1/24;active;x\n")
 	f.Add("IP address,hostname,state\n\"10.0.0.1\",x,Used\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		rows, err := parseCSV("x.csv", []byte(text))
+		rows, err := Read("x.csv", []byte(text))
 		if err != nil && strings.TrimSpace(err.Error()) == "" {
 			t.Error("an error without words")
 		}

@@ -1,9 +1,17 @@
-package cli
+// Package bookingcsv reads addresses and who has them from a table: this program's own
+// (ipguard bookings --format csv), or the export of NetBox or phpIPAM.
+//
+//	text ──Read──▶ Rows ──Of(pool)──▶ ledger.Adopt
+//
+// Nothing of a table is passed over: what is not understood ends the reading, with its
+// line.
+package bookingcsv
 
 import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -13,19 +21,19 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/place"
-	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// csvRow is one address of a file.
-type csvRow struct {
+// Row is one address of a file.
+type Row struct {
 	ledger.Found
-	// pool is the pool that the row names; empty for whichever delegates the address.
-	pool string
+	// Pool is the one that the row names; empty for whichever delegates the address.
+	Pool string
 }
 
-// csvForm says in which column of a program's export what stands. Headers are
+// form says in which column of a program's export what stands. Headers are
 // compared without regard to case and to blanks.
-type csvForm struct {
+type form struct {
 	name    string
 	address string
 	// owners are tried in this order; the first that is not empty counts.
@@ -36,11 +44,11 @@ type csvForm struct {
 	why   []string
 }
 
-// csvForms are tried in order: the first whose columns are all there is taken.
+// forms are tried in order: the first whose columns are all there is taken.
 // NetBox 4 exports IP addresses as address, vrf, tenant, status, role, dns_name,
 // description (its forms for bulk import have the same names), phpIPAM 1.7 as IP
 // address, hostname, description, state, owner.
-var csvForms = []csvForm{
+var forms = []form{
 	{name: "ipguard", address: "address", owners: []string{"owner"}, state: "state", inUse: []string{"held", "booked", ""}, why: []string{"why"}},
 	{name: "netbox", address: "address", owners: []string{"dns_name", "dnsname", "description", "tenant"}, state: "status",
 		inUse: []string{"active", "reserved", "dhcp", "slaac", "deprecated"}, why: []string{"description", "tenant"}},
@@ -48,26 +56,8 @@ var csvForms = []csvForm{
 		inUse: []string{"active", "used", "reserved", "offline", "dhcp"}, why: []string{"description", "owner"}},
 }
 
-// readCSVs reads the files of --csv.
-func (d *desk) readCSVs(paths []string) ([]csvRow, error) {
-	var rows []csvRow
-	for _, path := range paths {
-		text, err := d.files.Read(path)
-		if err != nil {
-			return nil, storeError(err)
-		}
-		more, err := parseCSV(path, text)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, more...)
-	}
-	return rows, nil
-}
-
-// parseCSV reads one file. Nothing of it is passed over: a row that is not understood
-// ends it.
-func parseCSV(path string, text []byte) ([]csvRow, error) {
+// Read reads one table. path is what it is called in errors, which are *trouble.Trouble.
+func Read(path string, text []byte) ([]Row, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	reader := csv.NewReader(bytes.NewReader(text))
 	if first, _, _ := bytes.Cut(text, []byte("\n")); bytes.Count(first, []byte(";")) > bytes.Count(first, []byte(",")) {
@@ -75,29 +65,29 @@ func parseCSV(path string, text []byte) ([]csvRow, error) {
 	}
 	header, err := reader.Read()
 	if err != nil {
-		return nil, csvError(path, err)
+		return nil, failed(path, err)
 	}
 	for i := range header {
 		header[i] = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(header[i])), " ", "")
 	}
-	i := slices.IndexFunc(csvForms, func(f csvForm) bool {
+	i := slices.IndexFunc(forms, func(f form) bool {
 		return slices.Contains(header, f.address) && slices.Contains(header, f.state) && slices.ContainsFunc(f.owners, func(o string) bool { return slices.Contains(header, o) })
 	})
 	if i < 0 {
-		return nil, incomplete("it takes address,owner,state (as ipguard bookings --format csv writes it), or NetBox's or phpIPAM's export of addresses",
+		return nil, wrong("it takes address,owner,state (as ipguard bookings --format csv writes it), or NetBox's or phpIPAM's export of addresses",
 			"%s:1: the header has no columns that are understood: %s", path, strings.Join(header, ", "))
 	}
-	var rows []csvRow
+	var rows []Row
 	for {
 		record, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
 		if err != nil {
-			return nil, csvError(path, err)
+			return nil, failed(path, err)
 		}
 		line, _ := reader.FieldPos(0)
-		row, skip, err := csvForms[i].row(header, record, place.Place{File: path, Line: line, Column: 1})
+		row, skip, err := forms[i].row(header, record, place.Place{File: path, Line: line, Column: 1})
 		if err != nil {
 			return nil, err
 		}
@@ -107,19 +97,19 @@ func parseCSV(path string, text []byte) ([]csvRow, error) {
 	}
 }
 
-func csvError(path string, err error) error {
-	var wrong *csv.ParseError
+func failed(path string, err error) error {
+	var parse *csv.ParseError
 	switch {
 	case errors.Is(err, io.EOF):
-		return incomplete("its first line names the columns", "%s is empty", path)
-	case errors.As(err, &wrong):
-		return incomplete("", "%s:%d:%d: %s", path, wrong.Line, wrong.Column, wrong.Err)
+		return wrong("its first line names the columns", "%s is empty", path)
+	case errors.As(err, &parse):
+		return wrong("", "%s:%d:%d: %s", path, parse.Line, parse.Column, parse.Err)
 	}
-	return incomplete("", "%s: %s", path, err)
+	return wrong("", "%s: %s", path, err)
 }
 
 // row reads one line. skip says that the address is of nobody by the file's own state.
-func (f csvForm) row(header, record []string, at place.Place) (row csvRow, skip bool, err error) {
+func (f form) row(header, record []string, at place.Place) (row Row, skip bool, err error) {
 	field := func(name string) string {
 		if i := slices.Index(header, name); i >= 0 && i < len(record) {
 			return strings.TrimSpace(record[i])
@@ -130,10 +120,10 @@ func (f csvForm) row(header, record []string, at place.Place) (row csvRow, skip 
 		if f.name == "ipguard" && (state == "quarantined" || state == "released") {
 			return row, true, nil
 		}
-		return row, false, incomplete("there are "+strings.Join(f.inUse, ", "), "%s: %q is no state of an address", at, field(f.state))
+		return row, false, wrong("there are "+strings.Join(f.inUse, ", "), "%s: %q is no state of an address", at, field(f.state))
 	}
-	if row.Range, err = csvRange(field(f.address), f.name); err != nil {
-		return row, false, incomplete("", "%s: %q is no address", at, field(f.address))
+	if row.Range, err = rangeOf(field(f.address), f.name); err != nil {
+		return row, false, wrong("", "%s: %q is no address", at, field(f.address))
 	}
 	owner := ""
 	for _, name := range f.owners {
@@ -142,15 +132,15 @@ func (f csvForm) row(header, record []string, at place.Place) (row csvRow, skip 
 		}
 	}
 	if owner == "" {
-		return row, false, incomplete("fill in one of "+strings.Join(f.owners, ", "), "%s: nobody is named who has %s", at, field(f.address))
+		return row, false, wrong("fill in one of "+strings.Join(f.owners, ", "), "%s: nobody is named who has %s", at, field(f.address))
 	}
 	if row.For, err = ledger.ParseHolder(owner); err != nil {
-		return row, false, incomplete("", "%s: %s", at, err)
+		return row, false, wrong("", "%s: %s", at, err)
 	}
-	row.At, row.pool = at, field("pool")
+	row.At, row.Pool = at, field("pool")
 	if number := field("number"); number != "" && f.name == "ipguard" {
 		if row.For.Number, err = strconv.Atoi(number); err != nil || row.For.Number < 0 {
-			return row, false, incomplete("", "%s: %q is no number of an owner", at, number)
+			return row, false, wrong("", "%s: %q is no number of an owner", at, number)
 		}
 	}
 	for _, name := range f.why {
@@ -160,47 +150,55 @@ func (f csvForm) row(header, record []string, at place.Place) (row csvRow, skip 
 	}
 	if until := field("until"); until != "" && f.name == "ipguard" {
 		if row.Until, err = time.Parse(time.RFC3339, until); err != nil {
-			return row, false, incomplete("", "%s: %q is no time such as 2026-11-26T16:40:00Z", at, until)
+			return row, false, wrong("", "%s: %q is no time such as 2026-11-26T16:40:00Z", at, until)
 		}
 	}
 	return row, false, nil
 }
 
-// csvRange reads an address. NetBox writes it with the length of its network, of
+// rangeOf reads an address. NetBox writes it with the length of its network, of
 // which nothing is booked but the address.
-func csvRange(text, form string) (netip.Prefix, error) {
+func rangeOf(text, form string) (netip.Prefix, error) {
 	if form == "netbox" {
 		text, _, _ = strings.Cut(text, "/")
 	}
-	list, err := parseBlocks("", []string{text})
-	if err != nil {
-		return netip.Prefix{}, err
+	if p, err := netip.ParsePrefix(text); err == nil && p == p.Masked() && !p.Addr().Is4In6() {
+		return p, nil
 	}
-	return list[0], nil
+	a, err := netip.ParseAddr(text)
+	if err == nil && a.Zone() != "" {
+		err = errors.New("it has a zone")
+	}
+	a = a.Unmap()
+	return netip.PrefixFrom(a, a.BitLen()), err
 }
 
-// isOf reports whether a row is of a pool: it names it, or the pool delegates it.
-func (r *csvRow) isOf(pool *ledger.Pool) bool {
-	return r.pool == pool.Name || r.pool == "" && pool.Contains(r.Range)
+func wrong(hint, format string, args ...any) error {
+	return &trouble.Trouble{Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// rowsOf are the rows of a pool.
-func rowsOf(rows []csvRow, pool *ledger.Pool) []ledger.Found {
+// IsOf reports whether a row is of a pool: it names it, or the pool delegates it.
+func (r *Row) IsOf(pool *ledger.Pool) bool {
+	return r.Pool == pool.Name || r.Pool == "" && pool.Contains(r.Range)
+}
+
+// Of are the rows of a pool.
+func Of(rows []Row, pool *ledger.Pool) []ledger.Found {
 	var list []ledger.Found
 	for i := range rows {
-		if rows[i].isOf(pool) {
+		if rows[i].IsOf(pool) {
 			list = append(list, rows[i].Found)
 		}
 	}
 	return list
 }
 
-// rowsOfNone are the rows that no pool takes, so that none is passed over.
-func rowsOfNone(rows []csvRow, pools []*ledger.Pool) []report.Adopted {
-	var list []report.Adopted
+// OfNone are the rows that no pool takes, so that none is passed over.
+func OfNone(rows []Row, pools []*ledger.Pool) []Row {
+	var list []Row
 	for i := range rows {
-		if !slices.ContainsFunc(pools, rows[i].isOf) {
-			list = append(list, report.Adopted{Pool: rows[i].pool, Adoption: ledger.Adoption{Found: rows[i].Found, Status: ledger.AdoptOutside}})
+		if !slices.ContainsFunc(pools, rows[i].IsOf) {
+			list = append(list, rows[i])
 		}
 	}
 	return list
