@@ -160,6 +160,8 @@ type plantedWorld struct {
 	url      string
 	environ  []string
 	commands [][]string
+	// prefix stands at the beginning of the fleet file.
+	prefix string
 }
 
 func newPlantedWorld(t *testing.T) *plantedWorld {
@@ -230,7 +232,7 @@ func commented(name, text string) string {
 // value of v. It returns the environment that belongs to it.
 func (w *plantedWorld) write(turn int, value string) []string {
 	in := plantedInputs[turn%len(plantedInputs)]
-	fleet := strings.ReplaceAll(plantedFiles["ipguard.yml"], "URL", strings.Replace(w.url, "://", "://u:"+token+"41@", 1))
+	fleet := strings.ReplaceAll(w.prefix+plantedFiles["ipguard.yml"], "URL", strings.Replace(w.url, "://", "://u:"+token+"41@", 1))
 	fleet = strings.ReplaceAll(fleet, "INPUTS", strings.ReplaceAll(in.says, "VALUE", value))
 	writeFile(w.t, "ipguard.yml", []byte(commented("ipguard.yml", fleet)))
 	if in.file != "" {

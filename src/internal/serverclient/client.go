@@ -161,8 +161,8 @@ func (c *Client) detail(a answer) string {
 	if json.Unmarshal(a.body, &p) != nil || p.Detail == "" {
 		return fmt.Sprintf("it answers with status %d", a.status)
 	}
-	if c.token != "" {
-		p.Detail = strings.ReplaceAll(p.Detail, c.token, "(the token)")
+	if repeats(p.Detail, c.token) {
+		return fmt.Sprintf("it answers with status %d, and repeats the token", a.status)
 	}
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -177,6 +177,22 @@ func (c *Client) detail(a answer) string {
 		line += " (ipguard login, or IPGUARD_TOKEN)"
 	}
 	return line
+}
+
+// repeats reports whether a text has a part of a secret, in whatever case and also
+// escaped as in a URL.
+func repeats(text, secret string) bool {
+	const part = 8
+	if unescaped, err := url.QueryUnescape(text); err == nil {
+		text += "\n" + unescaped
+	}
+	text, secret = strings.ToLower(text), strings.ToLower(secret)
+	for i := 0; i+part <= len(secret); i++ {
+		if strings.Contains(text, secret[i:i+part]) {
+			return true
+		}
+	}
+	return secret != "" && strings.Contains(text, secret)
 }
 
 // withoutURL is the error without the request's URL, which is said already.

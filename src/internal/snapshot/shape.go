@@ -79,11 +79,11 @@ func oneOrMany(leaf shape) shape {
 }
 
 // name keeps a text that can be a name, and numbers, which directors read as
-// names.
+// names. What came through a variable is kept only if it may be shown.
 func name(v source.Value) *yaml.Node {
 	switch v.Kind() {
 	case source.String:
-		if isName(v.Text()) {
+		if isName(v.Text()) && v.MayBeShown() {
 			return text(v.Text())
 		}
 	case source.Int, source.Float:

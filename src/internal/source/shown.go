@@ -38,13 +38,44 @@ func (v Value) Format(s fmt.State, verb rune) {
 // isWhole reports whether a scalar is as it was written, or all that a variable has.
 func (v Value) isWhole() bool { _, composed := v.doc.before[v.node]; return !composed }
 
+// MayBeShown reports whether a scalar's text may be shown or sent where a name stands: it
+// was written where it stands, or is an address, or is all that a variable has and a
+// plain name.
+func (v Value) MayBeShown() bool {
+	text := v.Text()
+	return v.Shown() == text || v.isWhole() && isPlainName(text)
+}
+
+// WithheldKey is the first key, from the top down, that may not be shown.
+func (v Value) WithheldKey() (key Value, found bool) {
+	if v.IsList() {
+		for _, item := range v.Items() {
+			if key, found = item.WithheldKey(); found {
+				return key, true
+			}
+		}
+	}
+	if !v.IsMap() {
+		return key, false
+	}
+	for key, value := range v.Fields() {
+		if !key.MayBeShown() {
+			return key, true
+		}
+		if below, found := value.WithheldKey(); found {
+			return below, true
+		}
+	}
+	return key, false
+}
+
 // withheldNames calls add for each scalar that was put together from variables, or
 // came through one and is no plain name, and what to show in its place.
 func (d *Document) withheldNames(add func(text, shown string)) {
 	withhold := func(n *yaml.Node) {
 		v := Value{doc: d, node: n}
-		if shown := v.Shown(); n.Kind == yaml.ScalarNode && shown != n.Value && !(v.isWhole() && isPlainName(n.Value)) {
-			add(n.Value, shown)
+		if n.Kind == yaml.ScalarNode && !v.MayBeShown() {
+			add(n.Value, v.Shown())
 		}
 	}
 	for n := range d.origins {

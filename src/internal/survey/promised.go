@@ -75,7 +75,25 @@ func (p *promising) load(e fleet.SourceFile) (*source.Document, bool) {
 		t := failure(err, e.At)
 		p.err = &t
 	}
+	if err == nil {
+		p.withholds(doc.Root())
+	}
 	return doc, err == nil && p.err == nil
+}
+
+// withholds stops all where a key, or the document's own name, may be a secret: it is
+// what everything below is found by, and cannot be left out.
+func (p *promising) withholds(root source.Value) {
+	at, found := root.WithheldKey()
+	if own := root.Field("name"); !found && !own.MayBeShown() {
+		at, found = own, true
+	}
+	if found && p.err == nil {
+		p.err = &trouble.Trouble{
+			At: at.Place(), Message: "the variable ((" + at.Place().Through + ")) is part of a name or a key, may be a secret, and is not sent",
+			Hint: "write the name where it stands, or give the variable a value of letters, digits and - _ + .",
+		}
+	}
 }
 
 // content keeps what the file says; what cannot be kept stops all.
