@@ -129,6 +129,10 @@ func (s *Store) Make(ctx context.Context, t Token) (secret string, err error) {
 	case !t.Ends.After(now) || t.Ends.Sub(now) > LongestToken:
 		return "", &RefusedError{"a token ends within a year"}
 	}
+	// One that has ended makes room for another one of its name.
+	if _, err := s.Write.ExecContext(ctx, `delete from token where name = $1 and ends <= $2`, t.Name, now.UnixMicro()); err != nil {
+		return "", fmt.Errorf("the token cannot be made: %w", err)
+	}
 	var known int
 	if err := s.Read.QueryRowContext(ctx, `select count(*) from token where name = $1`, t.Name).Scan(&known); err != nil {
 		return "", err
@@ -187,9 +191,9 @@ func (s *Store) byDigest(ctx context.Context, digests []string) (map[string]*Tok
 	return found, rows.Err()
 }
 
-// Tokens lists all tokens, by name.
+// Tokens lists all tokens that have not ended, by name.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := s.Read.QueryContext(ctx, `select name, scopes, ends, made, by_whom from token order by name`)
+	rows, err := s.Read.QueryContext(ctx, `select name, scopes, ends, made, by_whom from token where ends > $1 order by name`, s.Now().UnixMicro())
 	if err != nil {
 		return nil, err
 	}

@@ -52,10 +52,14 @@ func (s Sessions) DeleteCtx(ctx context.Context, token string) error {
 	return err
 }
 
-// Sweep forgets sessions and tokens that have ended.
+// keptAfterEnd is for how long a token that has ended is kept: a clock that was wrong for
+// a minute must not take all tokens away.
+const keptAfterEnd = LongestToken
+
+// Sweep forgets sessions that have ended, and tokens that ended long ago.
 func (s Sessions) Sweep(ctx context.Context) error {
-	now := s.Now().UnixMicro()
-	_, err := s.Write.ExecContext(ctx, `delete from session where ends <= $1`, now)
-	_, other := s.Write.ExecContext(ctx, `delete from token where ends <= $1`, now)
+	now := s.Now()
+	_, err := s.Write.ExecContext(ctx, `delete from session where ends <= $1`, now.UnixMicro())
+	_, other := s.Write.ExecContext(ctx, `delete from token where ends <= $1`, now.Add(-keptAfterEnd).UnixMicro())
 	return errors.Join(err, other)
 }

@@ -44,6 +44,9 @@ type API struct {
 	Chronicle *chronicle.Keeper
 	// Requests are those beyond quotas.
 	Requests *requests.Store
+	// Failed hears why a question could not be answered, of which the client hears
+	// nothing; nil: nobody does.
+	Failed func(ctx context.Context, err error)
 	// Asked are the directors that servers asked themselves, by name.
 	Asked func(context.Context) (map[string]collector.Asked, error)
 	Now   func() time.Time
@@ -57,6 +60,12 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 	config := huma.DefaultConfig("ipguard-server", a.Version)
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
 	config.Formats = map[string]huma.Format{"application/json": exact, "json": exact}
+	config.Transformers = append(config.Transformers, func(ctx huma.Context, _ string, v any) (any, error) {
+		if h, ok := v.(*hidden); ok && a.Failed != nil {
+			a.Failed(ctx.Context(), h.cause)
+		}
+		return v, nil
+	})
 	config.OpenAPIPath = protocol.Base + "/openapi"
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "A token with scopes, or the session of a browser"},
@@ -148,6 +157,11 @@ func unavailable(err error) error {
 		return told
 	case errors.As(err, new(*ledgersql.FencedError)):
 		return huma.Error503ServiceUnavailable(err.Error())
+	case errors.Is(err, ledgersql.ErrFull):
+		return &hidden{ErrorModel: huma.ErrorModel{
+			Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
+			Detail: ledgersql.ErrFull.Error() + ": nothing was written; whoever runs the server has to make room",
+		}, cause: err}
 	case errors.Is(err, ledgersql.ErrMoved), errors.Is(err, ledgersql.ErrForeign):
 		return huma.Error412PreconditionFailed(err.Error())
 	}

@@ -38,7 +38,7 @@ type Database interface {
 	Write() *sql.DB
 	// Append writes events and what became of their addresses, all of them or none.
 	// The error is ErrLate if somebody else wrote in between, and ErrGuarded if a guard
-	// of them says no.
+	// of them says no; ErrFull if there is no room.
 	Append(ctx context.Context, events []Event, after []Booking) error
 	// Alone runs f in a transaction while nobody else writes events.
 	Alone(ctx context.Context, f func(tx *sql.Tx) error) error
@@ -55,6 +55,9 @@ type Database interface {
 
 // ErrLate says that somebody else wrote an event of that serial, or has the address.
 var ErrLate = errors.New("somebody else was faster")
+
+// ErrFull says that there is no room for what should be written: nothing of it was.
+var ErrFull = errors.New("the database has no room left")
 
 // ErrGuarded says that what a group rests on is not so any more; it is an ErrLate.
 var ErrGuarded = fmt.Errorf("%w: what was read is not there any more, or the pool is fenced", ErrLate)

@@ -127,7 +127,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.metrics.answers(answered)
 	s.sessions = newSessions(s.accounts, s.secure())
-	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: answered, Now: o.Now, Version: o.Version}
+	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: answered, Failed: s.failed, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
 	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances, o.Now)))
@@ -166,6 +166,11 @@ func (s *Server) wake() {
 	case s.told <- struct{}{}:
 	default:
 	}
+}
+
+// failed logs why a question could not be answered: whoever asked is not told.
+func (s *Server) failed(_ context.Context, err error) {
+	s.log.Error("a question cannot be answered", "reason", err)
 }
 
 // tellFences writes to the log what is not given.

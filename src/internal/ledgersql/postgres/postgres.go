@@ -125,14 +125,20 @@ func (d *Database) Adopt(ctx context.Context, tx *sql.Tx) error {
 // Begin implements ledgersql.Database: nothing is kept beside the database.
 func (d *Database) Begin(context.Context) error { return nil }
 
-// uniqueViolation is PostgreSQL's code for two rows where there may be one.
-const uniqueViolation = "23505"
+// PostgreSQL's codes for two rows where there may be one, and for a full disk.
+const (
+	uniqueViolation = "23505"
+	diskFull        = "53100"
+)
 
-// late tells that somebody else was faster from other errors.
+// late tells that somebody else was faster, and that there is no room, from other errors.
 func late(err error) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == uniqueViolation {
 		return fmt.Errorf("%w (%s)", ledgersql.ErrLate, refused.ConstraintName)
+	}
+	if errors.As(err, &refused) && refused.Code == diskFull {
+		return fmt.Errorf("%w: %w", ledgersql.ErrFull, err)
 	}
 	return err
 }

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
@@ -20,6 +22,7 @@ import (
 
 // Database is one file of SQLite.
 type Database struct {
+	path        string
 	read, write *sql.DB
 	mark        *mark
 }
@@ -35,7 +38,7 @@ func Open(ctx context.Context, path string) (*Database, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	d := &Database{write: write, mark: &mark{path: path + markSuffix}}
+	d := &Database{write: write, path: path, mark: &mark{path: path + markSuffix}}
 	if err := ledgersql.Migrate(ctx, write, ledgersql.SQLite); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), write.Close())
 	}
@@ -72,16 +75,16 @@ func (d *Database) Close() error {
 func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return d.judge(err)
 	}
 	if err := guarded(ctx, tx, events); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := ledgersql.AppendIn(ctx, tx, events, after); err != nil {
-		return errors.Join(late(err), tx.Rollback())
+		return errors.Join(d.judge(err), tx.Rollback())
 	}
 	if err := tx.Commit(); err != nil {
-		return late(err)
+		return d.judge(err)
 	}
 	d.mark.add(len(events))
 	return nil
@@ -117,10 +120,27 @@ func guarded(ctx context.Context, tx *sql.Tx, events []ledgersql.Event) error {
 	return nil
 }
 
-// late tells that somebody else was faster from other errors.
-func late(err error) error {
-	if errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) || errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY) {
+// judge tells that somebody else was faster, and that there is no room, from other errors.
+func (d *Database) judge(err error) error {
+	switch {
+	case errors.Is(err, sqlite3.CONSTRAINT_UNIQUE), errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY):
 		return ledgersql.ErrLate
+	case errors.Is(err, sqlite3.FULL), notWritten(err) && d.full():
+		return fmt.Errorf("%w: %w", ledgersql.ErrFull, err)
 	}
 	return err
+}
+
+// notWritten says that bytes could not be written, of which the driver does not say why.
+func notWritten(err error) bool {
+	return errors.Is(err, sqlite3.IOERR_WRITE) || errors.Is(err, sqlite3.IOERR_SHMSIZE) || errors.Is(err, sqlite3.IOERR_SHMMAP)
+}
+
+// leastRoom is what SQLite needs to begin to write.
+const leastRoom = 64 << 10
+
+// full reports whether the disk of the file has no room.
+func (d *Database) full() bool {
+	var s syscall.Statfs_t
+	return syscall.Statfs(filepath.Dir(d.path), &s) == nil && s.Bavail*uint64(s.Bsize) < leastRoom
 }

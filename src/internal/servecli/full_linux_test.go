@@ -1,0 +1,192 @@
+package servecli_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/ledgertest"
+	"github.com/ipguard/ipguard/src/internal/postgrestest"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
+)
+
+const fullVariable = "IPGUARD_TEST_FULL_DISK"
+
+// noMount is the exit code of the process inside if it may not mount.
+const noMount = 77
+
+// TestFullDisk fills the disk under a server while clients book, renew and release. It says
+// so, nothing is half done, and it goes on when there is room. The disk is a tmpfs in a
+// mount namespace of its own.
+func TestFullDisk(t *testing.T) {
+	if dir := os.Getenv(fullVariable); dir != "" {
+		t.Run("sqlite", func(t *testing.T) {
+			mount(t, dir, "size=1600k")
+			onFullDisk(t, dir, filepath.Join(dir, "x.db"))
+		})
+		t.Run("postgres", func(t *testing.T) {
+			if os.Getenv(fullVariable+"_ROOT") == "" {
+				t.Log("PostgreSQL's part needs root outside of the namespace")
+				return
+			}
+			onFullDisk(t, dir, tablespace(t, dir))
+		})
+		return
+	}
+	inside := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
+	inside.Env = append(os.Environ(), fullVariable+"="+t.TempDir())
+	if os.Getuid() == 0 {
+		inside.Env = append(inside.Env, fullVariable+"_ROOT=1")
+		inside.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	} else {
+		inside.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		}
+	}
+	out, err := inside.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() == noMount:
+		sharedtest.Unavailable(t, "no file system of its own for a full disk: %s", out)
+	case errors.As(err, &exit):
+		t.Errorf("on a full disk: %v\n%s", err, out)
+	case err != nil:
+		sharedtest.Unavailable(t, "no namespace of its own for a full disk: %v", err)
+	default:
+		t.Logf("%s", out)
+	}
+}
+
+func mount(t *testing.T, dir, options string) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		fmt.Println(err)
+		os.Exit(noMount)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// tablespace is a database whose tables are on a small disk; PostgreSQL's journal is not.
+func tablespace(t *testing.T, dir string) string {
+	t.Helper()
+	c := postgrestest.Start(t)
+	account, err := user.Lookup("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mount(t, dir, "size=12m,mode=0700,uid="+account.Uid+",gid="+account.Gid)
+	for path := filepath.Dir(dir); path != "/"; path = filepath.Dir(path) { // the way there
+		if info, err := os.Stat(path); err == nil && strings.HasPrefix(path, os.TempDir()+"/") {
+			if err := os.Chmod(path, info.Mode()|0o011); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	place := filepath.Join(dir, "space")
+	if err := os.Mkdir(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	uid, gid := 0, 0
+	if _, err := fmt.Sscan(account.Uid+" "+account.Gid, &uid, &gid); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(place, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	name := c.Database(t)
+	conn, err := pgx.Connect(t.Context(), c.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for _, statement := range []string{"create tablespace small location '" + place + "'", "alter database test1 set tablespace small"} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return name
+}
+
+func onFullDisk(t *testing.T, dir, name string) {
+	f := newFight(t, name)
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() { f.clients(done, time.Minute) })
+	f.answers(100)
+	ballast, err := os.Create(filepath.Join(dir, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Others fill the disk, and take what becomes free, until a client is told.
+	told := ""
+	client := &http.Client{Timeout: time.Minute}
+	for end := time.Now().Add(time.Minute); !strings.Contains(told, "no room"); {
+		for size := 64 << 10; size > 0; size /= 2 {
+			for err == nil {
+				_, err = ballast.Write(make([]byte, size))
+			}
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Fatal(err)
+			}
+			err = nil
+		}
+		told = f.raw(client, http.MethodPost, "/api/v1/pools/fight/renew", `{"for": "one", "until": "2090-01-01T00:00:00Z"}`)
+		told += f.raw(client, http.MethodPost, "/api/v1/pools/fight/bookings", `{"for": "one/full/disk"}`)
+		if time.Now().After(end) {
+			t.Fatalf("nobody is told: %s\n%s", told, f.servers[0].log.String())
+		}
+	}
+	if read, err := f.said(client, 0, ledgertest.Call{What: "read"}, false); err != nil {
+		t.Errorf("what is there cannot be read: %q %v", read, err)
+	}
+	if err := errors.Join(ballast.Close(), os.Remove(ballast.Name())); err != nil {
+		t.Fatal(err)
+	}
+	f.answers(60)
+	close(done)
+	group.Wait()
+	if code, out, stderr := run(t, "check", "--database", name); code != 0 {
+		t.Errorf("check: %s %s", out, stderr)
+	}
+	f.judge()
+	f.servers[0].kill()
+	if log := f.servers[0].log.String(); !strings.Contains(log, "a question cannot be answered") || !strings.Contains(log, ledgersql.ErrFull.Error()) {
+		t.Errorf("the log does not say why:\n%.2000s", log)
+	}
+}
+
+// raw is the text of an answer.
+func (f *fight) raw(client *http.Client, method, path, body string) string {
+	f.t.Helper()
+	request, err := http.NewRequest(method, "http://"+f.servers[0].address+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+f.token)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
