@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -31,29 +32,46 @@ type Row struct {
 	Pool string
 }
 
-// form says in which column of a program's export what stands. Headers are
-// compared without regard to case and to blanks.
+// form says in which columns of a program's export what stands. Headers are
+// compared without regard to case, and to blanks, "_" and "-".
 type form struct {
-	name    string
-	address string
+	name string
+	// address and state are the names that the column has, of which one is there.
+	address, state []string
 	// owners are tried in this order; the first that is not empty counts.
 	owners []string
-	// state is the column whose value must be one of inUse; any if inUse is empty.
-	state string
+	// inUse are the states of an address that somebody has.
 	inUse []string
 	why   []string
 }
 
 // forms are tried in order: the first whose columns are all there is taken.
 // NetBox 4 exports IP addresses as address, vrf, tenant, status, role, dns_name,
-// description (its forms for bulk import have the same names), phpIPAM 1.7 as IP
-// address, hostname, description, state, owner.
+// description (its forms for bulk import have the same names), and its table as IP Address,
+// VRF, Status, DNS Name. phpIPAM 1.7 exports ip address, ip state, description, hostname,
+// owner, and writes ip_addr, state, dns_name elsewhere.
 var forms = []form{
-	{name: "ipguard", address: "address", owners: []string{"owner"}, state: "state", inUse: []string{"held", "booked", ""}, why: []string{"why"}},
-	{name: "netbox", address: "address", owners: []string{"dns_name", "dnsname", "description", "tenant"}, state: "status",
+	{name: "ipguard", address: []string{"address"}, owners: []string{"owner"}, state: []string{"state"}, inUse: []string{"held", "booked", ""}, why: []string{"why"}},
+	{name: "NetBox", address: []string{"address", "ipaddress"}, owners: []string{"dnsname", "description", "tenant"}, state: []string{"status"},
 		inUse: []string{"active", "reserved", "dhcp", "slaac", "deprecated"}, why: []string{"description", "tenant"}},
-	{name: "phpipam", address: "ipaddress", owners: []string{"hostname", "owner", "description"}, state: "state",
+	{name: "phpIPAM", address: []string{"ipaddress", "ipaddr", "ip"}, owners: []string{"hostname", "dnsname", "owner", "description"}, state: []string{"ipstate", "state", "tag"},
 		inUse: []string{"active", "used", "reserved", "offline", "dhcp"}, why: []string{"description", "owner"}},
+}
+
+// columns are the columns that a form takes, for people.
+func (f form) columns() string {
+	return strings.Join(f.address, " or ") + ", " + strings.Join(f.state, " or ") + ", " + strings.Join(f.owners, " or ") + " (" + f.name + ")"
+}
+
+// missing are the columns of a form that a header lacks.
+func (f form) missing(header []string) int {
+	n := 0
+	for _, any := range [][]string{f.address, f.state, f.owners} {
+		if !slices.ContainsFunc(any, func(name string) bool { return slices.Contains(header, name) }) {
+			n++
+		}
+	}
+	return n
 }
 
 // Read reads one table. path is what it is called in errors, which are *trouble.Trouble.
@@ -67,15 +85,22 @@ func Read(path string, text []byte) ([]Row, error) {
 	if err != nil {
 		return nil, failed(path, err)
 	}
+	plain := strings.NewReplacer(" ", "", "_", "", "-", "")
 	for i := range header {
-		header[i] = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(header[i])), " ", "")
+		header[i] = plain.Replace(strings.ToLower(strings.TrimSpace(header[i])))
 	}
-	i := slices.IndexFunc(forms, func(f form) bool {
-		return slices.Contains(header, f.address) && slices.Contains(header, f.state) && slices.ContainsFunc(f.owners, func(o string) bool { return slices.Contains(header, o) })
-	})
+	i := slices.IndexFunc(forms, func(f form) bool { return f.missing(header) == 0 })
 	if i < 0 {
-		return nil, wrong("it takes address,owner,state (as ipguard bookings --format csv writes it), or NetBox's or phpIPAM's export of addresses",
-			"%s:1: the header has no columns that are understood: %s", path, strings.Join(header, ", "))
+		var known []string
+		for _, f := range forms {
+			known = append(known, f.columns())
+		}
+		return nil, wrong("name them in the first line: "+strings.Join(known, "; "), "%s:1: the header has no columns that are understood: %s", path, strings.Join(header, ", "))
+	}
+	for k, name := range header {
+		if name != "" && slices.Contains(header[:k], name) {
+			return nil, wrong("which one counts, nobody could tell", "%s:1: the header has the column %s twice", path, name)
+		}
 	}
 	var rows []Row
 	for {
@@ -112,18 +137,28 @@ func failed(path string, err error) error {
 func (f form) row(header, record []string, at place.Place) (row Row, skip bool, err error) {
 	field := func(name string) string {
 		if i := slices.Index(header, name); i >= 0 && i < len(record) {
-			return strings.TrimSpace(record[i])
+			return strings.Join(strings.FieldsFunc(live(strings.TrimSpace(record[i])), unicode.IsSpace), " ") // a description has lines
 		}
 		return ""
 	}
-	if state := strings.ToLower(field(f.state)); !slices.Contains(f.inUse, state) {
+	oneOf := func(names []string) string {
+		for _, name := range names {
+			if text := field(name); text != "" {
+				return text
+			}
+		}
+		return ""
+	}
+	if state := strings.ToLower(oneOf(f.state)); !slices.Contains(f.inUse, state) {
 		if f.name == "ipguard" && (state == "quarantined" || state == "released") {
 			return row, true, nil
 		}
-		return row, false, wrong("there are "+strings.Join(f.inUse, ", "), "%s: %q is no state of an address", at, field(f.state))
+		states := slices.DeleteFunc(slices.Clone(f.inUse), func(s string) bool { return s == "" })
+		return row, false, wrong("there are "+strings.Join(states, ", "), "%s: %q is no state of an address", at, oneOf(f.state))
 	}
-	if row.Range, err = rangeOf(field(f.address), f.name); err != nil {
-		return row, false, wrong("", "%s: %q is no address", at, field(f.address))
+	address := oneOf(f.address)
+	if row.Range, err = rangeOf(address, f.name); err != nil {
+		return row, false, wrong("", "%s: %q is no address", at, address)
 	}
 	owner := ""
 	for _, name := range f.owners {
@@ -132,7 +167,7 @@ func (f form) row(header, record []string, at place.Place) (row Row, skip bool, 
 		}
 	}
 	if owner == "" {
-		return row, false, wrong("fill in one of "+strings.Join(f.owners, ", "), "%s: nobody is named who has %s", at, field(f.address))
+		return row, false, wrong("fill in one of "+strings.Join(f.owners, ", "), "%s: nobody is named who has %s", at, address)
 	}
 	if row.For, err = ledger.ParseHolder(owner); err != nil {
 		return row, false, wrong("", "%s: %s", at, err)
@@ -153,14 +188,17 @@ func (f form) row(header, record []string, at place.Place) (row Row, skip bool, 
 			return row, false, wrong("", "%s: %q is no time such as 2026-11-26T16:40:00Z", at, until)
 		}
 	}
+	if err := ledger.CheckEvent(ledger.Event{At: time.Unix(1, 0), What: ledger.WasAdopted, Owner: row.For.Owner, Why: row.Why}); err != nil {
+		return row, false, wrong("", "%s: %s", at, err)
+	}
 	return row, false, nil
 }
 
 // rangeOf reads an address. NetBox writes it with the length of its network, of
 // which nothing is booked but the address.
 func rangeOf(text, form string) (netip.Prefix, error) {
-	if form == "netbox" {
-		text, _, _ = strings.Cut(text, "/")
+	if p, err := netip.ParsePrefix(text); err == nil && form == "NetBox" {
+		text = p.Addr().String()
 	}
 	if p, err := netip.ParsePrefix(text); err == nil && p == p.Masked() && !p.Addr().Is4In6() {
 		return p, nil

@@ -103,7 +103,7 @@ func (f *bookFlags) checkBook() (holder ledger.Holder, err error) {
 	case f.network != "" && f.ops == "":
 		return holder, usage("add --ops FILE", "--network is for --ops")
 	}
-	return holder, nil
+	return holder, f.checkOps(holder)
 }
 
 func runBook(ctx context.Context, flags *bookFlags, name string, streams Streams) error {
@@ -243,6 +243,9 @@ func (d *desk) tell(flags *bookFlags, out report.Book, holder ledger.Holder) err
 	if out.Refusal == nil && flags.ops != "" {
 		text, err := d.opsFile(flags.network, holder, ranges)
 		if err != nil {
+			return err
+		}
+		if err := flags.checkOps(holder); err != nil { // somebody may have written it since
 			return err
 		}
 		if err := atomicfile.Write(flags.ops, atomicfile.Shared, text); err != nil {

@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"errors"
+	"io/fs"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,6 +31,28 @@ func (d *desk) opsFile(network string, holder ledger.Holder, ranges []netip.Pref
 		network = names[0]
 	}
 	return report.StaticIPsOps(parts[2], network, ranges)
+}
+
+// checkOps refuses, before anything is booked, what --ops cannot be used for: an owner
+// without an instance group, a file that somebody else wrote, a folder that is not there.
+func (f *bookFlags) checkOps(holder ledger.Holder) error {
+	if f.ops == "" {
+		return nil
+	}
+	if strings.Count(holder.Owner, "/") < 2 {
+		return usage("leave --ops out; --vars NAME prints a vars file", "--ops needs an owner with an instance group, and %s has none", holder)
+	}
+	if info, err := os.Stat(filepath.Dir(f.ops)); err != nil || !info.IsDir() {
+		return usage("name a file in a folder that is there", "--ops %s: there is no such folder", f.ops)
+	}
+	text, err := os.ReadFile(f.ops)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil || !report.IsStaticIPsOps(text):
+		return usage("name a file that is not there yet, or one that ipguard wrote", "--ops would overwrite %s, which is no ops file of ipguard's", f.ops)
+	}
+	return nil
 }
 
 // networksWith are the networks of a deployment's director that hold all addresses.

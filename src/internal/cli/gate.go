@@ -98,6 +98,9 @@ func runGate(ctx context.Context, args []string, streams Streams) error {
 		if change, err = gate.Parse(args); err != nil {
 			return notRun(incomplete("", "%s", err))
 		}
+		if slices.Contains(args, "--dry-run") { // nothing is deployed, so nothing is taken
+			g.bookings = nil
+		}
 		if err := g.book(ctx); err != nil {
 			return notRun(err)
 		}

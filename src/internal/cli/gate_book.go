@@ -169,14 +169,25 @@ func (g *gateRun) giveBack(ctx context.Context) {
 	}
 	d.picture.Survey = survey.Read(g.before.Fleet, g.before.Loader)
 	for _, b := range g.bookings {
-		err := d.store.Update(ctx, b.pool.Name, func(rs *ledger.Records) ([]ledger.Entry, error) {
-			_, entries, err := ledger.Release(b.pool, rs, d.look(b.pool).World(b.owner), b.ranges, d.by, "the deploy was not begun")
+		var changed []ledger.Changed
+		err := d.store.Update(ctx, b.pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+			changed, entries, err = ledger.Release(b.pool, rs, d.look(b.pool).World(b.owner), b.ranges, d.by, "the deploy was not begun")
 			return entries, err
 		})
 		if err != nil {
 			fmt.Fprintf(g.streams.Stderr, "ipguard: %s of pool %s stay booked for %s: %s\n", rangesText(b.ranges), b.pool.Name, b.owner, err)
 			continue
 		}
-		fmt.Fprintf(g.streams.Stderr, "ipguard: gave %s of pool %s back\n", rangesText(b.ranges), b.pool.Name)
+		var back []netip.Prefix
+		for _, c := range changed {
+			if len(c.Kept) > 0 {
+				fmt.Fprintf(g.streams.Stderr, "ipguard: %s of pool %s stays booked for %s: in use by %s\n", ledger.RangeText(c.Before.Range), b.pool.Name, b.owner, usersText(c.Kept))
+				continue
+			}
+			back = append(back, c.Before.Range)
+		}
+		if len(back) > 0 {
+			fmt.Fprintf(g.streams.Stderr, "ipguard: gave %s of pool %s back\n", rangesText(back), b.pool.Name)
+		}
 	}
 }

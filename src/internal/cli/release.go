@@ -14,7 +14,7 @@ import (
 
 type releaseFlags struct {
 	writeFlags
-	dryRun bool
+	dryRun, all bool
 }
 
 func newReleaseCommand(streams Streams) *cobra.Command {
@@ -26,6 +26,9 @@ func newReleaseCommand(streams Streams) *cobra.Command {
 others. What a file declares, a director granted or a scan saw is kept, and it is said who
 has it. --dry-run shows what would be done.
 
+OWNER is a whole name, or the beginning of some: director/deployment. A pool, all of a
+director and a CIDR are refused without --all.
+
 Exit codes: 0 all were given back, 1 some are kept since they are in use, 2 wrong usage, 3
 something could not be read, or the repository is in no state to commit or push.`,
 		Example: `  ipguard release 10.8.52.190
@@ -33,15 +36,20 @@ something could not be read, or the repository is in no state to commit or push.
   ipguard release lb/frontend --push --why "moved to the cloud"`,
 		Args: someArgs("release", "ipguard release 10.8.52.190"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runChange(cmd.Context(), &flags.writeFlags, flags.dryRun, args, streams,
+			return runChange(cmd.Context(), &flags, args, streams,
 				func(d *desk, pool *ledger.Pool, rs *ledger.Records, w *ledger.World, ranges []netip.Prefix) ([]ledger.Changed, []ledger.Entry, error) {
 					return ledger.Release(pool, rs, w, ranges, d.by, flags.why)
 				})
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what would be done, and write nothing")
+	flags.addOwn(cmd)
 	return cmd
+}
+
+func (f *releaseFlags) addOwn(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show what would be done, and write nothing")
+	cmd.Flags().BoolVar(&f.all, "all", false, "also what stands for many: a pool, all of a director, a CIDR")
 }
 
 func someArgs(command, example string) cobra.PositionalArgs {
@@ -57,8 +65,8 @@ func someArgs(command, example string) cobra.PositionalArgs {
 type change func(d *desk, pool *ledger.Pool, rs *ledger.Records, w *ledger.World, ranges []netip.Prefix) ([]ledger.Changed, []ledger.Entry, error)
 
 // runChange does something to all bookings that the arguments select, pool by pool.
-func runChange(ctx context.Context, flags *writeFlags, dryRun bool, args []string, streams Streams, do change) error {
-	d, err := openDesk(ctx, flags, streams)
+func runChange(ctx context.Context, flags *releaseFlags, args []string, streams Streams, do change) error {
+	d, err := openDesk(ctx, &flags.writeFlags, streams)
 	if err != nil {
 		return err
 	}
@@ -67,10 +75,14 @@ func runChange(ctx context.Context, flags *writeFlags, dryRun bool, args []strin
 		d.failures = failures
 		return d.unread()
 	}
-	out := report.Changes{DryRun: dryRun}
+	chosen, err := d.choose(ctx, args, flags.all)
+	if err != nil {
+		return err
+	}
+	out := report.Changes{DryRun: flags.dryRun}
 	kept, matched := false, map[string]bool{}
 	for _, pool := range d.ledgerPools() {
-		changed, err := d.changePool(ctx, pool, dryRun, args, matched, do)
+		changed, err := d.changePool(ctx, pool, flags.dryRun, chosen, matched, do)
 		if err != nil {
 			return err
 		}
@@ -98,7 +110,7 @@ func runChange(ctx context.Context, flags *writeFlags, dryRun bool, args []strin
 	return err
 }
 
-func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, args []string, matched map[string]bool, do change) ([]ledger.Changed, error) {
+func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, chosen *choice, matched map[string]bool, do change) ([]ledger.Changed, error) {
 	var changed []ledger.Changed
 	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		if err := d.refresh(); err != nil {
@@ -106,9 +118,12 @@ func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, a
 		}
 		var ranges []netip.Prefix
 		for _, b := range rs.Sorted() {
-			if b.State.Taken() && d.selected(args, pool.Name, b, matched) {
+			if b.State.Taken() && chosen.has(pool.Name, b, matched) {
 				ranges = append(ranges, b.Range)
 			}
+		}
+		if err := chosen.check(); err != nil {
+			return nil, err
 		}
 		changed = nil
 		if len(ranges) == 0 {

@@ -32,7 +32,7 @@ state to commit or push.`,
 			if err != nil {
 				return err
 			}
-			return runChange(cmd.Context(), &flags.writeFlags, flags.dryRun, args, streams,
+			return runChange(cmd.Context(), &flags.releaseFlags, args, streams,
 				func(d *desk, pool *ledger.Pool, rs *ledger.Records, w *ledger.World, ranges []netip.Prefix) ([]ledger.Changed, []ledger.Entry, error) {
 					end := until.Truncate(1e9)
 					if until.IsZero() && !endless {
@@ -44,6 +44,6 @@ state to commit or push.`,
 	}
 	flags.add(cmd)
 	cmd.Flags().StringVar(&flags.until, "until", "", "when they end: 24h, 14d, 2027-01-31 (its end) or never (default: as the pool says, else 14d)")
-	cmd.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what would be done, and write nothing")
+	flags.addOwn(cmd)
 	return cmd
 }

@@ -281,3 +281,10 @@ func StaticIPsOps(group, network string, ranges []netip.Prefix) ([]byte, error) 
 	}
 	return fmt.Appendf(nil, "- type: replace\n  path: %s\n  value: %s\n", path, value), nil
 }
+
+// IsStaticIPsOps reports whether a text is one that StaticIPsOps wrote, and nothing else.
+func IsStaticIPsOps(text []byte) bool {
+	lines := strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
+	return len(lines) == 4 && lines[0] == "- type: replace" && strings.HasPrefix(lines[1], `  path: "/instance_groups/name=`) &&
+		strings.HasSuffix(lines[1], `/static_ips?"`) && strings.HasPrefix(lines[2], "  value: [") && lines[3] == ""
+}

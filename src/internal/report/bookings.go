@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/bookingcsv"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 )
 
@@ -78,7 +79,7 @@ func WriteBookingsCSV(w io.Writer, b Bookings) error {
 	}
 	for _, l := range b.List {
 		j := newJSONBooking(l.Pool, l.Booking)
-		if err := out.Write([]string{j.Address, j.Pool, j.State, j.Owner, strconv.Itoa(j.Number), j.Team, j.Since, j.Until, j.By, j.Why}); err != nil {
+		if err := out.Write(bookingcsv.Inert(j.Address, j.Pool, j.State, j.Owner, strconv.Itoa(j.Number), j.Team, j.Since, j.Until, j.By, j.Why)); err != nil {
 			return err
 		}
 	}

@@ -156,3 +156,25 @@ func poolsOf(file *fleet.File) []lint.Pool {
 	}
 	return list
 }
+
+// DelegateBoth reports whether two pools may give one address of one segment.
+func DelegateBoth(a, b *fleet.Pool) bool {
+	if a.Segment.Value != "" && b.Segment.Value != "" && a.Segment.Value != b.Segment.Value {
+		return false
+	}
+	first, second := DelegationOf(a), DelegationOf(b)
+	var set, other netipx.IPSetBuilder
+	for _, r := range first.Ranges {
+		set.AddRange(r)
+	}
+	for _, r := range second.Ranges {
+		other.AddRange(r)
+	}
+	for _, r := range slices.Concat(first.Except, second.Except) {
+		set.RemoveRange(r)
+	}
+	otherSet, _ := other.IPSet() // valid ranges make no error
+	set.Intersect(otherSet)
+	both, err := set.IPSet()
+	return err != nil || len(both.Ranges()) > 0
+}

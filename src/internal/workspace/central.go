@@ -1,10 +1,14 @@
 package workspace
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -75,8 +79,29 @@ func twice(own, central *fleet.File) []trouble.Trouble {
 		}
 	}
 	for i := range own.Pools {
-		if p := &own.Pools[i]; len(central.PoolsNamed(p.Key())) > 0 {
+		p := &own.Pools[i]
+		if len(central.PoolsNamed(p.Key())) > 0 {
 			list = append(list, trouble.Trouble{At: p.At, Message: "pool `" + p.Key() + "` is defined here and on the server", Hint: "a pool is in one place: take it away here, or there"})
+			continue
+		}
+		for k := range central.Pools {
+			if o := &central.Pools[k]; survey.DelegateBoth(p, o) {
+				list = append(list, trouble.Trouble{At: p.At, Message: "pool `" + p.Key() + "` delegates addresses of the server's pool `" + o.Key() + "`: both would give them", Hint: "take them away here, or there"})
+			}
+		}
+	}
+	return append(list, strays(own, central)...)
+}
+
+// strays are bookings in git of pools that are the server's: they would count here alone.
+func strays(own, central *fleet.File) []trouble.Trouble {
+	var list []trouble.Trouble
+	for i := range central.Pools {
+		pool := central.Pools[i].Key()
+		folder := filepath.Join(filepath.Dir(own.Path), bookfile.Folder, bookfile.FolderOf(pool))
+		if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 && own.Path != "" {
+			list = append(list, trouble.Trouble{At: place.Place{File: folder}, Message: "these bookings are of pool `" + pool + "`, which is the server's: nobody else sees them",
+				Hint: "book them on the server (ipguard adopt --csv), and take the files away"})
 		}
 	}
 	return list
