@@ -209,7 +209,11 @@ func directorErrors(facts *lint.Facts) []lint.Finding {
 
 // say writes a line to standard error.
 func (r *fencing) say(format string, args ...any) {
-	fmt.Fprintf(r.streams.Stderr, "ipguard: %s\n", fmt.Sprintf(format, args...))
+	lines := strings.Split(fmt.Sprintf(format, args...), "\n")
+	for i := range lines {
+		lines[i] = report.Visible(lines[i])
+	}
+	fmt.Fprintf(r.streams.Stderr, "ipguard: %s\n", strings.Join(lines, "\n"))
 }
 
 // hint writes a hint to standard error.

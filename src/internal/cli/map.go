@@ -101,7 +101,7 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	hidden := read.blindSpots()
 	if len(hidden) > 0 {
 		fmt.Fprintf(streams.Stderr, "ipguard: %s drawn where it may be; the first at %s: %s\nhint: ipguard lint tells which\n",
-			hiding(len(hidden)), hidden[0].At, hidden[0].Text())
+			hiding(len(hidden)), report.Visible(hidden[0].At.String()), report.Visible(hidden[0].Text()))
 	}
 	if len(read.failures)+len(hidden) > 0 {
 		return exitCode(ExitIncomplete)

@@ -38,3 +38,22 @@ func TestOutputsOverwriteNoInput(t *testing.T) {
 		t.Errorf("a file of its own is refused: %s", stderr)
 	}
 }
+
+// TestHiddenPartsAreVisible: what an ops file or a variable is called reaches no terminal
+// as it is, whichever command tells of it.
+func TestHiddenPartsAreVisible(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeFile(t, "ipguard.yml", []byte("directors:\n- {name: a, cloud_configs: [cc.yml], deployments: [m.yml, {manifest: m.yml, name: other, ops_files: [o.yml]}]}\n"))
+	writeFile(t, "cc.yml", []byte(plantedFiles["cc.yml"]))
+	writeFile(t, "m.yml", []byte(strings.Replace(plantedFiles["m.yml"], "[10.8.52.30]", `["((x`+"\u202e"+`))"]`, 1)))
+	writeFile(t, "o.yml", []byte("- {type: replace, path: \"/a\\e[31m/b\", value: 1}\n"))
+	for _, args := range [][]string{{"map"}, {"map", "--format", "json"}, {"map", "--html", "out"}, {"fence"}, {"fence", "--fix"}, {"lint"}, {"free", "10.8.52.0/24"}, {"who", "10.8.52.30"}, {"audit"}} {
+		stdout, stderr, _ := runIn(t, args...)
+		if strings.ContainsAny(stdout+stderr, "\x1b\u202e") {
+			t.Errorf("%q prints %q%q", args, stdout, stderr)
+		}
+	}
+	if _, stderr, code := runIn(t, "lint", "m.yml", "--director-version", "newest"); code != ExitUsage || !strings.Contains(stderr, "takes a version") {
+		t.Errorf("a version that is none ends with %d: %s", code, stderr)
+	}
+}

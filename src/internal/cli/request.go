@@ -86,6 +86,9 @@ func (f *lintFlags) workspace(args []string, changed func(string) bool, files *s
 		}
 		w, concerned = placed, append(concerned, directors...)
 	}
+	if f.version != "" && !fleet.IsVersion(f.version) {
+		return nil, nil, usage("bosh env prints it: --director-version 282.1.4", "--director-version takes a version, and got %q", f.version)
+	}
 	override := workspace.Override{Version: f.version}
 	for _, path := range f.cloudConfigs {
 		override.CloudConfigs = append(override.CloudConfigs,

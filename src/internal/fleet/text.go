@@ -48,6 +48,9 @@ func (n *VariableName) decodeValue(d *decoder, v source.Value, what string) {
 // versionForm is how directors tell their version: "282.1.4", "282.1.4 (00000000)".
 var versionForm = lazyregexp.New(`^v?[0-9]+(\.[0-9]+)*( .*)?$`)
 
+// IsVersion reports whether a text is a director's version.
+func IsVersion(text string) bool { return versionForm().MatchString(text) }
+
 func (t *Version) decodeValue(d *decoder, v source.Value, what string) {
 	text, ok := d.text(v, what)
 	if ok && !versionForm().MatchString(text.Value) {

@@ -42,13 +42,34 @@ func (o Override) Log(path string) (err error) {
 	if err != nil {
 		return err
 	}
+	line = append(line, '\n')
+	if unended(path) {
+		line = append([]byte{'\n'}, line...)
+	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := file.Write(append(line, '\n')); err != nil {
+	if _, err := file.Write(line); err != nil {
 		return err
 	}
 	return file.Sync()
+}
+
+// unended reports whether the last line of a file has no end, as an editor may leave it
+// or a full disk. What cannot be read is taken for ended: appending tells.
+func unended(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	last := make([]byte, 1)
+	_, err = file.ReadAt(last, info.Size()-1)
+	return err == nil && last[0] != '\n'
 }
