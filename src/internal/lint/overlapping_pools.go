@@ -8,7 +8,6 @@ import (
 
 	"go4.org/netipx"
 
-	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -116,12 +115,7 @@ func (f *Facts) split(c *clash) string {
 // addresses.
 func (f *Facts) fenced(s *plan.Subnet, at *netipx.IPSet) []netipx.IPRange {
 	if f.fence == nil {
-		f.fence = map[*plan.Subnet][]netipx.IPRange{}
-		for _, change := range fence.Compute(f.Plan, f.Needs, nil).Changes {
-			for _, entry := range change.Entries {
-				f.fence[change.Subnet] = append(f.fence[change.Subnet], entry.Range)
-			}
-		}
+		f.fence = fenceOf(f.Plan, f.Needs)
 	}
 	return slices.DeleteFunc(slices.Clone(f.fence[s]), func(r netipx.IPRange) bool { return !at.OverlapsRange(r) })
 }

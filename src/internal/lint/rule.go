@@ -9,7 +9,6 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
-	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -103,7 +102,7 @@ type Facts struct {
 	// Segments are the names of the fleet file's segments.
 	Segments []string
 	// Needs are how many addresses each subnet's pool must be able to hand out.
-	Needs fence.Needs
+	Needs map[*plan.Subnet]int
 	// Severities are those that the fleet file gives rules, by their ids.
 	Severities map[string]Severity
 	// Strict makes errors of hidden addresses and of what directors did not show.
