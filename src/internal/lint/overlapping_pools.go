@@ -114,8 +114,8 @@ func (f *Facts) split(c *clash) string {
 // fenced are the entries that ipguard fence would add to reserved of a subnet for some
 // addresses.
 func (f *Facts) fenced(s *plan.Subnet, at *netipx.IPSet) []netipx.IPRange {
-	if f.fence == nil {
-		f.fence = fenceOf(f.Plan, f.Needs)
+	if f.fence == nil && f.Fence != nil {
+		f.fence = f.Fence(f.Plan, f.Needs)
 	}
 	return slices.DeleteFunc(slices.Clone(f.fence[s]), func(r netipx.IPRange) bool { return !at.OverlapsRange(r) })
 }

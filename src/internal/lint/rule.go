@@ -115,7 +115,9 @@ type Facts struct {
 	// what may hide there.
 	ownHidden map[hiddenKey]*plan.Meeting
 
-	// fence is what ipguard fence would add to reserved, by subnet; nil before it is
+	// Fence computes what ipguard fence would add to reserved, by subnet; nil: nobody can.
+	Fence func(*plan.Plan, map[*plan.Subnet]int) map[*plan.Subnet][]netipx.IPRange
+	// fence is what it computed, by subnet; nil before it is
 	// asked for.
 	fence map[*plan.Subnet][]netipx.IPRange
 	// proposed are names for segments that have none yet (isolate.go).

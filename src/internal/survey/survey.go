@@ -182,7 +182,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 		facts.Segments = append(facts.Segments, segment.Name.Value)
 	}
 	facts.Idle, facts.Targets, facts.Strict, facts.Delegations = failures(idle), f.targetsOf(read), f.Strict, delegations(f.File)
-	facts.Severities, facts.Needs = f.Severities, needsOf(p.Subnets, s.Predicted)
+	facts.Severities, facts.Needs, facts.Fence = f.Severities, needsOf(p.Subnets, s.Predicted), fenceOf
 	facts.Now, facts.Pools, facts.Over = f.Snapshots.Now, poolsOf(f.File), bookings.over
 	return s
 }

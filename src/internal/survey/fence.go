@@ -1,6 +1,6 @@
 //go:build !vm
 
-package lint
+package survey
 
 import (
 	"go4.org/netipx"
