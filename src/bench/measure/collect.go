@@ -4,13 +4,19 @@ package main
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
+	"github.com/ipguard/ipguard/src/internal/pushes"
 )
 
 // directors are doubles of the directors of a made fleet, in a process of their
@@ -131,7 +137,7 @@ func (s *settings) slowest(d *directors) (string, error) {
 }
 
 // measureSnapshots lints one manifest against snapshots of a large fleet, and has
-// bosh print it.
+// bosh print it; and the same with a server that has these snapshots.
 func measureSnapshots(s *settings, t *table) error {
 	d, err := s.startDirectors("snapshots", 0)
 	if err != nil {
@@ -164,6 +170,62 @@ func measureSnapshots(s *settings, t *table) error {
 		}
 		t.durations(fmt.Sprintf("time: %s manifest of a director, %d kB, against 100 snapshots", m.what, size(m.path)/1000), results[0].walls, results[1].walls, 1)
 		t.durations("time on processors", results[0].cpus, results[1].cpus, 0)
+	}
+	return s.measureWithServer(t, d, manifests[len(manifests)/2])
+}
+
+// measureWithServer lints a manifest with a fleet file that names a server and nothing
+// else, and with one that names the files of snapshots that the server has. The cache is
+// warm: the server is asked whether anything is new, and nothing is.
+func (s *settings) measureWithServer(t *table, d *directors, manifest string) (err error) {
+	database := filepath.Join(s.work, "snapshots.db")
+	if err := keepSnapshots(database, filepath.Join(d.folder, "snapshots")); err != nil {
+		return err
+	}
+	server, err := s.serve(database, "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	if err := os.WriteFile(filepath.Join(d.folder, "served.yml"), []byte("server: http://"+server.host+"\ndirectors: []\n"), 0o644); err != nil {
+		return err
+	}
+	lint := func(fleet string) command {
+		return command{
+			args: []string{s.ipguard, "lint", "--fleet", fleet, "--director", "director-000", manifest}, folder: d.folder,
+			env: []string{"IPGUARD_TOKEN=" + server.admin, "XDG_CACHE_HOME=" + filepath.Join(s.work, "cache")},
+		}
+	}
+	results, err := sideBySide(s.runs, lint("served.yml"), lint("live.yml"))
+	if err != nil {
+		return err
+	}
+	t.durations("time: the median manifest with a server and a warm cache, and with snapshot files", results[0].walls, results[1].walls, 1.1)
+	t.durations("time on processors, without the server's", results[0].cpus, results[1].cpus, 0)
+	return nil
+}
+
+// keepSnapshots writes what a folder has of directors into a server's database.
+func keepSnapshots(database, folder string) (err error) {
+	ctx := context.Background()
+	d, err := sqlite.Open(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("no snapshots in %s: %w", folder, err)
+	}
+	store := &pushes.Store{Read: d.SQL(), Write: d.Write(), Now: time.Now}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			_, _, err = store.Add(ctx, strings.TrimSuffix(filepath.Base(file), ".json"), text, "bench")
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ var parts = []part{
 	{"book", "choosing an address to book", measureBook},
 	{"bookings", "the server's bookings, and the database without them", measureBookings},
 	{"history", "the history of addresses, and what is hoped for", measureHistory},
+	{"server", "a server with 1,000,000 claims: what it answers, and what is hoped for", measureServer},
 	{"bounds", "inputs of any size: processor time, and what n·log n predicts from a quarter of it; memory", measureBounds},
 	{"growth", "everything after reading: time, and what n·log n predicts", measureGrowth},
 }

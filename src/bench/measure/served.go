@@ -29,7 +29,7 @@ type served struct {
 	admin string
 }
 
-// serve starts the server on a database and a fleet file.
+// serve starts the server on a database and a fleet file; empty: it has none.
 func (s *settings) serve(database, fleet string) (v *served, err error) {
 	options := []string{"--database", database}
 	secret, err := exec.Command(s.server, append([]string{"token", "bench", "--scope", "ipguard.admin"}, options...)...).Output()
@@ -40,7 +40,10 @@ func (s *settings) serve(database, fleet string) (v *served, err error) {
 	if v.log, err = os.Create(filepath.Join(s.work, "server.log")); err != nil {
 		return nil, err
 	}
-	v.cmd = exec.Command(s.server, append(options, "--fleet", fleet, "--listen", "127.0.0.1:0")...)
+	if fleet != "" {
+		options = append(options, "--fleet", fleet)
+	}
+	v.cmd = exec.Command(s.server, append(options, "--listen", "127.0.0.1:0")...)
 	v.cmd.Stderr = v.log
 	stdout, err := v.cmd.StdoutPipe()
 	if err != nil {

@@ -88,11 +88,20 @@ type free struct {
 	near   []*plan.Subnet // likewise
 	// delegations are what each of Pools delegates in the scope.
 	delegations []*netipx.IPSet
-	segments    []*plan.Segment // of the plan
+	// segments are the plan's; see ofPlan.
+	segments []*plan.Segment
+}
+
+// ofPlan are the segments of the plan, which only scans are compared with.
+func (f *free) ofPlan() []*plan.Segment {
+	if f.segments == nil {
+		f.segments = f.plan.Segments()
+	}
+	return f.segments
 }
 
 func newFree(p *plan.Plan, q Question) *free {
-	f := &free{Question: q, plan: p, reach: newContacts(q.Scope.Subnets), segments: p.Segments()}
+	f := &free{Question: q, plan: p, reach: newContacts(q.Scope.Subnets)}
 	f.base = f.scopeSet()
 	for i := range p.Claims {
 		c := &p.Claims[i]
@@ -265,7 +274,7 @@ func Available(p *plan.Plan, q Question) *netipx.IPSet {
 // Free looks for addresses to take.
 func Free(p *plan.Plan, q Question) Offers {
 	f := newFree(p, q)
-	answer := Offers{Segments: segmentsOf(f.segments, q.Scope.Subnets), Directors: directorsOf(f.near)}
+	answer := Offers{Segments: segmentsOf(p.Segments(), q.Scope.Subnets), Directors: directorsOf(f.near)}
 	for _, c := range f.claims {
 		switch {
 		case c.Kind.InUse():

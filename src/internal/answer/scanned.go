@@ -44,7 +44,7 @@ func (s *Scan) of(segments []*plan.Segment, subnet *plan.Subnet) bool {
 // saw reports whether the scan was made in a segment of the scope.
 func (f *free) saw(s *Scan) bool {
 	return slices.ContainsFunc(f.Scope.Subnets, func(subnet *plan.Subnet) bool {
-		return subnet.Range.Overlaps(s.Prefix) && s.of(f.segments, subnet)
+		return subnet.Range.Overlaps(s.Prefix) && s.of(f.ofPlan(), subnet)
 	})
 }
 
@@ -86,7 +86,7 @@ func (f *free) unscanned() *netipx.IPSet {
 		var missing netipx.IPSetBuilder
 		missing.AddPrefix(subnet.Range)
 		for i := range f.Scans {
-			if s := &f.Scans[i]; s.of(f.segments, subnet) {
+			if s := &f.Scans[i]; s.of(f.ofPlan(), subnet) {
 				missing.RemoveSet(s.meaningful())
 			}
 		}
@@ -119,7 +119,7 @@ func (f *free) ofScans(a netip.Addr) []Obstacle {
 	asked := func(subnet *plan.Subnet) bool {
 		return slices.ContainsFunc(f.Scans, func(s Scan) bool {
 			h := s.heard(a)
-			return s.Prefix.Contains(a) && (h == nil || !h.Proxy) && s.of(f.segments, subnet)
+			return s.Prefix.Contains(a) && (h == nil || !h.Proxy) && s.of(f.ofPlan(), subnet)
 		})
 	}
 	if len(f.Scans) > 0 && slices.ContainsFunc(f.Scope.Subnets, func(s *plan.Subnet) bool { return s.Range.Contains(a) && !asked(s) }) {

@@ -40,6 +40,46 @@ func segmentsOf(all []*plan.Segment, subnets []*plan.Subnet) []Segment {
 	return list
 }
 
+// order is where the subnets of a plan stand in its segments. It is computed once for
+// any number of questions.
+type order struct {
+	segments []*plan.Segment
+	// in are the numbers of the segments that a subnet is in.
+	in        map[*plan.Subnet][]int
+	rangeless []*plan.Subnet
+	listed    map[*plan.Subnet]bool
+}
+
+func newOrder(p *plan.Plan) *order {
+	o := &order{segments: p.Segments(), in: map[*plan.Subnet][]int{}, listed: map[*plan.Subnet]bool{}}
+	for i, g := range o.segments {
+		for _, s := range g.Subnets {
+			o.in[s] = append(o.in[s], i)
+		}
+	}
+	for _, s := range p.Subnets {
+		o.listed[s] = true
+		if !s.Range.IsValid() {
+			o.rangeless = append(o.rangeless, s)
+		}
+	}
+	return o
+}
+
+// segmentsOf is segmentsOf of all segments, of which it looks at the subnets' own alone.
+func (o *order) segmentsOf(subnets []*plan.Subnet) []Segment {
+	var numbers []int
+	for _, s := range subnets {
+		numbers = append(numbers, o.in[s]...)
+	}
+	slices.Sort(numbers)
+	var own []*plan.Segment
+	for _, i := range slices.Compact(numbers) {
+		own = append(own, o.segments[i])
+	}
+	return segmentsOf(own, subnets)
+}
+
 // explain notes what of the segment is only assumed.
 func (g *Segment) explain() {
 	for _, s := range g.Subnets[1:] {

@@ -116,7 +116,7 @@ func WhoNamed(p *plan.Plan, name string) (h Holders, others []string) {
 			bySubnet[c.Subnet] = append(bySubnet[c.Subnet], *c)
 		}
 	}
-	h.place(p, bySubnet, ranged(p, func(s *plan.Subnet) bool { return bySubnet[s] != nil }))
+	h.place(newOrder(p), bySubnet, ranged(p, func(s *plan.Subnet) bool { return bySubnet[s] != nil }))
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		for _, n := range called(spot.Owner) {
@@ -133,15 +133,15 @@ func WhoNamed(p *plan.Plan, name string) (h Holders, others []string) {
 }
 
 // place puts claims into the segments of the subnets around them, sorted.
-func (h *Holders) place(p *plan.Plan, bySubnet map[*plan.Subnet][]plan.Claim, around []*plan.Subnet) {
-	for _, segment := range segmentsOf(p.Segments(), around) {
+func (h *Holders) place(o *order, bySubnet map[*plan.Subnet][]plan.Claim, around []*plan.Subnet) {
+	for _, segment := range o.segmentsOf(around) {
 		held := Held{Segment: segment}
 		for _, s := range segment.Subnets {
 			held.Claims = append(held.Claims, bySubnet[s]...)
 		}
 		h.Segments = append(h.Segments, held)
 	}
-	h.addRangeless(p, bySubnet)
+	h.addRangeless(o, bySubnet)
 	for i := range h.Segments {
 		sortClaims(h.Segments[i].Claims)
 	}
@@ -159,7 +159,7 @@ func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
 	around := ranged(p, func(s *plan.Subnet) bool {
 		return bySubnet[s] != nil || netipx.RangeOfPrefix(s.Range).Overlaps(asked)
 	})
-	h.place(p, bySubnet, around)
+	h.place(newOrder(p), bySubnet, around)
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		if slices.ContainsFunc(spot.May, func(c plan.Claim) bool { return c.Range.Overlaps(asked) }) {
@@ -180,7 +180,7 @@ func Who(p *plan.Plan, pools []Pool, asked netipx.IPRange) Holders {
 // addRangeless adds the claims that lie in no subnet's range: those of external
 // addresses and of vip networks. Where the fleet file does not tell their
 // segment it is not known.
-func (h *Holders) addRangeless(p *plan.Plan, bySubnet map[*plan.Subnet][]plan.Claim) {
+func (h *Holders) addRangeless(o *order, bySubnet map[*plan.Subnet][]plan.Claim) {
 	add := func(name string, claims []plan.Claim) {
 		if len(claims) == 0 {
 			return
@@ -192,20 +192,14 @@ func (h *Holders) addRangeless(p *plan.Plan, bySubnet map[*plan.Subnet][]plan.Cl
 		}
 		h.Segments[i].Claims = append(h.Segments[i].Claims, claims...)
 	}
-	for _, s := range p.Subnets {
-		if !s.Range.IsValid() {
-			add(s.Segment, bySubnet[s])
-		}
+	for _, s := range o.rangeless {
+		add(s.Segment, bySubnet[s])
 	}
 	add("", bySubnet[nil])
 	// What lies in one of several subnets, or in one that hides, is in no list.
-	listed := map[*plan.Subnet]bool{}
-	for _, s := range p.Subnets {
-		listed[s] = true
-	}
 	var unlisted []plan.Claim
 	for s, claims := range bySubnet {
-		if s != nil && !listed[s] {
+		if s != nil && !o.listed[s] {
 			unlisted = append(unlisted, claims...)
 		}
 	}

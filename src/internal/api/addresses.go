@@ -10,7 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"go4.org/netipx"
 
-	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/chronicle"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/protocol"
@@ -80,7 +79,7 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	}
 	out := &addressOutput{}
 	out.Body.Address, out.Body.Pools, out.Body.Claims, out.Body.Bookings = ledger.RangeText(asked), []string{}, []Claim{}, []Booking{}
-	holders := answer.Who(picture.Plan, nil, netipx.RangeOfPrefix(asked))
+	holders := picture.Answers.Who(netipx.RangeOfPrefix(asked))
 	out.Body.Blind = len(holders.Blind)
 	for _, segment := range holders.Segments {
 		for i := range segment.Claims {

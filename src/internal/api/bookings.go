@@ -70,7 +70,7 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	from, fromAddress, _ := strings.Cut(in.After, " ")
+	afterPool, fromAddress, _ := strings.Cut(in.After, " ")
 	var after netip.Prefix
 	if in.After != "" {
 		if after, err = protocol.ParseRange(fromAddress); err != nil {
@@ -80,7 +80,7 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 	out := &bookingsOutput{}
 	out.Body.Bookings = []Booking{}
 	for _, pool := range slices.SortedFunc(slices.Values(picture.Pools), func(x, y *ledger.Pool) int { return strings.Compare(escaped(x.Name), escaped(y.Name)) }) {
-		if in.Pool != "" && in.Pool != pool.Name || escaped(pool.Name) < from {
+		if in.Pool != "" && in.Pool != pool.Name || escaped(pool.Name) < afterPool {
 			continue
 		}
 		rs, err := a.Ledger.Records(ctx, pool.Name)
@@ -88,10 +88,13 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 			return nil, unavailable(err)
 		}
 		look := picture.Look(pool, a.now())
-		for _, b := range rs.Sorted() {
+		from := rs.All()
+		if in.After != "" && escaped(pool.Name) == afterPool {
+			from = rs.Behind(after)
+		}
+		for b := range from {
 			over := !b.State.Taken() && (b.State != ledger.Quarantined || b.Rested(a.now()))
-			if over && !in.All || in.Mine && b.By != actor.Name || !below(b.Owner, in.Owner) ||
-				in.After != "" && escaped(pool.Name) == from && compare(b.Range, after) <= 0 {
+			if over && !in.All || in.Mine && b.By != actor.Name || !below(b.Owner, in.Owner) {
 				continue
 			}
 			if len(out.Body.Bookings) == in.Limit {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -107,10 +108,8 @@ func (a *API) changing(ctx context.Context, name string, which Which, do changeF
 	var changed []ledger.Changed
 	err = a.Ledger.Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		list := named
-		for b := range rs.All() {
-			if which.For != "" && b.State.Taken() && (below(b.Owner, which.For) || b.For() == which.For) {
-				list = append(list[:len(list):len(list)], b.Range)
-			}
+		if which.For != "" {
+			list = append(list[:len(list):len(list)], bookedFor(rs, which.For)...)
 		}
 		if len(list) == 0 {
 			return nil, huma.Error404NotFound("nothing of pool " + pool.Name + " is booked for " + which.For)
@@ -142,6 +141,22 @@ func (a *API) changing(ctx context.Context, name string, which Which, do changeF
 		out.Body.Bookings = append(out.Body.Bookings, v)
 	}
 	return out, nil
+}
+
+// bookedFor are the addresses of an owner and of those below it, or of one holder, by
+// address.
+func bookedFor(rs *ledger.Records, name string) []netip.Prefix {
+	var list []netip.Prefix
+	for b := range rs.OwnedBy(name) {
+		list = append(list, b.Range)
+	}
+	if holder, err := ledger.ParseHolder(name); err == nil && holder.Number >= 0 {
+		if b, ok := rs.Of(holder); ok && b.For() == name {
+			list = append(list, b.Range)
+		}
+	}
+	slices.SortFunc(list, compare)
+	return slices.Compact(list)
 }
 
 // mayBook reports whether somebody may change what counts for a team. What counts for

@@ -123,14 +123,7 @@ func (a *API) describe(ctx context.Context, picture *central.Picture, p *ledger.
 	for _, r := range p.Except {
 		v.Except = append(v.Except, r.String())
 	}
-	for b := range rs.All() {
-		switch {
-		case b.State.Taken():
-			v.Taken++
-		case b.State == ledger.Quarantined:
-			v.Resting++
-		}
-	}
+	v.Taken, v.Resting = rs.Taken(), rs.Resting()
 	if fence != nil {
 		v.Fenced = fence.Text()
 		return v, nil

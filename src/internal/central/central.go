@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ignore"
@@ -88,6 +89,9 @@ type Picture struct {
 	Directors []string
 
 	maxAges map[string]string
+
+	// Answers are asked who has an address.
+	Answers *answer.Index
 
 	mu    sync.Mutex
 	looks map[*ledger.Pool]*booking.Look
@@ -220,6 +224,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 		Plan: read.Facts.Plan, Findings: p.findings(w.Fleet.File, read.Facts), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
 	}
+	picture.Answers = answer.NewIndex(plan.NewIndex(picture.Plan))
 	if picture.Shared, err = p.shared(files); err != nil && len(own) == 0 { // else it was said with its place
 		return nil, err
 	}

@@ -208,12 +208,20 @@ func (d *director) forget(name string, now []*instance, released []*instance) {
 	if len(released) == 0 {
 		return
 	}
+	freed := false
 	for _, i := range released {
 		for _, a := range i.addresses {
 			if d.held[a.address] == i {
 				delete(d.held, a.address)
+				freed = true
 			}
 		}
+	}
+	for _, p := range d.pools {
+		p.rewind()
+	}
+	if !freed { // the rule: a deploy keeps what it has
+		return
 	}
 	var v4, v6 []ipaddr.Span
 	for a := range d.held {
@@ -224,9 +232,6 @@ func (d *director) forget(name string, now []*instance, released []*instance) {
 		}
 	}
 	d.taken = takenSpans{ipaddr.NewSpans(v4), ipaddr.NewSpans(v6)}
-	for _, p := range d.pools {
-		p.rewind()
-	}
 }
 
 // replace puts instances in place of those that a deployment had.

@@ -50,7 +50,7 @@ const (
 var layers = []layer{
 	{name: "bench/directors", imports: list("directordouble", "survey", "fleet", "interpolate", "deploy", "source")},
 	{name: "bench/measure",
-		imports: list("chronicle", "answer", "booking", "ledgersql/sqlite", "ledgersql/postgres", "ledgersql", "ledger", "lint", "claims", "bosh", "plan", "place"),
+		imports: list("chronicle", "answer", "booking", "pushes", "ledgersql/sqlite", "ledgersql/postgres", "ledgersql", "ledger", "snapshot", "lint", "claims", "bosh", "plan", "place"),
 		modules: list(netipx, "github.com/jackc/pgx/v5")},
 	{name: "cmd/ipguard", imports: list("cli")},
 	{name: "cmd/ipguard-server", imports: list("servecli")},
@@ -76,7 +76,7 @@ var layers = []layer{
 	{name: "internal/webhooks"},
 	{name: "internal/turns"},
 	{name: "internal/central",
-		imports: list("plural", "bookfile", "workspace", "ignore", "survey", "fleet", "snapshot", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(netipx, yaml)},
+		imports: list("plural", "bookfile", "workspace", "ignore", "survey", "fleet", "snapshot", "answer", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(netipx, yaml)},
 	{name: "internal/pushes", imports: list("sharedread", "snapshot", "source")},
 	{name: "internal/requests"},
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type Records struct {
 	// runs are the stretches of addresses that are taken or rest, by their first
 	// address, with their last. They do not touch each other.
 	runs runs
+	// taken and resting are how many addresses are so.
+	taken, resting int
 	// sizes are the lengths of the ranges, sorted. The list is never changed.
 	sizes []int
 }
@@ -123,9 +126,7 @@ func (rs *Records) set(h *history) {
 			rs.ends.set(b.endKey(), h)
 		}
 	}
-	if b.State.Taken() {
-		rs.teams.set(text(b.Team), rs.CountTeam(b.Team)+1)
-	}
+	rs.count(&b, 1)
 	switch {
 	case b.busy() && !before.busy():
 		rs.runs.add(b.Range)
@@ -145,10 +146,22 @@ func (rs *Records) forget(b Booking) {
 		rs.owned.delete(b.ownedKey())
 		rs.ends.delete(b.endKey())
 	}
-	if b.State.Taken() {
-		rs.teams.set(text(b.Team), rs.CountTeam(b.Team)-1)
+	rs.count(&b, -1)
+}
+
+func (rs *Records) count(b *Booking, n int) {
+	switch {
+	case b.State.Taken():
+		rs.taken += n
+		rs.teams.set(text(b.Team), rs.CountTeam(b.Team)+n)
+	case b.State == Quarantined:
+		rs.resting += n
 	}
 }
+
+// Taken and Resting are how many addresses or blocks somebody has, and how many rest.
+func (rs *Records) Taken() int   { return rs.taken }
+func (rs *Records) Resting() int { return rs.resting }
 
 // Add appends events. It fails, and adds nothing, if one of them cannot follow.
 func (rs *Records) Add(entries []Entry) error {
@@ -255,6 +268,42 @@ func (rs *Records) All() iter.Seq[Booking] {
 		for _, h := range rs.byRange.all() {
 			if !yield(h.now) {
 				return
+			}
+		}
+	}
+}
+
+// Behind yields all bookings behind a range, by address.
+func (rs *Records) Behind(r netip.Prefix) iter.Seq[Booking] {
+	return func(yield func(Booking) bool) {
+		for k, h := range rs.byRange.from(rangeKey{r}) {
+			if k.Prefix != r && !yield(h.now) {
+				return
+			}
+		}
+	}
+}
+
+// OwnedBy yields what is booked for an owner, and for those below it: promo, promo/pgpool.
+// Of promo/ it is those below promo.
+func (rs *Records) OwnedBy(owner string) iter.Seq[Booking] {
+	above := strings.TrimSuffix(owner, "/") + "/"
+	return func(yield func(Booking) bool) {
+		// What stands below an owner does not follow it at once: promo-2 comes before promo/.
+		for _, part := range []struct {
+			from string
+			in   func(string) bool
+		}{
+			{owner, func(o string) bool { return o == owner }},
+			{above, func(o string) bool { return strings.HasPrefix(o, above) }},
+		} {
+			for k, h := range rs.owned.from(ownedKey{owner: part.from}) {
+				if !part.in(k.owner) {
+					break
+				}
+				if !k.resting && !yield(h.now) {
+					return
+				}
 			}
 		}
 	}

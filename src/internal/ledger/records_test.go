@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ func randomEntry(rng *rand.Rand, rs *Records, now time.Time) Entry {
 func checkIndexes(t *testing.T, rng *rand.Rand, rs *Records, now time.Time) {
 	t.Helper()
 	all := rs.Sorted()
+	checkCounts(t, rng, rs, all)
 	where := func(keep func(Booking) bool) []Booking {
 		var list []Booking
 		for _, b := range all {
@@ -148,5 +150,38 @@ func checkUnits(t *testing.T, rs *Records, w *World, all []Booking) {
 		if got := u.some(1000); !slices.Equal(got, want) {
 			t.Errorf("blocks of %d: %v may be given, want %v", block, got, want)
 		}
+	}
+}
+
+// checkCounts holds what is counted and looked up against a look at all bookings.
+func checkCounts(t *testing.T, rng *rand.Rand, rs *Records, all []Booking) {
+	t.Helper()
+	taken, resting := 0, 0
+	owner := []string{"a", "a/", "a/b", "a/b/1", "a/b/", "b", "a/b/2/3"}[rng.IntN(7)]
+	behind := randomRange(rng)
+	var below, later []Booking
+	for _, b := range all {
+		switch {
+		case b.State.Taken():
+			taken++
+			if b.Owner == owner || strings.HasPrefix(b.Owner, strings.TrimSuffix(owner, "/")+"/") {
+				below = append(below, b)
+			}
+		case b.State == Quarantined:
+			resting++
+		}
+		if comparePrefixes(b.Range, behind) > 0 {
+			later = append(later, b)
+		}
+	}
+	if rs.Taken() != taken || rs.Resting() != resting {
+		t.Errorf("%d are taken and %d rest, and are counted as %d and %d", taken, resting, rs.Taken(), rs.Resting())
+	}
+	if got := slices.Collect(rs.Behind(behind)); !slices.Equal(got, later) {
+		t.Errorf("behind %s are %v, not %v", behind, got, later)
+	}
+	got := slices.SortedFunc(rs.OwnedBy(owner), func(a, b Booking) int { return comparePrefixes(a.Range, b.Range) })
+	if !slices.Equal(got, below) {
+		t.Errorf("%s has %v, not %v", owner, got, below)
 	}
 }

@@ -70,8 +70,8 @@ type Meeting struct {
 type Blindness struct {
 	plan     *Plan
 	counts   func(*Claim) bool // nil: all
-	claims   *rangeIndex
-	hidden   *rangeIndex
+	claims   *claimIndex
+	hidden   *claimIndex
 	spots    map[*Claim]*BlindSpot
 	contacts map[[2]*Subnet]Contact
 }
@@ -90,7 +90,7 @@ func (b *Blindness) Among(counts func(*Claim) bool) *Blindness {
 // indexClaims and indexHidden are done by the first question that needs them.
 func (b *Blindness) indexClaims() {
 	if b.claims == nil {
-		b.claims = newRangeIndex(b.counted(claimsOf(b.plan)))
+		b.claims = newClaimIndex(b.counted(claimsOf(b.plan)))
 	}
 }
 
@@ -107,7 +107,7 @@ func (b *Blindness) indexHidden() {
 			hidden = append(hidden, &spot.May[j])
 		}
 	}
-	b.hidden = newRangeIndex(b.counted(hidden))
+	b.hidden = newClaimIndex(b.counted(hidden))
 }
 
 func (b *Blindness) counted(list []*Claim) []*Claim {
@@ -125,7 +125,7 @@ func (b *Blindness) Meetings(spot *BlindSpot) iter.Seq[Meeting] {
 		b.indexHidden()
 		for i := range spot.May {
 			may := &spot.May[i]
-			for _, index := range []*rangeIndex{b.claims, b.hidden} {
+			for _, index := range []*claimIndex{b.claims, b.hidden} {
 				for other := range index.overlapping(may.Range) {
 					if b.spots[other] == spot {
 						continue

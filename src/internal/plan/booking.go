@@ -116,7 +116,7 @@ func (s *Subnet) Meets(c *Claim) bool {
 // Claims yields the claims that overlap r, whatever their segment.
 func (sp *Space) Claims(r netipx.IPRange) iter.Seq[*Claim] {
 	if sp.index == nil {
-		sp.index = newRangeIndex(claimsOf(sp.plan))
+		sp.index = newClaimIndex(claimsOf(sp.plan))
 	}
 	return sp.index.overlapping(r)
 }

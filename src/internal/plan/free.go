@@ -14,7 +14,7 @@ import (
 type Space struct {
 	plan      *Plan
 	blindness *Blindness
-	index     *rangeIndex // made by the first question
+	index     *claimIndex // made by the first question
 	unclaimed map[*Subnet][]netipx.IPRange
 	unowned   map[*Subnet][]netipx.IPRange
 	unused    map[*Subnet][]netipx.IPRange
@@ -136,46 +136,9 @@ func (sp *Space) around(s *Subnet) iter.Seq[*Claim] {
 		}
 	}
 	if sp.index == nil {
-		sp.index = newRangeIndex(claimsOf(sp.plan))
+		sp.index = newClaimIndex(claimsOf(sp.plan))
 	}
 	return sp.index.overlapping(netipx.RangeOfPrefix(s.Range))
-}
-
-// rangeIndex finds the claims that overlap a range.
-type rangeIndex struct {
-	claims []*Claim     // by first address
-	reach  []netip.Addr // the highest last address of all claims up to here
-}
-
-// newRangeIndex takes over the list. Claims of one first address keep their order.
-func newRangeIndex(claims []*Claim) *rangeIndex {
-	claims = slices.DeleteFunc(claims, func(c *Claim) bool { return !c.Range.IsValid() })
-	slices.SortStableFunc(claims, func(a, b *Claim) int { return a.Range.From().Compare(b.Range.From()) })
-	x := &rangeIndex{claims: claims, reach: make([]netip.Addr, len(claims))}
-	var highest netip.Addr
-	for i, c := range claims {
-		if last := c.Range.To(); highest.Less(last) {
-			highest = last
-		}
-		x.reach[i] = highest
-	}
-	return x
-}
-
-// overlapping yields the claims that overlap r. All of them lie between the
-// first that somebody up to it reaches r from, and the last that begins in r.
-func (x *rangeIndex) overlapping(r netipx.IPRange) iter.Seq[*Claim] {
-	from, _ := slices.BinarySearchFunc(x.reach, r.From(), netip.Addr.Compare)
-	return func(yield func(*Claim) bool) {
-		for _, c := range x.claims[from:] {
-			if r.To().Less(c.Range.From()) {
-				return
-			}
-			if !c.Range.To().Less(r.From()) && !yield(c) {
-				return
-			}
-		}
-	}
 }
 
 // ranges returns the builder's ranges; an IPSetBuilder only fails on invalid

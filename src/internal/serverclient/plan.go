@@ -27,6 +27,10 @@ import (
 // DefaultMaxAge is how old what a server said may be, where the fleet file does not say.
 const DefaultMaxAge = 24 * time.Hour
 
+// written is how old the time in the cache may be of a plan that is still the same: a run
+// that finds nothing new need not write.
+const written = time.Minute
+
 // Cache keeps what a server said last.
 type Cache struct {
 	// Folder is the user's for all servers.
@@ -58,7 +62,7 @@ func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) 
 		return nil, nil, err
 	}
 	a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", before.ETag, protocol.SeenHeader, seen.header())
-	now := c.Now().UTC()
+	now, fresh := c.Now().UTC(), false
 	switch silent := (*UnreachableError)(nil); {
 	case errors.As(err, &silent):
 		age := now.Sub(before.Fetched)
@@ -75,7 +79,9 @@ func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) 
 	case err != nil:
 		return nil, nil, err
 	case a.status == http.StatusNotModified:
-		before.Fetched = now
+		if fresh = now.Sub(before.Fetched) < written && !before.Fetched.After(now); !fresh {
+			before.Fetched = now
+		}
 	default:
 		before = kept{URL: client.URL, ETag: a.etag, Fetched: now, Plan: a.body}
 	}
@@ -93,7 +99,10 @@ func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) 
 		if err := client.sawPlan(seen, p); err != nil {
 			return nil, nil, err
 		}
-		if err := c.save(client, before); err != nil {
+		if !fresh {
+			err = c.save(client, before)
+		}
+		if err != nil {
 			return nil, nil, fmt.Errorf("what the server said cannot be kept: %w", err)
 		}
 	}

@@ -70,11 +70,8 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 			g.booked[a] = b
 		}
 	}
-	for _, text := range v.Ranges {
-		from, to, ok := bounds(text)
-		if !ok {
-			continue
-		}
+	for _, part := range shown(v.Ranges) {
+		from, to := part[0], part[1]
 		var seen addressed
 		if !s.get(w, r, "/api/v1/addresses/"+escaped(cover(from, to).String()), &seen) {
 			return
@@ -83,6 +80,23 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 	}
 	v.Blocks, v.Cut = g.rows()
 	s.show(w, r, http.StatusOK, "pool.html", page{Title: "Pool " + name, At: "pools", Content: v})
+}
+
+// shown are the first and last addresses of ranges, as far as a grid shows them.
+func shown(ranges []string) (list [][2]netip.Addr) {
+	left := mostCells
+	for _, text := range ranges {
+		from, to, ok := bounds(text)
+		if !ok || left <= 0 {
+			continue
+		}
+		last := from
+		for left--; left > 0 && last.Compare(to) < 0; left-- {
+			last = last.Next()
+		}
+		list = append(list, [2]netip.Addr{from, last})
+	}
+	return list
 }
 
 // grid is what the pool's addresses are.
