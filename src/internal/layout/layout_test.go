@@ -65,7 +65,7 @@ var layers = []layer{
 	{name: "internal/servecli", imports: list("serve", "accounts", "protocol", "ledgersql", "ledgersql/sqlite", "ledger", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
 	{name: "internal/serve",
 		imports: list("web", "api", "collector", "chronicle", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
-		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/prometheus/client_golang")},
+		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/klauspost/compress", "github.com/prometheus/client_golang")},
 	{name: "internal/web", imports: list("api", "accounts", "protocol")},
 	{name: "internal/api",
 		imports: list("collector", "chronicle", "conflicts", "booking", "trouble", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "bookingcsv", "ledger", "answer", "lint", "plan"),

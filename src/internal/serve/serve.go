@@ -130,7 +130,11 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: answered, Failed: s.failed, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
-	s.handler = s.around(s.routes(answers, web.New(answers, s.entrances, o.Now)))
+	routed, err := compressed(s.routes(answers, web.New(answers, s.entrances, o.Now)))
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.handler = s.around(routed)
 	if err := s.checkFleet(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
