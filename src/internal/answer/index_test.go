@@ -1,7 +1,6 @@
 package answer
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -50,7 +49,7 @@ func TestIndexIsTheWholePlan(t *testing.T) {
 			blind += len(got.Blind)
 		}
 	}
-	if t.Log(fmt.Sprintf("%d claims, %d blind spots", held, blind)); held < plans || blind < plans/20 {
+	if t.Logf("%d claims, %d blind spots", held, blind); held < plans || blind < plans/20 {
 		t.Error("the plans are too empty")
 	}
 }
