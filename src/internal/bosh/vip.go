@@ -238,7 +238,7 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 			continue
 		}
 		if slices.ContainsFunc(below, hasVariable) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, lowered(below)) {
-			f.perhaps(scope, below, key, value)
+			f.perhaps(scope, below, key, value, v)
 		}
 		if mayHold(name, value.Node()) {
 			f.expect(scope, value, false, "property "+strings.Join(below, "."))
@@ -248,8 +248,8 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 }
 
 // perhaps notes the addresses of a property that is one of virtual addresses if the
-// variables in its path have the values for it.
-func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v source.Value) {
+// variables in its path have the values for it. beside is the map that it stands in.
+func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v, beside source.Value) {
 	found, gaps, unresolved := len(f.vips.Found), len(f.vips.Gaps), len(f.vips.Unresolved)
 	f.collect(scope, path, v)
 	if v.IsMap() { // such as that of a cluster: its variables are no addresses
@@ -262,6 +262,9 @@ func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v source.Va
 	f.vips.Found = f.vips.Found[:found]
 	if len(blocks) == 0 || len(f.vips.Gaps) > gaps {
 		return // what is behind variables may be anything, and that is said
+	}
+	if mayBeRouter(scope.jobs, beside) {
+		blocks = nil // its id may be somebody's, whatever the address
 	}
 	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Blocks: blocks, What: scope.describe("property " + property), At: key.Place()}
