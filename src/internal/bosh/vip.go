@@ -263,13 +263,14 @@ func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v, beside s
 	if len(blocks) == 0 || len(f.vips.Gaps) > gaps {
 		return // what is behind variables may be anything, and that is said
 	}
-	if mayBeRouter(scope.jobs, beside) {
-		blocks = nil // its id may be somebody's, whatever the address
-	}
 	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Blocks: blocks, What: scope.describe("property " + property), At: key.Place()}
 	gap.Variable, _ = VariableIn(property)
 	f.vips.Gaps = append(f.vips.Gaps, gap)
+	if hasRouterID(beside) { // which may be somebody's, whatever the address
+		gap.Blocks = nil
+		f.vips.Gaps = append(f.vips.Gaps, gap)
+	}
 	f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
 }
 

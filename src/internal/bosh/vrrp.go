@@ -72,13 +72,10 @@ func routerOf(jobs, path []string, beside source.Value) Router {
 	return Router{}
 }
 
-// mayBeRouter reports whether an address among these properties may be that of a virtual
-// router.
-func mayBeRouter(jobs []string, properties source.Value) bool {
-	return slices.ContainsFunc(routerProperties, func(p routerProperty) bool {
-		named := func(job string) bool { return strings.Contains(job, strings.Trim(p.job, "*")) }
-		return p.standard > 0 && slices.ContainsFunc(jobs, named) || slices.ContainsFunc(p.names, properties.Has)
-	})
+// hasRouterID reports whether an address among these properties may be that of a virtual
+// router: there is an id.
+func hasRouterID(properties source.Value) bool {
+	return slices.ContainsFunc(routerProperties, func(p routerProperty) bool { return slices.ContainsFunc(p.names, properties.Has) })
 }
 
 func (p routerProperty) pattern() string {
