@@ -187,7 +187,7 @@ func (s *settings) measureWithServer(t *table, d *directors, manifest string) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
-	if err := os.WriteFile(filepath.Join(d.folder, "served.yml"), []byte("server: http://"+server.host+"\ndirectors: []\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(d.folder, "served.yml"), []byte("server: http://"+server.host+"\ndirectors: []\npools: [{name: spare, team: spare, addresses: [192.0.2.0/24]}]\n"), 0o644); err != nil {
 		return err
 	}
 	lint := func(fleet string) command {
