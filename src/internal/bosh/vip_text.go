@@ -1,0 +1,127 @@
+package bosh
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"unicode"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+)
+
+// variableForm is what the CLI takes for a variable (director/template).
+var variableForm = lazyregexp.New(`\(\( ?!?([-/.\w\pL]+) ?\)\)`)
+
+func variablesOf(text string) []string {
+	var names []string
+	for _, m := range variableForm().FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// virtualAddresses are the addresses of a text: "10.0.0.5", "10.0.0.5/24",
+// "10.0.0.5/255.255.255.0", "10.0.0.5:443", "https://10.0.0.5/login", "10.0.0.5,
+// 10.0.0.6" with brackets and quotes or without, "10.0.0.5-10.0.0.9", or a line of
+// keepalived.conf, "10.0.0.5/24 dev eth0". The first address of a network with its
+// mask ("10.0.0.0/24") means the network, which nobody can hold. strange says that
+// something looks like an address and is none that can be read.
+func virtualAddresses(text string) (list []netipx.IPRange, strange bool) {
+	text = aroundHyphen().ReplaceAllString(text, "$1-$2")
+	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
+	for _, word := range words {
+		r, ok := wordRange(word)
+		switch {
+		case ok && canBeHeld(r.From()) && canBeHeld(r.To()):
+			list = append(list, r)
+		case !ok && looksLikeAddress().MatchString(word) && !isNetwork(word):
+			strange = true
+		}
+	}
+	return list, strange
+}
+
+// aroundHyphen are the blanks of "10.0.0.5 - 10.0.0.9".
+var aroundHyphen = lazyregexp.New(`([0-9a-fA-F])\s+-\s+([0-9a-fA-F])`)
+
+// looksLikeAddress is four numbers with dots between them, or three colons.
+var looksLikeAddress = lazyregexp.New(`(^|[^\d.])\d{1,4}(\.\d{1,4}){3}($|[^\d.])|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]+`)
+
+// isNetwork reports whether a word is a network with its mask.
+func isNetwork(word string) bool {
+	text, mask, masked := strings.Cut(strings.Trim(word, "[]"), "/")
+	addr, err := netip.ParseAddr(text)
+	bits, ok := maskLength(mask)
+	return masked && err == nil && ok && bits <= addr.BitLen()
+}
+
+// wordRange is the address or the range that a word means.
+func wordRange(word string) (netipx.IPRange, bool) {
+	if first, last, ok := strings.Cut(word, "-"); ok {
+		from, okFrom := wordAddress(strings.Trim(first, "[]"))
+		to, okTo := wordAddress(strings.Trim(last, "[]"))
+		r := netipx.IPRangeFrom(from, to)
+		if okFrom && okTo && r.IsValid() {
+			return r, true
+		}
+	}
+	for _, form := range []string{strings.Trim(word, "[]"), word} {
+		if addr, ok := wordAddress(form); ok {
+			return netipx.IPRangeFrom(addr, addr), true
+		}
+	}
+	_, rest, isURL := strings.Cut(word, "://")
+	host := HostOf(word)
+	if !isURL {
+		rest, host = word, strings.Trim(word, "[]")
+		if h, _, err := net.SplitHostPort(word); err == nil {
+			host = h
+		}
+	}
+	if addr, ok := wordAddress(host); ok && rest != "" {
+		return netipx.IPRangeFrom(addr, addr), true
+	}
+	return netipx.IPRange{}, false
+}
+
+func wordAddress(word string) (netip.Addr, bool) {
+	text, mask, masked := strings.Cut(word, "/")
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	addr = addr.Unmap().WithZone("")
+	if !masked {
+		return addr, true
+	}
+	bits, ok := maskLength(mask)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	network, err := addr.Prefix(bits)
+	if err != nil || (bits < addr.BitLen()-1 && network.Addr() == addr) {
+		return netip.Addr{}, false
+	}
+	return addr, true
+}
+
+// maskLength is the length of a mask written as 24 or as 255.255.255.0.
+func maskLength(mask string) (int, bool) {
+	if ip := net.ParseIP(mask).To4(); ip != nil {
+		ones, bits := net.IPMask(ip).Size()
+		return ones, bits != 0
+	}
+	p, err := netip.ParsePrefix("::/" + mask)
+	return p.Bits(), err == nil
+}
+
+// reservedV4 is never assigned to a machine (RFC 1112, section 4); netmasks lie in it.
+var reservedV4 = netip.MustParsePrefix("240.0.0.0/4")
+
+// canBeHeld reports whether a machine can answer for addr on its segment.
+func canBeHeld(addr netip.Addr) bool {
+	return !addr.IsUnspecified() && !addr.IsLoopback() && !addr.IsLinkLocalUnicast() &&
+		!addr.IsMulticast() && !reservedV4.Contains(addr)
+}
