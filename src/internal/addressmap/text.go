@@ -12,6 +12,7 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
@@ -44,7 +45,7 @@ const (
 // WriteText draws the map for a terminal: for each segment one line for each
 // block, with a bar in which every sign stands for the same number of addresses.
 func WriteText(w io.Writer, m *Map, options TextOptions) error {
-	t := &text{width: options.Width, color: options.Color, wrap: options.Width > 0, seen: map[rune]bool{}}
+	t := &text{width: options.Width, painter: color.Painter(options.Color), wrap: options.Width > 0, seen: map[rune]bool{}}
 	if t.width <= 0 {
 		t.width = defaultWidth
 	}
@@ -68,11 +69,11 @@ func WriteText(w io.Writer, m *Map, options TextOptions) error {
 }
 
 type text struct {
-	out   bytes.Buffer
-	width int
-	wrap  bool
-	color bool
-	seen  map[rune]bool // the signs that the legend has to explain
+	out     bytes.Buffer
+	width   int
+	wrap    bool
+	painter color.Painter
+	seen    map[rune]bool // the signs that the legend has to explain
 }
 
 func (t *text) segment(s *Segment) {
@@ -128,7 +129,7 @@ func (t *text) header(s *Segment) {
 		case line != "":
 			line, width = line+"  ", width+2
 		}
-		line, width = line+t.paint(part.color, part.text), width+n
+		line, width = line+t.painter.Paint(part.color, part.text), width+n
 	}
 	t.line(line)
 }
@@ -301,7 +302,7 @@ func (t *text) conflict(c Conflict) {
 	if t.wrap {
 		width = t.width - 2
 	}
-	lead := t.paint(conflictColor, string(signConflict)) + " "
+	lead := t.painter.Paint(conflictColor, string(signConflict)) + " "
 	for _, line := range wrapped(clean(c.Message)+" ["+c.Rule+"]", width) {
 		t.line(lead + line)
 		lead = "  "
@@ -364,7 +365,7 @@ func (t *text) legend() {
 		case width > 0:
 			line, width = line+"   ", width+3
 		}
-		line, width = line+t.paint(color, string(sign))+" "+name, width+n
+		line, width = line+t.painter.Paint(color, string(sign))+" "+name, width+n
 	}
 	t.out.WriteString("\n")
 	add(signConflict, conflictColor, "conflict")
@@ -381,13 +382,6 @@ func (t *text) line(s string) {
 	t.out.WriteByte('\n')
 }
 
-func (t *text) paint(color, s string) string {
-	if !t.color || color == "" {
-		return s
-	}
-	return "\x1b[" + color + "m" + s + "\x1b[0m"
-}
-
 // paintBar colours runs of equal signs.
 func (t *text) paintBar(bar []rune) string {
 	var b strings.Builder
@@ -402,13 +396,13 @@ func (t *text) paintBar(bar []rune) string {
 		case signOutside:
 			b.WriteString(run)
 		case signUnclaimed:
-			b.WriteString(t.paint(unclaimedColor, run))
+			b.WriteString(t.painter.Paint(unclaimedColor, run))
 		case signOverlap:
-			b.WriteString(t.paint(conflictColor, run))
+			b.WriteString(t.painter.Paint(conflictColor, run))
 		case signConflict:
-			b.WriteString(t.paint(barConflictColor, run))
+			b.WriteString(t.painter.Paint(barConflictColor, run))
 		default:
-			b.WriteString(t.paint(colorOf(bar[i]), run))
+			b.WriteString(t.painter.Paint(colorOf(bar[i]), run))
 		}
 		i = j
 	}

@@ -128,17 +128,7 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bo
 		}
 		return entries, nil
 	}
-	if !dryRun {
-		if err := d.store.Update(ctx, pool.Name, apply); err != nil {
-			return nil, storeError(err)
-		}
-		return adopted, nil
-	}
-	rs, err := d.store.Records(ctx, pool.Name)
-	if err != nil {
-		return nil, storeError(err)
-	}
-	_, err = apply(rs)
+	err := d.update(ctx, pool, dryRun, apply)
 	return adopted, err
 }
 

@@ -22,9 +22,9 @@ type answerFlags struct {
 
 func (f *answerFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	addFleetFlag(cmd, &f.fleet)
 	flags.StringVar(&f.format, "format", "text", "text or json")
-	flags.StringVar(&f.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	addColorFlag(cmd, &f.color)
 }
 
 func (f *answerFlags) check() error {

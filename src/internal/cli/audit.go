@@ -67,14 +67,14 @@ too old or does not show all, no file tells what was promised, or it hides.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	addFleetFlag(cmd, &flags.fleet)
 	f.StringArrayVar(&flags.directors, "director", nil, "judge only this director; may be repeated")
 	f.StringSliceVar(&flags.verdicts, "verdict", nil, "tell only these verdicts: "+verdictNames()+" or all (default: all but agreed)")
 	f.StringArrayVar(&flags.formats, "format", []string{"text"}, "FORMAT or FORMAT=FILE: text, json or csv; may be repeated")
-	f.StringVar(&flags.failOn, "fail-on", "error", "lowest severity that ends the run with exit code 1: error, warning or info")
+	addFailOnFlag(cmd, &flags.failOn)
 	f.BoolVar(&flags.allowStale, "allow-stale", false, "take snapshots that are older than their max_age as they are")
 	f.BoolVar(&flags.allowUnseen, "allow-unseen", false, "take it that directors do not show everything, as to a client without bosh.admin")
-	f.StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	addColorFlag(cmd, &flags.color)
 	return cmd
 }
 

@@ -53,7 +53,7 @@ func newBaselineWriteCommand(streams Streams) *cobra.Command {
 			return runBaselineWrite(&flags, path, cmd.Flags().Changed, streams)
 		},
 	}
-	cmd.Flags().StringVar(&flags.fleet.path, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	addFleetFlag(cmd, &flags.fleet.path)
 	cmd.Flags().BoolVar(&flags.strict, "strict", false, "as for the baseline check that follows")
 	addBaselineFlag(cmd, &path)
 	return cmd

@@ -191,6 +191,22 @@ func (d *desk) refresh() error {
 	return nil
 }
 
+// update has a change of a pool's bookings made; a dry run only asks what it would do.
+func (d *desk) update(ctx context.Context, pool *ledger.Pool, dryRun bool, change func(*ledger.Records) ([]ledger.Entry, error)) error {
+	if !dryRun {
+		if err := d.store.Update(ctx, pool.Name, change); err != nil {
+			return storeError(err)
+		}
+		return nil
+	}
+	rs, err := d.store.Records(ctx, pool.Name)
+	if err != nil {
+		return storeError(err)
+	}
+	_, err = change(rs)
+	return err
+}
+
 // look is a look at the plan for a pool.
 func (d *desk) look(pool *ledger.Pool) *booking.Look {
 	return &booking.Look{Plan: d.Facts.Plan, Pool: pool, Now: d.now(), Scans: d.scans}

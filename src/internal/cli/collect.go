@@ -62,7 +62,7 @@ nothing has changed is left as it is.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	addFleetFlag(cmd, &flags.fleet)
 	f.StringVar(&flags.config, "config", "", "bosh's configuration file (default: $BOSH_CONFIG, else "+environment.DefaultConfig+")")
 	f.DurationVar(&flags.timeout, "timeout", 5*time.Minute, "how long one director may take")
 	f.BoolVar(&flags.newDirector, "new-director", false, "take it that the named directors were made anew, and are others than their snapshots are of")

@@ -7,12 +7,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
 // printDiff prints the change of a file to standard output, in a form that patch -p1
 // and git apply take, unless it says that something is hidden in it.
-func printDiff(streams Streams, color bool, path string, old, now []byte) error {
+func printDiff(streams Streams, painter color.Painter, path string, old, now []byte) error {
 	before, after := "a/"+filepath.ToSlash(path), "b/"+filepath.ToSlash(path)
 	if filepath.IsAbs(path) || strings.HasPrefix(path, "..") {
 		before, after = path, path
@@ -20,7 +21,7 @@ func printDiff(streams Streams, color bool, path string, old, now []byte) error 
 	text, cut := report.ShownDiff(string(diff.Diff(before, old, after, now)))
 	for line := range strings.Lines(text) {
 		body := strings.TrimRight(line, "\r\n")
-		if err := printTo(streams.Stdout, "%s%s", painted(color, body), line[len(body):]); err != nil {
+		if err := printTo(streams.Stdout, "%s%s", painted(painter, body), line[len(body):]); err != nil {
 			return err
 		}
 	}
@@ -31,11 +32,10 @@ func printDiff(streams Streams, color bool, path string, old, now []byte) error 
 }
 
 // painted colours a line of a diff.
-func painted(color bool, line string) string {
+func painted(painter color.Painter, line string) string {
 	style := ""
 	switch {
-	case !color || line == "":
-		return line
+	case line == "":
 	case strings.HasPrefix(line, "+++"), strings.HasPrefix(line, "---"), strings.HasPrefix(line, "diff "):
 		style = "1"
 	case line[0] == '+':
@@ -44,8 +44,6 @@ func painted(color bool, line string) string {
 		style = "31"
 	case line[0] == '@':
 		style = "36"
-	default:
-		return line
 	}
-	return "\x1b[" + style + "m" + line + "\x1b[0m"
+	return painter.Paint(style, line)
 }

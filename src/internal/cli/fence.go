@@ -70,10 +70,10 @@ written as long as a file cannot be read.`,
 			return runFence(&flags, strings.Join(args, ""), streams)
 		},
 	}
-	cmd.Flags().StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	addFleetFlag(cmd, &flags.fleet)
 	cmd.Flags().BoolVar(&flags.fix, "fix", false, "write the change into the files")
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text (a diff) or json: the changes, and what is left for people")
-	cmd.Flags().StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	addColorFlag(cmd, &flags.color)
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/fencetext"
 	"github.com/ipguard/ipguard/src/internal/lint"
@@ -83,7 +84,7 @@ func (r *fencing) write(fix bool) (written bool, err error) {
 // printDiffs prints one diff for each file to standard output.
 func (r *fencing) printDiffs() error {
 	for _, f := range r.edits.Files {
-		if err := printDiff(r.streams, r.color, f.Path, f.Before, f.After); err != nil {
+		if err := printDiff(r.streams, color.Painter(r.color), f.Path, f.Before, f.After); err != nil {
 			return err
 		}
 	}

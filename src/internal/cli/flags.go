@@ -10,6 +10,20 @@ import (
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
+// addFleetFlag adds --fleet to a command about a whole fleet, which looks for the file
+// from the working directory upward.
+func addFleetFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+}
+
+func addColorFlag(cmd *cobra.Command, when *string) {
+	cmd.Flags().StringVar(when, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+}
+
+func addFailOnFlag(cmd *cobra.Command, severity *string) {
+	cmd.Flags().StringVar(severity, "fail-on", "error", "lowest severity that ends the run with exit code 1: error, warning or info")
+}
+
 // fleetFlags say where the fleet file is.
 type fleetFlags struct {
 	path string

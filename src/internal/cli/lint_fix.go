@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
@@ -215,10 +216,10 @@ func (r *fixing) changed() []string {
 
 // show prints the diffs, and what would be left.
 func (r *fixing) show(outputs *outputs) error {
-	color, _ := terminal(outputs.color, r.streams)
+	painted, _ := terminal(outputs.color, r.streams)
 	paths := r.changed()
 	for _, path := range paths {
-		if err := printDiff(r.streams, color, path, r.before[path], r.after[path]); err != nil {
+		if err := printDiff(r.streams, color.Painter(painted), path, r.before[path], r.after[path]); err != nil {
 			return err
 		}
 	}

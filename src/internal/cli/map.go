@@ -63,10 +63,10 @@ Exit codes: 0 drawn, whatever the conflicts (ipguard lint judges), 2 wrong usage
 			return runMap(&flags, strings.Join(args, ""), streams)
 		},
 	}
-	cmd.Flags().StringVar(&flags.fleet, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	addFleetFlag(cmd, &flags.fleet)
 	cmd.Flags().StringVar(&flags.format, "format", "text", "text or json: each segment with its subnets, claims and conflicts")
 	cmd.Flags().StringVar(&flags.html, "html", "", "write a page to this file, in place of text to the terminal")
-	cmd.Flags().StringVar(&flags.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	addColorFlag(cmd, &flags.color)
 	return cmd
 }
 

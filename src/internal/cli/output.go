@@ -34,10 +34,10 @@ type outputFlags struct {
 func (f *outputFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.formats, "format", []string{"text"}, "FORMAT or FORMAT=FILE: "+formatNames()+"; may be repeated")
-	flags.StringVar(&f.failOn, "fail-on", "error", "lowest severity that ends the run with exit code 1: error, warning or info")
+	addFailOnFlag(cmd, &f.failOn)
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print findings and failures alone, nothing when all is well (format text)")
 	flags.BoolVar(&f.statistics, "statistics", false, "count the findings of each rule at the end (format text)")
-	flags.StringVar(&f.color, "color", "auto", "colour: auto (on a terminal, unless NO_COLOR is set), always or never")
+	addColorFlag(cmd, &f.color)
 }
 
 func formatNames() string {

@@ -50,7 +50,7 @@ func tellProgress(w io.Writer, read func() int, start time.Time, ticks <-chan ti
 			}
 		case <-done:
 			if shown {
-				fmt.Fprint(w, "\r\x1b[K") // erase the line (ECMA-48, EL)
+				fmt.Fprint(w, eraseLine)
 			}
 			return
 		}

@@ -38,7 +38,7 @@ something could not be read, or the server does not take it.`,
 			return runPush(cmd.Context(), fleetFile, args, streams)
 		},
 	}
-	cmd.Flags().StringVar(&fleetFile, "fleet", "", "fleet file (default: $IPGUARD_FLEET, else ipguard.yml, from here upward to the git root)")
+	addFleetFlag(cmd, &fleetFile)
 	return cmd
 }
 

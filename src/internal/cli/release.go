@@ -138,16 +138,8 @@ func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, c
 		}
 		return entries, nil
 	}
-	if !dryRun {
-		if err := d.store.Update(ctx, pool.Name, apply); err != nil {
-			return nil, storeError(err)
-		}
-		return changed, nil
+	if err := d.update(ctx, pool, dryRun, apply); err != nil {
+		return nil, err
 	}
-	rs, err := d.store.Records(ctx, pool.Name)
-	if err != nil {
-		return nil, storeError(err)
-	}
-	_, err = apply(rs)
-	return changed, err
+	return changed, nil
 }

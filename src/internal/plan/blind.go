@@ -73,12 +73,12 @@ type Blindness struct {
 	claims   *claimIndex
 	hidden   *claimIndex
 	spots    map[*Claim]*BlindSpot
-	contacts map[[2]*Subnet]Contact
+	contacts contacts
 }
 
 // NewBlindness returns the blindness of p, which must not change any more.
 func NewBlindness(p *Plan) *Blindness {
-	return &Blindness{plan: p, contacts: map[[2]*Subnet]Contact{}}
+	return &Blindness{plan: p, contacts: contacts{}}
 }
 
 // Among is the blindness towards some claims: only those for which counts is true
@@ -130,7 +130,7 @@ func (b *Blindness) Meetings(spot *BlindSpot) iter.Seq[Meeting] {
 					if b.spots[other] == spot {
 						continue
 					}
-					contact := b.contact(may.Subnet, other.Subnet)
+					contact := b.contacts.of(may.Subnet, other.Subnet)
 					if contact.Relation == Isolated && !contact.OneList {
 						continue
 					}
@@ -150,7 +150,7 @@ func (b *Blindness) Reaching(s *Subnet, r netipx.IPRange) iter.Seq2[*BlindSpot, 
 	return func(yield func(*BlindSpot, *Claim) bool) {
 		b.indexHidden()
 		for may := range b.hidden.overlapping(r) {
-			contact := b.contact(s, may.Subnet)
+			contact := b.contacts.of(s, may.Subnet)
 			if s != nil && contact.Relation == Isolated && !contact.OneList {
 				continue
 			}
@@ -159,22 +159,6 @@ func (b *Blindness) Reaching(s *Subnet, r netipx.IPRange) iter.Seq2[*BlindSpot, 
 			}
 		}
 	}
-}
-
-func (b *Blindness) contact(x, y *Subnet) Contact {
-	if x == nil {
-		x = nowhere
-	}
-	if y == nil {
-		y = nowhere
-	}
-	key := [2]*Subnet{x, y}
-	contact, ok := b.contacts[key]
-	if !ok {
-		contact = ContactOf(x, y)
-		b.contacts[key] = contact
-	}
-	return contact
 }
 
 func claimsOf(p *Plan) []*Claim {

@@ -23,7 +23,7 @@ type Overlap struct {
 // Claims whose subnets cannot meet are kept apart before the sweep (arenas), so
 // that a hundred isolated networks with equal ranges cost nothing.
 func (p *Plan) Overlaps(relevant func(a, b *Claim) bool) []Overlap {
-	sweep := sweeper{arenas: p.arenas(), open: map[int][]int32{}, contacts: map[[2]*Subnet]Contact{}, plan: p}
+	sweep := sweeper{arenas: p.arenas(), open: map[int][]int32{}, contacts: contacts{}, plan: p}
 	for _, i := range p.byFirstAddress() {
 		sweep.meet(i, relevant)
 	}
@@ -68,7 +68,7 @@ type sweeper struct {
 	plan     *Plan
 	arenas   map[*Subnet]int
 	open     map[int][]int32 // by arena: claims that may reach further
-	contacts map[[2]*Subnet]Contact
+	contacts contacts
 	found    []Overlap
 }
 
@@ -126,29 +126,11 @@ func (s *sweeper) pair(arena int, i int32, relevant func(a, b *Claim) bool) {
 }
 
 func (s *sweeper) report(a, b *Claim) {
-	contact := s.contact(a.Subnet, b.Subnet)
+	contact := s.contacts.of(a.Subnet, b.Subnet)
 	if contact.Relation == Isolated && !contact.OneList {
 		return
 	}
 	s.found = append(s.found, Overlap{A: a, B: b, Range: Intersection(a.Range, b.Range), Contact: contact})
-}
-
-var nowhere = &Subnet{}
-
-func (s *sweeper) contact(a, b *Subnet) Contact {
-	if a == nil {
-		a = nowhere
-	}
-	if b == nil {
-		b = nowhere
-	}
-	key := [2]*Subnet{a, b}
-	contact, ok := s.contacts[key]
-	if !ok {
-		contact = ContactOf(a, b)
-		s.contacts[key] = contact
-	}
-	return contact
 }
 
 // Intersection returns the addresses that a and b, which overlap, have in common.

@@ -72,6 +72,28 @@ func ContactOf(a, b *Subnet) Contact {
 	return contact
 }
 
+// contacts remembers what ContactOf says of pairs of subnets; nil is a subnet of which
+// nothing is known.
+type contacts map[[2]*Subnet]Contact
+
+var nowhere = &Subnet{}
+
+func (c contacts) of(a, b *Subnet) Contact {
+	if a == nil {
+		a = nowhere
+	}
+	if b == nil {
+		b = nowhere
+	}
+	key := [2]*Subnet{a, b}
+	contact, ok := c[key]
+	if !ok {
+		contact = ContactOf(a, b)
+		c[key] = contact
+	}
+	return contact
+}
+
 func (s *Subnet) contactOnWire(o *Subnet) Contact {
 	switch {
 	case len(s.Among) > 0:

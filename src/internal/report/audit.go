@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/audit"
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -37,7 +38,7 @@ type AuditSnapshot struct {
 // WriteAudit writes the audit as text: a paragraph for each item, then what was
 // counted. With a width, lines are broken to it.
 func WriteAudit(w io.Writer, a Audit, options Options) error {
-	t := &auditText{painter: painter(options.Color), shown: options.shown}
+	t := &auditText{painter: color.Painter(options.Color), shown: options.shown}
 	if options.Width > 0 {
 		t.width = max(options.Width, minWidth)
 	}
@@ -55,7 +56,7 @@ func WriteAudit(w io.Writer, a Audit, options Options) error {
 
 type auditText struct {
 	out     bytes.Buffer
-	painter painter
+	painter color.Painter
 	width   int
 	shown   func(string) string
 }
@@ -73,7 +74,7 @@ func (t *auditText) line(lead, style, text string) {
 			continue
 		}
 		if head, rest, ok := strings.Cut(part, ": "); ok && style != "" {
-			part = t.painter.paint(style, head) + ": " + rest
+			part = t.painter.Paint(style, head) + ": " + rest
 		}
 		t.out.WriteString(lead + part + "\n")
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 )
 
@@ -48,9 +48,9 @@ type BookRefusal struct {
 // WriteBook writes the answer as text: the addresses, one a line, and below them what
 // can be pasted.
 func WriteBook(w io.Writer, b Book, options Options) error {
-	t := &bookText{Book: b, painter: painter(options.Color)}
+	t := &bookText{Book: b, page: page{painter: color.Painter(options.Color)}}
 	if b.Refusal != nil {
-		t.line("%s", t.painter.paint(bold, visible(b.Refusal.Message)))
+		t.line("%s", t.painter.Paint(bold, visible(b.Refusal.Message)))
 		for _, l := range b.Refusal.Lines {
 			t.line("  %s", visible(l))
 		}
@@ -66,21 +66,17 @@ func WriteBook(w io.Writer, b Book, options Options) error {
 
 type bookText struct {
 	Book
-	out     bytes.Buffer
-	painter painter
+	page
 }
 
-func (t *bookText) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
-
 func (t *bookText) addresses() {
-	width := 0
-	for _, b := range t.Bookings {
-		width = max(width, len(ledger.RangeText(b.Range)))
-	}
-	for _, b := range t.Bookings {
-		address := ledger.RangeText(b.Range)
-		t.line("%s%s  %s", t.painter.paint(bold, address), strings.Repeat(" ", width-len(address)), visible(bookingText(b, t.Now)))
-	}
+	t.column(func(yield func(address, text string) bool) {
+		for _, b := range t.Bookings {
+			if !yield(ledger.RangeText(b.Range), visible(bookingText(b, t.Now))) {
+				return
+			}
+		}
+	})
 	if len(t.Bookings) > 0 && t.Bookings[0].Range.IsSingleIP() {
 		t.line("\nstatic_ips: [%s]", strings.Join(addressTexts(t.Bookings), ", "))
 	}

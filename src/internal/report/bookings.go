@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bookingcsv"
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 )
 
@@ -31,7 +32,7 @@ type BookingLine struct {
 // WriteBookings writes the list as text, one booking a line.
 func WriteBookings(w io.Writer, b Bookings, options Options) error {
 	var out bytes.Buffer
-	p := painter(options.Color)
+	p := color.Painter(options.Color)
 	width, pool := 0, 0
 	for _, l := range b.List {
 		width, pool = max(width, len(ledger.RangeText(l.Range))), max(pool, len(visible(l.Pool)))
@@ -48,7 +49,7 @@ func WriteBookings(w io.Writer, b Bookings, options Options) error {
 		if l.Why != "" {
 			text += ": " + l.Why
 		}
-		fmt.Fprintf(&out, "%s%s  %-*s  %s\n", p.paint(bold, address), strings.Repeat(" ", width-len(address)), pool, visible(l.Pool), visible(text))
+		fmt.Fprintf(&out, "%s%s  %-*s  %s\n", p.Paint(bold, address), strings.Repeat(" ", width-len(address)), pool, visible(l.Pool), visible(text))
 	}
 	if len(b.List) == 0 {
 		out.WriteString("no bookings\n")
@@ -105,9 +106,9 @@ type ChangedBooking struct {
 
 // WriteChanges writes what became of each booking.
 func WriteChanges(w io.Writer, c Changes, options Options) error {
-	t := &bookText{Book: c.Book, painter: painter(options.Color)}
+	t := &bookText{Book: c.Book, page: page{painter: color.Painter(options.Color)}}
 	for _, d := range c.Done {
-		t.line("%s  %s", t.painter.paint(bold, ledger.RangeText(d.Before.Range)), visible(d.text(c.Now)))
+		t.line("%s  %s", t.painter.Paint(bold, ledger.RangeText(d.Before.Range)), visible(d.text(c.Now)))
 	}
 	switch {
 	case c.DryRun:
@@ -161,11 +162,11 @@ type Adopted struct {
 // WriteAdoptions writes the difference: what is new, what is in the way; what is
 // booked already is counted.
 func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
-	t := &bookText{Book: a.Book, painter: painter(options.Color)}
+	t := &bookText{Book: a.Book, page: page{painter: color.Painter(options.Color)}}
 	count := map[ledger.AdoptionStatus]int{}
 	for _, l := range a.List {
 		count[l.Status]++
-		address := t.painter.paint(bold, ledger.RangeText(l.Found.Range))
+		address := t.painter.Paint(bold, ledger.RangeText(l.Found.Range))
 		switch where := position(l.Found.At); l.Status {
 		case ledger.AdoptNew:
 			t.line("+ %s  %s  for %s (%s)", address, visible(l.Pool), visible(l.Found.For.String()), where)
@@ -249,8 +250,8 @@ type ClaimLine struct {
 
 // WriteHistory writes it as text, the oldest event first.
 func WriteHistory(w io.Writer, h History, options Options) error {
-	t := &bookText{painter: painter(options.Color)}
-	t.line("%s", t.painter.paint(bold, h.Asked))
+	t := &bookText{page: page{painter: color.Painter(options.Color)}}
+	t.line("%s", t.painter.Paint(bold, h.Asked))
 	for _, p := range h.Pools {
 		t.line("  pool %s, %s (%s)", visible(p.Pool), ledger.RangeText(p.Record.Range), position(p.Record.At))
 		for _, e := range p.Record.Events {

@@ -23,13 +23,3 @@ func severityStyle(s lint.Severity) string {
 	}
 	return bold
 }
-
-// painter adds colour to text that is otherwise complete; false adds none.
-type painter bool
-
-func (p painter) paint(style, s string) string {
-	if !p || s == "" {
-		return s
-	}
-	return "\x1b[" + style + "m" + s + "\x1b[0m"
-}

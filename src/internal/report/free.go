@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math/big"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -51,14 +51,14 @@ type Scanned struct {
 // WriteFree writes the answer as text: the addresses, one a line, and below
 // them what is known of all of them.
 func WriteFree(w io.Writer, f Free, options Options) error {
-	t := &freeText{Free: f, painter: painter(options.Color)}
+	t := &freeText{Free: f, page: page{painter: color.Painter(options.Color)}}
 	switch {
 	case f.Verdicts != nil:
 		for i := range f.Verdicts {
 			t.verdict(&f.Verdicts[i])
 		}
 	case f.Withheld:
-		t.line("%s", t.painter.paint(bold, "no address is named: something could not be read, so that any of them may be taken"))
+		t.line("%s", t.painter.Paint(bold, "no address is named: something could not be read, so that any of them may be taken"))
 	default:
 		t.offers()
 	}
@@ -69,21 +69,17 @@ func WriteFree(w io.Writer, f Free, options Options) error {
 
 type freeText struct {
 	Free
-	out     bytes.Buffer
-	painter painter
+	page
 }
 
-func (t *freeText) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
-
 func (t *freeText) offers() {
-	width := 0
-	for _, o := range t.Offers.Offers {
-		width = max(width, len(o.Address.String()))
-	}
-	for _, o := range t.Offers.Offers {
-		address := o.Address.String()
-		t.line("%s%s  %s", t.painter.paint(bold, address), strings.Repeat(" ", width-len(address)), t.origin(o))
-	}
+	t.column(func(yield func(address, text string) bool) {
+		for _, o := range t.Offers.Offers {
+			if !yield(o.Address.String(), t.origin(o)) {
+				return
+			}
+		}
+	})
 	if len(t.Offers.Offers) < t.Question.Count {
 		t.shortage()
 	}
@@ -119,7 +115,7 @@ func (t *freeText) shortage() {
 	case len(t.Offers.Offers) == 0:
 		text = "no address is free"
 	}
-	t.line("%s", t.painter.paint(bold, text))
+	t.line("%s", t.painter.Paint(bold, text))
 	for _, c := range t.Tally {
 		t.line("  %s %s", c.Size, TallyText(c.Reason, c.Size))
 	}
@@ -247,7 +243,7 @@ func list(names []string, what string) string {
 
 // verdict answers whether one address is free.
 func (t *freeText) verdict(v *answer.Verdict) {
-	address := t.painter.paint(bold, v.Address.String())
+	address := t.painter.Paint(bold, v.Address.String())
 	switch {
 	case len(v.Obstacles) == 0 && t.Withheld:
 		t.line("%s may be free: nothing that could be read is against it, but not all could be read", address)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -53,7 +54,7 @@ func writeText(w io.Writer, result lint.Result, options Options) error {
 type textReport struct {
 	out     bytes.Buffer
 	sources sources
-	painter painter
+	painter color.Painter
 	// wrapAt is where prose is broken, cutAt where source lines are cut; in
 	// columns, 0 for never.
 	wrapAt, cutAt int
@@ -61,7 +62,7 @@ type textReport struct {
 }
 
 func newTextReport(result lint.Result, options Options) *textReport {
-	t := &textReport{sources: newSources(result, options), painter: painter(options.Color), cutAt: widthWithoutTerminal, shown: options.shown}
+	t := &textReport{sources: newSources(result, options), painter: color.Painter(options.Color), cutAt: widthWithoutTerminal, shown: options.shown}
 	if options.Width > 0 {
 		t.wrapAt = max(options.Width, minWidth)
 		t.cutAt = t.wrapAt
@@ -115,11 +116,11 @@ func (t *textReport) headline(style, name, text string) {
 	for i, part := range parts {
 		switch rest, whole := strings.CutPrefix(part, name); {
 		case i > 0:
-			t.line(strings.Repeat(" ", hang) + t.painter.paint(bold, part))
+			t.line(strings.Repeat(" ", hang) + t.painter.Paint(bold, part))
 		case whole:
-			t.line(t.painter.paint(style, name) + t.painter.paint(bold, rest))
+			t.line(t.painter.Paint(style, name) + t.painter.Paint(bold, rest))
 		default:
-			t.line(t.painter.paint(style, part))
+			t.line(t.painter.Paint(style, part))
 		}
 	}
 }
@@ -137,7 +138,7 @@ func (t *textReport) gutterOf(f lint.Finding, shown []*excerpt) gutter {
 			width = max(width, len(strconv.Itoa(c.At.Line)))
 		}
 	}
-	return gutter{width, strings.Repeat(" ", width+1) + t.painter.paint(faint, "|")}
+	return gutter{width, strings.Repeat(" ", width+1) + t.painter.Paint(faint, "|")}
 }
 
 // party writes one side: the first is marked with carets in the severity's
@@ -148,7 +149,7 @@ func (t *textReport) party(g gutter, severity lint.Severity, i int, p lint.Party
 		arrow, mark, style = ":::", "-", bold
 		t.line(g.empty)
 	}
-	arrow = strings.Repeat(" ", g.width) + t.painter.paint(faint, arrow)
+	arrow = strings.Repeat(" ", g.width) + t.painter.Paint(faint, arrow)
 	t.line(arrow + " " + cmp.Or(position(p.At), "(no place)"))
 	text := label(p)
 	if e == nil {
@@ -167,26 +168,26 @@ func (t *textReport) source(g gutter, at place.Place, e excerpt, mark, text, sty
 	room := t.cutAt - g.width - len(" | ")
 	s := newSnippet(e, room)
 	number := fmt.Sprintf("%*d ", g.width, at.Line)
-	t.line(t.painter.paint(faint, number+"|") + " " + s.text)
+	t.line(t.painter.Paint(faint, number+"|") + " " + s.text)
 	marks := strings.Repeat(mark, s.markLen)
 	before := g.empty + " " + strings.Repeat(" ", s.markAt)
 	if n := textWidth(text); s.markAt+s.markLen+1+n <= room {
-		t.line(before + t.painter.paint(style, strings.TrimRight(marks+" "+text, " ")))
+		t.line(before + t.painter.Paint(style, strings.TrimRight(marks+" "+text, " ")))
 		return
 	}
-	t.line(before + t.painter.paint(style, marks))
+	t.line(before + t.painter.Paint(style, marks))
 	t.below(g, min(s.markAt, max(room-textWidth(text), 0)), text, style)
 }
 
 // below writes a label on lines of its own, indented by a number of columns.
 func (t *textReport) below(g gutter, indent int, text, style string) {
 	for _, line := range wrap(t.shown(text), max(t.cutAt-g.width-len(" | ")-indent, 1)) {
-		t.line(g.empty + " " + strings.Repeat(" ", indent) + t.painter.paint(style, line))
+		t.line(g.empty + " " + strings.Repeat(" ", indent) + t.painter.Paint(style, line))
 	}
 }
 
 func (t *textReport) note(g gutter, n note) {
-	lead := strings.Repeat(" ", g.width+1) + t.painter.paint(faint, "=") + " " + t.painter.paint(bold, n.name+":") + " "
+	lead := strings.Repeat(" ", g.width+1) + t.painter.Paint(faint, "=") + " " + t.painter.Paint(bold, n.name+":") + " "
 	indent := g.width + 1 + len("= "+n.name+": ")
 	for _, line := range lines(t.shown(n.text)) {
 		wrapped := []string{line}
@@ -220,9 +221,9 @@ func (t *textReport) failure(f trouble.Trouble) {
 	if f.Excerpt != "" {
 		number := strconv.Itoa(f.At.Line)
 		s := newSnippet(excerpt{line: []rune(f.Excerpt)}, t.cutAt-len(number)-len("  | "))
-		t.line("  " + t.painter.paint(faint, number+" |") + " " + s.text)
+		t.line("  " + t.painter.Paint(faint, number+" |") + " " + s.text)
 	}
-	lead := "  " + t.painter.paint(bold, "hint:") + " "
+	lead := "  " + t.painter.Paint(bold, "hint:") + " "
 	for _, line := range lines(t.shown(f.Hint)) {
 		if line == "" {
 			continue
@@ -312,7 +313,7 @@ func (t *textReport) summary(result lint.Result) {
 	var found []string
 	count := func(n int, word, style string) {
 		if n > 0 {
-			found = append(found, t.painter.paint(style, plural.Of(n, word)))
+			found = append(found, t.painter.Paint(style, plural.Of(n, word)))
 		}
 	}
 	count(s.Errors, "error", red)

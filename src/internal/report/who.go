@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -35,7 +36,7 @@ type Change struct {
 
 // WriteWho writes the answer as text.
 func WriteWho(w io.Writer, who Who, options Options) error {
-	t := &whoText{painter: painter(options.Color), changed: who.Changed}
+	t := &whoText{painter: color.Painter(options.Color), changed: who.Changed}
 	for i := range who.Holders {
 		t.holders(&who.Holders[i])
 	}
@@ -49,7 +50,7 @@ func WriteWho(w io.Writer, who Who, options Options) error {
 // whoText lays out text: one paragraph for each question.
 type whoText struct {
 	out     bytes.Buffer
-	painter painter
+	painter color.Painter
 	changed func(place.Place) (Change, bool)
 }
 
@@ -60,7 +61,7 @@ func (t *whoText) line(steps int, format string, args ...any) {
 }
 
 func (t *whoText) holders(h *answer.Holders) {
-	t.line(0, "%s: %s", t.painter.paint(bold, visible(h.Title())), t.painter.paint(bold, standing(h)))
+	t.line(0, "%s: %s", t.painter.Paint(bold, visible(h.Title())), t.painter.Paint(bold, standing(h)))
 	for _, segment := range h.Segments {
 		t.segment(&segment)
 	}
@@ -153,7 +154,7 @@ func (t *whoText) claim(c *plan.Claim) {
 	case c.Owner().Network != "" && c.Kind != plan.Gateway && c.Kind != plan.DNS:
 		text += ", network " + c.Owner().Network
 	}
-	t.line(2, "%s: %s", t.painter.paint(bold, what), visible(text))
+	t.line(2, "%s: %s", t.painter.Paint(bold, what), visible(text))
 	where := position(c.At)
 	if c.At.Through != "" {
 		where += " through ((" + visible(c.At.Through) + "))"
