@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/ipguard/ipguard/src/internal/browsertest"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
 )
 
@@ -35,14 +36,14 @@ func TestMapOfLargeFleet(t *testing.T) {
 	if info.Size() > maxPage {
 		t.Errorf("the page has %d bytes, more than %d", info.Size(), maxPage)
 	}
-	p := openFile(t, newBrowser(t), page, 1280, 800, "light")
+	p := openMap(t, browsertest.Start(t), page, 1280, 800, "light")
 	p.want(`document.querySelectorAll("#list li").length > 50`, true)
 	p.want(`document.querySelectorAll(".cell.bad").length > 0`, true)
 	for _, planted := range fleet.Planted[:3] {
 		p.search(planted.Address.String())
-		p.do(chromedp.KeyEvent(kb.Enter))
+		p.Do(chromedp.KeyEvent(kb.Enter))
 		p.wantPart(`document.activeElement.getAttribute("aria-label")`, planted.Address.String()+", conflict")
 	}
-	t.Logf("%d bytes; drawn %.0f ms after the start of navigation", info.Size(), eval[float64](p, `performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart`))
-	p.screenshot("large")
+	t.Logf("%d bytes; drawn %.0f ms after the start of navigation", info.Size(), browsertest.Eval[float64](p.Page, `performance.timing.domContentLoadedEventEnd - performance.timing.navigationStart`))
+	p.Picture("large")
 }

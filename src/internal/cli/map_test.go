@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/ipguard/ipguard/src/internal/browsertest"
 )
 
 // maxPage is how large the page of the large fleet may be, in bytes.
@@ -35,54 +37,54 @@ func example(t *testing.T, name string) string {
 
 // TestMapInBrowser uses the page as a person would.
 func TestMapInBrowser(t *testing.T) {
-	browser := newBrowser(t)
+	browser := browsertest.Start(t)
 	incident, vlan := mapOf(t, example(t, "incident"), ExitOK), mapOf(t, example(t, "unfenced-vlan"), ExitOK)
 	clean := mapOf(t, example(t, "clean"), ExitOK)
-	desk := func(t *testing.T, page string) *browserPage { return openFile(t, browser, page, 1280, 800, "light") }
+	desk := func(t *testing.T, page string) *mapPage { return openMap(t, browser, page, 1280, 800, "light") }
 
 	t.Run("conflict", func(t *testing.T) {
 		p := desk(t, incident)
 		p.want(`document.querySelector("h2").textContent`, "network VLAN-52")
 		p.want(`document.querySelectorAll(".cell.bad").length`, 1)
-		p.do(chromedp.Click(chromedp.CSS(".conflicts button")))
+		p.Do(chromedp.Click(chromedp.CSS(".conflicts button")))
 		p.want(`document.activeElement.getAttribute("aria-label")`, "10.8.52.191, conflict, "+
 			"static address pgpool/1 of pgpool director promo, create-env VM dr-west director dr-west, static range network default director promo")
 		p.want(`document.querySelector("#details h4").textContent`, "10.8.52.191")
 		p.wantPart(`document.getElementById("details").textContent`, "promo/pgpool.yml:30")
 		p.wantPart(`document.getElementById("details").textContent`, "dr-west/vars.yml:1")
 		p.want(`location.hash`, "#10.8.52.191")
-		p.screenshot("conflict")
+		p.Picture("conflict")
 		p.wantPart(`document.querySelector(".cure pre").textContent`, "use 10.8.52.99")
 		p.wantPart(`document.getElementById("made").textContent`, "Made 20")
-		p.do(chromedp.KeyEvent(kb.Escape))
+		p.Do(chromedp.KeyEvent(kb.Escape))
 		p.want(`document.getElementById("details").hidden`, true)
 	})
 
 	t.Run("keyboard", func(t *testing.T) {
 		p := desk(t, incident)
-		p.do(chromedp.Focus(chromedp.CSS(`.cell[data-n="0"]`)))
+		p.Do(chromedp.Focus(chromedp.CSS(`.cell[data-n="0"]`)))
 		for _, step := range []struct{ key, address string }{
 			{kb.ArrowRight, "10.8.52.1"}, {kb.ArrowDown, "10.8.52.17"}, {kb.End, "10.8.52.31"}, {kb.Home, "10.8.52.16"},
 			{kb.ArrowLeft, "10.8.52.15"}, {kb.ArrowUp, "10.8.52.15"}, {kb.PageDown, "10.8.53.15"}, {kb.PageDown, "10.8.54.15"},
 			{kb.ArrowUp, "10.8.53.255"}, {kb.PageUp, "10.8.52.255"}, {kb.ArrowRight, "10.8.53.0"},
 		} {
-			p.do(chromedp.KeyEvent(step.key))
+			p.Do(chromedp.KeyEvent(step.key))
 			p.want(`document.activeElement.getAttribute("aria-label").split(",")[0]`, step.address)
 		}
 		p.want(`document.querySelectorAll('#block-1 .cell[tabindex="0"]').length`, 1) // Tab stops once in a grid
-		p.do(chromedp.KeyEvent(kb.Enter))
+		p.Do(chromedp.KeyEvent(kb.Enter))
 		p.want(`document.getElementById("details").className`, "details pinned")
-		p.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("/"))
+		p.Do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent("/"))
 		p.want(`document.activeElement.id`, "query")
 	})
 
 	t.Run("pointer", func(t *testing.T) {
 		p := desk(t, incident)
-		p.do(chromedp.ScrollIntoView(chromedp.CSS(`#block-0 .cell[data-n="190"]`)))
-		p.do(chromedp.MouseEvent("mouseMoved", eval[float64](p, left(190)), eval[float64](p, top(190))))
+		p.Do(chromedp.ScrollIntoView(chromedp.CSS(`#block-0 .cell[data-n="190"]`)))
+		p.Do(chromedp.MouseEvent("mouseMoved", browsertest.Eval[float64](p.Page, left(190)), browsertest.Eval[float64](p.Page, top(190))))
 		p.want(`document.querySelector("#details h4").textContent`, "10.8.52.190")
 		p.want(`document.getElementById("details").className`, "details")
-		p.do(chromedp.MouseClickXY(eval[float64](p, left(190)), eval[float64](p, top(190))))
+		p.Do(chromedp.MouseClickXY(browsertest.Eval[float64](p.Page, left(190)), browsertest.Eval[float64](p.Page, top(190))))
 		p.want(`document.getElementById("details").className`, "details pinned")
 	})
 
@@ -90,7 +92,7 @@ func TestMapInBrowser(t *testing.T) {
 		p := desk(t, vlan)
 		p.search("10.70.0.30")
 		p.want(`document.querySelectorAll("#results [role=option]").length`, 1)
-		p.do(chromedp.KeyEvent(kb.Enter))
+		p.Do(chromedp.KeyEvent(kb.Enter))
 		p.want(`document.activeElement.getAttribute("aria-label").split(",")[0]`, "10.70.0.30")
 		p.search("10.70.0")
 		p.wantPart(`document.querySelector("#results [aria-selected=true]").textContent`, "10.70.0.0/24addresses")
@@ -98,15 +100,15 @@ func TestMapInBrowser(t *testing.T) {
 		p.want(`document.querySelectorAll("#results [role=option]").length`, 0)
 		p.search("jumpbox")
 		p.want(`document.querySelector("#results [aria-selected=true]").textContent`, "jumpboxdeploymentgreen · vlan-70")
-		p.screenshot("search")
-		p.do(chromedp.KeyEvent(kb.Enter))
+		p.Picture("search")
+		p.Do(chromedp.KeyEvent(kb.Enter))
 		p.want(`document.querySelector(".filter").firstChild.textContent`, "Only deployment jumpbox")
-		p.do(chromedp.WaitReady(chromedp.CSS("#block-0 .cell.lit")))
+		p.Do(chromedp.WaitReady(chromedp.CSS("#block-0 .cell.lit")))
 		p.want(`document.querySelectorAll("#block-0 .cell.lit").length`, 2) // its gateway and its VM
 		p.search("GREEN")
-		p.do(chromedp.KeyEvent(kb.Enter))
+		p.Do(chromedp.KeyEvent(kb.Enter))
 		p.want(`document.querySelector(".filter").firstChild.textContent`, "Only director green")
-		p.do(chromedp.Click(chromedp.CSS(".filter button")))
+		p.Do(chromedp.Click(chromedp.CSS(".filter button")))
 		p.want(`document.querySelector(".filter") === null`, true)
 		p.search("10.70.0.0/24")
 		p.want(`document.getElementById("found").textContent`, "1 result")
@@ -117,23 +119,23 @@ func TestMapInBrowser(t *testing.T) {
 	t.Run("IPv6", func(t *testing.T) {
 		p := desk(t, clean)
 		p.search("2001:DB8:10:0::123")
-		p.do(chromedp.KeyEvent(kb.Enter))
+		p.Do(chromedp.KeyEvent(kb.Enter))
 		p.want(`document.querySelector("h2").textContent`, "network apps-v6")
 		p.want(`document.activeElement.getAttribute("aria-label").split(",")[0]`, "2001:db8:10::123")
 		p.want(`document.querySelectorAll(".block.band").length`, 1)
-		p.screenshot("ipv6")
+		p.Picture("ipv6")
 	})
 
 	t.Run("colour by director", func(t *testing.T) {
 		p := desk(t, vlan)
-		p.do(chromedp.WaitReady(chromedp.CSS(".overlap.cell")))
-		before := eval[string](p, `getComputedStyle(document.querySelector(".is-pool.cell, .overlap.cell")).backgroundImage`)
-		p.do(chromedp.Click(chromedp.CSS(`input[value=director] + span`)), chromedp.WaitReady(chromedp.CSS(".overlap.cell")))
-		if after := eval[string](p, `getComputedStyle(document.querySelector(".is-pool.cell, .overlap.cell")).backgroundImage`); after == before {
+		p.Do(chromedp.WaitReady(chromedp.CSS(".overlap.cell")))
+		before := browsertest.Eval[string](p.Page, `getComputedStyle(document.querySelector(".is-pool.cell, .overlap.cell")).backgroundImage`)
+		p.Do(chromedp.Click(chromedp.CSS(`input[value=director] + span`)), chromedp.WaitReady(chromedp.CSS(".overlap.cell")))
+		if after := browsertest.Eval[string](p.Page, `getComputedStyle(document.querySelector(".is-pool.cell, .overlap.cell")).backgroundImage`); after == before {
 			t.Error("colours by kind and by director are the same")
 		}
 		p.wantPart(`document.querySelector(".legend").textContent`, "green, in use")
-		p.screenshot("director")
+		p.Picture("director")
 	})
 
 	t.Run("address in the URL", func(t *testing.T) {
@@ -144,7 +146,7 @@ func TestMapInBrowser(t *testing.T) {
 
 // TestMapFits holds the page against narrow windows and dark rooms.
 func TestMapFits(t *testing.T) {
-	browser := newBrowser(t)
+	browser := browsertest.Start(t)
 	pages := map[string]string{
 		"incident": mapOf(t, example(t, "incident"), ExitOK), "vlan": mapOf(t, example(t, "unfenced-vlan"), ExitOK), "clean": mapOf(t, example(t, "clean"), ExitOK),
 	}
@@ -152,14 +154,14 @@ func TestMapFits(t *testing.T) {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, size := range [][2]int{{1280, 800}, {390, 844}, {320, 640}} {
 				t.Run(fmt.Sprint(name, " ", scheme, " ", size[0]), func(t *testing.T) {
-					p := openFile(t, browser, page, size[0], size[1], scheme)
+					p := openMap(t, browser, page, size[0], size[1], scheme)
 					p.want(`document.documentElement.scrollWidth <= innerWidth`, true)
 					p.want(`matchMedia("(prefers-color-scheme: `+scheme+`)").matches`, true)
-					p.screenshot(fmt.Sprint(name, "-", scheme, "-", size[0]))
-					p.do(chromedp.ScrollIntoView(chromedp.CSS("#block-0")), chromedp.WaitReady(chromedp.CSS("#block-0 .cell")))
+					p.Picture(fmt.Sprint(name, "-", scheme, "-", size[0]))
+					p.Do(chromedp.ScrollIntoView(chromedp.CSS("#block-0")), chromedp.WaitReady(chromedp.CSS("#block-0 .cell")))
 					p.want(`document.documentElement.scrollWidth <= innerWidth`, true)
 					var pale []string
-					if err := json.Unmarshal([]byte(eval[string](p, contrasts)), &pale); err != nil || len(pale) > 0 {
+					if err := json.Unmarshal([]byte(browsertest.Eval[string](p.Page, contrasts)), &pale); err != nil || len(pale) > 0 {
 						t.Errorf("hard to read: %v %s", err, strings.Join(pale, "; "))
 					}
 				})
@@ -203,7 +205,7 @@ instance_groups: [{name: "<img src=x onerror=\"document.title='hijacked'\">", in
 	} {
 		writeFile(t, filepath.Join(dir, name), []byte(text))
 	}
-	p := openFile(t, newBrowser(t), mapOf(t, filepath.Join(dir, "ipguard.yml"), ExitIncomplete)+"#10.0.0.5", 1280, 800, "light")
+	p := openMap(t, browsertest.Start(t), mapOf(t, filepath.Join(dir, "ipguard.yml"), ExitIncomplete)+"#10.0.0.5", 1280, 800, "light")
 	p.want(`document.title`, "Address map · ipguard")
 	p.want(`document.querySelectorAll("img").length + document.querySelectorAll("script").length`, 2)
 	p.wantPart(`document.getElementById("details").textContent`, "<img src=x")
@@ -212,8 +214,8 @@ instance_groups: [{name: "<img src=x onerror=\"document.title='hijacked'\">", in
 	p.wantPart(`document.getElementById("notice").textContent`, "no such file")
 	// A script that gets in all the same would not run: the policy names the
 	// page's own by its hash.
-	p.mayComplain = "Content Security Policy"
-	refused, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`new Promise((resolve) => {
+	p.MayComplain = "Content Security Policy"
+	refused, err := chromedp.Run(p.Ctx, chromedp.Evaluate[string](`new Promise((resolve) => {
 	  document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
 	  const script = document.createElement("script");
 	  script.textContent = "document.title = 'hijacked'";
@@ -225,9 +227,9 @@ instance_groups: [{name: "<img src=x onerror=\"document.title='hijacked'\">", in
 	p.want(`document.title`, "Address map · ipguard")
 }
 
-func (p *browserPage) search(text string) {
+func (p *mapPage) search(text string) {
 	p.t.Helper()
-	p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("query").value = ""`),
+	p.Do(chromedp.Evaluate[chromedp.Void](`document.getElementById("query").value = ""`),
 		chromedp.SendKeys(chromedp.CSS("#query"), text))
 }
 
@@ -238,20 +240,4 @@ func left(n int) string {
 
 func top(n int) string {
 	return fmt.Sprintf(`(() => { const r = document.querySelector('#block-0 .cell[data-n="%d"]').getBoundingClientRect(); return r.top + r.height / 2 })()`, n)
-}
-
-// want holds the value of an expression of the page against a string, an int or
-// a bool.
-func (p *browserPage) want(expression string, want any) {
-	p.t.Helper()
-	if got := eval[string](p, "String("+expression+")"); got != fmt.Sprint(want) {
-		p.t.Errorf("%s is %q, want %q", expression, got, fmt.Sprint(want))
-	}
-}
-
-func (p *browserPage) wantPart(expression, part string) {
-	p.t.Helper()
-	if got := eval[string](p, expression); !strings.Contains(got, part) {
-		p.t.Errorf("%s is %q, without %q", expression, got, part)
-	}
 }

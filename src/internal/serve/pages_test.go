@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/browsertest"
 	"github.com/ipguard/ipguard/src/internal/serve"
 )
 
@@ -238,17 +239,18 @@ func TestPagesNeedALogin(t *testing.T) {
 // IPGUARD_SCREENSHOTS names a folder for pictures of all pages.
 func TestNewcomer(t *testing.T) {
 	r := startWithConflict(t)
-	b := newBrowser(t)
-	b.look("light", 1280, 800)
-	b.open(r.link)
-	b.do(chromedp.SendKeys(chromedp.CSS("input[name=for]"), "promo/web/api"), chromedp.KeyEvent("\r"))
-	if got := b.text(".addresses a"); got != "10.8.52.180" {
+	b := browsertest.New(t, browsertest.Start(t))
+	b.MayComplain = "Failed to load resource" // a page that is a no, such as 404
+	b.Look("light", 1280, 800)
+	b.Open(r.link, "main")
+	b.Do(chromedp.SendKeys(chromedp.CSS("input[name=for]"), "promo/web/api"), chromedp.KeyEvent("\r"))
+	if got := b.Text(".addresses a"); got != "10.8.52.180" {
 		t.Fatalf("taken: %q", got)
 	}
-	if got := b.text(".copy"); got != "Copy" {
+	if got := b.Text(".copy"); got != "Copy" {
 		t.Errorf("the button to copy says %q", got)
 	}
-	b.picture("taken")
+	b.Picture("taken")
 	ci := r.token("ci", accounts.BookFor("promo"), accounts.PushFor("promo"))
 	r.ask(ci, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/web/db", "number": 3, "why": "ticket 4711"}`)
 	r.ask(ci, "POST", "/api/v1/pools/promo/requests", `{"for": "promo/reporting/worker", "number": 12, "why": "ticket 4712: the reports of the quarter"}`)
@@ -258,18 +260,17 @@ func TestNewcomer(t *testing.T) {
 	}
 	for _, look := range []struct {
 		name          string
-		width, height int64
+		width, height int
 	}{{"light", 1280, 800}, {"dark", 1280, 800}, {"light", 390, 844}, {"dark", 390, 844}} {
-		b.look(look.name, look.width, look.height)
+		b.Look(look.name, look.width, look.height)
 		for _, path := range paths {
-			b.open(r.url + path)
-			if wide := b.number("document.documentElement.scrollWidth - document.documentElement.clientWidth"); wide > 0 {
+			b.Open(r.url+path, "main")
+			if wide := browsertest.Eval[float64](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); wide > 0 {
 				t.Errorf("%s is %v px wider than a window of %d", path, wide, look.width)
 			}
-			b.picture(path)
+			b.Picture(path)
 		}
 	}
-	b.complaints()
 }
 
 // TestNetworkTeamWithoutScript does by forms alone what a network team does: it decides
