@@ -268,6 +268,9 @@ func TestNewcomer(t *testing.T) {
 			if wide := browsertest.Eval[float64](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); wide > 0 {
 				t.Errorf("%s is %v px wider than a window of %d", path, wide, look.width)
 			}
+			if hidden := browsertest.Eval[float64](b, `Math.max(0, ...[...document.querySelectorAll(".wide:not(:has(.grid))")].map((e) => e.scrollWidth - e.clientWidth))`); hidden > 0 {
+				t.Errorf("%s hides %v px of a table in a window of %d", path, hidden, look.width)
+			}
 			b.Picture(path)
 		}
 	}
