@@ -73,7 +73,7 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -91,14 +91,15 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 			out.Body.Claims = append(out.Body.Claims, v)
 		}
 	}
+	known, err := a.known(ctx, picture.Pools...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	for _, pool := range picture.Pools {
 		if slices.ContainsFunc(pool.Ranges, netipx.RangeOfPrefix(asked).Overlaps) {
 			out.Body.Pools = append(out.Body.Pools, pool.Name)
 		}
-		rs, err := a.Ledger.Records(ctx, pool.Name)
-		if err != nil {
-			return nil, unavailable(err)
-		}
+		rs := known[pool.Name].Records
 		for _, r := range rs.History(asked) {
 			if b := rs.At(r.Range); b.State != ledger.Released {
 				out.Body.Bookings = append(out.Body.Bookings, bookingOf(pool.Name, b))
@@ -116,7 +117,7 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -125,11 +126,12 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	if out.Body.AddressClaims, err = a.claims(ctx, asked, in.After, in.Limit); err != nil || in.After != "" {
 		return out, err
 	}
+	known, err := a.known(ctx, picture.Pools...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	for _, pool := range picture.Pools {
-		rs, err := a.Ledger.Records(ctx, pool.Name)
-		if err != nil {
-			return nil, unavailable(err)
-		}
+		rs := known[pool.Name].Records
 		for _, r := range rs.History(asked) {
 			out.Body.Pools = append(out.Body.Pools, AddressHistory{Pool: pool.Name, Record: protocol.RecordOf(r)})
 		}

@@ -130,7 +130,7 @@ func need(ctx context.Context, scope string) (*accounts.Actor, error) {
 
 // pool is a pool of the plan, for somebody who may read.
 func (a *API) pool(ctx context.Context, name string) (*central.Picture, *ledger.Pool, error) {
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, nil, unavailable(err)
 	}

@@ -66,7 +66,7 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 	if err != nil {
 		return nil, err
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -83,7 +83,7 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 		if in.Pool != "" && in.Pool != pool.Name || escaped(pool.Name) < afterPool {
 			continue
 		}
-		rs, err := a.Ledger.Records(ctx, pool.Name)
+		rs, err := a.recordsNow(ctx, pool)
 		if err != nil {
 			return nil, unavailable(err)
 		}

@@ -75,7 +75,7 @@ func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflicts
 		out.Body.Conflicts, out.Body.Next = shown(list, actor), next
 		return out, nil
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -45,14 +45,14 @@ func (a *API) listDrift(ctx context.Context, _ *struct{}) (*driftOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	out := &driftOutput{}
 	out.Body.Drift = []Drift{}
 	for _, pool := range picture.Pools {
-		rs, err := a.Ledger.Records(ctx, pool.Name)
+		rs, err := a.recordsNow(ctx, pool)
 		if err != nil {
 			return nil, unavailable(err)
 		}

@@ -53,7 +53,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	if _, err := need(ctx, ""); err != nil {
 		return nil, err
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -95,17 +95,20 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	for _, d := range p.Directors {
 		fmt.Fprintf(h, " %q %s %s", d.Name, d.Digest, d.MaxAge)
 	}
+	all, err := a.known(ctx, picture.Pools...)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	for _, pool := range picture.Pools {
-		known, err := a.Ledger.Known(ctx, pool.Name)
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		fmt.Fprintf(h, " %q %s", pool.Name, known.Head)
-		p.Pools = append(p.Pools, recordsOf(pool.Name, known))
+		fmt.Fprintf(h, " %q %s", pool.Name, all[pool.Name].Head)
 	}
 	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Body: p}
 	if in.IfNoneMatch == out.ETag {
 		out.Status, out.Body = http.StatusNotModified, nil
+		return out, nil
+	}
+	for _, pool := range picture.Pools {
+		p.Pools = append(p.Pools, recordsOf(pool.Name, all[pool.Name]))
 	}
 	return out, nil
 }
@@ -139,7 +142,7 @@ func (a *API) getSnapshot(ctx context.Context, in *snapshotInput) (*snapshotOutp
 	if _, err := need(ctx, ""); err != nil {
 		return nil, err
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -70,20 +70,13 @@ func (a *API) listPools(ctx context.Context, _ *struct{}) (*poolsOutput, error) 
 	if _, err := need(ctx, ""); err != nil {
 		return nil, err
 	}
-	picture, err := a.Plan.Read(ctx)
+	picture, err := a.read(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	out := &poolsOutput{}
-	out.Body.Pools = []Pool{}
-	for _, p := range picture.Pools {
-		pool, err := a.describe(ctx, picture, p)
-		if err != nil {
-			return nil, err
-		}
-		out.Body.Pools = append(out.Body.Pools, pool)
-	}
-	return out, nil
+	out.Body.Pools, err = a.describe(ctx, picture, picture.Pools...)
+	return out, err
 }
 
 func (a *API) getPool(ctx context.Context, in *PoolInput) (*poolOutput, error) {
@@ -94,24 +87,35 @@ func (a *API) getPool(ctx context.Context, in *PoolInput) (*poolOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := a.describe(ctx, picture, p)
-	return &poolOutput{ETag: tag(picture.Tag, pool.Serial), Body: pool}, err
+	list, err := a.describe(ctx, picture, p)
+	if err != nil {
+		return nil, err
+	}
+	return &poolOutput{ETag: tag(picture.Tag, list[0].Serial), Body: list[0]}, nil
 }
 
 func tag(plan string, serial int64) string {
 	return `"` + plan + "-" + strconv.FormatInt(serial, 10) + `"`
 }
 
-// describe counts what is taken and free of a pool.
-func (a *API) describe(ctx context.Context, picture *central.Picture, p *ledger.Pool) (Pool, error) {
-	known, err := a.Ledger.Known(ctx, p.Name)
+// describe counts what is taken and free of pools.
+func (a *API) describe(ctx context.Context, picture *central.Picture, pools ...*ledger.Pool) ([]Pool, error) {
+	known, err := a.known(ctx, pools...)
 	if err != nil {
-		return Pool{}, unavailable(err)
+		return nil, unavailable(err)
 	}
-	fence, err := a.Ledger.Fenced(ctx, p.Name)
+	fences, err := a.Ledger.Fences(ctx)
 	if err != nil {
-		return Pool{}, unavailable(err)
+		return nil, unavailable(err)
 	}
+	list := []Pool{}
+	for _, p := range pools {
+		list = append(list, a.describeOne(picture, p, known[p.Name], ledgersql.OpenFence(fences, p.Name)))
+	}
+	return list, nil
+}
+
+func (a *API) describeOne(picture *central.Picture, p *ledger.Pool, known ledgersql.Known, fence *ledgersql.Fence) Pool {
 	rs := known.Records
 	v := Pool{
 		Name: p.Name, Teams: p.Teams, Segment: p.Segment, Block: p.Block, Quota: p.Quota, Until: p.BookingLength().String(),
@@ -126,10 +130,10 @@ func (a *API) describe(ctx context.Context, picture *central.Picture, p *ledger.
 	v.Taken, v.Resting = rs.Taken(), rs.Resting()
 	if fence != nil {
 		v.Fenced = fence.Text()
-		return v, nil
+		return v
 	}
 	v.Free = a.free(picture, p, rs)
-	return v, nil
+	return v
 }
 
 // free is how many addresses whoever gets most of them could have now: a director's

@@ -82,8 +82,8 @@ func fencesOf(ctx context.Context, q querier) ([]Fence, error) {
 	return list, rows.Err()
 }
 
-// openFence is the fence that keeps a pool from being given; nil: none.
-func openFence(list []Fence, pool string) *Fence {
+// OpenFence is the fence that keeps a pool from being given; nil: none.
+func OpenFence(list []Fence, pool string) *Fence {
 	for i := range list {
 		if f := &list[i]; f.Open() && f.about(pool) {
 			return f
@@ -195,19 +195,19 @@ func (s *Store) knownFences(ctx context.Context) ([]Fence, error) {
 // fence is the open fence of a pool; nil: none.
 func (s *Store) fence(ctx context.Context, pool string) (*Fence, error) {
 	list, err := s.knownFences(ctx)
-	if err != nil || openFence(list, pool) == nil {
+	if err != nil || OpenFence(list, pool) == nil {
 		return nil, err
 	}
 	if list, err = s.readFences(ctx); err != nil { // it may have been lifted meanwhile
 		return nil, err
 	}
-	return openFence(list, pool), nil
+	return OpenFence(list, pool), nil
 }
 
 // Fenced is the fence that keeps a pool from being given now; nil: none.
 func (s *Store) Fenced(ctx context.Context, pool string) (*Fence, error) {
 	list, err := s.readFences(ctx)
-	return openFence(list, pool), err
+	return OpenFence(list, pool), err
 }
 
 // rolledBack fences a pool whose database lacks an event that was there, or has another
@@ -222,7 +222,7 @@ func (s *Store) rolledBack(ctx context.Context, pool string, serial int64, diges
 		if err != nil || settled(list, pool, serial) {
 			return err
 		}
-		fresh = openFence(list, pool) == nil
+		fresh = OpenFence(list, pool) == nil
 		return raise(ctx, tx, pool, why, serial, s.now())
 	})
 	if err != nil {

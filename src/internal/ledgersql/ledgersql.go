@@ -23,6 +23,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -150,30 +151,70 @@ func (s *Store) Known(ctx context.Context, name string) (Known, error) {
 	return Known{p.records, p.serial, o.head(name, p.last)}, nil
 }
 
+// KnownAll is Known for several pools, by their names.
+func (s *Store) KnownAll(ctx context.Context, names []string) (map[string]Known, error) {
+	o, err := s.origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.reads.GetAll(ctx, names, s.readAll)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]Known, len(found))
+	for name, r := range found {
+		if r.err != nil {
+			return nil, r.err
+		}
+		all[name] = Known{r.pool.records, r.pool.serial, o.head(name, r.pool.last)}
+	}
+	return all, nil
+}
+
 // newest is a pool with all that is committed.
 func (s *Store) newest(ctx context.Context, name string) (*pool, error) {
-	r, err := s.reads.Get(ctx, name, func(ctx context.Context, names []string) (map[string]reading, error) {
-		read := map[string]reading{}
-		for _, name := range names {
-			p, err := s.read(ctx, name)
-			read[name] = reading{p, err}
-		}
-		return read, nil
-	})
+	r, err := s.reads.Get(ctx, name, s.readAll)
 	return r.pool, errors.Join(err, r.err)
 }
 
-func (s *Store) read(ctx context.Context, name string) (*pool, error) {
+// readAll reads what is new of pools, by one question for many.
+func (s *Store) readAll(ctx context.Context, names []string) (map[string]reading, error) {
+	all := make(map[string]reading, len(names))
+	for some := range slices.Chunk(names, mostAsked) {
+		known := s.knownOf(some)
+		events, err := eventsOf(ctx, s.database.SQL(), known)
+		if err != nil {
+			return nil, fmt.Errorf("the bookings cannot be read: %w", err)
+		}
+		for name, p := range known {
+			next, err := s.follow(ctx, name, p, events[name])
+			all[name] = reading{next, err}
+		}
+	}
+	return all, nil
+}
+
+// knownOf is what is known of pools without a question.
+func (s *Store) knownOf(names []string) map[string]*pool {
 	s.mu.Lock()
-	known := s.pools[name]
-	s.mu.Unlock()
-	if known == nil {
-		known = &pool{records: &ledger.Records{}}
+	defer s.mu.Unlock()
+	known := make(map[string]*pool, len(names))
+	for _, name := range names {
+		if known[name] = s.pools[name]; known[name] == nil {
+			known[name] = &pool{records: &ledger.Records{}}
+		}
 	}
-	events, err := eventsFrom(ctx, s.database.SQL(), name, known.serial)
-	if err != nil {
-		return nil, fmt.Errorf("the bookings of pool %s cannot be read: %w", name, err)
-	}
+	return known
+}
+
+// read reads what is new of one pool.
+func (s *Store) read(ctx context.Context, name string) (*pool, error) {
+	all, err := s.readAll(ctx, []string{name})
+	return all[name].pool, errors.Join(err, all[name].err)
+}
+
+// follow is a pool with the events from its last one on.
+func (s *Store) follow(ctx context.Context, name string, known *pool, events []Event) (*pool, error) {
 	if known.last != nil { // the first is the last one that is known, if nobody rolled the database back
 		if len(events) == 0 || events[0].digest() != known.last.digest() {
 			why := fmt.Sprintf("event %d, which this server had read, is not in the database any more", known.serial)

@@ -1,10 +1,13 @@
 package ledgersql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
@@ -107,7 +110,10 @@ func moment(t time.Time) any {
 	return t.UnixMicro()
 }
 
-const selectEvents = `select serial, address, length, at, what, owner, number, team, until, by_whom, why from event`
+const (
+	eventColumns = `serial, address, length, at, what, owner, number, team, until, by_whom, why`
+	selectEvents = `select ` + eventColumns + ` from event`
+)
 
 // eventsFrom are the events of a pool from a serial on.
 func eventsFrom(ctx context.Context, q querier, pool string, serial int64) ([]Event, error) {
@@ -118,7 +124,46 @@ func eventsFrom(ctx context.Context, q querier, pool string, serial int64) ([]Ev
 	return scanEvents(rows, pool)
 }
 
-func scanEvent(rows *sql.Rows) (e Event, err error) {
+// mostAsked is how many pools one question is about: SQLite takes 500 parts.
+const mostAsked = 64
+
+// eventsOf are the events of pools from their last one that is known on, by the pools'
+// names. Each pool is a question of its own to an index, whatever the database guesses
+// of the others.
+func eventsOf(ctx context.Context, q querier, known map[string]*pool) (map[string][]Event, error) {
+	var parts []string
+	var values []any
+	for name, p := range known {
+		n := len(values)
+		parts = append(parts, fmt.Sprintf(`select pool, `+eventColumns+` from event where pool = $%d and serial >= $%d`, n+1, n+2))
+		values = append(values, name, p.serial)
+	}
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	rows, err := q.QueryContext(ctx, strings.Join(parts, " union all "), values...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[string][]Event{}
+	for rows.Next() {
+		var pool string
+		e, err := scanEvent(rows, &pool)
+		if err != nil {
+			return nil, err
+		}
+		e.Pool = pool
+		found[pool] = append(found[pool], e)
+	}
+	for _, list := range found {
+		slices.SortFunc(list, func(a, b Event) int { return cmp.Compare(a.Serial, b.Serial) })
+	}
+	return found, rows.Err()
+}
+
+// scanEvent reads a row: what stands before the event goes to first.
+func scanEvent(rows *sql.Rows, first ...any) (e Event, err error) {
 	var (
 		address []byte
 		length  int
@@ -126,7 +171,7 @@ func scanEvent(rows *sql.Rows) (e Event, err error) {
 		until   sql.NullInt64
 		v       = &e.Event
 	)
-	if err := rows.Scan(&e.Serial, &address, &length, &at, &v.What, &v.Owner, &v.Number, &v.Team, &until, &v.By, &v.Why); err != nil {
+	if err := rows.Scan(append(first, &e.Serial, &address, &length, &at, &v.What, &v.Owner, &v.Number, &v.Team, &until, &v.By, &v.Why)...); err != nil {
 		return e, err
 	}
 	v.At = time.UnixMicro(at).UTC()

@@ -3,6 +3,8 @@ package ledgersql_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,5 +200,46 @@ func TestPanic(t *testing.T) {
 	}
 	if _, err := take(s, "a/b/c"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestKnownAll asks for many pools at once while another store writes: each is what it is
+// when asked for alone, and never older than what was written before.
+func TestKnownAll(t *testing.T) {
+	for _, k := range kinds(t) {
+		t.Run(k.name, func(t *testing.T) {
+			name := k.empty(t)
+			writer, reader := store(t, name), store(t, name)
+			var names []string
+			for i := range 70 { // more than one question is about
+				names = append(names, fmt.Sprintf("pool-%d", i))
+			}
+			random := rand.New(rand.NewPCG(1, 1))
+			written := map[string]int64{}
+			for round := range 6 {
+				for range round * 3 {
+					pool := names[random.IntN(len(names))]
+					written[pool]++
+					err := writer.Update(t.Context(), pool, func(*ledger.Records) ([]ledger.Entry, error) {
+						n := written[pool]
+						r := ledgertest.Single(fmt.Sprintf("10.0.%d.%d", n/250, n%250))
+						return []ledger.Entry{{Range: r, Event: ledger.Event{At: ledgertest.Start, What: ledger.WasBooked, Owner: "a/b/c", Number: int(n), By: "x"}}}, nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				all, err := reader.KnownAll(t.Context(), names)
+				if err != nil || len(all) != len(names) {
+					t.Fatalf("%d of %d pools, %v", len(all), len(names), err)
+				}
+				for _, pool := range names {
+					one, err := writer.Known(t.Context(), pool)
+					if v := all[pool]; err != nil || v.Serial != written[pool] || v.Head != one.Head || v.Records.Len() != int(written[pool]) {
+						t.Fatalf("%s: serial %d with head %q and %d records, %v; want %d and %q", pool, v.Serial, v.Head, v.Records.Len(), err, written[pool], one.Head)
+					}
+				}
+			}
+		})
 	}
 }

@@ -50,10 +50,47 @@ func (r *Reader[K, V]) Get(ctx context.Context, key K, read Read[K, V]) (v V, er
 	}
 }
 
+// GetAll is Get for several keys, each once; those that read leaves out are not in it.
+func (r *Reader[K, V]) GetAll(ctx context.Context, keys []K, read Read[K, V]) (map[K]V, error) {
+	found := make(map[K]V, len(keys))
+	for i, mine := range r.joinAll(keys, read) {
+		select {
+		case <-mine.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if mine.err != nil {
+			return nil, mine.err
+		}
+		if v, ok := mine.values[keys[i]]; ok {
+			found[keys[i]] = v
+		}
+	}
+	return found, nil
+}
+
 // join adds a key to the next reading, which begins at once if none is under way.
 func (r *Reader[K, V]) join(key K, read Read[K, V]) *reading[K, V] {
+	return r.joinAll([]K{key}, read)[0]
+}
+
+// joinAll adds keys to the next reading, or to as many as they need, and returns the
+// reading of each.
+func (r *Reader[K, V]) joinAll(keys []K, read Read[K, V]) (list []*reading[K, V]) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, key := range keys {
+		list = append(list, r.add(key))
+	}
+	if !r.busy && len(keys) > 0 {
+		r.busy = true
+		go r.work(read)
+	}
+	return list
+}
+
+// add adds a key to the last reading that has not begun.
+func (r *Reader[K, V]) add(key K) *reading[K, V] {
 	if n := len(r.waiting); n == 0 || len(r.waiting[n-1].keys) >= most {
 		r.waiting = append(r.waiting, &reading[K, V]{known: map[K]bool{}, done: make(chan struct{})})
 	}
@@ -61,10 +98,6 @@ func (r *Reader[K, V]) join(key K, read Read[K, V]) *reading[K, V] {
 	if !next.known[key] {
 		next.known[key] = true
 		next.keys = append(next.keys, key)
-	}
-	if !r.busy {
-		r.busy = true
-		go r.work(read)
 	}
 	return next
 }

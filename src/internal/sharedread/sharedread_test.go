@@ -35,7 +35,15 @@ func TestNothingOld(t *testing.T) {
 			for range questions {
 				k := rand.IntN(keys)
 				least := written[k].Add(1)
-				got, err := r.Get(t.Context(), k, read)
+				var got int64
+				var err error
+				if rand.IntN(3) == 0 {
+					var all map[int]int64
+					all, err = r.GetAll(t.Context(), []int{(k + 1) % keys, k, k}, read)
+					got = all[k]
+				} else {
+					got, err = r.Get(t.Context(), k, read)
+				}
 				if err != nil || got < least {
 					t.Errorf("read %d of key %d, %v: %d was written before", got, k, err, least)
 				}
@@ -86,7 +94,39 @@ func TestLeaving(t *testing.T) {
 	if v, err := r.Get(t.Context(), "broken", read); err == nil || v != "" {
 		t.Errorf("a reading that panics answered %q, %v", v, err)
 	}
+	if all, err := r.GetAll(t.Context(), []string{"broken", "d"}, read); err == nil {
+		t.Errorf("a reading that panics answered %q", all)
+	}
+	if all, err := r.GetAll(t.Context(), nil, read); err != nil || len(all) != 0 {
+		t.Errorf("no question was answered %q, %v", all, err)
+	}
 	if v, err := r.Get(t.Context(), "c", read); err != nil || v != "read c" {
 		t.Errorf("after that: %q, %v", v, err)
+	}
+}
+
+// TestMany: keys that no reading takes all at once are all answered.
+func TestMany(t *testing.T) {
+	var r sharedread.Reader[int, int]
+	keys := make([]int, 5000)
+	for i := range keys {
+		keys[i] = i
+	}
+	all, err := r.GetAll(t.Context(), keys, func(_ context.Context, wanted []int) (map[int]int, error) {
+		values := map[int]int{}
+		for _, k := range wanted {
+			if k%7 != 0 {
+				values[k] = -k
+			}
+		}
+		return values, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if v, ok := all[k]; ok != (k%7 != 0) || v != -k && ok {
+			t.Fatalf("key %d: %d, %v", k, v, ok)
+		}
 	}
 }

@@ -40,7 +40,9 @@ func (c client) ask(ctx context.Context, method, path string, body, into any) er
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	w := &kept{header: http.Header{}, status: http.StatusOK}
+	w := &kept{header: http.Header{}, status: http.StatusOK, text: buffers.Get().(*bytes.Buffer)}
+	defer buffers.Put(w.text)
+	w.text.Reset()
 	c.answers.ServeHTTP(w, r)
 	if w.status < 300 && into == nil {
 		return nil
@@ -60,7 +62,7 @@ func (c client) ask(ctx context.Context, method, path string, body, into any) er
 type kept struct {
 	header http.Header
 	status int
-	text   bytes.Buffer
+	text   *bytes.Buffer
 }
 
 func (k *kept) Header() http.Header                { return k.header }

@@ -40,9 +40,17 @@ type block struct {
 	Cells []cell
 }
 
-// cell is an address. Mark is a letter for its state: colours are never alone.
-type cell struct {
-	Address, Mark, Class, State, Owner string
+// cell is an address. Mark is a letter for its state: colours are never alone. Says is the
+// cell in words.
+type cell struct{ Address, Mark, Class, Says string }
+
+func newCell(a netip.Addr, mark, class, state, owner string) cell {
+	address := a.String()
+	says := address + ": " + state
+	if owner != "" {
+		says += ", " + owner
+	}
+	return cell{address, mark, class, says}
 }
 
 // mostCells is how many addresses a grid shows.
@@ -137,18 +145,18 @@ func (g *grid) rows() (rows []block, cut bool) {
 func (g *grid) cell(a netip.Addr) cell {
 	if b, ok := g.booked[a]; ok {
 		mark := map[string]string{"booked": "B", "held": "H", "quarantined": "Q"}[b.State]
-		return cell{a.String(), mark, b.State, b.State, b.Owner}
+		return newCell(a, mark, b.State, b.State, b.Owner)
 	}
 	if owner, ok := g.used[a]; ok {
-		return cell{a.String(), "U", "used", "in use without a booking", owner}
+		return newCell(a, "U", "used", "in use without a booking", owner)
 	}
 	if slices.ContainsFunc(g.pool.Except, func(text string) bool {
 		from, to, ok := bounds(text)
 		return ok && from.Compare(a) <= 0 && a.Compare(to) <= 0
 	}) {
-		return cell{a.String(), "–", "excepted", "excepted", ""}
+		return newCell(a, "–", "excepted", "excepted", "")
 	}
-	return cell{a.String(), "·", "", "not booked", ""}
+	return newCell(a, "·", "", "not booked", "")
 }
 
 // cover is the smallest block that holds a range.

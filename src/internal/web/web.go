@@ -8,6 +8,7 @@
 package web
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"html/template"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
@@ -62,7 +64,17 @@ func New(answers http.Handler, entrances func() []Entrance, now func() time.Time
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, http.StatusNotFound, "There is no such page.")
 	})
-	return mux
+	return atOneMoment(mux)
+}
+
+// atOneMoment makes each page that only shows something show it as of one moment.
+func atOneMoment(pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			r = r.WithContext(api.AtOneMoment(r.Context()))
+		}
+		pages.ServeHTTP(w, r)
+	})
 }
 
 // page is what every page shows.
@@ -97,15 +109,21 @@ func back(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
+// buffers are those that pages and answers were written into. Each page would need a few
+// times its size to grow one, and beside a large plan every collection of garbage costs.
+var buffers = sync.Pool{New: func() any { return &bytes.Buffer{} }}
+
 func (s *site) write(w http.ResponseWriter, status int, name string, p page) {
-	var text strings.Builder
-	if err := s.templates.ExecuteTemplate(&text, name, p); err != nil {
+	text := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(text)
+	text.Reset()
+	if err := s.templates.ExecuteTemplate(text, name, p); err != nil {
 		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text.String()))
+	_, _ = w.Write(text.Bytes())
 }
 
 // get asks the API for what a page shows. It reports whether the page can be made: if
