@@ -55,6 +55,7 @@ type historyOutput struct {
 	Body struct {
 		Address string           `json:"address"`
 		Pools   []AddressHistory `json:"pools" doc:"What became of it in pools; with after, nothing: the first answer has it"`
+		Blind   int              `json:"blind" doc:"How many places may hide somebody who has it, or had it"`
 		protocol.AddressClaims
 	}
 }
@@ -123,6 +124,7 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	}
 	out := &historyOutput{}
 	out.Body.Address, out.Body.Pools = ledger.RangeText(asked), []AddressHistory{}
+	out.Body.Blind = len(picture.Answers.Who(netipx.RangeOfPrefix(asked)).Blind)
 	if out.Body.AddressClaims, err = a.claims(ctx, asked, in.After, in.Limit); err != nil || in.After != "" {
 		return out, err
 	}

@@ -5,7 +5,8 @@
 //
 // A claim is open from the push that shows it first. It is past when a push shows that it
 // is gone; where a push cannot show that, because something in it cannot be seen, the
-// claim stays open, unsure. A past claim is never changed. Times are those at which the
+// claim stays open, unsure. What a push hides is a claim itself, of nobody: who asks
+// whether anybody ever had an address has to hear of it. A past claim is never changed. Times are those at which the
 // server was told.
 //
 // What is kept are blocks of addresses: neighbours of one claimant that came together are
@@ -25,10 +26,12 @@ import (
 // What is how somebody has an address.
 type What string
 
-// Declared: files say so. Granted: the director said that it gave it out.
+// Declared: files say so. Granted: the director said that it gave it out. Hidden: what
+// could not be read of the director may have it; its Owner is empty.
 const (
 	Declared What = "declared"
 	Granted  What = "granted"
+	Hidden   What = "hidden"
 )
 
 // Claimant is who has addresses of one director, and how.

@@ -1,6 +1,7 @@
 package chronicle
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ func SightOf(director string, p *plan.Plan, s *snapshot.Snapshot) *Sight {
 	b := sighting{director: director, plan: p, has: map[Claimant]*netipx.IPSetBuilder{}, absent: map[string]bool{}, hidden: map[string]*netipx.IPSet{}}
 	b.declared()
 	b.granted(s)
+	b.unseen()
 	sight := &Sight{Has: map[Claimant]*netipx.IPSet{}, Hidden: b.hides}
 	for claimant, set := range b.has {
 		sight.Has[claimant] = built(set)
@@ -130,10 +132,27 @@ func instanceOf(deployment string, vm *snapshot.VM) string {
 	return joined(deployment, vm.Group, strconv.Itoa(vm.Index))
 }
 
+// unseen takes the addresses that somebody may have whom nothing shows.
+func (b *sighting) unseen() {
+	nobody := Claimant{What: Hidden}
+	add := func(set *netipx.IPSet) {
+		for _, r := range set.Ranges() {
+			b.add(nobody, r)
+		}
+	}
+	if len(b.absent) > 0 || b.orphans || slices.ContainsFunc(b.plan.Withheld, func(o plan.Owner) bool { return o.Director == b.director }) {
+		add(plan.Everywhere())
+		return
+	}
+	add(b.behindBlindSpots(func(string) bool { return true }))
+}
+
 // hides are the addresses that a claimant may have although the push does not show it.
 func (b *sighting) hides(c Claimant) *netipx.IPSet {
 	deployment, _, _ := strings.Cut(strings.TrimPrefix(c.Owner, orphaned), "/")
 	switch {
+	case c.What == Hidden:
+		return nil
 	case c.What == Granted && strings.HasPrefix(c.Owner, orphaned):
 		if b.orphans {
 			return plan.Everywhere()
@@ -152,19 +171,19 @@ func (b *sighting) hides(c Claimant) *netipx.IPSet {
 	}
 	set, ok := b.hidden[deployment]
 	if !ok {
-		set = b.behindBlindSpots(deployment)
+		set = b.behindBlindSpots(func(of string) bool { return of == deployment })
 		b.hidden[deployment] = set
 	}
 	return set
 }
 
-// behindBlindSpots are the addresses that something unseen of a deployment, or of the
+// behindBlindSpots are the addresses that something unseen of some deployments, or of the
 // director as a whole, may hold.
-func (b *sighting) behindBlindSpots(deployment string) *netipx.IPSet {
+func (b *sighting) behindBlindSpots(of func(deployment string) bool) *netipx.IPSet {
 	var set netipx.IPSetBuilder
 	for i := range b.plan.BlindSpots {
 		spot := &b.plan.BlindSpots[i]
-		if spot.Owner.Director != b.director || spot.Owner.Deployment != "" && spot.Owner.Deployment != deployment {
+		if spot.Owner.Director != b.director || spot.Owner.Deployment != "" && !of(spot.Owner.Deployment) {
 			continue
 		}
 		for j := range spot.May {

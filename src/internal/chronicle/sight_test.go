@@ -16,6 +16,14 @@ func one(text string) netipx.IPRange {
 	return netipx.IPRangeFrom(a, a)
 }
 
+func setOf(ranges ...netipx.IPRange) *netipx.IPSet {
+	var b netipx.IPSetBuilder
+	for _, r := range ranges {
+		b.AddRange(r)
+	}
+	return built(&b)
+}
+
 func vm(group string, index int, addresses ...string) snapshot.VM {
 	v := snapshot.VM{Group: group, ID: "id", Index: index}
 	for _, a := range addresses {
@@ -49,7 +57,7 @@ func TestSight(t *testing.T) {
 	}
 	sight := SightOf("promo", p, s)
 	want := map[Claimant]string{
-		{Declared, "cf/web"}: "10.0.0.1", {Declared, "cf/web/keepalived.vip"}: "10.0.0.5", {Granted, "cf/web/0"}: "10.0.0.1 10.0.1.1", {Granted, "locked/db/0"}: "10.0.0.9",
+		{What: Hidden}: "0.0.0.0 ::", {Declared, "cf/web"}: "10.0.0.1", {Declared, "cf/web/keepalived.vip"}: "10.0.0.5", {Granted, "cf/web/0"}: "10.0.0.1 10.0.1.1", {Granted, "locked/db/0"}: "10.0.0.9",
 	}
 	for c, set := range sight.Has {
 		got := ""
@@ -63,6 +71,12 @@ func TestSight(t *testing.T) {
 	}
 	for c := range want {
 		t.Errorf("%v has nothing", c)
+	}
+	shown := *p
+	shown.Withheld = nil // what is hidden is then no more than the blind spot has
+	few := SightOf("promo", &shown, &snapshot.Snapshot{}).Has[Claimant{What: Hidden}]
+	if few == nil || !few.Equal(setOf(one("10.0.0.3"))) {
+		t.Errorf("what a blind spot hides: %v", few)
 	}
 	for _, h := range []struct {
 		claimant Claimant

@@ -29,7 +29,8 @@ has it now, with whoever changed that line last as git knows it. With server: in
 file, also from when to when which director declared it or had granted it, as the server was
 told.
 
-Exit codes: 0, 2 wrong usage, 3 something could not be read.`,
+Exit codes: 0 answered, 2 wrong usage, 3 something could not be read or hides behind a
+variable, so that somebody may have it who is not told.`,
 		Example: `  ipguard history 10.8.52.191`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -61,7 +62,8 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 	if err != nil {
 		return err
 	}
-	out := report.History{Asked: ledger.RangeText(asked[0])}
+	holders := []answer.Holders{answer.Who(read.Facts.Plan, read.pools, ranges[0])}
+	out := report.History{Asked: ledger.RangeText(asked[0]), Hidden: holders[0].Blind}
 	for _, pool := range slices.Concat(bookfile.Read(read.files, folderOf(read.Path)).Pools, read.Fleet.Bookings) {
 		for _, r := range pool.Records {
 			if r.Range.Overlaps(asked[0]) {
@@ -69,7 +71,6 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 			}
 		}
 	}
-	holders := []answer.Holders{answer.Who(read.Facts.Plan, read.pools, ranges[0])}
 	changed := changes(ctx, holders, streams)
 	for _, segment := range holders[0].Segments {
 		for i := range segment.Claims {
@@ -92,7 +93,7 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 	}
 	return flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteHistory(w, out, options) },
-		func(w io.Writer) error { return report.WriteHistoryJSON(w, out) }, failures, len(failures) == 0)
+		func(w io.Writer) error { return report.WriteHistoryJSON(w, out) }, failures, len(failures)+len(out.Hidden) == 0)
 }
 
 // held asks the fleet file's server who had the address.

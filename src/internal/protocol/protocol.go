@@ -64,9 +64,9 @@ type Records struct {
 // AddressClaim is who declared an address, or was granted it, from when to when.
 type AddressClaim struct {
 	Address  string     `json:"address" doc:"The part of what was asked for, or a block around it"`
-	What     string     `json:"what" enum:"declared,granted" doc:"declared: files say so; granted: the director gave it out"`
+	What     string     `json:"what" enum:"declared,granted,hidden" doc:"declared: files say so; granted: the director gave it out; hidden: what could not be read of the director may have had it"`
 	Director string     `json:"director"`
-	Owner    string     `json:"owner" doc:"deployment/instance-group, and the instance's index where the director told it"`
+	Owner    string     `json:"owner" doc:"deployment/instance-group, and the instance's index where the director told it; empty where it is hidden"`
 	Since    time.Time  `json:"since" doc:"When the server was told so first"`
 	Unsure   *time.Time `json:"unsure,omitempty" doc:"Since when it could not be seen; left out: it could"`
 	Until    *time.Time `json:"until,omitempty" doc:"When the server was told that it is gone; left out: it is not known to be"`

@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bookingcsv"
 	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
 // Bookings is a list of bookings, with who uses their addresses.
@@ -225,6 +226,8 @@ type History struct {
 	Claims []ClaimLine
 	// Held are who had it, as a server was told; the latest beginning first.
 	Held []HeldLine
+	// Hidden are the blind spots that may have it now: nobody knows whether they ever had.
+	Hidden []*plan.BlindSpot
 	// HeldByServer says that a server was asked, and MoreHeld that it has more.
 	HeldByServer, MoreHeld bool
 }
@@ -268,7 +271,7 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 	case h.MoreHeld:
 		t.line("  and earlier ones: see the address's page on the server")
 	case h.HeldByServer && len(h.Held) == 0:
-		t.line("  no director that the server was told of ever had it")
+		t.line("  no director ever showed the server that it had it")
 	}
 	for _, c := range h.Claims {
 		line := c.Text + " (" + c.Place + ")"
@@ -276,6 +279,9 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 			line += ", " + changeText(*c.Change)
 		}
 		t.line("  %s", visible(line))
+	}
+	for _, s := range h.Hidden {
+		t.line("%s: %s: nobody knows whether that takes it, or ever did", position(s.At), visible(s.Text()))
 	}
 	_, err := w.Write(t.out.Bytes())
 	return err
@@ -289,7 +295,11 @@ func heldText(asked string, l HeldLine) string {
 		until = l.Until.UTC().Format(form)
 	}
 	verb := map[string]string{"declared": "declared by ", "granted": "granted to "}[l.What]
-	text := l.Since.UTC().Format(form) + " to " + until + "  " + cmp.Or(verb, l.What+" ") + l.Owner + " of director " + l.Director
+	what := cmp.Or(verb, l.What+" ") + l.Owner + " of director " + l.Director
+	if l.What == "hidden" {
+		what = "a part of director " + l.Director + " could not be read, which may have had it"
+	}
+	text := l.Since.UTC().Format(form) + " to " + until + "  " + what
 	if l.Range != asked {
 		text += ": " + l.Range
 	}
@@ -355,7 +365,7 @@ func WriteHistoryJSON(w io.Writer, h History) error {
 		}
 		claims = append(claims, item)
 	}
-	all := map[string]any{"address": h.Asked, "events": events, "claims": claims}
+	all := map[string]any{"address": h.Asked, "events": events, "claims": claims, "hidden": jsonSpots(h.Hidden)}
 	if h.HeldByServer {
 		all["held"], all["more_held"] = heldJSON(h.Held), h.MoreHeld
 	}

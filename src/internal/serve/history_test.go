@@ -50,15 +50,16 @@ func TestHistoryWithServer(t *testing.T) {
 	west.clock.pass(time.Hour)
 	promo.write("promo/pgpool-manifest.yml", strings.ReplaceAll(manifestOf("pgpool", "x"), "[x]", "((addresses))"))
 	promo.expect(0, []string{"new"}, "push")
-	expectHeld(t, west, "10.8.52.191", mine+", unsure")
+	const hides = "hidden by promo/"
+	expectHeld(t, west, "10.8.52.191", hides, mine+", unsure")
 	west.clock.pass(time.Hour)
 	promo.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.180"))
 	promo.expect(0, []string{"new"}, "push")
-	expectHeld(t, west, "10.8.52.191", mine+", unsure, over")
-	expectHeld(t, west, "10.8.52.180", mine)
+	expectHeld(t, west, "10.8.52.191", hides+", over", mine+", unsure, over")
+	expectHeld(t, west, "10.8.52.180", mine, hides+", over")
 	west.clock.pass(time.Hour)
 	west.run("push")
-	expectHeld(t, promo, "10.8.52.191", theirs, mine+", unsure, over")
+	expectHeld(t, promo, "10.8.52.191", theirs, hides+", over", mine+", unsure, over")
 	out := promo.expect(0, []string{"declared by director/bosh of director dr-west", "to now", "declared by pgpool/pgpool of director promo (not seen since"}, "history", "10.8.52.191")
 	if strings.Contains(out, "director-env.yml") {
 		t.Errorf("another team's file is told:\n%s", out)
@@ -66,10 +67,10 @@ func TestHistoryWithServer(t *testing.T) {
 	var got struct {
 		Held []struct{ What, Director string }
 	}
-	if err := json.Unmarshal([]byte(promo.expect(0, nil, "history", "10.8.52.191", "--format", "json")), &got); err != nil || len(got.Held) != 2 {
+	if err := json.Unmarshal([]byte(promo.expect(0, nil, "history", "10.8.52.191", "--format", "json")), &got); err != nil || len(got.Held) != 3 {
 		t.Errorf("JSON: %v, %+v", err, got)
 	}
-	promo.expect(0, []string{"no director that the server was told of ever had it"}, "history", "10.8.52.77")
+	promo.expect(0, []string{"no director ever showed the server that it had it"}, "history", "10.8.52.77")
 	var page protocol.AddressClaims
 	promo.get(t, "/api/v1/addresses/10.8.52.0%2F24/history?limit=2", &page)
 	if len(page.Claims) != 2 || page.Next == "" {
@@ -82,6 +83,32 @@ func TestHistoryWithServer(t *testing.T) {
 	}
 	promo.server.Close()
 	promo.expect(3, []string{"does not answer", "who had 10.8.52.191 is not known"}, "history", "10.8.52.191")
+}
+
+// TestHistoryOfWhatWasAlwaysHidden: nobody is told that an address was never anybody's while
+// a part of a director cannot be read that may have it, nor later that it could.
+func TestHistoryOfWhatWasAlwaysHidden(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.write("promo/pgpool-manifest.yml", strings.ReplaceAll(manifestOf("pgpool", "x"), "[x]", "((addresses))"))
+	promo.expect(0, []string{"new"}, "push")
+	west.expect(3, []string{"((addresses))", "nobody knows whether that takes it"}, "who", "10.8.52.181")
+	west.expect(3, []string{"to now", "a part of director promo could not be read, which may have had it", "((addresses))", "nobody knows whether that takes it, or ever did"}, "history", "10.8.52.181")
+	var told struct {
+		Held   []struct{ What string }
+		Hidden []any
+	}
+	if code, _ := west.asJSON("dr-west", &told, "history", "10.8.52.181"); code != 3 || len(told.Held) != 1 || len(told.Hidden) == 0 {
+		t.Errorf("JSON: %d %+v", code, told)
+	}
+	var page struct{ Blind int }
+	if west.get(t, "/api/v1/addresses/10.8.52.181/history", &page); page.Blind == 0 {
+		t.Error("the API does not say that a part is hidden")
+	}
+	promo.clock.pass(time.Hour)
+	promo.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.180"))
+	promo.expect(0, []string{"new"}, "push")
+	expectHeld(t, west, "10.8.52.181", "hidden by promo/, over")
+	west.expect(0, []string{"a part of director promo could not be read, which may have had it"}, "history", "10.8.52.181")
 }
 
 // TestKilledBetweenPushAndRecord: what was pushed and not recorded is recorded later, each
