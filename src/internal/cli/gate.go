@@ -275,6 +275,7 @@ func (g *gateRun) nameOf(f gate.File) string {
 // tell says on standard error what lint has against the change. refused is nil if
 // that is nothing.
 func (g *gateRun) tell(result lint.Result) (refused, err error) {
+	result.Findings = lint.Folded(result.Findings)
 	toStderr := g.streams
 	toStderr.Stdout = g.streams.Stderr
 	format, _, err := report.ParseFormat("text")
@@ -337,7 +338,7 @@ func (g *gateRun) overrideOf(result lint.Result) gate.Override {
 		Time: g.streams.now().UTC(), Command: g.change.Command, Director: shown(cmp.Or(g.director, g.change.Environment)),
 		Name: shown(g.change.Name), Path: g.names[0], Reason: g.options.reason,
 	}
-	for _, f := range result.Findings {
+	for _, f := range lint.Folded(result.Findings) {
 		if f.Severity >= lint.Error {
 			o.Findings = append(o.Findings, f.Rule+": "+shown(f.Message))
 		}

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"math/big"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -88,11 +89,7 @@ func extent(ranges []netipx.IPRange, whole netipx.IPRange) string {
 	if len(ranges) == 1 {
 		return plan.RangeText(whole)
 	}
-	total := new(big.Int)
-	for _, r := range ranges {
-		total.Add(total, plan.Size(r))
-	}
-	return fmt.Sprintf("%s addresses between %s and %s", total, whole.From(), whole.To())
+	return fmt.Sprintf("%s addresses between %s and %s", total(ranges), whole.From(), whole.To())
 }
 
 // split proposes the reserved: lines that make the two sides disjoint without
@@ -116,27 +113,75 @@ func (f *Facts) split(c *clash) string {
 func (f *Facts) fenced(s *plan.Subnet, at *netipx.IPSet) []netipx.IPRange {
 	if f.fence == nil && f.Fence != nil {
 		f.fence = f.Fence(f.Plan, f.Needs)
-	}
-	return slices.DeleteFunc(slices.Clone(f.fence[s]), func(r netipx.IPRange) bool { return !at.OverlapsRange(r) })
-}
-
-// enough reports whether a subnet that keeps off some addresses as well can still hand
-// out what its manifests need, and not nothing.
-func (f *Facts) enough(s *plan.Subnet, off []netipx.IPRange) bool {
-	var left netipx.IPSetBuilder
-	for i := range f.Plan.Claims {
-		if c := &f.Plan.Claims[i]; c.Subnet == s && c.Kind.Pool() && c.Kind != plan.StaticPool {
-			left.AddRange(c.Range)
+		for _, entries := range f.fence {
+			slices.SortFunc(entries, func(a, b netipx.IPRange) int { return a.From().Compare(b.From()) })
 		}
 	}
+	var list []netipx.IPRange
+	entries := f.fence[s]
+	for _, r := range at.Ranges() {
+		first, _ := slices.BinarySearchFunc(entries, r.From(), func(e netipx.IPRange, from netip.Addr) int { return e.To().Compare(from) })
+		for _, e := range entries[first:] {
+			if r.To().Less(e.From()) {
+				break
+			}
+			if len(list) == 0 || list[len(list)-1] != e { // one entry may lie in several ranges
+				list = append(list, e)
+			}
+		}
+	}
+	return list
+}
+
+// handedOut is what a subnet may hand out by itself.
+type handedOut struct {
+	ranges []netipx.IPRange // sorted and disjoint
+	size   *big.Int         // of all together
+}
+
+// dynamicPools are what the subnets may hand out by themselves, gathered once.
+func (f *Facts) dynamicPools() map[*plan.Subnet]handedOut {
+	if f.dynamic != nil {
+		return f.dynamic
+	}
+	sets := map[*plan.Subnet]*netipx.IPSetBuilder{}
+	for i := range f.Plan.Claims {
+		if c := &f.Plan.Claims[i]; c.Kind.Pool() && c.Kind != plan.StaticPool {
+			if sets[c.Subnet] == nil {
+				sets[c.Subnet] = &netipx.IPSetBuilder{}
+			}
+			sets[c.Subnet].AddRange(c.Range)
+		}
+	}
+	f.dynamic = make(map[*plan.Subnet]handedOut, len(sets))
+	for s, set := range sets {
+		ranges := built(set).Ranges()
+		f.dynamic[s] = handedOut{ranges, total(ranges)}
+	}
+	return f.dynamic
+}
+
+// enough reports whether a subnet that keeps off some addresses as well, sorted and
+// disjoint, can still hand out what its manifests need, and not nothing.
+func (f *Facts) enough(s *plan.Subnet, off []netipx.IPRange) bool {
+	pool, ok := f.dynamicPools()[s]
+	if !ok {
+		return false
+	}
+	left := new(big.Int).Set(pool.size)
 	for _, r := range off {
-		left.RemoveRange(r)
+		left.Sub(left, total(plan.Within(pool.ranges, r)))
 	}
-	total, least := new(big.Int), big.NewInt(int64(max(1, f.Needs[s])))
-	for _, r := range built(&left).Ranges() {
-		total.Add(total, plan.Size(r))
+	return left.Cmp(big.NewInt(int64(max(1, f.Needs[s])))) >= 0
+}
+
+// total is how many addresses disjoint ranges have.
+func total(ranges []netipx.IPRange) *big.Int {
+	sum := new(big.Int)
+	for _, r := range ranges {
+		sum.Add(sum, plan.Size(r))
 	}
-	return total.Cmp(least) >= 0
+	return sum
 }
 
 // keepOff is what each side of a clash had to reserve if the first were the one to give

@@ -120,6 +120,8 @@ type Facts struct {
 	// fence is what it computed, by subnet; nil before it is
 	// asked for.
 	fence map[*plan.Subnet][]netipx.IPRange
+	// dynamic is what each subnet may hand out by itself; nil before it is asked for.
+	dynamic map[*plan.Subnet]handedOut
 	// proposed are names for segments that have none yet (isolate.go).
 	proposed map[string]string
 	// doubtful are the variables that Doubts found to matter; nil before.
