@@ -1,32 +1,18 @@
 package addressmap
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // jsonVersion changes when a field gets another meaning or goes; new fields may come.
 const jsonVersion = 1
 
-// The JSON shape of a map. No list is null, and no field is left out.
+// The parts of a map's JSON. No list is null, and no field is left out.
 type (
-	jsonMap struct {
-		Version  int           `json:"version"`
-		Segments []jsonSegment `json:"segments"`
-		// Hidden counts what nobody can see and may be an address.
-		Hidden   int           `json:"hidden"`
-		Failures []jsonFailure `json:"failures"`
-	}
-	jsonSegment struct {
-		Segment   string         `json:"segment"`
-		Assumed   bool           `json:"assumed"`
-		Subnets   []jsonSubnet   `json:"subnets"`
-		Claims    []jsonClaim    `json:"claims"`
-		Conflicts []jsonConflict `json:"conflicts"`
-	}
 	jsonSubnet struct {
 		Range      string `json:"range"`
 		Director   string `json:"director"`
@@ -63,37 +49,42 @@ type (
 
 // WriteJSON writes the map for programs: each segment with its subnets, claims and
 // conflicts. hidden counts what nobody can see, failures are what could not be read.
+// Memory does not grow with what is written.
 func WriteJSON(w io.Writer, m *Map, hidden int, failures []trouble.Trouble) error {
-	out := jsonMap{Version: jsonVersion, Segments: []jsonSegment{}, Hidden: hidden, Failures: []jsonFailure{}}
-	for _, s := range m.Segments {
-		out.Segments = append(out.Segments, jsonOf(s))
-	}
-	for _, f := range failures {
-		out.Failures = append(out.Failures, jsonFailure{f.Message, f.At.File, f.At.Line, f.At.Column, f.Hint})
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	out := report.NewJSONStream(w)
+	out.Open('{')
+	out.Field("version", jsonVersion)
+	out.List("segments", len(m.Segments), func(i int) { jsonSegmentOf(out, m.Segments[i]) })
+	out.Field("hidden", hidden)
+	out.List("failures", len(failures), func(i int) {
+		f := &failures[i]
+		out.Value(jsonFailure{f.Message, f.At.File, f.At.Line, f.At.Column, f.Hint})
+	})
+	out.Close('}')
+	return out.End()
 }
 
-func jsonOf(s *Segment) jsonSegment {
-	out := jsonSegment{Segment: s.Name, Assumed: s.Assumed, Subnets: []jsonSubnet{}, Claims: []jsonClaim{}, Conflicts: []jsonConflict{}}
-	for _, t := range s.Subnets {
-		out.Subnets = append(out.Subnets, jsonSubnet{t.Range.Masked().String(), t.Director, t.Deployment, t.Network})
-	}
-	for i := range s.Holdings {
+func jsonSegmentOf(out *report.JSONStream, s *Segment) {
+	out.Open('{')
+	out.Field("segment", s.Name)
+	out.Field("assumed", s.Assumed)
+	out.List("subnets", len(s.Subnets), func(i int) {
+		t := s.Subnets[i]
+		out.Value(jsonSubnet{t.Range.Masked().String(), t.Director, t.Deployment, t.Network})
+	})
+	out.List("claims", len(s.Holdings), func(i int) {
 		h := &s.Holdings[i]
 		o := h.Owner()
-		out.Claims = append(out.Claims, jsonClaim{h.Kind.String(), plan.RangeText(h.Range), o.Director, o.Deployment, o.InstanceGroup, o.Network, o.Property,
+		out.Value(jsonClaim{h.Kind.String(), plan.RangeText(h.Range), o.Director, o.Deployment, o.InstanceGroup, o.Network, o.Property,
 			h.At.File, h.At.Line, h.At.Column})
-	}
-	for _, c := range s.Conflicts {
+	})
+	out.List("conflicts", len(s.Conflicts), func(i int) {
+		c := &s.Conflicts[i]
 		conflict := jsonConflict{c.Rule, c.Severity.String(), c.Message, []string{}, c.Cure}
 		for _, r := range c.Ranges {
 			conflict.Addresses = append(conflict.Addresses, plan.RangeText(r))
 		}
-		out.Conflicts = append(out.Conflicts, conflict)
-	}
-	return out
+		out.Value(conflict)
+	})
+	out.Close('}')
 }

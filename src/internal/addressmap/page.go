@@ -87,16 +87,21 @@ func hashOf(text string) string {
 // there thousands of times; page/script is their only reader.
 
 type page struct {
-	Version   string        `json:"version"`
-	Made      string        `json:"made,omitempty"`
-	Commit    string        `json:"commit,omitempty"`
-	Failures  []string      `json:"failures,omitempty"`
-	Hidden    int           `json:"hidden"`
-	Kinds     []pageKind    `json:"kinds"`
-	Owners    [][5]string   `json:"owners"` // director, deployment, group, network, property
-	Files     []string      `json:"files"`
-	Directors []string      `json:"directors"`
-	Segments  []pageSegment `json:"segments"`
+	Version   string      `json:"version"`
+	Made      string      `json:"made,omitempty"`
+	Commit    string      `json:"commit,omitempty"`
+	Failures  []string    `json:"failures,omitempty"`
+	Hidden    int         `json:"hidden"`
+	Kinds     []pageKind  `json:"kinds"`
+	Owners    [][5]string `json:"owners"` // director, deployment, group, network, property
+	Files     []string    `json:"files"`
+	Directors []string    `json:"directors"`
+	// Count is how many segments there are, Clashes how many conflicts, Lacks what of
+	// them the page has not.
+	Count    int           `json:"count"`
+	Clashes  int           `json:"clashes"`
+	Lacks    string        `json:"lacks,omitempty"`
+	Segments []pageSegment `json:"segments"`
 }
 
 type pageKind struct {
@@ -138,7 +143,11 @@ func newPage(m *Map, options PageOptions) *page {
 	if !options.Made.IsZero() {
 		p.Made = options.Made.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	for _, f := range options.Failures {
+	for i, f := range options.Failures {
+		if i == mostFailures {
+			p.Failures = append(p.Failures, fmt.Sprintf("and %d more", len(options.Failures)-i))
+			break
+		}
 		text := f.Message
 		if f.At.IsValid() {
 			text = f.At.String() + ": " + text
@@ -154,7 +163,13 @@ func newPage(m *Map, options PageOptions) *page {
 	for _, d := range m.Directors {
 		directors.index(d)
 	}
+	p.Count = len(m.Segments)
 	for _, s := range m.Segments {
+		p.Clashes += len(s.Conflicts)
+	}
+	shown, lacks := fitting(m.Segments)
+	p.Lacks = lacks
+	for _, s := range shown {
 		p.Segments = append(p.Segments, newPageSegment(s, kinds, &owners, &files, &directors))
 	}
 	p.Owners, p.Files = owners.list, files.list
@@ -215,11 +230,7 @@ func newPageSegment(s *Segment, kinds map[plan.Kind]int, owners *table[[5]string
 		if c.Pools {
 			pools = 1
 		}
-		var ranges []string
-		for _, r := range c.Ranges {
-			ranges = append(ranges, rangeWords(r))
-		}
-		ps.Conflicts = append(ps.Conflicts, pageConflict{c.Rule, c.Message, ranges, pools, c.Cure})
+		ps.Conflicts = append(ps.Conflicts, pageConflict{c.Rule, c.Message, firstRanges(c.Ranges), pools, c.Cure})
 	}
 	for i := range s.Blocks {
 		ps.Blocks = append(ps.Blocks, newPageBlock(s, &s.Blocks[i]))

@@ -40,6 +40,8 @@ const (
 	mostConflicts = 10
 	// mostSegments is how many segments a terminal shows.
 	mostSegments = 500
+	// mostBlocks is how many lines of blocks it shows, of all segments together.
+	mostBlocks = 2000
 )
 
 // WriteText draws the map for a terminal: for each segment one line for each
@@ -50,9 +52,9 @@ func WriteText(w io.Writer, m *Map, options TextOptions) error {
 		t.width = defaultWidth
 	}
 	for i, s := range m.Segments {
-		if i == mostSegments {
+		if i == mostSegments || t.blocks >= mostBlocks {
 			t.out.WriteString("\n")
-			t.line(fmt.Sprintf("and %d more segments: name one, or draw all with --html", len(m.Segments)-i))
+			t.line("and " + plural.Of(len(m.Segments)-i, "more segment") + ": name one, or a CIDR, to draw a part")
 			break
 		}
 		if i > 0 {
@@ -74,12 +76,16 @@ type text struct {
 	wrap    bool
 	painter color.Painter
 	seen    map[rune]bool // the signs that the legend has to explain
+	// blocks counts those that are drawn.
+	blocks int
 }
 
 func (t *text) segment(s *Segment) {
 	t.header(s)
+	drawn := s.Blocks[:min(len(s.Blocks), mostBlocks-t.blocks)]
+	t.blocks += len(drawn)
 	label := 0
-	for _, b := range s.Blocks {
+	for _, b := range drawn {
 		label = max(label, len(b.label()))
 	}
 	cells := leastCells
@@ -89,8 +95,11 @@ func (t *text) segment(s *Segment) {
 	if len(s.Blocks) > 0 {
 		t.line(strings.Repeat(" ", label+2) + ruler(cells, s.Blocks[0].Range.From().Is4()))
 	}
-	for i := range s.Blocks {
-		t.block(s, &s.Blocks[i], label, cells)
+	for i := range drawn {
+		t.block(s, &drawn[i], label, cells)
+	}
+	if more := s.Blocks[len(drawn):]; len(more) > 0 {
+		t.line(fmt.Sprintf("and %s from %s on: ipguard map CIDR draws a part", plural.Of(len(more), "more line"), more[0].Range.From()))
 	}
 	for i, c := range s.Conflicts {
 		if i == mostConflicts {

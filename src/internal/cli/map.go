@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/addressmap"
+	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/changed"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -43,8 +44,9 @@ something else), segments (segment, assumed, subnets, claims with kind, addresse
 owner and place, conflicts with rule, message, addresses and suggestion), hidden (how
 much nobody can see), and failures.
 
-SEGMENT is a name that the map shows, a network, or an address or CIDR in the
-segment. Without it, all segments are drawn.
+SEGMENT is a name that the map shows, a network, or an address in the segment; of a
+CIDR what lies in it is drawn. Without it, all segments are drawn. Text and page are
+bounded, and say what of a large fleet they leave out; JSON has everything.
 
 Exit codes: 0 drawn, whatever the conflicts (ipguard lint judges), 2 wrong usage,
 3 something could not be read or hides behind a variable: the map lacks it.`,
@@ -90,7 +92,14 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	}
 	m := addressmap.Build(read.Facts.Plan, read.findings(read.Facts, streams))
 	if name != "" {
-		m.Keep(func(s *addressmap.Segment) bool { return named(s, segments) })
+		names := map[string]bool{}
+		for _, g := range segments {
+			names[g.Name] = true
+		}
+		m.Keep(func(s *addressmap.Segment) bool { return names[s.Name] })
+	}
+	if part, ok := answer.ParseRange(name); ok && part.From() != part.To() {
+		m.Within(part)
 	}
 	if err := flags.write(m, read, streams); err != nil {
 		return err
@@ -114,15 +123,6 @@ func hiding(n int) string {
 		return "1 part of the fleet hides, and is"
 	}
 	return plural.Of(n, "part") + " of the fleet hide, and are"
-}
-
-func named(s *addressmap.Segment, segments []*plan.Segment) bool {
-	for _, g := range segments {
-		if g.Name == s.Name {
-			return true
-		}
-	}
-	return false
 }
 
 // write draws the map to standard output, or into the page.

@@ -29,13 +29,28 @@ func (p *picture) segmentsNamed(name string) ([]*plan.Segment, error) {
 	if notFound := (*answer.NotFound)(nil); errors.As(err, &notFound) {
 		return nil, p.unknownName(notFound)
 	}
+	asked := map[*plan.Subnet]bool{}
+	for _, s := range scope.Subnets {
+		asked[s] = inScope(s, scope)
+	}
 	var named []*plan.Segment
 	for _, g := range segments {
-		if slices.ContainsFunc(scope.Subnets, func(s *plan.Subnet) bool { return g.Contains(s) && inScope(s, scope) }) {
+		if slices.ContainsFunc(g.Subnets, func(s *plan.Subnet) bool { return asked[s] }) {
 			named = append(named, g)
 		}
 	}
 	return named, nil
+}
+
+// subnetsOf are the subnets of some segments.
+func subnetsOf(segments []*plan.Segment) map[*plan.Subnet]bool {
+	list := map[*plan.Subnet]bool{}
+	for _, g := range segments {
+		for _, s := range g.Subnets {
+			list[s] = true
+		}
+	}
+	return list
 }
 
 // findings are what lint says of facts about the picture, but for what is

@@ -135,20 +135,25 @@ func encodeJSON(w io.Writer, value any) error {
 		return err
 	}
 	var safe bytes.Buffer
-	for _, r := range plain.String() {
+	writeEscaped(&safe, plain.Bytes())
+	_, err := w.Write(safe.Bytes())
+	return err
+}
+
+// writeEscaped writes JSON with what a terminal would obey or hide as escapes.
+func writeEscaped(safe *bytes.Buffer, plain []byte) {
+	for _, r := range string(plain) {
 		switch {
 		case r == '\n' || !hidden(r):
 			safe.WriteRune(r)
 		case r > 0xffff:
 			// JSON knows only surrogate pairs here (RFC 8259, section 7).
 			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&safe, `\u%04x\u%04x`, high, low)
+			fmt.Fprintf(safe, `\u%04x\u%04x`, high, low)
 		default:
-			fmt.Fprintf(&safe, `\u%04x`, r)
+			fmt.Fprintf(safe, `\u%04x`, r)
 		}
 	}
-	_, err := w.Write(safe.Bytes())
-	return err
 }
 
 // indexOf is nil where nobody can say which instance gets the address.

@@ -3,13 +3,13 @@
 // ---- the list of segments ----
 
 function drawSummary() {
-  const conflicts = data.segments.reduce((n, s) => n + s.c.length, 0);
-  byId("summary").textContent = [counted(data.directors.length, "director"), counted(data.segments.length, "segment"),
-    conflicts ? counted(conflicts, "conflict") : "no conflicts"].join(" · ") + (data.version ? " · ipguard " + data.version : "");
+  byId("summary").textContent = [counted(data.directors.length, "director"), counted(data.count, "segment"),
+    data.clashes ? counted(data.clashes, "conflict") : "no conflicts"].join(" · ") + (data.version ? " · ipguard " + data.version : "");
   byId("made").textContent = [data.made ? "Made " + data.made : "", data.commit ? "of commit " + data.commit : ""].filter((t) => t).join(", ");
   const notice = byId("notice");
-  if (data.failures || data.hidden) {
+  if (data.failures || data.hidden || data.lacks) {
     notice.hidden = false;
+    if (data.lacks) notice.append(make("p", {}, data.lacks));
     if (data.failures) notice.append("This map is not whole. Not read: ", make("ul", {}, ...data.failures.map((f) => make("li", {}, f))));
     if (data.hidden) notice.append(counted(data.hidden, "value hides", "values hide") + " behind variables and " + (data.hidden === 1 ? "is" : "are") + " not in this map: ipguard lint tells which.");
   }

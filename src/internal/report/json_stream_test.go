@@ -1,0 +1,75 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// wholeNumbers is JSON that is written at once; what a stream writes must be the same.
+type wholeNumbers struct {
+	Version int          `json:"version"`
+	Lists   []wholeInner `json:"lists"`
+	Last    string       `json:"last"`
+}
+
+type wholeInner struct {
+	Name   string            `json:"name"`
+	Values []map[string]any  `json:"values"`
+	Empty  []json.RawMessage `json:"empty"`
+}
+
+// ends keeps what is written at once.
+type ends struct{ writes []string }
+
+func (e *ends) Write(p []byte) (int, error) {
+	e.writes = append(e.writes, string(p))
+	return len(p), nil
+}
+
+// TestJSONStream compares what is written piece by piece with the whole, and holds that no
+// write ends within a value.
+func TestJSONStream(t *testing.T) {
+	texts := []string{"", "plain", "<&>", "\"quoted\"\\", "\x1b[31m", "\u2028", "a\nb", "\U000e0001"}
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		value := wholeNumbers{Version: 1, Lists: []wholeInner{}, Last: texts[r.IntN(len(texts))]}
+		for range r.IntN(4) {
+			inner := wholeInner{Name: texts[r.IntN(len(texts))], Values: []map[string]any{}, Empty: []json.RawMessage{}}
+			for range r.IntN(4) * int(seed) {
+				inner.Values = append(inner.Values, map[string]any{"a": []string{texts[r.IntN(len(texts))], strings.Repeat("x", r.IntN(2000))}, "b": nil})
+			}
+			value.Lists = append(value.Lists, inner)
+		}
+		var want bytes.Buffer
+		if err := encodeJSON(&want, value); err != nil {
+			t.Fatal(err)
+		}
+		to := &ends{}
+		s := NewJSONStream(to)
+		s.Open('{')
+		s.Field("version", value.Version)
+		s.List("lists", len(value.Lists), func(i int) {
+			s.Open('{')
+			s.Field("name", value.Lists[i].Name)
+			s.List("values", len(value.Lists[i].Values), func(k int) { s.Value(value.Lists[i].Values[k]) })
+			s.List("empty", 0, nil)
+			s.Close('}')
+		})
+		s.Field("last", value.Last)
+		s.Close('}')
+		if err := s.End(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(to.writes, ""); got != want.String() {
+			t.Fatalf("seed %d: a stream writes\n%s\nwant\n%s", seed, got, want.String())
+		}
+		for _, text := range to.writes {
+			if last := text[len(text)-1]; last != '}' && last != '"' && last != '\n' {
+				t.Fatalf("seed %d: a write ends with %q", seed, text[max(0, len(text)-40):])
+			}
+		}
+	}
+}
