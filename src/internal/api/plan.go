@@ -53,7 +53,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	if _, err := need(ctx, ""); err != nil {
 		return nil, err
 	}
-	picture, err := a.read(ctx)
+	picture, heads, err := a.Plan.ReadHeads(ctx) // get-snapshot gives the texts of now
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -64,10 +64,6 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		return nil, unavailable(err)
 	}
 	database, err := a.Ledger.Identity(ctx)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	heads, err := a.Pushes.Heads(ctx) // after the picture: get-snapshot gives the texts of now
 	if err != nil {
 		return nil, unavailable(err)
 	}

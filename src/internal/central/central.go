@@ -111,29 +111,44 @@ func (p *Plan) fresh() time.Duration { return max(fresh, 20*p.took) }
 // Read returns the picture of now: every push and every change of the fleet file that was
 // done before counts.
 func (p *Plan) Read(ctx context.Context) (*Picture, error) {
+	picture, _, err := p.ReadHeads(ctx)
+	return picture, err
+}
+
+// ReadHeads is Read with the versions of now, whose digests may be newer than those that
+// the picture was made of. They must not be changed.
+func (p *Plan) ReadHeads(ctx context.Context) (*Picture, []pushes.Push, error) {
 	found, err := p.sources.Get(ctx, struct{}{}, p.readSources)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	heads, of := found.heads, found.digest
+	picture, fresh, err := p.readOf(ctx, found.heads, found.digest)
+	if err == nil && fresh { // which may have taken long
+		found, err = p.sources.Get(ctx, struct{}{}, p.readSources)
+	}
+	return picture, found.heads, err
+}
+
+// readOf is the picture of these versions; fresh says that it was made now.
+func (p *Plan) readOf(ctx context.Context, heads []pushes.Push, of string) (_ *Picture, fresh bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.last != nil && p.of == of {
 		switch age := p.Now().Sub(p.made); {
 		case p.FleetFile == "" || age >= 0 && age < p.fresh():
-			return p.last, nil
+			return p.last, false, nil
 		case age >= 0 && age < 2*p.fresh():
 			p.again(heads, of)
-			return p.last, nil
+			return p.last, false, nil
 		}
 	}
 	start, made := time.Now(), p.Now()
 	picture, err := p.read(ctx, heads)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	p.keep(picture, of, made, time.Since(start))
-	return picture, nil
+	return picture, true, nil
 }
 
 func (p *Plan) keep(picture *Picture, of string, made time.Time, took time.Duration) {

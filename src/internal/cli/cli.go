@@ -54,6 +54,8 @@ type Streams struct {
 	// Verbatim says that files are what directors got and not what bosh is given, as
 	// recorded ones are.
 	Verbatim bool
+	// guess, where it is not nil, lets the run begin before the server has answered.
+	guess *guess
 	// names are shown as they may be in all that is written.
 	names *source.Names
 }

@@ -141,8 +141,13 @@ func runLint(flags *lintFlags, args []string, changed func(string) bool, streams
 	if done, err := flags.fixFirst(args, changed, outputs, streams); done || err != nil {
 		return err
 	}
-	files := streams.files()
-	result, err := flags.judge(args, changed, files, streams)
+	var result *judged
+	var files *source.Files
+	err = streams.besideServer(func(s Streams, read *source.Files) (err error) {
+		files = read
+		result, err = flags.judge(args, changed, files, s)
+		return err
+	})
 	if err != nil {
 		return err
 	}

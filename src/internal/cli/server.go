@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/serverclient"
+	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -67,24 +68,79 @@ func (s Streams) userFolder(variable, below string) (string, error) {
 
 // central is what the server of a fleet file knows.
 func (s Streams) central(file *fleet.File) (*workspace.Central, error) {
-	client, err := s.client(context.Background(), file)
+	if g := s.guess; g != nil && g.settled {
+		return g.central, g.err
+	}
+	ctx := context.Background()
+	q, maxAge, err := s.askPlan(ctx, file)
 	if err != nil {
 		return nil, err
+	}
+	if g := s.guess; g != nil && g.question == nil {
+		if central := q.Guess(ctx); central != nil {
+			g.question, g.maxAge = q, maxAge
+			return central, nil
+		}
+	}
+	central, stale, _, err := q.Settle(ctx, maxAge)
+	return central, errors.Join(err, s.tellStale(stale))
+}
+
+// askPlan begins to ask for the plan. maxAge is how old what the server said before may
+// be if it does not answer.
+func (s Streams) askPlan(ctx context.Context, file *fleet.File) (q *serverclient.Question, maxAge time.Duration, err error) {
+	client, err := s.client(ctx, file)
+	if err != nil {
+		return nil, 0, err
 	}
 	folder, err := s.userFolder("XDG_CACHE_HOME", ".cache")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	maxAge := serverclient.DefaultMaxAge
+	maxAge = serverclient.DefaultMaxAge
 	if file.Server.MaxAge.Length > 0 {
 		maxAge = file.Server.MaxAge.Length
 	}
-	cache := serverclient.Cache{Folder: folder, Now: s.now}
-	central, stale, err := cache.Plan(context.Background(), client, maxAge)
-	if err == nil && stale != nil && s.Stderr != nil {
-		err = printTo(s.Stderr, "ipguard: %s; what it said at %s is used, %s ago\n", stale.Why, stale.Since.Format(time.RFC3339), s.now().Sub(stale.Since).Round(time.Minute))
+	cache := &serverclient.Cache{Folder: folder, Now: s.now}
+	q, err = cache.Ask(ctx, client)
+	return q, maxAge, err
+}
+
+func (s Streams) tellStale(stale *serverclient.Stale) error {
+	if stale == nil || s.Stderr == nil {
+		return nil
 	}
-	return central, err
+	return printTo(s.Stderr, "ipguard: %s; what it said at %s is used, %s ago\n", stale.Why, stale.Since.Format(time.RFC3339), s.now().Sub(stale.Since).Round(time.Minute))
+}
+
+// guess is a run that works with what the server said last, while the server is asked
+// whether it is still so.
+type guess struct {
+	question *serverclient.Question
+	maxAge   time.Duration
+	// settled says that central and err are the answer.
+	settled bool
+	central *workspace.Central
+	err     error
+}
+
+// besideServer does what reads a fleet file and tells nobody of it yet, while the server of
+// that file is asked whether anything is new. If so, it is done again with what is: work is
+// called with the streams and the files that it has to use.
+func (s Streams) besideServer(work func(Streams, *source.Files) error) error {
+	g := &guess{}
+	s.guess = g
+	files := s.files()
+	err := work(s, files)
+	if g.question == nil { // no server, or nothing to guess by
+		return err
+	}
+	central, stale, confirmed, askErr := g.question.Settle(context.Background(), g.maxAge)
+	if confirmed && askErr == nil {
+		return err
+	}
+	g.settled, g.central, g.err = true, central, errors.Join(askErr, s.tellStale(stale))
+	return work(s, files.Anew())
 }
 
 // serverStore is the store of the fleet file's server, and who asks it. written is told

@@ -9,6 +9,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
@@ -23,4 +24,12 @@ func (d *desk) request(context.Context, *bookFlags, where, ledger.Ask, report.Bo
 
 func (s Streams) serverStore(context.Context, *fleet.File, func(int)) (ledger.Store, string, string, error) {
 	return nil, "", "", errors.New("this program, which is a VM's, asks no server")
+}
+
+// guess is of runs that ask a server.
+type guess struct{}
+
+// besideServer does what reads a fleet file: there is no server to wait for.
+func (s Streams) besideServer(work func(Streams, *source.Files) error) error {
+	return work(s, s.files())
 }

@@ -56,29 +56,77 @@ type Stale struct {
 // Plan is what the server knows, or what it said last if it does not answer and that is
 // not older than maxAge: then stale is not nil.
 func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) (central *workspace.Central, stale *Stale, err error) {
-	before := c.load(client)
-	seen, err := client.readSeen()
+	q, err := c.Ask(ctx, client)
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", before.ETag, protocol.SeenHeader, seen.header())
+	central, stale, _, err = q.Settle(ctx, maxAge)
+	return central, stale, err
+}
+
+// Question is one for the plan that is under way.
+type Question struct {
+	cache  *Cache
+	client *Client
+	before kept
+	seen   seen
+	said   chan said
+}
+
+// said is what came of asking.
+type said struct {
+	answer answer
+	err    error
+}
+
+// Ask begins to ask the server for its plan, and does not wait for the answer. Settle
+// does.
+func (c *Cache) Ask(ctx context.Context, client *Client) (*Question, error) {
+	seen, err := client.readSeen()
+	if err != nil {
+		return nil, err
+	}
+	q := &Question{cache: c, client: client, before: c.load(client), seen: seen, said: make(chan said, 1)}
+	go func() {
+		a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", q.before.ETag, protocol.SeenHeader, seen.header())
+		q.said <- said{a, err}
+	}()
+	return q, nil
+}
+
+// Guess is what the server said last, while nobody knows whether it is still so: what
+// comes of it counts only if Settle confirms it. It is nil where that is not all here.
+func (q *Question) Guess(ctx context.Context) *workspace.Central {
+	if q.before.Fetched.IsZero() || q.before.ETag == "" {
+		return nil
+	}
+	p, err := q.client.plan(q.before.Plan)
+	if err != nil {
+		return nil
+	}
+	central, err := q.cache.central(ctx, q.client, p, false)
+	if err != nil {
+		return nil
+	}
+	return central
+}
+
+// Settle waits for the answer. It is called once. confirmed says that the server told that
+// what Guess gave is its plan of now.
+func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *workspace.Central, stale *Stale, confirmed bool, err error) {
+	s := <-q.said
+	c, client, before := q.cache, q.client, q.before
+	a, err := s.answer, s.err
 	now, fresh := c.Now().UTC(), false
 	switch silent := (*UnreachableError)(nil); {
 	case errors.As(err, &silent):
-		age := now.Sub(before.Fetched)
-		if before.Fetched.IsZero() {
-			return nil, nil, &trouble.Trouble{Message: err.Error(), Hint: "nothing that it said before is kept here"}
+		if stale, err = mayStand(before, now, maxAge, err); err != nil {
+			return nil, nil, false, err
 		}
-		if age > maxAge || age < 0 {
-			return nil, nil, &trouble.Trouble{
-				Message: fmt.Sprintf("%s; what it said at %s is too old", err, before.Fetched.Format(time.RFC3339)),
-				Hint:    "server: max_age allows " + maxAge.String(),
-			}
-		}
-		stale = &Stale{before.Fetched, err}
 	case err != nil:
-		return nil, nil, err
+		return nil, nil, false, err
 	case a.status == http.StatusNotModified:
+		confirmed = true
 		if fresh = now.Sub(before.Fetched) < written && !before.Fetched.After(now); !fresh {
 			before.Fetched = now
 		}
@@ -87,26 +135,40 @@ func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) 
 	}
 	p, err := client.plan(before.Plan)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	if stale != nil {
-		seen.addTo(&p)
+		q.seen.addTo(&p)
 	}
-	if central, err = c.central(ctx, client, p, stale == nil); err != nil {
-		return nil, nil, err
+	if central, err = c.central(ctx, client, p, stale == nil); err != nil || stale != nil {
+		return central, stale, false, err
 	}
-	if stale == nil {
-		if err := client.sawPlan(seen, p); err != nil {
-			return nil, nil, err
-		}
-		if !fresh {
-			err = c.save(client, before)
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("what the server said cannot be kept: %w", err)
+	if err := client.sawPlan(q.seen, p); err != nil {
+		return nil, nil, false, err
+	}
+	if !fresh {
+		err = c.save(client, before)
+	}
+	if err != nil {
+		return nil, nil, false, fmt.Errorf("what the server said cannot be kept: %w", err)
+	}
+	return central, nil, confirmed, nil
+}
+
+// mayStand says whether what a server said before may stand for the answer that it does
+// not give: why is why not.
+func mayStand(before kept, now time.Time, maxAge time.Duration, why error) (*Stale, error) {
+	age := now.Sub(before.Fetched)
+	if before.Fetched.IsZero() {
+		return nil, &trouble.Trouble{Message: why.Error(), Hint: "nothing that it said before is kept here"}
+	}
+	if age > maxAge || age < 0 {
+		return nil, &trouble.Trouble{
+			Message: fmt.Sprintf("%s; what it said at %s is too old", why, before.Fetched.Format(time.RFC3339)),
+			Hint:    "server: max_age allows " + maxAge.String(),
 		}
 	}
-	return central, stale, nil
+	return &Stale{before.Fetched, why}, nil
 }
 
 // Shared is the part of the server's fleet file that all teams have.

@@ -41,6 +41,19 @@ func NewFiles(stdin io.Reader) *Files {
 	return &Files{stdin: stdin, texts: map[string][]byte{}, lines: map[string][]string{}}
 }
 
+// Anew returns a store that has read nothing yet but what cannot be read twice: standard
+// input.
+func (f *Files) Anew() *Files {
+	anew := NewFiles(f.stdin)
+	anew.Names = f.Names
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if text, ok := f.texts["-"]; ok {
+		anew.texts["-"] = text
+	}
+	return anew
+}
+
 // Read returns the text at path ("-": standard input), reading it once. The
 // error is an *trouble.Trouble whose place names the path.
 func (f *Files) Read(path string) ([]byte, error) {
