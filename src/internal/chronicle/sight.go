@@ -132,7 +132,8 @@ func instanceOf(deployment string, vm *snapshot.VM) string {
 	return joined(deployment, vm.Group, strconv.Itoa(vm.Index))
 }
 
-// unseen takes the addresses that somebody may have whom nothing shows.
+// unseen takes the addresses that somebody may have whom nothing shows, as who has it:
+// that orphaned VMs are not shown to this client says nothing of any address.
 func (b *sighting) unseen() {
 	nobody := Claimant{What: Hidden}
 	add := func(set *netipx.IPSet) {
@@ -140,7 +141,7 @@ func (b *sighting) unseen() {
 			b.add(nobody, r)
 		}
 	}
-	if len(b.absent) > 0 || b.orphans || slices.ContainsFunc(b.plan.Withheld, func(o plan.Owner) bool { return o.Director == b.director }) {
+	if slices.ContainsFunc(b.plan.Withheld, func(o plan.Owner) bool { return o.Director == b.director }) {
 		add(plan.Everywhere())
 		return
 	}

@@ -49,16 +49,21 @@ type RefusedError struct{ Message string }
 
 func (e *RefusedError) Error() string { return e.Message }
 
-// Add keeps a snapshot as a director's newest version. One that says the same as the
+// Add keeps what it understands of a snapshot as a director's newest version, and nothing
+// that stands beside: what is pushed is shown to all. One that says the same as the
 // last one is no new version: fresh is false, and what was collected later counts in its
 // place. It refuses what is no snapshot, one of another director than that of the
 // versions before, and one of a director that was asked before the last one was: a
 // *RefusedError.
 func (s *Store) Add(ctx context.Context, director string, text []byte, by string) (p Push, fresh bool, err error) {
 	read, err := snapshot.Read(director+".json", text)
+	if err == nil {
+		read, err = read.Reduced()
+	}
 	if err != nil {
 		return p, false, &RefusedError{err.Error()}
 	}
+	text = read.Encode()
 	sum := sha256.Sum256(text)
 	p = Push{Director: director, UUID: read.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:]), Collected: read.Collected.UTC()}
 	if p.Collected.Sub(p.At) > mostAhead {

@@ -27,6 +27,9 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 		if s, err = snapshot.Read(d.Snapshot.Shown(), text); err != nil {
 			return nil, err
 		}
+		if s, err = s.Reduced(); err != nil { // whoever edited it may have left more in it
+			return nil, &trouble.Trouble{At: d.Snapshot.At, Message: d.Snapshot.Shown() + ": " + err.Error(), Hint: "ipguard collect writes it anew"}
+		}
 	}
 	s.Settings.IgnoreMissingGateway, s.Settings.ManagedNetworks, s.Settings.NoConfigServer = d.IgnoreMissingGateway, d.ManagedNetworks, d.NoConfigServer
 	s.Settings.Own = nil
