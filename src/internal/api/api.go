@@ -61,7 +61,14 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
 	config.Formats = map[string]huma.Format{"application/json": exact, "json": exact}
 	config.Transformers = append(config.Transformers, func(ctx huma.Context, _ string, v any) (any, error) {
-		if h, ok := v.(*hidden); ok && a.Failed != nil {
+		h, ok := v.(*hidden)
+		if !ok {
+			return v, nil
+		}
+		if h.cause = a.Ledger.Explain(h.cause); errors.Is(h.cause, ledgersql.ErrFull) {
+			h.Detail = noRoom
+		}
+		if a.Failed != nil {
 			a.Failed(ctx.Context(), h.cause)
 		}
 		return v, nil
@@ -157,11 +164,6 @@ func unavailable(err error) error {
 		return told
 	case errors.As(err, new(*ledgersql.FencedError)):
 		return huma.Error503ServiceUnavailable(err.Error())
-	case errors.Is(err, ledgersql.ErrFull):
-		return &hidden{ErrorModel: huma.ErrorModel{
-			Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
-			Detail: ledgersql.ErrFull.Error() + ": nothing was written; whoever runs the server has to make room",
-		}, cause: err}
 	case errors.Is(err, ledgersql.ErrMoved), errors.Is(err, ledgersql.ErrForeign):
 		return huma.Error412PreconditionFailed(err.Error())
 	}
@@ -170,6 +172,9 @@ func unavailable(err error) error {
 		Detail: "the server cannot reach what it keeps; nothing is known to have been written: ask again",
 	}, cause: err}
 }
+
+// noRoom is what is said wherever something could not be written for that.
+var noRoom = ledgersql.ErrFull.Error() + ": nothing was written; whoever runs the server has to make room"
 
 // hidden is an error whose cause is for the log alone.
 type hidden struct {

@@ -50,6 +50,11 @@ type Database interface {
 	Adopt(ctx context.Context, tx *sql.Tx) error
 	// Begin keeps track, from now on, of what Copied has to know.
 	Begin(ctx context.Context) error
+	// Explain is the error of a statement; it is ErrFull, too, if there was no room.
+	Explain(err error) error
+	// Writable says why nothing can be written now, as far as can be known without writing:
+	// ErrFull or ErrReadOnly, or that the database does not answer.
+	Writable(ctx context.Context) error
 	// Close ends it.
 	Close() error
 }
@@ -59,6 +64,9 @@ var ErrLate = errors.New("somebody else was faster")
 
 // ErrFull says that there is no room for what should be written: nothing of it was.
 var ErrFull = errors.New("the database has no room left")
+
+// ErrReadOnly says that the database lets nobody write.
+var ErrReadOnly = errors.New("the database takes no writes")
 
 // ErrGuarded says that what a group rests on is not so any more; it is an ErrLate.
 var ErrGuarded = fmt.Errorf("%w: what was read is not there any more, or the pool is fenced", ErrLate)
@@ -117,6 +125,10 @@ func (s *Store) Close() error {
 	s.done.Wait()
 	return s.database.Close()
 }
+
+// Explain is the error of a statement on the database, of whatever table; it is ErrFull,
+// too, if there was no room.
+func (s *Store) Explain(err error) error { return s.database.Explain(err) }
 
 // Records implements ledger.Store: what is committed now, by whomever. The records
 // are shared: they must not be changed.

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
 
@@ -122,7 +124,7 @@ func (s *Server) mayScrape(next http.Handler) http.Handler {
 	})
 }
 
-// ready tells a load balancer whether this server can answer.
+// ready tells a load balancer whether this server can answer, and write what it is told.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -130,7 +132,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, "it is draining")
 		return
 	}
-	if err := s.database.SQL().PingContext(ctx); err != nil {
+	switch err := s.database.Writable(ctx); {
+	case errors.Is(err, ledgersql.ErrFull), errors.Is(err, ledgersql.ErrReadOnly):
+		problem(w, http.StatusServiceUnavailable, err.Error())
+		return
+	case err != nil:
 		problem(w, http.StatusServiceUnavailable, "the database does not answer")
 		return
 	}

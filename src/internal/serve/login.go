@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/login"
+	"github.com/ipguard/ipguard/src/internal/web"
 )
 
 // How long a browser stays logged in: at all, and without a request.
@@ -22,9 +25,11 @@ const (
 // oncePath is where one-time links lead.
 const oncePath = "/login/once/"
 
-func newSessions(store *accounts.Store, secure bool) *scs.SessionManager {
+func (s *Server) newSessions() *scs.SessionManager {
+	secure := s.secure()
 	m := scs.New()
-	m.Store = accounts.Sessions{Store: store}
+	m.ErrorFunc = s.sessionFailed
+	m.Store = accounts.Sessions{Store: s.accounts}
 	m.HashTokenInStore = true
 	m.Lifetime, m.IdleTimeout = sessionLife, sessionIdle
 	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.SameSite, m.Cookie.Secure, m.Cookie.Persist = "ipguard", true, http.SameSiteLaxMode, secure, false
@@ -34,10 +39,43 @@ func newSessions(store *accounts.Store, secure bool) *scs.SessionManager {
 	return m
 }
 
+// knownKey is of a *bool in the context of a request: whether its session was read.
+type knownKey struct{}
+
+// sessionFailed is called where a session cannot be read, which is the answer; and where
+// it cannot be written, while an answer is. What has to be in a session was written before
+// by keepSession: all that is lost then is that somebody was here just now.
+func (s *Server) sessionFailed(w http.ResponseWriter, r *http.Request, err error) {
+	err = s.database.Explain(err)
+	if known, ok := r.Context().Value(knownKey{}).(*bool); ok && *known {
+		s.log.Warn("a session is not renewed", "error", err)
+		return
+	}
+	s.log.Error("who asks cannot be found out", "error", err)
+	problem(w, http.StatusServiceUnavailable, "the server cannot find out who asks")
+}
+
+// keepSession writes the session, before something is answered that rests on it.
+func (s *Server) keepSession(r *http.Request) error {
+	_, _, err := s.sessions.Commit(r.Context())
+	return s.database.Explain(err)
+}
+
+// notKept is what is said of a session that cannot be written.
+func notKept(err error) string {
+	if errors.Is(err, ledgersql.ErrFull) {
+		return "Nobody was logged in: " + ledgersql.ErrFull.Error() + "."
+	}
+	return "Nobody was logged in: the session cannot be kept."
+}
+
 // who finds out who asks: by a token, or else by the session of a browser. A token that
 // is none is refused, whatever the session says.
 func (s *Server) who(next http.Handler) http.Handler {
-	return s.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	named := s.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if known, ok := r.Context().Value(knownKey{}).(*bool); ok {
+			*known = true
+		}
 		actor, err := s.actor(r)
 		refused := (*login.RefusedError)(nil)
 		switch {
@@ -59,6 +97,9 @@ func (s *Server) who(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		named.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), knownKey{}, new(bool))))
+	})
 }
 
 func (s *Server) actor(r *http.Request) (*accounts.Actor, error) {
@@ -87,10 +128,13 @@ func (s *Server) logIn(r *http.Request, actor accounts.Actor) error {
 	}
 	s.sessions.Put(r.Context(), "name", actor.Name)
 	s.sessions.Put(r.Context(), "scopes", strings.Join(actor.Scopes, " "))
-	return s.accounts.Note(r.Context(), actor.Name, "logged in", r.RemoteAddr)
+	if err := s.keepSession(r); err != nil {
+		return err
+	}
+	return s.database.Explain(s.accounts.Note(r.Context(), actor.Name, "logged in", r.RemoteAddr))
 }
 
-// loginOnce follows the one-time link.
+// loginOnce follows the one-time link. It is used up by a session that is kept.
 func (s *Server) loginOnce(w http.ResponseWriter, r *http.Request) {
 	secret := s.once.Load()
 	if secret == nil || subtle.ConstantTimeCompare([]byte(*secret), []byte(r.PathValue("secret"))) != 1 || !s.once.CompareAndSwap(secret, nil) {
@@ -98,8 +142,9 @@ func (s *Server) loginOnce(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.logIn(r, accounts.Actor{Name: user(), Scopes: []string{accounts.Admin}}); err != nil {
+		s.once.CompareAndSwap(nil, secret)
 		s.log.Error("nobody was logged in", "error", err)
-		problem(w, http.StatusServiceUnavailable, "the session cannot be kept")
+		web.Refuse(w, http.StatusServiceUnavailable, notKept(err))
 		return
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)

@@ -65,6 +65,20 @@ func (m *metrics) fences(store *ledgersql.Store) {
 	}))
 }
 
+// writable tells whether something can be written, each time somebody asks.
+func (m *metrics) writable(database ledgersql.Database) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ipguard_server_writable", Help: "1 if the database takes what is written, as far as can be known; 0: it is full, lets nobody write, or does not answer.",
+	}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), countTime)
+		defer cancel()
+		if database.Writable(ctx) != nil {
+			return 0
+		}
+		return 1
+	}))
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

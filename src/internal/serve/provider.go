@@ -160,6 +160,11 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.sessions.Put(r.Context(), attemptKey, string(text))
+	if err := s.keepSession(r); err != nil {
+		s.log.Error("nobody can log in", "error", err)
+		web.Refuse(w, http.StatusServiceUnavailable, notKept(err))
+		return
+	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
@@ -187,7 +192,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.logIn(r, accounts.Actor{Name: who.Name, Scopes: who.Scopes}); err != nil {
 		s.log.Error("nobody was logged in", "error", err)
-		web.Refuse(w, http.StatusServiceUnavailable, "The session cannot be kept.")
+		web.Refuse(w, http.StatusServiceUnavailable, notKept(err))
 		return
 	}
 	http.Redirect(w, r, attempt.Return, http.StatusSeeOther)

@@ -105,6 +105,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.metrics.fences(s.store)
+	s.metrics.writable(database)
 	if err := s.tellFences(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -126,7 +127,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		return collector.List(ctx, database.SQL())
 	}
 	s.metrics.answers(answered)
-	s.sessions = newSessions(s.accounts, s.secure())
+	s.sessions = s.newSessions()
 	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: answered, Failed: s.failed, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi

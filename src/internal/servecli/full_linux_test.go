@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"os/user"
@@ -20,7 +21,9 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/ledgertest"
 	"github.com/ipguard/ipguard/src/internal/postgrestest"
+	"github.com/ipguard/ipguard/src/internal/serve"
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 )
 
 const fullVariable = "IPGUARD_TEST_FULL_DISK"
@@ -34,7 +37,7 @@ const noMount = 77
 func TestFullDisk(t *testing.T) {
 	if dir := os.Getenv(fullVariable); dir != "" {
 		t.Run("sqlite", func(t *testing.T) {
-			mount(t, dir, "size=1600k")
+			mount(t, dir, "size=6m")
 			onFullDisk(t, dir, filepath.Join(dir, "x.db"))
 		})
 		t.Run("postgres", func(t *testing.T) {
@@ -154,6 +157,7 @@ func onFullDisk(t *testing.T, dir, name string) {
 	if read, err := f.said(client, 0, ledgertest.Call{What: "read"}, false); err != nil {
 		t.Errorf("what is there cannot be read: %q %v", read, err)
 	}
+	f.noRoomTold(client, name)
 	if err := errors.Join(ballast.Close(), os.Remove(ballast.Name())); err != nil {
 		t.Fatal(err)
 	}
@@ -164,10 +168,59 @@ func onFullDisk(t *testing.T, dir, name string) {
 		t.Errorf("check: %s %s", out, stderr)
 	}
 	f.judge()
+	if ready := f.raw(client, http.MethodGet, "/readyz", ""); !serve.IsPostgres(name) && ready != "ok\n" {
+		t.Errorf("with room again, /readyz says %q", ready)
+	}
+	if page := f.follow(); !strings.Contains(page, `<option value="fight">`) {
+		t.Errorf("with room again, the link does not log in: %.300s", page)
+	}
 	f.servers[0].kill()
 	if log := f.servers[0].log.String(); !strings.Contains(log, "a question cannot be answered") || !strings.Contains(log, ledgersql.ErrFull.Error()) {
 		t.Errorf("the log does not say why:\n%.2000s", log)
 	}
+}
+
+// noRoomTold wants every question that writes to be told the same, whichever table it is
+// about, and health and metrics to say so. The link that works once still does.
+func (f *fight) noRoomTold(client *http.Client, database string) {
+	f.t.Helper()
+	two := snapshot.Snapshot{Head: snapshot.Head{Collected: time.Now().UTC().Truncate(time.Second), Director: snapshot.Identity{Name: "two"}}}
+	ends := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for _, q := range []struct{ method, path, body, says string }{
+		{http.MethodGet, "/readyz", "", "no room"},
+		{http.MethodGet, "/metrics", "", "ipguard_server_writable 0"},
+		{http.MethodPut, "/api/v1/directors/two/snapshot", string(two.Encode()), "no room"},
+		{http.MethodPost, "/api/v1/tokens", `{"name": "x", "scopes": ["ipguard.read"], "ends": "` + ends + `"}`, "no room"},
+	} {
+		if q.path == "/api/v1/tokens" && serve.IsPostgres(database) {
+			continue // a page of that small table has room still
+		}
+		if told := f.raw(client, q.method, q.path, q.body); !strings.Contains(told, q.says) {
+			f.t.Errorf("on a full disk %s %s says %.400s", q.method, q.path, told)
+		}
+	}
+	if page := f.follow(); !strings.Contains(page, "no room") {
+		f.t.Errorf("on a full disk the link says %.400s", page)
+	}
+}
+
+// follow is the page that the one-time link of the first server leads a new browser to.
+func (f *fight) follow() string {
+	f.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	response, err := (&http.Client{Jar: jar, Timeout: time.Minute}).Get(f.servers[0].link)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // raw is the text of an answer.

@@ -77,8 +77,10 @@ type fight struct {
 // process is one server, which is started again on the same port after a kill.
 type process struct {
 	address, database string
-	cmd               *exec.Cmd
-	log               bytes.Buffer
+	// link logs in once.
+	link string
+	cmd  *exec.Cmd
+	log  bytes.Buffer
 }
 
 // newFight starts a server for each name, which are all of one database.
@@ -90,7 +92,7 @@ func newFight(t *testing.T, names ...string) *fight {
 			t.Fatal(err)
 		}
 	}
-	code, secret, stderr := run(t, "token", "fight", "--scope", "ipguard.teams.blue.book", "--database", names[0])
+	code, secret, stderr := run(t, "token", "fight", "--scope", "ipguard.teams.blue.book", "--scope", "ipguard.admin", "--database", names[0])
 	if code != 0 {
 		t.Fatal(stderr)
 	}
@@ -123,11 +125,16 @@ func (f *fight) boot(p *process) {
 	if err := p.cmd.Start(); err != nil {
 		f.t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadString('\n')
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
+	if err == nil {
+		p.link, err = lines.ReadString('\n')
+	}
 	if err != nil {
 		_ = p.cmd.Wait()
-		f.t.Fatalf("the server does not start: %q %v\n%s", line, err, p.log.String())
+		f.t.Fatalf("the server does not start: %q %q %v\n%s", line, p.link, err, p.log.String())
 	}
+	_, p.link, _ = strings.Cut(strings.TrimSpace(p.link), ": ")
 }
 
 // kill ends it at once.

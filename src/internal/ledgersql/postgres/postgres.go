@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,6 +22,8 @@ import (
 type Database struct {
 	pool *pgxpool.Pool
 	db   *sql.DB
+	// full is when there was no room last, in nanoseconds since 1970; 0: never.
+	full atomic.Int64
 }
 
 // Open connects to the database at a URL (postgres://USER@HOST/NAME), and brings its
@@ -74,7 +78,7 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	}
 	batch.Queue(insertBookings, bookingColumns(after)...)
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
-	return late(err)
+	return d.late(err)
 }
 
 // allowed reads what a guard says.
@@ -132,13 +136,39 @@ const (
 )
 
 // late tells that somebody else was faster, and that there is no room, from other errors.
-func late(err error) error {
+func (d *Database) late(err error) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == uniqueViolation {
 		return fmt.Errorf("%w (%s)", ledgersql.ErrLate, refused.ConstraintName)
 	}
-	if errors.As(err, &refused) && refused.Code == diskFull {
-		return fmt.Errorf("%w: %w", ledgersql.ErrFull, err)
+	return d.Explain(err)
+}
+
+// Explain implements ledgersql.Database.
+func (d *Database) Explain(err error) error {
+	var refused *pgconn.PgError
+	if errors.Is(err, ledgersql.ErrFull) || !errors.As(err, &refused) || refused.Code != diskFull {
+		return err
 	}
-	return err
+	d.full.Store(time.Now().UnixNano())
+	return fmt.Errorf("%w: %w", ledgersql.ErrFull, err)
+}
+
+// fullTime is how long after a statement that found no room it is taken for granted that
+// there is none: nobody can see the disk of PostgreSQL from here, but who writes.
+const fullTime = 15 * time.Second
+
+// Writable implements ledgersql.Database.
+func (d *Database) Writable(ctx context.Context) error {
+	var readOnly bool
+	if err := d.db.QueryRowContext(ctx, `select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean`).Scan(&readOnly); err != nil {
+		return err
+	}
+	switch last := d.full.Load(); {
+	case readOnly:
+		return ledgersql.ErrReadOnly
+	case last != 0 && time.Since(time.Unix(0, last)) < fullTime:
+		return ledgersql.ErrFull
+	}
+	return nil
 }

@@ -122,18 +122,41 @@ func guarded(ctx context.Context, tx *sql.Tx, events []ledgersql.Event) error {
 
 // judge tells that somebody else was faster, and that there is no room, from other errors.
 func (d *Database) judge(err error) error {
-	switch {
-	case errors.Is(err, sqlite3.CONSTRAINT_UNIQUE), errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY):
+	if errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) || errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY) {
 		return ledgersql.ErrLate
-	case errors.Is(err, sqlite3.FULL), notWritten(err) && d.full():
+	}
+	return d.Explain(err)
+}
+
+// Explain implements ledgersql.Database. Where bytes cannot be written the driver does not
+// say why.
+func (d *Database) Explain(err error) error {
+	switch {
+	case errors.Is(err, ledgersql.ErrFull):
+		return err
+	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR) && d.full():
 		return fmt.Errorf("%w: %w", ledgersql.ErrFull, err)
 	}
 	return err
 }
 
-// notWritten says that bytes could not be written, of which the driver does not say why.
-func notWritten(err error) bool {
-	return errors.Is(err, sqlite3.IOERR_WRITE) || errors.Is(err, sqlite3.IOERR_SHMSIZE) || errors.Is(err, sqlite3.IOERR_SHMMAP)
+// mayWrite is W_OK of access(2).
+const mayWrite = 2
+
+// Writable implements ledgersql.Database.
+func (d *Database) Writable(ctx context.Context) error {
+	if err := d.read.PingContext(ctx); err != nil {
+		return err
+	}
+	switch err := syscall.Access(d.path, mayWrite); {
+	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES):
+		return ledgersql.ErrReadOnly
+	case err != nil:
+		return err
+	case d.full():
+		return ledgersql.ErrFull
+	}
+	return nil
 }
 
 // leastRoom is what SQLite needs to begin to write.
