@@ -1,10 +1,13 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -59,7 +62,7 @@ type Webhook struct {
 	// Where messages are sent: https, or http to this machine.
 	URL fleet.Text `yaml:"url"`
 	// Environment variable with the secret that signs them, of at least 16 bytes.
-	SecretEnv fleet.Text `yaml:"secret_env"`
+	SecretEnv fleet.VariableName `yaml:"secret_env"`
 	// The certificate that signed the receiver's (PEM), or its path.
 	CACert fleet.Text `yaml:"ca_cert,omitempty"`
 }
@@ -144,7 +147,7 @@ func (c *Config) check() error {
 	if err != nil {
 		return wrong(c.Listen, "127.0.0.1:8720", "%q is no address and port to listen on", c.Listen.Value)
 	}
-	if u, err := url.Parse(c.URL.Value); c.URL.Value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.User != nil) {
+	if u, err := url.Parse(c.URL.Value); c.URL.Value != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "") {
 		return wrong(c.URL, "https://ipguard.example.com", "`url` is no URL of a server: scheme, host and port, and nothing else")
 	}
 	if loopback(host) {
@@ -159,6 +162,19 @@ func (c *Config) check() error {
 		return wrong(c.Listen, "add url: https://NAME", "%s is reached by others, and the server does not know its own URL", c.Listen.Value)
 	}
 	return nil
+}
+
+// readNamed reads the file that a value names. The error does not repeat the value:
+// somebody may have written there what belongs into the file, such as a key.
+func readNamed(t fleet.Text, what string) ([]byte, error) {
+	text, err := os.ReadFile(t.Value)
+	if err == nil {
+		return text, nil
+	}
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return nil, wrong(t, "", "the file of %s cannot be read: %s", what, err)
 }
 
 // loopback reports whether an address is reached from this machine alone. A name is

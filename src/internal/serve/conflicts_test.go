@@ -53,7 +53,7 @@ func listening(t *testing.T, h *hooked) func(*serve.Options) {
 		o.Environ = []string{"HOOK=" + hookSecret}
 		o.Log = slog.New(slog.NewJSONHandler(&h.log, nil))
 		o.Config.Webhooks = []serve.Webhook{{
-			Name: fleet.Text{Value: "ops"}, URL: fleet.Text{Value: receiver.URL + "/hidden-path"}, SecretEnv: fleet.Text{Value: "HOOK"},
+			Name: fleet.Text{Value: "ops"}, URL: fleet.Text{Value: receiver.URL + "/hidden-path"}, SecretEnv: fleet.VariableName{Text: fleet.Text{Value: "HOOK"}},
 		}}
 	}
 }
@@ -280,14 +280,15 @@ func TestAllowedIsNoConflict(t *testing.T) {
 // TestHooksOfConfiguration: what cannot be told or signed does not start.
 func TestHooksOfConfiguration(t *testing.T) {
 	text := func(s string) fleet.Text { return fleet.Text{Value: s} }
-	good := serve.Webhook{Name: text("ops"), URL: text("https://hooks.example.com/x"), SecretEnv: text("HOOK")}
+	variable := func(s string) fleet.VariableName { return fleet.VariableName{Text: text(s)} }
+	good := serve.Webhook{Name: text("ops"), URL: text("https://hooks.example.com/x"), SecretEnv: variable("HOOK")}
 	for name, c := range map[string]struct {
 		change func(*serve.Webhook)
 		want   string
 	}{
-		"no secret":      {func(w *serve.Webhook) { w.SecretEnv = text("NONE") }, "NONE, with the secret of webhook ops, is not set"},
-		"short secret":   {func(w *serve.Webhook) { w.SecretEnv = text("SHORT") }, "fewer than 16 bytes"},
-		"no base64":      {func(w *serve.Webhook) { w.SecretEnv = text("BROKEN") }, "no base64"},
+		"no secret":      {func(w *serve.Webhook) { w.SecretEnv = variable("NONE") }, "the secret of webhook ops is missing"},
+		"short secret":   {func(w *serve.Webhook) { w.SecretEnv = variable("SHORT") }, "fewer than 16 bytes"},
+		"no base64":      {func(w *serve.Webhook) { w.SecretEnv = variable("BROKEN") }, "no base64"},
 		"http":           {func(w *serve.Webhook) { w.URL = text("http://hooks.example.com/hush") }, "no TLS"},
 		"no URL":         {func(w *serve.Webhook) { w.URL = text("hush") }, "its url is none"},
 		"name":           {func(w *serve.Webhook) { w.Name = text("A b") }, "no name of a webhook"},

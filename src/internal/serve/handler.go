@@ -61,7 +61,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		}
 		defer func() {
 			if reason := recover(); reason != nil {
-				s.log.Error("a request failed", "reason", reason, "path", r.URL.Path)
+				s.log.Error("a request failed", "reason", reason, "path", loggedPath(r.URL.Path))
 				problem(w, http.StatusInternalServerError, "the server failed; nothing is known to have been written: ask again")
 			}
 		}()
@@ -176,6 +176,16 @@ func noteActor(r *http.Request, name string) {
 	}
 }
 
+// loggedPath is a path without what a one-time link ends with, however somebody wrote the
+// link: what leads nowhere may be tried again and lead in.
+func loggedPath(path string) string {
+	const end = "/once"
+	if at := strings.Index(strings.ToLower(path), end); at >= 0 && at+len(end) < len(path) {
+		return path[:at] + end + "/…"
+	}
+	return path
+}
+
 // logged writes a line for each request, and counts it. Of the path nothing is said
 // that is secret: not what a one-time link ends with, and no query.
 func (s *Server) logged(next http.Handler) http.Handler {
@@ -188,17 +198,13 @@ func (s *Server) logged(next http.Handler) http.Handler {
 		if v.status == 0 {
 			v.status = http.StatusOK
 		}
-		path := r.URL.Path
-		if strings.HasPrefix(path, oncePath) {
-			path = oncePath + "…"
-		}
 		took := time.Since(start)
 		s.metrics.request(r.Method, v.status, took)
 		level := slog.LevelDebug
 		if r.Method != http.MethodGet || v.status >= 400 {
 			level = slog.LevelInfo
 		}
-		s.log.Log(r.Context(), level, "request", "id", id, "method", r.Method, "path", path, "status", v.status,
+		s.log.Log(r.Context(), level, "request", "id", id, "method", r.Method, "path", loggedPath(r.URL.Path), "status", v.status,
 			"took_ms", took.Milliseconds(), "actor", v.actor, "from", r.RemoteAddr)
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -108,10 +107,10 @@ func (p *Provider) config(base string, environ []string) (login.Config, error) {
 			return config, wrong(p.ClientSecretEnv.Text, "", "the secret of client %s is missing: the variable that `client_secret_env` names is not set", p.Client.Value)
 		}
 	}
-	if path := p.CACert.Value; path != "" {
-		text, err := os.ReadFile(path)
+	if p.CACert.Value != "" {
+		text, err := readNamed(p.CACert, "the certificate")
 		if err != nil {
-			return config, wrong(p.CACert, "", "the certificate cannot be read: %s", err)
+			return config, err
 		}
 		config.CA = string(text)
 	}

@@ -205,9 +205,17 @@ func (s *Server) readCertificate(of TLS) error {
 	if of.Certificate.Value == "" {
 		return nil
 	}
-	pair, err := tls.LoadX509KeyPair(of.Certificate.Value, of.Key.Value)
+	certificate, err := readNamed(of.Certificate, "the certificate")
 	if err != nil {
-		return fmt.Errorf("the certificate cannot be read: %w", err)
+		return err
+	}
+	key, err := readNamed(of.Key, "the key")
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return wrongAt(of.At, "", "the certificate cannot be read: %s", err)
 	}
 	s.certificate.Store(&pair)
 	return nil

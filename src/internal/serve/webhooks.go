@@ -2,7 +2,6 @@ package serve
 
 import (
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -20,13 +19,13 @@ func newSender(c *Config, environ []string, database ledgersql.Database, now fun
 		}
 		hook := webhooks.Webhook{Name: w.Name.Value, URL: w.URL.Value, Secret: variable(environ, w.SecretEnv.Value)}
 		if hook.Secret == "" {
-			return nil, wrong(w.SecretEnv, "", "%s, with the secret of webhook %s, is not set", w.SecretEnv.Value, hook.Name)
+			return nil, wrong(w.SecretEnv.Text, "", "the secret of webhook %s is missing: the variable that `secret_env` names is not set", hook.Name)
 		}
 		hook.CA = w.CACert.Value
 		if path := w.CACert.Value; path != "" && !isCertificate(path) {
-			text, err := os.ReadFile(path)
+			text, err := readNamed(w.CACert, "the certificate")
 			if err != nil {
-				return nil, wrong(w.CACert, "", "the certificate cannot be read: %s", err)
+				return nil, err
 			}
 			hook.CA = string(text)
 		}
