@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -91,7 +90,7 @@ func appended(before []byte, pool string, r netip.Prefix, events []ledger.Event)
 // a *trouble.Trouble; the record has then what came before it.
 func parse(path string, r netip.Prefix, content []byte) (ledger.Record, error) {
 	record := ledger.Record{Range: r, At: place.Place{File: path, Line: 1, Column: 1}}
-	doc, rest, err := source.ParseFirst(path, content)
+	doc, err := source.Parse(path, content)
 	if err != nil {
 		return record, err
 	}
@@ -109,8 +108,7 @@ func parse(path string, r netip.Prefix, content []byte) (ledger.Record, error) {
 			return record, wrong(item.Place(), "more than %d events", maxEvents)
 		}
 	}
-	var second yaml.Node
-	if err := rest.Decode(&second); !errors.Is(err, io.EOF) {
+	if doc.HasMore() {
 		return record, wrong(record.At, "something follows the list of events, which may be a second document")
 	}
 	if _, err := record.Booking(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -231,20 +232,20 @@ func (cc *CloudConfig) Network(name string) *Network {
 func (r *manifestReader) readContacts() {
 	provider := r.doc.Field("cloud_provider")
 	if mbus := provider.Field("mbus"); mbus.Present() {
-		r.addContact(mbus, HostOf(mbus.Text()), "cloud_provider.mbus")
+		r.addContact(mbus.Through(HostOf), HostOf(mbus.Text()), "cloud_provider.mbus")
 	}
 	if host := provider.Field("ssh_tunnel").Field("host"); host.Present() {
-		r.addContact(host, host.Text(), "cloud_provider.ssh_tunnel.host")
+		r.addContact(host.Place(), host.Text(), "cloud_provider.ssh_tunnel.host")
 	}
 }
 
-func (r *manifestReader) addContact(v source.Value, host, property string) {
+func (r *manifestReader) addContact(at place.Place, host, property string) {
 	if name, ok := VariableIn(host); ok {
-		r.unresolved = append(r.unresolved, Unresolved{Variable: name, What: property, At: v.Place()})
+		r.unresolved = append(r.unresolved, Unresolved{Variable: name, What: property, At: at})
 		return
 	}
 	if a, ok := parseGoIP(host); ok {
-		r.m.Contacts = append(r.m.Contacts, PropertyAddress{Range: netipx.IPRangeFrom(a, a), Property: property, At: v.Place()})
+		r.m.Contacts = append(r.m.Contacts, PropertyAddress{Range: netipx.IPRangeFrom(a, a), Property: property, At: at})
 	}
 }
 

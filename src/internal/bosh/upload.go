@@ -111,6 +111,11 @@ func (r *Report) warnPassedOver(doc source.Value) {
 		return
 	}
 	for _, p := range doc.Document().PassedOver() {
+		if p.Stray {
+			r.Warn(RuleIgnoredKey, p.At, "what follows here is behind the end of the document: bosh reads what stands before it, and nothing of this").
+				WithCure("take it into the document, or out of the file")
+			continue
+		}
 		if p.Key == "" {
 			r.Warn(RuleIgnoredKey, p.At, "a second YAML document begins here: bosh reads the first one of a file, and nothing of this").
 				WithCure("put it into a file of its own, or into the first document")

@@ -14,7 +14,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +27,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/pushes"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/sharedread"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
@@ -199,7 +199,7 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 		fmt.Fprintf(h, "%q %d\n", push.Director, push.Version)
 	}
 	if p.FleetFile != "" {
-		text, err := os.ReadFile(p.FleetFile)
+		text, err := regularfile.Read(p.FleetFile)
 		if err != nil {
 			return nil, fmt.Errorf("the fleet file cannot be read: %w", err)
 		}

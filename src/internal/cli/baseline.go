@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -12,6 +11,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/baseline"
 	"github.com/ipguard/ipguard/src/internal/plural"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -109,7 +109,7 @@ func runBaselineWrite(flags *lintFlags, path string, changed func(string) bool, 
 	}
 	text = streams.names.Shown(text)
 	path = j.baselinePath(path)
-	before, err := os.ReadFile(path)
+	before, err := regularfile.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = atomicfile.Create(path, atomicfile.Shared, text)

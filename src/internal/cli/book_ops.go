@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -45,7 +46,7 @@ func (f *bookFlags) checkOps(holder ledger.Holder) error {
 	if info, err := os.Stat(filepath.Dir(f.ops)); err != nil || !info.IsDir() {
 		return usage("name a file in a folder that is there", "--ops %s: there is no such folder", f.ops)
 	}
-	text, err := os.ReadFile(f.ops)
+	text, err := regularfile.Read(f.ops)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil

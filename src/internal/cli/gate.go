@@ -18,6 +18,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/gate"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
@@ -375,7 +376,7 @@ func (g *gateRun) hold(args []string) ([]string, error) {
 
 // unchanged fails if a file is not what it was; nil: it was not there.
 func unchanged(path string, before []byte) error {
-	now, err := os.ReadFile(path)
+	now, err := regularfile.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && before == nil:
 		return nil

@@ -82,7 +82,7 @@ func CheckAll(cc *bosh.CloudConfig, manifests []*bosh.Manifest, past Past, opts 
 	for i, m := range manifests {
 		d.Report, d.doubts = bosh.Report{Opts: opts}, nil
 		if m != nil && m.Form == bosh.CreateEnv {
-			outcomes[i].Addresses = createEnvAddresses(m)
+			outcomes[i].Addresses = CreateEnvAddresses(m)
 			continue
 		}
 		outcomes[i].Addresses = d.deploy(m, i == len(manifests)-1)
@@ -91,9 +91,9 @@ func CheckAll(cc *bosh.CloudConfig, manifests []*bosh.Manifest, past Past, opts 
 	return outcomes
 }
 
-// createEnvAddresses are those of the VM: of each static_ips the first, which is
+// CreateEnvAddresses are those of a create-env manifest's VM: of each static_ips the first, which is
 // the only one that the CLI uses.
-func createEnvAddresses(m *bosh.Manifest) []PredictedAddress {
+func CreateEnvAddresses(m *bosh.Manifest) []PredictedAddress {
 	var list []PredictedAddress
 	for _, g := range m.Groups {
 		for _, n := range g.Networks {

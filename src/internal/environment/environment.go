@@ -23,6 +23,8 @@ import (
 	boshuaa "github.com/cloudfoundry/bosh-cli/v7/uaa"
 	boshlog "github.com/cloudfoundry/bosh-utils/logger"
 	boshsystem "github.com/cloudfoundry/bosh-utils/system"
+
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // DefaultConfig is where bosh keeps its configuration.
@@ -179,7 +181,7 @@ func (c *Config) certificate(w Wanted, env func(string) string) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("the certificate %s cannot be found", shown)
 	}
-	text, err := os.ReadFile(expanded)
+	text, err := regularfile.Read(expanded)
 	if err != nil {
 		var pathErr *fs.PathError
 		if errors.As(err, &pathErr) {

@@ -3,12 +3,9 @@ package fleet
 import (
 	"bytes"
 	"errors"
-	"io"
 	"reflect"
 	"slices"
 	"strings"
-
-	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -30,7 +27,7 @@ func Load(files *source.Files, path string) (*File, []*trouble.Trouble) {
 
 // Parse reads the text of a fleet file; path names it in places.
 func Parse(path string, text []byte) (*File, []*trouble.Trouble) {
-	doc, rest, err := source.ParseFirst(path, text)
+	doc, err := source.Parse(path, text)
 	if err != nil {
 		e := troubleOf(path, err)
 		if e.Hint == "" && len(bytes.TrimSpace(text)) == 0 {
@@ -44,7 +41,7 @@ func Parse(path string, text []byte) (*File, []*trouble.Trouble) {
 	if len(file.Directors) == 0 && len(file.Pools) == 0 && len(d.errs) == 0 {
 		d.fail(doc.Root().Place(), "ipguard init proposes directors", "the fleet has neither directors nor pools")
 	}
-	if at, ok := secondDocument(path, rest); ok {
+	if at, ok := secondDocument(doc); ok {
 		d.fail(at, "", "a second YAML document begins here; a fleet file has one")
 	}
 	return file, sorted(d.errs)
@@ -66,19 +63,14 @@ func troubleOf(path string, err error) *trouble.Trouble {
 }
 
 // secondDocument returns where a second document with content begins: everything
-// from there on would be passed over. rest reads what stands behind the first one.
-func secondDocument(path string, rest *yaml.Decoder) (place.Place, bool) {
-	var second yaml.Node
-	err := rest.Decode(&second)
-	switch {
-	case errors.Is(err, io.EOF):
-		return place.Place{}, false
-	case err != nil:
-		return place.Place{File: path, Line: 1, Column: 1}, true
+// from there on would be passed over.
+func secondDocument(doc *source.Document) (place.Place, bool) {
+	for _, p := range doc.PassedOver() {
+		if p.Key == "" {
+			return p.At, true
+		}
 	}
-	content := second.Content[0]
-	at := place.Place{File: path, Line: content.Line, Column: content.Column}
-	return at, content.ShortTag() != "!!null"
+	return place.Place{}, false
 }
 
 // meaning checks what no schema can say: names that stand for something else.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"syscall"
 	"time"
 )
 
@@ -46,7 +47,7 @@ func (o Override) Log(path string) (err error) {
 	if unended(path) {
 		line = append([]byte{'\n'}, line...)
 	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK /* a pipe that nobody reads */, 0o644)
 	if err != nil {
 		return err
 	}

@@ -146,6 +146,8 @@ type evaluation struct {
 	root    *node
 	ops     []operation
 	vars    *variables
+	// passedOver are the parts of ops and vars files that bosh does not look at.
+	passedOver []source.PassedOver
 }
 
 func (l *Loader) prepare(path string, in Inputs) (*evaluation, error) {
@@ -160,12 +162,14 @@ func (l *Loader) prepare(path string, in Inputs) (*evaluation, error) {
 	if e.root, err = buildDocument(e.base, e.scalars); err != nil {
 		return nil, err
 	}
-	if e.ops, err = l.readOpsFiles(in.OpsFiles, e.scalars); err != nil {
+	var ofOps []source.PassedOver
+	if e.ops, ofOps, err = l.readOpsFiles(in.OpsFiles, e.scalars); err != nil {
 		return nil, err
 	}
 	if e.vars, err = l.readVariables(in, e.scalars); err != nil {
 		return nil, err
 	}
+	e.passedOver = append(ofOps, e.vars.passedOver...)
 	return e, nil
 }
 
@@ -200,7 +204,7 @@ func (e *evaluation) traceAlone() (*source.Document, error) {
 	if err := trace.run(e.ops); err != nil {
 		return nil, err
 	}
-	return newWriter(e.base, e.scalars).document(trace.root)
+	return newWriter(e).document(trace.root)
 }
 
 // bareTag finds the tag "!" without a name, which makes any scalar a text for the
@@ -235,7 +239,7 @@ func (l *Loader) evaluate(path string, in Inputs, byText bool) (*evaluated, erro
 	p := newProof(path, e, byText)
 	output, engineErr := runEngine(path, e.text, e.vars, e.ops, p)
 	if errors.Is(engineErr, errProven) {
-		doc, err := newWriter(e.base, e.scalars).document(p.trace.root)
+		doc, err := newWriter(e).document(p.trace.root)
 		return &evaluated{document: doc}, err
 	}
 	traced, err := p.judge(engineErr)
@@ -246,7 +250,7 @@ func (l *Loader) evaluate(path string, in Inputs, byText bool) (*evaluated, erro
 }
 
 func layOver(e *evaluation, output []byte, traced *node) (*evaluated, error) {
-	lay := newOverlay(e.base, e.scalars)
+	lay := newOverlay(e)
 	doc, err := lay.document(output, traced)
 	if err != nil {
 		return nil, err

@@ -34,30 +34,33 @@ var operationKinds = []string{"remove", "replace", "test"}
 
 // readOpsFiles reads ops files in their order. A file without any operation is
 // as good as none, as for bosh.
-func (l *Loader) readOpsFiles(paths []string, s *scalars) ([]operation, error) {
-	var ops []operation
+func (l *Loader) readOpsFiles(paths []string, s *scalars) (ops []operation, passedOver []source.PassedOver, err error) {
 	for _, path := range paths {
-		fileOps, err := l.readOpsFile(path, s)
+		text, err := l.files.Read(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		ops = append(ops, fileOps...)
+		if isBlank(text) {
+			if err := checkBlank(path, text); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		doc, err := source.Parse(path, text)
+		if err != nil {
+			return nil, nil, err
+		}
+		fileOps, err := readOps(doc, text, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		ops, passedOver = append(ops, fileOps...), append(passedOver, doc.PassedOver()...)
 	}
-	return ops, nil
+	return ops, passedOver, nil
 }
 
-func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
-	text, err := l.files.Read(path)
-	if err != nil {
-		return nil, err
-	}
-	if isBlank(text) {
-		return nil, checkBlank(path, text)
-	}
-	doc, err := source.Parse(path, text)
-	if err != nil {
-		return nil, err
-	}
+// readOps reads the operations of one file.
+func readOps(doc *source.Document, text []byte, s *scalars) ([]operation, error) {
 	root, err := buildDocument(doc, s)
 	if err != nil {
 		return nil, err
@@ -74,7 +77,7 @@ func (l *Loader) readOpsFile(path string, s *scalars) ([]operation, error) {
 	}
 	var definitions []patch.OpDefinition
 	if err := yaml2.Unmarshal(text, &definitions); err != nil {
-		return nil, engineYAMLError(path, err)
+		return nil, engineYAMLError(doc.File(), err)
 	}
 	if len(definitions) != len(list.items) {
 		return nil, &trouble.Trouble{At: root.at, Message: fmt.Sprintf(

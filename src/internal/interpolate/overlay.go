@@ -13,13 +13,14 @@ import (
 type overlay struct {
 	places
 	scalars *scalars
+	inputs  []source.PassedOver
 	// untraced counts the values for which the traced document had another value
 	// or none.
 	untraced int
 }
 
-func newOverlay(base *source.Document, s *scalars) *overlay {
-	return &overlay{places: newPlaces(base), scalars: s}
+func newOverlay(e *evaluation) *overlay {
+	return &overlay{places: newPlaces(e.base), scalars: e.scalars, inputs: e.passedOver}
 }
 
 // document returns the engine's output with the places of the traced document,
@@ -35,7 +36,7 @@ func (o *overlay) document(output []byte, traced *node) (*source.Document, error
 	if err != nil {
 		return nil, err
 	}
-	return doc.Inherit(o.base), nil
+	return doc.Inherit(o.base, o.inputs...), nil
 }
 
 // lay gives n and what is below it their places; ancestor is the place of the

@@ -20,7 +20,7 @@ func TestOverlayFallsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	const output = "deep: {other: [a, c]}\nkind: x\nlonger: [1]\nother: b\nsame: 1\n"
-	lay := newOverlay(base, newScalars())
+	lay := newOverlay(&evaluation{base: base, scalars: newScalars()})
 	doc, err := lay.document([]byte(output), traced)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestOverlayMissingKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lay := newOverlay(base, newScalars())
+	lay := newOverlay(&evaluation{base: base, scalars: newScalars()})
 	doc, err := lay.document([]byte("m: {b: {c: 1}}\n"), parseNode(t, "traced.yml", "m:\n  a: 1\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestTracerThatCannotFollow(t *testing.T) {
 	if traced != nil || err != nil {
 		t.Fatalf("got %v, %v", traced, err)
 	}
-	lay := newOverlay(base, newScalars())
+	lay := newOverlay(&evaluation{base: base, scalars: newScalars()})
 	doc, err := lay.document([]byte("a: {b: 1}\n"), traced)
 	if err != nil {
 		t.Fatal(err)

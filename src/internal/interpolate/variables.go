@@ -10,6 +10,7 @@ import (
 
 	boshtpl "github.com/cloudfoundry/bosh-cli/v7/director/template"
 	yaml2 "gopkg.in/yaml.v2"
+	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -80,6 +81,8 @@ type variables struct {
 	scalars *scalars
 	given   map[string]variable // dotted names folded into maps
 	store   map[string]variable
+	// passedOver are the parts of vars files that bosh does not look at.
+	passedOver []source.PassedOver
 
 	// found are the names that the engine asked for and got a value. A name whose
 	// definition depends on a missing one is none: the engine then leaves it alone
@@ -162,16 +165,16 @@ func (l *Loader) readVarsFiles(paths []string, v *variables) error {
 		if err != nil {
 			return err
 		}
-		if err := readVarsText(path, text, v.scalars, v.given); err != nil {
+		if err := v.readText(path, text, v.given); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readVarsText reads a vars file: a map of names to values. An empty file gives
-// none, as for bosh.
-func readVarsText(path string, text []byte, s *scalars, into map[string]variable) error {
+// readText reads a vars file: a map of names to values. An empty file gives none, as
+// for bosh.
+func (v *variables) readText(path string, text []byte, into map[string]variable) error {
 	if isBlank(text) {
 		return checkBlank(path, text)
 	}
@@ -179,7 +182,8 @@ func readVarsText(path string, text []byte, s *scalars, into map[string]variable
 	if err != nil {
 		return withoutValues(err)
 	}
-	root, err := buildDocument(doc, s)
+	v.passedOver = append(v.passedOver, shownOfVariables(doc)...)
+	root, err := buildDocument(doc, v.scalars)
 	if err != nil {
 		return err
 	}
@@ -200,6 +204,31 @@ func readVarsText(path string, text []byte, s *scalars, into map[string]variable
 		into[name] = newVariable(value, traced)
 	}
 	return nil
+}
+
+// shownOfVariables are the parts of a vars file that bosh does not look at, with places
+// of which no value is shown: a second document is told by the marker before it, an equal
+// key by its name if that is a variable's, and not one within a value.
+func shownOfVariables(doc *source.Document) []source.PassedOver {
+	names := map[place.Place]bool{}
+	if root := doc.Node(); root.Kind == yaml.MappingNode {
+		for i := 0; i < len(root.Content); i += 2 {
+			names[doc.PlaceOf(root.Content[i])] = true
+		}
+	}
+	var shown []source.PassedOver
+	for _, p := range doc.PassedOver() {
+		switch {
+		case p.Key == "":
+			p.At = p.Marker
+		case names[p.At]:
+			p.At.Through = p.Key
+		default:
+			continue
+		}
+		shown = append(shown, p)
+	}
+	return shown
 }
 
 // named returns the value of a variable by its name, or nil. Names are texts for
@@ -290,7 +319,7 @@ func (l *Loader) readStore(path string, v *variables) error {
 	if err != nil {
 		return err
 	}
-	return readVarsText(path, text, v.scalars, v.store)
+	return v.readText(path, text, v.store)
 }
 
 // foldDottedNames turns a variable "a.b" into a map "a" with the key "b". bosh

@@ -43,12 +43,13 @@ func (p places) put(n *yaml.Node, at place.Place, before string) {
 type writer struct {
 	places
 	scalars *scalars
+	inputs  []source.PassedOver
 	// nodes and size are the values and the bytes of text that are left.
 	nodes, size int
 }
 
-func newWriter(base *source.Document, s *scalars) *writer {
-	return &writer{places: newPlaces(base), scalars: s, nodes: source.MaxNodes, size: source.MaxFileSize}
+func newWriter(e *evaluation) *writer {
+	return &writer{places: newPlaces(e.base), scalars: e.scalars, inputs: e.passedOver, nodes: source.MaxNodes, size: source.MaxFileSize}
 }
 
 // document returns errDiverged where only the engine can write a value.
@@ -61,7 +62,7 @@ func (w *writer) document(root *node) (*source.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return doc.Inherit(w.base), nil
+	return doc.Inherit(w.base, w.inputs...), nil
 }
 
 func (w *writer) node(n *node) (*yaml.Node, error) {

@@ -8,10 +8,10 @@ package oui
 
 import (
 	"bufio"
-	"os"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // builtIn are prefixes in upper case hex. Those with the local bit are customs
@@ -60,7 +60,7 @@ func vendor(m frame.MAC, files []string) string {
 
 // lookUp reads a list line by line, so that no list is kept in memory.
 func lookUp(file, prefix string) string {
-	f, err := os.Open(file)
+	f, _, err := regularfile.Open(file)
 	if err != nil {
 		return "" // not installed
 	}

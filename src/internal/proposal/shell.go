@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/gate"
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // call is one call of bosh in a script, as far as it can be told without running it.
@@ -47,7 +47,7 @@ func (d *draft) addCalls() {
 
 // callsOf returns the calls of bosh in a script, in their order.
 func (d *draft) callsOf(script string) []call {
-	text, err := os.ReadFile(filepath.Join(d.root, filepath.FromSlash(script)))
+	text, err := regularfile.Read(filepath.Join(d.root, filepath.FromSlash(script)))
 	if err != nil {
 		d.note("%s: %v", script, withoutPath(err))
 		return nil

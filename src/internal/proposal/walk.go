@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // tree is what lies below a folder, links followed.
@@ -150,7 +151,7 @@ func isModuleName(name string) bool {
 
 // submodules are the folders that .gitmodules names.
 func submodules(root string) []string {
-	text, err := os.ReadFile(filepath.Join(root, ".gitmodules"))
+	text, err := regularfile.Read(filepath.Join(root, ".gitmodules"))
 	if err != nil {
 		return nil // there are none
 	}
@@ -175,7 +176,7 @@ func isScript(name, full string) bool {
 	if path.Ext(name) != "" {
 		return false
 	}
-	f, err := os.Open(full)
+	f, _, err := regularfile.Open(full)
 	if err != nil {
 		return false
 	}

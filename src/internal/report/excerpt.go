@@ -31,6 +31,9 @@ const (
 func newExcerpt(line string, at int, ofVariables bool) excerpt {
 	start := skipProperties(line, at)
 	end := scalarEnd(line, start)
+	if marker().MatchString(line[start:]) {
+		end = start + len("---")
+	}
 	var e excerpt
 	e.around(line[:start], harmlessBefore, ofVariables)
 	value := line[start:end]
@@ -74,6 +77,9 @@ func (e *excerpt) around(text string, harmless func(string) bool, ofVariables bo
 
 // ellipsis is what stands for kept back text, before a value and behind it.
 var ellipsis = map[bool]string{true: "… ", false: " …"}
+
+// marker begins or ends a YAML document.
+var marker = lazyregexp.New(`^(?:---|\.\.\.)(?:\s|$)`)
 
 // exception is the head of a comment that is an exception of ours.
 var exception = lazyregexp.New(`^# ipguard: ignore\[[a-z0-9, -]*\](?: until [0-9-]+)?`)

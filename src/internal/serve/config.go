@@ -7,12 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -167,7 +167,7 @@ func (c *Config) check() error {
 // readNamed reads the file that a value names. The error does not repeat the value:
 // somebody may have written there what belongs into the file, such as a key.
 func readNamed(t fleet.Text, what string) ([]byte, error) {
-	text, err := os.ReadFile(t.Value)
+	text, err := regularfile.Read(t.Value)
 	if err == nil {
 		return text, nil
 	}

@@ -20,12 +20,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // Client asks one server.
@@ -58,7 +58,7 @@ func New(server, caCert, token string) (*Client, error) {
 	}
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caCert != "" {
-		text, err := os.ReadFile(caCert)
+		text, err := regularfile.Read(caCert)
 		if err != nil {
 			return nil, fmt.Errorf("the server's ca_cert cannot be read: %w", err)
 		}

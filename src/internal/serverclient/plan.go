@@ -20,6 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -220,7 +221,7 @@ func (c *Cache) file(client *Client) string { return filepath.Join(c.folder(clie
 // load is what is kept; nothing, if that cannot be read or is of another server.
 func (c *Cache) load(client *Client) kept {
 	var k kept
-	text, err := os.ReadFile(c.file(client))
+	text, err := regularfile.Read(c.file(client))
 	if err != nil || json.Unmarshal(text, &k) != nil || k.URL != client.URL {
 		return kept{}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -42,7 +43,7 @@ func (c *Client) readSeen() (seen, error) {
 	if c.seen == "" {
 		return s, nil
 	}
-	text, err := os.ReadFile(c.seen)
+	text, err := regularfile.Read(c.seen)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}

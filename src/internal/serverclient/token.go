@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // Kept is a token, and how to get the next one.
@@ -28,7 +29,7 @@ type Tokens struct{ Path string }
 
 func (t Tokens) all() (map[string]Kept, error) {
 	list := map[string]Kept{}
-	text, err := os.ReadFile(t.Path)
+	text, err := regularfile.Read(t.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return list, nil
 	}

@@ -16,7 +16,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/ipguard/ipguard/src/internal/protocol"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // Token is what a provider gave.
@@ -59,7 +59,7 @@ const (
 func HTTP(caCert string) (*http.Client, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caCert != "" {
-		text, err := os.ReadFile(caCert)
+		text, err := regularfile.Read(caCert)
 		if err != nil {
 			return nil, fmt.Errorf("the certificate cannot be read: %w", err)
 		}

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -65,14 +65,14 @@ func (r *HeadReader) Read(path string) (Head, error) {
 }
 
 func (r *HeadReader) read(path string) error {
-	file, err := os.Open(path)
+	file, info, err := regularfile.Open(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	r.text.Reset()
 	const usual = 128 << 10 // more than nearly all have: to grow is to copy
-	if info, err := file.Stat(); err == nil && info.Size() < source.MaxFileSize {
+	if info.Size() < source.MaxFileSize {
 		r.text.Grow(max(usual, int(info.Size())+bytes.MinRead)) // what it needs to see the end
 	}
 	n, err := r.text.ReadFrom(io.LimitReader(file, source.MaxFileSize+1))

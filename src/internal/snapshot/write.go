@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // Result says what Write did to the file.
@@ -31,7 +32,7 @@ const (
 func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
 	data := s.Encode()
 	result := Written
-	old, err := os.ReadFile(path)
+	old, err := regularfile.Read(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, withoutPath(err)
 	}

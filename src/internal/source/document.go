@@ -22,6 +22,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/linebreak"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -42,6 +43,7 @@ type Document struct {
 	// passedOver are what a reader of the first document, and of the last of equal
 	// keys, does not see.
 	passedOver []PassedOver
+	more       bool
 	// openKeys are, of mappings, the first key that is a variable or a template.
 	openKeys  map[*yaml.Node]*yaml.Node
 	isOpenKey map[*yaml.Node]bool
@@ -50,66 +52,25 @@ type Document struct {
 // Parse reads the first YAML document of text, as the bosh CLI does. file names
 // the text in places and messages. The error is an *trouble.Trouble.
 func Parse(file string, text []byte) (*Document, error) {
-	doc, _, err := ParseFirst(file, text)
-	return doc, err
-}
-
-// ParseFirst is Parse for those who care what stands behind the first document:
-// rest reads it.
-func ParseFirst(file string, text []byte) (doc *Document, rest *yaml.Decoder, err error) {
 	if err := checkText(file, text); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var stream yaml.Node
-	rest = yaml.NewDecoder(bytes.NewReader(text))
-	err = rest.Decode(&stream)
+	rest := yaml.NewDecoder(bytes.NewReader(text))
+	err := rest.Decode(&stream)
 	if errors.Is(err, io.EOF) {
-		return nil, nil, &trouble.Trouble{At: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
+		return nil, &trouble.Trouble{At: place.Place{File: file, Line: 1, Column: 1}, Message: "the file holds no YAML document"}
 	}
 	if err != nil {
-		return nil, nil, syntaxError(file, text, err)
+		return nil, syntaxError(file, text, err)
 	}
-	doc = &Document{file: file, root: stream.Content[0], marked: bytes.HasPrefix(text, []byte("\ufeff"))}
+	doc := &Document{file: file, root: stream.Content[0], marked: bytes.HasPrefix(text, []byte("\ufeff"))}
+	linebreak.Find(text).Correct(doc.root)
 	if err := doc.checkSize(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	doc.findNext(text)
-	return doc, rest, nil
-}
-
-// PassedOver is a part of a text that no reader of it looks at.
-type PassedOver struct {
-	At place.Place
-	// Key stands again behind it, and that one counts; empty for a document behind
-	// the first one.
-	Key   string
-	Again place.Place
-}
-
-// PassedOver are the parts of the text that nobody who reads the document sees:
-// documents behind the first one, and all but the last of equal keys.
-func (d *Document) PassedOver() []PassedOver { return d.passedOver }
-
-// Inherit takes over what was passed over in the text that d was made of.
-func (d *Document) Inherit(from *Document) *Document {
-	d.passedOver = from.passedOver
-	return d
-}
-
-// findNext notes a second document.
-func (d *Document) findNext(text []byte) {
-	separator := []byte("\n---")
-	if !bytes.Contains(text, separator) {
-		return
-	}
-	all := yaml.NewDecoder(bytes.NewReader(text))
-	var first, second yaml.Node
-	if all.Decode(&first) != nil || all.Decode(&second) != nil || len(second.Content) == 0 {
-		return
-	}
-	if n := second.Content[0]; n.Kind != yaml.ScalarNode || n.Value != "" {
-		d.passedOver = append(d.passedOver, PassedOver{At: d.PlaceOf(n)})
-	}
+	doc.findNext(text, rest)
+	return doc, nil
 }
 
 // NewDocument returns a document of nodes that were put together from several

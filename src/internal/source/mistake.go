@@ -8,6 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/linebreak"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -22,7 +23,8 @@ const mostTried = 16 << 20
 // syntaxError says what is wrong with a text that the library refuses with err.
 func syntaxError(file string, text []byte, err error) *trouble.Trouble {
 	m := mistake{lines: bytes.SplitAfter(text, []byte("\n")), left: mostTried, message: libraryMessage(err)}
-	line, said, hint := m.find(libraryLine(err))
+	reported, _ := linebreak.Find(text).Position(libraryLine(err), 1)
+	line, said, hint := m.find(reported)
 	if t, ok := m.template(line); ok {
 		said, hint = t.says(), t.Hint()
 	}

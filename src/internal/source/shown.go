@@ -30,6 +30,26 @@ func (v Value) Shown() string {
 	return text
 }
 
+// Through is the place of a scalar of which a part is meant: Place names the first
+// variable that a text was made with, and that may be the one of a password beside it.
+// part cuts the part out of the text as it was written.
+func (v Value) Through(part func(text string) string) place.Place {
+	at := v.Place()
+	if v.node == nil {
+		return at
+	}
+	before, composed := v.doc.before[v.node]
+	if !composed || before == Unknown {
+		return at
+	}
+	at.Through = ""
+	if _, rest, ok := strings.Cut(part(before), "(("); ok {
+		name, _, _ := strings.Cut(rest, "))")
+		at.Through = strings.TrimPrefix(strings.TrimSpace(name), "!")
+	}
+	return at
+}
+
 // Format is Shown for messages: a value that is formatted shows no more than that.
 func (v Value) Format(s fmt.State, verb rune) {
 	fmt.Fprintf(s, fmt.FormatString(s, verb), v.Shown())

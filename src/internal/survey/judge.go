@@ -70,6 +70,7 @@ func judge(d documents, mode mode) judged {
 	}
 	for _, m := range createEnvs {
 		j.report(d.Name, m.read.Name, m.problems, m.hidden)
+		j.predicted = append(j.predicted, Prediction{Director: d.Name, Deployment: m.read.Name, Target: m.text.Target, Addresses: deploy.CreateEnvAddresses(m.read)})
 	}
 	j.missingSources(&d, current)
 	j.number(len(current))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/acd"
 	"github.com/ipguard/ipguard/src/internal/frame"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
 // Peer is somebody who must be able to send to us: a director, a gateway.
@@ -115,7 +115,7 @@ func readConfig(o Options) (Config, error) {
 	if o.ConfigFile == "" {
 		return c, nil
 	}
-	b, err := os.ReadFile(o.ConfigFile)
+	b, err := regularfile.Read(o.ConfigFile)
 	if err != nil {
 		return c, fmt.Errorf("reading the configuration: %w", err)
 	}

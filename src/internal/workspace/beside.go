@@ -10,6 +10,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -98,7 +99,7 @@ func (w *Workspace) namedByOthers() []string {
 		return nil
 	}
 	for _, path := range siblings {
-		if text, err := os.ReadFile(path); err != nil || sameFile(path, w.Path) ||
+		if text, err := regularfile.Read(path); err != nil || sameFile(path, w.Path) ||
 			!bytes.HasPrefix(text, []byte("directors:")) && !bytes.Contains(text, []byte("\ndirectors:")) {
 			continue
 		}

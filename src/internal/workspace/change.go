@@ -61,7 +61,8 @@ func (e *WrongName) Error() string {
 // inputs: one manifest may be many environments. What a director knows by name, a
 // deployment or a config, is replaced by name. An environment of create-env has no
 // name that anybody guards: an entry of its file with other inputs stays, unless
-// the director is named and has no other one of that file.
+// the director is named and has no other one of that file. A file that no entry of the
+// named director has stands for the one environment with its name.
 //
 // The error is a *trouble.Trouble where it cannot be told what the change replaces,
 // or a *WrongName.
@@ -125,6 +126,9 @@ func (p *placing) place() error {
 	}
 	if _, err := p.w.Fleet.Snapshots.Files.Read(p.change.Path); err != nil {
 		return err
+	}
+	if sameFile(p.change.Path, p.w.Path) {
+		return p.trouble("ipguard lint, without a file, lints all that it names", "%s is the fleet file: no director gets it", p.change.Path)
 	}
 	return p.trouble(p.hint(p.kindOf(&fleet.SourceFile{Path: p.change.Path, Inputs: p.inputs()})), "%s is not in the fleet file: whose is it?", p.change.Path)
 }
@@ -223,6 +227,7 @@ func (p *placing) add(ofFile []spot) error {
 	case fleet.CreateEnv:
 		switch len(ofFile) {
 		case 0:
+			return p.addEnvironment(d, entry)
 		case 1:
 			return p.take(ofFile[0]) // the director is named: it is this one, changed
 		default:
@@ -235,6 +240,53 @@ func (p *placing) add(ofFile []spot) error {
 	list := d.Files(kind)
 	*list = append(*list, entry)
 	return nil
+}
+
+// addEnvironment puts an environment of create-env into the place of the director's own
+// of that name: the director is named, and the file may be a copy of the one that the
+// fleet file names, or what bosh interpolate makes of it.
+func (p *placing) addEnvironment(d *fleet.Sources, entry fleet.SourceFile) error {
+	if err := p.checkName(fleet.CreateEnv, &entry); err != nil {
+		return err
+	}
+	list := d.Files(fleet.CreateEnv)
+	name := p.nameOf(&entry)
+	var same []int
+	for i := range *list {
+		if name != "" && p.nameOf(&(*list)[i]) == name {
+			same = append(same, i)
+		}
+	}
+	switch len(same) {
+	case 0:
+		*list = append(*list, entry)
+	case 1:
+		(*list)[same[0]] = entry
+	default:
+		var paths []string
+		for _, i := range same {
+			paths = append(paths, (*list)[i].Path)
+		}
+		return p.troubleAt(d.At, "lint it under the path that the fleet file names, or give them names of their own",
+			"director %s has %d create-env manifests named %s, %s: which one does %s replace?", d.Name, len(same), name, strings.Join(paths, ", "), p.change.Path)
+	}
+	return nil
+}
+
+// nameOf is the name in a manifest; empty if it has none or hides it.
+func (p *placing) nameOf(entry *fleet.SourceFile) string {
+	doc := entry.Document
+	if doc == nil {
+		var err error
+		if doc, err = p.w.Loader.LoadProven(entry.Path, entry.Inputs); err != nil {
+			return "" // the survey says what is wrong with it
+		}
+	}
+	name := doc.Root().Field("name").Text()
+	if strings.Contains(name, "((") {
+		return ""
+	}
+	return name
 }
 
 // addConfig puts a config into the place of the director's own of that name: where

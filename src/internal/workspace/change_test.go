@@ -129,9 +129,10 @@ func targetsOf(w *Workspace) []string {
 // TestNothingVanishes: whatever change is applied to whatever fleet, each entry of
 // before is there afterwards, but for what the change is known to replace: an entry
 // of the same file and inputs; the only one of that file in the director that is
-// named; or a config, of a director that is named.
+// named, or the only environment of its name there; or a config, of a director that is
+// named.
 func TestNothingVanishes(t *testing.T) {
-	files := map[string]string{"v1.yml": "a: 1\n", "v2.yml": "a: 2\n", "env1.yml": createEnvText, "env2.yml": createEnvText,
+	files := map[string]string{"v1.yml": "a: 1\n", "v2.yml": "a: 2\n", "env1.yml": createEnvText, "env2.yml": "name: other\n" + createEnvText[strings.Index(createEnvText, "\n")+1:], "env3.yml": createEnvText,
 		"m1.yml": "name: m1\ninstance_groups: []\n", "m2.yml": "name: ((a))\ninstance_groups: []\n", "c1.yml": "networks: []\n", "c2.yml": "networks: []\n"}
 	r := rand.New(rand.NewPCG(5, 6))
 	inputs := func() interpolate.Inputs {
@@ -139,6 +140,7 @@ func TestNothingVanishes(t *testing.T) {
 	}
 	base := open(t, "directors: [{name: x, deployments: [m1.yml]}]\n", files)
 	kinds := map[fleet.Kind]string{fleet.CreateEnv: "env", fleet.Deployments: "m", fleet.CloudConfigs: "c"}
+	filesOf := map[string]int{"env": 3, "m": 2, "c": 2}
 	applied, refused, added := 0, 0, 0
 	for range 20000 {
 		w := base.clone()
@@ -147,7 +149,7 @@ func TestNothingVanishes(t *testing.T) {
 			d := fleet.Sources{Name: name}
 			for kind, prefix := range kinds {
 				for range r.IntN(3) {
-					e := fleet.SourceFile{Path: fmt.Sprintf("%s%d.yml", prefix, 1+r.IntN(2)), Inputs: inputs()}
+					e := fleet.SourceFile{Path: fmt.Sprintf("%s%d.yml", prefix, 1+r.IntN(filesOf[prefix])), Inputs: inputs()}
 					if list := d.Files(kind); kind != fleet.CloudConfigs || !slices.ContainsFunc(*list, func(o fleet.SourceFile) bool { return o.Path == e.Path }) {
 						*list = append(*list, e)
 					}
@@ -156,7 +158,8 @@ func TestNothingVanishes(t *testing.T) {
 			w.Fleet.Directors = append(w.Fleet.Directors, d)
 		}
 		prefixes := []string{"env", "m", "c"}
-		change := Change{Path: fmt.Sprintf("%s%d.yml", prefixes[r.IntN(3)], 1+r.IntN(2))}
+		prefix := prefixes[r.IntN(3)]
+		change := Change{Path: fmt.Sprintf("%s%d.yml", prefix, 1+r.IntN(filesOf[prefix]))}
 		if r.IntN(3) > 0 {
 			in := inputs()
 			change.Inputs = &in
@@ -208,10 +211,14 @@ func mayReplace(c Change, d *fleet.Sources, kind fleet.Kind, e fleet.SourceFile)
 	sameFile := e.Path == c.Path
 	named := c.Director == d.Name
 	usesA := strings.HasPrefix(c.Path, "env") || c.Path == "m2.yml"
-	ofFile := 0
+	ofFile, ofName := 0, 0
+	isNamed := func(path string) bool { return (path == "env2.yml") == (c.Path == "env2.yml") }
 	for _, o := range *d.Files(kind) {
 		if o.Path == c.Path {
 			ofFile++
+		}
+		if isNamed(o.Path) {
+			ofName++
 		}
 	}
 	switch {
@@ -219,7 +226,7 @@ func mayReplace(c Change, d *fleet.Sources, kind fleet.Kind, e fleet.SourceFile)
 		(!usesA || slices.Equal(c.Inputs.Vars, e.Inputs.Vars))):
 		return c.Director == "" || named
 	case kind == fleet.CreateEnv:
-		return sameFile && named && ofFile == 1
+		return named && (sameFile && ofFile == 1 || ofFile == 0 && ofName == 1 && isNamed(e.Path))
 	case kind == fleet.CloudConfigs:
 		return named || c.Director == "" && sameFile && e.Inputs.Empty()
 	}

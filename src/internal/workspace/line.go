@@ -12,6 +12,12 @@ import (
 
 // hint says which line of the fleet file would tell what the change is.
 func (p *placing) hint(kind fleet.Kind) string {
+	if info := fileAt(p.source.Path).info; p.source.Path == "-" || info != nil && !info.Mode().IsRegular() { // a pipe, which no fleet file can name
+		if p.change.DirectorFlag == "" {
+			return "write it into a file, and add that to " + string(kind) + " of its director"
+		}
+		return "name the director with " + p.change.DirectorFlag + " NAME"
+	}
 	add := "add it to " + string(kind) + " of its director: " + p.line(kind)
 	if p.change.Director == "" && p.change.DirectorFlag != "" {
 		add += ", or name the director with " + p.change.DirectorFlag + " NAME"

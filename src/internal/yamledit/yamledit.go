@@ -22,6 +22,8 @@ import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/linebreak"
 )
 
 // Addition is items to add to a list that is the value of a mapping's key.
@@ -88,7 +90,7 @@ func Add(text []byte, additions []Addition) (edited []byte, refused []error, err
 // parse reads all documents of a text.
 func parse(text []byte) ([]*yaml.Node, error) {
 	var documents []*yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder, breaks := yaml.NewDecoder(bytes.NewReader(text)), linebreak.Find(text)
 	for {
 		var document yaml.Node
 		err := decoder.Decode(&document)
@@ -98,6 +100,7 @@ func parse(text []byte) ([]*yaml.Node, error) {
 		if err != nil {
 			return nil, errors.New("the file is not valid YAML")
 		}
+		breaks.Correct(&document)
 		documents = append(documents, &document)
 	}
 	if len(documents) == 0 {
