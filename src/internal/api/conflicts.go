@@ -79,6 +79,9 @@ func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflicts
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	if picture, err = a.Plan.Judged(ctx, picture, true); err != nil {
+		return nil, unavailable(err)
+	}
 	if out.Body.Conflicts, err = a.conflictsOf(ctx, picture, actor); err != nil {
 		return nil, unavailable(err)
 	}

@@ -58,6 +58,9 @@ type Plan struct {
 	made   time.Time
 	took   time.Duration
 	making bool
+
+	judging sync.Mutex
+	judged  judged
 }
 
 // Picture is the plan at one moment.
@@ -69,7 +72,8 @@ type Picture struct {
 	Pools []*ledger.Pool
 	// Required are the names of those that demand that what is used is booked.
 	Required map[string]bool
-	// Findings are what lint says of all directors together.
+	// Findings are what lint says of all directors together, but for what it says of
+	// bookings: Plan.Judged adds that.
 	Findings []lint.Finding
 	// Failures are what is wrong with the plan as a whole: nothing can be given while
 	// there is one. Unread is what of single directors could not be read.
@@ -89,6 +93,9 @@ type Picture struct {
 	Directors []string
 
 	maxAges map[string]string
+	// file is the fleet file, and severities are those that it gives rules.
+	file       *fleet.File
+	severities map[string]lint.Severity
 
 	// Answers are asked who has an address.
 	Answers *answer.Index
@@ -236,8 +243,9 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
 		InFleetFile: own, Required: map[string]bool{},
-		Plan: read.Facts.Plan, Findings: p.findings(w.Fleet.File, read.Facts), Pushed: heads,
+		Plan: read.Facts.Plan, Findings: p.accepted(w.Fleet.File, lint.Run(read.Facts, p.rules())), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
+		file: w.Fleet.File, severities: read.Facts.Severities,
 	}
 	picture.Answers = answer.NewIndex(plan.NewIndex(picture.Plan))
 	if picture.Shared, err = p.shared(files); err != nil && len(own) == 0 { // else it was said with its place
@@ -261,12 +269,23 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	return picture, nil
 }
 
-// findings are those that the fleet file does not allow. What comments in the files of
-// teams accept counts for these teams alone.
-func (p *Plan) findings(file *fleet.File, facts *lint.Facts) []lint.Finding {
+// accepted leaves of findings those that the fleet file does not allow. What comments in
+// the files of teams accept counts for these teams alone.
+func (p *Plan) accepted(file *fleet.File, found []lint.Finding) []lint.Finding {
 	accepts := ignore.Accepting(ignore.Exceptions{Allowances: workspace.Allowances(file)}, p.Now().UTC().Truncate(24*time.Hour))
-	found := slices.DeleteFunc(lint.Run(facts, lint.Rules()), func(f lint.Finding) bool { return accepts(&f) })
-	return lint.Sort(found)
+	return slices.DeleteFunc(found, func(f lint.Finding) bool { return accepts(&f) })
+}
+
+// rules are those that a picture is judged by: not those about bookings, if there are any.
+func (p *Plan) rules() []lint.Rule {
+	if p.Booked == nil {
+		return lint.Rules()
+	}
+	ofBookings := map[string]bool{}
+	for _, r := range lint.BookingRules() {
+		ofBookings[r.ID] = true
+	}
+	return slices.DeleteFunc(lint.Rules(), func(r lint.Rule) bool { return ofBookings[r.ID] })
 }
 
 // own makes snapshots of the directors that nobody pushed.

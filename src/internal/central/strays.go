@@ -41,7 +41,7 @@ func (p *Plan) strays(ctx context.Context, file *fleet.File) (list []bookfile.Po
 		for b := range all[name].All() {
 			if (b.State.Taken() || b.State == ledger.Quarantined) && !delegated.ContainsPrefix(b.Range) {
 				record := all[name].Record(b.Range)
-				record.At = place.Place{File: "the bookings of pool " + name}
+				record.At = bookingsAt(name)
 				stray.Records = append(stray.Records, record)
 			}
 		}

@@ -50,11 +50,11 @@ type Conflict struct {
 	Ended, Unsure time.Time `json:"-"`
 }
 
-// Of are the conflicts that a picture shows, in the order of its findings.
+// Of are the conflicts that a judged picture shows, in the order of its findings.
 func Of(p *central.Picture) []Conflict {
 	var list []Conflict
 	for i := range p.Findings {
-		if f := &p.Findings[i]; f.Severity == lint.Error && between(f) {
+		if f := &p.Findings[i]; f.Severity == lint.Error && between(f, p.Directors) {
 			list = append(list, conflictOf(f))
 		}
 	}
@@ -62,16 +62,20 @@ func Of(p *central.Picture) []Conflict {
 }
 
 // between reports whether a finding has two sides that are not of one director.
-func between(f *lint.Finding) bool {
-	return slices.ContainsFunc(f.Claims, func(o lint.Party) bool { return side(o.Owner) != side(f.Claims[0].Owner) })
+func between(f *lint.Finding, directors []string) bool {
+	return slices.ContainsFunc(f.Claims, func(o lint.Party) bool { return side(&o, directors) != side(&f.Claims[0], directors) })
 }
 
-// side is whose a claim is: a director's, or that of a name outside of all directors.
-func side(o plan.Owner) plan.Owner {
-	if o.Director != "" {
-		return plan.Owner{Director: o.Director}
+// side is whose a claim is: a director's, or that of a name outside of all directors. A
+// booking for a director's deployment is the director's.
+func side(p *lint.Party, directors []string) plan.Owner {
+	if p.Owner.Director != "" {
+		return plan.Owner{Director: p.Owner.Director}
 	}
-	return plan.Owner{Property: o.Property}
+	if director, _, ok := strings.Cut(p.Owner.Property, "/"); ok && p.Kind == plan.Booked && slices.Contains(directors, director) {
+		return plan.Owner{Director: director}
+	}
+	return plan.Owner{Property: p.Owner.Property}
 }
 
 func conflictOf(f *lint.Finding) Conflict {
@@ -83,6 +87,9 @@ func conflictOf(f *lint.Finding) Conflict {
 		v := Party{
 			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: party.Owner.Director,
 			Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
+		}
+		if party.Owner == (plan.Owner{}) { // a pool that demands something
+			v.Owner = party.Note
 		}
 		if party.Range.IsValid() {
 			v.Range = party.Range.String()

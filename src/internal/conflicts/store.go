@@ -232,11 +232,15 @@ func listed(ctx context.Context, from querier, query string, args ...any) ([]Con
 	return list, rows.Err()
 }
 
-// RecordNow records the plan as it is now, and returns what was recorded.
+// RecordNow records the plan with its bookings as it is now, and returns what was
+// recorded.
 func RecordNow(ctx context.Context, from *central.Plan, s *Store) (*central.Picture, error) {
 	for range 10 { // others may record newer ones all the time
 		p, err := from.Read(ctx)
 		if err != nil {
+			return nil, err
+		}
+		if p, err = from.Judged(ctx, p, false); err != nil {
 			return nil, err
 		}
 		if err = s.Record(ctx, p); !errors.Is(err, ErrOutdated) {

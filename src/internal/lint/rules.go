@@ -37,3 +37,9 @@ func Rules() []Rule {
 	}
 	return slices.Concat(rules, directorRules(), exceptionRules())
 }
+
+// BookingRules are those of Rules whose errors are about what is booked. They look at
+// claims that are in use or handed out, at bookings and pools, and at nothing else.
+func BookingRules() []Rule {
+	return []Rule{bookedByOther, unbookedStatic, bookingsOverlap, releasedInUse}
+}

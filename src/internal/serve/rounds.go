@@ -62,6 +62,9 @@ func (s *Server) Record(ctx context.Context) error {
 	if err := s.chronicle.RecordOwn(ctx, picture); err != nil {
 		return err
 	}
+	if picture, err = s.plan.Judged(ctx, picture, true); err != nil {
+		return err
+	}
 	now := s.now()
 	if s.recorded.tag == conflicts.Digest(picture) && now.Sub(s.recorded.at) < seenEvery {
 		return nil

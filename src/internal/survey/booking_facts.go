@@ -1,0 +1,67 @@
+package survey
+
+import (
+	"slices"
+	"time"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/bookfile"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// BookingFacts are the facts for the rules about bookings (lint.BookingRules): those
+// bookings that somebody's claim may meet, and of a plan whatever may meet a booking, or
+// lies where all has to be booked. It is for whoever has the plan already, and bookings
+// that change more often; the plan's own bookings do not count.
+func BookingFacts(p *plan.Plan, file *fleet.File, bookings []bookfile.PoolBookings, now time.Time) *lint.Facts {
+	b := &booked{}
+	for _, pool := range bookings {
+		b.pool(file, pool, now)
+	}
+	meets := func(c *plan.Claim) bool {
+		return c.Kind.InUse() || c.Kind == plan.DynamicPool || c.Kind == plan.Compilation
+	}
+	var met, wanted netipx.IPSetBuilder
+	for i := range p.Claims {
+		if c := &p.Claims[i]; c.Kind != plan.Booked && meets(c) {
+			met.AddRange(c.Range)
+		}
+	}
+	known := unionOf(&met)
+	b.claims = slices.DeleteFunc(b.claims, func(c plan.Claim) bool { return !known.OverlapsRange(c.Range) })
+	b.over = slices.DeleteFunc(b.over, func(c plan.Claim) bool { return !known.OverlapsRange(c.Range) })
+	pools := poolsOf(file)
+	for i := range pools {
+		for _, r := range pools[i].Ranges {
+			wanted.AddRange(r)
+		}
+	}
+	for _, list := range [][]plan.Claim{b.claims, b.over} {
+		for i := range list {
+			wanted.AddRange(list[i].Range)
+		}
+	}
+	asked := unionOf(&wanted)
+	narrow := &plan.Plan{Subnets: slices.Clone(p.Subnets), BlindSpots: slices.Clone(p.BlindSpots), Withheld: p.Withheld, Directors: p.Directors}
+	for i := range p.Claims {
+		if c := &p.Claims[i]; c.Kind != plan.Booked && meets(c) && asked.OverlapsRange(c.Range) {
+			narrow.Claims = append(narrow.Claims, *c)
+		}
+	}
+	b.addTo(narrow)
+	facts := lint.NewFacts(narrow)
+	facts.Now, facts.Pools, facts.Over = now, pools, b.over
+	return facts
+}
+
+// unionOf is the builder's set: ranges of plans are valid, and make no error.
+func unionOf(b *netipx.IPSetBuilder) *netipx.IPSet {
+	set, err := b.IPSet()
+	if err != nil {
+		return &netipx.IPSet{}
+	}
+	return set
+}
