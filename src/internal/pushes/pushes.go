@@ -144,17 +144,16 @@ func (s *Store) same(ctx context.Context, p, last *Push, text []byte) (bool, err
 }
 
 // mayFollow refuses the snapshot of another director, and one that is older than what is
-// known already. When files were read, without a director, tells nothing of their age.
+// known already: what a pipeline kept and sends again, with files alone as with a director.
 func (s *Store) mayFollow(ctx context.Context, p Push, last *Push) error {
 	if last != nil && last.UUID != "" && last.UUID != p.UUID {
 		return &RefusedError{fmt.Sprintf("director %s has the UUID %s, and this snapshot is of %s", p.Director, last.UUID, uuidText(p.UUID))}
 	}
+	if last != nil && last.UUID == p.UUID && last.Collected.Sub(p.Collected) > mostBehind {
+		return &RefusedError{older(p, last)}
+	}
 	if p.UUID == "" {
 		return nil
-	}
-	if last != nil && last.UUID == p.UUID && last.Collected.Sub(p.Collected) > mostBehind {
-		return &RefusedError{fmt.Sprintf("the director was asked at %s, and %s pushed what it said at %s: run ipguard collect, and push again",
-			p.Collected.Format(time.RFC3339), last.By, last.Collected.Format(time.RFC3339))}
 	}
 	var other string
 	err := s.Read.QueryRowContext(ctx, `select director from push where uuid = $1 and director <> $2
@@ -166,6 +165,15 @@ and not exists (select 1 from push later where later.director = push.director an
 		return err
 	}
 	return &RefusedError{fmt.Sprintf("the director with the UUID %s is known as %s", p.UUID, other)}
+}
+
+// older says that a push is older than the last one.
+func older(p Push, last *Push) string {
+	then, now := p.Collected.Format(time.RFC3339), last.Collected.Format(time.RFC3339)
+	if p.UUID == "" {
+		return fmt.Sprintf("these files were read at %s, and %s pushed what they said at %s: read them again with ipguard push, and see whether both clocks are right", then, last.By, now)
+	}
+	return fmt.Sprintf("the director was asked at %s, and %s pushed what it said at %s: run ipguard collect, and push again", then, last.By, now)
 }
 
 func uuidText(uuid string) string {
