@@ -115,6 +115,9 @@ func LoadConfig(path string) (Config, []*trouble.Trouble) {
 			relativeTo(folder, ca)
 		}
 	}
+	if err := CheckDatabase(c.Database.Value); err != nil {
+		return c, []*trouble.Trouble{{At: c.Database.At, Message: err.Error()}}
+	}
 	if !IsPostgres(c.Database.Value) {
 		relativeTo(folder, &c.Database)
 	}
@@ -133,6 +136,18 @@ func isCertificate(text string) bool { return strings.Contains(text, "-----BEGIN
 // IsPostgres reports whether the name of a database is a URL of PostgreSQL.
 func IsPostgres(database string) bool {
 	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// errNoDatabase does not repeat what was given: there may be a password in it.
+var errNoDatabase = errors.New("the database is neither a file of SQLite nor postgres://USER@HOST:PORT/NAME")
+
+// CheckDatabase refuses the name of a database that is a URL, or was meant as one, and is
+// none of PostgreSQL: a file of that name would be made.
+func CheckDatabase(name string) error {
+	if !IsPostgres(name) && (strings.Contains(name, "://") || strings.Contains(name, "@") && strings.HasPrefix(name, "postgres")) {
+		return errNoDatabase
+	}
+	return nil
 }
 
 // check fills in what was not given, and refuses what would let anybody in.

@@ -22,6 +22,9 @@ func OpenExisting(ctx context.Context, name string) (ledgersql.Database, error) 
 
 // Open opens a database by its name: a URL of PostgreSQL, or a file of SQLite.
 func Open(ctx context.Context, name string) (ledgersql.Database, error) {
+	if err := CheckDatabase(name); err != nil {
+		return nil, err
+	}
 	if IsPostgres(name) {
 		return postgres.Open(ctx, name)
 	}

@@ -124,7 +124,7 @@ func (f *flags) settings() (serve.Config, error) {
 	if c.Database.Value == "" {
 		c.Database.Value = serve.DefaultDatabase
 	}
-	return c, nil
+	return c, serve.CheckDatabase(c.Database.Value)
 }
 
 func run(ctx context.Context, f *flags, streams Streams) error {
