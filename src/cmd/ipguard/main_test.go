@@ -10,11 +10,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ipguard/ipguard/src/internal/cli"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
 func TestMain(m *testing.M) {
+	sharedtest.ExitAtOnce()
 	testscript.Main(m, map[string]func(){
 		"ipguard":         func() { os.Exit(cli.Run(context.Background())) },
 		"documented-bosh": documentedBosh,
@@ -45,7 +47,7 @@ func TestPages(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("CHECKOUT", checkout)
-			env.Vars = append(env.Vars, goSettings...)
+			env.Vars = append(append(env.Vars, sharedtest.ExitsAtOnce), goSettings...)
 			return os.Mkdir(filepath.Join(env.WorkDir, ".git"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

@@ -133,7 +133,7 @@ func (p *pipeline) run(name string, params map[string]string, vars ...string) (c
 		}
 		path = p.dir // no program
 	}
-	env := []string{"PATH=" + path, "GIT_CONFIG_NOSYSTEM=1"}
+	env := []string{"PATH=" + path, "GIT_CONFIG_NOSYSTEM=1", sharedtest.ExitsAtOnce}
 	for key, value := range declared.Params {
 		if given, ok := params[key]; ok {
 			value = given

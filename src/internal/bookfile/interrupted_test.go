@@ -19,6 +19,7 @@ func TestInterrupted(t *testing.T) {
 	for _, old := range []bool{false, true} { // the file is new, or has a booking already
 		for _, part := range []string{"nothing", "empty", "half", "whole", "staged"} {
 			t.Run(fmt.Sprintf("%s, file there: %t", part, old), func(t *testing.T) {
+				t.Parallel() // each waits for the end of a fast-forward that nobody ends
 				dir := checkout(t)
 				file := filepath.Join(dir, "bookings/web/10.0.0.0.yml")
 				if old {

@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 		fmt.Println(r.Addr())
 		os.Exit(0)
 	}
+	sharedtest.ExitAtOnce()
+	sharedtest.WaitSideBySide()
 	os.Exit(m.Run())
 }
 

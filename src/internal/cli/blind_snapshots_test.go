@@ -56,6 +56,8 @@ func TestP1OnSnapshots(t *testing.T) {
 	blindings := 20 // scripts/test asks for more, without the race detector
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
 		blindings = wanted / 40
+	} else if testing.Short() {
+		blindings = 10
 	}
 	counts := map[string]int{}
 	done, because := 0, 0

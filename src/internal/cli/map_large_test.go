@@ -17,7 +17,7 @@ import (
 func TestMapOfLargeFleet(t *testing.T) {
 	size := madefleet.Large()
 	if testing.Short() {
-		size = madefleet.Size{Directors: 60, Deployments: 200, StaticAddresses: 4000, Seed: 1}
+		size = madefleet.Size{Directors: 60, Deployments: 120, StaticAddresses: 1500, Seed: 1}
 	}
 	size.Conflicts = 30
 	fleet, err := madefleet.Make(size)

@@ -81,12 +81,15 @@ func TestPlantedPush(t *testing.T) {
 		{"((v))", "'" + token + "60'"}, {"((v))", "['" + token + "62']"}, {"((v))", "{'" + token + "63': '" + token + "64'}"},
 		{"%s((v))", "'" + token + "B'"}, {"((v))-((unset))", "'" + token + "D'"}, {token + "E", "x"},
 	}
-	turn, taken := 0, 0
+	turn, tried, taken := 0, 0, 0
 	for _, file := range []string{"cc.yml", "m.yml", "ops.yml", "rc.yml", "e.yml"} {
 		_, values := keyedValues(t, plantedFiles[file])
 		for i, value := range values {
 			for range 2 {
-				turn++
+				if turn++; w.leftOut() {
+					continue
+				}
+				tried++
 				form := forms[turn%len(forms)]
 				if form[1] == "x" && (value.node.Kind != yaml.ScalarNode || value.isName() || slices.Contains([]string{"vm_type", "jobs", "type"}, value.key)) { // as it was written
 					form = forms[0]
@@ -100,9 +103,9 @@ func TestPlantedPush(t *testing.T) {
 		}
 		writeFile(t, file, []byte(commented(file, plantedFiles[file])))
 	}
-	t.Logf("%d pushes, of which %d sent director a", turn, taken)
-	if turn < 400 || taken < turn/4 {
-		t.Errorf("%d pushes, of which %d sent director a: too few", turn, taken)
+	t.Logf("%d places, %d pushes, of which %d sent director a", turn, tried, taken)
+	if turn < 400 || tried < turn/5 || taken < tried/4 {
+		t.Errorf("%d places, %d pushes, of which %d sent director a: too few", turn, tried, taken)
 	}
 }
 
@@ -116,6 +119,9 @@ func TestPlantedServer(t *testing.T) {
 		`{"title": "` + asked + `"}`, asked, `<html>` + asked, `{"version": "` + asked + `"}`, `{"version": 1, "new": true, "` + asked + `": 1}`,
 	} {
 		for _, status := range []int{200, 302, 400, 401, 403, 404, 409, 422, 429, 500, 503} {
+			if w.leftOut() {
+				continue
+			}
 			l.answer = func(rw http.ResponseWriter, r *http.Request) {
 				rw.Header().Set("Location", "/"+asked)
 				rw.WriteHeader(status)

@@ -98,7 +98,7 @@ func (s *swapped) Append(ctx context.Context, events []ledgersql.Event, after []
 
 // TestRolledBack rolls a database back under whoever can notice it, each alone.
 func TestRolledBack(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		for name, notice := range map[string]func(t *testing.T, d ledgersql.Database, running *ledgersql.Store, head string) error{
 			"by the server that goes on": func(t *testing.T, d ledgersql.Database, running *ledgersql.Store, _ string) error {
 				rollBack(t, d, k.name, testPool.Name, 2)
@@ -272,7 +272,7 @@ func begin(t testing.TB, d ledgersql.Database) {
 // TestNotPutBack: what is no restore raises no fence, a start after a kill included, which
 // leaves the mark behind.
 func TestNotPutBack(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			file := k.empty(t)
 			for i := range 3 {
@@ -300,7 +300,7 @@ func TestNotPutBack(t *testing.T) {
 
 // TestDumpPutBack restores a dump of PostgreSQL into another database.
 func TestDumpPutBack(t *testing.T) {
-	c := cluster(t)
+	c := shared.Cluster(t)
 	from, to := c.Database(t), c.Database(t)
 	s := store(t, from)
 	mustTake(t, s, "a/b/c0")
@@ -339,7 +339,7 @@ func TestTold(t *testing.T) {
 	if testing.Short() {
 		rounds = 16
 	}
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			for round := range rounds / map[string]int{"sqlite": 1, "postgres": 4}[k.name] {
 				told(t, k, uint64(round))

@@ -72,7 +72,7 @@ func kills() int {
 func TestKill(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { killing(t, emptyFile(t), nil) })
 	t.Run("postgres", func(t *testing.T) {
-		c := cluster(t)
+		c := postgrestest.Start(t)
 		killing(t, c.Database(t), c)
 	})
 }

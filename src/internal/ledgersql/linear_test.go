@@ -140,7 +140,7 @@ func record(stores []ledger.Store, clients, calls int, seed uint64) ([]porcupine
 // TestLinearizable: what clients of two servers on one database see at the same time
 // is what one ledger on one thread could have answered.
 func TestLinearizable(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			for round := range 4 {
 				name := k.empty(t)
@@ -159,7 +159,7 @@ func TestLinearizable(t *testing.T) {
 // TestLinearizableFindsFault takes the unique indexes away, and wants the check to
 // find that two servers then give one address to two owners.
 func TestLinearizableFindsFault(t *testing.T) {
-	name := cluster(t).Database(t)
+	name := shared.Cluster(t).Database(t)
 	one, other := store(t, name), store(t, name)
 	d := database(t, name)
 	defer d.Close()

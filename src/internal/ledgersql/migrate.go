@@ -67,7 +67,8 @@ func newProvider(db *sql.DB, dialect Dialect) (*goose.Provider, error) {
 	}
 	var options []goose.ProviderOption
 	if dialect.locked {
-		locker, err := lock.NewPostgresSessionLocker()
+		// Who comes second looks again each second, for five minutes.
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 		if err != nil {
 			return nil, err
 		}

@@ -141,7 +141,7 @@ func invented(t testing.TB, db *sql.DB, table string, n int) (row []any) {
 // TestOlderVersion opens databases of every older version, with rows in every table: all
 // that was there is there, and bookings go on.
 func TestOlderVersion(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		model := k.empty(t)
 		from := store(t, model)
 		for i := range 9 {
@@ -221,7 +221,7 @@ func TestOlderVersion(t *testing.T) {
 
 // TestStartTogether starts many servers on an empty database at once.
 func TestStartTogether(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			name := k.empty(t)
 			var group sync.WaitGroup

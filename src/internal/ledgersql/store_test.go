@@ -23,8 +23,13 @@ func TestMain(m *testing.M) {
 		beVictim(name)
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	shared.Stop()
+	os.Exit(code)
 }
+
+// shared is the PostgreSQL of all tests that do not kill it.
+var shared postgrestest.Shared
 
 // kind is one of the two databases: empty returns the name of a new one.
 type kind struct {
@@ -32,23 +37,12 @@ type kind struct {
 	empty func(t testing.TB) string
 }
 
-// kinds are both, with one PostgreSQL that runs for this test.
-func kinds(t *testing.T) []kind {
-	var one *postgrestest.Cluster
-	return []kind{{"sqlite", emptyFile}, {"postgres", func(inner testing.TB) string {
-		if one == nil {
-			one = cluster(t)
-		}
-		return one.Database(inner)
-	}}}
+// kinds are both.
+func kinds() []kind {
+	return []kind{{"sqlite", emptyFile}, {"postgres", func(t testing.TB) string { return shared.Cluster(t).Database(t) }}}
 }
 
 func emptyFile(t testing.TB) string { return filepath.Join(t.TempDir(), "ip guard%?#.db") }
-
-func cluster(t testing.TB) *postgrestest.Cluster {
-	t.Helper()
-	return postgrestest.Start(t)
-}
 
 func open(ctx context.Context, name string) (ledgersql.Database, error) {
 	if strings.HasPrefix(name, "postgres:") {
@@ -82,14 +76,14 @@ func TestSQLiteConforms(t *testing.T) {
 }
 
 func TestPostgreSQLConforms(t *testing.T) {
-	c := cluster(t)
+	c := shared.Cluster(t)
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store { return store(t, c.Database(t)) }, 2000)
 }
 
 // TestTwoServersConform asks two stores on one database in turn: neither may rely on
 // what it remembers.
 func TestTwoServersConform(t *testing.T) {
-	c := cluster(t)
+	c := shared.Cluster(t)
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store {
 		name := c.Database(t)
 		return &inTurn{stores: []ledger.Store{store(t, name), store(t, name)}}
@@ -98,7 +92,7 @@ func TestTwoServersConform(t *testing.T) {
 
 // TestHistoryOnlyGrows tries what the triggers have to refuse.
 func TestHistoryOnlyGrows(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			name := k.empty(t)
 			s := store(t, name)
@@ -125,7 +119,7 @@ func TestHistoryOnlyGrows(t *testing.T) {
 
 // TestIndexes goes past memory, and books what is booked: the indexes alone refuse.
 func TestIndexes(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			name := k.empty(t)
 			d := database(t, name)
@@ -158,7 +152,7 @@ func TestIndexes(t *testing.T) {
 
 // TestNewer opens a database that a newer server has changed.
 func TestNewer(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			name := k.empty(t)
 			d := database(t, name)

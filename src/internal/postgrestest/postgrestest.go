@@ -12,6 +12,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -34,13 +35,51 @@ type Cluster struct {
 // starts it as the user postgres.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
-	c := &Cluster{programs: find(t)}
-	c.as = account(t)
+	c := &Cluster{programs: find(t), as: account(t)}
+	t.Cleanup(c.remove)
+	c.start(t)
+	return c
+}
+
+// Shared is one cluster for the tests of a package, started by the first that asks for it.
+type Shared struct {
+	mu  sync.Mutex
+	one *Cluster
+}
+
+// Cluster returns it. Who kills it takes one of their own, by Start.
+func (s *Shared) Cluster(t testing.TB) *Cluster {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.one == nil {
+		c := &Cluster{programs: find(t), as: account(t)}
+		started := false
+		defer func() {
+			if !started { // the test ends here; another one may have more luck
+				c.remove()
+			}
+		}()
+		c.start(t)
+		s.one, started = c, true
+	}
+	return s.one
+}
+
+// Stop ends it; TestMain does so after the last test.
+func (s *Shared) Stop() {
+	if s.one != nil {
+		s.one.remove()
+	}
+}
+
+// start makes the cluster in a new folder, and starts its server.
+func (c *Cluster) start(t testing.TB) {
+	t.Helper()
 	var err error
 	if c.folder, err = os.MkdirTemp("", "pg"); err != nil { // a socket's path has to be short
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(c.folder) })
 	if c.as != nil {
 		if err := os.Chown(c.folder, int(c.as.Uid), int(c.as.Gid)); err != nil {
 			t.Fatal(err)
@@ -51,8 +90,14 @@ func Start(t testing.TB) *Cluster {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	c.Boot(t)
-	t.Cleanup(c.Kill)
-	return c
+}
+
+// remove ends the server, and removes all of it.
+func (c *Cluster) remove() {
+	c.Kill()
+	if c.folder != "" {
+		_ = os.RemoveAll(c.folder)
+	}
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.folder, "data") }

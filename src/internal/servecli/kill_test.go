@@ -26,6 +26,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledgertest"
 	"github.com/ipguard/ipguard/src/internal/postgrestest"
 	"github.com/ipguard/ipguard/src/internal/servecli"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // programEnv makes this program ipguard-server itself.
@@ -35,6 +36,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(programEnv) != "" {
 		os.Exit(servecli.Run(context.Background(), servecli.Streams{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}))
 	}
+	sharedtest.ExitAtOnce()
+	sharedtest.WaitSideBySide()
 	os.Exit(m.Run())
 }
 

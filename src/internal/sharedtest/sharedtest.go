@@ -9,6 +9,7 @@ package sharedtest
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,27 @@ import (
 	"sync"
 	"testing"
 )
+
+// ExitsAtOnce is a line of an environment. A program that was built with the race detector
+// sleeps for a second before it exits, but for one that finds this.
+const ExitsAtOnce = "GORACE=atexit_sleep_ms=0"
+
+// ExitAtOnce gives that line to all programs that the test starts with its own environment.
+func ExitAtOnce() {
+	name, value, _ := strings.Cut(ExitsAtOnce, "=")
+	_ = os.Setenv(name, strings.TrimSpace(os.Getenv(name)+" "+value)) // the name is one
+}
+
+// WaitSideBySide lets eight parallel tests run at once, unless the command line says how
+// many: for packages whose tests wait for timers most of the time.
+func WaitSideBySide() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "8") // it is a number
+	}
+}
 
 // Unavailable ends the test, which cannot run here for the reason that is given.
 func Unavailable(t testing.TB, format string, args ...any) {

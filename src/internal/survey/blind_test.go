@@ -33,9 +33,12 @@ import (
 // A blinder hides parts of random fleets. It walks the nodes of the YAML and knows
 // no list of keys.
 
-// scale is how many blindings are tried: IPGUARD_BLINDINGS, or few.
+// scale is how many blindings are tried: IPGUARD_BLINDINGS, or few, or with -short fewer.
 func scale(t testing.TB) int {
 	text := os.Getenv("IPGUARD_BLINDINGS")
+	if text == "" && testing.Short() {
+		return 300
+	}
 	if text == "" {
 		return 800
 	}

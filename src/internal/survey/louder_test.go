@@ -24,7 +24,7 @@ func TestP3NoLouderThanNeeded(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(13, 1))}
 	compared, differing, tried := map[string]int{}, map[string]int{}, 0
 	failed := map[string]bool{}
-	for tried < max(80, scale(t)/25) {
+	for tried < max(min(80, scale(t)/10), scale(t)/25) {
 		m := r.fleet(t)
 		if len(refusedByDirectors(m.lint(-1, true).findings)) > 0 {
 			continue

@@ -4,7 +4,6 @@ package wirelab
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,7 +33,8 @@ func Main(m *testing.M, program func() int) int {
 			return 1
 		}
 	}
-	waitSideBySide()
+	sharedtest.ExitAtOnce()
+	sharedtest.WaitSideBySide()
 	if os.Geteuid() == 0 || os.Getenv(inside) != "" {
 		return m.Run()
 	}
@@ -56,20 +56,6 @@ func Main(m *testing.M, program func() int) int {
 		return m.Run()
 	}
 	return 0
-}
-
-// sideBySide is how many tests run at once where they wait for timers most of the time.
-const sideBySide = "8"
-
-// waitSideBySide lets more tests run at once than there are processors, unless the
-// command line says how many.
-func waitSideBySide() {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given {
-		_ = flag.Set("test.parallel", sideBySide) // it is a number
-	}
 }
 
 func upLoopback() error {
