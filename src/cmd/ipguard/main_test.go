@@ -16,11 +16,19 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
 
 func TestMain(m *testing.M) {
-	sharedtest.ExitAtOnce()
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tests{m}, map[string]func(){
 		"ipguard":         func() { os.Exit(cli.Run(context.Background())) },
 		"documented-bosh": documentedBosh,
 	})
+}
+
+// tests are those of this package; their programs, which are this test binary by other
+// names, are no tests.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	sharedtest.ExitAtOnce()
+	return m.M.Run()
 }
 
 // TestPages runs every page of testdata: the command line as users type it, on

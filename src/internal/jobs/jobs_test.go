@@ -71,6 +71,23 @@ type instance struct {
 	Properties map[string]any
 	// Undeclared is taken out of the spec's properties.
 	Undeclared string
+	// Reading limits what is rendered to the files that mention one of these properties, by the
+	// first part of its name; with none, all are rendered. Each file takes a Ruby of its own.
+	Reading []string
+}
+
+// reads reports whether a file may read one of the properties.
+func (i instance) reads(t testing.TB, path string) bool {
+	t.Helper()
+	if len(i.Reading) == 0 {
+		return true
+	}
+	text, err := os.ReadFile(path)
+	check(t, err)
+	return slices.ContainsFunc(i.Reading, func(name string) bool {
+		top, _, _ := strings.Cut(name, ".")
+		return strings.Contains(string(text), top)
+	})
 }
 
 // MarshalJSON makes the context of bosh-cli's templates (templatescompiler's
@@ -111,13 +128,18 @@ func render(t testing.TB, job string, i instance) (dir string, err error) {
 	logger := boshlog.NewLogger(boshlog.LevelNone)
 	renderer := erbrenderer.NewERBRenderer(boshsystem.NewOsFileSystem(logger), boshsystem.NewExecCmdRunner(logger), logger)
 	source := filepath.Join(root, "jobs", job)
-	if err := renderer.Render(filepath.Join(source, "monit"), filepath.Join(dir, "monit"), i.context(s)); err != nil {
-		return dir, err
+	if monit := filepath.Join(source, "monit"); i.reads(t, monit) {
+		if err := renderer.Render(monit, filepath.Join(dir, "monit"), i.context(s)); err != nil {
+			return dir, err
+		}
 	}
 	for _, template := range slices.Sorted(maps.Keys(s.Templates)) {
-		to := filepath.Join(dir, s.Templates[template])
+		from, to := filepath.Join(source, "templates", template), filepath.Join(dir, s.Templates[template])
+		if !i.reads(t, from) {
+			continue
+		}
 		check(t, os.MkdirAll(filepath.Dir(to), 0o755))
-		if err := renderer.Render(filepath.Join(source, "templates", template), to, i.context(s)); err != nil {
+		if err := renderer.Render(from, to, i.context(s)); err != nil {
 			return dir, err
 		}
 		mode := os.FileMode(0o640)

@@ -166,8 +166,9 @@ func TestWrongValues(t *testing.T) {
 		name := strings.NewReplacer("\n", " ", "/", "|").Replace(w.Properties)
 		t.Run(w.Job+"/"+name, func(t *testing.T) {
 			t.Parallel()
-			given := merged(least(t, w.Job), properties(t, w.Properties))
-			_, err := render(t, w.Job, instance{Networks: manualNetworks, Properties: given})
+			wrong := properties(t, w.Properties)
+			given := merged(least(t, w.Job), wrong)
+			_, err := render(t, w.Job, instance{Networks: manualNetworks, Properties: given, Reading: slices.Collect(maps.Keys(wrong))})
 			if err == nil || !strings.Contains(errorText(err), w.Says) {
 				t.Errorf("rendered with %v; want an error that says %q", err, w.Says)
 			}
