@@ -105,7 +105,7 @@ func TestServerExamples(t *testing.T) {
 				continue
 			}
 			found++
-			exampleJob(t, j, text(t, mustRender(t, j.Name, instance{Networks: manualNetworks, Properties: least(t, j.Name)})), map[string]string{})
+			exampleJob(t, j, nil, map[string]string{}) // that it renders
 		}
 		if found != 1 {
 			t.Errorf("%s: %d jobs of this release", files, found)

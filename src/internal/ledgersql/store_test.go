@@ -200,7 +200,7 @@ func TestPanic(t *testing.T) {
 // TestKnownAll asks for many pools at once while another store writes: each is what it is
 // when asked for alone, and never older than what was written before.
 func TestKnownAll(t *testing.T) {
-	for _, k := range kinds(t) {
+	for _, k := range kinds() {
 		t.Run(k.name, func(t *testing.T) {
 			name := k.empty(t)
 			writer, reader := store(t, name), store(t, name)
