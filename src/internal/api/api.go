@@ -163,7 +163,7 @@ func unavailable(err error) error {
 	case errors.As(err, &told):
 		return told
 	case errors.As(err, new(*ledgersql.FencedError)):
-		return huma.Error503ServiceUnavailable(err.Error())
+		return &huma.ErrorModel{Type: protocol.TypeFenced, Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable, Detail: err.Error()}
 	case errors.Is(err, ledgersql.ErrMoved), errors.Is(err, ledgersql.ErrForeign):
 		return huma.Error412PreconditionFailed(err.Error())
 	}

@@ -225,8 +225,14 @@ func (f *freeFlags) checkPools(read *picture, q answer.Question) error {
 		}
 		known = append(known, read.pools[i].Label())
 	}
+	if len(known) == 0 && len(read.failures) > 0 {
+		return incomplete(read.firstUnread(), "no pool is known, as far as the fleet could be read")
+	}
 	if len(known) == 0 {
 		return usage("leave --team and --purpose out, or add pools to "+read.Path, "the fleet file has no pools")
+	}
+	if len(read.failures) > 0 {
+		return incomplete(read.firstUnread(), "no pool that could be read is of that team and purpose")
 	}
 	return usage("the fleet file has pools of "+strings.Join(known, "; "), "no pool of the fleet file is of that team and purpose")
 }
@@ -234,6 +240,9 @@ func (f *freeFlags) checkPools(read *picture, q answer.Question) error {
 // poolScope is all subnets that a wanted pool lies in.
 func poolScope(read *picture, q answer.Question) (answer.Scope, error) {
 	var scope answer.Scope
+	if len(q.Pools) == 0 && !q.Static && len(read.failures) > 0 {
+		return scope, incomplete(read.firstUnread(), "no pool is known, as far as the fleet could be read")
+	}
 	if len(q.Pools) == 0 || q.Static {
 		return scope, usage("ipguard free SEGMENT, ipguard free 10.8.52.0/24", "free needs a segment, a network or a range")
 	}
@@ -244,6 +253,9 @@ func poolScope(read *picture, q answer.Question) (answer.Scope, error) {
 		}) {
 			scope.Subnets = append(scope.Subnets, s)
 		}
+	}
+	if len(scope.Subnets) == 0 && len(read.failures)+len(read.Facts.Plan.BlindSpots) > 0 {
+		return scope, incomplete(read.firstUnread(), "no network that could be read holds an address of these pools")
 	}
 	if len(scope.Subnets) == 0 {
 		return scope, usage("compare the pools with the networks of the cloud-configs", "no network of the fleet holds an address of these pools")

@@ -86,6 +86,7 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 		}
 	}
 	failures := append(read.failures, read.Unread...)
+	out.Unread = len(failures) > 0
 	if read.Fleet.File.Server.URL.Value != "" {
 		if err := held(ctx, &out, read.Fleet.File, streams); err != nil {
 			failures = append(failures, trouble.Of(err))

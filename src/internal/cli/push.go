@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/serverclient"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/survey"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
 
@@ -87,7 +88,10 @@ func openWithoutPlan(fleetFile string, streams Streams) (*workspace.Workspace, e
 // pushAll pushes director after director: one that is not taken costs the others
 // nothing.
 func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, names []string, streams Streams) error {
-	keep := wantedBy(ctx, w, client)
+	keep, err := wantedBy(ctx, w, client)
+	if err != nil {
+		return storeError(err)
+	}
 	var failed error
 	collides := false
 	for i := range w.Fleet.Directors {
@@ -138,17 +142,22 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 
 // wantedBy is what a snapshot has to keep: for the team's own fleet file, and for the
 // server's, which other teams read it by. Where the server cannot tell, it is pushed
-// without: they are told what it lacks.
-func wantedBy(ctx context.Context, w *workspace.Workspace, client *serverclient.Client) snapshot.Keep {
+// without: they are told what it lacks. Nothing is pushed to a server that may have lost
+// what it knew: that nothing collides there proves nothing.
+func wantedBy(ctx context.Context, w *workspace.Workspace, client *serverclient.Client) (snapshot.Keep, error) {
 	keep := workspace.Keep(w.Fleet.File)
 	shared, err := client.Shared(ctx)
-	if err != nil {
-		return keep
+	lost, told := (*serverclient.FencedError)(nil), (*trouble.Trouble)(nil)
+	switch {
+	case errors.As(err, &lost), errors.As(err, &told):
+		return keep, err
+	case err != nil:
+		return keep, nil
 	}
 	asked := workspace.Keep(shared)
 	keep.VIPProperties = slices.Concat(keep.VIPProperties, asked.VIPProperties)
 	keep.CloudProperties = slices.Concat(keep.CloudProperties, asked.CloudProperties)
-	return keep
+	return keep, nil
 }
 
 func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, keep snapshot.Keep) (serverclient.Pushed, error) {

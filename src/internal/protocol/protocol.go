@@ -137,6 +137,10 @@ type Request struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
+// TypeFenced is the type of the problem that bookings may be lost: the server answers, and
+// what it knows of them is not to be believed until somebody who runs it has looked.
+const TypeFenced = "urn:ipguard:fenced"
+
 // Problem is an error as RFC 9457 has it.
 type Problem struct {
 	Type   string `json:"type,omitempty"`

@@ -20,6 +20,8 @@ import (
 type Bookings struct {
 	List []BookingLine
 	Now  time.Time
+	// Unread says that there may be more, which could not be read.
+	Unread bool
 }
 
 // BookingLine is one of them.
@@ -52,7 +54,10 @@ func WriteBookings(w io.Writer, b Bookings, options Options) error {
 		}
 		fmt.Fprintf(&out, "%s%s  %-*s  %s\n", p.Paint(bold, address), strings.Repeat(" ", width-len(address)), pool, visible(l.Pool), visible(text))
 	}
-	if len(b.List) == 0 {
+	switch {
+	case len(b.List) == 0 && b.Unread:
+		out.WriteString("no bookings that could be read\n")
+	case len(b.List) == 0:
 		out.WriteString("no bookings\n")
 	}
 	_, err := w.Write(out.Bytes())
@@ -230,6 +235,8 @@ type History struct {
 	Hidden []*plan.BlindSpot
 	// HeldByServer says that a server was asked, and MoreHeld that it has more.
 	HeldByServer, MoreHeld bool
+	// Unread says that there may be bookings that could not be read.
+	Unread bool
 }
 
 // HeldLine is who had an address from when to when; Until is the zero time of what goes on,
@@ -261,7 +268,10 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 			t.line("    %s", visible(eventText(e)))
 		}
 	}
-	if len(h.Pools) == 0 {
+	switch {
+	case len(h.Pools) == 0 && h.Unread:
+		t.line("  nobody ever booked it, as far as bookings could be read")
+	case len(h.Pools) == 0:
 		t.line("  nobody ever booked it")
 	}
 	for _, l := range h.Held {

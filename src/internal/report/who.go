@@ -38,7 +38,7 @@ type Change struct {
 func WriteWho(w io.Writer, who Who, options Options) error {
 	t := &whoText{painter: color.Painter(options.Color), changed: who.Changed}
 	for i := range who.Holders {
-		t.holders(&who.Holders[i])
+		t.holders(&who.Holders[i], len(who.Failures) == 0)
 	}
 	for _, s := range who.Hidden {
 		t.line(0, "%s: %s: nobody knows whether that takes it", position(s.At), visible(s.Text()))
@@ -60,8 +60,8 @@ func (t *whoText) line(steps int, format string, args ...any) {
 	fmt.Fprintf(&t.out, format+"\n", args...)
 }
 
-func (t *whoText) holders(h *answer.Holders) {
-	t.line(0, "%s: %s", t.painter.Paint(bold, visible(h.Title())), t.painter.Paint(bold, standing(h)))
+func (t *whoText) holders(h *answer.Holders, whole bool) {
+	t.line(0, "%s: %s", t.painter.Paint(bold, visible(h.Title())), t.painter.Paint(bold, standing(h, whole)))
 	for _, segment := range h.Segments {
 		t.segment(&segment)
 	}
@@ -82,12 +82,15 @@ func (t *whoText) holders(h *answer.Holders) {
 	}
 }
 
-// standing is the headline of an answer: how many have part in the addresses.
-func standing(h *answer.Holders) string {
+// standing is the headline of an answer: how many have part in the addresses. whole says
+// that all could be read.
+func standing(h *answer.Holders, whole bool) string {
 	switch {
+	case h.Name != "" && h.Nobody() && !whole:
+		return "is not known to have an address, or to hand one out"
 	case h.Name != "" && h.Nobody():
 		return "has no address, and hands none out"
-	case h.Nobody() && len(h.Blind) > 0:
+	case h.Nobody() && (len(h.Blind) > 0 || !whole):
 		return "nobody is known to have it, or to hand it out"
 	case h.Nobody():
 		return "nobody has it, and nobody may hand it out"

@@ -150,4 +150,13 @@ func TestCommandsWithoutServer(t *testing.T) {
 	for _, args := range append(reading, writing...) {
 		west.expect(3, []string{"does not answer"}, args...)
 	}
+	// Nobody is told that there is nothing, nor sent to a plan of his own.
+	for _, args := range [][]string{{"free"}, {"free", "--team", "dr"}, {"free", "--purpose", "x"}, {"bookings"}, {"history", "10.8.52.199"}, {"who", "10.8.52.77"}} {
+		out := west.expect(3, []string{"does not answer"}, args...)
+		for _, no := range []string{"add pools", "needs a segment", "no bookings\n", "nobody ever booked it\n", "nobody has it"} {
+			if strings.Contains(out, no) {
+				t.Errorf("%v says %q: %s", args, no, out)
+			}
+		}
+	}
 }

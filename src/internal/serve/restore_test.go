@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,8 +32,14 @@ func TestOldBackup(t *testing.T) {
 	// A new server on the old file, and nothing else of what was there.
 	c.server.Config.Handler = onFile(t, c, old)
 	code, out := promo.run("who", "10.8.52.181")
-	if code != 0 || !strings.Contains(out, "promo/web/after") || !strings.Contains(out, "does not answer") || !strings.Contains(out, "pool promo is fenced") {
-		t.Errorf("the plan that was kept is not used: %d\n%s", code, out)
+	if code != 3 || !strings.Contains(out, "promo/web/after") || strings.Contains(out, "does not answer") || !strings.Contains(out, "pool promo is fenced") {
+		t.Errorf("the plan that was kept is not used, or taken for whole: %d\n%s", code, out)
+	}
+	for _, args := range [][]string{{"lint"}, {"lint", "pgpool-manifest.yml"}, {"map"}, {"bookings"}, {"history", "10.8.52.181"}, {"free"}, {"free", "--why", "10.8.52.182"}, {"push"}, {"bosh", "-e", "https://promo.example.com", "-d", "pgpool", "deploy", "pgpool-manifest.yml"}} {
+		out := promo.expect(3, []string{"pool promo is fenced"}, args...)
+		if args[0] == "free" && strings.Contains(out, "10.8.52.182 is free") || args[0] == "push" && strings.Contains(out, "version") {
+			t.Errorf("%v while bookings may be lost: %s", args, out)
+		}
 	}
 	promo.expect(3, []string{"pool promo is fenced", "restore --accept"}, "book", "promo", "--for", "promo/web/third")
 	accept := func(args ...string) (int, string) {
@@ -69,7 +76,17 @@ func TestOldBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	promo.expect(3, []string{"has another database than before", "rm "}, "who", "10.8.52.181")
+	for _, args := range [][]string{{"who", "10.8.52.181"}, {"lint"}, {"push"}, {"push", "promo"}} {
+		promo.expect(3, []string{"has another database than before", "rm "}, args...)
+	}
+	// Who only ever pushed notices, too.
+	c.server.Config.Handler = onFile(t, c, old)
+	if err := os.RemoveAll(filepath.Join(c.folder, "promo/home")); err != nil {
+		t.Fatal(err)
+	}
+	promo.expect(0, nil, "push")
+	c.server.Config.Handler = onFile(t, c, empty)
+	promo.expect(3, []string{"has another database than before"}, "push")
 }
 
 // backUp copies a file as cp does while nobody writes: the copy does not say that it is one.

@@ -94,6 +94,15 @@ type UnreachableError struct {
 func (e *UnreachableError) Error() string { return e.URL + " does not answer: " + e.Err.Error() }
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// FencedError is a server that answers that bookings may be lost: its own, and those of
+// what it said before.
+type FencedError struct {
+	URL    string
+	Detail string
+}
+
+func (e *FencedError) Error() string { return e.URL + ": " + e.Detail }
+
 // RefusedError is a server that says no.
 type RefusedError struct {
 	URL    string
@@ -149,10 +158,20 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 		return a, nil
 	case a.status < 400:
 		return a, &RefusedError{c.URL, a.status, "it leads somewhere else, and is not followed there"}
+	case a.status == http.StatusServiceUnavailable && problemType(a) == protocol.TypeFenced:
+		return a, &FencedError{c.URL, c.detail(a)}
 	case a.status >= 500:
 		return a, &UnreachableError{c.URL, errors.New(c.detail(a))}
 	}
 	return a, &RefusedError{c.URL, a.status, c.detail(a)}
+}
+
+func problemType(a answer) string {
+	var p protocol.Problem
+	if json.Unmarshal(a.body, &p) != nil {
+		return ""
+	}
+	return p.Type
 }
 
 // detail is the problem in one line that can be shown.

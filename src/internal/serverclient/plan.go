@@ -55,7 +55,8 @@ type Stale struct {
 }
 
 // Plan is what the server knows, or what it said last if it does not answer and that is
-// not older than maxAge: then stale is not nil.
+// not older than maxAge: then stale is not nil. Where the server says that bookings may be
+// lost, it is what it said last, with that among its Troubles.
 func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) (central *workspace.Central, stale *Stale, err error) {
 	q, err := c.Ask(ctx, client)
 	if err != nil {
@@ -119,8 +120,9 @@ func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *w
 	c, client, before := q.cache, q.client, q.before
 	a, err := s.answer, s.err
 	now, fresh := c.Now().UTC(), false
-	switch silent := (*UnreachableError)(nil); {
-	case errors.As(err, &silent):
+	silent, fenced := (*UnreachableError)(nil), (*FencedError)(nil)
+	switch {
+	case errors.As(err, &silent), errors.As(err, &fenced):
 		if stale, err = mayStand(before, now, maxAge, err); err != nil {
 			return nil, nil, false, err
 		}
@@ -141,8 +143,18 @@ func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *w
 	if stale != nil {
 		q.seen.addTo(&p)
 	}
-	if central, err = c.central(ctx, client, p, stale == nil); err != nil || stale != nil {
-		return central, stale, false, err
+	central, err = c.central(ctx, client, p, stale == nil)
+	switch {
+	case err != nil:
+		return nil, nil, false, err
+	case fenced != nil: // what is kept has more than the server, and perhaps not all
+		central.Troubles = []trouble.Trouble{{
+			Message: fmt.Sprintf("%s; what it said at %s is used", fenced, stale.Since.Format(time.RFC3339)),
+			Hint:    "ask who runs it: until the fence is lifted nobody knows what is booked",
+		}}
+		return central, nil, false, nil
+	case stale != nil:
+		return central, stale, false, nil
 	}
 	if err := client.sawPlan(q.seen, p); err != nil {
 		return nil, nil, false, err
@@ -172,15 +184,29 @@ func mayStand(before kept, now time.Time, maxAge time.Duration, why error) (*Sta
 	return &Stale{before.Fetched, why}, nil
 }
 
-// Shared is the part of the server's fleet file that all teams have.
+// Shared is the part of the server's fleet file that all teams have. It refuses a server
+// that has another database than before, as Plan does.
 func (c *Client) Shared(ctx context.Context) (*fleet.File, error) {
-	a, err := c.ask(ctx, http.MethodGet, "/plan", nil)
+	seen, err := c.readSeen()
+	if err != nil {
+		return nil, err
+	}
+	a, err := c.ask(ctx, http.MethodGet, "/plan", nil, protocol.SeenHeader, seen.header())
 	if err != nil {
 		return nil, err
 	}
 	p, err := c.plan(a.body)
 	if err != nil {
 		return nil, err
+	}
+	if err := c.sameDatabase(&seen, p); err != nil {
+		return nil, err
+	}
+	if seen.Database == "" { // who only pushes is to notice, too
+		seen.Database = p.Database
+		if err := c.writeSeen(seen); err != nil {
+			return nil, err
+		}
 	}
 	return shared(c, p)
 }
@@ -193,8 +219,14 @@ func (c *Client) plan(text []byte) (p protocol.Plan, err error) {
 	if p.Form > protocol.PlanForm {
 		return p, &trouble.Trouble{Message: fmt.Sprintf("%s tells the plan in a newer form than this ipguard reads", c.URL), Hint: "take the ipguard of the server's version"}
 	}
-	if p.Form != protocol.PlanForm || p.Directors == nil || p.Pools == nil {
+	var has struct{ Fleet *string }
+	if p.Form != protocol.PlanForm || p.Database == "" || p.Directors == nil || p.Pools == nil || json.Unmarshal(text, &has) != nil || has.Fleet == nil {
 		return p, c.foreign()
+	}
+	for _, d := range p.Directors {
+		if _, ok := fleet.ParseDuration(d.MaxAge); d.MaxAge != "" && !ok {
+			return p, c.foreign()
+		}
 	}
 	return p, nil
 }

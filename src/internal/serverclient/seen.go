@@ -110,11 +110,8 @@ func (s *seen) addTo(p *protocol.Plan) {
 // sawPlan remembers what a plan tells of pools. A plan of another database than before is
 // refused: what was booked in that one is not known any more.
 func (c *Client) sawPlan(s seen, p protocol.Plan) error {
-	if s.Database != "" && s.Database != p.Database {
-		return &trouble.Trouble{
-			Message: fmt.Sprintf("%s has another database than before: what was booked may be lost", c.URL),
-			Hint:    "ask who runs it; if that is meant: rm " + c.seen,
-		}
+	if err := c.sameDatabase(&s, p); err != nil {
+		return err
 	}
 	changed := s.Database != p.Database || len(s.Written) > 0
 	s.Database, s.Written = p.Database, nil
@@ -127,6 +124,17 @@ func (c *Client) sawPlan(s seen, p protocol.Plan) error {
 		return nil
 	}
 	return c.writeSeen(s)
+}
+
+// sameDatabase refuses a plan of another database than before.
+func (c *Client) sameDatabase(s *seen, p protocol.Plan) error {
+	if s.Database == "" || s.Database == p.Database {
+		return nil
+	}
+	return &trouble.Trouble{
+		Message: fmt.Sprintf("%s has another database than before: what was booked may be lost", c.URL),
+		Hint:    "ask who runs it; if that is meant: rm " + c.seen,
+	}
 }
 
 // sawHead remembers the records of a pool after a change, by their ETag.

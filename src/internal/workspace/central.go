@@ -19,6 +19,8 @@ type Central struct {
 	File *fleet.File
 	// Bookings are those of its pools.
 	Bookings []bookfile.PoolBookings
+	// Troubles say why it may not be all that there is.
+	Troubles []trouble.Trouble
 }
 
 // Has reports whether a pool is the server's.
@@ -47,7 +49,7 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 	file.VIPProperties.Add = append(file.VIPProperties.Add, central.File.VIPProperties.Add...)
 	file.VIPProperties.Ignore = append(file.VIPProperties.Ignore, central.File.VIPProperties.Ignore...)
 	w.Central, w.Fleet.Bookings = central, central.Bookings
-	return troubles
+	return append(troubles, central.Troubles...)
 }
 
 // inOrder are all directors in the order of the server's: who comes first is named
