@@ -2,21 +2,27 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/chronicle"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
 
 type addressInput struct {
 	Address string `path:"address" maxLength:"60" doc:"An address, or a block with its length; / is written as %2F"`
+	Paging
 }
 
 // Claim is who has an address, or may hand it out.
@@ -36,22 +42,24 @@ type AddressHistory struct {
 }
 
 type addressOutput struct {
+	Linked
 	Body struct {
 		Address  string    `json:"address"`
 		Pools    []string  `json:"pools" doc:"Those that delegate it"`
-		Claims   []Claim   `json:"claims"`
-		Bookings []Booking `json:"bookings"`
+		Claims   []Claim   `json:"claims" doc:"By address"`
+		Bookings []Booking `json:"bookings" doc:"By pool and address; with after, nothing: the first answer has them"`
 		Blind    int       `json:"blind" doc:"How many places may hide somebody who has it"`
+		Next
 	}
 }
 
 type historyInput struct {
 	Address string `path:"address" maxLength:"60" doc:"An address, or a block with its length; / is written as %2F"`
-	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many claims"`
-	After   string `query:"after" maxLength:"200" doc:"What the answer before gave as next"`
+	Paging
 }
 
 type historyOutput struct {
+	Linked
 	Body struct {
 		Address string           `json:"address"`
 		Pools   []AddressHistory `json:"pools" doc:"What became of it in pools; with after, nothing: the first answer has it"`
@@ -82,15 +90,21 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	out.Body.Address, out.Body.Pools, out.Body.Claims, out.Body.Bookings = ledger.RangeText(asked), []string{}, []Claim{}, []Booking{}
 	holders := picture.Answers.Who(netipx.RangeOfPrefix(asked))
 	out.Body.Blind = len(holders.Blind)
-	for _, segment := range holders.Segments {
-		for i := range segment.Claims {
-			c := &segment.Claims[i]
-			v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: c.Who(), Director: c.Owner().Director, InUse: c.Kind.InUse()}
-			if seesFiles(actor, c.Owner().Director) {
-				v.At = c.At.String()
-			}
-			out.Body.Claims = append(out.Body.Claims, v)
+	claims, next, err := part(&in.Paging, claimsOf(holders), func(c *numbered) string { return c.key })
+	if err != nil {
+		return nil, err
+	}
+	out.Linked, out.Body.Next.Next = in.link(next), next
+	for _, n := range claims {
+		c := n.claim
+		v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: n.who, Director: c.Owner().Director, InUse: c.Kind.InUse()}
+		if seesFiles(actor, c.Owner().Director) {
+			v.At = c.At.String()
 		}
+		out.Body.Claims = append(out.Body.Claims, v)
+	}
+	if in.After != "" {
+		return out, nil
 	}
 	known, err := a.known(ctx, picture.Pools...)
 	if err != nil {
@@ -125,8 +139,11 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	out := &historyOutput{}
 	out.Body.Address, out.Body.Pools = ledger.RangeText(asked), []AddressHistory{}
 	out.Body.Blind = len(picture.Answers.Who(netipx.RangeOfPrefix(asked)).Blind)
-	if out.Body.AddressClaims, err = a.claims(ctx, asked, in.After, in.Limit); err != nil || in.After != "" {
-		return out, err
+	if out.Body.AddressClaims, err = a.claims(ctx, asked, in.After, in.Limit); err != nil {
+		return nil, err
+	}
+	if out.Linked = in.link(out.Body.Next); in.After != "" {
+		return out, nil
 	}
 	known, err := a.known(ctx, picture.Pools...)
 	if err != nil {
@@ -157,4 +174,36 @@ func (a *API) claims(ctx context.Context, asked netip.Prefix, after string, most
 		})
 	}
 	return v, nil
+}
+
+// numbered is a claim with what it is told apart by.
+type numbered struct {
+	claim    *plan.Claim
+	who, key string
+}
+
+// claimsOf are the claims of an answer. Those that are alike are numbered.
+func claimsOf(holders answer.Holders) (list []numbered) {
+	alike := map[string]uint32{}
+	for _, segment := range holders.Segments {
+		for i := range segment.Claims {
+			c := &segment.Claims[i]
+			from, to, who := c.Range.From().As16(), c.Range.To().As16(), c.Who()
+			key := append(append(append(append(make([]byte, 0, 40+len(who)), from[:]...), to[:]...), byte(c.Kind)), who...)
+			alike[string(key)]++
+			list = append(list, numbered{c, who, string(binary.BigEndian.AppendUint32(key, alike[string(key)]))})
+		}
+	}
+	return list
+}
+
+// addressKey is the order of ranges as texts.
+func addressKey(text string) string {
+	first, _, _ := strings.Cut(text, "-")
+	first, _, _ = strings.Cut(first, "/")
+	a, err := netip.ParseAddr(first)
+	if err != nil {
+		return "~" + text + " "
+	}
+	return fmt.Sprintf("%x %s ", a.As16(), text)
 }

@@ -46,14 +46,14 @@ type bookingsInput struct {
 	Owner string `query:"owner" maxLength:"500" doc:"Only of this owner, or of those below it: promo, promo/pgpool"`
 	Mine  bool   `query:"mine" doc:"Only what I booked"`
 	All   bool   `query:"all" doc:"Those that are over, too"`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-	After string `query:"after" maxLength:"600" doc:"What the answer before gave as next"`
+	Paging
 }
 
 type bookingsOutput struct {
+	Linked
 	Body struct {
 		Bookings []Booking `json:"bookings" doc:"By pool and address"`
-		Next     string    `json:"next,omitempty" doc:"Ask with after for more; left out: that is all"`
+		Next
 	}
 }
 
@@ -74,7 +74,7 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 	var after netip.Prefix
 	if in.After != "" {
 		if after, err = protocol.ParseRange(fromAddress); err != nil {
-			return nil, huma.Error422UnprocessableEntity("after is no text that an answer gave as next")
+			return nil, noCursor()
 		}
 	}
 	out := &bookingsOutput{}
@@ -99,7 +99,8 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 			}
 			if len(out.Body.Bookings) == in.Limit {
 				last := out.Body.Bookings[in.Limit-1]
-				out.Body.Next = escaped(last.Pool) + " " + last.Address
+				out.Body.Next.Next = escaped(last.Pool) + " " + last.Address
+				out.Linked = in.link(out.Body.Next.Next)
 				return out, nil
 			}
 			v := bookingOf(pool.Name, b)

@@ -42,15 +42,15 @@ func (c *Conflict) concerns(director string) bool {
 }
 
 type conflictsInput struct {
-	Ended bool   `query:"ended" doc:"Those that have ended, the latest first, in place of those that go on"`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many of those that have ended"`
-	After string `query:"after" maxLength:"200" doc:"What the answer before gave as next"`
+	Ended bool `query:"ended" doc:"Those that have ended, the latest first, in place of those that go on"`
+	Paging
 }
 
 type conflictsOutput struct {
+	Linked
 	Body struct {
-		Conflicts []Conflict `json:"conflicts"`
-		Next      string     `json:"next,omitempty" doc:"Ask with after for more; left out: that is all"`
+		Conflicts []Conflict `json:"conflicts" doc:"Those that go on by their addresses"`
+		Next
 	}
 }
 
@@ -72,7 +72,7 @@ func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflicts
 		if err != nil {
 			return nil, unavailable(err)
 		}
-		out.Body.Conflicts, out.Body.Next = shown(list, actor), next
+		out.Linked, out.Body.Conflicts, out.Body.Next.Next = in.link(next), shown(list, actor), next
 		return out, nil
 	}
 	picture, err := a.read(ctx)
@@ -82,10 +82,13 @@ func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflicts
 	if picture, err = a.Plan.Judged(ctx, picture, true); err != nil {
 		return nil, unavailable(err)
 	}
-	if out.Body.Conflicts, err = a.conflictsOf(ctx, picture, actor); err != nil {
+	all, err := a.conflictsOf(ctx, picture, actor)
+	if err != nil {
 		return nil, unavailable(err)
 	}
-	return out, nil
+	list, next, err := part(&in.Paging, all, func(c *Conflict) string { return addressKey(c.Range) + c.ID })
+	out.Linked, out.Body.Conflicts, out.Body.Next.Next = in.link(next), list, next
+	return out, err
 }
 
 // conflictsOf are those that the picture shows, since when they are known, and behind

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,8 +41,10 @@ func directorOf(p pushes.Push) Director {
 }
 
 type directorsOutput struct {
+	Linked
 	Body struct {
-		Directors []Director `json:"directors"`
+		Directors []Director `json:"directors" doc:"By name"`
+		Next
 	}
 }
 
@@ -64,7 +65,7 @@ type pushOutput struct {
 const largestPush = 64 << 20
 
 func (a *API) directors(routes huma.API) {
-	huma.Register(routes, operation("list-directors", http.MethodGet, "/directors", "All directors that somebody pushed, or that the server asked", 503), a.listDirectors)
+	huma.Register(routes, operation("list-directors", http.MethodGet, "/directors", "All directors that somebody pushed, or that the server asked", 422, 503), a.listDirectors)
 	o := operation("push", http.MethodPut, "/directors/{director}/snapshot", "Tell what a director has; it counts from then on", 409, 413, 422, 503)
 	o.MaxBodyBytes, o.BodyReadTimeout, o.SkipValidateBody = largestPush, 2*time.Minute, true
 	huma.Register(routes, o, a.push)
@@ -105,7 +106,7 @@ func isDirector(name string) bool {
 	})
 }
 
-func (a *API) listDirectors(ctx context.Context, _ *struct{}) (*directorsOutput, error) {
+func (a *API) listDirectors(ctx context.Context, in *Paging) (*directorsOutput, error) {
 	actor, err := need(ctx, "")
 	if err != nil {
 		return nil, err
@@ -118,21 +119,22 @@ func (a *API) listDirectors(ctx context.Context, _ *struct{}) (*directorsOutput,
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	out := &directorsOutput{}
-	out.Body.Directors = []Director{}
+	var all []Director
 	for _, p := range heads {
 		d := directorOf(p)
 		if of, ok := asked[d.Name]; ok {
 			d.Asked = askedOf(of, actor)
 			delete(asked, d.Name)
 		}
-		out.Body.Directors = append(out.Body.Directors, d)
+		all = append(all, d)
 	}
 	for name, of := range asked { // nothing is known of these
-		out.Body.Directors = append(out.Body.Directors, Director{Name: name, At: of.At, Asked: askedOf(of, actor)})
+		all = append(all, Director{Name: name, At: of.At, Asked: askedOf(of, actor)})
 	}
-	slices.SortFunc(out.Body.Directors, func(x, y Director) int { return strings.Compare(x.Name, y.Name) })
-	return out, nil
+	out := &directorsOutput{}
+	list, next, err := part(in, all, func(d *Director) string { return d.Name })
+	out.Linked, out.Body.Directors, out.Body.Next.Next = in.link(next), list, next
+	return out, err
 }
 
 func askedOf(of collector.Asked, actor *accounts.Actor) *Asked {

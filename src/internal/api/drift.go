@@ -27,20 +27,18 @@ type Drift struct {
 }
 
 type driftOutput struct {
+	Linked
 	Body struct {
-		Drift []Drift `json:"drift" doc:"By pool and address, up to 10000"`
-		Cut   bool    `json:"cut" doc:"Whether there is more"`
+		Drift []Drift `json:"drift" doc:"By pool and address"`
+		Next
 	}
 }
 
-// mostDrift is how many an answer has.
-const mostDrift = 10_000
-
 func (a *API) drift(routes huma.API) {
-	huma.Register(routes, operation("list-drift", http.MethodGet, "/drift", "Where bookings and use do not fit", 503), a.listDrift)
+	huma.Register(routes, operation("list-drift", http.MethodGet, "/drift", "Where bookings and use do not fit", 422, 503), a.listDrift)
 }
 
-func (a *API) listDrift(ctx context.Context, _ *struct{}) (*driftOutput, error) {
+func (a *API) listDrift(ctx context.Context, in *Paging) (*driftOutput, error) {
 	actor, err := need(ctx, "")
 	if err != nil {
 		return nil, err
@@ -49,8 +47,7 @@ func (a *API) listDrift(ctx context.Context, _ *struct{}) (*driftOutput, error) 
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	out := &driftOutput{}
-	out.Body.Drift = []Drift{}
+	var all []Drift
 	for _, pool := range picture.Pools {
 		rs, err := a.recordsNow(ctx, pool)
 		if err != nil {
@@ -61,13 +58,12 @@ func (a *API) listDrift(ctx context.Context, _ *struct{}) (*driftOutput, error) 
 		if err != nil {
 			return nil, unavailable(err)
 		}
-		out.Body.Drift = append(append(out.Body.Drift, list...), idle(pool, rs, look, a.now())...)
-		if len(out.Body.Drift) > mostDrift {
-			out.Body.Drift, out.Body.Cut = out.Body.Drift[:mostDrift], true
-			break
-		}
+		all = append(append(all, list...), idle(pool, rs, look, a.now())...)
 	}
-	return out, nil
+	out := &driftOutput{}
+	list, next, err := part(in, all, func(d *Drift) string { return d.Pool + " " + addressKey(d.Address) + d.Kind + " " + d.Owner })
+	out.Linked, out.Body.Drift, out.Body.Next.Next = in.link(next), list, next
+	return out, err
 }
 
 // unbooked are the addresses in use of which nobody, or another one, has a booking.

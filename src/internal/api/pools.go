@@ -31,8 +31,10 @@ type Pool struct {
 }
 
 type poolsOutput struct {
+	Linked
 	Body struct {
-		Pools []Pool `json:"pools"`
+		Pools []Pool `json:"pools" doc:"In the order of the fleet file"`
+		Next
 	}
 }
 
@@ -59,14 +61,14 @@ type freeOutput struct {
 }
 
 func (a *API) pools(routes huma.API) {
-	huma.Register(routes, operation("list-pools", http.MethodGet, "/pools", "All pools, and how full they are", 503), a.listPools)
+	huma.Register(routes, operation("list-pools", http.MethodGet, "/pools", "All pools, and how full they are", 422, 503), a.listPools)
 	huma.Register(routes, operation("get-pool", http.MethodGet, "/pools/{pool}", "One pool", 404, 503), a.getPool)
 	free := operation("list-free", http.MethodGet, "/pools/{pool}/free", "Addresses that would be given", 404, 422, 503)
 	refusing(routes, &free)
 	huma.Register(routes, free, a.listFree)
 }
 
-func (a *API) listPools(ctx context.Context, _ *struct{}) (*poolsOutput, error) {
+func (a *API) listPools(ctx context.Context, in *Paging) (*poolsOutput, error) {
 	if _, err := need(ctx, ""); err != nil {
 		return nil, err
 	}
@@ -75,7 +77,12 @@ func (a *API) listPools(ctx context.Context, _ *struct{}) (*poolsOutput, error) 
 		return nil, unavailable(err)
 	}
 	out := &poolsOutput{}
-	out.Body.Pools, err = a.describe(ctx, picture, picture.Pools...)
+	pools, next, err := partInOrder(in, picture.Pools, func(p **ledger.Pool) string { return (*p).Name })
+	if err != nil {
+		return nil, err
+	}
+	out.Linked, out.Body.Next.Next = in.link(next), next
+	out.Body.Pools, err = a.describe(ctx, picture, pools...)
 	return out, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -48,16 +49,16 @@ func requestOf(r requests.Request) (Request, error) {
 }
 
 type requestsInput struct {
-	Open  bool  `query:"open" doc:"Only those that nobody has decided, or whose addresses are not booked yet"`
-	Mine  bool  `query:"mine" doc:"Only what I asked for"`
-	After int64 `query:"after" minimum:"0" doc:"What the answer before gave as next"`
-	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Open bool `query:"open" doc:"Only those that nobody has decided, or whose addresses are not booked yet"`
+	Mine bool `query:"mine" doc:"Only what I asked for"`
+	Paging
 }
 
 type requestsOutput struct {
+	Linked
 	Body struct {
 		Requests []Request `json:"requests" doc:"The newest first"`
-		Next     int64     `json:"next,omitempty" doc:"Ask with after for more; left out: that is all"`
+		Next
 	}
 }
 
@@ -113,21 +114,27 @@ func (a *API) listRequests(ctx context.Context, in *requestsInput) (*requestsOut
 	if in.Mine {
 		by = actor.Name
 	}
-	list, err := a.Requests.List(ctx, in.Open, by, in.After, in.Limit)
+	after, err := in.number()
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.Requests.List(ctx, in.Open, by, after, in.Limit+1)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	out := &requestsOutput{}
 	out.Body.Requests = []Request{}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		out.Body.Next.Next = strconv.FormatInt(list[in.Limit-1].ID, 10)
+		out.Linked = in.link(out.Body.Next.Next)
+	}
 	for _, r := range list {
 		v, err := requestOf(r)
 		if err != nil {
 			return nil, unavailable(err)
 		}
 		out.Body.Requests = append(out.Body.Requests, v)
-	}
-	if len(list) == in.Limit {
-		out.Body.Next = list[in.Limit-1].ID
 	}
 	return out, nil
 }

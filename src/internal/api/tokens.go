@@ -19,8 +19,10 @@ type Token struct {
 }
 
 type tokensOutput struct {
+	Linked
 	Body struct {
-		Tokens []Token `json:"tokens"`
+		Tokens []Token `json:"tokens" doc:"By name"`
+		Next
 	}
 }
 
@@ -39,7 +41,7 @@ type revokeInput struct {
 }
 
 func (a *API) tokens(routes huma.API) {
-	huma.Register(routes, operation("list-tokens", http.MethodGet, "/tokens", "All tokens", 503), func(ctx context.Context, _ *struct{}) (*tokensOutput, error) {
+	huma.Register(routes, operation("list-tokens", http.MethodGet, "/tokens", "All tokens", 422, 503), func(ctx context.Context, in *Paging) (*tokensOutput, error) {
 		if _, err := need(ctx, accounts.Admin); err != nil {
 			return nil, err
 		}
@@ -48,11 +50,12 @@ func (a *API) tokens(routes huma.API) {
 			return nil, unavailable(err)
 		}
 		out := &tokensOutput{}
-		out.Body.Tokens = []Token{}
+		list, next, err := part(in, list, func(t *accounts.Token) string { return t.Name })
+		out.Linked, out.Body.Tokens, out.Body.Next.Next = in.link(next), []Token{}, next
 		for _, t := range list {
 			out.Body.Tokens = append(out.Body.Tokens, Token{Name: t.Name, Scopes: t.Scopes, Ends: t.Ends})
 		}
-		return out, nil
+		return out, err
 	})
 	o := operation("make-token", http.MethodPost, "/tokens", "Make a token for a pipeline", 422, 503)
 	o.DefaultStatus = http.StatusCreated

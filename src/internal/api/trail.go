@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,29 +20,35 @@ type Action struct {
 	About  string    `json:"about"`
 }
 
-type trailInput struct {
-	After int64 `query:"after" minimum:"0" doc:"Only behind this serial"`
-	Limit int   `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
-}
-
 type trailOutput struct {
+	Linked
 	Body struct {
 		Actions []Action `json:"actions" doc:"The oldest first"`
+		Next
 	}
 }
 
 func (a *API) trail(routes huma.API) {
 	huma.Register(routes, operation("list-actions", http.MethodGet, "/actions", "The audit trail: what everybody did besides bookings, which have histories", 422, 503),
-		func(ctx context.Context, in *trailInput) (*trailOutput, error) {
+		func(ctx context.Context, in *Paging) (*trailOutput, error) {
 			if _, err := need(ctx, accounts.Admin); err != nil {
 				return nil, err
 			}
-			list, err := a.Accounts.Trail(ctx, in.After, in.Limit)
+			after, err := in.number()
+			if err != nil {
+				return nil, err
+			}
+			list, err := a.Accounts.Trail(ctx, after, in.Limit+1)
 			if err != nil {
 				return nil, unavailable(err)
 			}
 			out := &trailOutput{}
 			out.Body.Actions = []Action{}
+			if len(list) > in.Limit {
+				list = list[:in.Limit]
+				out.Body.Next.Next = strconv.FormatInt(list[in.Limit-1].Serial, 10)
+				out.Linked = in.link(out.Body.Next.Next)
+			}
 			for _, v := range list {
 				out.Body.Actions = append(out.Body.Actions, Action(v))
 			}

@@ -30,23 +30,23 @@ func (c *Client) Request(ctx context.Context, pool string, ask protocol.Ask) (r 
 // Requests are all requests, the newest first; only those that are not decided, or whose
 // addresses are not booked yet, if open is set.
 func (c *Client) Requests(ctx context.Context, open, mine bool) (list []protocol.Request, err error) {
-	for after := int64(0); ; {
-		a, err := c.ask(ctx, http.MethodGet, fmt.Sprintf("/requests?limit=1000&open=%t&mine=%t&after=%d", open, mine, after), nil)
+	for after := ""; ; {
+		a, err := c.ask(ctx, http.MethodGet, fmt.Sprintf("/requests?limit=1000&open=%t&mine=%t&after=%s", open, mine, url.QueryEscape(after)), nil)
 		if err != nil {
 			return nil, err
 		}
 		var page struct {
 			Requests []protocol.Request
-			Next     int64
+			Next     string
 		}
 		if err := c.read(a, &page); err != nil {
 			return nil, err
 		}
-		if page.Requests == nil || page.Next != 0 && after != 0 && page.Next >= after {
+		if page.Requests == nil || page.Next != "" && len(page.Requests) == 0 { // it would go on for ever
 			return nil, c.foreign()
 		}
 		list = append(list, page.Requests...)
-		if after = page.Next; after == 0 {
+		if after = page.Next; after == "" {
 			return list, nil
 		}
 	}

@@ -17,6 +17,8 @@ type addressed struct {
 	Claims   []api.Claim   `json:"claims"`
 	Bookings []api.Booking `json:"bookings"`
 	Blind    int           `json:"blind"`
+	// Next says that there are more claims.
+	Next string `json:"next"`
 	// Past are the events of all pools, the latest first.
 	Past []past `json:"-"`
 	// Held are who declared it or was granted it, the latest beginning first.
@@ -34,7 +36,7 @@ type past struct {
 func (s *site) address(w http.ResponseWriter, r *http.Request) {
 	var v addressed
 	name := r.PathValue("address")
-	if !s.get(w, r, "/api/v1/addresses/"+escaped(name), &v) {
+	if !s.get(w, r, "/api/v1/addresses/"+escaped(name)+"?limit=1000", &v) {
 		return
 	}
 	var history struct {

@@ -20,7 +20,13 @@ func (s *site) conflicts(w http.ResponseWriter, r *http.Request) {
 	if v.Ended {
 		path += "?" + url.Values{"ended": {"true"}, "after": {r.URL.Query().Get("after")}}.Encode()
 	}
-	if !s.get(w, r, path, &v) {
+	ok := false
+	if v.Ended {
+		ok = s.get(w, r, path, &v)
+	} else {
+		v.Conflicts, ok = everything[api.Conflict](s, w, r, path, "conflicts")
+	}
+	if !ok {
 		return
 	}
 	s.show(w, r, http.StatusOK, "conflicts.html", page{Title: "Conflicts", At: "conflicts", Content: v})

@@ -56,29 +56,41 @@ func (s *site) network(w http.ResponseWriter, r *http.Request) {
 // showNetwork shows the page with what came of a form.
 func (s *site) showNetwork(w http.ResponseWriter, r *http.Request, status int, no string, v networked) {
 	var all struct {
-		Pools     []api.Pool     `json:"pools"`
-		Directors []api.Director `json:"directors"`
-		Conflicts []api.Conflict `json:"conflicts"`
-		Bookings  []api.Booking  `json:"bookings"`
-		Requests  []api.Request  `json:"requests"`
-		Drift     []api.Drift    `json:"drift"`
-		Tokens    []api.Token    `json:"tokens"`
+		Bookings []api.Booking `json:"bookings"`
+		Requests []api.Request `json:"requests"`
 	}
-	paths := []string{"pools", "directors", "conflicts", "bookings?limit=1000", "requests?open=true&limit=100", "drift"}
-	actor := accounts.From(r.Context())
-	if v.IsAdmin = actor != nil && actor.Has(accounts.Admin); v.IsAdmin {
-		paths = append(paths, "tokens")
-	}
-	for _, path := range paths {
+	for _, path := range []string{"bookings?limit=1000", "requests?open=true&limit=100"} {
 		if !s.get(w, r, "/api/v1/"+path, &all) {
 			return
 		}
 	}
-	v.Pools, v.Directors, v.Conflicts, v.Tokens = all.Pools, all.Directors, len(all.Conflicts), all.Tokens
+	actor := accounts.From(r.Context())
+	v.IsAdmin = actor != nil && actor.Has(accounts.Admin)
+	var ok bool
+	if v.Pools, ok = everything[api.Pool](s, w, r, "/api/v1/pools", "pools"); !ok {
+		return
+	}
+	if v.Directors, ok = everything[api.Director](s, w, r, "/api/v1/directors", "directors"); !ok {
+		return
+	}
+	conflicts, ok := everything[api.Conflict](s, w, r, "/api/v1/conflicts", "conflicts")
+	if !ok {
+		return
+	}
+	drift, ok := everything[api.Drift](s, w, r, "/api/v1/drift", "drift")
+	if !ok {
+		return
+	}
+	if v.IsAdmin {
+		if v.Tokens, ok = everything[api.Token](s, w, r, "/api/v1/tokens", "tokens"); !ok {
+			return
+		}
+	}
+	v.Conflicts = len(conflicts)
 	for _, q := range all.Requests {
 		v.Requests = append(v.Requests, asked{q, actor.Has(accounts.ApproveFor(q.Pool))})
 	}
-	v.Ending, v.Drifts = s.endingSoon(all.Bookings), countDrift(all.Drift)
+	v.Ending, v.Drifts = s.endingSoon(all.Bookings), countDrift(drift)
 	s.show(w, r, status, "network.html", page{Title: "Network team", At: "network", Error: no, Content: v})
 }
 
@@ -165,7 +177,6 @@ func (s *site) revokeToken(w http.ResponseWriter, r *http.Request) {
 // drifting is the page of drift.
 type drifting struct {
 	Drift   []api.Drift
-	Cut     bool
 	Pool    string
 	IsAdmin bool
 	// Adoptable are the pools of which something is used and not booked.
@@ -175,12 +186,12 @@ type drifting struct {
 func (s *site) drift(w http.ResponseWriter, r *http.Request) {
 	var all struct {
 		Drift []api.Drift `json:"drift"`
-		Cut   bool        `json:"cut"`
 	}
-	if !s.get(w, r, "/api/v1/drift", &all) {
+	var ok bool
+	if all.Drift, ok = everything[api.Drift](s, w, r, "/api/v1/drift", "drift"); !ok {
 		return
 	}
-	v := drifting{Cut: all.Cut, Pool: r.URL.Query().Get("pool"), IsAdmin: accounts.From(r.Context()).Has(accounts.Admin)}
+	v := drifting{Pool: r.URL.Query().Get("pool"), IsAdmin: accounts.From(r.Context()).Has(accounts.Admin)}
 	for _, d := range all.Drift {
 		if v.Pool != "" && d.Pool != v.Pool {
 			continue
@@ -195,28 +206,18 @@ func (s *site) drift(w http.ResponseWriter, r *http.Request) {
 
 // trailed is the audit trail.
 type trailed struct {
-	Actions []api.Action
-	Next    int64
+	Actions []api.Action `json:"actions"`
+	Next    string       `json:"next"`
 }
 
 // perTrail is how many lines of the trail a page shows.
 const perTrail = 500
 
 func (s *site) trail(w http.ResponseWriter, r *http.Request) {
-	after, err := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
-	if err != nil || after < 0 {
-		after = 0
-	}
-	var got struct {
-		Actions []api.Action `json:"actions"`
-	}
-	values := url.Values{"after": {strconv.FormatInt(after, 10)}, "limit": {strconv.Itoa(perTrail)}}
-	if !s.get(w, r, "/api/v1/actions?"+values.Encode(), &got) {
+	var v trailed
+	values := url.Values{"after": {r.URL.Query().Get("after")}, "limit": {strconv.Itoa(perTrail)}}
+	if !s.get(w, r, "/api/v1/actions?"+values.Encode(), &v) {
 		return
-	}
-	v := trailed{Actions: got.Actions}
-	if n := len(v.Actions); n == perTrail {
-		v.Next = v.Actions[n-1].Serial
 	}
 	s.show(w, r, http.StatusOK, "trail.html", page{Title: "Audit trail", At: "network", Content: v})
 }

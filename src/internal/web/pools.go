@@ -13,13 +13,11 @@ import (
 
 // pools lists all pools.
 func (s *site) pools(w http.ResponseWriter, r *http.Request) {
-	var all struct {
-		Pools []api.Pool `json:"pools"`
-	}
-	if !s.get(w, r, "/api/v1/pools", &all) {
+	all, ok := everything[api.Pool](s, w, r, "/api/v1/pools", "pools")
+	if !ok {
 		return
 	}
-	s.show(w, r, http.StatusOK, "pools.html", page{Title: "Pools", At: "pools", Content: all.Pools})
+	s.show(w, r, http.StatusOK, "pools.html", page{Title: "Pools", At: "pools", Content: all})
 }
 
 // pooled is the page of one pool.
@@ -80,11 +78,11 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, part := range shown(v.Ranges) {
 		from, to := part[0], part[1]
-		var seen addressed
-		if !s.get(w, r, "/api/v1/addresses/"+escaped(cover(from, to).String()), &seen) {
+		claims, ok := everything[api.Claim](s, w, r, "/api/v1/addresses/"+escaped(cover(from, to).String()), "claims")
+		if !ok {
 			return
 		}
-		g.claims = append(g.claims, seen.Claims...)
+		g.claims = append(g.claims, claims...)
 	}
 	v.Blocks, v.Cut = g.rows()
 	s.show(w, r, http.StatusOK, "pool.html", page{Title: "Pool " + name, At: "pools", Content: v})

@@ -39,13 +39,11 @@ func (s *site) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := found{Query: text}
-	var pools struct {
-		Pools []api.Pool `json:"pools"`
-	}
-	if !s.get(w, r, "/api/v1/pools", &pools) {
+	pools, ok := everything[api.Pool](s, w, r, "/api/v1/pools", "pools")
+	if !ok {
 		return
 	}
-	for _, p := range pools.Pools {
+	for _, p := range pools {
 		if strings.Contains(strings.ToLower(p.Name), strings.ToLower(text)) {
 			v.Pools = append(v.Pools, p)
 		}

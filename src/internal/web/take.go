@@ -44,14 +44,12 @@ func (s *site) start(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) form(w http.ResponseWriter, r *http.Request, status int, no string, t taking) {
-	var all struct {
-		Pools []api.Pool `json:"pools"`
-	}
-	if !s.get(w, r, "/api/v1/pools", &all) {
+	pools, ok := everything[api.Pool](s, w, r, "/api/v1/pools", "pools")
+	if !ok {
 		return
 	}
 	actor := accounts.From(r.Context())
-	for _, p := range all.Pools {
+	for _, p := range pools {
 		if teamOf(p, actor) != "" {
 			t.Pools = append(t.Pools, p)
 		}

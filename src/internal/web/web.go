@@ -10,6 +10,7 @@ package web
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"errors"
 	"html/template"
 	"net/http"
@@ -140,6 +141,32 @@ func (s *site) get(w http.ResponseWriter, r *http.Request, path string, into any
 	status, text := s.told(err)
 	s.refuse(w, r, status, text)
 	return false
+}
+
+// everything asks the API for all parts of a list, which has a name in the answers. It
+// reports whether the page can be made, as get does.
+func everything[T any](s *site, w http.ResponseWriter, r *http.Request, path, name string) (list []T, ok bool) {
+	for after := ""; ; {
+		var part map[string]json.RawMessage
+		values := url.Values{"limit": {"1000"}, "after": {after}}
+		if !s.get(w, r, path+"?"+values.Encode(), &part) {
+			return nil, false
+		}
+		var items []T
+		after = ""
+		err := json.Unmarshal(part[name], &items)
+		if next := part["next"]; err == nil && next != nil {
+			err = json.Unmarshal(next, &after)
+		}
+		if err != nil {
+			status, text := s.told(err)
+			s.refuse(w, r, status, text)
+			return nil, false
+		}
+		if list = append(list, items...); after == "" {
+			return list, true
+		}
+	}
 }
 
 // told is what a person is told of an error: the API's words, and none of others.
