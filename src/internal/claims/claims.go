@@ -30,7 +30,9 @@ type Director struct {
 	// CPI is the name of the director's CPI, such as aws_cpi; empty if not known.
 	CPI string
 	// Addresses are of the machine that the director runs on.
-	Addresses   []bosh.Block
+	Addresses []bosh.Block
+	// Reached are addresses by which it is reached, and that are no others' (reached.go).
+	Reached     []Reached
 	CloudConfig *bosh.CloudConfig
 	// CloudVIPs are virtual addresses found in the cloud-configs and runtime configs,
 	// CloudGaps where more of them may hide.
@@ -69,6 +71,7 @@ func Build(directors []Director, externals []External, segmentOf func(*plan.Subn
 	for _, e := range externals {
 		b.external(e)
 	}
+	b.reached(directors)
 	slices.Sort(b.plan.Directors)
 	b.plan.Directors = slices.Compact(b.plan.Directors)
 	return b.plan

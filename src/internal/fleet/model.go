@@ -137,7 +137,8 @@ type Director struct {
 type Environment struct {
 	At place.Place `yaml:"-"`
 
-	// An alias of bosh alias-env, or the director's address or URL.
+	// An alias of bosh alias-env, or the director's address or URL. An address in it
+	// that lies in the director's networks is in use, whoever has it.
 	Target Text `yaml:"target" fleet:"shorthand"`
 	// Path of the certificate that signed the director's and the UAA's, or its text.
 	CACert Text `yaml:"ca_cert,omitempty"`

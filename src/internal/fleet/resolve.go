@@ -3,10 +3,13 @@ package fleet
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
@@ -43,7 +46,9 @@ type Sources struct {
 	// the director.
 	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
 	// Addresses are of the machine that the director runs on.
-	Addresses    []bosh.Block
+	Addresses []bosh.Block
+	// Reached are addresses by which the director is reached, as far as they are given.
+	Reached      []ReachedAt
 	CloudConfigs []SourceFile
 	// RuntimeConfigs are read for virtual addresses.
 	RuntimeConfigs []SourceFile
@@ -145,12 +150,37 @@ func (r *resolver) director(d *Director) Sources {
 	for _, a := range d.Addresses {
 		s.Addresses = append(s.Addresses, a.Block)
 	}
+	s.Reached = d.Environment.reached()
 	if d.Snapshot.Value != "" {
 		s.Snapshot = &SnapshotFile{
 			Path: shownFrom(r.wd, r.absolute(d.Snapshot.Value)), Server: d.Server, At: d.Snapshot.At, MaxAge: d.MaxAge.Length, MaxAgeAt: d.MaxAge.At,
 		}
 	}
 	return s
+}
+
+// ReachedAt is an address by which a director is reached: its own in its URL, or that of
+// the proxy on the way.
+type ReachedAt struct {
+	bosh.Block
+	Proxy bool
+}
+
+// reached are the addresses in the URLs. A name, or an alias, is none.
+func (e *Environment) reached() []ReachedAt {
+	var list []ReachedAt
+	for _, t := range []struct {
+		url   Text
+		proxy bool
+	}{{e.Target, false}, {e.Proxy, true}} {
+		address, err := netip.ParseAddr(bosh.HostOf(t.url.Value))
+		if err != nil || address.Zone() != "" || !address.IsGlobalUnicast() {
+			continue
+		}
+		address = address.Unmap()
+		list = append(list, ReachedAt{bosh.Block{Range: netipx.IPRangeFrom(address, address), At: t.url.At}, t.proxy})
+	}
+	return list
 }
 
 // Files are the director's files of a kind.

@@ -169,9 +169,14 @@ func (c Content) put(m *mapping, key string) {
 
 func (s Settings) node() *yaml.Node {
 	m := newMapping()
-	if len(s.Own) > 0 {
-		m.put("director_ips", sequence(s.Own, func(a Address) *yaml.Node { return text(a.Text) }))
+	addresses := func(key string, list []Address) {
+		if len(list) > 0 {
+			m.put(key, sequence(list, func(a Address) *yaml.Node { return text(a.Text) }))
+		}
 	}
+	addresses("director_ips", s.Own)
+	addresses("answers_at", s.AnswersAt)
+	addresses("proxies", s.Proxies)
 	m.flag("ignore_missing_gateway", s.IgnoreMissingGateway)
 	m.flag("managed_networks", s.ManagedNetworks)
 	m.flag("no_config_server", s.NoConfigServer)

@@ -195,14 +195,18 @@ func (r *reader) settings(v source.Value) Settings {
 		IgnoreMissingGateway: v.Field("ignore_missing_gateway").Bool(), ManagedNetworks: v.Field("managed_networks").Bool(),
 		NoConfigServer: v.Field("no_config_server").Bool(),
 	}
-	for _, item := range v.Field("director_ips").Items() {
-		a, ok := NewAddress(item.Text())
-		if !ok {
-			r.fail(item, "an address belongs here")
+	addresses := func(key string) (list []Address) {
+		for _, item := range v.Field(key).Items() {
+			a, ok := NewAddress(item.Text())
+			if !ok {
+				r.fail(item, "an address belongs here")
+			}
+			a.At = item.Place()
+			list = append(list, a)
 		}
-		a.At = item.Place()
-		s.Own = append(s.Own, a)
+		return list
 	}
+	s.Own, s.AnswersAt, s.Proxies = addresses("director_ips"), addresses("answers_at"), addresses("proxies")
 	return s
 }
 

@@ -87,7 +87,10 @@ type Head struct {
 // Settings are what a fleet file says of a director.
 type Settings struct {
 	// Own are the addresses of the machine that the director runs on.
-	Own                                                   []Address
+	Own []Address
+	// AnswersAt and Proxies are the addresses in the URLs of the director and of the
+	// proxy on the way to it.
+	AnswersAt, Proxies                                    []Address
 	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
 }
 

@@ -159,6 +159,14 @@ func settled(d *fleet.Sources, told snapshot.Settings) *fleet.Sources {
 			own.Addresses = append(own.Addresses, a.Block)
 		}
 	}
+	if len(d.Reached) == 0 {
+		for _, a := range told.AnswersAt {
+			own.Reached = append(own.Reached, fleet.ReachedAt{Block: a.Block})
+		}
+		for _, a := range told.Proxies {
+			own.Reached = append(own.Reached, fleet.ReachedAt{Block: a.Block, Proxy: true})
+		}
+	}
 	return &own
 }
 

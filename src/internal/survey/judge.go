@@ -42,6 +42,9 @@ func judge(d documents, mode mode) judged {
 	j := &judged{of: d.of, unread: slices.Clone(d.unread), withheld: d.live.withheld, unreadable: d.live.unreadable, partly: d.live.partly}
 	c := &j.claims
 	c.Name, c.Addresses = d.Name, d.Addresses
+	for _, r := range d.Reached {
+		c.Reached = append(c.Reached, claims.Reached(r))
+	}
 	current, past := pastAside(d.deployments) // names of create-env manifests are guarded by nobody
 	j.warnOneName(d.Name, current)
 	createEnvs := j.manifests(d.Name, claims.CreateEnvSource, d.createEnvs)

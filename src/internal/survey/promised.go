@@ -36,6 +36,15 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 	for _, b := range d.Addresses {
 		s.Settings.Own = append(s.Settings.Own, snapshot.Address{Text: b.Range.From().String(), Block: b})
 	}
+	s.Settings.AnswersAt, s.Settings.Proxies = nil, nil
+	for _, r := range d.Reached {
+		told := snapshot.Address{Text: r.Range.From().String(), Block: r.Block}
+		if r.Proxy {
+			s.Settings.Proxies = append(s.Settings.Proxies, told)
+		} else {
+			s.Settings.AnswersAt = append(s.Settings.AnswersAt, told)
+		}
+	}
 	p := &promising{snapshot: s, loader: loader, keep: keep}
 	p.configs(d.CloudConfigs, &s.CloudConfigs, isCloudConfig, keep.CloudConfig)
 	p.configs(d.RuntimeConfigs, &s.RuntimeConfigs, isRuntimeConfig, keep.RuntimeConfig)

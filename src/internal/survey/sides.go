@@ -115,7 +115,7 @@ func (s *Sides) readGranted(r reader, opened []opened) {
 		if len(d.RuntimeConfigs) == 0 {
 			in.of = withoutRuntime
 		}
-		d.CloudConfigs, d.Deployments, d.RuntimeConfigs, d.CreateEnvs = nil, nil, nil, nil
+		d.CloudConfigs, d.Deployments, d.RuntimeConfigs, d.CreateEnvs, d.Reached = nil, nil, nil, nil, nil // what it told alone
 		if promised := s.Sides[i].Promised; promised != nil {
 			d.Addresses = claims.OwnAddresses(promised)
 		}
