@@ -25,12 +25,3 @@ func Noun(n int, noun string) string {
 	}
 	return noun + "s"
 }
-
-// Verb is the one of two forms that goes with a number: Verb(1, "lies", "lie") is
-// "lies".
-func Verb(n int, one, many string) string {
-	if n == 1 || n == -1 {
-		return one
-	}
-	return many
-}
