@@ -16,16 +16,31 @@ const (
 )
 
 // Folded are findings as they are shown: where hundreds say the same of the same
-// owners, as of two directors with thousands of subnets in common, the first ones,
-// of which the last says how many more there are. Counts are those of all.
+// owners, as of two directors with thousands of subnets in common, or of the same
+// addresses, the first ones, of which the last says how many more there are. Counts are
+// those of all.
 func Folded(findings []Finding) []Finding {
+	findings = folded(findings, foldKey, "of the same owners")
+	return folded(findings, addressKey, "about the same addresses")
+}
+
+// addressKey is the rule and the addresses of a finding; empty for one that is about none.
+func addressKey(f Finding) string {
+	if !f.Range.IsValid() {
+		return ""
+	}
+	return f.Rule + " " + f.Severity.String() + " " + f.Range.String()
+}
+
+// folded folds the findings that have a key in common; those without one stay.
+func folded(findings []Finding, keyOf func(Finding) string, what string) []Finding {
 	if len(findings) <= foldFrom {
 		return findings
 	}
 	count, seen := map[string]int{}, map[string]int{}
 	keys := make([]string, len(findings))
 	for i, f := range findings {
-		keys[i] = foldKey(f)
+		keys[i] = keyOf(f)
 		count[keys[i]]++
 	}
 	var shown []Finding
@@ -33,11 +48,11 @@ func Folded(findings []Finding) []Finding {
 		key := keys[i]
 		seen[key]++
 		switch more := count[key] - foldTo; {
-		case count[key] <= foldFrom || seen[key] < foldTo:
+		case key == "" || count[key] <= foldFrom || seen[key] < foldTo:
 		case seen[key] > foldTo:
 			continue
 		default:
-			f.Message += ", and " + grouped(more) + " more of the same owners"
+			f.Message += ", and " + grouped(more) + " more " + what
 		}
 		shown = append(shown, f)
 	}

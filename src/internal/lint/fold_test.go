@@ -2,10 +2,12 @@ package lint
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"go4.org/netipx"
 )
 
 func TestFolded(t *testing.T) {
@@ -30,6 +32,14 @@ func TestFolded(t *testing.T) {
 		if more := strings.Contains(f.Message, "more"); more != (i == foldTo-1 || i == 2*foldTo+foldFrom-1) {
 			t.Errorf("%d: %q", i, f.Message)
 		}
+	}
+	address := netipx.IPRangeFrom(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.1"))
+	var twice []Finding
+	for i := range 300 {
+		twice = append(twice, Finding{Rule: "one", Message: fmt.Sprint(i), Range: address, Claims: []Party{{Owner: plan.Owner{Director: fmt.Sprint(i)}}}})
+	}
+	if shown := Folded(twice); len(shown) != foldTo || shown[foldTo-1].Message != "9, and 290 more about the same addresses" {
+		t.Errorf("of 300 owners of one address, %d findings are shown: %v", len(shown), shown)
 	}
 	if findings[foldTo-1].Message != "9" {
 		t.Error("what was given is changed")

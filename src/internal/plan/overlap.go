@@ -22,8 +22,13 @@ type Overlap struct {
 // that reach further: O((n + k) log n) for n claims and k overlapping pairs.
 // Claims whose subnets cannot meet are kept apart before the sweep (arenas), so
 // that a hundred isolated networks with equal ranges cost nothing.
+//
+// Where many of one kind claim the same range, such as an address that stands a thousand
+// times in one list, or in a thousand instance groups of one deployment, only the first
+// of them (kinFirst) are paired with all others, and the others with those: n of them
+// make a few times n pairs. What rules ask of a pair, that of its kin answers, too.
 func (p *Plan) Overlaps(relevant func(a, b *Claim) bool) []Overlap {
-	sweep := sweeper{arenas: p.arenas(), open: map[int][]int32{}, contacts: contacts{}, plan: p}
+	sweep := sweeper{arenas: p.arenas(), open: map[int][]kin{}, contacts: contacts{}, plan: p}
 	for _, i := range p.byFirstAddress() {
 		sweep.meet(i, relevant)
 	}
@@ -55,7 +60,7 @@ func (p *Plan) byFirstAddress() []int32 {
 		if c := p.Claims[x].Range.From().Compare(p.Claims[y].Range.From()); c != 0 {
 			return c
 		}
-		return int(x - y)
+		return cmp.Or(p.Claims[x].compare(&p.Claims[y]), int(x-y))
 	})
 	return order
 }
@@ -67,24 +72,60 @@ const anywhere = -1
 type sweeper struct {
 	plan     *Plan
 	arenas   map[*Subnet]int
-	open     map[int][]int32 // by arena: claims that may reach further
+	open     map[int][]kin // by arena: claims that may reach further
 	contacts contacts
 	found    []Overlap
 }
 
+// kinFirst is how many of the same kin are paired with each of their number, and of
+// others.
+const kinFirst = 3
+
+// kin are claims of one range for which the same holds against all others.
+type kin []int32
+
+// first are those that stand for the others.
+func (k kin) first() kin { return k[:min(len(k), kinFirst)] }
+
 // meet pairs claim i with all open claims of its arena and opens it.
 func (s *sweeper) meet(i int32, relevant func(a, b *Claim) bool) {
-	claim := &s.plan.Claims[i]
-	arena := s.arenaOf(claim)
+	arena := s.arenaOf(&s.plan.Claims[i])
+	at := s.kinOf(arena, i)
+	stands := at < 0 || len(s.open[arena][at]) < kinFirst // for its kin
 	if arena == anywhere {
 		for a := range s.open {
-			s.pair(a, i, relevant)
+			s.pair(a, i, stands, relevant)
 		}
 	} else {
-		s.pair(arena, i, relevant)
-		s.pair(anywhere, i, relevant)
+		s.pair(arena, i, stands, relevant)
+		s.pair(anywhere, i, stands, relevant)
 	}
-	s.open[arena] = append(s.open[arena], i)
+	if at < 0 {
+		s.open[arena] = append(s.open[arena], kin{i})
+		return
+	}
+	k := &s.open[arena][s.kinOf(arena, i)] // pairing moved them
+	*k = append(*k, i)
+}
+
+// kinOf is where the open kin of claim i stands; -1 if it has none.
+func (s *sweeper) kinOf(arena int, i int32) int {
+	claim := &s.plan.Claims[i]
+	return slices.IndexFunc(s.open[arena], func(k kin) bool { return claim.kin(&s.plan.Claims[k[0]]) })
+}
+
+// kin reports whether a rule that accepts one of two claims beside a third accepts the
+// other, too: they are of one deployment and network, and differ in nothing but their
+// places, and which instance group, instance or property has the range.
+func (c *Claim) kin(o *Claim) bool {
+	if c.Kind != o.Kind || c.Range != o.Range || c.Errand != o.Errand || c.EitherPool != o.EitherPool || c.Version != o.Version || c.Booking() != o.Booking() {
+		return false
+	}
+	if c.Kind == External {
+		return c.Subnet.Segment == o.Subnet.Segment
+	}
+	a, b := c.Owner(), o.Owner()
+	return c.Subnet == o.Subnet && a.Director == b.Director && a.Deployment == b.Deployment && a.Network == b.Network && (a.Property == "") == (b.Property == "")
 }
 
 func (s *sweeper) arenaOf(c *Claim) int {
@@ -98,24 +139,21 @@ func (s *sweeper) arenaOf(c *Claim) int {
 }
 
 // pair drops the open claims of an arena that ended before claim i begins; the
-// others overlap it.
-func (s *sweeper) pair(arena int, i int32, relevant func(a, b *Claim) bool) {
-	claim := &s.plan.Claims[i]
-	from := claim.Range.From()
+// others overlap it. A claim that does not stand for its kin meets those that stand for theirs.
+func (s *sweeper) pair(arena int, i int32, stands bool, relevant func(a, b *Claim) bool) {
+	from := s.plan.Claims[i].Range.From()
 	open, kept := s.open[arena], 0
-	for _, j := range open {
-		other := &s.plan.Claims[j]
-		if other.Range.To().Less(from) {
+	for _, k := range open {
+		if s.plan.Claims[k[0]].Range.To().Less(from) {
 			continue
 		}
-		open[kept] = j
+		open[kept] = k
 		kept++
-		a, b := other, claim
-		if j > i {
-			a, b = claim, other
+		if !stands {
+			k = k.first()
 		}
-		if relevant(a, b) {
-			s.report(a, b)
+		for _, j := range k {
+			s.meets(i, j, relevant)
 		}
 	}
 	if kept > 0 {
@@ -125,7 +163,12 @@ func (s *sweeper) pair(arena int, i int32, relevant func(a, b *Claim) bool) {
 	}
 }
 
-func (s *sweeper) report(a, b *Claim) {
+// meets notes that two claims have addresses in common, if they may meet on the wire.
+func (s *sweeper) meets(i, j int32, relevant func(a, b *Claim) bool) {
+	a, b := &s.plan.Claims[min(i, j)], &s.plan.Claims[max(i, j)]
+	if !relevant(a, b) {
+		return
+	}
 	contact := s.contacts.of(a.Subnet, b.Subnet)
 	if contact.Relation == Isolated && !contact.OneList {
 		return
