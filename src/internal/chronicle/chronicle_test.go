@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -12,31 +11,9 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/databasetest"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
-	"github.com/ipguard/ipguard/src/internal/ledgersql/postgres"
-	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
-	"github.com/ipguard/ipguard/src/internal/postgrestest"
 )
-
-// eachDatabase runs a test on both.
-func eachDatabase(t *testing.T, test func(t *testing.T, d ledgersql.Database)) {
-	t.Run("sqlite", func(t *testing.T) {
-		d, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = d.Close() })
-		test(t, d)
-	})
-	t.Run("postgres", func(t *testing.T) {
-		d, err := postgres.Open(t.Context(), postgrestest.Start(t).Database(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = d.Close() })
-		test(t, d)
-	})
-}
 
 // seen is one push as the oracle keeps it: for each address, who has it and who may.
 type seen struct {
@@ -134,7 +111,7 @@ func randomSight(random *rand.Rand, before *seen) (*Sight, seen) {
 // them twice, some in the wrong order, and asks for the history of each address: what is
 // kept says the same as all pushes, looked at one after the other.
 func TestRandomPushes(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, d ledgersql.Database) {
+	databasetest.Each(t, func(t *testing.T, d ledgersql.Database) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		random := rand.New(rand.NewPCG(seed, 0))

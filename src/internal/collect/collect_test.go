@@ -19,9 +19,16 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/directordouble"
 	"github.com/ipguard/ipguard/src/internal/environment"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
+
+func TestMain(m *testing.M) {
+	sharedtest.ExitAtOnce()
+	sharedtest.WaitSideBySide() // for clients that ask again after a while
+	os.Exit(m.Run())
+}
 
 var update = flag.Bool("update", false, "write the snapshots in testdata; look at the difference before committing")
 

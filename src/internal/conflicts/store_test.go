@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -13,12 +12,10 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/databasetest"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
-	"github.com/ipguard/ipguard/src/internal/ledgersql/postgres"
-	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
-	"github.com/ipguard/ipguard/src/internal/postgrestest"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 )
 
@@ -74,30 +71,16 @@ func pictureOf(versions [2]int64, s snapshotOf) *central.Picture {
 // TestRandomPictures records random pictures by two servers, of which one may be behind,
 // and holds what is kept against all pictures.
 func TestRandomPictures(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) (ledgersql.Database, error){
-		"sqlite": func(t *testing.T) (ledgersql.Database, error) {
-			return sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
-		},
-		"postgres": func(t *testing.T) (ledgersql.Database, error) {
-			return postgres.Open(t.Context(), postgrestest.Start(t).Database(t))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d, err := open(t)
-			if err != nil {
+	databasetest.Each(t, func(t *testing.T, d ledgersql.Database) {
+		for _, director := range []string{"a", "b"} {
+			if _, err := d.Write().Exec(`insert into push (director, version, uuid, at, by_whom, digest, snapshot) values ($1, 1, '', 0, '', 'x', $2)`, director, []byte{}); err != nil {
 				t.Fatal(err)
 			}
-			defer d.Close()
-			for _, director := range []string{"a", "b"} {
-				if _, err := d.Write().Exec(`insert into push (director, version, uuid, at, by_whom, digest, snapshot) values ($1, 1, '', 0, '', 'x', $2)`, director, []byte{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			seed := rand.Uint64()
-			t.Logf("seed %d", seed)
-			play(t, d, rand.New(rand.NewPCG(seed, 0)))
-		})
-	}
+		}
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		play(t, d, rand.New(rand.NewPCG(seed, 0)))
+	})
 }
 
 func play(t *testing.T, d ledgersql.Database, random *rand.Rand) {

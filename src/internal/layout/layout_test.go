@@ -154,6 +154,7 @@ var layers = []layer{
 	{name: "internal/directordouble"},
 	{name: "internal/uaadouble", modules: list("github.com/go-jose/go-jose/v4")},
 	{name: "internal/jobs"},
+	{name: "internal/databasetest", imports: list("ledgersql/sqlite", "ledgersql/postgres", "ledgersql", "postgrestest")},
 	{name: "internal/postgrestest", imports: list("sharedtest"), modules: list("github.com/jackc/pgx/v5")},
 	{name: "internal/browsertest", imports: list("sharedtest"), modules: list("github.com/chromedp/cdproto", "github.com/chromedp/chromedp")},
 	{name: "internal/sharedtest"},
@@ -250,7 +251,7 @@ func (l layer) refuse(file *sourceFile) []string {
 }
 
 // forTests are packages that tests of several packages are built on.
-var forTests = list("internal/sharedtest", "internal/browsertest", "internal/wirelab", "internal/ledgertest", "internal/postgrestest")
+var forTests = list("internal/sharedtest", "internal/browsertest", "internal/wirelab", "internal/ledgertest", "internal/databasetest", "internal/postgrestest")
 
 // isModule tells a path of a module from one of the standard library.
 func isModule(name string) bool {

@@ -10,37 +10,14 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/databasetest"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
-	"github.com/ipguard/ipguard/src/internal/ledgersql/postgres"
-	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
-	"github.com/ipguard/ipguard/src/internal/postgrestest"
 )
-
-// eachDatabase runs a test on both.
-func eachDatabase(t *testing.T, test func(t *testing.T, d ledgersql.Database)) {
-	t.Run("sqlite", func(t *testing.T) {
-		d, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = d.Close() })
-		test(t, d)
-	})
-	t.Run("postgres", func(t *testing.T) {
-		d, err := postgres.Open(t.Context(), postgrestest.Start(t).Database(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = d.Close() })
-		test(t, d)
-	})
-}
 
 // clock is one that tests move.
 type clock struct {
@@ -136,7 +113,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 // TestOnce: whatever fails, and however many servers send, each message arrives once,
 // and no two attempts with one overlap.
 func TestOnce(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, d ledgersql.Database) {
+	databasetest.Each(t, func(t *testing.T, d ledgersql.Database) {
 		const messages, servers = 40, 4
 		c := newClock()
 		r := &receiver{random: rand.New(rand.NewPCG(1, 2)), inside: map[string]int{}, arrived: map[string]int{}}
@@ -183,7 +160,7 @@ func TestOnce(t *testing.T) {
 // TestKilled: a message that a server was sending when it was killed is sent by another
 // one, but not before nobody can be sending it.
 func TestKilled(t *testing.T) {
-	eachDatabase(t, func(t *testing.T, d ledgersql.Database) {
+	databasetest.Each(t, func(t *testing.T, d ledgersql.Database) {
 		c := newClock()
 		r := &receiver{random: rand.New(rand.NewPCG(1, 3)), inside: map[string]int{}, arrived: map[string]int{}}
 		server := httptest.NewServer(r)
@@ -273,11 +250,7 @@ func endless(w http.ResponseWriter, release <-chan struct{}) {
 // TestNobodyThere: what never answers is tried for three days, less and less often, and
 // is told as given up; others go on meanwhile.
 func TestNobodyThere(t *testing.T) {
-	d, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := databasetest.SQLite(t)
 	c := newClock()
 	closed := httptest.NewServer(nil)
 	closed.Close()
@@ -322,11 +295,7 @@ func rows(t *testing.T, db *sql.DB) (n int) {
 // TestEndOfServer: an attempt that ends because the server does is no fault of the
 // receiver, and the next server makes it at once.
 func TestEndOfServer(t *testing.T) {
-	d, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := databasetest.SQLite(t)
 	c := newClock()
 	ctx, end := context.WithCancel(t.Context())
 	got := 0
