@@ -1,11 +1,13 @@
 package ledgersql_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -205,6 +207,64 @@ func TestForeignHead(t *testing.T) {
 	}
 	if list, err := s.Fences(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// TestPutBackTwice puts backups back one after the other, within one second, and one of
+// another server: what was there is kept each time, and no other server's database takes
+// the place of one that has bookings.
+func TestPutBackTwice(t *testing.T) {
+	made := func(bookings int) (file, copied string) {
+		file, copied = emptyFile(t), filepath.Join(t.TempDir(), "copy.db")
+		d, err := sqlite.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin(t, d)
+		s := ledgersql.New(d)
+		for i := range bookings {
+			mustTake(t, s, fmt.Sprintf("a/b/c%d", i))
+		}
+		if err := errors.Join(d.Backup(t.Context(), copied, ledgertest.Start), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return file, copied
+	}
+	file, copied := made(2)
+	_, others := made(1)
+	unused, _ := made(0)
+	before := map[string]bool{}
+	for range 3 {
+		r, err := sqlite.Restore(t.Context(), copied, file, ledgertest.Start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before[r.Before] = true
+	}
+	for name := range before {
+		if _, err := os.Stat(name); err != nil || len(before) != 3 {
+			t.Errorf("what was there before the restores is in %v: %v", before, err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := sqlite.Restore(t.Context(), others, file, ledgertest.Start); err == nil || !strings.Contains(err.Error(), "is of another server") {
+		t.Errorf("another server's takes its place: %+v, %v", r, err)
+	}
+	if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, text) {
+		t.Errorf("what is refused changed something, or %v", err)
+	}
+	// A new machine's own, on which nobody booked yet, and one that cannot be read.
+	if _, err := sqlite.Restore(t.Context(), copied, unused, ledgertest.Start); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(file, []byte("this was a database, before the disk was damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := sqlite.Restore(t.Context(), others, file, ledgertest.Start); err != nil || r.Counted.Events != 1 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

@@ -76,6 +76,13 @@ func (o *Origin) read(pool, head string) (serial int64, digest string, err error
 	return serial, digest, nil
 }
 
+// Made reports whether a head of a pool was told by a server on this database, or is that
+// of a pool without events.
+func (o *Origin) Made(pool, head string) bool {
+	_, _, err := o.read(pool, head)
+	return err == nil
+}
+
 // origin reads the database's origin once.
 func (s *Store) origin(ctx context.Context) (*Origin, error) {
 	s.mu.Lock()

@@ -3,6 +3,7 @@ package serve_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
 	"github.com/ipguard/ipguard/src/internal/serve"
 	"github.com/ipguard/ipguard/src/internal/servecli"
@@ -42,9 +44,9 @@ func TestOldBackup(t *testing.T) {
 		}
 	}
 	promo.expect(3, []string{"pool promo is fenced", "restore --accept"}, "book", "promo", "--for", "promo/web/third")
-	accept := func(args ...string) (int, string) {
+	accept := func(database string, args ...string) (int, string) {
 		var said bytes.Buffer
-		code := servecli.Run(t.Context(), servecli.Streams{Args: append(append([]string{"restore", "--accept"}, args...), "--database", old), Stdout: &said, Stderr: &said})
+		code := servecli.Run(t.Context(), servecli.Streams{Args: append(append([]string{"restore", "--accept"}, args...), "--database", database), Stdout: &said, Stderr: &said})
 		return code, said.String()
 	}
 	plans, _ := filepath.Glob(filepath.Join(c.folder, "promo/home/.cache/ipguard/*/plan.json"))
@@ -52,7 +54,7 @@ func TestOldBackup(t *testing.T) {
 	if len(plans) != 1 || len(seen) != 1 {
 		t.Fatal(plans, seen)
 	}
-	if code, said := accept("--replay", plans[0], "--replay", seen[0]); code != 0 || !strings.Contains(said, "somebody was told of event 2") {
+	if code, said := accept(old, "--replay", plans[0], "--replay", seen[0]); code != 0 || !strings.Contains(said, "somebody was told of event 2") {
 		t.Errorf("%d %s", code, said)
 	}
 	promo.expect(0, nil, "book", "promo", "--for", "promo/web/after")
@@ -78,6 +80,30 @@ func TestOldBackup(t *testing.T) {
 	}
 	for _, args := range [][]string{{"who", "10.8.52.181"}, {"lint"}, {"push"}, {"push", "promo"}} {
 		promo.expect(3, []string{"has another database than before", "rm "}, args...)
+	}
+	// What was kept of the one is not written into the other, unless somebody says so.
+	if err := ledgersql.Raise(t.Context(), d, "", "it is empty", c.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(seen[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct{ Database string }
+	if err := json.Unmarshal(text, &kept); err != nil || kept.Database == "" {
+		t.Fatal(err, kept)
+	}
+	unnamed := filepath.Join(c.folder, "seen-unnamed.json")
+	if err := os.WriteFile(unnamed, bytes.ReplaceAll(text, []byte(kept.Database), nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{plans[0], seen[0], unnamed} {
+		if code, said := accept(empty, "--replay", file); code != 3 || !strings.Contains(said, "is of another server") {
+			t.Errorf("%s: %d %s", file, code, said)
+		}
+	}
+	if code, said := accept(empty, "--replay", plans[0], "--replay", seen[0], "--replaces", kept.Database); code != 0 || !strings.Contains(said, "pool promo: 3 events were written again") {
+		t.Errorf("%d %s", code, said)
 	}
 	// Who only ever pushed notices, too.
 	c.server.Config.Handler = onFile(t, c, old)

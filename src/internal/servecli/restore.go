@@ -23,6 +23,7 @@ import (
 type restoreFlags struct {
 	accept, mark bool
 	replay       []string
+	replaces     string
 }
 
 func newRestoreCommand(f *flags, streams Streams) *cobra.Command {
@@ -42,6 +43,8 @@ as a snapshot of a whole VM, --mark fences it.
 --accept lifts the fences. --replay FILE first writes again what clients kept: plan.json and
 seen-*.json in ~/.cache/ipguard of those who used ipguard with this server last. What every
 one of them has is best: it may be repeated, and what is there already is not written twice.
+What was kept of another server is refused. Where that database is lost and this one takes its
+place, --replaces names it.
 
 Exit codes: 0 done, 2 wrong usage, 3 not done, or some bookings have two owners now.`,
 		Example: `  ipguard-server restore copy.db
@@ -59,6 +62,8 @@ Exit codes: 0 done, 2 wrong usage, 3 not done, or some bookings have two owners 
 				return usageError{errors.New("restore takes one file, or --accept, or --mark")}
 			case len(r.replay) > 0 && !r.accept:
 				return usageError{errors.New("--replay needs --accept: it is written again when the fences are lifted")}
+			case r.replaces != "" && len(r.replay) == 0:
+				return usageError{errors.New("--replaces needs --replay: it says of which database that is")}
 			}
 			return nil
 		},
@@ -70,7 +75,7 @@ Exit codes: 0 done, 2 wrong usage, 3 not done, or some bookings have two owners 
 			name := config.Database.Value
 			switch {
 			case r.accept:
-				return accept(cmd.Context(), name, r.replay, streams)
+				return accept(cmd.Context(), name, &r, streams)
 			case r.mark:
 				return mark(cmd.Context(), name, streams)
 			}
@@ -80,6 +85,7 @@ Exit codes: 0 done, 2 wrong usage, 3 not done, or some bookings have two owners 
 	cmd.Flags().BoolVar(&r.accept, "accept", false, "lift the fences: what is lost is known, and pools are given again")
 	cmd.Flags().BoolVar(&r.mark, "mark", false, "fence all pools: the database was put back by other means")
 	cmd.Flags().StringArrayVar(&r.replay, "replay", nil, "write again what a client kept in this `file` (plan.json, seen-*.json)")
+	cmd.Flags().StringVar(&r.replaces, "replaces", "", "what is written again was kept of the database of this `name`, which is lost")
 	return cmd
 }
 
@@ -95,6 +101,8 @@ func putBack(ctx context.Context, from, name string, streams Streams) error {
 	fmt.Fprintf(streams.Stdout, "%s is restored: %d pools, %d events, %d addresses\n", name, done.Counted.Pools, done.Counted.Events, done.Counted.Addresses)
 	if done.Before != "" {
 		fmt.Fprintf(streams.Stdout, "what was there before is in %s\n", done.Before)
+	} else {
+		fmt.Fprintf(streams.Stdout, "no database was there before: %s is new\n", name)
 	}
 	return onDatabase(ctx, name, func(d ledgersql.Database) error {
 		if err := ledgersql.Begin(ctx, d, time.Now()); err != nil {
@@ -149,9 +157,13 @@ func mark(ctx context.Context, name string, streams Streams) error {
 }
 
 // accept lifts the fences, with what clients kept.
-func accept(ctx context.Context, name string, files []string, streams Streams) error {
+func accept(ctx context.Context, name string, r *restoreFlags, streams Streams) error {
 	return onDatabase(ctx, name, func(d ledgersql.Database) error {
-		l, err := keptIn(files)
+		origin, err := ledgersql.OriginOf(ctx, d)
+		if err != nil {
+			return err
+		}
+		l, err := keptIn(r.replay, &origin, r.replaces)
 		if err != nil {
 			return err
 		}
@@ -184,14 +196,16 @@ func accept(ctx context.Context, name string, files []string, streams Streams) e
 // keptFile is what a client keeps of a server: plan.json, or the file beside it with what
 // it wrote since.
 type keptFile struct {
-	Plan    *protocol.Plan              `json:"plan"`
-	Written map[string][]protocol.Entry `json:"written"`
-	Pools   map[string]string           `json:"pools"`
+	Plan *protocol.Plan `json:"plan"`
+	// Database is which one the server had; in a plan it stands there.
+	Database string                      `json:"database"`
+	Written  map[string][]protocol.Entry `json:"written"`
+	Pools    map[string]string           `json:"pools"`
 }
 
 // keptIn reads what clients kept. Of an address that several plans have, the longest
-// history counts.
-func keptIn(files []string) (l ledgersql.Lifting, err error) {
+// history counts. All have to be of the database, or of the lost one that it replaces.
+func keptIn(files []string, origin *ledgersql.Origin, replaces string) (l ledgersql.Lifting, err error) {
 	l.Kept, l.Written = map[string][]ledger.Record{}, map[string][]ledger.Entry{}
 	at := map[string]int{}
 	for _, file := range files {
@@ -203,11 +217,44 @@ func keptIn(files []string) (l ledgersql.Lifting, err error) {
 		if err := json.Unmarshal(text, &kept); err != nil || kept.Plan == nil && kept.Pools == nil {
 			return l, fmt.Errorf("%s is none of the files that ipguard keeps of a server: plan.json, seen-*.json", file)
 		}
+		if err := kept.of(file, origin, replaces); err != nil {
+			return l, err
+		}
 		if err := kept.add(&l, at); err != nil {
 			return l, fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	return l, nil
+}
+
+// of refuses a file that another server's client kept: bookings of strangers would be
+// written for good.
+func (k *keptFile) of(file string, origin *ledgersql.Origin, replaces string) error {
+	database, heads := k.Database, k.Pools
+	if k.Plan != nil {
+		database, heads = k.Plan.Database, map[string]string{}
+		for _, p := range k.Plan.Pools {
+			heads[p.Pool] = p.Head
+		}
+	}
+	if replaces != "" && database == replaces {
+		return nil
+	}
+	if database != "" && database != origin.ID {
+		return &trouble.Trouble{
+			Message: fmt.Sprintf("%s is of another server: its database is %s, and this one is %s; the fences are not lifted", file, database, origin.ID),
+			Hint:    "take what was kept of this server; if that database is lost, and this one takes its place: --replaces " + database,
+		}
+	}
+	for pool, head := range heads {
+		if head != "" && !origin.Made(pool, head) {
+			return &trouble.Trouble{
+				Message: fmt.Sprintf("%s is of another server: what it says of pool %s was not said by one on this database; the fences are not lifted", file, pool),
+				Hint:    "take what was kept of this server",
+			}
+		}
+	}
+	return nil
 }
 
 // add adds what is in a file; at is where the history of an address is in the list.

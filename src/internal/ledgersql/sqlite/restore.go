@@ -38,8 +38,13 @@ func Restore(ctx context.Context, from, path string, now time.Time) (r Restored,
 	if r.Counted, err = prepared(ctx, fresh, now); err != nil {
 		return r, errors.Join(fmt.Errorf("%s cannot be put back: %w", from, err), removed(fresh))
 	}
+	if err := sameServer(ctx, from, fresh, path); err != nil {
+		return r, errors.Join(err, removed(fresh))
+	}
 	if _, err := os.Stat(path); err == nil {
-		r.Before = path + ".before-" + now.UTC().Format("20060102T150405Z")
+		if r.Before, err = keptAs(path, now); err != nil {
+			return r, err
+		}
 		for _, suffix := range []string{"-wal", "-shm", ""} { // its journal goes with it
 			if err := os.Rename(path+suffix, r.Before+suffix); err != nil && !(suffix != "" && errors.Is(err, fs.ErrNotExist)) {
 				return r, err
@@ -47,6 +52,50 @@ func Restore(ctx context.Context, from, path string, now time.Time) (r Restored,
 		}
 	}
 	return r, os.Rename(fresh, path)
+}
+
+// sameServer refuses a copy of another server's database where that of this one has
+// bookings. One that cannot be read may be why a copy is put back.
+func sameServer(ctx context.Context, from, fresh, path string) error {
+	copied, _, err := identity(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	own, events, err := identity(ctx, path)
+	if err != nil || events == 0 || own == copied {
+		return nil
+	}
+	return fmt.Errorf("%s is of another server: its database is %s, and %s is %s, with %d events: if that is meant, move it away first", from, copied, path, own, events)
+}
+
+// identity is which database a file is, and how many events it has.
+func identity(ctx context.Context, path string) (id string, events int64, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return "", 0, err
+	}
+	db, err := open(path, "deferred")
+	if err != nil {
+		return "", 0, err
+	}
+	err = db.QueryRowContext(ctx, `select id, (select count(*) from event) from origin`).Scan(&id, &events)
+	return id, events, errors.Join(err, db.Close())
+}
+
+// keptAs is the name, which nothing has yet, by which what was there before is kept.
+func keptAs(path string, now time.Time) (string, error) {
+	first := path + ".before-" + now.UTC().Format("20060102T150405Z")
+	for n := 1; ; n++ {
+		name := first
+		if n > 1 {
+			name = fmt.Sprintf("%s-%d", first, n)
+		}
+		switch _, err := os.Lstat(name); {
+		case errors.Is(err, fs.ErrNotExist):
+			return name, nil
+		case err != nil:
+			return "", err
+		}
+	}
 }
 
 // alone makes sure that no server works on a database.
