@@ -38,8 +38,13 @@ const (
 // usageError is wrong usage.
 type usageError struct{ error }
 
+// ownerAlone is the umask of the program: databases, their journals and copies have the
+// plans of all teams, and the key that signs what clients show.
+const ownerAlone = 0o077
+
 // Run runs the command line until it ends, or ctx does, and returns the exit code.
 func Run(ctx context.Context, streams Streams) int {
+	syscall.Umask(ownerAlone)
 	cmd := newCommand(streams)
 	cmd.SetArgs(streams.Args)
 	cmd.SetOut(streams.Stdout)
@@ -145,6 +150,11 @@ func run(ctx context.Context, f *flags, streams Streams) error {
 		config.Listen = listen
 	}
 	log := slog.New(slog.NewJSONHandler(streams.Stderr, nil))
+	if isNew(config.Database.Value) {
+		log.Info("a new database is made", "file", config.Database.Value)
+	} else if info, err := os.Stat(config.Database.Value); err == nil && info.Mode().Perm()&ownerAlone != 0 {
+		log.Warn("others on this machine can read the database", "hint", "chmod 600 "+config.Database.Value)
+	}
 	server, err := serve.New(ctx, serve.Options{Config: config, Log: log, Environ: streams.Environ, Now: time.Now, Version: version})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -151,6 +152,64 @@ func TestBackup(t *testing.T) {
 		}
 		if bytes.Contains(text, []byte(strings.TrimSpace(secret))) {
 			t.Errorf("%s has the token itself", file)
+		}
+	}
+}
+
+// TestOwnerAlone: whatever the umask, nobody but its owner reads a file that has the plans
+// of all teams, or the key that signs what clients show.
+func TestOwnerAlone(t *testing.T) {
+	folder := t.TempDir()
+	script := `umask 0; cd "$1"; set -e
+"$0" token ci --scope ipguard.admin --database a.db >token
+"$0" backup b.db --database a.db
+"$0" restore b.db --database a.db
+"$0" restore --mark --database a.db
+exec "$0" --database a.db --listen 127.0.0.1:0`
+	cmd := exec.Command("sh", "-c", script, os.Args[0], folder)
+	cmd.Env = append(os.Environ(), programEnv+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // its exit code is the kill's
+	}()
+	listens := false
+	for lines := bufio.NewScanner(out); !listens && lines.Scan(); {
+		listens = strings.Contains(lines.Text(), "listens on")
+	}
+	seen := map[string]bool{}
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[f.Name()] = true; f.Name() != "token" && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s is for %s", f.Name(), info.Mode())
+		}
+	}
+	if !listens || !seen["a.db"] || !seen["a.db-wal"] || !seen["a.db.mark"] || !seen["b.db"] || len(seen) < 6 {
+		t.Errorf("the server listens: %v; files: %v", listens, seen)
+	}
+}
+
+// TestNewDatabase: a database is made where there is none, and that is said, for its name
+// may be mistyped.
+func TestNewDatabase(t *testing.T) {
+	database := filepath.Join(t.TempDir(), "typo.db")
+	for _, is := range []string{"is made", ""} {
+		code, secret, stderr := run(t, "token", "ci"+is, "--scope", "ipguard.read", "--database", database)
+		if code != 0 || !strings.HasPrefix(secret, "ipguard_") || strings.Contains(stderr, "was not there and is made") != (is != "") {
+			t.Errorf("%d %q, want %q", code, stderr, is)
 		}
 	}
 }

@@ -1,7 +1,10 @@
 package servecli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +13,15 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/serve"
 )
+
+// isNew reports whether a database will be made, for there is none of that name.
+func isNew(name string) bool {
+	if serve.IsPostgres(name) {
+		return false
+	}
+	_, err := os.Stat(name)
+	return errors.Is(err, fs.ErrNotExist)
+}
 
 func newTokenCommand(f *flags, streams Streams) *cobra.Command {
 	var scopes []string
@@ -35,6 +47,7 @@ ipguard.read, ipguard.admin, ipguard.teams.NAME.book, ipguard.directors.NAME.pus
 			if err != nil {
 				return err
 			}
+			fresh := isNew(config.Database.Value)
 			d, err := serve.Open(cmd.Context(), config.Database.Value)
 			if err != nil {
 				return err
@@ -44,6 +57,9 @@ ipguard.read, ipguard.admin, ipguard.teams.NAME.book, ipguard.directors.NAME.pus
 			secret, err := store.Make(cmd.Context(), accounts.Token{Name: args[0], Scopes: scopes, Ends: time.Now().Add(length), By: "ipguard-server token"})
 			if err != nil {
 				return err
+			}
+			if fresh {
+				fmt.Fprintf(streams.Stderr, "ipguard-server: %s was not there and is made: the token counts for a server on this database alone\n", config.Database.Value)
 			}
 			_, err = fmt.Fprintln(streams.Stdout, secret)
 			return err
