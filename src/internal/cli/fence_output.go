@@ -107,6 +107,11 @@ func (r *fencing) tellShortage(s fence.Shortage) {
 
 // tellHidden tells of what nobody can see and may lie in a pool, or be one.
 func (r *fencing) tellHidden() {
+	for _, t := range r.Said {
+		if len(t.Unseen) > 0 {
+			r.say("%s: director %s did not show %s: what is there may be in use elsewhere, too", t.File, t.Director, strings.Join(t.Unseen, "; "))
+		}
+	}
 	for _, spot := range r.fence.Blind {
 		if spot.Reason == plan.Unreadable {
 			continue // told with the failures

@@ -129,7 +129,7 @@ func (f *freeFlags) answer(read *picture, q answer.Question, seen evidence, why 
 	if err := seen.checkForeign(answer.Foreign(p, q), out.Segments); err != nil {
 		return err
 	}
-	out.Files = read.filesOf(out.Directors)
+	out.Files, out.Said = read.filesOf(out.Directors), read.saidBy(out.Directors)
 	out.Withheld = len(out.Failures) > 0 && !f.incomplete
 	whole := len(out.Failures) == 0
 	enough := len(out.Offers.Offers) >= q.Count
@@ -296,4 +296,15 @@ func (p *picture) filesOf(directors []string) []string {
 		}
 	}
 	return files
+}
+
+// saidBy are the snapshots of some directors.
+func (p *picture) saidBy(directors []string) []report.Said {
+	var list []report.Said
+	for _, t := range p.Said {
+		if slices.Contains(directors, t.Director) {
+			list = append(list, report.Said(t))
+		}
+	}
+	return list
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/big"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type Free struct {
 	// Files are all that the answer was made from, and Scans what was seen on the
 	// wire besides.
 	Files []string
+	Said  []Said
 	Scans []Scanned
 	// Withheld says that addresses are not named because something could not be
 	// read: one of them may be taken.
@@ -32,6 +34,23 @@ type Free struct {
 	// Hidden are the blind spots that leave the answer open.
 	Hidden   []*plan.BlindSpot
 	Failures []trouble.Trouble
+}
+
+// Said is a snapshot that an answer rests on.
+type Said struct {
+	Director, File string
+	Collected      time.Time
+	// Unseen says what the director did not show.
+	Unseen []string
+}
+
+// text is "promo.json: what director promo said at 2026-11-26T09:00:00Z; it did not show …".
+func (s Said) text() string {
+	text := fmt.Sprintf("%s: what director %s said at %s", visible(s.File), visible(s.Director), s.Collected.UTC().Format(time.RFC3339))
+	if len(s.Unseen) > 0 {
+		text += "; it did not show " + visible(strings.Join(s.Unseen, "; ")) + ": what is there may be in use"
+	}
+	return text
 }
 
 // Scanned is a scan of the wire that an answer rests on.
@@ -187,6 +206,19 @@ func (t *freeText) evidence() {
 		t.line("silent when scanned: but who hides, or was switched off, is silent too")
 	}
 	t.line("as of: %s", list(t.Files, "files"))
+	const most = 8
+	shown := t.Said
+	if len(shown) > most { // those that keep something back first
+		shown = slices.Clone(shown)
+		slices.SortStableFunc(shown, func(a, b Said) int { return min(len(b.Unseen), 1) - min(len(a.Unseen), 1) })
+	}
+	for i, s := range shown {
+		if i == most {
+			t.line("and %s more", plural.Of(len(shown)-most, "snapshot"))
+			break
+		}
+		t.line("as of: %s", s.text())
+	}
 }
 
 // text is "scanned: 10.8.52.0/24 of segment vlan-52, 12 answered, 5m0s ago (seen.json)".

@@ -24,12 +24,14 @@ type (
 		InUse        int      `json:"in_use"`
 		MayHandOut   int      `json:"may_hand_out"`
 		// Left counts all free addresses; a number too large for some readers is text.
-		Left     string        `json:"left"`
-		Refused  []jsonRefused `json:"refused"`
-		Files    []string      `json:"files"`
-		Scans    []jsonScanned `json:"scans"`
-		Hidden   []jsonHidden  `json:"hidden"`
-		Failures []jsonFailure `json:"failures"`
+		Left    string        `json:"left"`
+		Refused []jsonRefused `json:"refused"`
+		Files   []string      `json:"files"`
+		// Snapshots are what directors said of themselves, and when.
+		Snapshots []jsonSaid    `json:"snapshots"`
+		Scans     []jsonScanned `json:"scans"`
+		Hidden    []jsonHidden  `json:"hidden"`
+		Failures  []jsonFailure `json:"failures"`
 	}
 	jsonOffer struct {
 		Address string      `json:"address"`
@@ -50,6 +52,12 @@ type (
 		File   string     `json:"file"`
 		Line   int        `json:"line"`
 		Column int        `json:"column"`
+	}
+	jsonSaid struct {
+		Director  string   `json:"director"`
+		File      string   `json:"file"`
+		Collected string   `json:"collected"`
+		Unseen    []string `json:"unseen"`
 	}
 	jsonScanned struct {
 		File      string    `json:"file"`
@@ -73,10 +81,13 @@ func WriteFreeJSON(w io.Writer, f Free) error {
 		Version: jsonVersion, Asked: f.Question.Scope.Name, Count: f.Question.Count, Contiguous: f.Question.Contiguous, Withheld: f.Withheld,
 		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(segments)), MoreSegments: len(f.Segments) - len(segments), Directors: append([]string{}, f.Directors...),
 		InUse: f.InUse, MayHandOut: f.Owned, Left: f.Left.String(), Refused: make([]jsonRefused, len(f.Tally)),
-		Files: append([]string{}, f.Files...), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonSpots(f.Hidden), Failures: jsonFailures(f.Failures),
+		Files: append([]string{}, f.Files...), Snapshots: make([]jsonSaid, len(f.Said)), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonSpots(f.Hidden), Failures: jsonFailures(f.Failures),
 	}
 	for i, s := range segments {
 		out.Segments[i] = newJSONSegment(s)
+	}
+	for i, t := range f.Said {
+		out.Snapshots[i] = jsonSaid{t.Director, t.File, t.Collected.UTC().Format(time.RFC3339), append([]string{}, t.Unseen...)}
 	}
 	for i, c := range f.Tally {
 		out.Refused[i] = jsonRefused{c.Reason.String(), c.Size.String()}

@@ -94,6 +94,8 @@ type Survey struct {
 	Summary lint.Summary
 	// Predicted holds the addresses that each deployment's next deploy would take.
 	Predicted []Prediction
+	// Said are the snapshots that the plan rests on.
+	Said []Said
 
 	thorough func() *Survey
 }
@@ -106,6 +108,16 @@ func (s *Survey) Thorough() *Survey {
 		return s
 	}
 	return s.thorough()
+}
+
+// Said is what a director said about itself, and when.
+type Said struct {
+	Director string
+	// File is the snapshot's path, or the URL of the server that tells it.
+	File      string
+	Collected time.Time
+	// Unseen says what the director did not show: one clause each.
+	Unseen []string
 }
 
 // Prediction is the addresses that one deploy would take.
@@ -169,6 +181,9 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 		facts.Problems, facts.Hidden = append(facts.Problems, read[i].problems...), append(facts.Hidden, read[i].hidden...)
 		s.Predicted = append(s.Predicted, read[i].predicted...)
 		facts.Stale = append(facts.Stale, opened[i].stale...)
+		if d := &f.Directors[i]; opened[i].there && d.Snapshot != nil {
+			s.Said = append(s.Said, Said{d.Name, d.Snapshot.Shown(), opened[i].head.Collected, opened[i].head.Unseen})
+		}
 		facts.Unseen = append(facts.Unseen, unseen(&f.Directors[i], opened[i].head)...)
 		facts.Unseen = append(facts.Unseen, read[i].withheld...)
 		for _, name := range read[i].partly {
