@@ -33,7 +33,7 @@ type planOutput struct {
 
 type snapshotInput struct {
 	Director string `path:"director" maxLength:"200"`
-	Version  int64  `query:"version" minimum:"0" doc:"Left out: the last one"`
+	Version  int64  `query:"version" minimum:"0" doc:"Left out: what counts now"`
 }
 
 type snapshotOutput struct {
@@ -69,6 +69,9 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	}
 	p := &protocol.Plan{Form: protocol.PlanForm, Database: database, Fleet: picture.Shared, Directors: []protocol.SharedDirector{}, Pools: []protocol.Records{}}
 	for _, pushed := range picture.Pushed {
+		if picture.Own[pushed.Director] != nil {
+			continue // that says more
+		}
 		if i := slices.IndexFunc(heads, func(h pushes.Push) bool { return h.Director == pushed.Director }); i >= 0 {
 			pushed = heads[i]
 		}

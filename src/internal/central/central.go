@@ -85,8 +85,9 @@ type Picture struct {
 	// Pushed are the versions that count. When they were collected, and their digests, may
 	// be others now: pushes.Store knows.
 	Pushed []pushes.Push
-	// Own are the snapshots of directors that the server knows itself and nobody pushed:
-	// what their files promise and they said, in the form of a push.
+	// Own are the snapshots of directors that the server knows itself: what its fleet file
+	// and the files there say of them, with what was pushed or they said, in the form of a
+	// push. It stands for the push.
 	Own map[string][]byte
 	// Directors are the names of all directors: in the order of the fleet file, and then
 	// those that were only pushed.
@@ -288,11 +289,13 @@ func (p *Plan) rules() []lint.Rule {
 	return slices.DeleteFunc(lint.Rules(), func(r lint.Rule) bool { return ofBookings[r.ID] })
 }
 
-// own makes snapshots of the directors that nobody pushed.
+// own makes snapshots of the directors of which the fleet file says more than what was
+// pushed, or that nobody pushed.
 func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 	picture.Own = map[string][]byte{}
 	for _, d := range w.Fleet.Directors {
-		if slices.ContainsFunc(picture.Pushed, func(o pushes.Push) bool { return o.Director == d.Name }) || !survey.Told(&d) {
+		isPushed := slices.ContainsFunc(picture.Pushed, func(o pushes.Push) bool { return o.Director == d.Name })
+		if isPushed && !survey.Adds(&d) || !isPushed && !survey.Told(&d) {
 			continue
 		}
 		// To the hour, so that they are the same when nothing changed.
@@ -309,11 +312,13 @@ func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 // of one more.
 func pushed(f *survey.Fleet, director, name string) {
 	file := &fleet.SnapshotFile{Path: name, At: place.Place{File: name}}
+	for i := range f.File.Directors { // its max_age counts, whatever it says of a snapshot
+		if d := &f.File.Directors[i]; d.Name.Value == director {
+			file.MaxAge, file.MaxAgeAt = d.MaxAge.Length, d.MaxAge.At
+		}
+	}
 	for i := range f.Directors {
 		if d := &f.Directors[i]; d.Name == director {
-			if d.Snapshot != nil {
-				file.MaxAge, file.MaxAgeAt = d.Snapshot.MaxAge, d.Snapshot.MaxAgeAt
-			}
 			d.Snapshot = file
 			return
 		}

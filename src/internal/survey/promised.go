@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -31,13 +32,12 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 			return nil, &trouble.Trouble{At: d.Snapshot.At, Message: d.Snapshot.Shown() + ": " + err.Error(), Hint: "ipguard collect writes it anew"}
 		}
 	}
-	s.Settings.IgnoreMissingGateway, s.Settings.ManagedNetworks, s.Settings.NoConfigServer = d.IgnoreMissingGateway, d.ManagedNetworks, d.NoConfigServer
-	s.Settings.Own = nil
-	for _, b := range d.Addresses {
+	known := settled(&d, s.Settings)
+	s.Settings = snapshot.Settings{IgnoreMissingGateway: known.IgnoreMissingGateway, ManagedNetworks: known.ManagedNetworks, NoConfigServer: known.NoConfigServer}
+	for _, b := range known.Addresses {
 		s.Settings.Own = append(s.Settings.Own, snapshot.Address{Text: b.Range.From().String(), Block: b})
 	}
-	s.Settings.AnswersAt, s.Settings.Proxies = nil, nil
-	for _, r := range d.Reached {
+	for _, r := range known.Reached {
 		told := snapshot.Address{Text: r.Range.From().String(), Block: r.Block}
 		if r.Proxy {
 			s.Settings.Proxies = append(s.Settings.Proxies, told)
@@ -45,6 +45,7 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 			s.Settings.AnswersAt = append(s.Settings.AnswersAt, told)
 		}
 	}
+	s.Director.Version, s.Director.CPI = cmp.Or(s.Director.Version, d.Version), cmp.Or(s.Director.CPI, d.CPI)
 	p := &promising{snapshot: s, loader: loader, keep: keep}
 	p.configs(d.CloudConfigs, &s.CloudConfigs, isCloudConfig, keep.CloudConfig)
 	p.configs(d.RuntimeConfigs, &s.RuntimeConfigs, isRuntimeConfig, keep.RuntimeConfig)
@@ -57,6 +58,13 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 	slices.SortFunc(s.Deployments, func(a, b snapshot.Deployment) int { return compareText(a.Name, b.Name) })
 	s.Deployed = len(s.Deployments)
 	return s, p.err
+}
+
+// Adds reports whether the fleet file, or a file that it names, says more of the director
+// than a snapshot.
+func Adds(d *fleet.Sources) bool {
+	return len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnvs)+len(d.Addresses)+len(d.Reached) > 0 ||
+		d.Version != "" || d.CPI != "" || d.IgnoreMissingGateway || d.ManagedNetworks || d.NoConfigServer
 }
 
 // Told reports whether something is known of the director: a file, or a snapshot.
