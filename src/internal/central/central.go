@@ -45,10 +45,18 @@ type Plan struct {
 	// Booked are the records of all pools of the database, those included that the fleet
 	// file does not have; nil: there are none.
 	Booked func(context.Context) (map[string]*ledger.Records, error)
+	// Load tells other servers on the database which pools this one has loaded: from then
+	// on they give nothing under others. It ends when nothing is being written under others
+	// any more; nil: there are no other servers.
+	Load func(ctx context.Context, pools string) error
 	// Made is called with each picture that is made; it may be nil.
 	Made func(*Picture)
 
 	sources sharedread.Reader[struct{}, sources]
+
+	loading sync.Mutex
+	// loaded is the digest of the pools that Load was told of last.
+	loaded string
 
 	mu   sync.Mutex
 	last *Picture
@@ -70,6 +78,9 @@ type Picture struct {
 	Plan *plan.Plan
 	// Pools are those of the fleet file that could be read, in its order.
 	Pools []*ledger.Pool
+	// UnderPools is the digest of the pools: what is given under them must not be given
+	// under others at the same time.
+	UnderPools string
 	// Required are the names of those that demand that what is used is booked.
 	Required map[string]bool
 	// Findings are what lint says of all directors together, but for what it says of
@@ -151,7 +162,7 @@ func (p *Plan) readOf(ctx context.Context, heads []pushes.Push, of string) (_ *P
 		}
 	}
 	start, made := time.Now(), p.Now()
-	picture, err := p.read(ctx, heads)
+	picture, err := p.read(ctx, heads, true)
 	if err != nil {
 		return nil, false, err
 	}
@@ -187,7 +198,7 @@ func (p *Plan) again(heads []pushes.Push, of string) {
 				p.keep(picture, of, made, time.Since(start))
 			}
 		}()
-		picture, err = p.read(context.Background(), heads)
+		picture, err = p.read(context.Background(), heads, false)
 	}()
 }
 
@@ -216,7 +227,8 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 	return map[struct{}]sources{{}: {heads, hex.EncodeToString(h.Sum(nil))[:32]}}, nil
 }
 
-func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture, err error) {
+// read makes a picture. newest says that nobody reads the fleet file later at the same time.
+func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (picture *Picture, err error) {
 	files := source.NewFiles(nil)
 	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now()}
 	var w *workspace.Workspace
@@ -235,6 +247,13 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 		files.Keep(name, text)
 		pushed(&w.Fleet, push.Director, name)
 	}
+	under := digestOf(w.Fleet.File)
+	if len(w.Troubles) == 0 { // else nothing is given
+		// Before the bookings are read: those that others make under their pools are done then.
+		if err := p.load(ctx, under, newest); err != nil {
+			return nil, err
+		}
+	}
 	strays, told, err := p.strays(ctx, w.Fleet.File)
 	if err != nil {
 		return nil, err
@@ -243,7 +262,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push) (picture *Picture,
 	read := survey.Read(w.Fleet, w.Loader)
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
-		InFleetFile: own, Required: map[string]bool{},
+		InFleetFile: own, UnderPools: under, Required: map[string]bool{},
 		Plan: read.Facts.Plan, Findings: p.accepted(w.Fleet.File, lint.Run(read.Facts, p.rules())), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
 		file: w.Fleet.File, severities: read.Facts.Severities,

@@ -1,6 +1,7 @@
 package ledgersql
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type request struct {
 	answer chan error
 	// at is the serial that the pool must have; negative: any.
 	at int64
+	// under is the digest of the pools that the change rests on; empty: on none.
+	under string
 }
 
 // ErrMoved says that the pool has had events since the serial that was named.
@@ -36,7 +39,10 @@ func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Rec
 // UpdateAt is Update for a pool whose last event has just this serial; ErrMoved if it
 // has another. A negative serial is any.
 func (s *Store) UpdateAt(ctx context.Context, pool string, serial int64, change func(*ledger.Records) ([]ledger.Entry, error)) error {
-	r := &request{ctx: ctx, pool: pool, change: change, answer: make(chan error, 1), at: serial}
+	return s.update(&request{ctx: ctx, pool: pool, change: change, answer: make(chan error, 1), at: serial})
+}
+
+func (s *Store) update(r *request) error {
 	if err := s.wait(r); err != nil {
 		return err
 	}
@@ -105,8 +111,8 @@ func (s *Store) group(list []*request) {
 	err := ErrLate
 	for try := 0; errors.Is(err, ErrLate) && try < mostTries; try++ {
 		if errors.Is(err, ErrGuarded) {
-			if _, fenceErr := s.readFences(ctx); fenceErr != nil {
-				err = fenceErr
+			if readErr := s.readGuards(ctx); readErr != nil {
+				err = readErr
 				break
 			}
 		}
@@ -128,11 +134,28 @@ func (s *Store) group(list []*request) {
 	}
 }
 
+// readGuards reads again what guards look at.
+func (s *Store) readGuards(ctx context.Context) error {
+	_, err := s.readFences(ctx)
+	if err == nil {
+		_, err = s.readLoaded(ctx)
+	}
+	return err
+}
+
 // try is one attempt for the whole group. It fills in the errors of single requests.
 func (s *Store) try(ctx context.Context, list []*request, errs []error) error {
 	pools := map[string]*draft{}
 	clear(errs)
+	under := ""
 	for i, r := range list {
+		if err := s.mayWrite(ctx, r.under); isAbout(err) {
+			errs[i] = err
+			continue
+		} else if err != nil {
+			return err
+		}
+		under = cmp.Or(under, r.under) // if others were loaded in between, the database refuses
 		d := pools[r.pool]
 		if d == nil {
 			known, err := s.newest(ctx, r.pool)
@@ -155,6 +178,7 @@ func (s *Store) try(ctx context.Context, list []*request, errs []error) error {
 	if len(events) == 0 {
 		return nil
 	}
+	events[0].Under = under
 	if err := s.database.Append(ctx, events, after); err != nil {
 		return err
 	}

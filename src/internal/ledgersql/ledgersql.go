@@ -78,7 +78,9 @@ type Store struct {
 	mu       sync.Mutex
 	pools    map[string]*pool
 	// fences are those that were read last; nil: none were read yet.
-	fences      []Fence
+	fences []Fence
+	// loaded is what was read last of the pools that were loaded last.
+	loaded      Loaded
 	originKnown *Origin
 	queue       chan *request
 	// closing keeps the queue open for those who are about to wait.

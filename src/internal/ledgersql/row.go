@@ -20,6 +20,9 @@ type Event struct {
 	ledger.Entry
 	// Guard is what has to be so when the event is written; nil: nothing.
 	Guard *Guard
+	// Under is the digest of the pools that must be those that were loaded last; empty:
+	// whatever was.
+	Under string
 }
 
 // Guard is on the first event of each pool that a group writes. The database that is

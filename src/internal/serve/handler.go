@@ -140,6 +140,16 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, "the database does not answer")
 		return
 	}
+	own := s.plan.Loaded()
+	last, err := s.store.Loaded(ctx)
+	switch {
+	case err != nil:
+		problem(w, http.StatusServiceUnavailable, "the database does not answer")
+		return
+	case own != "" && own != last.Pools:
+		problem(w, http.StatusServiceUnavailable, (&ledgersql.OtherPoolsError{Last: last}).Error())
+		return
+	}
 	_, _ = w.Write([]byte("ok\n"))
 }
 

@@ -112,7 +112,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	pushed := &pushes.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	asked := &requests.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
-	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now, Booked: s.store.All, Made: s.tellOf}
+	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now, Booked: s.store.All, Load: s.load, Made: s.tellOf}
 	if s.sender, err = newSender(&o.Config, o.Environ, database, o.Now, o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -153,6 +153,15 @@ func (s *Server) checkFleet(ctx context.Context) error {
 		return &picture.InFleetFile[0]
 	}
 	return nil
+}
+
+// load tells other servers on the database of this one's pools.
+func (s *Server) load(ctx context.Context, pools string) error {
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	return s.store.Load(ctx, pools, host)
 }
 
 // tellOf writes into the log why nothing can be given, and what is not in the plan.

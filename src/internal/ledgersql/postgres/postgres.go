@@ -68,6 +68,9 @@ func (d *Database) Close() error {
 func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
 	batch := &pgx.Batch{}
 	for i := range events {
+		if events[i].Under != "" {
+			batch.Queue(ledgersql.GuardPools+` for share`, events[i].Under).QueryRow(allowed)
+		}
 		if events[i].Guard != nil {
 			batch.Queue(ledgersql.GuardQuery, events[i].GuardValues()...).QueryRow(allowed)
 		}

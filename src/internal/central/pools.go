@@ -1,0 +1,54 @@
+package central
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/survey"
+)
+
+// digestOf is the digest of what pools may give: whoever has the same gives no address
+// that another one does not see.
+func digestOf(file *fleet.File) string {
+	h := sha256.New()
+	for i := range file.Pools {
+		p := survey.PoolOf(&file.Pools[i])
+		fmt.Fprintf(h, "%q %q %d %v %v\n", p.Name, p.Segment, p.Block, p.Ranges, p.Except)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:32]
+}
+
+// errMovedOn says that the fleet file changed while a picture was made.
+var errMovedOn = errors.New("the fleet file has other pools now")
+
+// load tells other servers of pools that this one did not have before. Who starts has
+// loaded its pools, too. Of an old file, read beside a newer one, nothing is told.
+func (p *Plan) load(ctx context.Context, pools string, newest bool) error {
+	if p.Load == nil || p.FleetFile == "" {
+		return nil
+	}
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	if p.loaded == pools {
+		return nil
+	}
+	if !newest {
+		return errMovedOn
+	}
+	if err := p.Load(ctx, pools); err != nil {
+		return err
+	}
+	p.loaded = pools
+	return nil
+}
+
+// Loaded is the digest of the pools that this server told others of; empty: of none.
+func (p *Plan) Loaded() string {
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	return p.loaded
+}
