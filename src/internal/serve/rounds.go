@@ -25,6 +25,7 @@ func (s *Server) rounds(ctx context.Context) {
 	all.Go(func() { s.every(ctx, recordEvery, nil, "the plan cannot be recorded", s.Record) })
 	all.Go(func() { s.every(ctx, sendEvery, s.told, "webhooks cannot be told", s.sender.SendDue) })
 	all.Go(func() { s.every(ctx, sweepEvery, nil, "old messages cannot be forgotten", s.sender.Sweep) })
+	all.Go(func() { s.every(ctx, sweepEvery, nil, "old pushes cannot be taken away", s.Prune) })
 	if s.collector != nil {
 		all.Go(func() { s.every(ctx, lookEvery, nil, "directors cannot be asked", s.Collect) })
 	}
@@ -74,6 +75,23 @@ func (s *Server) Record(ctx context.Context) error {
 	}
 	s.recorded.tag, s.recorded.at = conflicts.Digest(picture), now
 	return nil
+}
+
+// Prune takes away what was pushed and is in the history.
+func (s *Server) Prune(ctx context.Context) error {
+	recorded, err := s.chronicle.Store.Recorded(ctx)
+	if err != nil {
+		return err
+	}
+	upTo := map[string]int64{}
+	for director, v := range recorded {
+		upTo[director] = v.Version
+	}
+	gone, err := s.plan.Pushes.Prune(ctx, upTo)
+	if gone > 0 {
+		s.log.Info("old pushes were taken away", "versions", gone)
+	}
+	return err
 }
 
 // Tell makes an attempt with all messages that are due.
