@@ -17,7 +17,7 @@ import (
 func TestIndexIsTheWholePlan(t *testing.T) {
 	plans := 3000
 	if testing.Short() {
-		plans = 500
+		plans = 150
 	}
 	held, blind := 0, 0
 	for seed := range uint64(plans) {

@@ -47,15 +47,16 @@ func TestFiltersAgreeWithJudge(t *testing.T) {
 			copy(six[12:], a.AsSlice())
 			own6 = append(own6, netip.AddrFrom16(six))
 		}
+		arp, neighbours := AboutARP(own4, nil), AboutNeighbors(own6, nil)
 		for range 300 {
 			sender, target := addr(random.IntN(64)), addr(random.IntN(64))
-			agree(t, AboutARP(own4, nil), own4, station, someFrame(t, random, sender, target))
+			agree(t, arp, own4, station, someFrame(t, random, sender, target))
 			six := func(a netip.Addr) netip.Addr {
 				b := netip.MustParseAddr("2001:db8::").As16()
 				copy(b[12:], a.AsSlice())
 				return netip.AddrFrom16(b)
 			}
-			agree(t, AboutNeighbors(own6, nil), own6, station, someFrame(t, random, six(sender), six(target)))
+			agree(t, neighbours, own6, station, someFrame(t, random, six(sender), six(target)))
 		}
 	}
 }

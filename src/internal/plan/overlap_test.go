@@ -121,8 +121,11 @@ func overlapsByHand(p *Plan, base netip.Addr) []string {
 
 func TestOverlapsAgreeWithAnOracle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	total := 0
-	for round := range 150 {
+	rounds, total := 150, 0
+	if testing.Short() {
+		rounds = 50
+	}
+	for round := range rounds {
 		base := bases[round%len(bases)]
 		p := randomPlan(rng, base)
 		var got []string
@@ -136,7 +139,7 @@ func TestOverlapsAgreeWithAnOracle(t *testing.T) {
 		}
 		total += len(got)
 	}
-	if total < 3_000 {
+	if total < 20*rounds {
 		t.Errorf("only %d overlaps in all rounds: the random plans are too thin to prove anything", total)
 	}
 }

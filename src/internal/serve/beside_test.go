@@ -212,10 +212,16 @@ func ofOneOther(finding, name string, directors []string) bool {
 // TestBesideFiles: whatever lint says of a fleet whose files are in one place, it says
 // to each of its teams once all have pushed.
 func TestBesideFiles(t *testing.T) {
-	seen := 0
+	found, seen, least := 0, 0, 10
+	if testing.Short() {
+		least = 5
+	}
 	for _, f := range exampleFleets(t) {
 		d, ok := divide(t, f.files[fleet.FileName])
 		if !ok || f.name == "comment-of-the-other-side" { // comments stay where the files are
+			continue
+		}
+		if found++; testing.Short() && found%3 != 0 {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
@@ -255,7 +261,7 @@ func TestBesideFiles(t *testing.T) {
 			seen++
 		})
 	}
-	if seen < 10 {
+	if seen < least {
 		t.Errorf("%d fleets were tried", seen)
 	}
 }

@@ -142,7 +142,11 @@ func TestNothingVanishes(t *testing.T) {
 	kinds := map[fleet.Kind]string{fleet.CreateEnv: "env", fleet.Deployments: "m", fleet.CloudConfigs: "c"}
 	filesOf := map[string]int{"env": 3, "m": 2, "c": 2}
 	applied, refused, added := 0, 0, 0
-	for range 20000 {
+	changes := 20_000
+	if testing.Short() {
+		changes = 4_000
+	}
+	for range changes {
 		w := base.clone()
 		w.Fleet.Directors = nil
 		for _, name := range []string{"x", "y"}[:1+r.IntN(2)] {
@@ -201,7 +205,7 @@ func TestNothingVanishes(t *testing.T) {
 		}
 	}
 	t.Logf("%d applied, %d of them new to the fleet; %d refused", applied, added, refused)
-	if applied < 2000 || refused < 2000 || added < 500 {
+	if applied < changes/10 || refused < changes/10 || added < changes/40 {
 		t.Error("the changes are not varied enough to say anything")
 	}
 }
