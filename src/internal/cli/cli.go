@@ -83,7 +83,7 @@ func (s Streams) now() time.Time {
 
 // today is the day of the clock, at midnight UTC.
 func (s Streams) today() time.Time {
-	year, month, day := s.now().Date()
+	year, month, day := s.now().UTC().Date()
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 

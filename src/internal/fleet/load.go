@@ -94,11 +94,17 @@ func (d *decoder) meaning(file *File) {
 	d.meaningOfPools(file, segments)
 	d.meaningOfTeams(file)
 	for _, a := range file.Allow {
+		if slices.Contains(ofBookings, a.Rule.Value) {
+			continue // anybody may have booked, under any name
+		}
 		for _, owner := range a.Owners {
 			d.knownOwner(file, owner, directors)
 		}
 	}
 }
+
+// ofBookings are the rules whose findings are about who booked an address.
+var ofBookings = []string{"booked-by-other", "bookings-overlap", "released-in-use"}
 
 // names are the names of one kind, each once.
 type names []Text

@@ -313,7 +313,7 @@ type Allowance struct {
 	Owners []Text `yaml:"owners" jsonschema:"minItems=1"`
 	// Why it is accepted.
 	Reason Text `yaml:"reason"`
-	// The last day on which it is accepted, such as 2027-01-31.
+	// The last day on which it is accepted, such as 2027-01-31, by UTC.
 	Until Date `yaml:"until"`
 }
 

@@ -55,7 +55,7 @@ func (j *judge) stateOf(what string, until time.Time, at place.Place, unused []s
 	switch {
 	case j.over(until):
 		return []lint.Finding{{
-			Rule: lint.ExpiredExceptionID, Severity: lint.Warning, Message: what + " held until " + until.Format(time.DateOnly) + ", and that day is over",
+			Rule: lint.ExpiredExceptionID, Severity: lint.Warning, Message: what + " held until " + until.Format(time.DateOnly) + " (UTC), and that day is over",
 			Why:        "what it accepted is reported again, if it is still there",
 			Suggestion: "cure what it is about and remove it, or give it another day and a reason that still holds", Claims: []lint.Party{{At: at}},
 		}}
