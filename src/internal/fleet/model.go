@@ -45,6 +45,9 @@ type File struct {
 	// be known to be taken if its owner is known. The list may be empty where there
 	// are pools: a server learns of directors from those who push them.
 	Directors []Director `yaml:"directors"`
+	// What ipguard init saw and could not name, one sentence each. As long as a line is
+	// here, the picture is incomplete, and lint says so with exit code 3.
+	LeftOut []Text `yaml:"left_out,omitempty"`
 	// Segments (broadcast domains) that cannot be told from cloud_properties.
 	// What is named by none of them and cannot be decided counts as the same.
 	Segments []Segment `yaml:"segments,omitempty"`

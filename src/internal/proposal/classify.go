@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"bytes"
 	"path"
 	"path/filepath"
 	"slices"
@@ -37,7 +38,11 @@ func (d *draft) classify() {
 	for _, file := range d.tree.yaml {
 		doc, err := d.read(file)
 		if err != nil {
-			if !d.tree.foreign(file) && !isExample(file) {
+			switch {
+			case d.tree.foreign(file) || isExample(file):
+			case d.isEmpty(file):
+				d.note("%v", err)
+			default:
 				d.leave("%v", err)
 			}
 			continue
@@ -50,6 +55,20 @@ func (d *draft) classify() {
 	if others > 0 {
 		d.note("other YAML files, such as ops files and vars files: %d", others)
 	}
+}
+
+// isEmpty reports whether a file has nothing but comments in it.
+func (d *draft) isEmpty(file string) bool {
+	text, err := source.NewFiles(nil).Read(filepath.Join(d.root, filepath.FromSlash(file)))
+	if err != nil {
+		return false
+	}
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' && string(line) != "---" {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *draft) read(file string) (*document, error) {

@@ -97,6 +97,12 @@ func Open(path string, r Reading) *Workspace {
 	}
 	resolved, missing := file.Resolve()
 	w.Troubles = append(w.Troubles, trouble.All(missing)...)
+	for _, left := range file.LeftOut {
+		w.Troubles = append(w.Troubles, trouble.Trouble{
+			Message: "left out by ipguard init, so that nothing looks at its addresses: " + left.Value, At: left.At,
+			Hint: "name what the director gets of it, or be sure that it has no addresses; then remove this line",
+		})
+	}
 	w.use(file, resolved)
 	for i := range w.Fleet.Directors {
 		w.Fleet.Directors[i].Unresolved = w.Fleet.Directors[i].Unresolved || len(errs) > 0
