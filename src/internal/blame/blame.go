@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/gitcommand"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
@@ -73,14 +74,11 @@ func Lines(ctx context.Context, lines []Line) (changes map[Line]Change, complete
 
 // ofFile asks git about some lines of one file.
 func ofFile(ctx context.Context, file string, numbers []int) map[int]Change {
-	// fsmonitor may name a program of the checkout's own; a question about an
-	// address must not run it.
-	args := []string{"--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "blame", "--line-porcelain"}
+	args := []string{"--no-optional-locks", "blame", "--line-porcelain"}
 	for _, n := range numbers {
 		args = append(args, "-L", strconv.Itoa(n)+","+strconv.Itoa(n))
 	}
-	cmd := exec.CommandContext(ctx, "git", append(args, "--", filepath.Base(file))...)
-	cmd.Dir = filepath.Dir(file)
+	cmd := gitcommand.New(ctx, filepath.Dir(file), append(args, "--", filepath.Base(file))...)
 	cmd.WaitDelay = 100 * time.Millisecond // for a child of git that keeps the pipe
 	out, err := cmd.Output()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/gitcommand"
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -75,8 +76,7 @@ func (r *repository) feed(ctx context.Context, env []string, input []byte, args 
 // command is a git that is ready to run. Its messages are in English, since some
 // of them are read.
 func (r *repository) command(ctx context.Context, env []string, input []byte, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"--no-pager"}, args...)...)
-	cmd.Dir = r.dir
+	cmd := gitcommand.New(ctx, r.dir, args...)
 	cmd.Env = append(append(withoutRepository(r.env), "LC_ALL=C"), env...)
 	cmd.Stdin = bytes.NewReader(input)
 	return cmd
@@ -113,6 +113,9 @@ func outputOf(cmd *exec.Cmd, args []string, started func(pid int)) ([]byte, erro
 	if err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			return nil, &trouble.Trouble{Message: "git is not on the PATH", Hint: "bookings of this fleet are kept in git: install it"}
+		}
+		if errors.Is(err, gitcommand.ErrPlanted) {
+			return nil, &trouble.Trouble{Message: err.Error(), Hint: "take HEAD, objects and refs out of the folders of the checkout, and ask who put them there"}
 		}
 		return stdout.Bytes(), &gitError{args: args, stderr: stderr.String(), err: err}
 	}

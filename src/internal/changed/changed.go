@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/gitcommand"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -181,8 +182,7 @@ type git struct {
 }
 
 func (g *git) output(args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(g.ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "core.quotePath=false"}, args...)...)
-	cmd.Dir = g.folder
+	cmd := gitcommand.New(g.ctx, g.folder, append([]string{"-c", "core.quotePath=false"}, args...)...)
 	cmd.WaitDelay = 100 * time.Millisecond // for a child of git that keeps the pipe
 	return cmd.Output()
 }
