@@ -3,9 +3,7 @@ package atomicfile
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -15,9 +13,6 @@ import (
 
 const fullVariable = "IPGUARD_TEST_FULL_DISK"
 
-// noMount is the exit code of the process inside if it may not mount.
-const noMount = 77
-
 // TestFullDisk writes to a disk without room: the old file stays and nothing is left
 // beside. The disk is a tmpfs in a mount namespace of its own.
 func TestFullDisk(t *testing.T) {
@@ -25,30 +20,11 @@ func TestFullDisk(t *testing.T) {
 		onFullDisk(t, dir)
 		return
 	}
-	inside := exec.Command(os.Args[0], "-test.run=^TestFullDisk$")
-	inside.Env = append(os.Environ(), fullVariable+"="+t.TempDir())
-	inside.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := inside.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit) && exit.ExitCode() == noMount:
-		sharedtest.Unavailable(t, "no file system of its own for a full disk: %s", out)
-	case errors.As(err, &exit):
-		t.Errorf("on a full disk: %v\n%s", err, out)
-	case err != nil:
-		sharedtest.Unavailable(t, "no namespace of its own for a full disk: %v", err)
-	}
+	sharedtest.InOwnMounts(t, fullVariable+"="+t.TempDir())
 }
 
 func onFullDisk(t *testing.T, dir string) {
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		fmt.Println(err)
-		os.Exit(noMount)
-	}
+	sharedtest.MountSmall(t, dir, "size=64k")
 	file := filepath.Join(dir, "file")
 	old := bytes.Repeat([]byte("old\n"), 8<<10) // half the disk
 	if err := Write(file, Private, old); err != nil {

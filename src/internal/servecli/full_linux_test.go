@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
@@ -28,16 +27,13 @@ import (
 
 const fullVariable = "IPGUARD_TEST_FULL_DISK"
 
-// noMount is the exit code of the process inside if it may not mount.
-const noMount = 77
-
 // TestFullDisk fills the disk under a server while clients book, renew and release. It says
 // so, nothing is half done, and it goes on when there is room. The disk is a tmpfs in a
 // mount namespace of its own.
 func TestFullDisk(t *testing.T) {
 	if dir := os.Getenv(fullVariable); dir != "" {
 		t.Run("sqlite", func(t *testing.T) {
-			mount(t, dir, "size=6m")
+			sharedtest.MountSmall(t, dir, "size=6m")
 			onFullDisk(t, dir, filepath.Join(dir, "x.db"))
 		})
 		t.Run("postgres", func(t *testing.T) {
@@ -49,39 +45,11 @@ func TestFullDisk(t *testing.T) {
 		})
 		return
 	}
-	inside := exec.Command(os.Args[0], "-test.run=^TestFullDisk$", "-test.v")
-	inside.Env = append(os.Environ(), fullVariable+"="+t.TempDir())
+	environ := []string{fullVariable + "=" + t.TempDir()}
 	if os.Getuid() == 0 {
-		inside.Env = append(inside.Env, fullVariable+"_ROOT=1")
-		inside.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	} else {
-		inside.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-		}
+		environ = append(environ, fullVariable+"_ROOT=1")
 	}
-	out, err := inside.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit) && exit.ExitCode() == noMount:
-		sharedtest.Unavailable(t, "no file system of its own for a full disk: %s", out)
-	case errors.As(err, &exit):
-		t.Errorf("on a full disk: %v\n%s", err, out)
-	case err != nil:
-		sharedtest.Unavailable(t, "no namespace of its own for a full disk: %v", err)
-	default:
-		t.Logf("%s", out)
-	}
-}
-
-func mount(t *testing.T, dir, options string) {
-	t.Helper()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		fmt.Println(err)
-		os.Exit(noMount)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	sharedtest.InOwnMounts(t, environ...)
 }
 
 // tablespace is a database whose tables are on a small disk; PostgreSQL's journal is not.
@@ -92,7 +60,7 @@ func tablespace(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mount(t, dir, "size=12m,mode=0700,uid="+account.Uid+",gid="+account.Gid)
+	sharedtest.MountSmall(t, dir, "size=12m,mode=0700,uid="+account.Uid+",gid="+account.Gid)
 	for path := filepath.Dir(dir); path != "/"; path = filepath.Dir(path) { // the way there
 		if info, err := os.Stat(path); err == nil && strings.HasPrefix(path, os.TempDir()+"/") {
 			if err := os.Chmod(path, info.Mode()|0o011); err != nil {
