@@ -284,6 +284,25 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
+// Key is one key of a mapping, as a Go type says that a fleet file is read into.
+type Key struct {
+	Name string
+	// Index is the field's, as of reflect.Type.FieldByIndex.
+	Index []int
+	// Required keys have to be there; the value of a Shorthand may stand for the whole
+	// mapping.
+	Required, Shorthand bool
+}
+
+// Keys are those of a type of mappings, in the order of its fields.
+func Keys(t reflect.Type) []Key {
+	var list []Key
+	for _, f := range fieldsOf(t) {
+		list = append(list, Key{f.key, f.index, f.required, f.shorthand})
+	}
+	return list
+}
+
 func quoted(key string) string { return "`" + key + "`" }
 
 func isNull(v source.Value) bool { return v.IsScalar() && v.Node().ShortTag() == "!!null" }

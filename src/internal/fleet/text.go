@@ -106,15 +106,15 @@ func (c *Count) decodeValue(d *decoder, v source.Value, what string) {
 	switch {
 	case typeName(v) != "a number":
 		d.wrongType(v, what, "a number")
-	case err != nil || n < 1 || n > largestCount:
-		d.fail(v.Place(), "", "%s must be a whole number from 1 to %d", what, largestCount)
+	case err != nil || n < 1 || n > LargestCount:
+		d.fail(v.Place(), "", "%s must be a whole number from 1 to %d", what, LargestCount)
 	default:
 		*c = Count{Number: n, At: v.Place()}
 	}
 }
 
-// largestCount is far beyond what anybody books.
-const largestCount = 1 << 24
+// LargestCount is far beyond what anybody books.
+const LargestCount = 1 << 24
 
 func (m *BookMode) decodeValue(d *decoder, v source.Value, what string) {
 	m.Text = d.oneOf(v, what, BookModes())
@@ -298,3 +298,9 @@ func parseRange(text string) (netipx.IPRange, bool) {
 	addr, ok := parseAddr(text)
 	return netipx.IPRangeFrom(addr, addr), ok
 }
+
+// DurationForm and VariableNameForm are the regular expressions of a Duration and a
+// VariableName.
+func DurationForm() string { return durationForm().String() }
+
+func VariableNameForm() string { return variableNameForm().String() }

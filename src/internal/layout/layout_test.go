@@ -103,6 +103,7 @@ var layers = []layer{
 	{name: "internal/survey",
 		imports: list("plural", "fleet", "fence", "bookfile", "ledger", "snapshot", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "garbage"), modules: list(netipx)},
 	{name: "internal/reach", imports: list("fleet", "environment")},
+	{name: "internal/filemodel", imports: list("fleet", "source"), modules: list("github.com/invopop/jsonschema", "github.com/google/go-cmp", "golang.org/x/tools")},
 	{name: "internal/fleet",
 		imports: list("plural", "bookfile", "interpolate", "bosh", "plan", "source", "trouble", "place", "spelling", "lazyregexp"),
 		modules: list("github.com/bmatcuk/doublestar/v4", netipx, yaml)},
@@ -252,7 +253,7 @@ func (l layer) refuse(file *sourceFile) []string {
 }
 
 // forTests are packages that tests of several packages are built on.
-var forTests = list("internal/sharedtest", "internal/browsertest", "internal/wirelab", "internal/ledgertest", "internal/databasetest", "internal/postgrestest")
+var forTests = list("internal/sharedtest", "internal/filemodel", "internal/browsertest", "internal/wirelab", "internal/ledgertest", "internal/databasetest", "internal/postgrestest")
 
 // isModule tells a path of a module from one of the standard library.
 func isModule(name string) bool {

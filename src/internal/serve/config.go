@@ -57,11 +57,12 @@ type Collect struct {
 type Webhook struct {
 	At place.Place `yaml:"-"`
 
-	// By which logs and metrics name it: a-z, 0-9 and hyphens.
+	// By which logs and metrics name it, for its URL may be a secret: a-z, 0-9 and hyphens.
 	Name fleet.Text `yaml:"name"`
 	// Where messages are sent: https, or http to this machine.
 	URL fleet.Text `yaml:"url"`
-	// Environment variable with the secret that signs them, of at least 16 bytes.
+	// Environment variable with the secret that signs them, of at least 16 bytes: whsec_
+	// and base64, or any text.
 	SecretEnv fleet.VariableName `yaml:"secret_env"`
 	// The certificate that signed the receiver's (PEM), or its path.
 	CACert fleet.Text `yaml:"ca_cert,omitempty"`

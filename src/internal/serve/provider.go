@@ -20,7 +20,8 @@ import (
 type Provider struct {
 	At place.Place `yaml:"-"`
 
-	// Tells providers apart where there are several: a-z, 0-9 and hyphens.
+	// Tells providers apart where there are several, and stands before the names of its
+	// people: a-z, 0-9 and hyphens.
 	Name fleet.Text `yaml:"name,omitempty"`
 	// The issuer as tokens name it. UAA's ends in /oauth/token.
 	Issuer fleet.Text `yaml:"issuer"`
@@ -44,9 +45,11 @@ type Provider struct {
 	// ipguard.teams.NAME.book, ipguard.directors.NAME.push or ipguard.pools.NAME.approve.
 	// Without it, they are that.
 	Map map[string][]fleet.Text `yaml:"map,omitempty"`
-	// The claim with a person's name, one that they cannot change themselves.
+	// The claim with a person's name, one that they cannot change themselves: user_name,
+	// preferred_username or sub if it is not given.
 	NameClaim fleet.Text `yaml:"name_claim,omitempty"`
-	// Path of the certificate that signed the provider's (PEM).
+	// Path of the certificate that signed the provider's (PEM); without it, those that the
+	// machine trusts.
 	CACert fleet.Text `yaml:"ca_cert,omitempty"`
 	// How far the clocks may be apart: 1m if it is not given, at most 5m.
 	Leeway fleet.Duration `yaml:"leeway,omitempty"`

@@ -104,7 +104,7 @@ Exit codes: 0 it was told to end, 2 wrong usage, 3 it could not start or go on.`
 	local.StringVar(&f.listen, "listen", "", "address and port (default "+serve.DefaultListen+")")
 	local.StringVar(&f.fleet, "fleet", "", "fleet `file` with segments, pools and directors")
 	local.BoolVar(&f.demo, "demo", false, "show an example plan, and forget it at the end")
-	cmd.AddCommand(newTokenCommand(&f, streams), newCheckCommand(&f, streams), newBackupCommand(&f, streams), newRestoreCommand(&f, streams))
+	cmd.AddCommand(newTokenCommand(&f, streams), newCheckCommand(&f, streams), newBackupCommand(&f, streams), newRestoreCommand(&f, streams), newSchemaCommand(streams))
 	return cmd
 }
 

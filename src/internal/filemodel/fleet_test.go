@@ -1,0 +1,70 @@
+package filemodel_test
+
+import (
+	"flag"
+	"reflect"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/filemodel"
+	"github.com/ipguard/ipguard/src/internal/fleet"
+)
+
+var update = flag.Bool("update", false, "write what the types say into the tree")
+
+var fleetSections = []filemodel.Section{
+	{reflect.TypeFor[fleet.File](), "the whole file"},
+	{reflect.TypeFor[fleet.Server](), "`server`"},
+	{reflect.TypeFor[fleet.Director](), "each element of `directors`"},
+	{reflect.TypeFor[fleet.Environment](), "`environment` of a director"},
+	{reflect.TypeFor[fleet.Config](), "each element of `cloud_configs` and `runtime_configs`"},
+	{reflect.TypeFor[fleet.Manifest](), "each element of `deployments` and `create_env`"},
+	{reflect.TypeFor[fleet.Segment](), "each element of `segments`"},
+	{reflect.TypeFor[fleet.Match](), "each element of `subnets` of a segment"},
+	{reflect.TypeFor[fleet.External](), "each element of `external`"},
+	{reflect.TypeFor[fleet.Pool](), "each element of `pools`"},
+	{reflect.TypeFor[fleet.Team](), "each element of `teams`"},
+	{reflect.TypeFor[fleet.Allowance](), "each element of `allow`"},
+	{reflect.TypeFor[fleet.RuleSeverity](), "each element of `severities`"},
+	{reflect.TypeFor[fleet.VIPProperties](), "`vip_properties`"},
+	{reflect.TypeFor[fleet.Gate](), "`gate`"},
+}
+
+const fleetTop = `# The fleet file
+
+` + "`ipguard.yml`" + ` tells where the files of all directors are, and what nobody could know from them.
+` + "`ipguard init`" + ` writes a first one, ` + "`ipguard schema`" + ` prints the JSON Schema for editors. Paths are
+relative to the file's folder. A key that is not known, given twice or of the wrong type is
+refused with its line.
+
+This page is made from the types that the program reads the file into; a test loads every
+example.
+`
+
+// fleetModel is the fleet file.
+func fleetModel(t *testing.T) *filemodel.Model {
+	return &filemodel.Model{
+		Title: fleet.FileName, Root: reflect.TypeFor[fleet.File](), Properties: true,
+		Sources: []string{filemodel.Read(t, "../fleet/model.go")},
+	}
+}
+
+// TestFleetSchema: the schema in the tree is what the types make, so that a change of the
+// form shows in a review as what users' editors will see.
+func TestFleetSchema(t *testing.T) {
+	filemodel.InTree(t, *update, "../fleet/ipguard.schema.json", string(fleetModel(t).Schema()))
+}
+
+// TestFleetReference: docs/fleet.md is made from the types, their comments and examples.
+// Every example is a whole fleet file without a mistake, and has every key of its type.
+func TestFleetReference(t *testing.T) {
+	m, examples := fleetModel(t), filemodel.Examples(t, "../fleet/testdata/reference.txtar")
+	for name, text := range examples {
+		if _, troubles := fleet.Parse("ipguard.yml", []byte(text)); len(troubles) > 0 {
+			t.Errorf("the example of %s: %v", name, troubles)
+		}
+	}
+	for _, missing := range m.Missing(fleetSections, examples) {
+		t.Errorf("docs/fleet.md lacks %s", missing)
+	}
+	filemodel.InTree(t, *update, "../../../docs/fleet.md", m.Reference(fleetTop, fleetSections, examples))
+}
