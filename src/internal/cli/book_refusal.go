@@ -58,6 +58,11 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 		out.Hint = another
 	case ledger.HasOthers:
 		out.Message = fmt.Sprintf("%s has %s already", ask.For, blockingText(r.Blocking))
+		if ask.Contiguous {
+			out.Message += fmt.Sprintf(", and a run of %d is wanted", ask.Count)
+			out.Hint = "give them back and ask again, or leave --contiguous out: ipguard release " + ask.For.String()
+			break
+		}
 		out.Hint = fmt.Sprintf("to have it as well: -n %d; or give the other back: ipguard release %s", len(r.Blocking)+max(len(ask.Exactly), 1), ask.For)
 	case ledger.OtherTeam:
 		out.Message = fmt.Sprintf("%s is booked for %s of team %s", ledger.RangeText(r.Blocking[0].Range), r.Blocking[0].For(), r.Team)

@@ -55,6 +55,9 @@ func (v *verifying) one(e Entry, rest []Entry) error {
 			return fmt.Errorf("its end is over")
 		}
 	case WasReleased, WasExpired:
+		if e.Event.Until.IsZero() {
+			return fmt.Errorf("it does not say until when it would rest")
+		}
 		if e.Event.Until.Sub(e.Event.At) < v.pool.QuarantineLength() {
 			return fmt.Errorf("it would rest for %s, and the pool demands %s", e.Event.Until.Sub(e.Event.At), v.pool.QuarantineLength())
 		}

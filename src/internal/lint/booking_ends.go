@@ -33,7 +33,7 @@ var bookingEnds = Rule{
 			}
 			report(Finding{
 				Range:      c.Range,
-				Message:    fmt.Sprintf("the booking of %s for %s %s, and no file says that the address is used", plan.RangeText(c.Range), b.For(), what),
+				Message:    fmt.Sprintf("the booking of %s for %s %s, and no file says that its owner uses it", plan.RangeText(c.Range), b.For(), what),
 				Claims:     []Party{party(c, bookingNote(b))},
 				Why:        "after that, and a rest, others get the address",
 				Suggestion: "keep it, or give it back at once:\nipguard renew " + plan.RangeText(c.Range) + "\nipguard release " + plan.RangeText(c.Range),

@@ -117,7 +117,7 @@ func WriteChanges(w io.Writer, c Changes, options Options) error {
 		t.line("%s  %s", t.painter.Paint(bold, ledger.RangeText(d.Before.Range)), visible(d.text(c.Now)))
 	}
 	switch {
-	case c.DryRun:
+	case c.DryRun, t.Commit == "" && !t.Written: // all were kept
 		t.line("nothing was written")
 	default:
 		t.line("%s", visible(t.standing()))
