@@ -10,7 +10,7 @@ import (
 // one is no longer than of the small one, but for digits, in every format. How long it
 // takes, scripts/bench says (bounds).
 func TestBoundedOutput(t *testing.T) {
-	commands := [][]string{{"who", "10.0.0.15"}, {"free", "10.0.0.0/8"}, {"free", "--format", "json", "10.0.0.0/8"}, {"fence"}, {"audit", "--verdict", "all"}}
+	commands := [][]string{{"who", "10.0.0.15"}, {"free", "10.0.0.0/8"}, {"free", "--format", "json", "10.0.0.0/8"}, {"fence"}, {"audit", "--verdict", "all"}, {"lint", "web.yml", "--director", "a"}}
 	formats := []string{"concise", "json", "sarif", "junit", "github", "gitlab"}
 	lint := []string{"lint", "--format", "text"}
 	for _, format := range formats {
@@ -28,6 +28,16 @@ func TestBoundedOutput(t *testing.T) {
 			text := ""
 			for i := range n {
 				text += boundedSubnet(fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255), fmt.Sprintf("10.%d.%d.10 - 10.%d.%d.20", i>>8, i&255, i>>8, i&255), "")
+			}
+			return text, boundedManifest("10.0.0.15")
+		},
+		"astray": func(n int) (string, string) {
+			return boundedSubnet("10.200.0.0/16", "10.200.0.10 - 10.200.0.20", ""), boundedManifest(boundedAddresses(n, 1)...)
+		},
+		"hidden": func(n int) (string, string) {
+			text := ""
+			for i := range n {
+				text += fmt.Sprintf("  - {range: ((r%d)), gateway: 10.%d.%d.1, azs: [z1]}\n", i, i>>8, i&255)
 			}
 			return text, boundedManifest("10.0.0.15")
 		},

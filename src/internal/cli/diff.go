@@ -3,13 +3,18 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/ipguard/ipguard/src/internal/color"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
+
+// mostDiffLines is how many lines of the diff of one file are printed.
+const mostDiffLines = 5000
 
 // printDiff prints the change of a file to standard output, in a form that patch -p1
 // and git apply take, unless it says that something is hidden in it.
@@ -19,13 +24,23 @@ func printDiff(streams Streams, painter color.Painter, path string, old, now []b
 		before, after = path, path
 	}
 	text, cut := report.ShownDiff(string(diff.Diff(before, old, after, now)))
-	for line := range strings.Lines(text) {
+	lines := slices.Collect(strings.Lines(text))
+	shown := lines
+	if len(lines) > mostDiffLines {
+		shown = lines[:mostDiffLines]
+		for len(shown) > 0 && strings.HasPrefix(lines[len(shown)], "@@") {
+			shown = shown[:len(shown)-1] // it must end within a hunk: else a part of it could be applied
+		}
+	}
+	for _, line := range shown {
 		body := strings.TrimRight(line, "\r\n")
 		if err := printTo(streams.Stdout, "%s%s", painted(painter, body), line[len(body):]); err != nil {
 			return err
 		}
 	}
-	if cut {
+	if rest := len(lines) - len(shown); rest > 0 {
+		fmt.Fprintf(streams.Stderr, "ipguard: the diff of %s has %s, and cannot be applied, but --fix can; name a network or a CIDR to see less\n", path, plural.Of(rest, "more line"))
+	} else if cut {
 		fmt.Fprintf(streams.Stderr, "ipguard: the diff of %s hides what stands beside the change; it cannot be applied, but --fix can\n", path)
 	}
 	return nil

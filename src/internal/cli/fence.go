@@ -80,11 +80,13 @@ written as long as a file cannot be read.`,
 // fencing is one run of fence.
 type fencing struct {
 	*picture
-	streams  Streams
-	segments []*plan.Segment // nil for all
-	fence    *fence.Fence
-	edits    *fencetext.Edits
-	color    bool
+	streams Streams
+	// subnets are those to fence, nil for all; there says in which prefixes they are.
+	subnets map[*plan.Subnet]bool
+	there   map[subnetOf]bool
+	fence   *fence.Fence
+	edits   *fencetext.Edits
+	color   bool
 	// json prints the fence for programs, in place of diffs.
 	json bool
 	// texts stand in the place of files on the disk, by path.
@@ -107,8 +109,13 @@ func runFence(flags *fenceFlags, name string, streams Streams) error {
 	run := &fencing{picture: read, streams: streams, json: flags.format == "json"}
 	run.color, _ = terminal(flags.color, streams)
 	if name != "" {
-		if run.segments, err = read.segmentsNamed(name); err != nil {
+		segments, err := read.segmentsNamed(name)
+		if err != nil {
 			return err
+		}
+		run.subnets, run.there = subnetsOf(segments), map[subnetOf]bool{}
+		for s := range run.subnets {
+			run.there[subnetOf{s.Director, s.Deployment, s.Range.Masked()}] = true
 		}
 	}
 	if err := report.WriteFailures(streams.Stderr, slices.Concat(read.failures, read.Unread), report.Options{}); err != nil {
@@ -122,7 +129,7 @@ func runFence(flags *fenceFlags, name string, streams Streams) error {
 
 // within reports whether a subnet is to be fenced.
 func (r *fencing) within(s *plan.Subnet) bool {
-	return r.segments == nil || slices.ContainsFunc(r.segments, func(g *plan.Segment) bool { return g.Contains(s) })
+	return r.subnets == nil || r.subnets[s]
 }
 
 // compute works out the fence and the edits, and checks them.
@@ -184,12 +191,9 @@ func (r *fencing) check() error {
 	for _, f := range directorErrors(r.Facts) {
 		known[f.Rule+f.Message] = true
 	}
-	for _, f := range directorErrors(after.Facts) {
-		if !known[f.Rule+f.Message] {
-			r.refused = true
-			r.say("with these lines a director would refuse: %s", f.Message)
-		}
-	}
+	refused := slices.DeleteFunc(directorErrors(after.Facts), func(f lint.Finding) bool { return known[f.Rule+f.Message] })
+	r.refused = len(refused) > 0
+	tellSome(r, refused, "refusal", func(f lint.Finding) { r.say("with these lines a director would refuse: %s", f.Message) })
 	return nil
 }
 

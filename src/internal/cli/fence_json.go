@@ -1,28 +1,21 @@
 package cli
 
 import (
-	"encoding/json"
-
 	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// The JSON shape of fence, version 1. No list is null, and no field is left out.
+// jsonFenceVersion changes when a field goes or means something else.
+const jsonFenceVersion = 1
+
+// The parts of fence's JSON: what would keep all apart, the conflicts that are left with
+// that, pools that keep too little and those that are left out, and failures. No list is
+// null, and no field is left out.
 type (
-	jsonFence struct {
-		Version int `json:"version"`
-		// Changes are what would keep all apart.
-		Changes []jsonFenceChange `json:"changes"`
-		// Conflicts are those that are left with all changes made.
-		Conflicts []jsonFenceConflict `json:"conflicts"`
-		// Short are pools that keep too little, Unknown those that are left out.
-		Short    []jsonFencePool    `json:"short"`
-		Unknown  []jsonFencePool    `json:"unknown"`
-		Failures []jsonFenceFailure `json:"failures"`
-	}
 	jsonFencePool struct {
 		Director   string `json:"director"`
 		Deployment string `json:"deployment"`
@@ -52,39 +45,45 @@ type (
 
 // printJSON prints the fence for programs.
 func (r *fencing) printJSON(left []lint.Finding, failures []trouble.Trouble) error {
-	out := jsonFence{Version: 1, Changes: []jsonFenceChange{}, Conflicts: []jsonFenceConflict{}, Short: []jsonFencePool{}, Unknown: []jsonFencePool{}, Failures: []jsonFenceFailure{}}
-	add := func(c fence.Change, byHand string) {
-		change := jsonFenceChange{poolOf(c.Subnet, c.Subnet.At), []string{}, byHand}
-		for _, e := range c.Entries {
-			change.Reserved = append(change.Reserved, plan.RangeText(e.Range))
-		}
-		out.Changes = append(out.Changes, change)
+	type change struct {
+		fence.Change
+		byHand string
 	}
+	var changes []change
 	for _, f := range r.edits.Files {
 		for _, c := range f.Changes {
-			add(c, "")
+			changes = append(changes, change{c, ""})
 		}
 	}
 	for _, h := range r.edits.ByHand {
-		add(h.Change, h.Reason)
+		changes = append(changes, change{h.Change, h.Reason})
 	}
-	for _, f := range left {
-		out.Conflicts = append(out.Conflicts, jsonFenceConflict{f.Rule, f.Message})
+	out := report.NewJSONStream(r.streams.Stdout)
+	out.Open('{')
+	out.Field("version", jsonFenceVersion)
+	out.List("changes", len(changes), func(i int) {
+		c := &changes[i]
+		written := jsonFenceChange{poolOf(c.Subnet, c.Subnet.At), []string{}, c.byHand}
+		for _, e := range c.Entries {
+			written.Reserved = append(written.Reserved, plan.RangeText(e.Range))
+		}
+		out.Value(written)
+	})
+	out.List("conflicts", len(left), func(i int) { out.Value(jsonFenceConflict{left[i].Rule, left[i].Message}) })
+	out.List("short", len(r.fence.Shortages), func(i int) {
+		s := r.fence.Shortages[i].Subnet
+		out.Value(poolOf(s, s.At))
+	})
+	out.List("unknown", len(r.fence.Unknown), func(i int) { out.Value(poolOf(r.fence.Unknown[i], r.fence.Unknown[i].At)) })
+	out.List("failures", len(failures), func(i int) {
+		f := &failures[i]
+		out.Value(jsonFenceFailure{f.Message, f.At.File, f.At.Line, f.Hint})
+	})
+	out.Close('}')
+	if err := out.End(); err != nil {
+		return incomplete("", "cannot write to standard output: %s", err)
 	}
-	for _, s := range r.fence.Shortages {
-		out.Short = append(out.Short, poolOf(s.Subnet, s.Subnet.At))
-	}
-	for _, s := range r.fence.Unknown {
-		out.Unknown = append(out.Unknown, poolOf(s, s.At))
-	}
-	for _, f := range failures {
-		out.Failures = append(out.Failures, jsonFenceFailure{f.Message, f.At.File, f.At.Line, f.Hint})
-	}
-	text, err := json.MarshalIndent(out, "", "  ")
-	if err != nil {
-		return incomplete("", "cannot write the fence: %s", err)
-	}
-	return printTo(r.streams.Stdout, "%s\n", text)
+	return nil
 }
 
 func poolOf(s *plan.Subnet, at place.Place) jsonFencePool {

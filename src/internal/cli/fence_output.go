@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -24,15 +25,11 @@ func (r *fencing) finish(fix bool) error {
 	} else if err := r.printDiffs(); err != nil {
 		return err
 	}
-	for _, h := range r.edits.ByHand {
-		r.tellByHand(h)
-	}
-	for _, s := range r.fence.Unknown {
+	tellSome(r, r.edits.ByHand, "change", r.tellByHand)
+	tellSome(r, r.fence.Unknown, "subnet", func(s *plan.Subnet) {
 		r.say("%s (%s) is left out: what it hands out hides, in part", s.Label(), s.At)
-	}
-	for _, s := range r.fence.Shortages {
-		r.tellShortage(s)
-	}
+	})
+	tellSome(r, r.fence.Shortages, "subnet", r.tellShortage)
 	left := r.tellLeft()
 	written, err := r.write(fix)
 	if err != nil {
@@ -91,9 +88,31 @@ func (r *fencing) printDiffs() error {
 	return nil
 }
 
+// mostTold is how many changes, subnets or refusals are told of one kind, and mostLines
+// how many lines of one change.
+const (
+	mostTold  = 20
+	mostLines = 100
+)
+
+// tellSome tells the first of many, and how many more there are.
+func tellSome[T any](r *fencing, list []T, what string, tell func(T)) {
+	for i, v := range list {
+		if i == mostTold {
+			r.say("and %s: name a network or a CIDR to see fewer, or see all with --format json", plural.Of(len(list)-i, "more "+what))
+			return
+		}
+		tell(v)
+	}
+}
+
 func (r *fencing) tellByHand(h fencetext.ByHand) {
+	lines := h.Lines
+	if rest := len(lines) - mostLines; rest > 0 {
+		lines = append(slices.Clone(lines[:mostLines]), "and "+plural.Of(rest, "more line")+", which --format json has")
+	}
 	r.say("add by hand to reserved of %s, subnet %s (%s):\n    %s\nbecause %s",
-		h.Change.Subnet.Label(), h.Change.Subnet.Range.Masked(), h.At, strings.Join(h.Lines, "\n    "), h.Reason)
+		h.Change.Subnet.Label(), h.Change.Subnet.Range.Masked(), h.At, strings.Join(lines, "\n    "), h.Reason)
 }
 
 func (r *fencing) tellShortage(s fence.Shortage) {
@@ -112,12 +131,10 @@ func (r *fencing) tellHidden() {
 			r.say("%s: director %s did not show %s: what is there may be in use elsewhere, too", t.File, t.Director, strings.Join(t.Unseen, "; "))
 		}
 	}
-	for _, spot := range r.fence.Blind {
-		if spot.Reason == plan.Unreadable {
-			continue // told with the failures
-		}
+	hidden := slices.DeleteFunc(slices.Clone(r.fence.Blind), func(s *plan.BlindSpot) bool { return s.Reason == plan.Unreadable }) // those are told with the failures
+	tellSome(r, hidden, "part that hides", func(spot *plan.BlindSpot) {
 		r.say("%s: %s: nobody knows whose pool that lies in", spot.At, spot.Text())
-	}
+	})
 }
 
 // tellLeft tells which findings are left with all lines added, by hand or not,
@@ -140,7 +157,7 @@ func (r *fencing) ofSegments(findings []lint.Finding) []lint.Finding {
 		if !f.Range.IsValid() || r.unknown(f) {
 			return true
 		}
-		return r.segments != nil && !slices.ContainsFunc(r.segments, func(g *plan.Segment) bool { return touches(g, f) })
+		return r.subnets != nil && !r.touches(f)
 	})
 }
 
@@ -158,15 +175,22 @@ func (r *fencing) unknown(f lint.Finding) bool {
 	return false
 }
 
-// touches reports whether a finding's addresses lie in a segment, and one of its
-// parties has a subnet there.
-func touches(g *plan.Segment, f lint.Finding) bool {
-	for _, s := range g.Subnets {
-		if !s.Range.Contains(f.Range.From()) {
-			continue
-		}
+// subnetOf tells whose subnets have a range: those of a director, or, with a deployment,
+// of that alone.
+type subnetOf struct {
+	director, deployment string
+	of                   netip.Prefix
+}
+
+// touches reports whether a finding's addresses lie in a subnet that is to be fenced, and
+// one of its parties is whose that is.
+func (r *fencing) touches(f lint.Finding) bool {
+	at := f.Range.From()
+	for bits := range at.BitLen() + 1 {
+		of := netip.PrefixFrom(at, bits).Masked()
 		for _, party := range f.Claims {
-			if party.Owner.Director == s.Director && (s.Deployment == "" || s.Deployment == party.Owner.Deployment) {
+			o := party.Owner
+			if r.there[subnetOf{o.Director, "", of}] || r.there[subnetOf{o.Director, o.Deployment, of}] {
 				return true
 			}
 		}

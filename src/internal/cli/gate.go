@@ -276,7 +276,7 @@ func (g *gateRun) nameOf(f gate.File) string {
 // tell says on standard error what lint has against the change. refused is nil if
 // that is nothing.
 func (g *gateRun) tell(result lint.Result) (refused, err error) {
-	result.Findings = lint.Folded(result.Findings)
+	result.Findings, result.Failures = lint.Folded(result.Findings), trouble.Few(result.Failures)
 	toStderr := g.streams
 	toStderr.Stdout = g.streams.Stderr
 	format, _, err := report.ParseFormat("text")
@@ -344,7 +344,7 @@ func (g *gateRun) overrideOf(result lint.Result) gate.Override {
 			o.Findings = append(o.Findings, f.Rule+": "+shown(f.Message))
 		}
 	}
-	for _, f := range result.Failures {
+	for _, f := range trouble.Few(result.Failures) {
 		o.Failures = append(o.Failures, shown(f.Message))
 	}
 	return o

@@ -19,6 +19,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/spelling"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // outputFlags say how findings are told, and which of them fail the run.
@@ -116,7 +117,7 @@ func checkColor(color string) error {
 // both findings and failures it is that of findings.
 func (o *outputs) write(result lint.Result, files *source.Files, streams Streams) error {
 	shown := result
-	shown.Findings = lint.Folded(result.Findings)
+	shown.Findings, shown.Failures = lint.Folded(result.Findings), trouble.Few(result.Failures)
 	for _, out := range o.formats {
 		if err := o.writeOne(out, shown, files, streams); err != nil {
 			return err

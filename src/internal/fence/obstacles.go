@@ -122,10 +122,14 @@ func (b *builder) overlap(o plan.Overlap, deployed map[ownAddress]bool, within f
 func (b *builder) blind(p *plan.Plan, within func(*plan.Subnet) bool) []*plan.BlindSpot {
 	var list []*plan.BlindSpot
 	blindness := plan.NewBlindness(p)
+	telling := hiddenPools(p)
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		counts := false
 		for m := range blindness.Meetings(spot) {
+			if counts && len(telling) == len(b.unknown) {
+				break // nothing more can be learned
+			}
 			if !m.OnWire() || !concerns(m.Overlap, within) {
 				continue
 			}
@@ -138,6 +142,19 @@ func (b *builder) blind(p *plan.Plan, within func(*plan.Subnet) bool) []*plan.Bl
 		}
 		if counts {
 			list = append(list, spot)
+		}
+	}
+	return list
+}
+
+// hiddenPools are the known subnets of which a part of what they hand out hides.
+func hiddenPools(p *plan.Plan) map[*plan.Subnet]bool {
+	list := map[*plan.Subnet]bool{}
+	for i := range p.BlindSpots {
+		for k := range p.BlindSpots[i].May {
+			if c := &p.BlindSpots[i].May[k]; isDynamic(c) && c.Subnet.Range.IsValid() {
+				list[c.Subnet] = true
+			}
 		}
 	}
 	return list

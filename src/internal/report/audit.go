@@ -43,16 +43,26 @@ func WriteAudit(w io.Writer, a Audit, options Options) error {
 		t.width = max(options.Width, minWidth)
 	}
 	for i := range a.Items {
+		if i == mostItems {
+			t.line("", "", fmt.Sprintf("and %d more: name a network or a CIDR to see a part, or write all with --format json or csv\n", len(a.Items)-i))
+			break
+		}
 		t.item(&a.Items[i])
 	}
-	t.claims("", "not judged", a.Unjudged)
-	for _, h := range a.Hidden {
-		t.line("", "", position(h.At)+": "+visible(h.Text()))
-	}
+	t.claims("", "not judged", a.Unjudged, mostUnjudged)
+	tellSpots(a.Hidden, func(at, text string) { t.line("", "", at+": "+text) }, func(text string) { t.line("", "", text) })
 	t.summary(a)
 	_, err := w.Write(t.out.Bytes())
 	return err
 }
+
+// How much a text has of an audit: items, owners on one side of an item, and what was not
+// judged.
+const (
+	mostItems    = 1000
+	mostOwners   = 20
+	mostUnjudged = 100
+)
 
 type auditText struct {
 	out     bytes.Buffer
@@ -82,9 +92,9 @@ func (t *auditText) line(lead, style, text string) {
 
 func (t *auditText) item(it *audit.Item) {
 	t.line("", severityStyle(it.Severity), it.Verdict.String()+" "+plan.RangeText(it.Range)+": "+visible(it.Explain()))
-	t.claims("  ", "promised", it.Promised)
-	t.claims("  ", "granted", it.Granted)
-	t.claims("  ", "may go to", it.Rivals)
+	t.claims("  ", "promised", it.Promised, mostOwners)
+	t.claims("  ", "granted", it.Granted, mostOwners)
+	t.claims("  ", "may go to", it.Rivals, mostOwners)
 	if it.At.IsValid() {
 		t.line("  ", bold, "file: "+position(it.At))
 	}
@@ -94,9 +104,13 @@ func (t *auditText) item(it *audit.Item) {
 	t.out.WriteByte('\n')
 }
 
-// claims writes one side of an item, or of none.
-func (t *auditText) claims(lead, side string, claims []plan.Claim) {
+// claims writes one side of an item, or of none; of many claims the first.
+func (t *auditText) claims(lead, side string, claims []plan.Claim, most int) {
 	for i := range claims {
+		if i == most {
+			t.line(lead, bold, fmt.Sprintf("%s: and %d more", side, len(claims)-i))
+			return
+		}
 		c := &claims[i]
 		text := fmt.Sprintf("%s: %s %s", side, plan.RangeText(c.Range), visible(c.Who()))
 		if c.Owner().Network != "" && c.Kind.InUse() {

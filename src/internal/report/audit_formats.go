@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/csv"
 	"io"
 	"strings"
 	"time"
@@ -10,18 +9,9 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
-// The JSON shape of audit. As in a report, no field is left out but those that
+// The parts of audit's JSON. As in a report, no field is left out but those that
 // are null for "does not apply", and no list is null.
 type (
-	jsonAudit struct {
-		Version   int                 `json:"version"`
-		Items     []jsonAuditItem     `json:"items"`
-		Summary   jsonAuditSummary    `json:"summary"`
-		NotJudged []jsonAuditClaim    `json:"not_judged"`
-		Snapshots []jsonAuditSnapshot `json:"snapshots"`
-		Hidden    []jsonHidden        `json:"hidden"`
-		Failures  []jsonFailure       `json:"failures"`
-	}
 	jsonAuditItem struct {
 		Addresses string `json:"addresses"`
 		Verdict   string `json:"verdict"`
@@ -61,24 +51,25 @@ type (
 	}
 )
 
-// WriteAuditJSON writes the audit as JSON.
+// WriteAuditJSON writes the audit as JSON, whole; memory does not grow with it.
 func WriteAuditJSON(w io.Writer, a Audit) error {
-	out := jsonAudit{
-		Version: jsonVersion, Items: make([]jsonAuditItem, len(a.Items)), Snapshots: make([]jsonAuditSnapshot, len(a.Snapshots)),
-		Summary: jsonAuditSummary{
-			Agreed: a.Counts[audit.Agreed], Drift: a.Counts[audit.Drift], Ghost: a.Counts[audit.Ghost],
-			Unprotected: a.Counts[audit.Unprotected], Orphan: a.Counts[audit.Orphan], NotJudged: len(a.Unjudged), Directors: len(a.Snapshots),
-		},
-		NotJudged: jsonAuditClaims(a.Unjudged),
-		Hidden:    jsonSpots(a.Hidden), Failures: jsonFailures(a.Failures),
-	}
-	for i := range a.Items {
-		out.Items[i] = newJSONAuditItem(&a.Items[i])
-	}
-	for i, s := range a.Snapshots {
-		out.Snapshots[i] = jsonAuditSnapshot{s.Director, s.Collected.Format(time.RFC3339), append([]string{}, s.Unseen...)}
-	}
-	return encodeJSON(w, out)
+	out := NewJSONStream(w)
+	out.Open('{')
+	out.Field("version", jsonVersion)
+	out.List("items", len(a.Items), func(i int) { out.Value(newJSONAuditItem(&a.Items[i])) })
+	out.Field("summary", jsonAuditSummary{
+		Agreed: a.Counts[audit.Agreed], Drift: a.Counts[audit.Drift], Ghost: a.Counts[audit.Ghost],
+		Unprotected: a.Counts[audit.Unprotected], Orphan: a.Counts[audit.Orphan], NotJudged: len(a.Unjudged), Directors: len(a.Snapshots),
+	})
+	out.List("not_judged", len(a.Unjudged), func(i int) { out.Value(jsonAuditClaims(a.Unjudged[i : i+1])[0]) })
+	out.List("snapshots", len(a.Snapshots), func(i int) {
+		s := a.Snapshots[i]
+		out.Value(jsonAuditSnapshot{s.Director, s.Collected.Format(time.RFC3339), append([]string{}, s.Unseen...)})
+	})
+	out.Field("hidden", jsonSpots(a.Hidden))
+	out.Field("failures", jsonFailures(a.Failures))
+	out.Close('}')
+	return out.End()
 }
 
 func newJSONAuditItem(it *audit.Item) jsonAuditItem {
@@ -113,11 +104,7 @@ var auditColumns = []string{
 // WriteAuditCSV writes the items as a table with a line of headings (RFC 4180,
 // but for the ends of lines). What could not be judged is not in it.
 func WriteAuditCSV(w io.Writer, a Audit) error {
-	out := csv.NewWriter(w)
-	if err := out.Write(auditColumns); err != nil {
-		return err
-	}
-	for i := range a.Items {
+	return writeRows(w, auditColumns, len(a.Items), func(i int) []string {
 		it := &a.Items[i]
 		severity := ""
 		if it.Severity != 0 {
@@ -131,12 +118,8 @@ func WriteAuditCSV(w io.Writer, a Audit) error {
 		for i, cell := range row {
 			row[i] = harmless(cell)
 		}
-		if err := out.Write(row); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
+		return row
+	})
 }
 
 // harmless keeps a cell from being taken for a formula by a spreadsheet.

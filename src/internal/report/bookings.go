@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"cmp"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"strconv"
@@ -80,18 +79,10 @@ var BookingColumns = []string{"address", "pool", "state", "owner", "number", "te
 
 // WriteBookingsCSV writes the list as CSV (RFC 4180), with a header.
 func WriteBookingsCSV(w io.Writer, b Bookings) error {
-	out := csv.NewWriter(w)
-	if err := out.Write(BookingColumns); err != nil {
-		return err
-	}
-	for _, l := range b.List {
-		j := newJSONBooking(l.Pool, l.Booking)
-		if err := out.Write(bookingcsv.Inert(j.Address, j.Pool, j.State, j.Owner, strconv.Itoa(j.Number), j.Team, j.Since, j.Until, j.By, j.Why)); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
+	return writeRows(w, BookingColumns, len(b.List), func(i int) []string {
+		j := newJSONBooking(b.List[i].Pool, b.List[i].Booking)
+		return bookingcsv.Inert(j.Address, j.Pool, j.State, j.Owner, strconv.Itoa(j.Number), j.Team, j.Since, j.Until, j.By, j.Why)
+	})
 }
 
 // Changes is what a command did to bookings, or would do.
@@ -290,9 +281,9 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 		}
 		t.line("  %s", visible(line))
 	}
-	for _, s := range h.Hidden {
-		t.line("%s: %s: nobody knows whether that takes it, or ever did", position(s.At), visible(s.Text()))
-	}
+	tellSpots(h.Hidden, func(at, text string) {
+		t.line("%s: %s: nobody knows whether that takes it, or ever did", at, text)
+	}, func(text string) { t.line("%s", text) })
 	_, err := w.Write(t.out.Bytes())
 	return err
 }

@@ -138,9 +138,7 @@ func (t *freeText) shortage() {
 	for _, c := range t.Tally {
 		t.line("  %s %s", c.Size, TallyText(c.Reason, c.Size))
 	}
-	for _, s := range t.Hidden {
-		t.line("  %s (%s)", visible(s.Text()), position(s.At))
-	}
+	tellSpots(t.Hidden, func(at, text string) { t.line("  %s (%s)", text, at) }, func(text string) { t.line("  %s", text) })
 }
 
 // TallyText says what keeps a number of addresses from being offered.

@@ -2,8 +2,10 @@ package report
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -71,5 +73,38 @@ func TestJSONStream(t *testing.T) {
 				t.Fatalf("seed %d: a write ends with %q", seed, text[max(0, len(text)-40):])
 			}
 		}
+	}
+}
+
+// TestRows compares a table with the same rows written at once, and holds that no write
+// ends within a row: what keeps names back looks at one write.
+func TestRows(t *testing.T) {
+	row := func(i int) []string { return []string{strconv.Itoa(i), strings.Repeat("secret name, \"", i%7), "\n"} }
+	want := &bytes.Buffer{}
+	all := csv.NewWriter(want)
+	if err := all.Write([]string{"a", "b", "c"}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 20_000
+	for i := range n {
+		if err := all.Write(row(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all.Flush()
+	to := &ends{}
+	if err := writeRows(to, []string{"a", "b", "c"}, n, row); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(to.writes, "") != want.String() {
+		t.Error("the rows are others")
+	}
+	for _, text := range to.writes {
+		if rows, err := csv.NewReader(strings.NewReader(text)).ReadAll(); err != nil || !strings.HasSuffix(text, "\n") || len(rows) == 0 {
+			t.Fatalf("a write ends within a row: %q (%v)", text[max(0, len(text)-40):], err)
+		}
+	}
+	if len(to.writes) < 5 {
+		t.Errorf("%d writes: all rows were in memory", len(to.writes))
 	}
 }

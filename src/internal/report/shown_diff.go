@@ -32,12 +32,17 @@ func ShownDiff(text string) (shown string, cut bool) {
 	return b.String(), cut
 }
 
+// mostLine is how many bytes of one line are shown.
+const mostLine = 4096
+
 var hunkHeader = lazyregexp.New(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
 
 // diffHunk is a hunk and the lines at which it begins in both texts.
 type diffHunk struct {
 	from, to int
 	lines    []string
+	// old says of comments whether one of the lines that were there ends with it.
+	old map[string]bool
 }
 
 // write writes the hunk, less the context up to a line that is not shown whole.
@@ -78,9 +83,20 @@ func (h *diffHunk) isShown(line string) bool { return h.shownLine(line) == line 
 
 // isNew reports whether a comment comes with the change, which then wrote it.
 func (h *diffHunk) isNew(line, comment string) bool {
-	return line[0] == '+' && !slices.ContainsFunc(h.lines, func(old string) bool {
-		return old[0] != '+' && strings.HasSuffix(strings.TrimRight(old, "\r\n"), comment)
-	})
+	if line[0] != '+' {
+		return false
+	}
+	if h.old == nil {
+		h.old = map[string]bool{}
+	}
+	was, known := h.old[comment]
+	if !known {
+		was = slices.ContainsFunc(h.lines, func(old string) bool {
+			return old[0] != '+' && strings.HasSuffix(strings.TrimRight(old, "\r\n"), comment)
+		})
+		h.old[comment] = was
+	}
+	return !was
 }
 
 // networkKeys are the keys of a network and its subnets whose values are names or
@@ -110,7 +126,13 @@ func (h *diffHunk) shownLine(line string) string {
 		return visible(shown) + "…" + end
 	}
 	if comment != "" && !h.isNew(line, comment) {
-		return visible(shown+value) + " …" + end
+		text = shown + value
+		if len(text) <= mostLine {
+			return visible(text) + " …" + end
+		}
+	}
+	if len(text) > mostLine { // a list of a million addresses may be one line
+		return visible(strings.ToValidUTF8(text[:mostLine], "")) + "…" + end
 	}
 	return visible(text) + end
 }

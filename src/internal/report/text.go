@@ -205,7 +205,7 @@ func (t *textReport) note(g gutter, n note) {
 // text format, beside a result that is written elsewhere.
 func WriteFailures(w io.Writer, failures []trouble.Trouble, options Options) error {
 	t := newTextReport(lint.Result{}, options)
-	for _, f := range failures {
+	for _, f := range trouble.Few(failures) {
 		t.failure(f)
 	}
 	_, err := w.Write(t.out.Bytes())

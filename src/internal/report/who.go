@@ -40,9 +40,9 @@ func WriteWho(w io.Writer, who Who, options Options) error {
 	for i := range who.Holders {
 		t.holders(&who.Holders[i], len(who.Failures) == 0)
 	}
-	for _, s := range who.Hidden {
-		t.line(0, "%s: %s: nobody knows whether that takes it", position(s.At), visible(s.Text()))
-	}
+	tellSpots(who.Hidden, func(at, text string) {
+		t.line(0, "%s: %s: nobody knows whether that takes it", at, text)
+	}, func(text string) { t.line(0, "%s", text) })
 	_, err := w.Write(t.out.Bytes())
 	return err
 }
