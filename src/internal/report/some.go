@@ -17,7 +17,7 @@ const mostSpots = 100
 func tellSpots(spots []*plan.BlindSpot, tell func(at, text string), rest func(text string)) {
 	for i, s := range spots {
 		if i == mostSpots {
-			rest(fmt.Sprintf("and %s: ipguard lint tells which", plural.Of(len(spots)-i, "more part")+" of the fleet that "+plural.Verb(len(spots)-i, "hides", "hide")))
+			rest(fmt.Sprintf("and %s: ipguard lint tells which", plural.Of(len(spots)-i, "more hidden part")))
 			return
 		}
 		tell(position(s.At), visible(s.Text()))

@@ -45,28 +45,35 @@ func (n *Names) Withhold(doc *Document) {
 		return
 	}
 	doc.withheldNames(func(text, shown string) {
-		if len(text) > maxName || !isPlainName(text) && len(text) < minOther {
-			return
-		}
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		into, word := &n.plain, text[:wordEnd([]byte(text))]
-		if !isPlainName(text) || word == "" {
-			into, n.replace = &n.other, nil
-		}
-		if *into == nil {
-			*into = map[string]string{}
-		}
-		if known, ok := (*into)[text]; !ok || shown < known { // whoever comes first
-			(*into)[text] = shown
-			if !ok && into == &n.plain {
-				if n.byWord == nil {
-					n.byWord = map[string][]string{}
-				}
-				n.byWord[word] = append(n.byWord[word], text)
-			}
+		n.withhold(text, shown)
+		if trimmed := strings.TrimSpace(text); trimmed != text && len(trimmed) >= minOther {
+			n.withhold(trimmed, shown) // lines are written without blanks at their ends
 		}
 	})
+}
+
+func (n *Names) withhold(text, shown string) {
+	if len(text) > maxName || !isPlainName(text) && len(text) < minOther {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	into, word := &n.plain, text[:wordEnd([]byte(text))]
+	if !isPlainName(text) || word == "" {
+		into, n.replace = &n.other, nil
+	}
+	if *into == nil {
+		*into = map[string]string{}
+	}
+	if known, ok := (*into)[text]; !ok || shown < known { // whoever comes first
+		(*into)[text] = shown
+		if !ok && into == &n.plain {
+			if n.byWord == nil {
+				n.byWord = map[string][]string{}
+			}
+			n.byWord[word] = append(n.byWord[word], text)
+		}
+	}
 }
 
 // Open notes the path of a file: a name that is part of it is no secret.
