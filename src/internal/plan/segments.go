@@ -91,15 +91,18 @@ func (g *grouping) joinDecided() {
 // joinAssumed joins the groups of subnets that overlap and may meet, unless they
 // hold subnets that may not.
 func (g *grouping) joinAssumed() {
-	members := map[int][]int{}
-	for i := range g.subnets {
+	members := map[int]*sorted{}
+	for i, s := range g.subnets {
 		root := g.sets.find(i)
-		members[root] = append(members[root], i)
+		if members[root] == nil {
+			members[root] = &sorted{}
+		}
+		members[root].add(s)
 	}
 	for i, j := range g.overlapping() {
 		contact := ContactOf(g.subnets[i], g.subnets[j])
 		a, b := g.sets.find(i), g.sets.find(j)
-		if contact.Relation == Isolated || a == b || g.apart(members[a], members[b]) {
+		if contact.Relation == Isolated || a == b || members[a].apartFrom(members[b]) {
 			continue
 		}
 		if contact.Relation < Same {
@@ -107,8 +110,44 @@ func (g *grouping) joinAssumed() {
 		}
 		g.sets.join(a, b)
 		root := g.sets.find(a)
-		members[root] = append(members[a], members[b]...)
+		for _, s := range members[b].subnets {
+			members[a].add(s)
+		}
+		members[root] = members[a]
 	}
+}
+
+// sort is all that decides whether two different subnets with ranges are certainly apart.
+type sort struct {
+	director, segment string
+	ofDirector        bool // in a cloud-config
+	identity          Identity
+}
+
+func (s *Subnet) sort() sort { return sort{s.Director, s.Segment, s.Deployment == "", s.Identity} }
+
+// sorted are subnets of which each is of another sort: one of each sort tells for all, and
+// of thousands of subnets there are few.
+type sorted struct {
+	subnets []*Subnet
+	has     map[sort]bool
+}
+
+func (l *sorted) add(s *Subnet) {
+	if l.has[s.sort()] {
+		return
+	}
+	if l.has == nil {
+		l.has = map[sort]bool{}
+	}
+	l.has[s.sort()] = true
+	l.subnets = append(l.subnets, s)
+}
+
+// apartFrom reports whether a subnet of one list is certainly not in the segment of one of
+// the other.
+func (l *sorted) apartFrom(other *sorted) bool {
+	return slices.ContainsFunc(l.subnets, func(s *Subnet) bool { return s.apartFrom(other.subnets) })
 }
 
 // overlapping yields the pairs of subnets with overlapping ranges.
@@ -123,16 +162,6 @@ func (g *grouping) overlapping() func(yield func(i, j int) bool) {
 			}
 		}
 	}
-}
-
-// apart reports whether a subnet of one list is certainly not in the segment of
-// one of the other.
-func (g *grouping) apart(a, b []int) bool {
-	others := make([]*Subnet, len(b))
-	for k, j := range b {
-		others[k] = g.subnets[j]
-	}
-	return slices.ContainsFunc(a, func(i int) bool { return g.subnets[i].apartFrom(others) })
 }
 
 func (g *grouping) segments() []*Segment {
@@ -162,10 +191,15 @@ func (g *grouping) addGuests(byRoot map[int]*Segment) {
 		guest *Subnet
 		to    *Segment
 	}
-	own := map[*Segment][]*Subnet{}
-	for _, segment := range byRoot {
-		own[segment] = slices.Clone(segment.Subnets)
+	own := map[*Segment]*sorted{}
+	for i, s := range g.subnets {
+		segment := byRoot[g.sets.find(i)]
+		if own[segment] == nil {
+			own[segment] = &sorted{}
+		}
+		own[segment].add(s)
 	}
+	shown := map[visit]bool{}
 	for i, j := range g.overlapping() {
 		a, b := byRoot[g.sets.find(i)], byRoot[g.sets.find(j)]
 		if a == b || ContactOf(g.subnets[i], g.subnets[j]).Relation == Isolated {
@@ -176,12 +210,13 @@ func (g *grouping) addGuests(byRoot map[int]*Segment) {
 		})
 		// If each is certainly apart from one of the others' hosts, the two are
 		// shown together all the same.
-		certain := slices.DeleteFunc(slices.Clone(visits), func(v visit) bool { return v.guest.apartFrom(own[v.to]) })
+		certain := slices.DeleteFunc(slices.Clone(visits), func(v visit) bool { return v.guest.apartFrom(own[v.to].subnets) })
 		if len(certain) == 0 {
 			certain = visits[:min(1, len(visits))]
 		}
 		for _, v := range certain {
-			if !v.to.Contains(v.guest) {
+			if !shown[v] {
+				shown[v] = true
 				v.to.Subnets = append(v.to.Subnets, v.guest)
 				v.to.Assumed = true
 			}
