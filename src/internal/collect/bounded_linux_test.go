@@ -48,32 +48,52 @@ func TestHostileAnswers(t *testing.T) {
 			fmt.Fprintf(w, `{"manifest":%q}`, text)
 		}
 	}
+	elements := func(start, element string, n int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/deployments" && start == "[{\"ips\":[" {
+				fmt.Fprint(w, `[{"name":"d"}]`)
+				return
+			}
+			if r.URL.Path == "/deployments/d" {
+				fmt.Fprint(w, `{}`)
+				return
+			}
+			fmt.Fprint(w, start+strings.Repeat(element+",", n)+element+"]}]")
+		}
+	}
 	const tooMuch, late = "it sends too much: the answer has more than ", "it did not answer everything within "
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		path   string // that the answer is for; others get an empty list
 		says   string
+		side   int // how many such directors are asked side by side, besides
 	}{
-		"blanks without end":      {forever(" "), "/deployments", tooMuch + "16 MiB"},
-		"packed blanks":           {packed(t), "/deployments", tooMuch + "16 MiB"},
-		"elements without number": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "["+strings.Repeat("{},", 5<<20)+"{}]") }, "/deployments", tooMuch + "100000 elements"},
-		"a list of lists":         {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("[", 15<<20)) }, "/deployments", "its answer cannot be understood"},
-		"configs without number":  {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "["+strings.Repeat("{},", 5<<20)+"{}]") }, "/configs", tooMuch + "100000 elements"},
-		"an error without end":    {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); forever("x")(w, r) }, "/deployments", "it answers with status 500"},
+		"blanks without end":      {forever(" "), "/deployments", tooMuch + "16 MiB", 0},
+		"packed blanks":           {packed(t), "/deployments", tooMuch + "16 MiB", 0},
+		"elements without number": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "["+strings.Repeat("{},", 5<<20)+"{}]") }, "/deployments", tooMuch + "100000 elements", 0},
+		"a list of lists":         {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("[", 15<<20)) }, "/deployments", "its answer cannot be understood", 0},
+		"configs without number":  {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "["+strings.Repeat("{},", 5<<20)+"{}]") }, "/configs", tooMuch + "100000 elements", 0},
+		"an error without end":    {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); forever("x")(w, r) }, "/deployments", "it answers with status 500", 0},
 		"a byte now and then": {func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
 				fmt.Fprint(w, " ")
 				w.(http.Flusher).Flush()
 				time.Sleep(100 * time.Millisecond)
 			}
-		}, "/deployments", late},
-		"manifests of brackets": {manifest(strings.Repeat("[", 8<<20)), "/deployments", ""},
-		"manifests of commas":   {manifest("a: [" + strings.Repeat("1,", 4<<20) + "1]"), "/deployments", ""},
-		"manifests of maps":     {manifest(strings.Repeat("{a: ", 9000)), "/deployments", ""},
+		}, "/deployments", late, 0},
+		"manifests of brackets": {manifest(strings.Repeat("[", 8<<20)), "/deployments", "", 0},
+		"manifests of commas":   {manifest("a: [" + strings.Repeat("1,", 4<<20) + "1]"), "/deployments", "", 0},
+		"manifests of maps":     {manifest(strings.Repeat("{a: ", 9000)), "/deployments", "", 0},
 		"manifests of aliases": {manifest("a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
-			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n"), "/deployments", ""},
+			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]\n"), "/deployments", "", 0},
 		"addresses without number": {manifest("name: d\ninstance_groups: [{name: g, networks: [{name: n, static_ips: [" + strings.Repeat("10.0.0.1,", 290_000) + "10.0.0.2]}]}]"), "/deployments",
-			"what it tells of networks and addresses takes more than 48 MiB"},
+			"what it tells of networks and addresses takes more than 48 MiB", 0},
+		"addresses of a VM":       {elements(`[{"ips":[`, `"1.2.3.4"`, 1_300_000), "/deployments", tooMuch + "4096 elements in one of its elements", 0},
+		"addresses of an orphan":  {elements(`[{"ip_addresses":[`, `"1.2.3.4"`, 1_300_000), "/orphaned_vms", tooMuch + "4096 elements in one of its elements", 0},
+		"teams of a deployment":   {elements(`[{"name":"d","teams":[`, `""`, 4_000_000), "/deployments", tooMuch + "4096 elements in one of its elements", 0},
+		"teams of deployments":    {elements(`[{"name":"d","teams":["",""]},{"teams":[`, `""]},{"teams":["","","","","","","","",""`, 90_000), "/deployments", tooMuch + "300000 elements in its elements", 0},
+		"long manifests":          {manifest(strings.Repeat("- a\n", 12<<18)), "/deployments", "", 2},
+		"addresses of many sides": {manifest("name: d\ninstance_groups: [{name: g, networks: [{name: n, static_ips: [" + strings.Repeat("10.0.0.1,", 40_000) + "10.0.0.2]}]}]"), "/deployments", "what the directors tell of networks and addresses takes more than 64 MiB, and this one tells most", 3},
 	} {
 		if raceDetector && c.says != tooMuch+"16 MiB" && c.says != late {
 			continue // scripts/test has all of them tried without the race detector
@@ -84,7 +104,7 @@ func TestHostileAnswers(t *testing.T) {
 				switch {
 				case r.URL.Path == "/info":
 					fmt.Fprint(w, `{"name":"hostile","uuid":"1","version":"283.1.3","user_authentication":{"type":"basic","options":{}}}`)
-				case strings.HasPrefix(r.URL.Path, c.path) && !strings.HasSuffix(r.URL.Path, "/instances"):
+				case strings.HasPrefix(r.URL.Path, c.path) && (!strings.HasSuffix(r.URL.Path, "/instances") || strings.HasPrefix(name, "addresses of a VM")):
 					c.answer(w, r)
 				default:
 					fmt.Fprint(w, "[]")
@@ -102,7 +122,7 @@ func TestHostileAnswers(t *testing.T) {
 				url += "/late" // the rest has time
 			}
 			asker := exec.Command(os.Args[0], "-test.run=^TestHostileAnswers$")
-			asker.Env = append(os.Environ(), hostileVariable+"="+url, hostileVariable+"_CA="+string(ca))
+			asker.Env = append(os.Environ(), hostileVariable+"="+url, hostileVariable+"_CA="+string(ca), hostileVariable+"_SIDE="+strconv.Itoa(c.side))
 			out, err := asker.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
@@ -129,7 +149,15 @@ func askHostile(t *testing.T, url string) {
 	}
 	var said string
 	target := Target{Name: "hostile", Access: environment.Access{URL: strings.TrimSuffix(url, "/late"), CACert: os.Getenv(hostileVariable + "_CA"), Client: "c", Secret: "s"}}
-	Run(context.Background(), []Target{target}, opts, func(r Result) {
+	targets := []Target{target}
+	side, err := strconv.Atoi(os.Getenv(hostileVariable + "_SIDE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range side {
+		targets = append(targets, target)
+	}
+	Run(context.Background(), targets, opts, func(r Result) {
 		if r.Err != nil {
 			said = r.Err.Message
 		}

@@ -68,6 +68,8 @@ type Result struct {
 	Target   Target
 	Snapshot *snapshot.Snapshot
 	Err      *trouble.Trouble
+
+	share *share
 }
 
 // perDirector is how many requests one director gets at a time. Its API runs in
@@ -82,11 +84,12 @@ const memoryLimit = 128 << 20
 // Run asks all targets side by side and calls done with each result as it comes
 // in, one at a time. It returns when all are in, or given up.
 //
-// What comes is bounded (bounded.go): the size of an answer, of a list, and of all
-// that one director tells. At a timeout its requests end.
+// What comes is bounded (bounded.go, turn.go): the size of an answer, of its lists, of
+// all that one director tells, and of all that is in memory at a time. At a timeout its
+// requests end. What done is called with is not kept.
 func Run(ctx context.Context, targets []Target, opts Options, done func(Result)) {
 	defer garbage.CollectLess(memoryLimit)()
-	r := &run{opts: opts, connections: newConnections()}
+	r := &run{opts: opts, connections: newConnections(), turns: newTurns(), kept: &kept{of: map[*share]bool{}}}
 	defer r.connections.restore()
 	r.progress.Directors = len(targets)
 	r.tell(func(*Progress) {})
@@ -98,12 +101,15 @@ func Run(ctx context.Context, targets []Target, opts Options, done func(Result))
 		result := <-results
 		r.tell(func(p *Progress) { p.DirectorsDone++ })
 		done(result)
+		result.share.drop()
 	}
 }
 
 type run struct {
 	opts        Options
 	connections *connections
+	turns       *turns
+	kept        *kept
 
 	// long is held by who reduces a long text.
 	long sync.Mutex
@@ -125,26 +131,32 @@ func (r *run) tell(change func(*Progress)) {
 func (r *run) one(ctx context.Context, t Target) Result {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Timeout)
 	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	share := r.kept.share(stop)
 	answer := make(chan Result, 1)
 	go func() {
-		s, err := r.collect(ctx, t)
-		answer <- Result{Target: t, Snapshot: s, Err: troubleOf(err, t)}
+		s, err := r.collect(ctx, t, share)
+		answer <- Result{Target: t, Snapshot: s, Err: troubleOf(err, t), share: share}
 	}()
 	select {
 	case result := <-answer:
+		if result.Err != nil && ctx.Err() != nil {
+			result.Err = gaveUp(ctx, r.opts.Timeout) // what failed only because of that
+		}
 		return result
 	case <-ctx.Done():
-		return Result{Target: t, Err: gaveUp(ctx, r.opts.Timeout)}
+		return Result{Target: t, Err: gaveUp(ctx, r.opts.Timeout), share: share}
 	}
 }
 
-func (r *run) collect(ctx context.Context, t Target) (*snapshot.Snapshot, error) {
+func (r *run) collect(ctx context.Context, t Target, share *share) (*snapshot.Snapshot, error) {
 	conn, err := r.connections.open(ctx, t, r.opts.Config)
 	if err != nil {
 		return nil, err
 	}
 	f := &fetcher{
-		ctx: ctx, requests: conn.requests, target: t, run: r,
+		ctx: ctx, requests: conn.requests, ownTurn: make(chan struct{}, 1), target: t, run: r, share: share,
 		snapshot: &snapshot.Snapshot{Head: snapshot.Head{
 			Collected: r.opts.Now().UTC().Truncate(time.Second), Kept: r.opts.Keep.Kept(),
 			Director: snapshot.Identity{Name: conn.info.Name, UUID: conn.info.UUID, Version: conn.info.Version, CPI: conn.info.CPI},

@@ -67,7 +67,7 @@ func (c *connections) through(proxy string, build func() error) error {
 
 // connection is a director that answers, and what it said about itself.
 type connection struct {
-	requests boshdirector.ClientRequest
+	requests requestsIn
 	info     boshdirector.InfoResp
 }
 
@@ -101,13 +101,13 @@ func (c *connections) ask(ctx context.Context, access environment.Access) (facto
 		return factory, info, &trouble.Trouble{Message: "its URL cannot be read", Hint: "write HOST, HOST:PORT or https://HOST:PORT"}
 	}
 	factory.CACert = access.CACert
-	var anonymous boshdirector.ClientRequest
+	var anonymous requestsIn
 	err = c.through(access.Proxy, func() (err error) {
 		anonymous, err = newRequests(ctx, factory, c.logger)
 		return err
 	})
 	if err == nil {
-		err = anonymous.Get("/info", &info)
+		err = anonymous(nil).Get("/info", &info)
 		info.UUID = place.Name(info.UUID).String() // a text of somebody's: messages show it
 	}
 	return factory, info, err
@@ -133,7 +133,7 @@ func (c *connections) tokens(ctx context.Context, t Target, info boshdirector.In
 		return nil, err
 	}
 	endpoint := neturl.URL{Scheme: "https", Host: net.JoinHostPort(factory.Host, strconv.Itoa(factory.Port)), Path: factory.Path}
-	client := newClient(ctx, pool, endpoint.Host, nil, c.logger)
+	client := newClient(ctx, pool, endpoint.Host, nil, c.logger)(nil)
 	uaa := tokenServer{boshuaa.NewClient(endpoint.String(), factory.Client, factory.ClientSecret, client, c.logger)}
 	session := boshuaa.NewClientTokenSession(uaa).TokenFunc
 	if t.Access.Client == "" {

@@ -58,6 +58,10 @@ func isGone(err error) bool { return statusOf(err) == 404 && ownError(err).Code 
 func isUnknownEndpoint(err error) bool { return statusOf(err) == 404 && ownError(err).Code == 0 }
 
 func gaveUp(ctx context.Context, timeout time.Duration) *trouble.Trouble {
+	var stopped *trouble.Trouble
+	if errors.As(context.Cause(ctx), &stopped) {
+		return stopped
+	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ErrInterrupted
 	}
@@ -137,7 +141,7 @@ var transport = []struct {
 	says func(match string) string
 	hint string
 }{
-	{lazyregexp.New(`the answer has more than \d+ (MiB|elements)`), func(m string) string { return "it sends too much: " + m }, ""},
+	{lazyregexp.New(`the answer has more than \d+ (MiB|elements)( in (one of )?its elements)?`), func(m string) string { return "it sends too much: " + m }, ""},
 	{lazyregexp.New(`x509: (certificate signed by unknown authority|certificate has expired or is not yet valid|certificate is valid for|certificate is not valid for any names|cannot validate certificate|certificate relies on legacy Common Name field|certificate specifies an incompatible key usage)?`),
 		func(m string) string { return strings.Replace(m, "is valid for", "is not valid for its host", 1) },
 		"give the director's CA certificate: ca_cert in the fleet file, or BOSH_CA_CERT"},

@@ -16,29 +16,23 @@ import (
 // fetcher asks one director for everything.
 type fetcher struct {
 	ctx      context.Context
-	requests boshdirector.ClientRequest
+	requests requestsIn
+	ownTurn  chan struct{}
 	target   Target
 	run      *run
+	share    *share
 
 	mu       sync.Mutex
 	snapshot *snapshot.Snapshot
-	kept     int // about as many bytes as the snapshot takes
 }
 
 // keep notes that something of that size stays in memory.
-func (f *fetcher) keep(size int) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.kept += size; f.kept > maxKept {
-		return &trouble.Trouble{Message: fmt.Sprintf("what it tells of networks and addresses takes more than %d MiB", maxKept>>20)}
-	}
-	return nil
-}
+func (f *fetcher) keep(size int) error { return f.share.add(size) }
 
 func (f *fetcher) fetch() error {
 	var deployments list[listedDeployment]
 	steps := []func() error{
-		func() (err error) { deployments, err = f.listDeployments(); return err },
+		func() (err error) { deployments, err = f.listed(); return err },
 		f.cloudConfigs,
 		f.runtimeConfigs,
 		f.orphans,
@@ -54,6 +48,21 @@ func (f *fetcher) fetch() error {
 	return f.superseded()
 }
 
+// listed are all deployments.
+func (f *fetcher) listed() ([]listedDeployment, error) {
+	q := f.question()
+	defer q.over()
+	list, err := q.listDeployments()
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, d := range list {
+		size += deploymentSize + sizeOfTexts(d.Teams) + len(d.Name) + len(d.CloudConfig)
+	}
+	return list, f.keep(size)
+}
+
 // unseen notes what the director does not show.
 func (f *fetcher) unseen(format string, args ...any) {
 	f.mu.Lock()
@@ -64,7 +73,9 @@ func (f *fetcher) unseen(format string, args ...any) {
 // cloudConfigs fetches the latest ones of all names and teams. Directors before
 // v264.1 have one, without a name.
 func (f *fetcher) cloudConfigs() error {
-	configs, err := f.listConfigs("cloud")
+	q := f.question()
+	defer q.over()
+	configs, err := q.listConfigs("cloud")
 	if isUnknownEndpoint(err) {
 		return f.onlyCloudConfig()
 	}
@@ -81,7 +92,7 @@ func (f *fetcher) cloudConfigs() error {
 
 func (f *fetcher) addCloudConfig(c boshdirector.Config, latest bool) error {
 	content := f.reduced(c.Content, f.run.opts.Keep.ReduceCloudConfig)
-	if err := f.keep(content.Size()); err != nil {
+	if err := f.keep(content.Size() + sizeOfTexts([]string{c.ID, c.Name, c.Team})); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -104,7 +115,9 @@ func (f *fetcher) reduced(text string, by func(string) snapshot.Content) snapsho
 }
 
 func (f *fetcher) onlyCloudConfig() error {
-	text, err := f.onlyCloudConfigText()
+	q := f.question()
+	defer q.over()
+	text, err := q.onlyCloudConfigText()
 	switch {
 	case isUnknownEndpoint(err): // before cloud-configs; manifests bring their networks
 		return nil
@@ -118,7 +131,9 @@ func (f *fetcher) onlyCloudConfig() error {
 
 // runtimeConfigs fetches those that name virtual addresses.
 func (f *fetcher) runtimeConfigs() error {
-	configs, err := f.listConfigs("runtime")
+	q := f.question()
+	defer q.over()
+	configs, err := q.listConfigs("runtime")
 	if isUnknownEndpoint(err) {
 		f.unseen("runtime configs, of which this director has no list yet")
 		return nil
@@ -128,11 +143,11 @@ func (f *fetcher) runtimeConfigs() error {
 	}
 	for _, c := range configs {
 		content := f.reduced(c.Content, f.run.opts.Keep.ReduceRuntimeConfig)
-		if err := f.keep(content.Size()); err != nil {
-			return err
-		}
 		if content.Empty() {
 			continue
+		}
+		if err := f.keep(content.Size() + sizeOfTexts([]string{c.ID, c.Name, c.Team})); err != nil {
+			return err
 		}
 		f.mu.Lock()
 		f.snapshot.RuntimeConfigs = append(f.snapshot.RuntimeConfigs, snapshot.Config{ID: c.ID, Name: c.Name, Team: c.Team, Latest: true, Content: content})
@@ -142,7 +157,9 @@ func (f *fetcher) runtimeConfigs() error {
 }
 
 func (f *fetcher) orphans() error {
-	orphans, err := f.listOrphans()
+	q := f.question()
+	defer q.over()
+	orphans, err := q.listOrphans()
 	switch {
 	case statusOf(err) == 401 || statusOf(err) == 403:
 		f.unseen("orphaned VMs, which are shown to the scope bosh.admin alone")
@@ -154,6 +171,9 @@ func (f *fetcher) orphans() error {
 		return err
 	}
 	for _, o := range orphans {
+		if err := f.keep(vmSize + len(o.InstanceName) + len(o.DeploymentName) + len(o.AZName) + sizeOfAddresses(o.IPAddresses)); err != nil {
+			return err
+		}
 		group, id, _ := strings.Cut(o.InstanceName, "/")
 		addresses, err := granted(o.IPAddresses)
 		if err != nil {
@@ -200,12 +220,8 @@ func (f *fetcher) deployments(list []listedDeployment) error {
 
 func (f *fetcher) deployment(listed listedDeployment) (*snapshot.Deployment, error) {
 	d := &snapshot.Deployment{Name: listed.Name, Teams: listed.Teams, Locked: listed.Locked}
-	manifest, err := f.manifest(d.Name)
-	if err != nil {
-		return nil, err
-	}
-	d.Manifest = f.reduced(manifest, f.run.opts.Keep.ReduceManifest)
-	if err := f.keep(d.Manifest.Size()); err != nil {
+	var err error
+	if d.Manifest, err = f.manifest(d.Name); err != nil {
 		return nil, err
 	}
 	if d.VMs, err = f.vms(d.Name); err != nil {
@@ -217,57 +233,98 @@ func (f *fetcher) deployment(listed listedDeployment) (*snapshot.Deployment, err
 	return d, nil
 }
 
+func (f *fetcher) manifest(deployment string) (snapshot.Content, error) {
+	q := f.question()
+	defer q.over()
+	text, err := q.manifest(deployment)
+	if err != nil {
+		return snapshot.Content{}, err
+	}
+	content := f.reduced(text, f.run.opts.Keep.ReduceManifest)
+	return content, f.keep(content.Size())
+}
+
 // vms fetches the instances of a deployment. The full answer tells more about VMs,
 // and nothing about instances without one.
 func (f *fetcher) vms(name string) ([]snapshot.VM, error) {
-	instances, err := f.listInstances(name)
+	vms, err := f.instances(name)
+	if err != nil || !f.run.opts.Full {
+		return vms, err
+	}
+	running, err := f.running(name)
+	return append(vms, running...), err
+}
+
+// instances are those of a deployment; with Full, those without a VM.
+func (f *fetcher) instances(name string) (vms []snapshot.VM, err error) {
+	q := f.question()
+	defer q.over()
+	instances, err := q.listInstances(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.keep(len(instances) * vmSize); err != nil {
-		return nil, err
-	}
-	var vms []snapshot.VM
 	for _, i := range instances {
 		if f.run.opts.Full && i.CID != "" {
 			continue
 		}
-		addresses, err := granted(i.IPs)
-		if err != nil {
+		vm := snapshot.VM{Group: i.Job, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index)}
+		if vm.Addresses, err = f.addresses(vm, i.IPs); err != nil {
 			return nil, err
 		}
-		vm := snapshot.VM{Group: i.Job, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index), Addresses: addresses}
-		vm.Absent = i.CID == "" && len(addresses) == 0
+		vm.Absent = i.CID == "" && len(vm.Addresses) == 0
 		vm.Expected = vm.Absent && i.ExpectsVM
 		vms = append(vms, vm)
-	}
-	if !f.run.opts.Full {
-		return vms, nil
-	}
-	infos, err := f.listVMs(name)
-	if err == nil {
-		err = f.keep(len(infos) * vmSize)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range infos {
-		addresses, err := granted(i.IPs)
-		if err != nil {
-			return nil, err
-		}
-		if len(addresses) == 0 {
-			continue // an instance without a VM, which the list above tells
-		}
-		vms = append(vms, snapshot.VM{
-			Group: i.Group, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index), Addresses: addresses, Inactive: i.Active != nil && !*i.Active,
-		})
 	}
 	return vms, nil
 }
 
-// vmSize is about how many bytes of memory a VM takes.
-const vmSize = 300
+// running are the VMs of a deployment, asked for by a task.
+func (f *fetcher) running(name string) (vms []snapshot.VM, err error) {
+	q := f.question()
+	defer q.over()
+	infos, err := q.listVMs(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range infos {
+		if len(i.IPs) == 0 {
+			continue // an instance without a VM, which the other list tells
+		}
+		vm := snapshot.VM{Group: i.Group, ID: i.ID, AZ: i.AZ, Index: indexOf(i.Index), Inactive: i.Active != nil && !*i.Active}
+		if vm.Addresses, err = f.addresses(vm, i.IPs); err != nil {
+			return nil, err
+		}
+		vms = append(vms, vm)
+	}
+	return vms, nil
+}
+
+// addresses are those of a VM, which is kept with them.
+func (f *fetcher) addresses(vm snapshot.VM, texts []string) ([]snapshot.Address, error) {
+	if err := f.keep(vmSize + len(vm.Group) + len(vm.ID) + len(vm.AZ) + sizeOfAddresses(texts)); err != nil {
+		return nil, err
+	}
+	return granted(texts)
+}
+
+// About how many bytes of memory are taken by a VM, an address of one, a deployment and
+// a text, beside their characters.
+const (
+	vmSize         = 300
+	addressSize    = 200
+	deploymentSize = 300
+	textSize       = 16
+)
+
+func sizeOfAddresses(texts []string) int { return len(texts)*addressSize + sizeOfTexts(texts) }
+
+func sizeOfTexts(texts []string) int {
+	size := textSize * len(texts)
+	for _, t := range texts {
+		size += len(t)
+	}
+	return size
+}
 
 func indexOf(told *int) int {
 	if told == nil || *told < 0 {
@@ -285,14 +342,16 @@ func (f *fetcher) pinned(d listedDeployment) ([]string, error) {
 	case "none":
 		return []string{}, nil
 	}
-	ids, err := f.configsOf(d.Name)
+	q := f.question()
+	defer q.over()
+	ids, err := q.configsOf(d.Name)
 	if err != nil {
 		return nil, err
 	}
 	if ids == nil {
 		f.unseen("the cloud-config that deployment %s was made with, which is not the latest", d.Name)
 	}
-	return ids, nil
+	return ids, f.keep(sizeOfTexts(ids))
 }
 
 // superseded fetches the cloud-configs that deployments are pinned to and that
@@ -307,7 +366,9 @@ func (f *fetcher) superseded() error {
 		return slices.ContainsFunc(f.snapshot.CloudConfigs, func(c snapshot.Config) bool { return c.ID == id })
 	})
 	return inParallel(f.ctx, len(ids), func(i int) error {
-		config, err := f.configByID(ids[i])
+		q := f.question()
+		defer q.over()
+		config, err := q.configByID(ids[i])
 		if statusOf(err) == 404 {
 			f.unseen("cloud-config %s, which was deleted while deployments are pinned to it", ids[i])
 			return nil

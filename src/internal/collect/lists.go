@@ -50,7 +50,7 @@ type listedInstance struct {
 // factories (Factory.httpClient of director and uaa) read answers of any size, and go
 // on when nobody waits. Who is sent elsewhere comes to the same server again, so that
 // nobody else sees a token.
-func newClient(ctx context.Context, pool *x509.CertPool, host string, authorize boshdirector.Adjustment, logger boshlog.Logger) *httpclient.HTTPClient {
+func newClient(ctx context.Context, pool *x509.CertPool, host string, authorize boshdirector.Adjustment, logger boshlog.Logger) func(*turn) *httpclient.HTTPClient {
 	raw := httpclient.CreateDefaultClient(pool)
 	raw.CheckRedirect = func(request *http.Request, via []*http.Request) error {
 		if len(via) > 10 || authorize == nil {
@@ -59,41 +59,61 @@ func newClient(ctx context.Context, pool *x509.CertPool, host string, authorize 
 		request.Header, request.Body, request.URL.Host = http.Header{}, nil, host
 		return authorize.Adjust(request, true)
 	}
-	retrying := httpclient.NewNetworkSafeRetryClient(bounded{ctx, raw}, retries, 500*time.Millisecond, logger)
-	if authorize == nil {
-		return httpclient.NewHTTPClient(retrying, logger)
+	return func(t *turn) *httpclient.HTTPClient {
+		retrying := httpclient.NewNetworkSafeRetryClient(bounded{ctx, raw, t}, retries, 500*time.Millisecond, logger)
+		if authorize == nil {
+			return httpclient.NewHTTPClient(retrying, logger)
+		}
+		return httpclient.NewHTTPClientOpts(boshdirector.NewAdjustableClient(retrying, authorize), logger, httpclient.Opts{NoRedactUrlQuery: true})
 	}
-	return httpclient.NewHTTPClientOpts(boshdirector.NewAdjustableClient(retrying, authorize), logger, httpclient.Opts{NoRedactUrlQuery: true})
 }
+
+// requestsIn makes a client of a director whose long answers wait for a turn; without
+// one, they are refused. All clients of it share their connections.
+type requestsIn func(*turn) boshdirector.ClientRequest
 
 // newRequests makes a client of a director. The library's Director is built on the
 // same requests, and its types leave out some of what is needed here.
-func newRequests(ctx context.Context, config boshdirector.FactoryConfig, logger boshlog.Logger) (boshdirector.ClientRequest, error) {
+func newRequests(ctx context.Context, config boshdirector.FactoryConfig, logger boshlog.Logger) (requestsIn, error) {
 	pool, err := config.CACertPool()
 	if err != nil {
-		return boshdirector.ClientRequest{}, &trouble.Trouble{Message: "the CA certificate cannot be read", Hint: "it must be one or more certificates in PEM"}
+		return nil, &trouble.Trouble{Message: "the CA certificate cannot be read", Hint: "it must be one or more certificates in PEM"}
 	}
 	endpoint := url.URL{Scheme: "https", Host: net.JoinHostPort(config.Host, strconv.Itoa(config.Port))}
 	authorize := boshdirector.NewAuthRequestAdjustment(config.TokenFunc, config.Client, config.ClientSecret)
 	client := newClient(ctx, pool, endpoint.Host, authorize, logger)
-	return boshdirector.NewClientRequest(endpoint.String(), client, boshdirector.NewNoopFileReporter(), logger), nil
+	return func(t *turn) boshdirector.ClientRequest {
+		return boshdirector.NewClientRequest(endpoint.String(), client(t), boshdirector.NewNoopFileReporter(), logger)
+	}, nil
 }
 
 // retries is how often the library asks again.
 const retries = 5
 
+// question is one request, or several one after the other, whose answers are in memory
+// until it is over.
+type question struct {
+	requests boshdirector.ClientRequest
+	*turn
+}
+
+func (f *fetcher) question() question {
+	t := &turn{turns: f.run.turns, own: f.ownTurn}
+	return question{f.requests(t), t}
+}
+
 // getList gets a list. A director has an empty one for nothing at all: null is the
 // answer of something else.
-func getList[T any](f *fetcher, path string) (found list[T], err error) {
-	err = f.requests.Get(path, &found)
+func getList[T any](q question, path string) (found list[T], err error) {
+	err = q.requests.Get(path, &found)
 	if err == nil && found == nil {
 		err = &trouble.Trouble{Message: "it answers null in place of a list", Hint: lookAtIt}
 	}
 	return found, err
 }
 
-func (f *fetcher) listDeployments() (found list[listedDeployment], err error) {
-	found, err = getList[listedDeployment](f, "/deployments")
+func (q question) listDeployments() (found list[listedDeployment], err error) {
+	found, err = getList[listedDeployment](q, "/deployments")
 	if err == nil && slices.ContainsFunc(found, func(d listedDeployment) bool { return d.Name == "" }) {
 		return nil, &trouble.Trouble{Message: "it tells a deployment without a name", Hint: lookAtIt}
 	}
@@ -109,7 +129,9 @@ const noConfig = "0"
 // (api/controllers/configs_controller.rb): a team is refused, all others hear that
 // there is no such config.
 func (f *fetcher) readsAll() error {
-	_, _, err := f.requests.RawGet("/configs/"+noConfig, nil, nil)
+	q := f.question()
+	defer q.over()
+	_, _, err := q.requests.RawGet("/configs/"+noConfig, nil, nil)
 	switch status := statusOf(err); {
 	case err == nil, status == http.StatusNotFound:
 		return nil
@@ -122,44 +144,44 @@ func (f *fetcher) readsAll() error {
 	return err
 }
 
-func (f *fetcher) listInstances(deployment string) (found list[listedInstance], err error) {
-	return getList[listedInstance](f, "/deployments/"+url.PathEscape(deployment)+"/instances")
+func (q question) listInstances(deployment string) (found list[listedInstance], err error) {
+	return getList[listedInstance](q, "/deployments/"+url.PathEscape(deployment)+"/instances")
 }
 
 // listConfigs are the latest ones of all names and teams.
-func (f *fetcher) listConfigs(kind string) (found list[boshdirector.Config], err error) {
-	return getList[boshdirector.Config](f, "/configs?latest=true&limit=1&type="+kind)
+func (q question) listConfigs(kind string) (found list[boshdirector.Config], err error) {
+	return getList[boshdirector.Config](q, "/configs?latest=true&limit=1&type="+kind)
 }
 
 // onlyCloudConfig is the text of the cloud-config of a director without names of configs,
 // empty for none.
-func (f *fetcher) onlyCloudConfigText() (string, error) {
-	found, err := getList[struct{ Properties string }](f, "/cloud_configs?limit=1&name=")
+func (q question) onlyCloudConfigText() (string, error) {
+	found, err := getList[struct{ Properties string }](q, "/cloud_configs?limit=1&name=")
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
 	return found[0].Properties, nil
 }
 
-func (f *fetcher) configByID(id string) (config boshdirector.Config, err error) {
-	return config, f.requests.Get("/configs/"+url.PathEscape(id), &config)
+func (q question) configByID(id string) (config boshdirector.Config, err error) {
+	return config, q.requests.Get("/configs/"+url.PathEscape(id), &config)
 }
 
-func (f *fetcher) manifest(deployment string) (string, error) {
+func (q question) manifest(deployment string) (string, error) {
 	var found struct{ Manifest string }
-	err := f.requests.Get("/deployments/"+url.PathEscape(deployment), &found)
+	err := q.requests.Get("/deployments/"+url.PathEscape(deployment), &found)
 	return found.Manifest, err
 }
 
 // listOrphans are the elements of GET /orphaned_vms.
-func (f *fetcher) listOrphans() (found list[boshdirector.OrphanedVMResponse], err error) {
-	return getList[boshdirector.OrphanedVMResponse](f, "/orphaned_vms")
+func (q question) listOrphans() (found list[boshdirector.OrphanedVMResponse], err error) {
+	return getList[boshdirector.OrphanedVMResponse](q, "/orphaned_vms")
 }
 
 // configsOf are the ids of the cloud-configs of a deployment; none where the director
 // has no such list yet.
-func (f *fetcher) configsOf(deployment string) (ids []string, err error) {
-	found, err := getList[boshdirector.DeploymentConfig](f, "/deployment_configs?deployment[]="+url.QueryEscape(deployment))
+func (q question) configsOf(deployment string) (ids []string, err error) {
+	found, err := getList[boshdirector.DeploymentConfig](q, "/deployment_configs?deployment[]="+url.QueryEscape(deployment))
 	if err != nil && statusOf(err) != http.StatusNotFound {
 		return nil, err
 	}
@@ -182,12 +204,13 @@ type listedVM struct {
 	Active *bool
 }
 
-func (f *fetcher) listVMs(deployment string) (found []listedVM, err error) {
-	tasks := boshdirector.NewTaskClientRequest(f.requests, boshdirector.NewNoopTaskReporter(), 500*time.Millisecond)
+func (q question) listVMs(deployment string) (found []listedVM, err error) {
+	tasks := boshdirector.NewTaskClientRequest(q.requests, boshdirector.NewNoopTaskReporter(), 500*time.Millisecond)
 	_, result, err := tasks.GetResult("/deployments/" + url.PathEscape(deployment) + "/vms?format=full")
 	if err != nil {
 		return nil, err
 	}
+	nested := 0
 	for line := range bytes.Lines(result) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -196,8 +219,14 @@ func (f *fetcher) listVMs(deployment string) (found []listedVM, err error) {
 		if err := json.Unmarshal(line, &vm); err != nil {
 			return nil, err
 		}
+		if err := checkElements(line); err != nil {
+			return nil, err
+		}
 		if found = append(found, vm); len(found) > maxElements {
 			return nil, fmt.Errorf("the answer has more than %d elements", maxElements)
+		}
+		if nested += len(vm.IPs); nested > maxNested {
+			return nil, fmt.Errorf("the answer has more than %d elements in its elements", maxNested)
 		}
 	}
 	return found, nil

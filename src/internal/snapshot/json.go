@@ -19,6 +19,14 @@ import (
 // dozen levels.
 const deepest = 100
 
+// MaxAddresses is how many addresses a VM may have, and how many values any other list
+// that is part of what a director tells of one thing.
+const MaxAddresses = 4096
+
+// maxRead is how many values, VMs and addresses a snapshot may have. Each takes some 200
+// bytes of memory; collect keeps far less.
+const maxRead = 2_000_000
+
 // parse reads JSON into nodes that know their line and column. YAML's own reader
 // could do it, at a tenth of the speed, and a snapshot of a large fleet has some
 // hundred thousand values.
@@ -72,12 +80,13 @@ type parser struct {
 	decoder *jsontext.Decoder
 	data    []byte
 	file    string
-	// at is the offset that line counts to, begin that of the line.
-	at, begin, line int
+	// at is the offset that line and column (from 0) count to.
+	at, line, before int
 	lists           map[*yaml.Node][]VM
 	words           map[string]string // texts that come again and again
 	nodes           []yaml.Node       // made, and not yet used
 	vms             []VM              // of the list that is being read
+	read            int               // values, VMs and addresses
 }
 
 func newParser(file string, data []byte) *parser {
@@ -85,6 +94,14 @@ func newParser(file string, data []byte) *parser {
 		decoder: jsontext.NewDecoder(bytes.NewBuffer(data)), data: data, line: 1, file: file,
 		lists: map[*yaml.Node][]VM{}, words: map[string]string{},
 	}
+}
+
+// another counts a value, a VM or an address.
+func (p *parser) another() error {
+	if p.read++; p.read > maxRead {
+		return p.wrong(fmt.Sprintf("a snapshot has no more than %d values", maxRead))
+	}
+	return nil
 }
 
 // node makes a node at the next token. Memory is asked for many at a time, since
@@ -118,14 +135,18 @@ func (p *parser) move() {
 		}
 		p.line++
 		p.at += i + 1
-		p.begin = p.at
+		p.before = 0
 	}
+	p.before += utf8.RuneCount(p.data[p.at:to])
 	p.at = to
 }
 
-func (p *parser) column() int { return utf8.RuneCount(p.data[p.begin:p.at]) + 1 }
+func (p *parser) column() int { return p.before + 1 }
 
 func (p *parser) value(depth int) (*yaml.Node, error) {
+	if err := p.another(); err != nil {
+		return nil, err
+	}
 	n := p.node(yaml.ScalarNode)
 	if p.decoder.PeekKind() == '"' {
 		var err error

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -28,6 +29,9 @@ func (p *parser) vmList() (*yaml.Node, error) {
 	}
 	p.vms = p.vms[:0]
 	err := p.each(func() error {
+		if err := p.another(); err != nil {
+			return err
+		}
 		vm, err := p.vm()
 		p.vms = append(p.vms, vm)
 		return err
@@ -161,6 +165,12 @@ func (p *parser) addresses() ([]Address, error) {
 	}
 	var list []Address
 	err := p.each(func() error {
+		if err := p.another(); err != nil {
+			return err
+		}
+		if len(list) == MaxAddresses {
+			return p.wrong(fmt.Sprintf("a VM has no more than %d addresses", MaxAddresses))
+		}
 		p.move()
 		at := p.place()
 		s, err := p.unique()

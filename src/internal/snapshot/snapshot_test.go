@@ -205,6 +205,9 @@ func TestBroken(t *testing.T) {
 		"no list of VMs":   {strings.Replace(whole, `"vms":[`, `"vms":1,"x":[`, 1), "a list belongs here"},
 		"no name of a VM":  {strings.Replace(whole, `"group":"web","id":"`, `"group":"web","id":1,"x":"`, 1), "a string belongs here"},
 		"no flag":          {strings.Replace(whole, `"group":"web","id":"`, `"inactive":{},"group":"web","id":"`, 1), "true or false belongs here"},
+		"many addresses":   {strings.Replace(whole, `"ips":[`, `"ips":[`+strings.Repeat(`"10.0.0.1",`, MaxAddresses), 1), "a VM has no more than 4096 addresses"},
+		"many values":      {strings.Replace(whole, `"deployments":[`, `"deployments":[`+strings.Repeat(`0,`, maxRead), 1), "a snapshot has no more than 2000000 values"},
+		"many VMs":         {strings.Replace(whole, `"vms":[`, `"vms":[`+strings.Repeat(`{},`, maxRead), 1), "a snapshot has no more than 2000000 values"},
 		"scalar for a map": {strings.Replace(whole, `{"name":"never-deployed"}`, `"x"`, 1), "a mapping belongs here"},
 	} {
 		t.Run(name, func(t *testing.T) {
