@@ -170,7 +170,7 @@ func (l *Loader) prepare(path string, in Inputs) (*evaluation, error) {
 		return nil, err
 	}
 	e.passedOver = append(ofOps, e.vars.passedOver...)
-	return e, nil
+	return e, e.checkExpansion()
 }
 
 // parseBase reads a document that is no template of another tool.

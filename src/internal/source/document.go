@@ -28,9 +28,16 @@ import (
 )
 
 // MaxNodes is how many nodes a document may have after its aliases are
-// expanded. The largest public manifests have some 20,000; the limit stops
-// texts in which a few lines of aliases stand for billions of nodes.
+// expanded. The largest public manifests have some 20,000.
 const MaxNodes = 10_000_000
+
+// MaxExpanded is for how many values the aliases of a document may stand, and its
+// variables; MaxExpandedBytes for how many bytes of text. The public manifests stay below
+// a hundredth. A value costs some 300 bytes from reading to judging.
+const (
+	MaxExpanded      = 250_000
+	MaxExpandedBytes = 32 << 20
+)
 
 // Document is one YAML document and the places of its values.
 type Document struct {
@@ -124,21 +131,33 @@ func isUTF16(text []byte) bool {
 // checkSize counts the nodes that a reader could visit, aliases expanded, and
 // refuses documents that are endless or too large.
 func (d *Document) checkSize() error {
-	counter := sizeCounter{doc: d, sizes: map[*yaml.Node]int{}}
+	counter := sizeCounter{doc: d, sizes: map[*yaml.Node]extent{}}
 	_, err := counter.count(d.root)
 	return err
 }
 
 type sizeCounter struct {
 	doc   *Document
-	sizes map[*yaml.Node]int // of anchored nodes; -1 while being counted
+	sizes map[*yaml.Node]extent // of anchored nodes; values -1 while being counted
+	// aliases is what all aliases stand for.
+	aliases extent
 }
 
-func (c *sizeCounter) count(n *yaml.Node) (int, error) {
-	if n.Kind == yaml.AliasNode {
-		return c.countAnchored(n.Alias, n)
-	}
-	if n.Anchor != "" {
+// extent is how many values there are, and how many bytes of text.
+type extent struct{ values, bytes int }
+
+func (e *extent) add(o extent) { e.values, e.bytes = e.values+o.values, e.bytes+o.bytes }
+
+func (c *sizeCounter) count(n *yaml.Node) (extent, error) {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		size, err := c.countAnchored(n.Alias, n)
+		if c.aliases.add(size); err == nil && (c.aliases.values > MaxExpanded || c.aliases.bytes > MaxExpandedBytes) {
+			err = &trouble.Trouble{At: c.doc.PlaceOf(n), Message: fmt.Sprintf(
+				"the aliases of this document stand for more than %d values or %d MiB", MaxExpanded, MaxExpandedBytes>>20)}
+		}
+		return size, err
+	case n.Anchor != "":
 		return c.countAnchored(n, n)
 	}
 	return c.countChildren(n)
@@ -146,24 +165,24 @@ func (c *sizeCounter) count(n *yaml.Node) (int, error) {
 
 // countAnchored counts a node that can be reached more than once; from is where
 // it is reached from.
-func (c *sizeCounter) countAnchored(n, from *yaml.Node) (int, error) {
+func (c *sizeCounter) countAnchored(n, from *yaml.Node) (extent, error) {
 	if size, ok := c.sizes[n]; ok {
-		if size < 0 {
-			return 0, &trouble.Trouble{At: c.doc.PlaceOf(from), Message: "this alias stands inside the value that it names"}
+		if size.values < 0 {
+			return extent{}, &trouble.Trouble{At: c.doc.PlaceOf(from), Message: "this alias stands inside the value that it names"}
 		}
 		return size, nil
 	}
-	c.sizes[n] = -1
+	c.sizes[n] = extent{values: -1}
 	size, err := c.countChildren(n)
 	if err != nil {
-		return 0, err
+		return extent{}, err
 	}
 	c.sizes[n] = size
 	return size, nil
 }
 
-func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
-	size := 1
+func (c *sizeCounter) countChildren(n *yaml.Node) (extent, error) {
+	size := extent{1, len(n.Value)}
 	if n.Kind == yaml.MappingNode {
 		c.findEqualKeys(n)
 		c.doc.findOpenKey(n)
@@ -171,11 +190,10 @@ func (c *sizeCounter) countChildren(n *yaml.Node) (int, error) {
 	for _, child := range n.Content {
 		s, err := c.count(child)
 		if err != nil {
-			return 0, err
+			return extent{}, err
 		}
-		if size += s; size > MaxNodes {
-			return 0, &trouble.Trouble{At: c.doc.PlaceOf(child),
-				Message: fmt.Sprintf("the aliases of this document stand for more than %d values", MaxNodes)}
+		if size.add(s); size.values > MaxNodes {
+			return extent{}, &trouble.Trouble{At: c.doc.PlaceOf(child), Message: fmt.Sprintf("this document has more than %d values", MaxNodes)}
 		}
 	}
 	return size, nil
