@@ -82,11 +82,11 @@ type parser struct {
 	file    string
 	// at is the offset that line and column (from 0) count to.
 	at, line, before int
-	lists           map[*yaml.Node][]VM
-	words           map[string]string // texts that come again and again
-	nodes           []yaml.Node       // made, and not yet used
-	vms             []VM              // of the list that is being read
-	read            int               // values, VMs and addresses
+	lists            map[*yaml.Node][]VM
+	words            map[string]string // texts that come again and again
+	nodes            []yaml.Node       // made, and not yet used
+	vms              []VM              // of the list that is being read
+	read             int               // values, VMs and addresses
 }
 
 func newParser(file string, data []byte) *parser {
