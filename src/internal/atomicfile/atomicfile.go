@@ -31,7 +31,8 @@ const (
 // ErrChanged says that a file is no longer what it was when it was read.
 var ErrChanged = errors.New("it was changed meanwhile")
 
-// Write replaces the file at path, or makes it. Of a symbolic link the file that it
+// Write replaces the file at path, or makes it. The new one has the owner of the old one
+// where that may be given to it. Of a symbolic link the file that it
 // leads to is replaced. What is no file on a disk (a pipe, a terminal, /dev/stdout) is
 // written to as it is. Errors do not name the file.
 func Write(path string, rights Rights, text []byte) error {
@@ -85,6 +86,7 @@ func replace(target string, rights Rights, text []byte, finish func(*renameio.Pe
 		return cause(err)
 	}
 	defer func() { err = errors.Join(err, cause(next.Cleanup())) }()
+	keepOwner(target, next.File)
 	if _, err := next.Write(text); err != nil {
 		return cause(err)
 	}

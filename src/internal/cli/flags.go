@@ -100,8 +100,8 @@ func pairs(flag string, texts []string) ([]interpolate.KV, error) {
 			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got a text without an equals sign", flag)
 		case name == "":
 			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got no name", flag)
-		case value == "":
-			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got no value for %q", flag, name)
+		case strings.Trim(value, "=") == "": // base64 ends so: it may be a value without a name
+			return nil, usage("write "+flag+" NAME=VALUE", "%s takes NAME=VALUE, and got no value", flag)
 		}
 		list = append(list, interpolate.KV{Name: name, Value: value})
 	}

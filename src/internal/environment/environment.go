@@ -24,6 +24,7 @@ import (
 	boshlog "github.com/cloudfoundry/bosh-utils/logger"
 	boshsystem "github.com/cloudfoundry/bosh-utils/system"
 
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
 
@@ -195,11 +196,12 @@ func (c *Config) certificate(w Wanted, env func(string) string) (string, error) 
 // UpdateConfigWithToken writes a refreshed token of a user to the configuration
 // file, as bosh does: a UAA may forget the former one. It implements
 // boshuaa.ConfigUpdater. The file is read again first, so that what others wrote
-// into it in the meantime stays.
+// into it in the meantime stays, and replaced as a whole: a full disk or a kill must not
+// take the log-ins of other directors with it.
 func (c *Config) UpdateConfigWithToken(environment string, token boshuaa.AccessToken) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, err := boshconfig.NewFSConfigFromPath(c.path, c.fs)
+	now, err := boshconfig.NewFSConfigFromPath(c.path, wholeFiles{c.fs})
 	if err != nil {
 		return errors.New("the refreshed token cannot be written to the bosh configuration")
 	}
@@ -208,6 +210,18 @@ func (c *Config) UpdateConfigWithToken(environment string, token boshuaa.AccessT
 	}
 	return nil
 }
+
+// wholeFiles has the library write its file as a whole.
+type wholeFiles struct{ boshsystem.FileSystem }
+
+// WriteFile implements boshsystem.FileSystem.
+func (wholeFiles) WriteFile(path string, text []byte) error {
+	return atomicfile.Write(path, atomicfile.Private, text)
+}
+
+// Chmod implements boshsystem.FileSystem. The file has the mode that the library wants
+// before it has its name.
+func (wholeFiles) Chmod(string, os.FileMode) error { return nil }
 
 // Save does nothing: UpdateConfigWithToken has written the file.
 func (c *Config) Save() error { return nil }

@@ -107,6 +107,10 @@ func (r *resolver) glob(kind Kind, t Text) []string {
 
 // existing returns the files that a glob matches, sorted, or complains.
 func (r *resolver) existing(t Text) []string {
+	if alternatives(t.Value) > maxAlternatives {
+		r.fail(t.At, "write several globs, or * for what differs", "the braces of this glob stand for more than %d globs", maxAlternatives)
+		return nil
+	}
 	matches, err := r.matches(t.Value)
 	switch {
 	case errors.Is(err, doublestar.ErrBadPattern):
@@ -117,6 +121,39 @@ func (r *resolver) existing(t Text) []string {
 		r.fail(t.At, r.relativeHint(), "%s matches no file", quoted(t.Value))
 	}
 	return matches
+}
+
+// maxAlternatives is for how many globs the braces of one may stand. Each of them looks
+// through the folders.
+const maxAlternatives = 256
+
+// alternatives counts the globs that the braces of one stand for: {a,b}{c,d,e} are six.
+// Beyond maxAlternatives it may be any greater number.
+func alternatives(glob string) int {
+	type group struct{ before, sum int } // the product up to a brace, the sum of what is parted by commas
+	var open []group
+	product := 1
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; {
+		case c == '\\':
+			i++
+		case c == '{':
+			open = append(open, group{before: product})
+			product = 1
+		case c == ',' && len(open) > 0:
+			open[len(open)-1].sum += product
+			product = 1
+		case c == '}' && len(open) > 0:
+			last := open[len(open)-1]
+			open = open[:len(open)-1]
+			product = last.before * (last.sum + product)
+		}
+		if product = min(product, maxAlternatives+1); len(open) > 0 {
+			last := &open[len(open)-1]
+			last.sum = min(last.sum, maxAlternatives+1)
+		}
+	}
+	return product
 }
 
 // isBooking reports whether path is a booking of one of the file's pools.

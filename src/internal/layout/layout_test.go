@@ -108,7 +108,7 @@ var layers = []layer{
 		imports: list("plural", "bookfile", "interpolate", "bosh", "plan", "source", "trouble", "place", "spelling", "lazyregexp"),
 		modules: list("github.com/bmatcuk/doublestar/v4", netipx, yaml)},
 	{name: "internal/collect", imports: list("environment", "snapshot", "garbage", "trouble", "place", "lazyregexp"), modules: list(boshCLI, boshUtils)},
-	{name: "internal/environment", imports: list("regularfile", "trouble", "place"), modules: list(boshCLI, boshUtils)},
+	{name: "internal/environment", imports: list("atomicfile", "regularfile", "trouble", "place"), modules: list(boshCLI, boshUtils)},
 	{name: "internal/snapshot", imports: list("regularfile", "atomicfile", "bosh", "plan", "source", "trouble", "place", "lazyregexp"), modules: list(netipx, yaml, "github.com/go-json-experiment/json")},
 	{name: "internal/interpolate", imports: list("source", "trouble", "place", "lazyregexp"), modules: list(boshCLI, goPatch, yaml, "gopkg.in/yaml.v2")},
 	{name: "internal/blame", imports: list("gitcommand", "place")},

@@ -16,6 +16,9 @@ type Unlisted struct {
 	Director string
 }
 
+// UnlistedShown is how many of them a finding names.
+const UnlistedShown = 5
+
 var unlistedFile = Rule{
 	ID: "unlisted-file", Severity: Info, Family: FamilyFleet,
 	Title:     "manifests or configs beside those of the fleet file, which does not name them",
@@ -25,16 +28,15 @@ var unlistedFile = Rule{
 		if len(f.Unlisted) == 0 {
 			return
 		}
-		const most = 5
 		finding := Finding{Why: "what they claim is in no plan: a conflict with it is not seen"}
 		var paths []string
 		lines := []string{"name them in the fleet file, or move them to where nobody takes them for files of the fleet:"}
-		for _, u := range f.Unlisted[:min(most, len(f.Unlisted))] {
+		for _, u := range f.Unlisted[:min(UnlistedShown, len(f.Unlisted))] {
 			paths = append(paths, u.Path)
 			lines = append(lines, fmt.Sprintf("%s: [%s]", u.Key, u.Line))
 			finding.Claims = append(finding.Claims, Party{At: place.Place{File: u.Path, Line: 1, Column: 1}, Note: "beside files of director " + u.Director})
 		}
-		if rest := len(f.Unlisted) - most; rest > 0 {
+		if rest := len(f.Unlisted) - UnlistedShown; rest > 0 {
 			paths = append(paths, fmt.Sprintf("%d more", rest))
 		}
 		finding.Message = "beside its files lie manifests or configs that the fleet file does not name: " + strings.Join(paths, ", ")

@@ -2,6 +2,8 @@ package workspace
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +19,8 @@ import (
 // Unlisted are the manifests and configs that lie beside those that the fleet file
 // names, and that neither it nor another fleet file in its folder names: what they
 // claim is in no plan. They are sorted by path. What is no YAML, or nothing that a
-// director would take, is none.
+// director would take, is none, and neither is what is longer than any manifest: a dump
+// or a log. No text is kept but those that a finding may show.
 func (w *Workspace) Unlisted() []lint.Unlisted {
 	folders, named := w.namedFiles()
 	var list []lint.Unlisted
@@ -33,10 +36,10 @@ func (w *Workspace) Unlisted() []lint.Unlisted {
 			}
 			path := filepath.Join(folder.path, e.Name())
 			info, err := os.Stat(path)
-			if err != nil || !info.Mode().IsRegular() || slices.ContainsFunc(named[info.Size()], func(o os.FileInfo) bool { return os.SameFile(info, o) }) {
+			if err != nil || !info.Mode().IsRegular() || info.Size() > longestBeside || slices.ContainsFunc(named[info.Size()], func(o os.FileInfo) bool { return os.SameFile(info, o) }) {
 				continue
 			}
-			if kind := w.kindOfText(path); kind != "" {
+			if kind := kindOfText(path); kind != "" {
 				p := placing{w: w, change: &Change{}}
 				list = append(list, lint.Unlisted{Path: path, Key: string(kind), Director: folder.director, Line: p.fromFleet(path)})
 			}
@@ -47,6 +50,9 @@ func (w *Workspace) Unlisted() []lint.Unlisted {
 		list = slices.DeleteFunc(list, func(u lint.Unlisted) bool { return slices.ContainsFunc(others, fileAt(u.Path).is) })
 	}
 	slices.SortFunc(list, func(a, b lint.Unlisted) int { return strings.Compare(a.Path, b.Path) })
+	for _, u := range list[:min(lint.UnlistedShown, len(list))] {
+		_, _ = w.Fleet.Snapshots.Files.Read(u.Path) // if it has gone, the finding has no excerpt
+	}
 	return list
 }
 
@@ -99,7 +105,7 @@ func (w *Workspace) namedByOthers() []string {
 		return nil
 	}
 	for _, path := range siblings {
-		if text, err := regularfile.Read(path); err != nil || sameFile(path, w.Path) ||
+		if text, err := readBeside(path); err != nil || sameFile(path, w.Path) ||
 			!bytes.HasPrefix(text, []byte("directors:")) && !bytes.Contains(text, []byte("\ndirectors:")) {
 			continue
 		}
@@ -122,10 +128,30 @@ func (w *Workspace) namedByOthers() []string {
 // topKeys are those of which each manifest or config with addresses has one.
 var topKeys = []string{"instance_groups:", "jobs:", "networks:", "addons:"}
 
+// longestBeside is how long a manifest, a config or a fleet file may be, in bytes, that is
+// found by looking around: the largest manifests have some 2 MB.
+const longestBeside = 2 << 20
+
+// errTooLong is the error of a longer one.
+var errTooLong = errors.New("it is too long")
+
+// readBeside reads a file that is no longer than that.
+func readBeside(path string) ([]byte, error) {
+	file, info, err := regularfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info.Size() > longestBeside {
+		return nil, errTooLong
+	}
+	return io.ReadAll(io.LimitReader(file, longestBeside))
+}
+
 // kindOfText says what a file is to a director; empty for everything that can have no
 // address. Only texts that look like it are parsed.
-func (w *Workspace) kindOfText(path string) fleet.Kind {
-	text, err := w.Fleet.Snapshots.Files.Read(path)
+func kindOfText(path string) fleet.Kind {
+	text, err := readBeside(path)
 	if err != nil || !slices.ContainsFunc(topKeys, func(key string) bool {
 		return bytes.HasPrefix(text, []byte(key)) || bytes.Contains(text, []byte("\n"+key))
 	}) {
