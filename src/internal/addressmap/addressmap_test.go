@@ -365,6 +365,26 @@ func TestPageIsEscaped(t *testing.T) {
 	}
 }
 
+// TestPageTurnsNoText holds that what turns or hides text is written out, and told apart
+// from nothing else.
+func TestPageTurnsNoText(t *testing.T) {
+	const name, shown = "a\u202eb\x7f\ufeff\U000e0001 \\u202e é", `a\u202eb\x7f\ufeff\U000e0001 \u202e é`
+	var out bytes.Buffer
+	if err := WriteHTML(&out, hostileMap(), PageOptions{Version: name}); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(out.String(), `<script type="application/json" id="data">`)
+	data, _, _ := strings.Cut(rest, "</script>")
+	var p page
+	if err := json.Unmarshal([]byte(data), &p); err != nil || p.Version != shown {
+		t.Errorf("%q %v", p.Version, err)
+	}
+	var b bytes.Buffer
+	if err := WriteJSON(&b, hostileMap(), 0, []trouble.Trouble{{Message: name}}); err != nil || strings.ContainsAny(out.String()+b.String(), "\u202e\x7f\ufeff\U000e0001") {
+		t.Errorf("%v: a character is there as it is", err)
+	}
+}
+
 // TestAddressesOfBlocks holds that stems make the texts of all addresses.
 func TestAddressesOfBlocks(t *testing.T) {
 	for _, cidr := range []string{"10.0.0.0/24", "10.255.3.0/24", "2001:db8::/120", "2001:db8::1200/120", "2001:db8:1:2:3:4:5:ff00/120", "::/120", "fe80::1:0/120"} {

@@ -13,6 +13,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -73,8 +74,26 @@ func WriteHTML(w io.Writer, m *Map, options PageOptions) error {
 		return err
 	}
 	policy := fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; base-uri 'none'; form-action 'none'", hashOf(script), hashOf(pageCSS))
-	_, err = strings.NewReplacer("{{policy}}", policy, "{{style}}", pageCSS, "{{script}}", script, "{{data}}", string(data)).WriteString(w, pageHTML)
+	_, err = strings.NewReplacer("{{policy}}", policy, "{{style}}", pageCSS, "{{script}}", script, "{{data}}", shownData(data)).WriteString(w, pageHTML)
 	return err
+}
+
+// shownData writes out, in the texts of JSON, what is invisible or turns the reading
+// direction, as all other reports do: a name could show the rest of its line backwards.
+func shownData(data []byte) string {
+	text := string(data)
+	if report.Visible(text) == text {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		shown := report.Visible(string(r))
+		if shown != string(r) {
+			b.WriteByte('\\') // of the backslash that follows
+		}
+		b.WriteString(shown)
+	}
+	return b.String()
 }
 
 // hashOf is a source expression of CSP (W3C CSP level 3, section 2.3.1).
