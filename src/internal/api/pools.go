@@ -7,6 +7,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -26,6 +28,7 @@ type Pool struct {
 	Taken      int      `json:"taken"`
 	Resting    int      `json:"resting"`
 	Free       int      `json:"free" doc:"How many can be taken now for one owner, up to 4096"`
+	Hidden     string   `json:"hidden,omitempty" doc:"Where none is free: why addresses are not that nobody is known to have"`
 	Serial     int64    `json:"serial" doc:"Of the pool's last event; it only grows"`
 	Fenced     string   `json:"fenced,omitempty" doc:"Why nothing of it is given until somebody says what happened"`
 }
@@ -117,12 +120,12 @@ func (a *API) describe(ctx context.Context, picture *central.Picture, pools ...*
 	}
 	list := []Pool{}
 	for _, p := range pools {
-		list = append(list, a.describeOne(picture, p, known[p.Name], ledgersql.OpenFence(fences, p.Name)))
+		list = append(list, a.describeOne(picture, p, known[p.Name], ledgersql.OpenFence(fences, p.Name), accounts.From(ctx)))
 	}
 	return list, nil
 }
 
-func (a *API) describeOne(picture *central.Picture, p *ledger.Pool, known ledgersql.Known, fence *ledgersql.Fence) Pool {
+func (a *API) describeOne(picture *central.Picture, p *ledger.Pool, known ledgersql.Known, fence *ledgersql.Fence, actor *accounts.Actor) Pool {
 	rs := known.Records
 	v := Pool{
 		Name: p.Name, Teams: p.Teams, Segment: p.Segment, Block: p.Block, Quota: p.Quota, Until: p.BookingLength().String(),
@@ -139,14 +142,17 @@ func (a *API) describeOne(picture *central.Picture, p *ledger.Pool, known ledger
 		v.Fenced = fence.Text()
 		return v
 	}
-	v.Free = a.free(picture, p, rs)
+	look := picture.Look(p, a.now())
+	if v.Free = free(look, rs); v.Free == 0 {
+		v.Hidden = a.withheld(picture, look, rs, actor)
+	}
 	return v
 }
 
 // free is how many addresses whoever gets most of them could have now: a director's
 // static range is for its own deployments alone.
-func (a *API) free(picture *central.Picture, p *ledger.Pool, rs *ledger.Records) int {
-	look := picture.Look(p, a.now())
+func free(look *booking.Look, rs *ledger.Records) int {
+	p := look.Pool
 	most := ledger.CountFree(p, rs, look.World(nobody))
 	asked := map[string]bool{}
 	for _, s := range look.Subnets() {
@@ -192,7 +198,7 @@ func (a *API) listFree(ctx context.Context, in *freeInput) (*freeOutput, error) 
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	if answer.Refusal != nil {
-		return nil, refused(p, answer.Refusal)
+		return nil, a.refused(ctx, picture, p, answer.Refusal)
 	}
 	out := &freeOutput{}
 	for _, b := range answer.Bookings {

@@ -1,12 +1,15 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 )
 
@@ -20,13 +23,23 @@ type Refusal struct {
 	Blocking []Booking `json:"blocking,omitempty"`
 	// Next is what ends first, after which there may be one more.
 	Next *Booking `json:"next,omitempty"`
+	// Hidden says why addresses are not free that nobody is known to have.
+	Hidden string `json:"hidden,omitempty"`
 }
 
-// refused is the ledger's no.
-func refused(p *ledger.Pool, r *ledger.Refusal) *Refusal {
+// refused is the ledger's no, with what hides where that may be why there are too few.
+func (a *API) refused(ctx context.Context, picture *central.Picture, p *ledger.Pool, r *ledger.Refusal) *Refusal {
 	v := &Refusal{Reason: string(r.Reason), ErrorModel: huma.ErrorModel{
 		Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: RefusalText(p, r),
 	}}
+	if r.Reason == ledger.Exhausted || r.Reason == ledger.NoRun {
+		if rs, err := a.Ledger.Records(ctx, p.Name); err == nil { // else it is only less that is told
+			v.Hidden = a.withheld(picture, picture.Look(p, a.now()), rs, accounts.From(ctx))
+		}
+		if v.Hidden != "" {
+			v.Detail += "; " + v.Hidden
+		}
+	}
 	if r.Range.IsValid() {
 		v.Address = ledger.RangeText(r.Range)
 	}

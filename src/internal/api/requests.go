@@ -176,7 +176,7 @@ func (a *API) request(ctx context.Context, in *takeInput) (*requestOutput, error
 	case answer.Refusal == nil:
 		return nil, huma.Error422UnprocessableEntity("the quota allows it: book it, no request is needed")
 	case answer.Refusal.Reason != ledger.OverQuota:
-		return nil, refused(pool, answer.Refusal)
+		return nil, a.refused(ctx, picture, pool, answer.Refusal)
 	}
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -320,7 +320,7 @@ func (a *API) grant(ctx context.Context, r requests.Request) ([]Booking, error) 
 	case err != nil:
 		return nil, unavailable(err)
 	case answer.Refusal != nil:
-		return nil, refused(pool, answer.Refusal)
+		return nil, a.refused(ctx, picture, pool, answer.Refusal)
 	}
 	// It is booked, also if it was taken back meanwhile.
 	for _, from := range []requests.State{requests.Approved, requests.Withdrawn} {

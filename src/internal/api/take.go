@@ -49,9 +49,6 @@ func (a *API) take(routes huma.API) {
 		if err != nil {
 			return nil, err
 		}
-		if answer.Refusal != nil {
-			return nil, refused(pool, answer.Refusal)
-		}
 		out := &takeOutput{Status: http.StatusOK}
 		if answer.New > 0 {
 			out.Status = http.StatusCreated
@@ -65,7 +62,8 @@ func (a *API) take(routes huma.API) {
 	o.Responses["200"] = &huma.Response{Description: "The owner had them already", Content: o.Responses["201"].Content}
 }
 
-// Take answers a question for addresses, and writes what it gives.
+// Take answers a question for addresses, and writes what it gives. A no is an error, a
+// *Refusal.
 func (a *API) Take(ctx context.Context, name string, body Ask) (answer ledger.Answer, pool *ledger.Pool, err error) {
 	if _, err = need(ctx, ""); err != nil {
 		return answer, nil, err
@@ -98,6 +96,9 @@ func (a *API) Take(ctx context.Context, name string, body Ask) (answer ledger.An
 	})
 	if err != nil {
 		return answer, pool, unavailable(err)
+	}
+	if answer.Refusal != nil {
+		return answer, pool, a.refused(ctx, picture, pool, answer.Refusal)
 	}
 	return answer, pool, nil
 }

@@ -29,6 +29,10 @@ type ground struct {
 	owned     map[name][]*plan.Claim
 	numbers   map[*plan.Claim]uint32
 
+	// withheld is computed when somebody asks.
+	withheldOnce sync.Once
+	withheld     []*plan.BlindSpot
+
 	mu     sync.Mutex
 	worlds map[string][]*netipx.IPSet // by the numbers of the claims that are kept for an owner
 }

@@ -113,7 +113,7 @@ type Picture struct {
 	Answers *answer.Index
 
 	mu    sync.Mutex
-	looks map[*ledger.Pool]*booking.Look
+	looks map[lookOf]*booking.Look
 }
 
 // MaxAge is how old a director's snapshot may be, by the fleet file; empty: any age.
@@ -354,18 +354,34 @@ func (p *Picture) Pool(name string) *ledger.Pool {
 	return p.Pools[i]
 }
 
+// lookOf is what a look is kept by.
+type lookOf struct {
+	pool   *ledger.Pool
+	unsure bool
+}
+
 // Look is a look at the plan for a pool of the picture.
 func (p *Picture) Look(pool *ledger.Pool, now time.Time) *booking.Look {
+	return p.look(lookOf{pool, false}, now)
+}
+
+// UnsureLook is one that gives addresses also where somebody may have them who cannot be
+// seen. It is for the question whether that is why there are too few.
+func (p *Picture) UnsureLook(pool *ledger.Pool, now time.Time) *booking.Look {
+	return p.look(lookOf{pool, true}, now)
+}
+
+func (p *Picture) look(of lookOf, now time.Time) *booking.Look {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	known := p.looks[pool]
+	known := p.looks[of]
 	if known == nil {
-		known = &booking.Look{Plan: p.Plan, Pool: pool}
+		known = &booking.Look{Plan: p.Plan, Pool: of.pool, Unsure: of.unsure}
 		known.Ready()
 		if p.looks == nil {
-			p.looks = map[*ledger.Pool]*booking.Look{}
+			p.looks = map[lookOf]*booking.Look{}
 		}
-		p.looks[pool] = known
+		p.looks[of] = known
 	}
 	look := *known
 	look.Now = now

@@ -103,3 +103,53 @@ func TestStrays(t *testing.T) {
 		})
 	}
 }
+
+// TestWhyNoneIsFree: a pool of which nothing can be given, though nobody has it, says why:
+// no network that was pushed holds it, or somebody may have it who cannot be seen. What is
+// told of another team's files is whose they are.
+func TestWhyNoneIsFree(t *testing.T) {
+	manifest := `name: web
+releases: [{name: r, version: 1}]
+stemcells: [{alias: d, os: o, version: 1}]
+update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1, update_watch_time: 1}
+instance_groups:
+- {name: api, instances: 1, azs: [z1], vm_type: s, stemcell: d, networks: [{name: default}],
+   jobs: [{name: keepalived, release: r, properties: {keepalived: {vip: ((hush))}}}]}
+`
+	pools := `pools: [{name: lab, team: lab, addresses: [10.0.0.10 - 10.0.0.20]}]` + "\n"
+	for name, c := range map[string]struct{ fleet, all, own string }{
+		"nothing is pushed": {"directors: []\n" + pools, "no network that the server was told of", "no network that the server was told of"},
+		"something hides":   {"directors: [{name: promo, cloud_configs: [cc.yml], deployments: [web.yml]}]\n" + pools, "11 may be somebody's who cannot be seen", "((hush))"},
+		"nothing hides":     {"directors: [{name: promo, cloud_configs: [cc.yml]}]\n" + pools, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := fleetOf(t, c.fleet)
+			if err := os.WriteFile(filepath.Join(filepath.Dir(config.Fleet.Value), "web.yml"), []byte(manifest), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := startWith(t, func(to *serve.Config) { *to = config })
+			lab := r.token("lab", accounts.BookFor("lab"))
+			both := r.token("both", accounts.BookFor("lab"), accounts.PushFor("promo"))
+			if c.all == "" {
+				r.ask(lab, "POST", "/api/v1/pools/lab/bookings", `{"for": "lb/all", "number": 11}`)
+			}
+			for token, want := range map[string]string{lab: c.all, both: c.own} {
+				refused := r.ask(token, "POST", "/api/v1/pools/lab/bookings", `{"for": "lb/x"}`)
+				if refused.status != 409 || !strings.Contains(refused.body, `"exhausted"`) {
+					t.Fatalf("%d %s", refused.status, refused.body)
+				}
+				for _, a := range []answered{refused, r.ask(token, "GET", "/api/v1/pools", ""), r.ask(token, "GET", "/api/v1/pools/lab", "")} {
+					if strings.Contains(a.body, `"hidden"`) != (want != "") || !strings.Contains(a.body, want) || token == lab && strings.Contains(a.body, "hush") {
+						t.Errorf("%s, want %q", a.body, want)
+					}
+				}
+			}
+			browser := r.loggedIn() // an administrator's
+			for _, path := range []string{"/", "/pools", "/pools/lab"} {
+				if page := r.page(browser, path, nil); c.own != "" && !strings.Contains(page.body, c.own) || c.own == "" && strings.Contains(page.body, "cannot be seen") {
+					t.Errorf("%s does not say %q:\n%s", path, c.own, page.body)
+				}
+			}
+		})
+	}
+}
