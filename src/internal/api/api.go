@@ -143,6 +143,9 @@ func (a *API) pool(ctx context.Context, name string) (*central.Picture, *ledger.
 	}
 	pool := picture.Pool(name)
 	if pool == nil {
+		if err := poolsKnown(picture); err != nil {
+			return nil, nil, err
+		}
 		return nil, nil, huma.Error404NotFound("there is no pool " + name)
 	}
 	return picture, pool, nil
@@ -152,6 +155,15 @@ func (a *API) pool(ctx context.Context, name string) (*central.Picture, *ledger.
 func whole(p *central.Picture) error {
 	if len(p.Failures) > 0 {
 		return huma.Error503ServiceUnavailable("the plan is not whole, and nothing is given: " + p.Failures[0].Error())
+	}
+	return nil
+}
+
+// poolsKnown refuses to say which pools there are, and what is booked of them, while the
+// server's fleet file has a mistake: some may be missing.
+func poolsKnown(p *central.Picture) error {
+	if len(p.InFleetFile) > 0 {
+		return huma.Error503ServiceUnavailable("what the server's fleet file says of pools is not known: " + p.InFleetFile[0].Error())
 	}
 	return nil
 }
@@ -168,6 +180,12 @@ func unavailable(err error) error {
 		return huma.Error503ServiceUnavailable(err.Error())
 	case errors.Is(err, ledgersql.ErrMoved), errors.Is(err, ledgersql.ErrForeign):
 		return huma.Error412PreconditionFailed(err.Error())
+	}
+	if errors.Is(err, central.ErrFleetFile) {
+		return &hidden{ErrorModel: huma.ErrorModel{
+			Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
+			Detail: central.ErrFleetFile.Error() + ": whoever runs the server has to put it right",
+		}, cause: err}
 	}
 	return &hidden{ErrorModel: huma.ErrorModel{
 		Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,

@@ -70,6 +70,9 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	if err := poolsKnown(picture); err != nil {
+		return nil, err
+	}
 	afterPool, fromAddress, _ := strings.Cut(in.After, " ")
 	var after netip.Prefix
 	if in.After != "" {

@@ -47,6 +47,9 @@ func (a *API) listDrift(ctx context.Context, in *Paging) (*driftOutput, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	if err := poolsKnown(picture); err != nil {
+		return nil, err
+	}
 	var all []Drift
 	for _, pool := range picture.Pools {
 		rs, err := a.recordsNow(ctx, pool)

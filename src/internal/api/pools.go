@@ -79,6 +79,9 @@ func (a *API) listPools(ctx context.Context, in *Paging) (*poolsOutput, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	if err := poolsKnown(picture); err != nil {
+		return nil, err
+	}
 	out := &poolsOutput{}
 	pools, next, err := partInOrder(in, picture.Pools, func(p **ledger.Pool) string { return (*p).Name })
 	if err != nil {

@@ -220,7 +220,7 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 	if p.FleetFile != "" {
 		text, err := regularfile.Read(p.FleetFile)
 		if err != nil {
-			return nil, fmt.Errorf("the fleet file cannot be read: %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrFleetFile, err)
 		}
 		h.Write(text)
 	}

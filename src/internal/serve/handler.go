@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
@@ -132,6 +134,10 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusServiceUnavailable, "it is draining")
 		return
 	}
+	if err := s.fleetFile(); err != nil {
+		problem(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
 	switch err := s.database.Writable(ctx); {
 	case errors.Is(err, ledgersql.ErrFull), errors.Is(err, ledgersql.ErrReadOnly):
 		problem(w, http.StatusServiceUnavailable, err.Error())
@@ -151,6 +157,18 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
+}
+
+// fleetFile says that the fleet file has a mistake, or is not there any more: then nothing
+// is given. The log has the place.
+func (s *Server) fleetFile() error {
+	if s.config.Fleet.Value == "" {
+		return nil
+	}
+	if _, err := os.Stat(s.config.Fleet.Value); err != nil || s.wrong.Load() {
+		return central.ErrFleetFile
+	}
+	return nil
 }
 
 // problem answers as RFC 9457 has it.

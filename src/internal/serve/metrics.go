@@ -79,6 +79,18 @@ func (m *metrics) writable(database ledgersql.Database) {
 	}))
 }
 
+// whole tells whether the plan is known as a whole, so that something can be given.
+func (m *metrics) whole(is func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ipguard_server_plan_whole", Help: "1 if the plan could be read as a whole, else 0: nothing is given then.",
+	}, func() float64 {
+		if is() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

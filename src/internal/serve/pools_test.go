@@ -153,3 +153,46 @@ instance_groups:
 		})
 	}
 }
+
+// TestFleetFileBreaks: a mistake in the fleet file of a server that runs is said wherever
+// something rests on it, by health and by a metric; nothing that it hides is told to be
+// none. Put right, all is as before.
+func TestFleetFileBreaks(t *testing.T) {
+	good := fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "other", "v", "10.0.0.40")
+	config := fleetOf(t, good)
+	r := startWith(t, func(c *serve.Config) { *c = config })
+	lab := r.token("lab", accounts.BookFor("lab"), accounts.PushFor("x"))
+	all := func(want string) {
+		t.Helper()
+		if err := r.program.Record(t.Context()); err != nil && want == "" { // what a server does every 15 seconds
+			t.Fatal(err)
+		}
+		for _, q := range [][2]string{{"GET", "/pools"}, {"GET", "/pools/lab"}, {"GET", "/bookings"}, {"GET", "/drift"}, {"GET", "/plan"}, {"POST", "/pools/lab/bookings"}, {"POST", "/pools/lab/renew"}} {
+			body := ""
+			if q[0] == "POST" {
+				body = `{"for": "lb/jane"}`
+			}
+			a := r.ask(lab, q[0], "/api/v1"+q[1], body)
+			if ok := a.status == 200 || a.status == 201; ok != (want == "") || !ok && (a.status != 503 || !strings.Contains(a.body, want)) {
+				t.Errorf("%v: %d %s, want %q", q, a.status, a.body, want)
+			}
+		}
+		ready, metrics := r.raw("", "GET", "/readyz", ""), r.raw(lab, "GET", "/metrics", "")
+		if whole := want == ""; (ready.status == 200) != whole || strings.Contains(metrics.body, "\nipguard_server_plan_whole 1\n") != whole {
+			t.Errorf("health: %d %s, want %q", ready.status, ready.body, want)
+		}
+	}
+	all("")
+	if err := os.WriteFile(config.Fleet.Value, []byte(good+"x: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all("ipguard.yml:")
+	if err := os.Remove(config.Fleet.Value); err != nil {
+		t.Fatal(err)
+	}
+	all("fleet file cannot be read")
+	if err := os.WriteFile(config.Fleet.Value, []byte(good), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all("")
+}

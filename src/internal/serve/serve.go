@@ -69,6 +69,10 @@ type Server struct {
 	// once is the secret of the one-time link; nil: there is none, or it was used.
 	once        atomic.Pointer[string]
 	certificate atomic.Pointer[tls.Certificate]
+	// lacks is how many failures the plan has as a whole, and wrong says that one of them is
+	// the fleet file's own.
+	lacks atomic.Int64
+	wrong atomic.Bool
 	// draining says that no new work is wanted.
 	draining atomic.Bool
 }
@@ -106,6 +110,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.metrics.fences(s.store)
 	s.metrics.writable(database)
+	s.metrics.whole(func() bool { return s.lacks.Load() == 0 && s.fleetFile() == nil })
 	if err := s.tellFences(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -166,6 +171,8 @@ func (s *Server) load(ctx context.Context, pools string) error {
 
 // tellOf writes into the log why nothing can be given, and what is not in the plan.
 func (s *Server) tellOf(p *central.Picture) {
+	s.lacks.Store(int64(len(p.Failures)))
+	s.wrong.Store(len(p.InFleetFile) > 0)
 	for _, t := range p.Failures {
 		s.log.Error("nothing can be booked", "at", t.At.String(), "reason", t.Message, "hint", t.Hint)
 	}
