@@ -110,6 +110,9 @@ func (a *API) conflictsOf(ctx context.Context, p *central.Picture, actor *accoun
 	}
 	var unsure []conflicts.Conflict
 	for _, c := range open {
+		if c.Unsure.IsZero() && c.MayGoOn(p) { // which nobody has recorded yet
+			c.Unsure = now
+		}
 		if !c.Unsure.IsZero() {
 			unsure = append(unsure, c)
 		}

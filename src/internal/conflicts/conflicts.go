@@ -104,10 +104,11 @@ func (c *Conflict) Concerns(director string) bool {
 	return slices.ContainsFunc(c.Parties, func(p Party) bool { return p.Director == director })
 }
 
-// mayGoOn reports whether a conflict that the picture does not show may be there all the
+// MayGoOn reports whether a conflict that the picture does not show may be there all the
 // same: because nothing of the plan as a whole is known, or because of one of its
-// parties something cannot be seen where its claim was.
-func (c *Conflict) mayGoOn(p *central.Picture) bool {
+// parties something cannot be seen where its claim was. It is over when one of them is
+// seen to have left, whatever hides of the others.
+func (c *Conflict) MayGoOn(p *central.Picture) bool {
 	if len(p.Failures) > 0 {
 		return true
 	}
@@ -115,9 +116,20 @@ func (c *Conflict) mayGoOn(p *central.Picture) bool {
 	if err != nil {
 		at = netipx.IPRange{}
 	}
-	return slices.ContainsFunc(c.Parties, func(party Party) bool {
-		return party.Director != "" && p.Plan.MayHide(plan.Owner{Director: party.Director, Deployment: party.Deployment}, party.Kind, at)
-	})
+	hides := false
+	for _, party := range c.Parties {
+		if party.Director == "" {
+			continue // whoever is no director hides nothing, and its claim is no push's
+		}
+		owner := plan.Owner{Director: party.Director, Deployment: party.Deployment}
+		switch {
+		case p.Plan.MayHide(owner, party.Kind, at):
+			hides = true
+		case !p.Plan.Shows(owner, party.Kind, at):
+			return false
+		}
+	}
+	return hides
 }
 
 // changes are what a picture makes of the open conflicts.
@@ -150,7 +162,7 @@ func compare(open []Conflict, p *central.Picture, now time.Time) changes {
 	for _, was := range open {
 		switch {
 		case shown[was.Fingerprint]:
-		case was.mayGoOn(p):
+		case was.MayGoOn(p):
 			if was.Unsure.IsZero() {
 				was.Unsure = now
 			}

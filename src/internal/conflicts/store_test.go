@@ -21,8 +21,9 @@ import (
 
 // snapshotOf is one picture and when it was recorded, as the oracle keeps it.
 type snapshotOf struct {
-	shown, hidden map[int]bool
-	at            time.Time
+	// left says that b is seen to have the address no more, whatever a hides.
+	shown, hidden, left map[int]bool
+	at                  time.Time
 }
 
 // life is one conflict of the oracle, from its beginning.
@@ -36,7 +37,7 @@ func lives(all []snapshotOf, address int) (list []life) {
 		case s.shown[address] && !open:
 			open = true
 			list = append(list, life{opened: s.at})
-		case open && !s.shown[address] && !s.hidden[address]:
+		case open && !s.shown[address] && (!s.hidden[address] || s.left[address]):
 			open = false
 			list[len(list)-1].ended = s.at
 		}
@@ -60,6 +61,9 @@ func pictureOf(versions [2]int64, s snapshotOf) *central.Picture {
 			p.Findings = append(p.Findings, lint.Finding{Rule: "r", Severity: lint.Error, Range: at, Claims: []lint.Party{
 				{Owner: plan.Owner{Director: "a", Deployment: "x"}, Kind: plan.Static, Range: at}, {Owner: plan.Owner{Director: "b", Deployment: "y"}, Kind: plan.Lease, Range: at},
 			}})
+		}
+		if !s.left[n] {
+			p.Plan.Claims = append(p.Plan.Claims, plan.Claim{Holder: &plan.Owner{Director: "b", Deployment: "y"}, Kind: plan.Static, Range: at})
 		}
 		if s.hidden[n] {
 			p.Plan.BlindSpots = append(p.Plan.BlindSpots, plan.BlindSpot{Owner: plan.Owner{Director: "a"}, May: []plan.Claim{{Kind: plan.Static, Range: at}}})
@@ -94,9 +98,9 @@ func play(t *testing.T, d ledgersql.Database, random *rand.Rand) {
 		if random.IntN(10) == 0 {
 			now = now.Add(-time.Minute) // a clock that steps back
 		}
-		s := snapshotOf{shown: map[int]bool{}, hidden: map[int]bool{}}
+		s := snapshotOf{shown: map[int]bool{}, hidden: map[int]bool{}, left: map[int]bool{}}
 		for n := range 5 {
-			s.shown[n], s.hidden[n] = random.IntN(3) == 0, random.IntN(4) == 0
+			s.shown[n], s.hidden[n], s.left[n] = random.IntN(3) == 0, random.IntN(3) == 0, random.IntN(3) == 0
 		}
 		mine := versions
 		if i := random.IntN(2); random.IntN(5) == 0 && mine[i] > 0 {

@@ -206,6 +206,19 @@ func (p *Plan) MayHide(owner Owner, kind Kind, r netipx.IPRange) bool {
 	return false
 }
 
+// Shows reports whether the owner's director, or its deployment, is seen to have a claim of
+// that kind at an address of r; with r invalid, at any.
+func (p *Plan) Shows(owner Owner, kind Kind, r netipx.IPRange) bool {
+	for i := range p.Claims {
+		c := &p.Claims[i]
+		o := c.Owner()
+		if o.Director == owner.Director && (o.Deployment == owner.Deployment || owner.Deployment == "") && alike(c.Kind, kind) && (!r.IsValid() || c.Range.Overlaps(r)) {
+			return true
+		}
+	}
+	return false
+}
+
 // alike reports whether what hides as one kind may turn out to be the other.
 func alike(may, kind Kind) bool {
 	return may == kind || may.InUse() && kind.InUse() || may.Pool() && kind.Pool()

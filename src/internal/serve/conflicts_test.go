@@ -241,6 +241,32 @@ func TestUnseenConflictGoesOn(t *testing.T) {
 	}
 }
 
+// TestOneSideLeft: a conflict ends when one side is seen without the address, whatever the
+// other hides. While the server's own fleet file is broken, none ends.
+func TestOneSideLeft(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	west.expect(1, nil, "push")
+	good := companyPlan
+	promo.write("server/ipguard.yml", good+"nonsense: [\n")
+	var open conflictList
+	west.get(t, "/api/v1/conflicts", &open)
+	unsure := func(c conflict) bool { return c.Unsure != nil }
+	if open.only("address-claimed-twice"); !slices.ContainsFunc(open.Conflicts, unsure) {
+		t.Errorf("with a broken fleet file: %+v", open)
+	}
+	promo.write("server/ipguard.yml", good)
+	promo.write("promo/pgpool-manifest.yml", strings.ReplaceAll(manifestOf("pgpool", "((address))"), "[((address))]", "((addresses))"))
+	promo.run("push")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.expect(0, []string{"new"}, "push")
+	open = conflictList{}
+	west.get(t, "/api/v1/conflicts", &open)
+	if open.only("address-claimed-twice"); len(open.Conflicts) != 0 {
+		t.Errorf("one side left: %+v", open)
+	}
+}
+
 // TestConflictPages: the page says since when, and has those that ended; of another
 // team's files it tells nothing.
 func TestConflictPages(t *testing.T) {
