@@ -202,9 +202,20 @@ func (a *auditing) checkDirectors() error {
 	return nil
 }
 
-// judged reports whether the director is one of those to judge.
+// judged reports whether the director is one of those to judge: if none is named, those of
+// the fleet file. What the server knows of others was made of their files, which are not
+// here; whoever has them judges them.
 func (a *auditing) judged(name string) bool {
-	return len(a.flags.directors) == 0 || slices.Contains(a.flags.directors, name)
+	if len(a.flags.directors) == 0 {
+		return !a.ofServer(name)
+	}
+	return slices.Contains(a.flags.directors, name)
+}
+
+// ofServer reports whether the server alone knows a director.
+func (a *auditing) ofServer(name string) bool {
+	d := a.fleet.Director(name)
+	return d != nil && d.Server != ""
 }
 
 // director is one director for the comparison.
@@ -284,6 +295,21 @@ func (a *auditing) comparable(s *survey.Side) {
 	}
 }
 
+// known says of a director of others that nothing is known of it. Nobody here can mend
+// what it does not show.
+func (a *auditing) known(s *survey.Side) {
+	switch {
+	case s.Granted == nil && len(s.Lost) > 0:
+		for _, l := range s.Lost {
+			a.failures = append(a.failures, trouble.Trouble{Message: l.Message, At: l.At, Hint: l.Hint, Excerpt: l.Excerpt})
+		}
+	case s.Granted == nil:
+		a.failures = append(a.failures, trouble.Trouble{
+			Message: fmt.Sprintf("nobody has pushed director %s yet: what it granted is unknown", s.Name), At: s.At, Hint: "whoever has it runs ipguard push " + s.Name,
+		})
+	}
+}
+
 // scope returns whether a claim is one that was asked for by name.
 func (a *auditing) scope(name string) (func(*plan.Claim) bool, error) {
 	if name == "" {
@@ -355,8 +381,11 @@ func (a *auditing) tell(scope func(*plan.Claim) bool) error {
 		}
 	}
 	for i := range a.sides.Sides {
-		if s := &a.sides.Sides[i]; a.judged(s.Name) && a.reaches(s, scope) {
+		switch s := &a.sides.Sides[i]; {
+		case a.judged(s.Name) && a.reaches(s, scope):
 			a.comparable(s)
+		case len(a.flags.directors) == 0 && a.reaches(s, scope):
+			a.known(s)
 		}
 	}
 	for _, spot := range a.hidden(scope, out.Unjudged) {

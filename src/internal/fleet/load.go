@@ -38,7 +38,11 @@ func Parse(path string, text []byte) (*File, []*trouble.Trouble) {
 	d := &decoder{left: maxValues}
 	file := d.file(path, doc.Root())
 	d.meaning(file)
-	if len(file.Directors) == 0 && len(file.Pools) == 0 && len(d.errs) == 0 {
+	asks := file.Server.URL.Value != "" // and has directors and pools from there
+	if doc.Root().IsMap() && !doc.Root().Has("directors") && !asks {
+		d.fail(doc.Root().Place(), "", "the fleet file has no `directors`")
+	}
+	if len(file.Directors) == 0 && len(file.Pools) == 0 && len(d.errs) == 0 && !asks {
 		d.fail(doc.Root().Place(), "ipguard init proposes directors", "the fleet has neither directors nor pools")
 	}
 	if at, ok := secondDocument(doc); ok {

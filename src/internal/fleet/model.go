@@ -43,8 +43,9 @@ type File struct {
 	Server Server `yaml:"server,omitempty"`
 	// All directors, also those whose files are elsewhere: an address can only
 	// be known to be taken if its owner is known. The list may be empty where there
-	// are pools: a server learns of directors from those who push them.
-	Directors []Director `yaml:"directors"`
+	// are pools: a server learns of directors from those who push them. With server: it
+	// may be left out, by who has no director.
+	Directors []Director `yaml:"directors,omitempty"`
 	// What ipguard init saw and could not name, one sentence each. As long as a line is
 	// here, the picture is incomplete, and lint says so with exit code 3.
 	LeftOut []Text `yaml:"left_out,omitempty"`
