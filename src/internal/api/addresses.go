@@ -106,12 +106,12 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	if in.After != "" {
 		return out, nil
 	}
-	known, err := a.known(ctx, picture.Pools...)
+	known, err := a.known(ctx, picture.Booked()...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	for _, pool := range picture.Pools {
-		if slices.ContainsFunc(pool.Ranges, netipx.RangeOfPrefix(asked).Overlaps) {
+	for _, pool := range picture.Booked() {
+		if picture.Pool(pool.Name) != nil && slices.ContainsFunc(pool.Ranges, netipx.RangeOfPrefix(asked).Overlaps) {
 			out.Body.Pools = append(out.Body.Pools, pool.Name)
 		}
 		rs := known[pool.Name].Records
@@ -145,11 +145,11 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	if out.Linked = in.link(out.Body.Next); in.After != "" {
 		return out, nil
 	}
-	known, err := a.known(ctx, picture.Pools...)
+	known, err := a.known(ctx, picture.Booked()...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	for _, pool := range picture.Pools {
+	for _, pool := range picture.Booked() {
 		rs := known[pool.Name].Records
 		for _, r := range rs.History(asked) {
 			out.Body.Pools = append(out.Body.Pools, AddressHistory{Pool: pool.Name, Record: protocol.RecordOf(r)})

@@ -82,7 +82,7 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 	}
 	out := &bookingsOutput{}
 	out.Body.Bookings = []Booking{}
-	for _, pool := range slices.SortedFunc(slices.Values(picture.Pools), func(x, y *ledger.Pool) int { return strings.Compare(escaped(x.Name), escaped(y.Name)) }) {
+	for _, pool := range slices.SortedFunc(slices.Values(picture.Booked()), func(x, y *ledger.Pool) int { return strings.Compare(escaped(x.Name), escaped(y.Name)) }) {
 		if in.Pool != "" && in.Pool != pool.Name || escaped(pool.Name) < afterPool {
 			continue
 		}

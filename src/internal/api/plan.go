@@ -94,11 +94,11 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	for _, d := range p.Directors {
 		fmt.Fprintf(h, " %q %s %s", d.Name, d.Digest, d.MaxAge)
 	}
-	all, err := a.known(ctx, picture.Pools...)
+	all, err := a.known(ctx, picture.Booked()...)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	for _, pool := range picture.Pools {
+	for _, pool := range picture.Booked() {
 		fmt.Fprintf(h, " %q %s", pool.Name, all[pool.Name].Head)
 	}
 	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Body: p}
@@ -106,7 +106,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		out.Status, out.Body = http.StatusNotModified, nil
 		return out, nil
 	}
-	for _, pool := range picture.Pools {
+	for _, pool := range picture.Booked() {
 		p.Pools = append(p.Pools, recordsOf(pool.Name, all[pool.Name]))
 	}
 	return out, nil

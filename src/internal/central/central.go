@@ -81,6 +81,9 @@ type Picture struct {
 	// UnderPools is the digest of the pools: what is given under them must not be given
 	// under others at the same time.
 	UnderPools string
+	// Lost are pools that had bookings and that the fleet file does not have any more, or
+	// cannot be read of it, by name: with the ranges that are booked of them.
+	Lost []*ledger.Pool
 	// Required are the names of those that demand that what is used is booked.
 	Required map[string]bool
 	// Findings are what lint says of all directors together, but for what it says of
@@ -254,7 +257,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 			return nil, err
 		}
 	}
-	strays, told, err := p.strays(ctx, w.Fleet.File)
+	strays, lost, told, err := p.strays(ctx, w.Fleet.File)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +265,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	read := survey.Read(w.Fleet, w.Loader)
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
-		InFleetFile: own, UnderPools: under, Required: map[string]bool{},
+		Lost: lost, InFleetFile: own, UnderPools: under, Required: map[string]bool{},
 		Plan: read.Facts.Plan, Findings: p.accepted(w.Fleet.File, lint.Run(read.Facts, p.rules())), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
 		file: w.Fleet.File, severities: read.Facts.Severities,
@@ -344,6 +347,9 @@ func pushed(f *survey.Fleet, director, name string) {
 	}
 	f.Directors = append(f.Directors, fleet.Sources{Name: director, Snapshot: file, At: file.At})
 }
+
+// Booked are all pools that may have bookings.
+func (p *Picture) Booked() []*ledger.Pool { return slices.Concat(p.Pools, p.Lost) }
 
 // Pool is the pool of that name; nil if there is none.
 func (p *Picture) Pool(name string) *ledger.Pool {

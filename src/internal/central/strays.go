@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -23,13 +24,13 @@ import (
 // picture.
 
 // strays are those bookings, and what is to be said of them.
-func (p *Plan) strays(ctx context.Context, file *fleet.File) (list []bookfile.PoolBookings, told []trouble.Trouble, err error) {
+func (p *Plan) strays(ctx context.Context, file *fleet.File) (list []bookfile.PoolBookings, lost []*ledger.Pool, told []trouble.Trouble, err error) {
 	if p.Booked == nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	all, err := p.Booked(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the bookings cannot be read: %w", err)
+		return nil, nil, nil, fmt.Errorf("the bookings cannot be read: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		delegated := &netipx.IPSet{}
@@ -45,6 +46,9 @@ func (p *Plan) strays(ctx context.Context, file *fleet.File) (list []bookfile.Po
 				stray.Records = append(stray.Records, record)
 			}
 		}
+		if len(named) == 0 {
+			lost = append(lost, &ledger.Pool{Name: name, Delegation: plan.Delegation{Ranges: rangesOf(stray.Records)}})
+		}
 		if len(stray.Records) == 0 {
 			continue
 		}
@@ -56,7 +60,15 @@ func (p *Plan) strays(ctx context.Context, file *fleet.File) (list []bookfile.Po
 			})
 		}
 	}
-	return list, told, nil
+	return list, lost, told, nil
+}
+
+func rangesOf(records []ledger.Record) []netipx.IPRange {
+	var list []netipx.IPRange
+	for _, r := range records {
+		list = append(list, netipx.RangeOfPrefix(r.Range))
+	}
+	return list
 }
 
 // overlapping says of pools that they delegate the same addresses of what may be one
