@@ -269,7 +269,7 @@ func plantedCommands() [][]string {
 		{"bosh", "-e", "lab", "update-cloud-config", "cc.yml", "-v", "v=" + token + "52"}, {"bosh", "-e", "lab", "update-runtime-config", "rc.yml"}, {"bosh", "create-env", "e.yml", "--vars-store", "store.yml"},
 		{"init", "--dry-run"}, {"rules"}, {"explain", "static-ip-twice"}, {"schema"}, {"version"}, {"completion", "bash"},
 		{"scan", "10.8.52.0/24"}, {"probe", "--fleet", "ipguard.yml", "10.8.52.30"}, {"watch", "--fleet", "ipguard.yml"},
-		{"push", "--fleet", "served.fleet"}, {"who", "10.8.52.30", "--fleet", "served.fleet"}, {"requests", "--fleet", "served.fleet"}, {"login", "http://127.0.0.1:1"}, {"logout", "http://127.0.0.1:1"},
+		{"push", "--fleet", "served.fleet"}, {"who", "10.8.52.30", "--fleet", "served.fleet"}, {"requests", "--fleet", "served.fleet"}, {"requests", "approve", "1", "--fleet", "served.fleet", "--why", token + "54"}, {"requests", "decline", "1", "--fleet", "served.fleet"}, {"requests", "withdraw", "1", "--fleet", "served.fleet"}, {"login", "http://127.0.0.1:1"}, {"logout", "http://127.0.0.1:1"},
 	}
 	for _, command := range []string{"lint", "who", "free", "map", "fence", "audit", "collect", "book", "bookings", "history", "bosh"} {
 		list = append(list, []string{"__complete", command, ""})

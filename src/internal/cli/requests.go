@@ -23,12 +23,19 @@ func newRequestsCommand(streams Streams) *cobra.Command {
 		Use:   "requests",
 		Short: "list what teams ask for beyond their quotas, and what became of it",
 		Long: `requests lists what was asked for with ipguard book --request, and nobody has decided yet,
-of the fleet file's server. Its pages are where the owners of a pool decide.
+of the fleet file's server. The owners of a pool decide with approve and decline, or on the
+server's page of the network team.
 
 Exit codes: 0, 2 wrong usage, 3 the server could not be asked.`,
 		Example: `  ipguard requests
-  ipguard requests --mine --all`,
-		Args: cobra.NoArgs,
+  ipguard requests --mine --all
+  ipguard requests approve 12`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("ipguard requests approve, decline or withdraw NUMBER", "unknown command %q", "requests "+args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runRequests(cmd.Context(), &flags, mine, all, streams)
 		},
@@ -36,6 +43,7 @@ Exit codes: 0, 2 wrong usage, 3 the server could not be asked.`,
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&mine, "mine", false, "only what I asked for")
 	cmd.Flags().BoolVar(&all, "all", false, "those that are decided, too")
+	cmd.AddCommand(newDecideCommands(streams)...)
 	return cmd
 }
 

@@ -1,8 +1,6 @@
 package serve_test
 
 import (
-	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +49,17 @@ func TestCommandsWithServer(t *testing.T) {
 	west.expect(0, []string{"request 1: open, 3 addresses of pool small for lb/big (team dr), by token dr-west", "ticket 8"}, "requests", "--mine")
 	west.expect(0, []string{`"state": "open"`}, "requests", "--format", "json")
 	promo.expect(0, []string{"no requests"}, "requests", "--mine")
-	west.approve(1)
+	west.expect(3, []string{"ipguard.pools.small.approve"}, "requests", "approve", "1")
+	west.expect(2, []string{"there is no request 7"}, "requests", "approve", "7")
+	west.expect(2, []string{"unknown command"}, "requests", "allow", "1")
+	west.expect(1, []string{"request 2 is open"}, "book", "small", "--for", "lb/more", "-n", "3", "--request")
+	west.expect(1, []string{"request 3 is open"}, "book", "small", "--for", "lb/most", "-n", "3", "--request")
+	owner := west.owner("small")
+	owner.expect(0, []string{"request 1: booked", "10.8.52.50", "10.8.52.52", "decided by token network"}, "requests", "approve", "1")
+	owner.expect(0, []string{"request 1: booked"}, "requests", "approve", "1")
+	owner.expect(0, []string{"request 2: declined", "not now"}, "requests", "decline", "2", "--why", "not now")
+	owner.expect(1, []string{"request 2 is declined already"}, "requests", "approve", "2")
+	west.expect(0, []string{"request 3: withdrawn"}, "requests", "withdraw", "3")
 	west.expect(0, []string{"no requests"}, "requests")
 	west.expect(0, []string{"request 1: booked", "decided by token network"}, "requests", "--all")
 	west.expect(0, []string{"10.8.52.50", "10.8.52.52", "already booked"}, "book", "small", "--for", "lb/big", "-n", "3", "--request")
@@ -98,22 +106,14 @@ func TestCommandsWithServer(t *testing.T) {
 	west.expect(3, []string{"has no snapshot"}, "audit", "--director", "dr-west")
 }
 
-// approve agrees to a request, as an owner of pool small does.
-func (m *team) approve(id int) {
+// owner is somebody who decides for a pool, in the team's folder.
+func (m *team) owner(pool string) *team {
 	m.t.Helper()
-	secret, err := m.accounts.Make(m.t.Context(), accounts.Token{Name: "network", Scopes: []string{accounts.ApproveFor("small")}, Ends: m.clock.Now().Add(time.Hour), By: "test"})
+	secret, err := m.accounts.Make(m.t.Context(), accounts.Token{Name: "network", Scopes: []string{accounts.ApproveFor(pool)}, Ends: m.clock.Now().Add(time.Hour), By: "test"})
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("%s/api/v1/requests/%d/approve", m.server.URL, id), strings.NewReader("{}"))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+secret)
-	request.Header.Set("Content-Type", "application/json")
-	if a := read(m.t, http.DefaultClient, request); a.status != http.StatusOK {
-		m.t.Errorf("request %d is not approved: %d %s", id, a.status, a.body)
-	}
+	return &team{m.company, m.name, secret}
 }
 
 // TestCommandsWithoutServer: while the server is away, what is young enough answers and

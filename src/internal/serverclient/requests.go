@@ -27,6 +27,30 @@ func (c *Client) Request(ctx context.Context, pool string, ask protocol.Ask) (r 
 	return r, err
 }
 
+// Decided is what became of a request, and what was booked of it.
+type Decided struct {
+	protocol.Request
+	Bookings []struct{ Address string }
+}
+
+// Decide approves, declines or withdraws a request. A no is a *RefusedError.
+func (c *Client) Decide(ctx context.Context, id int64, what, why string) (d Decided, err error) {
+	text, err := json.Marshal(struct {
+		Why string `json:"why,omitempty"`
+	}{why})
+	if err != nil {
+		return d, err
+	}
+	a, err := c.ask(ctx, http.MethodPost, fmt.Sprintf("/requests/%d/%s", id, what), text)
+	if err != nil {
+		return d, err
+	}
+	if err = c.read(a, &d); err == nil && (d.ID != id || d.State == "") {
+		err = c.foreign()
+	}
+	return d, err
+}
+
 // Requests are all requests, the newest first; only those that are not decided, or whose
 // addresses are not booked yet, if open is set.
 func (c *Client) Requests(ctx context.Context, open, mine bool) (list []protocol.Request, err error) {
