@@ -640,7 +640,8 @@ func TestPlantedArguments(t *testing.T) {
 		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-l", "pw=" + token}, {"bosh", "-e", url, "-d", "web", "deploy", "pw=" + token}, {"bosh", "create-env", "e.yml", "-o", "pw=" + token},
 		{"login", "https://127.0.0.1:1/?token=" + token}, {"login", "https://127.0.0.1:1/" + token}, {"login", "https://127.0.0.1:1#" + token}, {"login", token}, {"logout", "https://127.0.0.1:1?token=" + token},
 		{"lint", "m.yml", "-v", "pw: " + token}, {"lint", "m.yml", "-v", "=" + token}, {"lint", "m.yml", "-v", "pw=[" + token}, {"lint", "m.yml", "-v", "pw=" + token},
-		{"lint", "m.yml", "-v", token}, {"lint", "m.yml", "--vars-env", "PLANT"}, {"lint", "m.yml", "--var-file", "pw=" + "v.txt"},
+		{"lint", "m.yml", "-v", token}, {"lint", "m.yml", "-v", token + "="}, {"lint", "m.yml", "-v", token + "=="}, {"lint", "m.yml", "--var-file", token + "="}, {"bosh", "-e", "lab", "-d", "web", "deploy", "m.yml", "-v", token + "=="},
+		{"lint", "m.yml", "--vars-env", "PLANT"}, {"lint", "m.yml", "--var-file", "pw=" + "v.txt"},
 		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", "pw=" + token}, {"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", token},
 		{"bosh", "-e", url, "-d", "web", "deploy", "m.yml", "-v", "pw=[" + token}, {"bosh", "-e", url, "update-cloud-config", "cc.yml", "--client-secret", token},
 	} {
