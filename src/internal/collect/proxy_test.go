@@ -220,7 +220,6 @@ func TestBrokenProxies(t *testing.T) {
 		"ssh+socks5://jump@" + jump.listener.Addr().String() + "?private-key=" + stranger.key: "its proxy cannot be used",
 	} {
 		t.Run("", func(t *testing.T) {
-			t.Parallel() // the client asks again after a while
 			target := start(t, director())
 			target.Access.Proxy = proxy
 			_, err := collectOne(t, target, options(t))
