@@ -18,7 +18,7 @@ func TestNothingBehindIsMissed(t *testing.T) {
 	lines := []string{"---", "...", "# comment", "", "a: 1", "b: 2", "--- # c", "--- {c: 1}", "%YAML 1.1", "-x", "---x: 1", "  ---", "[broken"}
 	random := rand.New(rand.NewPCG(3, 4))
 	found, none := 0, 0
-	for range 20_000 {
+	for range 3000 {
 		var text strings.Builder
 		for range 1 + random.IntN(6) {
 			text.WriteString(lines[random.IntN(len(lines))] + "\n")
@@ -40,7 +40,7 @@ func TestNothingBehindIsMissed(t *testing.T) {
 			none++
 		}
 	}
-	if found < 500 || none < 500 {
+	if found < 300 || none < 300 {
 		t.Errorf("%d with something behind, %d without", found, none)
 	}
 }
