@@ -35,7 +35,11 @@ func (e *ends) Write(p []byte) (int, error) {
 // write ends within a value.
 func TestJSONStream(t *testing.T) {
 	texts := []string{"", "plain", "<&>", "\"quoted\"\\", "\x1b[31m", "\u2028", "a\nb", "\U000e0001"}
-	for seed := range uint64(60) {
+	seeds := 60
+	if testing.Short() {
+		seeds = 20
+	}
+	for seed := range uint64(seeds) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		value := wholeNumbers{Version: 1, Lists: []wholeInner{}, Last: texts[r.IntN(len(texts))]}
 		for range r.IntN(4) {
