@@ -49,6 +49,9 @@ type Plan struct {
 	// on they give nothing under others. It ends when nothing is being written under others
 	// any more; nil: there are no other servers.
 	Load func(ctx context.Context, pools string) error
+	// LoadedLast are the pools that were loaded last, by whichever server, and what tells
+	// that loading from others.
+	LoadedLast func(ctx context.Context) (pools, tag string, err error)
 	// Made is called with each picture that is made; it may be nil.
 	Made func(*Picture)
 
@@ -226,6 +229,13 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 			return nil, fmt.Errorf("%w: %w", ErrFleetFile, err)
 		}
 		h.Write(text)
+		if p.LoadedLast != nil { // under other pools, other addresses may have been given
+			_, tag, err := p.LoadedLast(ctx)
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(h, " %s", tag)
+		}
 	}
 	return map[struct{}]sources{{}: {heads, hex.EncodeToString(h.Sum(nil))[:32]}}, nil
 }
@@ -253,7 +263,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	under := digestOf(w.Fleet.File)
 	if len(w.Troubles) == 0 { // else nothing is given
 		// Before the bookings are read: those that others make under their pools are done then.
-		if err := p.load(ctx, under, newest); err != nil {
+		if under, err = p.load(ctx, under, newest); err != nil {
 			return nil, err
 		}
 	}

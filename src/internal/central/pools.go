@@ -26,24 +26,28 @@ func digestOf(file *fleet.File) string {
 var errMovedOn = errors.New("the fleet file has other pools now")
 
 // load tells other servers of pools that this one did not have before. Who starts has
-// loaded its pools, too. Of an old file, read beside a newer one, nothing is told.
-func (p *Plan) load(ctx context.Context, pools string, newest bool) error {
+// loaded its pools, too. Of an old file, read beside a newer one, nothing is told. It
+// returns the tag under which addresses may be given.
+func (p *Plan) load(ctx context.Context, pools string, newest bool) (tag string, err error) {
 	if p.Load == nil || p.FleetFile == "" {
-		return nil
+		return "", nil
 	}
 	p.loading.Lock()
 	defer p.loading.Unlock()
-	if p.loaded == pools {
-		return nil
+	if p.loaded != pools {
+		if !newest {
+			return "", errMovedOn
+		}
+		if err := p.Load(ctx, pools); err != nil {
+			return "", err
+		}
+		p.loaded = pools
 	}
-	if !newest {
-		return errMovedOn
+	last, tag, err := p.LoadedLast(ctx)
+	if err == nil && last != pools {
+		tag = pools + "-none" // nothing is given under it
 	}
-	if err := p.Load(ctx, pools); err != nil {
-		return err
-	}
-	p.loaded = pools
-	return nil
+	return tag, err
 }
 
 // Loaded is the digest of the pools that this server told others of; empty: of none.

@@ -23,6 +23,10 @@ type Loaded struct {
 	By string
 }
 
+// Tag tells one loading from others, those of the same pools included: between two of
+// these, addresses may have been given under other pools.
+func (l Loaded) Tag() string { return fmt.Sprintf("%s-%d", l.Pools, l.At.UnixMicro()) }
+
 // OtherPoolsError refuses to give anything under pools that are not those that were
 // loaded last.
 type OtherPoolsError struct{ Last Loaded }
@@ -35,12 +39,12 @@ func (e *OtherPoolsError) Error() string {
 // GuardPools answers whether pools are those that were loaded last. PostgreSQL adds for
 // share to it: who loads others waits for what is being written, and what comes later
 // waits for them.
-const GuardPools = `select pools = $1 from loaded`
+const GuardPools = `select (pools || '-' || at) = $1 from loaded`
 
 // Load says that this server has loaded pools. What others compute under other pools is not
 // written from then on, and what they wrote before can be read.
 func (s *Store) Load(ctx context.Context, pools, by string) error {
-	_, err := s.database.Write().ExecContext(ctx, `update loaded set pools = $1, at = $2, by_whom = $3 where pools <> $1`, pools, s.now().UnixMicro(), by)
+	_, err := s.database.Write().ExecContext(ctx, `update loaded set pools = $1, at = case when at < $2 then $2 else at + 1 end, by_whom = $3 where pools <> $1`, pools, s.now().UnixMicro(), by)
 	if err != nil {
 		return fmt.Errorf("the database cannot be told of the pools: %w", err)
 	}
@@ -70,11 +74,11 @@ func (s *Store) mayWrite(ctx context.Context, pools string) error {
 	s.mu.Lock()
 	known := s.loaded
 	s.mu.Unlock()
-	if pools == "" || known.Pools == pools {
+	if pools == "" || known.Tag() == pools {
 		return nil
 	}
 	known, err := s.readLoaded(ctx)
-	if err == nil && known.Pools != pools {
+	if err == nil && known.Tag() != pools {
 		err = &OtherPoolsError{known}
 	}
 	return err
@@ -86,7 +90,7 @@ type Under struct {
 	pools string
 }
 
-// Under is the store for what is computed under the pools of a digest: updates end with an
+// Under is the store for what is computed under the pools of a tag: updates end with an
 // *OtherPoolsError where others were loaded later. Without one, nothing is looked at: what
 // gives no address may be written under whatever pools.
 func (s *Store) Under(pools string) *Under { return &Under{s, pools} }

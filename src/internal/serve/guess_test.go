@@ -34,7 +34,11 @@ func TestGuess(t *testing.T) {
 			west.write("server/ipguard.yml", plan)
 		},
 	}
-	for round := range 16 {
+	rounds := 16
+	if testing.Short() {
+		rounds = 8
+	}
+	for round := range rounds {
 		changes[random.IntN(len(changes))]()
 		args := [][]string{{"lint"}, {"lint", "web-manifest.yml"}, {"lint", "--director", "dr-west", "director-env.yml"}}[random.IntN(3)]
 		code, warm := west.run(args...)

@@ -117,7 +117,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	pushed := &pushes.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	asked := &requests.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
-	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now, Booked: s.store.All, Load: s.load, Made: s.tellOf}
+	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now, Booked: s.store.All, Load: s.load, LoadedLast: s.loadedLast, Made: s.tellOf}
 	if s.sender, err = newSender(&o.Config, o.Environ, database, o.Now, o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -167,6 +167,11 @@ func (s *Server) load(ctx context.Context, pools string) error {
 		return err
 	}
 	return s.store.Load(ctx, pools, host)
+}
+
+func (s *Server) loadedLast(ctx context.Context) (pools, tag string, err error) {
+	last, err := s.store.Loaded(ctx)
+	return last.Pools, last.Tag(), err
 }
 
 // tellOf writes into the log why nothing can be given, and what is not in the plan.

@@ -101,7 +101,7 @@ func (s *oneOfTwo) ask(method, path, token, body string) (int, error) {
 func TestTwoPlans(t *testing.T) {
 	rounds := 30
 	if testing.Short() {
-		rounds = 8
+		rounds = 4
 	}
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
