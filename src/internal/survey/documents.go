@@ -103,8 +103,12 @@ func (d documents) sorted() documents {
 			d.deployments = append(d.deployments, m)
 			continue
 		}
+		at := m.text.At
+		if !at.IsValid() { // it is not in the fleet file
+			at = place.Place{File: m.text.Path, Line: 1, Column: 1}
+		}
 		m.problems = append(m.problems, bosh.Problem{
-			Rule: bosh.RuleCreateEnv, Warning: true, At: m.text.At,
+			Rule: bosh.RuleCreateEnv, Warning: true, At: at,
 			Message: fmt.Sprintf("%s has cloud_provider, and so is a manifest for create-env, not a deployment of director %s", m.text.Path, d.Name),
 			Cure:    "list it under create_env",
 		})

@@ -384,8 +384,13 @@ func (p *placing) checkName(kind fleet.Kind, entry *fleet.SourceFile) error {
 		}
 		entry.Document = doc
 	}
-	if name := entry.Document.Root().Field("name"); name.Text() != p.change.Name {
-		return &WrongName{At: name.Place(), Got: name.Text(), Wanted: p.change.Name}
+	root := entry.Document.Root()
+	if name := root.Field("name"); name.Text() != p.change.Name {
+		at := name.Place()
+		if !name.Present() {
+			at = root.Place()
+		}
+		return &WrongName{At: at, Got: name.Text(), Wanted: p.change.Name}
 	}
 	return nil
 }

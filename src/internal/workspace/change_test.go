@@ -236,3 +236,15 @@ func mayReplace(c Change, d *fleet.Sources, kind fleet.Kind, e fleet.SourceFile)
 	}
 	return false // a deployment is replaced by its name, which the survey reads
 }
+
+// TestWrongNameHasAPlace, also where the manifest has no name at all.
+func TestWrongNameHasAPlace(t *testing.T) {
+	w := open(t, "directors: [{name: x, deployments: [m.yml]}]\n", map[string]string{"m.yml": "name: m\n", "none.yml": "instance_groups: []\n"})
+	for _, path := range []string{"m.yml", "none.yml"} {
+		_, _, err := w.Apply(Change{Kind: fleet.Deployments, Director: "x", Name: "other", Path: path, Inputs: &interpolate.Inputs{}})
+		var wrong *WrongName
+		if !errors.As(err, &wrong) || !wrong.At.IsValid() {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
