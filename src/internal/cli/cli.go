@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,8 @@ type Streams struct {
 	Verbatim bool
 	// guess, where it is not nil, lets the run begin before the server has answered.
 	guess *guess
+	// arguments are the command line.
+	arguments []string
 	// names are shown as they may be in all that is written.
 	names *source.Names
 }
@@ -64,7 +67,26 @@ type Streams struct {
 func (s Streams) files() *source.Files {
 	files := source.NewFiles(s.Stdin)
 	files.Names = s.names
+	files.Named = s.named
 	return files
+}
+
+// named reports whether a path stands in the command line, alone or behind a flag. How it
+// was resolved since does not matter.
+func (s Streams) named(path string) bool {
+	real, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.arguments, func(argument string) bool {
+		_, value, _ := strings.Cut(argument, "=")
+		for _, named := range []string{argument, value, argument[strings.LastIndex(argument, "=")+1:]} {
+			if at, err := filepath.Abs(named); named != "" && err == nil && at == real {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // shown writes to w what may be shown; it knows the terminal that w is.
@@ -99,7 +121,7 @@ func (s Streams) env(name string) (string, bool) {
 
 // Main runs the program and returns its exit code.
 func Main(ctx context.Context, args []string, streams Streams) int {
-	streams.names = &source.Names{}
+	streams.names, streams.arguments = &source.Names{}, args
 	streams.Stdout = shown{streams.names.Writer(streams.Stdout), streams.Stdout}
 	streams.Stderr = shown{streams.names.Writer(streams.Stderr), streams.Stderr}
 	root := newRoot(streams)

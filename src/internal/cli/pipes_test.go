@@ -28,7 +28,10 @@ func TestPipesInPlaceOfFiles(t *testing.T) {
 		if err := syscall.Mkfifo(name, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, command := range []string{"lint", "lint ce.yml", "lint --baseline .ipguard-baseline", "who 10.0.0.1", "free a", "map", "fence", "audit", "init --dry-run", "lint --fleet " + name, "bosh -n update-runtime-config rc.yml"} {
+		for _, command := range []string{"lint", "lint ce.yml", "lint --baseline .ipguard-baseline", "who 10.0.0.1", "free a", "map", "fence", "audit", "init --dry-run", "bosh -n update-runtime-config rc.yml"} {
+			if strings.Contains(command, " "+name) {
+				continue // who names a pipe may mean it: TestPipesThatArePipes
+			}
 			done := make(chan int, 1)
 			go func() {
 				_, _, code := runIn(t, strings.Fields(command)...)
@@ -47,5 +50,27 @@ func TestPipesInPlaceOfFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		writeFile(t, name, []byte(text))
+	}
+}
+
+// TestPipesThatArePipes reads a pipe that the command line names, as its writer comes.
+func TestPipesThatArePipes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const fleet = "directors:\n- {name: a, create_env: [{manifest: ce.yml}]}\n"
+	writeFile(t, "ce.yml", []byte("name: ce\ndescription: ((text))\n"))
+	writeFile(t, "ipguard.yml", []byte(fleet))
+	for _, c := range []struct{ command, text string }{
+		{"lint --fleet pipe", fleet}, {"lint --fleet=pipe", fleet}, {"lint --no-fleet ce.yml -l pipe", "text: x\n"}, {"lint --no-fleet pipe", "name: ce\n"},
+	} {
+		if err := syscall.Mkfifo("pipe", 0o600); err != nil {
+			t.Fatal(err)
+		}
+		go os.WriteFile("pipe", []byte(c.text), 0o600)
+		if stdout, stderr, code := runIn(t, strings.Fields(c.command)...); strings.Contains(stdout+stderr, "pipe or a device") {
+			t.Errorf("%s: code %d\n%s%s", c.command, code, stdout, stderr)
+		}
+		if err := os.Remove("pipe"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

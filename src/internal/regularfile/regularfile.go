@@ -6,12 +6,13 @@ package regularfile
 
 import (
 	"errors"
-	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 )
 
 // ErrFolder is the error of a folder in the place of a file.
@@ -21,9 +22,14 @@ var ErrFolder = errors.New("it is a folder")
 var errNoFile = errors.New("it is a pipe or a device, and no regular file")
 
 // Open opens a file for reading. The caller closes it.
-func Open(path string) (*os.File, fs.FileInfo, error) {
+func Open(path string) (*os.File, fs.FileInfo, error) { return open(path, isMeant(path)) }
+
+// OpenNamed opens what a person named, which may be a pipe: it waits for who writes it.
+func OpenNamed(path string) (*os.File, fs.FileInfo, error) { return open(path, true) }
+
+func open(path string, mayWait bool) (*os.File, fs.FileInfo, error) {
 	flags := os.O_RDONLY | syscall.O_NONBLOCK // opening a pipe waits for its other end
-	if isMeant(path) {
+	if mayWait {
 		flags = os.O_RDONLY
 	}
 	file, err := os.OpenFile(path, flags, 0)
@@ -35,7 +41,7 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	case err != nil:
 	case info.IsDir():
 		err = ErrFolder
-	case !info.Mode().IsRegular() && !isMeant(path):
+	case !info.Mode().IsRegular() && !mayWait:
 		err = errNoFile
 	default:
 		return file, info, nil

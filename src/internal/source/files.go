@@ -26,6 +26,9 @@ const MaxFileSize = 256 << 20
 // when the text came from standard input or from a pipe that is gone. It is
 // safe for concurrent use.
 type Files struct {
+	// Named reports whether a person named a path, who may mean a pipe by it: it is
+	// waited for. Nil: nobody named any.
+	Named func(path string) bool
 	stdin io.Reader
 	// Names are the names that came through variables into what was read; nil if
 	// nobody asks for them.
@@ -33,23 +36,24 @@ type Files struct {
 
 	mu    sync.Mutex
 	texts map[string][]byte
+	pipes map[string]bool     // those of the texts that cannot be read twice
 	lines map[string][]string // of texts of which a line was asked for
 }
 
 // NewFiles returns an empty store; stdin is what the path "-" reads.
 func NewFiles(stdin io.Reader) *Files {
-	return &Files{stdin: stdin, texts: map[string][]byte{}, lines: map[string][]string{}}
+	return &Files{stdin: stdin, texts: map[string][]byte{}, pipes: map[string]bool{}, lines: map[string][]string{}}
 }
 
 // Anew returns a store that has read nothing yet but what cannot be read twice: standard
-// input.
+// input and pipes.
 func (f *Files) Anew() *Files {
 	anew := NewFiles(f.stdin)
-	anew.Names = f.Names
+	anew.Names, anew.Named = f.Names, f.Named
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if text, ok := f.texts["-"]; ok {
-		anew.texts["-"] = text
+	for path := range f.pipes {
+		anew.texts[path], anew.pipes[path] = f.texts[path], true
 	}
 	return anew
 }
@@ -70,11 +74,16 @@ func (f *Files) Read(path string) ([]byte, error) {
 // it from then on. The error is an *trouble.Trouble whose place has that name.
 func (f *Files) ReadAs(name, path string) ([]byte, error) {
 	f.Names.Open(path)
-	text, err := f.readOnce(path)
+	text, again, err := f.readOnce(path)
 	if err != nil {
 		return nil, readError(name, path, err)
 	}
 	f.Keep(name, text)
+	if !again {
+		f.mu.Lock()
+		f.pipes[name] = true
+		f.mu.Unlock()
+	}
 	return text, nil
 }
 
@@ -123,16 +132,23 @@ func (f *Files) Line(name string, n int) (string, bool) {
 	return strings.TrimSuffix(lines[n-1], "\r"), true
 }
 
-func (f *Files) readOnce(path string) ([]byte, error) {
+// readOnce reads a text; again says that it could be read once more.
+func (f *Files) readOnce(path string) (text []byte, again bool, err error) {
 	if path == "-" {
-		return readLimited(f.stdin, 0)
+		text, err = readLimited(f.stdin, 0)
+		return text, false, err
 	}
-	file, info, err := regularfile.Open(path)
+	open := regularfile.Open
+	if f.Named != nil && f.Named(path) {
+		open = regularfile.OpenNamed
+	}
+	file, info, err := open(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer file.Close()
-	return readLimited(file, info.Size())
+	text, err = readLimited(file, info.Size())
+	return text, info.Mode().IsRegular(), err
 }
 
 // readLimited reads to the end; size is how long the text probably is.
