@@ -193,7 +193,7 @@ func (s *settings) measureWithServer(t *table, d *directors, manifest string) (e
 	lint := func(fleet string) command {
 		return command{
 			args: []string{s.ipguard, "lint", "--fleet", fleet, "--director", "director-000", manifest}, folder: d.folder,
-			env: []string{"IPGUARD_TOKEN=" + server.admin, "XDG_CACHE_HOME=" + filepath.Join(s.work, "cache")},
+			env: []string{"IPGUARD_TOKEN=" + server.admin, "IPGUARD_SERVER=http://" + server.host, "XDG_CACHE_HOME=" + filepath.Join(s.work, "cache")},
 		}
 	}
 	results, err := sideBySide(s.runs, lint("served.yml"), lint("live.yml"))

@@ -36,7 +36,9 @@ Where there is no browser, --passcode takes a passcode of UAA; --token takes a t
 server made. Both are read from standard input.
 
 Before what is kept goes IPGUARD_TOKEN; else IPGUARD_CLIENT and IPGUARD_CLIENT_SECRET, a client
-of the provider: pipelines need no login. IPGUARD_PROVIDER names one provider of several.
+of the provider: pipelines need no login. Both count for the server alone that IPGUARD_SERVER
+names, whatever the fleet file says; the client's secret goes to a provider on the server's own
+host, or to IPGUARD_ISSUER. IPGUARD_PROVIDER names one provider of several.
 
 Exit codes: 0 you are logged in, 2 wrong usage, 3 you are not, or somebody does not answer.`,
 		Example: `  ipguard login https://ipguard.example.com

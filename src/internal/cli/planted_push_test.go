@@ -51,7 +51,7 @@ func pushedWorld(t *testing.T) (*plantedWorld, *listening) {
 	w, l := newPlantedWorld(t), &listening{answer: taking}
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	w.environ = append(w.environ, "IPGUARD_TOKEN="+token+"a")
+	w.environ = append(w.environ, "IPGUARD_TOKEN="+token+"a", "IPGUARD_SERVER="+server.URL)
 	w.prefix = "server: " + server.URL + "\n"
 	w.write(0, "x")
 	return w, l

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/serverclient"
@@ -20,11 +21,20 @@ const almost = time.Minute
 // IPGUARD_TOKEN, else by IPGUARD_CLIENT and IPGUARD_CLIENT_SECRET from the provider, else
 // from what ipguard login kept. Where a server or provider does not answer, the run goes
 // on with what there is: the server decides, or what it said before counts.
+//
+// The URL is the fleet file's, which a pull request may have changed: what the environment
+// has goes to the server alone that IPGUARD_SERVER names, what is kept to that of its login.
 func (s Streams) token(ctx context.Context, url, caCert string) (string, error) {
-	if token, ok := s.env("IPGUARD_TOKEN"); ok && token != "" {
-		return token, nil
+	if token := s.line("IPGUARD_TOKEN"); token != "" {
+		if strings.ContainsFunc(token, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+			return "", incomplete("", "IPGUARD_TOKEN has a blank or a line break within, and is no token")
+		}
+		return token, s.isFor("IPGUARD_TOKEN", url)
 	}
-	if id, ok := s.env("IPGUARD_CLIENT"); ok && id != "" {
+	if id := s.line("IPGUARD_CLIENT"); id != "" {
+		if err := s.isFor("IPGUARD_CLIENT", url); err != nil {
+			return "", err
+		}
 		return s.clientToken(ctx, url, caCert, id)
 	}
 	tokens, err := s.tokens()
@@ -53,6 +63,44 @@ func (s Streams) token(ctx context.Context, url, caCert string) (string, error) 
 	return next.Token, nil
 }
 
+// line is a variable of the environment without the blanks around it: a secret that comes
+// from a file often ends with a line break.
+func (s Streams) line(variable string) string {
+	value, _ := s.env(variable)
+	return strings.TrimSpace(value)
+}
+
+// isFor refuses to show what a variable has to another server than IPGUARD_SERVER.
+func (s Streams) isFor(variable, url string) error {
+	server := s.line("IPGUARD_SERVER")
+	switch {
+	case server == "":
+		return incomplete("set IPGUARD_SERVER to the URL of the server that it is for: a fleet file, which others may change, does not decide who gets it",
+			"%s is set, and IPGUARD_SERVER does not say for which server: it is shown to none", variable)
+	case serverclient.Origin(server) == "":
+		return incomplete("IPGUARD_SERVER=https://ipguard.example.com", "IPGUARD_SERVER is no URL of a server")
+	case serverclient.Origin(server) != serverclient.Origin(url):
+		return incomplete("see who changed `server` in the fleet file; if that is meant, set IPGUARD_SERVER and "+variable+" for the new one",
+			"%s is for %s (IPGUARD_SERVER), and is not shown to %s", variable, serverclient.Origin(server), serverclient.Canonical(url))
+	}
+	return nil
+}
+
+// isKnown refuses a provider that nobody but the server names: it is IPGUARD_ISSUER, or,
+// without that, one on the server's own host.
+func (s Streams) isKnown(issuer, server string) error {
+	known := strings.TrimSuffix(s.line("IPGUARD_ISSUER"), "/")
+	switch {
+	case known == "" && serverclient.SameHost(issuer, server), known != "" && known == strings.TrimSuffix(issuer, "/"):
+		return nil
+	case known == "":
+		return incomplete("if that is where the client is registered: IPGUARD_ISSUER="+issuer,
+			"%s names the login provider %s, which is on another host, and IPGUARD_ISSUER does not say that it may have the client's secret", serverclient.Canonical(server), issuer)
+	}
+	return incomplete("see who changed it; if that is meant: IPGUARD_ISSUER="+issuer,
+		"%s names the login provider %s, which is not IPGUARD_ISSUER: it does not get the client's secret", serverclient.Canonical(server), issuer)
+}
+
 func refresh(ctx context.Context, caCert string, kept serverclient.Kept) (serverclient.Kept, error) {
 	p, err := discover(ctx, caCert, kept.Login)
 	if err != nil {
@@ -79,15 +127,18 @@ func discover(ctx context.Context, caCert string, login protocol.Login) (*signin
 
 // clientToken is the token of a pipeline's client.
 func (s Streams) clientToken(ctx context.Context, url, caCert, id string) (string, error) {
-	secret, _ := s.env("IPGUARD_CLIENT_SECRET")
+	secret := s.line("IPGUARD_CLIENT_SECRET")
 	if secret == "" {
 		return "", usage("", "IPGUARD_CLIENT is set, and IPGUARD_CLIENT_SECRET is not")
 	}
-	p, _, err := s.provider(ctx, url, caCert)
+	p, login, err := s.provider(ctx, url, caCert)
 	if gone := (*serverclient.UnreachableError)(nil); errors.As(err, &gone) {
 		return "", nil // what the server said before may count
 	}
 	if err != nil {
+		return "", err
+	}
+	if err := s.isKnown(login.Issuer, url); err != nil {
 		return "", err
 	}
 	token, err := p.Client(ctx, id, secret)

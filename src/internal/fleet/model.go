@@ -73,7 +73,7 @@ type File struct {
 }
 
 // Server is an ipguard-server. Who asks it is told by ipguard login, or by the
-// environment variable IPGUARD_TOKEN.
+// environment variables IPGUARD_TOKEN and, with this URL, IPGUARD_SERVER.
 type Server struct {
 	At place.Place `yaml:"-"`
 

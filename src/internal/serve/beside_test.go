@@ -164,7 +164,7 @@ func (m *team) asJSON(folder string, into any, args ...string) (code int, compla
 	m.t.(*testing.T).Chdir(filepath.Join(m.folder, folder))
 	code = cli.Main(context.Background(), append(args, "--format", "json"), cli.Streams{
 		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Now: m.clock.Now,
-		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "PATH=" + os.Getenv("PATH")},
+		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "IPGUARD_SERVER=" + m.server.URL, "PATH=" + os.Getenv("PATH")},
 	})
 	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
 		m.t.Fatalf("%s: ipguard %s: exit code %d: %v: %s%s", folder, strings.Join(args, " "), code, err, stdout.String(), stderr.String())

@@ -116,7 +116,7 @@ func (m *team) run(args ...string) (code int, out string) {
 	m.t.(*testing.T).Chdir(filepath.Join(m.folder, m.name))
 	code = cli.Main(context.Background(), args, cli.Streams{
 		Stdin: strings.NewReader(""), Stdout: &text, Stderr: &text, Now: m.clock.Now,
-		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "PATH=" + os.Getenv("PATH"), "IPGUARD_BOSH=" + bosh},
+		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "IPGUARD_SERVER=" + m.server.URL, "PATH=" + os.Getenv("PATH"), "IPGUARD_BOSH=" + bosh},
 	})
 	return code, text.String()
 }

@@ -152,14 +152,18 @@ func TestPipelineNeedsNoLogin(t *testing.T) {
 	d.uaa.Clients["ci"] = uaadouble.Client{Secret: "s3cret", Grants: []string{"client_credentials"}, Authorities: []string{"ipguard.teams.promo.book"}}
 	fleet := d.fleetFile()
 	var said bytes.Buffer
-	environ := []string{"IPGUARD_CLIENT=ci", "IPGUARD_CLIENT_SECRET=s3cret"}
+	server := "IPGUARD_SERVER=" + d.url
+	environ := []string{"IPGUARD_CLIENT=ci", "IPGUARD_CLIENT_SECRET=s3cret\n", server}
 	if code, out := d.ipguard("", &said, environ, "book", "promo", "--for", "promo/web/api", "--fleet", fleet); code != 0 || !strings.Contains(out, "10.8.52.180") {
 		t.Errorf("exit %d: %s%s", code, out, said.String())
 	}
 	for name, environ := range map[string][]string{
-		"no secret":    {"IPGUARD_CLIENT=ci"},
-		"wrong secret": {"IPGUARD_CLIENT=ci", "IPGUARD_CLIENT_SECRET=wrong-one"},
-		"nothing":      nil,
+		"no secret":        {"IPGUARD_CLIENT=ci", server},
+		"wrong secret":     {"IPGUARD_CLIENT=ci", "IPGUARD_CLIENT_SECRET=wrong-one", server},
+		"for no server":    {"IPGUARD_CLIENT=ci", "IPGUARD_CLIENT_SECRET=s3cret"},
+		"another server's": {"IPGUARD_CLIENT=ci", "IPGUARD_CLIENT_SECRET=s3cret", "IPGUARD_SERVER=https://ipguard.example.com"},
+		"another issuer's": {"IPGUARD_CLIENT=ci", "IPGUARD_CLIENT_SECRET=s3cret", server, "IPGUARD_ISSUER=https://login.example.com"},
+		"nothing":          nil,
 	} {
 		said.Reset()
 		if code, out := d.ipguard("", &said, environ, "book", "promo", "--for", "promo/web/db", "--fleet", fleet); code < 2 || strings.Contains(said.String()+out, "wrong-one") {

@@ -85,6 +85,27 @@ func Canonical(server string) string {
 	return u.Scheme + "://" + u.Host
 }
 
+// Origin is scheme, host and port of a URL, one writing for each (RFC 6454, section 4);
+// empty if it is no URL of a server.
+func Origin(server string) string {
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// SameHost reports whether two URLs name one host, at whatever port.
+func SameHost(a, b string) bool {
+	u, err := url.Parse(a)
+	v, errB := url.Parse(b)
+	return err == nil && errB == nil && u.Hostname() != "" && strings.EqualFold(u.Hostname(), v.Hostname())
+}
+
 // UnreachableError is a server that does not answer, or cannot.
 type UnreachableError struct {
 	URL string
@@ -193,7 +214,7 @@ func (c *Client) detail(a answer) string {
 		line = line[:1000] + "…"
 	}
 	if a.status == http.StatusUnauthorized {
-		line += " (ipguard login, or IPGUARD_TOKEN)"
+		line += " (ipguard login, or IPGUARD_TOKEN and IPGUARD_SERVER)"
 	}
 	return line
 }
