@@ -36,9 +36,12 @@ func (a *API) refused(ctx context.Context, picture *central.Picture, p *ledger.P
 		if rs, err := a.Ledger.Records(ctx, p.Name); err == nil { // else it is only less that is told
 			v.Hidden = a.withheld(picture, picture.Look(p, a.now()), rs, accounts.From(ctx))
 		}
-		if v.Hidden != "" {
-			v.Detail += "; " + v.Hidden
-		}
+	}
+	if r.Reason == ledger.NotFree {
+		v.Hidden = withheldAddress(picture, r.Range, accounts.From(ctx))
+	}
+	if v.Hidden != "" {
+		v.Detail += "; " + v.Hidden
 	}
 	if r.Range.IsValid() {
 		v.Address = ledger.RangeText(r.Range)

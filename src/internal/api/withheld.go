@@ -2,12 +2,16 @@ package api
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
+
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
 // mostBlind is how many places are named that may hide somebody.
@@ -23,8 +27,22 @@ func (a *API) withheld(picture *central.Picture, look *booking.Look, rs *ledger.
 	if count <= 0 {
 		return ""
 	}
+	return fmt.Sprintf("%d may be somebody's who cannot be seen, and are given to nobody: %s; whoever has that pushes it anew", count, reasonsOf(look.Withheld(), actor))
+}
+
+// withheldAddress says the same of one address.
+func withheldAddress(picture *central.Picture, r netip.Prefix, actor *accounts.Actor) string {
+	spots := picture.Answers.Who(netipx.RangeOfPrefix(r)).Blind
+	if len(spots) == 0 {
+		return ""
+	}
+	return "it may be somebody's who cannot be seen: " + reasonsOf(spots, actor)
+}
+
+// reasonsOf says why places hide something.
+func reasonsOf(spots []*plan.BlindSpot, actor *accounts.Actor) string {
 	var reasons []string
-	for _, spot := range look.Withheld() {
+	for _, spot := range spots {
 		reason := "what director " + spot.Owner.Director + " has cannot all be seen"
 		switch {
 		case seesFiles(actor, spot.Owner.Director):
@@ -39,5 +57,5 @@ func (a *API) withheld(picture *central.Picture, look *booking.Look, rs *ledger.
 	if more := len(reasons) - mostBlind; more > 0 {
 		reasons = append(reasons[:mostBlind], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("%d may be somebody's who cannot be seen, and are given to nobody: %s; whoever has that pushes it anew", count, strings.Join(reasons, "; "))
+	return strings.Join(reasons, "; ")
 }

@@ -45,6 +45,9 @@ type Plan struct {
 	// Booked are the records of all pools of the database, those included that the fleet
 	// file does not have; nil: there are none.
 	Booked func(context.Context) (map[string]*ledger.Records, error)
+	// Granted are the addresses that a director granted, by its history, and that are not
+	// known to be free again; nil: there is no history.
+	Granted func(ctx context.Context, director string) ([]Grant, error)
 	// Load tells other servers on the database which pools this one has loaded: from then
 	// on they give nothing under others. It ends when nothing is being written under others
 	// any more; nil: there are no other servers.
@@ -243,6 +246,7 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 // read makes a picture. newest says that nobody reads the fleet file later at the same time.
 func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (picture *Picture, err error) {
 	files := source.NewFiles(nil)
+	var texts [][]byte
 	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now()}
 	var w *workspace.Workspace
 	if p.FleetFile == "" {
@@ -256,7 +260,8 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 		if err != nil {
 			return nil, err
 		}
-		name := fmt.Sprintf("push %d of %s", push.Version, push.Director)
+		name := nameOf(push)
+		texts = append(texts, text)
 		files.Keep(name, text)
 		pushed(&w.Fleet, push.Director, name)
 	}
@@ -280,6 +285,11 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
 		file: w.Fleet.File, severities: read.Facts.Severities,
 	}
+	for i, push := range heads { // behind what is judged: nobody can mend what has gone
+		if err := p.vanished(ctx, picture.Plan, push, nameOf(push), texts[i]); err != nil {
+			return nil, err
+		}
+	}
 	picture.Answers = answer.NewIndex(plan.NewIndex(picture.Plan))
 	if picture.Shared, err = p.shared(files); err != nil && len(own) == 0 { // else it was said with its place
 		return nil, err
@@ -300,6 +310,11 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	}
 	p.own(picture, w)
 	return picture, nil
+}
+
+// nameOf is the name of a push as a file.
+func nameOf(push pushes.Push) string {
+	return fmt.Sprintf("push %d of %s", push.Version, push.Director)
 }
 
 // accepted leaves of findings those that the fleet file does not allow. What comments in

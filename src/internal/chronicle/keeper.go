@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"go4.org/netipx"
@@ -78,6 +79,21 @@ func (k *Keeper) catchUp(ctx context.Context, last turns.Version, head pushes.Pu
 		after = push.Version
 	}
 	return nil
+}
+
+// Granted are the addresses that a director granted and that are not known to be free.
+func (k *Keeper) Granted(ctx context.Context, director string) ([]central.Grant, error) {
+	open, err := k.Store.Granted(ctx, director)
+	if err != nil {
+		return nil, err
+	}
+	var list []central.Grant
+	for _, o := range open {
+		deployment, rest, _ := strings.Cut(o.Owner, "/")
+		group, _, _ := strings.Cut(rest, "/")
+		list = append(list, central.Grant{Deployment: deployment, Group: group, Block: o.Block, Unsure: o.Unsure})
+	}
+	return list, nil
 }
 
 func (k *Keeper) add(ctx context.Context, v Version, text []byte) (done bool, err error) {

@@ -35,6 +35,9 @@ type sighting struct {
 	absent map[string]bool
 	// orphans says that the director does not show orphaned VMs.
 	orphans bool
+	// elsewhere are the addresses that the director has not granted to anybody now; nil:
+	// not computed yet. What it grants anew has no orphan.
+	elsewhere *netipx.IPSet
 	// hidden are what hides, by deployment.
 	hidden map[string]*netipx.IPSet
 }
@@ -119,9 +122,7 @@ func (b *sighting) granted(s *snapshot.Snapshot) {
 			b.add(Claimant{Granted, orphaned + joined(vm.Deployment, vm.Group)}, a.Range)
 		}
 	}
-	for _, clause := range s.Unseen {
-		b.orphans = b.orphans || strings.HasPrefix(clause, "orphaned VMs")
-	}
+	b.orphans = s.HidesOrphans()
 }
 
 // instanceOf names an instance: by its index where the director told it.
@@ -167,6 +168,10 @@ func (b *sighting) hides(c Claimant) *netipx.IPSet {
 			return plan.Everywhere()
 		}
 	}
+	if c.What == Granted && b.orphans {
+		// The VM may be an orphan now, which keeps its address until it is deleted.
+		return b.ungranted()
+	}
 	if c.What == Granted {
 		return nil
 	}
@@ -176,6 +181,21 @@ func (b *sighting) hides(c Claimant) *netipx.IPSet {
 		b.hidden[deployment] = set
 	}
 	return set
+}
+
+// ungranted are all addresses but those that the director has granted now.
+func (b *sighting) ungranted() *netipx.IPSet {
+	if b.elsewhere == nil {
+		var set netipx.IPSetBuilder
+		set.AddSet(plan.Everywhere())
+		for c, has := range b.has {
+			if c.What == Granted {
+				set.RemoveSet(built(has))
+			}
+		}
+		b.elsewhere = built(&set)
+	}
+	return b.elsewhere
 }
 
 // behindBlindSpots are the addresses that something unseen of some deployments, or of the

@@ -72,6 +72,9 @@ func TestSight(t *testing.T) {
 	for c := range want {
 		t.Errorf("%v has nothing", c)
 	}
+	if set := SightOf("promo", p, &snapshot.Snapshot{}).Hidden(Claimant{Granted, "cf/web/2"}); set != nil {
+		t.Errorf("where orphaned VMs are shown, and there are none, one may have %v", set.Ranges())
+	}
 	shown := *p
 	shown.Withheld = nil // what is hidden is then no more than the blind spot has
 	few := SightOf("promo", &shown, &snapshot.Snapshot{}).Has[Claimant{What: Hidden}]
@@ -89,8 +92,9 @@ func TestSight(t *testing.T) {
 		{Claimant{Declared, "locked/db"}, "10.0.0.9", true},
 		{Claimant{Granted, "locked/db/0"}, "10.0.0.9", true},
 		{Claimant{Granted, "cf/web/1"}, "10.0.0.3", true}, // it has no VM, and may hold its address
-		{Claimant{Granted, "cf/web/2"}, "10.0.0.3", false},
-		{Claimant{Granted, "cf/web/0"}, "10.0.0.3", false},
+		{Claimant{Granted, "cf/web/2"}, "10.0.0.3", true}, // its VM may be an orphan, which nobody sees
+		{Claimant{Granted, "cf/web/0"}, "10.0.0.3", true},
+		{Claimant{Granted, "cf/web/2"}, "10.0.1.1", false}, // the director gave it to another one
 		{Claimant{Granted, "orphaned: cf/web"}, "10.0.0.3", true},
 	} {
 		set := sight.Hidden(h.claimant)

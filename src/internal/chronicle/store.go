@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -68,6 +69,35 @@ func (s *Store) Add(ctx context.Context, v Version, sight *Sight) (done bool, er
 		return turns.Note(ctx, tx, record, turns.Version{Director: v.Director, Version: v.Number, Digest: v.Digest, At: at})
 	})
 	return done && err == nil, err
+}
+
+// Granted are the open claims of what a director granted, but for those of orphaned VMs.
+func (s *Store) Granted(ctx context.Context, director string) ([]Open, error) {
+	rows, err := s.Read.QueryContext(ctx, `select c.owner, o.address, o.length, o.since, o.unsure
+from claimant c join claim_open o on o.claimant = c.id where c.director = $1 and c.what = $2`, director, string(Granted))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Open
+	for rows.Next() {
+		o := Open{Claimant: Claimant{What: Granted}}
+		var address []byte
+		var length int
+		var since int64
+		var unsure sql.NullInt64
+		if err := rows.Scan(&o.Owner, &address, &length, &since, &unsure); err != nil {
+			return nil, err
+		}
+		if o.Block, err = ledgersql.RangeOf(address, length); err != nil {
+			return nil, err
+		}
+		o.Since, o.Unsure = time.UnixMicro(since).UTC(), known(unsure)
+		if !strings.HasPrefix(o.Owner, orphaned) {
+			list = append(list, o)
+		}
+	}
+	return list, rows.Err()
 }
 
 // writer writes what became of one director's claims.

@@ -76,6 +76,21 @@ func (m *team) get(t *testing.T, path string, into any) {
 	a.into(t, into)
 }
 
+// post sends a body, and returns whatever is the answer.
+func (m *team) post(t *testing.T, path, body string, headers ...string) answered {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, m.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+m.token)
+	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	return read(t, http.DefaultClient, request)
+}
+
 // conflictList is what the API says of conflicts.
 type conflictList struct {
 	Conflicts []conflict

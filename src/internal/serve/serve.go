@@ -124,6 +124,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.sender.Counted = s.metrics.told
 	s.conflicts = &conflicts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now, Webhooks: s.sender.Names(), Told: s.wake}
 	s.chronicle = &chronicle.Keeper{Plan: s.plan, Pushes: pushed, Store: &chronicle.Store{Read: database.SQL(), Write: database.Write()}}
+	s.plan.Granted = s.chronicle.Granted
 	s.metrics.watch(s.conflicts.CountOpen, s.sender.Waiting)
 	if s.collector, err = s.newCollector(&o, pushed); err != nil {
 		return nil, errors.Join(err, s.Close())

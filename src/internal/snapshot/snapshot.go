@@ -21,6 +21,7 @@ package snapshot
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go4.org/netipx"
@@ -176,6 +177,13 @@ func (d *Deployment) NotShown() string {
 // NeverSucceeded reports whether no deploy of the deployment ever succeeded.
 func (d *Deployment) NeverSucceeded() bool {
 	return d.Manifest.Empty() && d.Manifest.Document == nil
+}
+
+// HidesOrphans reports whether orphaned VMs are not shown, which hold their addresses
+// still: the scope bosh.read does not show them (director:
+// lib/bosh/director/api/controllers/orphaned_vms_controller.rb).
+func (h *Head) HidesOrphans() bool {
+	return slices.ContainsFunc(h.Unseen, func(clause string) bool { return strings.HasPrefix(clause, "orphaned VMs") })
 }
 
 // NotShown is everything that the director does not show.

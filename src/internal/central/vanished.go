@@ -1,0 +1,98 @@
+package central
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/pushes"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
+)
+
+// Grant is an address, or a block, that a director once said that it had granted.
+type Grant struct {
+	Deployment, Group string
+	Block             netip.Prefix
+	// Unsure is since when it cannot be seen whether it is granted; the zero time: the
+	// last push that is recorded shows it.
+	Unsure time.Time
+}
+
+// rest is how long an address is given to nobody after its VM vanished from a director
+// that does not show orphaned VMs. bosh deletes an orphan within minutes where its CPI
+// can, tries again where it cannot, and keeps what belonged to it for 5 days.
+const rest = 5 * 24 * time.Hour
+
+// vanished adds to a plan, as blind spots, the addresses of VMs that a director does not
+// tell any more while it hides orphaned VMs: nobody knows whether they have them still.
+func (p *Plan) vanished(ctx context.Context, to *plan.Plan, push pushes.Push, name string, text []byte) error {
+	if p.Granted == nil || !bytes.Contains(text, []byte("orphaned VMs")) {
+		return nil
+	}
+	grants, err := p.Granted(ctx, push.Director)
+	if err != nil {
+		return fmt.Errorf("the history cannot be read: %w", err)
+	}
+	if len(grants) == 0 {
+		return nil
+	}
+	read, err := snapshot.Read(name, text)
+	if err != nil || !read.HidesOrphans() {
+		return nil // what is wrong with it is said already
+	}
+	seen := addressesOf(to, push.Director, read)
+	for _, g := range grants {
+		if !g.Unsure.IsZero() && p.Now().Sub(g.Unsure) >= rest {
+			continue
+		}
+		var left netipx.IPSetBuilder
+		left.AddPrefix(g.Block)
+		left.RemoveSet(seen)
+		set, _ := left.IPSet() // prefixes and sets make no error
+		for _, r := range set.Ranges() {
+			to.BlindSpots = append(to.BlindSpots, spotOf(to, push.Director, name, g, r))
+		}
+	}
+	return nil
+}
+
+// addressesOf are what a director is seen to have granted, and what it uses by the plan.
+func addressesOf(p *plan.Plan, director string, s *snapshot.Snapshot) *netipx.IPSet {
+	var seen netipx.IPSetBuilder
+	for i := range s.Deployments {
+		for j := range s.Deployments[i].VMs {
+			for _, a := range s.Deployments[i].VMs[j].Addresses {
+				seen.AddRange(a.Range)
+			}
+		}
+	}
+	for i := range p.Claims {
+		if c := &p.Claims[i]; c.Kind.InUse() && c.Owner().Director == director && c.Range.IsValid() {
+			seen.AddRange(c.Range)
+		}
+	}
+	set, _ := seen.IPSet() // ranges that were read make no error
+	return set
+}
+
+func spotOf(p *plan.Plan, director, name string, g Grant, r netipx.IPRange) plan.BlindSpot {
+	owner := plan.Owner{Director: director, Deployment: g.Deployment, InstanceGroup: g.Group}
+	claim := plan.Claim{Kind: plan.Orphan, Holder: owner.Held(), Range: r, At: place.Place{File: name}, Index: plan.NoIndex}
+	for _, s := range p.Subnets {
+		if s.Director == director && s.Range.IsValid() && s.Range.Contains(r.From()) {
+			claim.Subnet = s
+			break
+		}
+	}
+	return plan.BlindSpot{
+		Owner: owner, Reason: plan.Unreadable, At: claim.At, May: []plan.Claim{claim},
+		Message: fmt.Sprintf("director %s does not show orphaned VMs, and one of %s/%s, which it does not tell any more, may have %s still", director, g.Deployment, g.Group, r.From()),
+		Hint:    "collect with a client of the scope bosh.admin, which is shown them; else the address rests for 5 days",
+	}
+}
