@@ -28,6 +28,7 @@ type planInput struct {
 type planOutput struct {
 	Status int
 	ETag   string `header:"ETag"`
+	Seen   string `header:"Ipguard-Seen" doc:"What the client showed, of which the server took notice: where its records are behind that, the loss was accepted"`
 	Body   *protocol.Plan
 }
 
@@ -101,7 +102,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	for _, pool := range picture.Booked() {
 		fmt.Fprintf(h, " %q %s", pool.Name, all[pool.Name].Head)
 	}
-	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Body: p}
+	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Seen: in.Seen, Body: p}
 	if in.IfNoneMatch == out.ETag {
 		out.Status, out.Body = http.StatusNotModified, nil
 		return out, nil

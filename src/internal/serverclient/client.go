@@ -137,7 +137,9 @@ func (e *RefusedError) Error() string { return e.URL + ": " + e.Detail }
 type answer struct {
 	status int
 	etag   string
-	body   []byte
+	// seen is what of protocol.SeenHeader the server took notice of.
+	seen string
+	body []byte
 }
 
 // ask sends a request to the API; header are pairs.
@@ -173,7 +175,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 	if err != nil {
 		return answer{}, &UnreachableError{c.URL, withoutURL(err)}
 	}
-	a := answer{response.StatusCode, response.Header.Get("ETag"), text}
+	a := answer{response.StatusCode, response.Header.Get("ETag"), response.Header.Get(protocol.SeenHeader), text}
 	switch {
 	case a.status < 300 || a.status == http.StatusNotModified:
 		return a, nil

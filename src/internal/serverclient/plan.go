@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,6 +73,7 @@ type Question struct {
 	client *Client
 	before kept
 	seen   seen
+	shown  string // of seen, to the server
 	said   chan said
 }
 
@@ -88,9 +90,9 @@ func (c *Cache) Ask(ctx context.Context, client *Client) (*Question, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &Question{cache: c, client: client, before: c.load(client), seen: seen, said: make(chan said, 1)}
+	q := &Question{cache: c, client: client, before: c.load(client), seen: seen, shown: seen.header(), said: make(chan said, 1)}
 	go func() {
-		a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", q.before.ETag, protocol.SeenHeader, seen.header())
+		a, err := client.ask(ctx, http.MethodGet, "/plan", nil, "If-None-Match", q.before.ETag, protocol.SeenHeader, q.shown)
 		q.said <- said{a, err}
 	}()
 	return q, nil
@@ -142,6 +144,8 @@ func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *w
 	}
 	if stale != nil {
 		q.seen.addTo(&p)
+	} else if err := q.older(p, a); err != nil {
+		return nil, nil, false, err
 	}
 	central, err = c.central(ctx, client, p, stale == nil)
 	switch {
@@ -168,6 +172,34 @@ func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *w
 	return central, nil, confirmed, nil
 }
 
+// older refuses a plan that says less than this client was told before.
+func (q *Question) older(p protocol.Plan, a answer) error {
+	if err := q.client.sameDatabase(&q.seen, p); err != nil {
+		return err
+	}
+	if err := q.client.behind(q.seen, p, q.shown, a.seen); err != nil {
+		return err
+	}
+	if a.status == http.StatusNotModified {
+		return nil
+	}
+	before, err := q.client.plan(q.before.Plan) // not what another run kept meanwhile
+	if err != nil || before.Database != p.Database {
+		return nil // nothing is known of before
+	}
+	for _, d := range p.Directors {
+		i := slices.IndexFunc(before.Directors, func(b protocol.SharedDirector) bool { return b.Name == d.Name })
+		if i < 0 || d.Version == 0 || d.Version >= before.Directors[i].Version { // 0: its own files, or nothing
+			continue
+		}
+		return &trouble.Trouble{
+			Message: fmt.Sprintf("%s says less than before: of director %s push %d, and push %d was there", q.client.URL, d.Name, d.Version, before.Directors[i].Version),
+			Hint:    fmt.Sprintf("ask who runs it; if a backup was put back, whoever has it runs ipguard push %s; then rm %s", d.Name, q.cache.file(q.client)),
+		}
+	}
+	return nil
+}
+
 // mayStand says whether what a server said before may stand for the answer that it does
 // not give: why is why not.
 func mayStand(before kept, now time.Time, maxAge time.Duration, why error) (*Stale, error) {
@@ -191,7 +223,8 @@ func (c *Client) Shared(ctx context.Context) (*fleet.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := c.ask(ctx, http.MethodGet, "/plan", nil, protocol.SeenHeader, seen.header())
+	shown := seen.header()
+	a, err := c.ask(ctx, http.MethodGet, "/plan", nil, protocol.SeenHeader, shown)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +233,9 @@ func (c *Client) Shared(ctx context.Context) (*fleet.File, error) {
 		return nil, err
 	}
 	if err := c.sameDatabase(&seen, p); err != nil {
+		return nil, err
+	}
+	if err := c.behind(seen, p, shown, a.seen); err != nil {
 		return nil, err
 	}
 	if seen.Database == "" { // who only pushes is to notice, too

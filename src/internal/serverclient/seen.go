@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
@@ -135,6 +137,35 @@ func (c *Client) sameDatabase(s *seen, p protocol.Plan) error {
 		Message: fmt.Sprintf("%s has another database than before: what was booked may be lost", c.URL),
 		Hint:    "ask who runs it; if that is meant: rm " + c.seen,
 	}
+}
+
+// behind refuses a plan with fewer records of a pool than were told before: something else
+// answers than the server with its database. A server that took notice of what it was
+// shown fences such a pool itself, unless the loss was accepted.
+func (c *Client) behind(s seen, p protocol.Plan, shown, noticed string) error {
+	if shown == noticed {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Pools)) {
+		number, _, _ := strings.Cut(s.Pools[name], "-")
+		serial, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return &trouble.Trouble{Message: fmt.Sprintf("%s, which has what %s said last, cannot be read", c.seen, c.URL), Hint: "take it away: rm " + c.seen}
+		}
+		i := slices.IndexFunc(p.Pools, func(r protocol.Records) bool { return r.Pool == name })
+		now := protocol.Records{}
+		if i >= 0 {
+			now = p.Pools[i]
+		}
+		if now.Head == s.Pools[name] || now.Serial > serial {
+			continue
+		}
+		return &trouble.Trouble{
+			Message: fmt.Sprintf("%s says less than before: pool %s ends with event %d, and event %d was there; what was booked may be lost", c.URL, name, now.Serial, serial),
+			Hint:    "ask who runs it: a cache before it may keep old answers; if that is meant: rm " + c.seen,
+		}
+	}
+	return nil
 }
 
 // sawHead remembers the records of a pool after a change, by their ETag.
