@@ -24,6 +24,9 @@ type Request struct {
 	Team      string     `json:"team"`
 	Number    int        `json:"number" doc:"How many the owner wants to have"`
 	Addresses []string   `json:"addresses,omitempty" doc:"Just these"`
+	Until     *time.Time `json:"until,omitempty" doc:"When what is booked ends; left out: as the pool says"`
+	Endless   bool       `json:"endless,omitempty" doc:"What is booked never ends"`
+	Hold      bool       `json:"hold,omitempty" doc:"For an hour only"`
 	Why       string     `json:"why,omitempty"`
 	At        time.Time  `json:"at"`
 	By        string     `json:"by" doc:"Who asked"`
@@ -39,7 +42,8 @@ func requestOf(r requests.Request) (Request, error) {
 		return Request{}, fmt.Errorf("request %d cannot be read: %w", r.ID, err)
 	}
 	v := Request{
-		ID: r.ID, Pool: r.Pool, For: r.Owner, Team: r.Team, Number: max(ask.Number, len(ask.Addresses), 1), Addresses: ask.Addresses, Why: ask.Why,
+		ID: r.ID, Pool: r.Pool, For: r.Owner, Team: r.Team, Number: max(ask.Number, len(ask.Addresses), 1), Addresses: ask.Addresses,
+		Until: ask.Until, Endless: ask.Endless, Hold: ask.Hold, Why: ask.Why,
 		At: r.At, By: r.By, State: string(r.State), Judge: r.Judge, Reason: r.Reason,
 	}
 	if !r.Decided.IsZero() {
@@ -66,7 +70,7 @@ type requestOutput struct {
 	Status int
 	Body   struct {
 		Request
-		New bool `json:"new" doc:"Whether the owner had no request for the pool before"`
+		New bool `json:"new" doc:"Whether it is a new request: the owner had none for the pool, or asked for something else before, which is taken back"`
 	}
 }
 
@@ -86,7 +90,7 @@ type decideOutput struct {
 
 func (a *API) requests(routes huma.API) {
 	huma.Register(routes, operation("list-requests", http.MethodGet, "/requests", "What teams ask for beyond their quotas", 422, 503), a.listRequests)
-	o := operation("request", http.MethodPost, "/pools/{pool}/requests", "Ask for what a quota refuses; who asks again has one request", 404, 422, 503)
+	o := operation("request", http.MethodPost, "/pools/{pool}/requests", "Ask for what a quota refuses; who asks the same again has one request", 404, 422, 503)
 	o.DefaultStatus = http.StatusCreated
 	refusing(routes, &o)
 	huma.Register(routes, o, a.request)
@@ -228,6 +232,9 @@ func decided(r requests.Request) error {
 	text := fmt.Sprintf("request %d is %s already", r.ID, r.State)
 	if r.Judge != "" {
 		text += ", by " + r.Judge
+	}
+	if r.Reason != "" {
+		text += ": " + r.Reason
 	}
 	return huma.Error409Conflict(text)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,13 +81,30 @@ func writeRequests(w io.Writer, list []protocol.Request) error {
 		return printTo(w, "no requests\n")
 	}
 	for _, r := range list {
-		err := printTo(w, "request %d: %s, %s of pool %s for %s (team %s), by %s at %s%s%s\n", r.ID, report.Visible(r.State), plural.Of(r.Number, "address"),
-			report.Visible(r.Pool), report.Visible(r.For), report.Visible(r.Team), report.Visible(r.By), r.At.UTC().Format("2006-01-02 15:04 MST"), because(r.Why), decision(r))
+		err := printTo(w, "request %d: %s, %s of pool %s for %s (team %s), by %s at %s, %s%s%s\n", r.ID, report.Visible(r.State), plural.Of(r.Number, "address"),
+			report.Visible(r.Pool), report.Visible(r.For), report.Visible(r.Team), report.Visible(r.By), r.At.UTC().Format("2006-01-02 15:04 MST"), wished(r), because(r.Why), decision(r))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wished is which addresses a request asks for, and for how long.
+func wished(r protocol.Request) string {
+	text := "as long as the pool says"
+	switch {
+	case r.Endless:
+		text = "for ever"
+	case r.Hold:
+		text = "for an hour"
+	case r.Until != nil:
+		text = "until " + r.Until.UTC().Format("2006-01-02 15:04 MST")
+	}
+	if len(r.Addresses) > 0 {
+		text = "just " + report.Visible(strings.Join(r.Addresses, ", ")) + ", " + text
+	}
+	return text
 }
 
 func because(why string) string {

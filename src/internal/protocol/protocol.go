@@ -124,17 +124,24 @@ type Ask struct {
 
 // Request is what a team asked for beyond its quota.
 type Request struct {
-	ID     int64     `json:"id"`
-	Pool   string    `json:"pool"`
-	For    string    `json:"for"`
-	Team   string    `json:"team"`
-	Number int       `json:"number"`
-	Why    string    `json:"why,omitempty"`
-	At     time.Time `json:"at"`
-	By     string    `json:"by"`
-	State  string    `json:"state"`
-	Judge  string    `json:"judge,omitempty"`
-	Reason string    `json:"reason,omitempty"`
+	ID     int64  `json:"id"`
+	Pool   string `json:"pool"`
+	For    string `json:"for"`
+	Team   string `json:"team"`
+	Number int    `json:"number"`
+	// Addresses are just those that are asked for; empty: any.
+	Addresses []string `json:"addresses,omitempty"`
+	// Until is when what is booked ends; nil: as the pool says, or never if Endless, or
+	// after an hour if Hold.
+	Until   *time.Time `json:"until,omitempty"`
+	Endless bool       `json:"endless,omitempty"`
+	Hold    bool       `json:"hold,omitempty"`
+	Why     string     `json:"why,omitempty"`
+	At      time.Time  `json:"at"`
+	By      string     `json:"by"`
+	State   string     `json:"state"`
+	Judge   string     `json:"judge,omitempty"`
+	Reason  string     `json:"reason,omitempty"`
 }
 
 // TypeFenced is the type of the problem that bookings may be lost: the server answers, and

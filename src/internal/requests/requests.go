@@ -4,8 +4,10 @@
 //	  ├──decline──▶ declined
 //	  └──withdraw──▶ withdrawn
 //
-// An owner has one request for a pool that is open or approved: who asks again gets the
-// same one. A state changes only from the one that it is known to have, so that of two
+// An owner has one request for a pool that is open or approved: who asks the same again
+// gets the same one. What a request asks for never changes, so that what is approved is what
+// was looked at: who asks for something else takes the open one back, and has a new one. A
+// state changes only from the one that it is known to have, so that of two
 // who decide at once one decides. What is approved stays so until its addresses are
 // booked: whoever booked them and was cut off does it again.
 package requests
@@ -55,9 +57,9 @@ type Store struct {
 
 const columns = `id, pool, owner, team, ask, at, by_whom, state, decided, judge, reason`
 
-// Add keeps a request. If its owner has one that is open or approved, that is the
-// answer, and fresh is false: while it is open, the newer question takes the place of the
-// older one.
+// Add keeps a request. If its owner has one that is approved, or is open and asks for the
+// same, that is the answer, and fresh is false; one that is open and asks for something else
+// is taken back.
 func (s *Store) Add(ctx context.Context, r Request) (kept Request, fresh bool, err error) {
 	for range 20 { // others may add at the same time
 		before, found, err := s.of(ctx, r.Pool, r.Owner)
@@ -67,20 +69,12 @@ func (s *Store) Add(ctx context.Context, r Request) (kept Request, fresh bool, e
 		if found && (before.State != Open || string(before.Ask) == string(r.Ask)) {
 			return before, false, nil
 		}
+		var instead int64
 		if found {
-			changed, err := s.change(ctx, `update request set ask = $1, team = $2, by_whom = $3 where id = $4 and state = 'open'`, string(r.Ask), r.Team, r.By, before.ID)
-			if err != nil {
-				return r, false, err
-			}
-			if changed {
-				before.Ask, before.Team, before.By = r.Ask, r.Team, r.By
-				return before, false, nil
-			}
-			continue
+			instead = before.ID
 		}
-		_, err = s.Write.ExecContext(ctx, `insert into request (id, pool, owner, team, ask, at, by_whom, state, judge, reason)
-select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, 'open', '', '' from request`, r.Pool, r.Owner, r.Team, string(r.Ask), s.Now().UnixMicro(), r.By)
-		if after, found, readErr := s.of(ctx, r.Pool, r.Owner); readErr == nil && found {
+		err = s.insert(ctx, r, instead)
+		if after, found, readErr := s.of(ctx, r.Pool, r.Owner); readErr == nil && found && after.ID != instead {
 			return after, err == nil, nil
 		}
 		if err != nil && ctx.Err() != nil {
@@ -89,6 +83,37 @@ select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, 'open', '', '' from req
 	}
 	return r, false, errors.New("others ask for this owner all the time")
 }
+
+// errDecided says that a request is no longer open.
+var errDecided = errors.New("it is decided")
+
+// insert adds a request in place of an open one; 0: there is none.
+func (s *Store) insert(ctx context.Context, r Request, instead int64) error {
+	tx, err := s.Write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	now := s.Now().UnixMicro()
+	if instead != 0 {
+		result, err := tx.ExecContext(ctx, `update request set state = 'withdrawn', decided = $1, judge = $2, reason = $3 where id = $4 and state = 'open'`, now, r.By, AskedAnew, instead)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errDecided)
+		}
+	}
+	_, err = tx.ExecContext(ctx, `insert into request (id, pool, owner, team, ask, at, by_whom, state, judge, reason)
+select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, 'open', '', '' from request`, r.Pool, r.Owner, r.Team, string(r.Ask), now, r.By)
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// AskedAnew is the reason of a request in whose place there is another one.
+const AskedAnew = "something else is asked for: see the newer request"
 
 // of is the owner's request that is open or approved.
 func (s *Store) of(ctx context.Context, pool, owner string) (Request, bool, error) {

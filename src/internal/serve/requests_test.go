@@ -84,6 +84,48 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// TestApprovedIsWhatWasSeen: a request that asks for something else is another one, and its
+// end is told: whoever agrees to what is shown agrees to nothing else.
+func TestApprovedIsWhatWasSeen(t *testing.T) {
+	r := start(t)
+	promo, network := r.token("promo", accounts.BookFor("promo")), r.token("network", accounts.ApproveFor("promo"))
+	ask := func(body string, status int) (v requested) {
+		t.Helper()
+		a := r.ask(promo, "POST", "/api/v1/pools/promo/requests", body)
+		if a.status != status {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+		a.into(t, &v)
+		return v
+	}
+	seen := ask(`{"for": "promo/big/web", "number": 13, "why": "a test"}`, 201)
+	for _, changed := range []string{`"number": 14, "why": "a test"`, `"number": 14, "why": "a test", "endless": true`, `"number": 14, "why": "a test", "until": "2027-06-01T00:00:00Z"`} {
+		now := ask(`{"for": "promo/big/web", `+changed+`}`, 201)
+		if now.ID == seen.ID || !now.New {
+			t.Errorf("%s is asked for by request %d still", changed, seen.ID)
+		}
+		old := r.ask(network, "POST", fmt.Sprintf("/api/v1/requests/%d/approve", seen.ID), "{}")
+		if old.status != 409 || !strings.Contains(old.body, "newer request") {
+			t.Errorf("what was shown before %s is approved: %d %s", changed, old.status, old.body)
+		}
+		seen = now
+	}
+	if again := ask(`{"for": "promo/big/web", "number": 14, "why": "a test", "until": "2027-06-01T00:00:00Z"}`, 200); again.ID != seen.ID {
+		t.Errorf("the same is another request: %+v", again)
+	}
+	if list := r.ask(network, "GET", "/api/v1/requests?open=true", "").body; strings.Count(list, `"id"`) != 1 || !strings.Contains(list, `"until":"2027-06-01T00:00:00Z"`) {
+		t.Errorf("open requests: %s", list)
+	}
+	admin := r.token("admin", accounts.Admin)
+	if page := r.raw(admin, "GET", "/network", "").body; !strings.Contains(page, "until 2027-06-01") {
+		t.Errorf("the page does not say when it ends:\n%s", page)
+	}
+	ask(`{"for": "promo/big/web", "number": 14, "endless": true}`, 201)
+	if page := r.raw(admin, "GET", "/network", "").body; !strings.Contains(page, "for ever") {
+		t.Errorf("the page does not say that it never ends:\n%s", page)
+	}
+}
+
 // TestRequestsAtOnce: of many who ask, approve, decline and take back at the same time,
 // an owner has the addresses if and only if its request is booked, and one request at a
 // time.
@@ -105,7 +147,7 @@ func requestsAtOnce(t *testing.T, r *running) {
 				owner := fmt.Sprintf("promo/d%d/web", random.IntN(3))
 				switch random.IntN(4) {
 				case 0, 1:
-					r.raw(admin, "POST", "/api/v1/pools/promo/requests", `{"for": "`+owner+`", "number": 13}`)
+					r.raw(admin, "POST", "/api/v1/pools/promo/requests", `{"for": "`+owner+`", "number": 13, "why": "`+fmt.Sprint(random.IntN(2))+`"}`)
 				case 2:
 					r.raw(admin, "POST", fmt.Sprintf("/api/v1/requests/%d/approve", 1+random.IntN(12)), "{}")
 				case 3:
