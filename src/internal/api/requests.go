@@ -85,6 +85,7 @@ type decideOutput struct {
 	Body struct {
 		Request
 		Bookings []Booking `json:"bookings" doc:"What the owner has now, of what was approved"`
+		Waits    string    `json:"waits,omitempty" doc:"Why nothing could be booked yet of what is approved: who asks for it again has it booked as soon as there is room"`
 	}
 }
 
@@ -240,7 +241,7 @@ func decided(r requests.Request) error {
 }
 
 // approve decides first, and books then: of two who decide at once one does. If nothing
-// can be booked the request stays approved, and the reason is the answer.
+// can be booked the request stays approved, and the answer says why it waits.
 func (a *API) approve(ctx context.Context, in *decideInput) (*decideOutput, error) {
 	if _, err := need(ctx, ""); err != nil {
 		return nil, err
@@ -273,15 +274,29 @@ func (a *API) approve(ctx context.Context, in *decideInput) (*decideOutput, erro
 	out := &decideOutput{}
 	out.Body.Bookings = []Booking{}
 	if r.State == requests.Approved {
-		if out.Body.Bookings, err = a.grant(ctx, r); err != nil {
+		refused := (*Refusal)(nil)
+		switch out.Body.Bookings, err = a.grant(ctx, r); {
+		case errors.As(err, &refused): // the yes stands
+			out.Body.Bookings, out.Body.Waits = []Booking{}, refused.Detail
+		case err != nil:
 			return nil, err
+		default:
+			r.State = requests.Booked
 		}
-		r.State = requests.Booked
 	}
 	if out.Body.Request, err = requestOf(r); err != nil {
 		return nil, unavailable(err)
 	}
 	return out, nil
+}
+
+// agreedAlready says that an owner's request waits for room, whom the quota refuses.
+func (a *API) agreedAlready(ctx context.Context, pool, owner string) string {
+	r, found, err := a.Requests.Of(ctx, pool, owner)
+	if err != nil || !found || r.State != requests.Approved {
+		return "" // it is only less that is told
+	}
+	return fmt.Sprintf("; request %d is approved: ask for the same again as a request (ipguard book --request), which books it", r.ID)
 }
 
 func decidedAs(r requests.Request) *Refusal {

@@ -98,7 +98,11 @@ func (a *API) Take(ctx context.Context, name string, body Ask) (answer ledger.An
 		return answer, pool, unavailable(err)
 	}
 	if answer.Refusal != nil {
-		return answer, pool, a.refused(ctx, picture, pool, answer.Refusal)
+		refused := a.refused(ctx, picture, pool, answer.Refusal)
+		if answer.Refusal.Reason == ledger.OverQuota {
+			refused.Detail += a.agreedAlready(ctx, pool.Name, ask.For.String())
+		}
+		return answer, pool, refused
 	}
 	return answer, pool, nil
 }

@@ -102,5 +102,8 @@ func decide(ctx context.Context, client *serverclient.Client, id int64, what, wh
 			return err
 		}
 	}
+	if decided.Waits != "" {
+		return printTo(streams.Stderr, "ipguard: request %d is approved, and nothing could be booked yet: %s\n", id, report.Visible(decided.Waits))
+	}
 	return nil
 }

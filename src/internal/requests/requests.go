@@ -62,7 +62,7 @@ const columns = `id, pool, owner, team, ask, at, by_whom, state, decided, judge,
 // is taken back.
 func (s *Store) Add(ctx context.Context, r Request) (kept Request, fresh bool, err error) {
 	for range 20 { // others may add at the same time
-		before, found, err := s.of(ctx, r.Pool, r.Owner)
+		before, found, err := s.Of(ctx, r.Pool, r.Owner)
 		if err != nil {
 			return r, false, err
 		}
@@ -74,7 +74,7 @@ func (s *Store) Add(ctx context.Context, r Request) (kept Request, fresh bool, e
 			instead = before.ID
 		}
 		err = s.insert(ctx, r, instead)
-		if after, found, readErr := s.of(ctx, r.Pool, r.Owner); readErr == nil && found && after.ID != instead {
+		if after, found, readErr := s.Of(ctx, r.Pool, r.Owner); readErr == nil && found && after.ID != instead {
 			return after, err == nil, nil
 		}
 		if err != nil && ctx.Err() != nil {
@@ -115,8 +115,8 @@ select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, 'open', '', '' from req
 // AskedAnew is the reason of a request in whose place there is another one.
 const AskedAnew = "something else is asked for: see the newer request"
 
-// of is the owner's request that is open or approved.
-func (s *Store) of(ctx context.Context, pool, owner string) (Request, bool, error) {
+// Of is the owner's request that is open or approved.
+func (s *Store) Of(ctx context.Context, pool, owner string) (Request, bool, error) {
 	r, err := scan(s.Read.QueryRowContext(ctx, `select `+columns+` from request where pool = $1 and owner = $2 and state in ('open', 'approved')`, pool, owner))
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, false, nil

@@ -126,6 +126,37 @@ func TestApprovedIsWhatWasSeen(t *testing.T) {
 	}
 }
 
+// TestApprovedWithoutRoom: a yes for which there is no room is a yes, and whoever asks in
+// another way is told of it.
+func TestApprovedWithoutRoom(t *testing.T) {
+	r := start(t)
+	admin := r.token("admin", accounts.Admin)
+	const wish = `{"for": "promo/big/web", "number": 13}`
+	var first, approved requested
+	r.ask(admin, "POST", "/api/v1/pools/promo/requests", wish).into(t, &first)
+	for i := range 40 { // until nothing is left for 13
+		body := fmt.Sprintf(`{"for": "promo/b%d/web", "number": 5}`, i)
+		var filler requested
+		if a := r.ask(admin, "POST", "/api/v1/pools/promo/requests", body); a.status != 201 {
+			a = r.ask(admin, "POST", "/api/v1/pools/promo/bookings", body)
+			if a.status == 409 {
+				break
+			}
+		} else {
+			a.into(t, &filler)
+			r.ask(admin, "POST", fmt.Sprintf("/api/v1/requests/%d/approve", filler.ID), "{}")
+		}
+	}
+	a := r.ask(admin, "POST", fmt.Sprintf("/api/v1/requests/%d/approve", first.ID), "{}")
+	a.into(t, &approved)
+	if a.status != 200 || approved.State != "approved" || !strings.Contains(a.body, `"waits":"pool promo has `) {
+		t.Errorf("approved without room: %d %s", a.status, a.body)
+	}
+	if a := r.ask(admin, "POST", "/api/v1/pools/promo/bookings", wish); a.status != 409 || !strings.Contains(a.body, fmt.Sprintf("request %d is approved", first.ID)) {
+		t.Errorf("the quota's no does not say that it is approved: %d %s", a.status, a.body)
+	}
+}
+
 // TestRequestsAtOnce: of many who ask, approve, decline and take back at the same time,
 // an owner has the addresses if and only if its request is booked, and one request at a
 // time.

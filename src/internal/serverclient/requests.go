@@ -31,6 +31,8 @@ func (c *Client) Request(ctx context.Context, pool string, ask protocol.Ask) (r 
 type Decided struct {
 	protocol.Request
 	Bookings []struct{ Address string }
+	// Waits says why nothing could be booked yet of what is approved; empty: it is booked.
+	Waits string
 }
 
 // Decide approves, declines or withdraws a request. A no is a *RefusedError.

@@ -131,14 +131,21 @@ func (s *site) decide(w http.ResponseWriter, r *http.Request) {
 		s.showNetwork(w, r, http.StatusUnprocessableEntity, "choose to approve or to decline", networked{})
 		return
 	}
-	var got api.Request
+	var got struct {
+		api.Request
+		Waits string
+	}
 	body := map[string]string{"why": strings.TrimSpace(r.PostForm.Get("why"))}
 	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/requests/"+strconv.FormatInt(id, 10)+"/"+what, body, &got); err != nil {
 		status, text := s.told(err)
 		s.showNetwork(w, r, status, text, networked{})
 		return
 	}
-	s.showNetwork(w, r, http.StatusOK, "", networked{Done: "Request " + strconv.FormatInt(got.ID, 10) + " for " + got.For + " is " + got.State + "."})
+	done := "Request " + strconv.FormatInt(got.ID, 10) + " for " + got.For + " is " + got.State + "."
+	if got.Waits != "" {
+		done += " Nothing could be booked yet: " + got.Waits + "."
+	}
+	s.showNetwork(w, r, http.StatusOK, "", networked{Done: done})
 }
 
 // makeToken makes a token. Its scopes stand in one field, parted by blanks.
