@@ -58,7 +58,7 @@ func poolNames(ctx context.Context, db *sql.DB) ([]string, error) {
 }
 
 func checkBookings(ctx context.Context, db *sql.DB, pool string, rs *ledger.Records) error {
-	rows, err := db.QueryContext(ctx, `select address, length, state, owner, number from booking where pool = $1`, pool)
+	rows, err := db.QueryContext(ctx, `select address, length, state, owner, number, until from booking where pool = $1`, pool)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,8 @@ func checkBookings(ctx context.Context, db *sql.DB, pool string, rs *ledger.Reco
 		var address []byte
 		var length, number int
 		var state, owner string
-		if err := rows.Scan(&address, &length, &state, &owner, &number); err != nil {
+		var until sql.NullInt64
+		if err := rows.Scan(&address, &length, &state, &owner, &number, &until); err != nil {
 			return err
 		}
 		r, err := RangeOf(address, length)
@@ -77,6 +78,9 @@ func checkBookings(ctx context.Context, db *sql.DB, pool string, rs *ledger.Reco
 		}
 		if b := rs.At(r); string(b.State) != state || b.Owner != owner || b.Number != number {
 			return fmt.Errorf("%s is %s of %s in the table, and %s of %s by its history", ledger.RangeText(r), state, owner, b.State, b.Owner)
+		}
+		if b := rs.At(r); until.Valid == b.Until.IsZero() || until.Valid && until.Int64 != b.Until.UnixMicro() {
+			return fmt.Errorf("%s has another end in the table than by its history", ledger.RangeText(r))
 		}
 		n++
 	}

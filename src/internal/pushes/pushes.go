@@ -280,16 +280,24 @@ func (s *Store) Versions(ctx context.Context, director string, after int64) ([]P
 	return list, rows.Err()
 }
 
-// Text is the snapshot of one version; nil if there is none.
+// Text is the snapshot of one version; nil if there is none. One that is not as it was
+// written is a *DamagedError.
 func (s *Store) Text(ctx context.Context, director string, version int64) ([]byte, error) {
 	var packed []byte
-	err := s.Read.QueryRowContext(ctx, `select snapshot from push where director = $1 and version = $2`, director, version).Scan(&packed)
-	if errors.Is(err, sql.ErrNoRows) {
+	p := Push{Director: director, Version: version}
+	err := s.Read.QueryRowContext(ctx, `select digest, snapshot from push where director = $1 and version = $2`, director, version).Scan(&p.Digest, &packed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	case p.Retired():
+		return unpack(packed)
 	}
+	return p.text(packed)
+}
+
+func unpack(packed []byte) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, err

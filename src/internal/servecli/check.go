@@ -7,13 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/serve"
 )
 
 func newCheckCommand(f *flags, streams Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "check",
-		Short: "check that the database has what was written: every history, and nothing besides",
+		Short: "check that the database has what was written: every history, every push, and nothing besides",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.settings()
@@ -29,7 +30,11 @@ func newCheckCommand(f *flags, streams Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err = fmt.Fprintf(streams.Stdout, "%d pools, %d events, %d addresses: all is as it was written\n", counted.Pools, counted.Events, counted.Addresses); err != nil {
+			pushed, err := (&pushes.Store{Read: d.SQL()}).Check(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if _, err = fmt.Fprintf(streams.Stdout, "%d pools, %d events, %d addresses, %d pushes: all is as it was written\n", counted.Pools, counted.Events, counted.Addresses, pushed); err != nil {
 				return err
 			}
 			fences, err := ledgersql.Fences(cmd.Context(), d)
