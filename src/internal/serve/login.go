@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -136,13 +137,13 @@ func (s *Server) logIn(r *http.Request, actor accounts.Actor) error {
 
 // loginOnce follows the one-time link. It is used up by a session that is kept.
 func (s *Server) loginOnce(w http.ResponseWriter, r *http.Request) {
-	secret := s.once.Load()
-	if secret == nil || subtle.ConstantTimeCompare([]byte(*secret), []byte(r.PathValue("secret"))) != 1 || !s.once.CompareAndSwap(secret, nil) {
-		problem(w, http.StatusForbidden, "this link was used, or is of a server that was started before: start it again for another one")
+	link := s.once.Load()
+	if link == nil || !s.now().Before(link.ends) || subtle.ConstantTimeCompare([]byte(link.secret), []byte(r.PathValue("secret"))) != 1 || !s.once.CompareAndSwap(link, nil) {
+		problem(w, http.StatusForbidden, fmt.Sprintf("this link was used, is older than %.0f minutes, or is of a server that was started before: start it again for another one", LinkLasts.Minutes()))
 		return
 	}
 	if err := s.logIn(r, accounts.Actor{Name: user(), Scopes: []string{accounts.Admin}}); err != nil {
-		s.once.CompareAndSwap(nil, secret)
+		s.once.CompareAndSwap(nil, link)
 		s.log.Error("nobody was logged in", "error", err)
 		web.Refuse(w, http.StatusServiceUnavailable, notKept(err))
 		return

@@ -66,8 +66,8 @@ type Server struct {
 	now     func() time.Time
 	openapi *huma.OpenAPI
 	handler http.Handler
-	// once is the secret of the one-time link; nil: there is none, or it was used.
-	once        atomic.Pointer[string]
+	// once is the one-time link; nil: there is none, or it was used.
+	once        atomic.Pointer[oneTime]
 	certificate atomic.Pointer[tls.Certificate]
 	// lacks is how many failures the plan has as a whole, and wrong says that one of them is
 	// the fleet file's own.
@@ -317,12 +317,22 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// OneTimeLink makes a link that logs in the first who follows it, as an administrator.
+// LinkLasts is how long a one-time link is good: it stands in logs, which are kept.
+const LinkLasts = 15 * time.Minute
+
+// oneTime is a link that is good once, and until its end.
+type oneTime struct {
+	secret string
+	ends   time.Time
+}
+
+// OneTimeLink makes a link that logs in the first who follows it within LinkLasts, as an
+// administrator.
 // It is for a server that only its own machine reaches.
 func (s *Server) OneTimeLink(base string) string {
-	secret := accounts.Secret()
-	s.once.Store(&secret)
-	return base + oncePath + secret
+	link := &oneTime{secret: accounts.Secret(), ends: s.now().Add(LinkLasts)}
+	s.once.Store(link)
+	return base + oncePath + link.secret
 }
 
 // user is who started the server.

@@ -177,7 +177,7 @@ func listen(ctx context.Context, server *serve.Server, reload func(), streams St
 		return err
 	}
 	if server.Local() {
-		fmt.Fprintf(streams.Stdout, "ipguard-server listens on %s\nopen this link, which works once: %s\n", base, server.OneTimeLink(base))
+		fmt.Fprintf(streams.Stdout, "ipguard-server listens on %s\nopen this link within %.0f minutes, which works once: %s\n", base, serve.LinkLasts.Minutes(), server.OneTimeLink(base))
 	} else {
 		fmt.Fprintf(streams.Stdout, "ipguard-server listens on %s\n", base)
 	}
