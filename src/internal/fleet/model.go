@@ -93,6 +93,9 @@ type Director struct {
 	At place.Place `yaml:"-"`
 	// Server is the URL at which a server tells its snapshot; empty: the file names it.
 	Server string `yaml:"-"`
+	// Pushed is the path of what a server was told of a director of this name, where the
+	// file names it, too; empty: nothing.
+	Pushed string `yaml:"-"`
 
 	// The name by which findings call the director; no two have the same.
 	Name Text `yaml:"name"`

@@ -57,6 +57,9 @@ type Sources struct {
 	// Server is the URL at which a server tells what the director has; empty: the files
 	// do.
 	Server string
+	// Pushed is the path of what a server was told of a director of this name, which what
+	// the files say stands in place of; empty: nothing.
+	Pushed string
 	// Snapshot is what the director said about itself; nil if there is none.
 	Snapshot *SnapshotFile
 	// Unresolved says that the fleet file names files of this director, even if
@@ -142,7 +145,7 @@ func (f *File) Resolve() ([]Sources, []*trouble.Trouble) {
 // director is what can be said of a director before its manifests are looked for.
 func (r *resolver) director(d *Director) Sources {
 	s := Sources{
-		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, Server: d.Server, At: d.At,
+		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, Server: d.Server, Pushed: d.Pushed, At: d.At,
 		IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks, NoConfigServer: d.NoConfigServer,
 		CloudConfigs: r.files(d, CloudConfigs), RuntimeConfigs: r.files(d, RuntimeConfigs),
 		Unresolved: len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnv) > 0,

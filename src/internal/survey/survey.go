@@ -173,7 +173,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 	contradictions, idle := f.File.CheckSegments(subnets)
 	facts := lint.NewFacts(p)
 	s := &Survey{
-		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), failuresOf(read), failures(contradictions), bookings.ownerless),
+		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.namesakes(opened, read), failuresOf(read), failures(contradictions), bookings.ownerless),
 		Unread:  slices.Concat(unreadFailures(read), bookings.unread),
 		Summary: lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
 	}

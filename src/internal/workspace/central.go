@@ -59,7 +59,9 @@ func inOrder(own, central []fleet.Director) []fleet.Director {
 	var list []fleet.Director
 	for _, d := range central {
 		if i := slices.IndexFunc(own, func(o fleet.Director) bool { return o.Name.Value == d.Name.Value }); i >= 0 {
+			pushed := d.Snapshot.Value
 			d = own[i]
+			d.Pushed = pushed
 		}
 		list = append(list, d)
 	}

@@ -1,0 +1,41 @@
+package snapshot
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/ipguard/ipguard/src/internal/regularfile"
+)
+
+// Names are what tells whose a snapshot is.
+type Names struct {
+	// UUID is the director's; empty where its files told alone.
+	UUID string
+	// AnswersAt are addresses in the URLs by which it is asked, as texts.
+	AnswersAt []string
+	// Deployments are their names.
+	Deployments []string
+}
+
+// ReadNames reads them of a file that was found to be a whole snapshot before.
+func ReadNames(path string) (n Names, err error) {
+	text, err := regularfile.Read(path)
+	if err != nil {
+		return n, err
+	}
+	var s struct {
+		Director    struct{ UUID string }
+		Deployments []struct{ Name string }
+		Settings    struct {
+			AnswersAt []string `json:"answers_at"`
+		}
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		return n, errors.New("it is no snapshot") // the error may quote what it has
+	}
+	n.UUID, n.AnswersAt = s.Director.UUID, s.Settings.AnswersAt
+	for _, d := range s.Deployments {
+		n.Deployments = append(n.Deployments, d.Name)
+	}
+	return n, nil
+}
