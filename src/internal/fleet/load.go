@@ -97,14 +97,45 @@ func (d *decoder) meaning(file *File) {
 	}
 	d.meaningOfPools(file, segments)
 	d.meaningOfTeams(file)
-	for _, a := range file.Allow {
-		if slices.Contains(ofBookings, a.Rule.Value) {
-			continue // anybody may have booked, under any name
-		}
-		for _, owner := range a.Owners {
-			d.knownOwner(file, owner, directors)
+	if file.Server.URL.Value != "" {
+		return // which knows other directors: CheckOwners
+	}
+	for _, owner := range file.allowedOwners() {
+		d.knownOwner(file, owner, directors)
+	}
+}
+
+// allowedOwners are those that entries of allow name, but for who booked: anybody may
+// have, under any name.
+func (f *File) allowedOwners() (list []Text) {
+	for _, a := range f.Allow {
+		if !slices.Contains(ofBookings, a.Rule.Value) {
+			list = append(list, a.Owners...)
 		}
 	}
+	return list
+}
+
+// CheckOwners complains about owners in allow that are none, for a file with a server,
+// when the server's directors and external addresses are among the file's.
+func (f *File) CheckOwners() (list []trouble.Trouble) {
+	for _, owner := range f.allowedOwners() {
+		director, _, _ := strings.Cut(owner.Value, "/")
+		if slices.ContainsFunc(f.Directors, func(d Director) bool { return d.Name.Value == director }) ||
+			slices.ContainsFunc(f.External, func(e External) bool { return e.Owner.Value == owner.Value }) {
+			continue
+		}
+		var candidates []string
+		for i := range f.Directors {
+			candidates = append(candidates, f.Directors[i].Name.Value)
+		}
+		hint := ""
+		if near, ok := spelling.Nearest(director, candidates); ok {
+			hint = "did you mean " + quoted(near) + "?"
+		}
+		list = append(list, trouble.Trouble{At: owner.At, Message: "no director of this file or of its server is named " + quoted(director), Hint: hint})
+	}
+	return list
 }
 
 // ofBookings are the rules whose findings are about who booked an address.

@@ -45,6 +45,9 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 	file.Segments = append(file.Segments, central.File.Segments...)
 	file.External = append(file.External, central.File.External...)
 	file.Pools = append(file.Pools, central.File.Pools...)
+	if len(central.File.Directors) > 0 { // else nobody can tell a mistyped name from an unknown one
+		troubles = append(troubles, file.CheckOwners()...)
+	}
 	file.Allow = append(file.Allow, central.File.Allow...)
 	file.VIPProperties.Add = append(file.VIPProperties.Add, central.File.VIPProperties.Add...)
 	file.VIPProperties.Ignore = append(file.VIPProperties.Ignore, central.File.VIPProperties.Ignore...)
