@@ -22,6 +22,29 @@ func (b *builder) astray(kind plan.Kind, owner plan.Owner, m *bosh.Manifest, use
 	if rest == nil {
 		return
 	}
+	if b.stray == nil || b.stray.use != use {
+		b.stray = newStray(owner, m, use, known)
+	}
+	for _, r := range rest {
+		b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
+			Owner: owner, What: b.stray.what, Reason: plan.Refused, At: block.At,
+			Message: plan.RangeText(r) + b.stray.why, Hint: "correct the name of the network, its range or the address",
+			May: []plan.Claim{{Range: r, Kind: kind, Holder: b.stray.holder, Subnet: b.stray.subnet, At: block.At}},
+		})
+	}
+}
+
+// stray is what all addresses of a group that its network cannot give have in common:
+// there may be a million of them.
+type stray struct {
+	use       *bosh.GroupNetwork
+	holder    *plan.Owner
+	subnet    *plan.Subnet
+	what, why string
+}
+
+func newStray(owner plan.Owner, m *bosh.Manifest, use *bosh.GroupNetwork, known networks) *stray {
+	subnets := known.of(use)
 	near := networks{use.Name: subnets}
 	if len(subnets) == 0 {
 		near = known // one of them is probably meant
@@ -34,13 +57,10 @@ func (b *builder) astray(kind plan.Kind, owner plan.Owner, m *bosh.Manifest, use
 	if m.Own != nil {
 		s.Deployment = m.Name // no director has it in its list
 	}
-	for _, r := range rest {
-		message := plan.RangeText(r) + ", which " + owner.InstanceGroup + " asks for, " + whyAstray(use.Name, subnets)
-		b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
-			Owner: owner, What: "static_ips of " + owner.InstanceGroup + " on network " + use.Name, Reason: plan.Refused, At: block.At,
-			Message: message, Hint: "correct the name of the network, its range or the address",
-			May: []plan.Claim{{Range: r, Kind: kind, Holder: owner.Held(), Subnet: s, At: block.At}},
-		})
+	return &stray{
+		use: use, holder: owner.Held(), subnet: s,
+		what: "static_ips of " + owner.InstanceGroup + " on network " + use.Name,
+		why:  ", which " + owner.InstanceGroup + " asks for, " + whyAstray(use.Name, subnets),
 	}
 }
 

@@ -114,6 +114,9 @@ type builder struct {
 	seen map[string]*plan.Subnet
 	// holder is the owner of the last claim: claims of one owner follow one another.
 	holder *plan.Owner
+	// stray is of the last group's network that cannot give an address: its addresses
+	// follow one another.
+	stray *stray
 
 	// made are the plan's subnets by those that were read, parts what hides of these,
 	// pending what they hand out if it does not hide.

@@ -15,6 +15,7 @@ import (
 func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind plan.Kind) {
 	director := d.Name
 	claimed := false
+	b.stray = nil
 	for _, g := range m.Groups {
 		named := b.indexesOf(d, m, g, d.cloudConfigOf(m))
 		for _, n := range g.Networks {
