@@ -71,6 +71,18 @@ var ErrReadOnly = errors.New("the database takes no writes")
 // ErrGuarded says that what a group rests on is not so any more; it is an ErrLate.
 var ErrGuarded = fmt.Errorf("%w: what was read is not there any more, or the pool is fenced", ErrLate)
 
+// Allowed reads what a guard says, from a row of either database.
+func Allowed(row interface{ Scan(dest ...any) error }) error {
+	var ok bool
+	if err := row.Scan(&ok); err != nil {
+		return err
+	}
+	if !ok {
+		return ErrGuarded
+	}
+	return nil
+}
+
 // Store is a ledger.Store on a database. Several may work on one database.
 type Store struct {
 	database Database

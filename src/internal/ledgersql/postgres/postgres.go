@@ -69,10 +69,10 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	batch := &pgx.Batch{}
 	for i := range events {
 		if events[i].Under != "" {
-			batch.Queue(ledgersql.GuardPools+` for share`, events[i].Under).QueryRow(allowed)
+			batch.Queue(ledgersql.GuardPools+` for share`, events[i].Under).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })
 		}
 		if events[i].Guard != nil {
-			batch.Queue(ledgersql.GuardQuery, events[i].GuardValues()...).QueryRow(allowed)
+			batch.Queue(ledgersql.GuardQuery, events[i].GuardValues()...).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })
 		}
 	}
 	batch.Queue(insertEvents, eventColumns(events)...)
@@ -82,18 +82,6 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	batch.Queue(insertBookings, bookingColumns(after)...)
 	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
 	return d.late(err)
-}
-
-// allowed reads what a guard says.
-func allowed(row pgx.Row) error {
-	var ok bool
-	if err := row.Scan(&ok); err != nil {
-		return err
-	}
-	if !ok {
-		return ledgersql.ErrGuarded
-	}
-	return nil
 }
 
 // Alone implements ledgersql.Database.

@@ -107,27 +107,15 @@ func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
 func guarded(ctx context.Context, tx *sql.Tx, events []ledgersql.Event) error {
 	for i := range events {
 		if events[i].Under != "" {
-			if err := allowed(tx.QueryRowContext(ctx, ledgersql.GuardPools, events[i].Under)); err != nil {
+			if err := ledgersql.Allowed(tx.QueryRowContext(ctx, ledgersql.GuardPools, events[i].Under)); err != nil {
 				return err
 			}
 		}
 		if events[i].Guard != nil {
-			if err := allowed(tx.QueryRowContext(ctx, ledgersql.GuardQuery, events[i].GuardValues()...)); err != nil {
+			if err := ledgersql.Allowed(tx.QueryRowContext(ctx, ledgersql.GuardQuery, events[i].GuardValues()...)); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-// allowed reads what a guard says.
-func allowed(row *sql.Row) error {
-	var ok bool
-	if err := row.Scan(&ok); err != nil {
-		return err
-	}
-	if !ok {
-		return ledgersql.ErrGuarded
 	}
 	return nil
 }
