@@ -4,6 +4,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -165,7 +166,7 @@ func directorNames(cmd *cobra.Command, streams Streams) []cobra.Completion {
 	if !ok {
 		return nil
 	}
-	return w.Names()
+	return proposable(w.Names(), streams)
 }
 
 // networkNames are the names of segments and networks. Deployments are not read
@@ -176,7 +177,15 @@ func networkNames(cmd *cobra.Command, streams Streams) []cobra.Completion {
 		return nil
 	}
 	w = w.WithoutDeployments()
-	return answer.Names(survey.Read(w.Fleet, w.Loader).Facts.Plan)
+	return proposable(answer.Names(survey.Read(w.Fleet, w.Loader).Facts.Plan), streams)
+}
+
+// proposable are the words that can be completed: those of one line, of which the shell
+// would get the first alone, and that may be shown as they are.
+func proposable(words []string, streams Streams) []cobra.Completion {
+	return slices.DeleteFunc(words, func(word string) bool {
+		return strings.ContainsFunc(word, unicode.IsControl) || string(streams.names.Shown([]byte(word))) != word
+	})
 }
 
 // poolWords proposes what the pools of the fleet file say in one key.
@@ -190,6 +199,6 @@ func poolWords(streams Streams, word func(fleet.Pool) string) completer {
 				}
 			}
 		}
-		return words, cobra.ShellCompDirectiveNoFileComp
+		return proposable(words, streams), cobra.ShellCompDirectiveNoFileComp
 	}
 }
