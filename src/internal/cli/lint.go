@@ -151,7 +151,17 @@ func runLint(flags *lintFlags, args []string, changed func(string) bool, streams
 	if err != nil {
 		return err
 	}
+	result.Stale = staleOf(result.workspace)
 	return outputs.write(result.Result, files, streams)
+}
+
+// staleOf is the silence of the fleet file's server.
+func staleOf(w *workspace.Workspace) *lint.Stale {
+	if w == nil || w.Central == nil || w.Central.Stale == nil {
+		return nil
+	}
+	stale := lint.Stale(*w.Central.Stale)
+	return &stale
 }
 
 // judged is what lint has to say, and whether it looked at all of the fleet.

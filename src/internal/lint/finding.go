@@ -9,6 +9,7 @@ package lint
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"go4.org/netipx"
 
@@ -83,6 +84,16 @@ type Result struct {
 	Summary  Summary
 	// Addresses are the predicted addresses of the linted deploy (--show-addresses).
 	Addresses []Address
+	// Stale is the server that does not answer, of which something is used that it said
+	// before; nil where there is none.
+	Stale *Stale
+}
+
+// Stale is since when something is used that a server said, and why.
+type Stale struct {
+	URL   string
+	Since time.Time
+	Why   string
 }
 
 // Summary counts. Errors, Warnings and Infos count findings; Accepted counts

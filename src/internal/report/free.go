@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/color"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -28,6 +29,9 @@ type Free struct {
 	Files []string
 	Said  []Said
 	Scans []Scanned
+	// Stale is the server that does not answer, of which something is used that it said
+	// before; nil where there is none.
+	Stale *lint.Stale
 	// Withheld says that addresses are not named because something could not be
 	// read: one of them may be taken.
 	Withheld bool
@@ -204,6 +208,9 @@ func (t *freeText) evidence() {
 		t.line("silent when scanned: but who hides, or was switched off, is silent too")
 	}
 	t.line("as of: %s", list(t.Files, "files"))
+	if t.Stale != nil {
+		t.line("as of: what %s said at %s, for it does not answer", t.Stale.URL, t.Stale.Since.UTC().Format(time.RFC3339))
+	}
 	const most = 8
 	shown := t.Said
 	if len(shown) > most { // those that keep something back first

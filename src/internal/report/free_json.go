@@ -32,6 +32,8 @@ type (
 		Scans     []jsonScanned `json:"scans"`
 		Hidden    []jsonHidden  `json:"hidden"`
 		Failures  []jsonFailure `json:"failures"`
+		// Stale is there when a server does not answer, and what it said before is used.
+		Stale *jsonStale `json:"stale,omitempty"`
 	}
 	jsonOffer struct {
 		Address string      `json:"address"`
@@ -81,7 +83,7 @@ func WriteFreeJSON(w io.Writer, f Free) error {
 		Version: jsonVersion, Asked: f.Question.Scope.Name, Count: f.Question.Count, Contiguous: f.Question.Contiguous, Withheld: f.Withheld,
 		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(segments)), MoreSegments: len(f.Segments) - len(segments), Directors: append([]string{}, f.Directors...),
 		InUse: f.InUse, MayHandOut: f.Owned, Left: f.Left.String(), Refused: make([]jsonRefused, len(f.Tally)),
-		Files: append([]string{}, f.Files...), Snapshots: make([]jsonSaid, len(f.Said)), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonSpots(f.Hidden), Failures: jsonFailures(f.Failures),
+		Files: append([]string{}, f.Files...), Snapshots: make([]jsonSaid, len(f.Said)), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonSpots(f.Hidden), Failures: jsonFailures(f.Failures), Stale: staleJSON(f.Stale),
 	}
 	for i, s := range segments {
 		out.Segments[i] = newJSONSegment(s)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 	"unicode/utf16"
 
 	"github.com/ipguard/ipguard/src/internal/lint"
@@ -24,6 +25,13 @@ type (
 		Failures  []jsonFailure  `json:"failures"`
 		Summary   jsonSummary    `json:"summary"`
 		Addresses *[]jsonAddress `json:"addresses,omitempty"`
+		// Stale is there when a server does not answer, and what it said before is used.
+		Stale *jsonStale `json:"stale,omitempty"`
+	}
+	jsonStale struct {
+		Server string `json:"server"`
+		AsOf   string `json:"as_of"`
+		Why    string `json:"why"`
 	}
 	jsonFinding struct {
 		Rule          string      `json:"rule"`
@@ -80,8 +88,16 @@ type (
 	}
 )
 
+func staleJSON(s *lint.Stale) *jsonStale {
+	if s == nil {
+		return nil
+	}
+	return &jsonStale{Server: s.URL, AsOf: s.Since.UTC().Format(time.RFC3339), Why: Visible(s.Why)}
+}
+
 func writeJSON(w io.Writer, result lint.Result, options Options) error {
 	report := jsonReport{
+		Stale:    staleJSON(result.Stale),
 		Version:  jsonVersion,
 		Findings: make([]jsonFinding, len(result.Findings)),
 		Failures: jsonFailures(result.Failures),

@@ -158,6 +158,7 @@ func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *w
 		}}
 		return central, nil, false, nil
 	case stale != nil:
+		central.Stale = &workspace.Stale{URL: client.URL, Since: stale.Since, Why: stale.Why.Error()}
 		return central, stale, false, nil
 	}
 	if err := client.sawPlan(q.seen, p); err != nil {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/fleet"
@@ -21,6 +22,15 @@ type Central struct {
 	Bookings []bookfile.PoolBookings
 	// Troubles say why it may not be all that there is.
 	Troubles []trouble.Trouble
+	// Stale is the server's silence, where what it said before is used; nil: it answers.
+	Stale *Stale
+}
+
+// Stale is a server that does not answer, of which something is used that it said before.
+type Stale struct {
+	URL   string
+	Since time.Time
+	Why   string
 }
 
 // Has reports whether a pool is the server's.
