@@ -50,6 +50,7 @@ type directorsOutput struct {
 
 type pushInput struct {
 	Director string `path:"director" maxLength:"200"`
+	Replaces bool   `query:"replaces" doc:"It stands for all of the director, though it lacks what others pushed"`
 	RawBody  []byte `contentType:"application/json"`
 }
 
@@ -57,6 +58,7 @@ type pushOutput struct {
 	Body struct {
 		Director
 		New       bool       `json:"new" doc:"Whether it differs from the version before"`
+		Gone      []string   `json:"gone,omitempty" doc:"Deployments, and machines of create-env, that the version before had and this one has not"`
 		Conflicts []Conflict `json:"conflicts" doc:"Those that the director has a part in"`
 	}
 }
@@ -153,7 +155,11 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 	if !isDirector(in.Director) {
 		return nil, huma.Error422UnprocessableEntity("a director's name has letters, digits, - _ and ., and does not begin with a point")
 	}
-	pushed, fresh, err := a.Pushes.Add(ctx, in.Director, in.RawBody, actor.Name)
+	add := a.Pushes.Add
+	if in.Replaces {
+		add = a.Pushes.Replace
+	}
+	pushed, fresh, err := add(ctx, in.Director, in.RawBody, actor.Name)
 	if refused := (*pushes.RefusedError)(nil); errors.As(err, &refused) {
 		return nil, huma.Error409Conflict(refused.Message)
 	}
@@ -175,6 +181,9 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 	}
 	out := &pushOutput{}
 	out.Body.Director, out.Body.New, out.Body.Conflicts = directorOf(pushed), fresh, []Conflict{}
+	if fresh {
+		out.Body.Gone = pushed.Gone
+	}
 	for _, c := range all {
 		if c.concerns(in.Director) {
 			out.Body.Conflicts = append(out.Body.Conflicts, c)

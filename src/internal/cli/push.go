@@ -22,6 +22,7 @@ import (
 
 func newPushCommand(streams Streams) *cobra.Command {
 	var fleetFile string
+	var replaces bool
 	cmd := &cobra.Command{
 		Use:   "push [DIRECTOR...]",
 		Short: "tell the fleet file's server what the directors have",
@@ -30,20 +31,23 @@ the snapshot of each, and what its files promise, in the form that ipguard colle
 No secret is in it. Other teams' lint, free and who know it from then on.
 
 The same again changes nothing. A director whose files cannot all be read is not pushed.
+Files that lack all that was pushed of their director, or what another one pushed, are taken for a
+part of it, and refused, unless --replaces says that they stand for all. What is gone is told.
 
 Exit codes: 0 all is told, 1 it is, and collides with what others have, 2 wrong usage, 3
 something could not be read, or the server does not take it.`,
 		Example: `  ipguard push
   ipguard push promo`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runPush(cmd.Context(), fleetFile, args, streams)
+			return runPush(cmd.Context(), fleetFile, args, replaces, streams)
 		},
 	}
 	addFleetFlag(cmd, &fleetFile)
+	cmd.Flags().BoolVar(&replaces, "replaces", false, "the files stand for all of the director, though they lack what was pushed before")
 	return cmd
 }
 
-func runPush(ctx context.Context, fleetFile string, names []string, streams Streams) error {
+func runPush(ctx context.Context, fleetFile string, names []string, replaces bool, streams Streams) error {
 	w, err := openWithoutPlan(fleetFile, streams)
 	if err != nil {
 		return err
@@ -57,7 +61,7 @@ func runPush(ctx context.Context, fleetFile string, names []string, streams Stre
 	if err != nil {
 		return storeError(err)
 	}
-	return pushAll(ctx, w, client, names, streams)
+	return pushAll(ctx, w, client, names, replaces, streams)
 }
 
 // openWithoutPlan opens a fleet file that names a server, which is not asked for what
@@ -87,7 +91,7 @@ func openWithoutPlan(fleetFile string, streams Streams) (*workspace.Workspace, e
 
 // pushAll pushes director after director: one that is not taken costs the others
 // nothing.
-func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, names []string, streams Streams) error {
+func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, names []string, replaces bool, streams Streams) error {
 	keep, err := wantedBy(ctx, w, client)
 	if err != nil {
 		return storeError(err)
@@ -99,7 +103,7 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 		if len(names) > 0 && !slices.Contains(names, d.Name) {
 			continue
 		}
-		pushed, err := push(ctx, w, client, d, keep)
+		pushed, err := push(ctx, w, client, d, keep, replaces)
 		if err != nil {
 			failed = errors.Join(failed, err)
 			if err := printTo(streams.Stderr, "ipguard: director %s is not pushed: %s\n", d.Name, err); err != nil {
@@ -113,6 +117,11 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 		}
 		if err := printTo(streams.Stdout, "%s: version %d on %s, %s\n", d.Name, pushed.Version, client.URL, how); err != nil {
 			return err
+		}
+		for _, part := range pushed.Gone {
+			if err := printTo(streams.Stdout, "%s: %s is not in it any more\n", d.Name, report.Visible(part)); err != nil {
+				return err
+			}
 		}
 		collides = collides || len(pushed.Conflicts) > 0
 		if len(pushed.Conflicts) == 0 {
@@ -160,10 +169,10 @@ func wantedBy(ctx context.Context, w *workspace.Workspace, client *serverclient.
 	return keep, nil
 }
 
-func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, keep snapshot.Keep) (serverclient.Pushed, error) {
+func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, keep snapshot.Keep, replaces bool) (serverclient.Pushed, error) {
 	s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, keep, w.Fleet.Snapshots.Now)
 	if err != nil {
 		return serverclient.Pushed{}, err
 	}
-	return client.Push(ctx, d.Name, s.Encode())
+	return client.Push(ctx, d.Name, s.Encode(), replaces)
 }

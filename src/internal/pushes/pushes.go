@@ -42,6 +42,9 @@ type Push struct {
 	Digest string
 	// Text is the snapshot's; nil in lists.
 	Text []byte
+	// Gone are the deployments, and machines of create-env, that the version before had
+	// and this one has not; of what was pushed just now alone.
+	Gone []string
 }
 
 // RefusedError says why a snapshot is not taken.
@@ -54,8 +57,17 @@ func (e *RefusedError) Error() string { return e.Message }
 // last one is no new version: fresh is false, and what was collected later counts in its
 // place. It refuses what is no snapshot, one of another director than that of the
 // versions before, and one of a director that was asked before the last one was: a
-// *RefusedError.
+// *RefusedError. It also refuses files that are only a part of the director, by all signs.
 func (s *Store) Add(ctx context.Context, director string, text []byte, by string) (p Push, fresh bool, err error) {
+	return s.add(ctx, director, text, by, false)
+}
+
+// Replace is Add of what stands for all of the director, whatever it lacks.
+func (s *Store) Replace(ctx context.Context, director string, text []byte, by string) (p Push, fresh bool, err error) {
+	return s.add(ctx, director, text, by, true)
+}
+
+func (s *Store) add(ctx context.Context, director string, text []byte, by string, replaces bool) (p Push, fresh bool, err error) {
 	read, err := snapshot.Read(director+".json", text)
 	if err == nil {
 		read, err = read.Reduced()
@@ -85,6 +97,9 @@ func (s *Store) Add(ctx context.Context, director string, text []byte, by string
 				return p, false, err
 			}
 			continue
+		}
+		if p.Gone, err = s.gone(ctx, read, last, by, replaces); err != nil {
+			return p, false, err
 		}
 		p.Version = 1
 		if last != nil {

@@ -288,8 +288,10 @@ func (c *Client) foreign() error {
 
 // Pushed is what became of a push.
 type Pushed struct {
-	Version   int64
-	New       bool
+	Version int64
+	New     bool
+	// Gone are the deployments, and machines of create-env, that it had before.
+	Gone      []string
 	Conflicts []PushedConflict
 }
 
@@ -300,9 +302,13 @@ type PushedConflict struct {
 	Unsure *time.Time
 }
 
-// Push tells what a director has.
-func (c *Client) Push(ctx context.Context, director string, snapshot []byte) (p Pushed, err error) {
-	a, err := c.ask(ctx, http.MethodPut, "/directors/"+url.PathEscape(director)+"/snapshot", snapshot)
+// Push tells what a director has. replaces says that this is all, whatever it lacks.
+func (c *Client) Push(ctx context.Context, director string, snapshot []byte, replaces bool) (p Pushed, err error) {
+	path := "/directors/" + url.PathEscape(director) + "/snapshot"
+	if replaces {
+		path += "?replaces=true"
+	}
+	a, err := c.ask(ctx, http.MethodPut, path, snapshot)
 	if err != nil {
 		return p, err
 	}

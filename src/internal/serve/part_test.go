@@ -1,0 +1,37 @@
+package serve_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+)
+
+// TestPartOfDirector: two repositories that each have a part of a director do not take each
+// other's part out of the plan without a word; whoever takes one away himself is told.
+func TestPartOfDirector(t *testing.T) {
+	promo, _ := twoTeams(t)
+	promo.expect(0, []string{"new"}, "push")
+	other := promo.company.team("other", accounts.PushFor("promo"))
+	other.write("other/ipguard.yml", "server: "+other.server.URL+"\ndirectors:\n- {name: promo, cloud_configs: [../promo/cloud.yml], deployments: [next-manifest.yml]}\n")
+	other.write("other/next-manifest.yml", manifestOf("next", "10.8.52.181"))
+	other.expect(3, []string{"lack deployment pgpool, create-env jump, which token promo pushed", "--replaces"}, "push")
+	other.expect(3, []string{"is not pushed"}, "push", "promo")
+	expectHeld(t, promo, "10.8.52.191", "declared by promo/pgpool/pgpool")
+	other.expect(0, []string{"new", "promo: deployment pgpool is not in it any more"}, "push", "--replaces")
+	// A team's own part that goes is told, and no more.
+	promo.expect(3, []string{"deployment next, which token other pushed"}, "push")
+	promo.write("promo/next-manifest.yml", manifestOf("next", "10.8.52.181"))
+	promo.expect(0, []string{"new"}, "push")
+	promo.write("promo/next-manifest.yml", "name: next\ninstance_groups: []\n")
+	promo.expect(0, []string{"new"}, "push")
+	request, err := http.NewRequest(http.MethodDelete, promo.server.URL+"/api/v1/directors/promo", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+promo.company.team("admin", accounts.Admin).token)
+	if a := read(t, http.DefaultClient, request); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	other.expect(0, []string{"new"}, "push") // nothing is there that could be lost
+}
