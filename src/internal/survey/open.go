@@ -101,9 +101,13 @@ func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot
 		}
 	}
 	if lacks := o.head.Kept.Lacks(wanted); len(lacks) > 0 {
+		hint := again(d) + ", which looks for it now"
+		if d.Server != "" { // others look for what the server's file and their own ask for
+			hint = "it belongs into the server's fleet file, where all teams have it; then " + hint
+		}
 		lose(trouble.Trouble{
 			Message: fmt.Sprintf("%s was written when nothing asked for %s", nameOf(d), several(lacks)),
-			At:      d.Snapshot.At, Hint: again(d) + ", which looks for it now",
+			At:      d.Snapshot.At, Hint: hint,
 		})
 	}
 	return o
