@@ -93,16 +93,40 @@ func Run(ctx context.Context, targets []Target, opts Options, done func(Result))
 	defer r.connections.restore()
 	r.progress.Directors = len(targets)
 	r.tell(func(*Progress) {})
-	results := make(chan Result)
-	for _, t := range targets {
-		go func() { results <- r.one(ctx, t) }()
+	// Where all together tell more than may be kept, some are put off: they are asked again
+	// with fewer beside them, in the end alone.
+	targets = r.round(ctx, targets, len(targets), done)
+	for _, atATime := range []int{4, 1} {
+		ctx, cancel := context.WithTimeoutCause(ctx, opts.Timeout, &trouble.Trouble{
+			Message: fmt.Sprintf("what the directors tell of networks and addresses takes more than %d MiB, so that it was put off, and there was no time left for it", maxKeptOfAll>>20),
+			Hint:    "collect from it alone: ipguard collect NAME",
+		})
+		targets = r.round(ctx, targets, atATime, done)
+		cancel()
 	}
+}
+
+// round asks some directors and returns those that were put off.
+func (r *run) round(ctx context.Context, targets []Target, atATime int, done func(Result)) (putOff []Target) {
+	results, slots := make(chan Result), make(chan struct{}, max(atATime, 1))
+	go func() {
+		for _, t := range targets {
+			slots <- struct{}{}
+			go func() { results <- r.one(ctx, t) }()
+		}
+	}()
 	for range targets {
 		result := <-results
-		r.tell(func(p *Progress) { p.DirectorsDone++ })
-		done(result)
+		if result.Err != nil && result.share.isPutOff() {
+			putOff = append(putOff, result.Target)
+		} else {
+			r.tell(func(p *Progress) { p.DirectorsDone++ })
+			done(result)
+		}
 		result.share.drop()
+		<-slots
 	}
+	return putOff
 }
 
 type run struct {

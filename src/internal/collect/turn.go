@@ -73,6 +73,14 @@ type share struct {
 	kept *kept
 	stop context.CancelCauseFunc
 	size int
+	// putOff says that the director was stopped for the sake of the others.
+	putOff bool
+}
+
+func (s *share) isPutOff() bool {
+	s.kept.mu.Lock()
+	defer s.kept.mu.Unlock()
+	return s.putOff
 }
 
 func (k *kept) share(stop context.CancelCauseFunc) *share {
@@ -84,7 +92,7 @@ func (k *kept) share(stop context.CancelCauseFunc) *share {
 }
 
 // add notes that so many bytes more are kept of a director. If all together take too
-// much, the one that takes most is stopped.
+// much, the one that takes most is put off. One alone never is: maxKept is less.
 func (s *share) add(size int) error {
 	k := s.kept
 	k.mu.Lock()
@@ -107,10 +115,8 @@ func (s *share) add(size int) error {
 		}
 	}
 	k.forget(most)
-	most.stop(&trouble.Trouble{
-		Message: fmt.Sprintf("what the directors tell of networks and addresses takes more than %d MiB, and this one tells most", maxKeptOfAll>>20),
-		Hint:    "collect from it alone: ipguard collect NAME",
-	})
+	most.putOff = true
+	most.stop(context.Canceled)
 	return nil
 }
 
