@@ -159,6 +159,19 @@ func whole(p *central.Picture) error {
 	return nil
 }
 
+// readPools is who asks, who may read, and a look at all pools.
+func (a *API) readPools(ctx context.Context) (*accounts.Actor, *central.Picture, error) {
+	actor, err := need(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	picture, err := a.read(ctx)
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	return actor, picture, poolsKnown(picture)
+}
+
 // poolsKnown refuses to say which pools there are, and what is booked of them, while the
 // server's fleet file has a mistake: some may be missing.
 func poolsKnown(p *central.Picture) error {

@@ -62,15 +62,8 @@ func (a *API) bookings(routes huma.API) {
 }
 
 func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOutput, error) {
-	actor, err := need(ctx, "")
+	actor, picture, err := a.readPools(ctx)
 	if err != nil {
-		return nil, err
-	}
-	picture, err := a.read(ctx)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if err := poolsKnown(picture); err != nil {
 		return nil, err
 	}
 	afterPool, fromAddress, _ := strings.Cut(in.After, " ")

@@ -39,15 +39,8 @@ func (a *API) drift(routes huma.API) {
 }
 
 func (a *API) listDrift(ctx context.Context, in *Paging) (*driftOutput, error) {
-	actor, err := need(ctx, "")
+	actor, picture, err := a.readPools(ctx)
 	if err != nil {
-		return nil, err
-	}
-	picture, err := a.read(ctx)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	if err := poolsKnown(picture); err != nil {
 		return nil, err
 	}
 	var all []Drift
