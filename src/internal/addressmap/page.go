@@ -12,8 +12,8 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plan"
-	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -82,12 +82,12 @@ func WriteHTML(w io.Writer, m *Map, options PageOptions) error {
 // direction, as all other reports do: a name could show the rest of its line backwards.
 func shownData(data []byte) string {
 	text := string(data)
-	if report.Visible(text) == text {
+	if legible.Text(text) == text {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		shown := report.Visible(string(r))
+		shown := legible.Text(string(r))
 		if shown != string(r) {
 			b.WriteByte('\\') // of the backslash that follows
 		}

@@ -13,9 +13,9 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/color"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
-	"github.com/ipguard/ipguard/src/internal/report"
 )
 
 // TextOptions say how wide the map may be, and whether it may have colour.
@@ -436,4 +436,4 @@ func cut(s string, width int) string {
 }
 
 // clean is a name as a terminal may show it.
-func clean(s string) string { return report.Visible(s) }
+func clean(s string) string { return legible.Text(s) }

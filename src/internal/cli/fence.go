@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fencetext"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
@@ -215,7 +216,7 @@ func directorErrors(facts *lint.Facts) []lint.Finding {
 func (r *fencing) say(format string, args ...any) {
 	lines := strings.Split(fmt.Sprintf(format, args...), "\n")
 	for i := range lines {
-		lines[i] = report.Visible(lines[i])
+		lines[i] = legible.Text(lines[i])
 	}
 	fmt.Fprintf(r.streams.Stderr, "ipguard: %s\n", strings.Join(lines, "\n"))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/addressmap"
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/changed"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
@@ -110,7 +111,7 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	hidden := read.blindSpots()
 	if len(hidden) > 0 {
 		fmt.Fprintf(streams.Stderr, "ipguard: %s drawn where it may be; the first at %s: %s\nhint: ipguard lint tells which\n",
-			hiding(len(hidden)), report.Visible(hidden[0].At.String()), report.Visible(hidden[0].Text()))
+			hiding(len(hidden)), legible.Text(hidden[0].At.String()), legible.Text(hidden[0].Text()))
 	}
 	if len(read.failures)+len(hidden) > 0 {
 		return exitCode(ExitIncomplete)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/serverclient"
@@ -119,7 +120,7 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 			return err
 		}
 		for _, part := range pushed.Gone {
-			if err := printTo(streams.Stdout, "%s: %s is not in it any more\n", d.Name, report.Visible(part)); err != nil {
+			if err := printTo(streams.Stdout, "%s: %s is not in it any more\n", d.Name, legible.Text(part)); err != nil {
 				return err
 			}
 		}
@@ -135,7 +136,7 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 			if c.Unsure != nil {
 				text += "; since " + c.Unsure.UTC().Format(time.RFC3339) + " a part of the plan cannot be read, and it may go on"
 			}
-			if err := printTo(streams.Stdout, "  %s\n", report.Visible(text)); err != nil {
+			if err := printTo(streams.Stdout, "  %s\n", legible.Text(text)); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/report"
@@ -81,8 +82,8 @@ func writeRequests(w io.Writer, list []protocol.Request) error {
 		return printTo(w, "no requests\n")
 	}
 	for _, r := range list {
-		err := printTo(w, "request %d: %s, %s of pool %s for %s (team %s), by %s at %s, %s%s%s\n", r.ID, report.Visible(r.State), plural.Of(r.Number, "address"),
-			report.Visible(r.Pool), report.Visible(r.For), report.Visible(r.Team), report.Visible(r.By), r.At.UTC().Format("2006-01-02 15:04 MST"), wished(r), because(r.Why), decision(r))
+		err := printTo(w, "request %d: %s, %s of pool %s for %s (team %s), by %s at %s, %s%s%s\n", r.ID, legible.Text(r.State), plural.Of(r.Number, "address"),
+			legible.Text(r.Pool), legible.Text(r.For), legible.Text(r.Team), legible.Text(r.By), r.At.UTC().Format("2006-01-02 15:04 MST"), wished(r), because(r.Why), decision(r))
 		if err != nil {
 			return err
 		}
@@ -102,7 +103,7 @@ func wished(r protocol.Request) string {
 		text = "until " + r.Until.UTC().Format("2006-01-02 15:04 MST")
 	}
 	if len(r.Addresses) > 0 {
-		text = "just " + report.Visible(strings.Join(r.Addresses, ", ")) + ", " + text
+		text = "just " + legible.Text(strings.Join(r.Addresses, ", ")) + ", " + text
 	}
 	return text
 }
@@ -111,14 +112,14 @@ func because(why string) string {
 	if why == "" {
 		return ""
 	}
-	return ": " + report.Visible(why)
+	return ": " + legible.Text(why)
 }
 
 func decision(r protocol.Request) string {
 	if r.Judge == "" {
 		return ""
 	}
-	return "; decided by " + report.Visible(r.Judge) + because(r.Reason)
+	return "; decided by " + legible.Text(r.Judge) + because(r.Reason)
 }
 
 // request asks the owners of a pool of the server for what its quota refuses.
@@ -150,7 +151,7 @@ func (d *desk) request(ctx context.Context, flags *bookFlags, at where, ask ledg
 	if err := d.tell(flags, out, ask.For); !errors.As(err, &code) || code != ExitFindings {
 		return err
 	}
-	if err := printTo(d.streams.Stderr, "ipguard: request %d is %s: the addresses are booked as soon as an owner of the pool approves (ipguard requests)\n", asked.ID, report.Visible(asked.State)); err != nil {
+	if err := printTo(d.streams.Stderr, "ipguard: request %d is %s: the addresses are booked as soon as an owner of the pool approves (ipguard requests)\n", asked.ID, legible.Text(asked.State)); err != nil {
 		return err
 	}
 	return exitCode(ExitFindings)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/protocol"
-	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/serverclient"
 )
 
@@ -85,7 +85,7 @@ func decide(ctx context.Context, client *serverclient.Client, id int64, what, wh
 	refused := (*serverclient.RefusedError)(nil)
 	switch {
 	case errors.As(err, &refused) && refused.Status == http.StatusConflict:
-		if err := printTo(streams.Stderr, "ipguard: request %d: %s\n", id, report.Visible(refused.Detail)); err != nil {
+		if err := printTo(streams.Stderr, "ipguard: request %d: %s\n", id, legible.Text(refused.Detail)); err != nil {
 			return err
 		}
 		return exitCode(ExitFindings)
@@ -98,12 +98,12 @@ func decide(ctx context.Context, client *serverclient.Client, id int64, what, wh
 		return err
 	}
 	for _, b := range decided.Bookings {
-		if err := printTo(streams.Stdout, "  %s\n", report.Visible(b.Address)); err != nil {
+		if err := printTo(streams.Stdout, "  %s\n", legible.Text(b.Address)); err != nil {
 			return err
 		}
 	}
 	if decided.Waits != "" {
-		return printTo(streams.Stderr, "ipguard: request %d is approved, and nothing could be booked yet: %s\n", id, report.Visible(decided.Waits))
+		return printTo(streams.Stderr, "ipguard: request %d is approved, and nothing could be booked yet: %s\n", id, legible.Text(decided.Waits))
 	}
 	return nil
 }

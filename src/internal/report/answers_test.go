@@ -12,6 +12,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -83,7 +84,7 @@ func TestAnswersAreVisible(t *testing.T) {
 	}
 	for _, out := range []string{text.String(), json.String()} {
 		for i, r := range out {
-			if r != '\n' && hidden(r) {
+			if r != '\n' && legible.Hidden(r) {
 				t.Fatalf("a hidden character: %q", out[max(0, i-60):i+1])
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/audit"
 	"github.com/ipguard/ipguard/src/internal/color"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -91,7 +92,7 @@ func (t *auditText) line(lead, style, text string) {
 }
 
 func (t *auditText) item(it *audit.Item) {
-	t.line("", severityStyle(it.Severity), it.Verdict.String()+" "+plan.RangeText(it.Range)+": "+visible(it.Explain()))
+	t.line("", severityStyle(it.Severity), it.Verdict.String()+" "+plan.RangeText(it.Range)+": "+legible.Text(it.Explain()))
 	t.claims("  ", "promised", it.Promised, mostOwners)
 	t.claims("  ", "granted", it.Granted, mostOwners)
 	t.claims("  ", "may go to", it.Rivals, mostOwners)
@@ -99,7 +100,7 @@ func (t *auditText) item(it *audit.Item) {
 		t.line("  ", bold, "file: "+position(it.At))
 	}
 	if cure := it.Cure(); cure != "" {
-		t.line("  ", bold, "do: "+visible(cure))
+		t.line("  ", bold, "do: "+legible.Text(cure))
 	}
 	t.out.WriteByte('\n')
 }
@@ -112,13 +113,13 @@ func (t *auditText) claims(lead, side string, claims []plan.Claim, most int) {
 			return
 		}
 		c := &claims[i]
-		text := fmt.Sprintf("%s: %s %s", side, plan.RangeText(c.Range), visible(c.Who()))
+		text := fmt.Sprintf("%s: %s %s", side, plan.RangeText(c.Range), legible.Text(c.Who()))
 		if c.Owner().Network != "" && c.Kind.InUse() {
-			text += ", network " + visible(c.Owner().Network)
+			text += ", network " + legible.Text(c.Owner().Network)
 		}
 		text += " (" + position(c.At)
 		if c.At.Through != "" {
-			text += " through ((" + visible(c.At.Through) + "))"
+			text += " through ((" + legible.Text(c.At.Through) + "))"
 		}
 		t.line(lead, bold, text+")")
 	}
@@ -147,7 +148,7 @@ func (t *auditText) summary(a Audit) {
 			oldest = s
 		}
 	}
-	of := visible(oldest.Director)
+	of := legible.Text(oldest.Director)
 	if len(a.Snapshots) > 1 {
 		of += fmt.Sprintf(", the oldest of %d", len(a.Snapshots))
 	}

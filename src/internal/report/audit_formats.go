@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/audit"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -124,7 +125,7 @@ func WriteAuditCSV(w io.Writer, a Audit) error {
 
 // harmless keeps a cell from being taken for a formula by a spreadsheet.
 func harmless(cell string) string {
-	if cell = visible(cell); cell != "" && strings.ContainsRune("=+-@", rune(cell[0])) {
+	if cell = legible.Text(cell); cell != "" && strings.ContainsRune("=+-@", rune(cell[0])) {
 		return "'" + cell
 	}
 	return cell

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/legible"
 )
 
 // Book is the answer to somebody who wants addresses, or what became of bookings.
@@ -50,9 +51,9 @@ type BookRefusal struct {
 func WriteBook(w io.Writer, b Book, options Options) error {
 	t := &bookText{Book: b, page: page{painter: color.Painter(options.Color)}}
 	if b.Refusal != nil {
-		t.line("%s", t.painter.Paint(bold, visible(b.Refusal.Message)))
+		t.line("%s", t.painter.Paint(bold, legible.Text(b.Refusal.Message)))
 		for _, l := range b.Refusal.Lines {
-			t.line("  %s", visible(l))
+			t.line("  %s", legible.Text(l))
 		}
 		if b.Refusal.Hint != "" {
 			t.line("%s", visibleLines(b.Refusal.Hint))
@@ -72,7 +73,7 @@ type bookText struct {
 func (t *bookText) addresses() {
 	t.column(func(yield func(address, text string) bool) {
 		for _, b := range t.Bookings {
-			if !yield(ledger.RangeText(b.Range), visible(bookingText(b, t.Now))) {
+			if !yield(ledger.RangeText(b.Range), legible.Text(bookingText(b, t.Now))) {
 				return
 			}
 		}
@@ -81,9 +82,9 @@ func (t *bookText) addresses() {
 		t.line("\nstatic_ips: [%s]", strings.Join(addressTexts(t.Bookings), ", "))
 	}
 	for _, n := range t.Notes {
-		t.line("%s", visible(n))
+		t.line("%s", legible.Text(n))
 	}
-	t.line("%s", visible(t.standing()))
+	t.line("%s", legible.Text(t.standing()))
 }
 
 // standing is whether the booking counts for others already.
@@ -142,7 +143,7 @@ func addressTexts(list []ledger.Booking) []string {
 func visibleLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
-		lines[i] = visible(lines[i])
+		lines[i] = legible.Text(lines[i])
 	}
 	return strings.Join(lines, "\n")
 }

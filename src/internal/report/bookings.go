@@ -12,6 +12,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bookingcsv"
 	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -37,7 +38,7 @@ func WriteBookings(w io.Writer, b Bookings, options Options) error {
 	p := color.Painter(options.Color)
 	width, pool := 0, 0
 	for _, l := range b.List {
-		width, pool = max(width, len(ledger.RangeText(l.Range))), max(pool, len(visible(l.Pool)))
+		width, pool = max(width, len(ledger.RangeText(l.Range))), max(pool, len(legible.Text(l.Pool)))
 	}
 	for _, l := range b.List {
 		address := ledger.RangeText(l.Range)
@@ -51,7 +52,7 @@ func WriteBookings(w io.Writer, b Bookings, options Options) error {
 		if l.Why != "" {
 			text += ": " + l.Why
 		}
-		fmt.Fprintf(&out, "%s%s  %-*s  %s\n", p.Paint(bold, address), strings.Repeat(" ", width-len(address)), pool, visible(l.Pool), visible(text))
+		fmt.Fprintf(&out, "%s%s  %-*s  %s\n", p.Paint(bold, address), strings.Repeat(" ", width-len(address)), pool, legible.Text(l.Pool), legible.Text(text))
 	}
 	switch {
 	case len(b.List) == 0 && b.Unread:
@@ -105,13 +106,13 @@ type ChangedBooking struct {
 func WriteChanges(w io.Writer, c Changes, options Options) error {
 	t := &bookText{Book: c.Book, page: page{painter: color.Painter(options.Color)}}
 	for _, d := range c.Done {
-		t.line("%s  %s", t.painter.Paint(bold, ledger.RangeText(d.Before.Range)), visible(d.text(c.Now)))
+		t.line("%s  %s", t.painter.Paint(bold, ledger.RangeText(d.Before.Range)), legible.Text(d.text(c.Now)))
 	}
 	switch {
 	case c.DryRun, t.Commit == "" && !t.Written: // all were kept
 		t.line("nothing was written")
 	default:
-		t.line("%s", visible(t.standing()))
+		t.line("%s", legible.Text(t.standing()))
 	}
 	_, err := w.Write(t.out.Bytes())
 	return err
@@ -166,15 +167,15 @@ func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
 		address := t.painter.Paint(bold, ledger.RangeText(l.Found.Range))
 		switch where := position(l.Found.At); l.Status {
 		case ledger.AdoptNew:
-			t.line("+ %s  %s  for %s (%s)", address, visible(l.Pool), visible(l.Found.For.String()), where)
+			t.line("+ %s  %s  for %s (%s)", address, legible.Text(l.Pool), legible.Text(l.Found.For.String()), where)
 		case ledger.AdoptConflict:
 			if len(l.Users) > 0 {
-				t.line("! %s  %s  is %s's (%s), and in use by %s", address, visible(l.Pool), visible(l.Found.For.String()), where, visible(l.Users[0].Text))
+				t.line("! %s  %s  is %s's (%s), and in use by %s", address, legible.Text(l.Pool), legible.Text(l.Found.For.String()), where, legible.Text(l.Users[0].Text))
 				break
 			}
-			t.line("! %s  %s  is %s's (%s), and %s", address, visible(l.Pool), visible(l.Found.For.String()), where, visible(bookingText(l.Other, a.Now)))
+			t.line("! %s  %s  is %s's (%s), and %s", address, legible.Text(l.Pool), legible.Text(l.Found.For.String()), where, legible.Text(bookingText(l.Other, a.Now)))
 		case ledger.AdoptOutside:
-			t.line("? %s  %s  is none of the pool's (%s)", address, visible(l.Pool), where)
+			t.line("? %s  %s  is none of the pool's (%s)", address, legible.Text(l.Pool), where)
 		}
 	}
 	t.line("%d to adopt, %d booked already, %d in conflict", count[ledger.AdoptNew], count[ledger.AdoptSame], count[ledger.AdoptConflict])
@@ -182,7 +183,7 @@ func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
 	case a.DryRun:
 		t.line("nothing was written")
 	case a.Commit != "" || a.Written:
-		t.line("%s", visible(t.standing()))
+		t.line("%s", legible.Text(t.standing()))
 	}
 	_, err := w.Write(t.out.Bytes())
 	return err
@@ -254,9 +255,9 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 	t := &bookText{page: page{painter: color.Painter(options.Color)}}
 	t.line("%s", t.painter.Paint(bold, h.Asked))
 	for _, p := range h.Pools {
-		t.line("  pool %s, %s (%s)", visible(p.Pool), ledger.RangeText(p.Record.Range), position(p.Record.At))
+		t.line("  pool %s, %s (%s)", legible.Text(p.Pool), ledger.RangeText(p.Record.Range), position(p.Record.At))
 		for _, e := range p.Record.Events {
-			t.line("    %s", visible(eventText(e)))
+			t.line("    %s", legible.Text(eventText(e)))
 		}
 	}
 	switch {
@@ -266,7 +267,7 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 		t.line("  nobody ever booked it")
 	}
 	for _, l := range h.Held {
-		t.line("  %s", visible(heldText(h.Asked, l)))
+		t.line("  %s", legible.Text(heldText(h.Asked, l)))
 	}
 	switch {
 	case h.MoreHeld:
@@ -279,7 +280,7 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 		if c.Change != nil {
 			line += ", " + changeText(*c.Change)
 		}
-		t.line("  %s", visible(line))
+		t.line("  %s", legible.Text(line))
 	}
 	tellSpots(h.Hidden, func(at, text string) {
 		t.line("%s: %s: nobody knows whether that takes it, or ever did", at, text)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 )
 
@@ -15,7 +16,7 @@ import (
 func writeConcise(w io.Writer, result lint.Result, _ Options) error {
 	var out bytes.Buffer
 	for _, f := range result.Findings {
-		text := fmt.Sprintf("%s[%s]: %s", f.Severity, visible(f.Rule), visible(f.Message))
+		text := fmt.Sprintf("%s[%s]: %s", f.Severity, legible.Text(f.Rule), legible.Text(f.Message))
 		at, also := "", ""
 		if main, others, ok := mainParty(f); ok {
 			at = position(main.At)
@@ -24,7 +25,7 @@ func writeConcise(w io.Writer, result lint.Result, _ Options) error {
 		fmt.Fprintln(&out, located(at, text+also))
 	}
 	for _, f := range result.Failures {
-		fmt.Fprintln(&out, located(position(f.At), "failure: "+visible(f.Message)))
+		fmt.Fprintln(&out, located(position(f.At), "failure: "+legible.Text(f.Message)))
 	}
 	_, err := w.Write(out.Bytes())
 	return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/color"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -50,9 +51,9 @@ type Said struct {
 
 // text is "promo.json: what director promo said at 2026-11-26T09:00:00Z; it did not show …".
 func (s Said) text() string {
-	text := fmt.Sprintf("%s: what director %s said at %s", visible(s.File), visible(s.Director), s.Collected.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("%s: what director %s said at %s", legible.Text(s.File), legible.Text(s.Director), s.Collected.UTC().Format(time.RFC3339))
 	if len(s.Unseen) > 0 {
-		text += "; it did not show " + visible(strings.Join(s.Unseen, "; ")) + ": what is there may be in use"
+		text += "; it did not show " + legible.Text(strings.Join(s.Unseen, "; ")) + ": what is there may be in use"
 	}
 	return text
 }
@@ -112,13 +113,13 @@ func (t *freeText) offers() {
 func (t *freeText) origin(o answer.Offer) string {
 	var parts []string
 	if o.Static != nil {
-		parts = append(parts, fmt.Sprintf("static address of %s (%s)", visible(o.Static.Subnet.Label()), position(o.Static.At)))
+		parts = append(parts, fmt.Sprintf("static address of %s (%s)", legible.Text(o.Static.Subnet.Label()), position(o.Static.At)))
 	}
 	if o.Pool != nil {
-		parts = append(parts, fmt.Sprintf("delegated to %s (%s)", visible(o.Pool.Label()), position(o.Pool.At)))
+		parts = append(parts, fmt.Sprintf("delegated to %s (%s)", legible.Text(o.Pool.Label()), position(o.Pool.At)))
 	}
 	for _, c := range o.KeptOff {
-		parts = append(parts, fmt.Sprintf("kept off by %s (%s)", visible(c.Who()), position(c.At)))
+		parts = append(parts, fmt.Sprintf("kept off by %s (%s)", legible.Text(c.Who()), position(c.At)))
 	}
 	if len(parts) == 0 {
 		return "named in no file"
@@ -184,9 +185,9 @@ const mostSegments = 100
 func (t *freeText) evidence() {
 	t.line("")
 	for _, s := range t.Segments[:min(len(t.Segments), mostSegments)] {
-		text := "segment: " + visible(s.Name)
+		text := "segment: " + legible.Text(s.Name)
 		if s.Assumed {
-			text += " (assumed: " + visible(s.Reason) + ")"
+			text += " (assumed: " + legible.Text(s.Reason) + ")"
 		}
 		t.line("%s", text)
 	}
@@ -230,7 +231,7 @@ func (t *freeText) evidence() {
 func (s Scanned) text() string {
 	text := "scanned: " + s.Prefix.String()
 	if s.Segment != "" {
-		text += " of segment " + visible(s.Segment)
+		text += " of segment " + legible.Text(s.Segment)
 	} else {
 		text += " (in which segment is not told)"
 	}
@@ -243,7 +244,7 @@ func (s Scanned) text() string {
 	default:
 		text += fmt.Sprintf("%s ago", age)
 	}
-	text += " (" + visible(s.File) + ")"
+	text += " (" + legible.Text(s.File) + ")"
 	if s.Stale && s.Age > 0 {
 		text += "; stale: who came since is not in it"
 	} else if s.Stale {
@@ -266,7 +267,7 @@ func list(names []string, what string) string {
 	const most = 8
 	shown := make([]string, 0, most)
 	for _, n := range names[:min(most, len(names))] {
-		shown = append(shown, visible(n))
+		shown = append(shown, legible.Text(n))
 	}
 	switch text := strings.Join(shown, ", "); {
 	case len(names) == 0:
@@ -295,7 +296,7 @@ func (t *freeText) verdict(v *answer.Verdict) {
 		t.line("%s is not free:", address)
 	}
 	for _, o := range v.Obstacles {
-		text := visible(o.Text(v.Address))
+		text := legible.Text(o.Text(v.Address))
 		if at := obstaclePlace(o); at.IsValid() {
 			text += " (" + position(at) + ")"
 		}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
@@ -95,4 +96,4 @@ var (
 	gitHubPropertyEscapes = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func gitHubProperty(s string) string { return gitHubPropertyEscapes.Replace(visible(s)) }
+func gitHubProperty(s string) string { return gitHubPropertyEscapes.Replace(legible.Text(s)) }

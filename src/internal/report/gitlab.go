@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
@@ -37,13 +38,13 @@ func writeGitLab(w io.Writer, result lint.Result, _ Options) error {
 	for i, f := range result.Findings {
 		main, others, _ := mainParty(f)
 		issues = append(issues, gitLabIssue{
-			Description: visible(f.Message) + alsoAt(others), CheckName: visible(f.Rule), Fingerprint: findings[i],
+			Description: legible.Text(f.Message) + alsoAt(others), CheckName: legible.Text(f.Rule), Fingerprint: findings[i],
 			Severity: gitLabSeverity(f.Severity), Location: newGitLabLocation(main.At),
 		})
 	}
 	for i, f := range result.Failures {
 		issues = append(issues, gitLabIssue{
-			Description: visible(f.Message), CheckName: "failure", Fingerprint: failures[i],
+			Description: legible.Text(f.Message), CheckName: "failure", Fingerprint: failures[i],
 			Severity: "blocker", Location: newGitLabLocation(f.At),
 		})
 	}
@@ -51,7 +52,7 @@ func writeGitLab(w io.Writer, result lint.Result, _ Options) error {
 }
 
 func newGitLabLocation(p place.Place) gitLabLocation {
-	return gitLabLocation{filepath.ToSlash(cmp.Or(visible(p.File), ".")), gitLabLines{max(p.Line, 1)}}
+	return gitLabLocation{filepath.ToSlash(cmp.Or(legible.Text(p.File), ".")), gitLabLines{max(p.Line, 1)}}
 }
 
 func gitLabSeverity(s lint.Severity) string {

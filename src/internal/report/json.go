@@ -1,13 +1,11 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"time"
-	"unicode/utf16"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -92,7 +90,7 @@ func staleJSON(s *lint.Stale) *jsonStale {
 	if s == nil {
 		return nil
 	}
-	return &jsonStale{Server: s.URL, AsOf: s.Since.UTC().Format(time.RFC3339), Why: Visible(s.Why)}
+	return &jsonStale{Server: s.URL, AsOf: s.Since.UTC().Format(time.RFC3339), Why: legible.Text(s.Why)}
 }
 
 func writeJSON(w io.Writer, result lint.Result, options Options) error {
@@ -143,33 +141,10 @@ func newJSONClaim(c lint.Party) jsonClaim {
 // encodeJSON writes a value as indented JSON. Characters that could steer a
 // terminal are written as \u escapes, which mean the same to a JSON reader.
 func encodeJSON(w io.Writer, value any) error {
-	var plain bytes.Buffer
-	encoder := json.NewEncoder(&plain)
+	encoder := json.NewEncoder(legible.NewJSONWriter(w))
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(value); err != nil {
-		return err
-	}
-	var safe bytes.Buffer
-	writeEscaped(&safe, plain.Bytes())
-	_, err := w.Write(safe.Bytes())
-	return err
-}
-
-// writeEscaped writes JSON with what a terminal would obey or hide as escapes.
-func writeEscaped(safe *bytes.Buffer, plain []byte) {
-	for _, r := range string(plain) {
-		switch {
-		case r == '\n' || !hidden(r):
-			safe.WriteRune(r)
-		case r > 0xffff:
-			// JSON knows only surrogate pairs here (RFC 8259, section 7).
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(safe, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(safe, `\u%04x`, r)
-		}
-	}
+	return encoder.Encode(value)
 }
 
 // indexOf is nil where nobody can say which instance gets the address.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/legible"
 )
 
 // JSONStream writes JSON piece by piece, as json.MarshalIndent with two blanks writes the
@@ -68,7 +70,7 @@ func (s *JSONStream) Value(value any) {
 	if err := encoder.Encode(value); err != nil && s.err == nil {
 		s.err = err
 	}
-	writeEscaped(&s.buffer, bytes.TrimSuffix(text.Bytes(), []byte("\n")))
+	s.buffer.Write(legible.EscapedJSON(bytes.TrimSuffix(text.Bytes(), []byte("\n"))))
 	s.filled = true
 	if s.buffer.Len() >= atOnce {
 		s.flush()

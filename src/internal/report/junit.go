@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"io"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 )
 
@@ -59,8 +60,8 @@ func writeJUnit(w io.Writer, result lint.Result, options Options) error {
 	for _, f := range result.Failures {
 		text.out.Reset()
 		text.failure(f)
-		c := junitCase{ClassName: "failure", Name: located(position(f.At), visible(f.Message)), File: visible(f.At.File), Line: f.At.Line}
-		c.Error = &junitProblem{"failure", visible(f.Message), text.out.String()}
+		c := junitCase{ClassName: "failure", Name: located(position(f.At), legible.Text(f.Message)), File: legible.Text(f.At.File), Line: f.At.Line}
+		c.Error = &junitProblem{"failure", legible.Text(f.Message), text.out.String()}
 		suite.add(c)
 	}
 	if len(suite.Cases) == 0 {
@@ -90,15 +91,15 @@ func (s *junitSuite) add(c junitCase) {
 }
 
 func newJUnitCase(f lint.Finding, text string, failOn lint.Severity) junitCase {
-	c := junitCase{ClassName: visible(f.Rule), Name: visible(f.Message)}
+	c := junitCase{ClassName: legible.Text(f.Rule), Name: legible.Text(f.Message)}
 	if main, _, ok := mainParty(f); ok {
 		c.Name = located(position(main.At), c.Name)
-		c.File, c.Line = visible(main.At.File), main.At.Line
+		c.File, c.Line = legible.Text(main.At.File), main.At.Line
 	}
 	if f.Severity < failOn {
 		c.SystemOut = &junitText{text}
 		return c
 	}
-	c.Failure = &junitProblem{f.Severity.String(), visible(f.Message), text}
+	c.Failure = &junitProblem{f.Severity.String(), legible.Text(f.Message), text}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -23,7 +24,7 @@ func label(p lint.Party) string {
 		}
 		text += through
 	}
-	return visible(text)
+	return legible.Text(text)
 }
 
 func describe(kind plan.Kind, owner plan.Owner) string {
@@ -134,7 +135,7 @@ func lines(text string) []string {
 	text = strings.ReplaceAll(text, "\t", strings.Repeat(" ", tabWidth))
 	split := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range split {
-		split[i] = strings.TrimRight(visible(line), " ")
+		split[i] = strings.TrimRight(legible.Text(line), " ")
 	}
 	return split
 }

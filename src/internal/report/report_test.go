@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -146,7 +147,7 @@ func TestNoFormatEmitsControlCharacters(t *testing.T) {
 				t.Errorf("%s as %s has colour", g.name, output)
 			}
 			for _, r := range text {
-				if r != '\n' && hidden(r) {
+				if r != '\n' && legible.Hidden(r) {
 					t.Errorf("%s as %s contains %q", g.name, output, r)
 				}
 			}

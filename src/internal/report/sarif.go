@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -260,4 +261,4 @@ var (
 	linkBrackets = strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`)
 )
 
-func sarifEscape(message string) string { return sarifBraces.Replace(visible(message)) }
+func sarifEscape(message string) string { return sarifBraces.Replace(legible.Text(message)) }

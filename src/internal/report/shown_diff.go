@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/legible"
 )
 
 // ShownDiff is what may be shown of a unified diff of cloud-configs: of their lines
@@ -23,7 +24,7 @@ func ShownDiff(text string) (shown string, cut bool) {
 			to, _ := strconv.Atoi(m[2])
 			hunk = &diffHunk{from: from, to: to}
 		} else if hunk.from == 0 && hunk.to == 0 {
-			b.WriteString(visible(strings.TrimSuffix(line, "\n")) + "\n")
+			b.WriteString(legible.Text(strings.TrimSuffix(line, "\n")) + "\n")
 		} else {
 			hunk.lines = append(hunk.lines, line)
 		}
@@ -123,18 +124,18 @@ func (h *diffHunk) shownLine(line string) string {
 	value, comment, _ := strings.Cut(rest, " #")
 	inside := strings.Trim(value, "[] \t")
 	if !isNetworkValue(key, inside) && !isNetworkMapping(inside) {
-		return visible(shown) + "…" + end
+		return legible.Text(shown) + "…" + end
 	}
 	if comment != "" && !h.isNew(line, comment) {
 		text = shown + value
 		if len(text) <= mostLine {
-			return visible(text) + " …" + end
+			return legible.Text(text) + " …" + end
 		}
 	}
 	if len(text) > mostLine { // a list of a million addresses may be one line
-		return visible(strings.ToValidUTF8(text[:mostLine], "")) + "…" + end
+		return legible.Text(strings.ToValidUTF8(text[:mostLine], "")) + "…" + end
 	}
-	return visible(text) + end
+	return legible.Text(text) + end
 }
 
 // isNetworkValue reports whether the value of a key is addresses, or what a network calls

@@ -3,6 +3,8 @@ package report
 import (
 	"sort"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/legible"
 )
 
 // tabWidth is how many columns a tab takes in a snippet, wherever it stands.
@@ -36,8 +38,8 @@ func newCells(e excerpt) cells {
 		switch {
 		case r == '\t':
 			c.add(strings.Repeat(" ", tabWidth), tabWidth)
-		case hidden(r):
-			text := visibleRune(r)
+		case legible.Hidden(r):
+			text := legible.Rune(r)
 			c.add(text, len(text))
 		default:
 			c.add(string(r), runeWidth(r))

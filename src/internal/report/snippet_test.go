@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
@@ -213,8 +214,8 @@ func TestVisible(t *testing.T) {
 		"\ufffd":      "\ufffd",
 		"e\u0301":     "e\u0301",
 	} {
-		if got := visible(text); got != want {
-			t.Errorf("visible(%q) = %q, want %q", text, got, want)
+		if got := legible.Text(text); got != want {
+			t.Errorf("legible.Text(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
@@ -258,7 +259,7 @@ func FuzzSnippet(f *testing.F) {
 			if s.markAt < 0 || s.markLen < 1 || s.markAt+s.markLen > limit {
 				t.Errorf("the mark [%d, %d) is outside of %d columns", s.markAt, s.markAt+s.markLen, limit)
 			}
-			if strings.ContainsFunc(s.text, hidden) || !utf8.ValidString(s.text) {
+			if strings.ContainsFunc(s.text, legible.Hidden) || !utf8.ValidString(s.text) {
 				t.Errorf("%q is not safe to show", s.text)
 			}
 		}
@@ -327,7 +328,7 @@ func FuzzText(f *testing.F) {
 		r := newTextReport(lint.Result{Findings: []lint.Finding{finding}}, options)
 		r.finding(finding)
 		for i, text := range strings.Split(r.out.String(), "\n") {
-			if strings.ContainsFunc(text, hidden) {
+			if strings.ContainsFunc(text, legible.Hidden) {
 				t.Errorf("%q is not safe to show", text)
 			}
 			gutter := strings.IndexByte(text, '|')

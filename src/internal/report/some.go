@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 )
@@ -20,7 +21,7 @@ func tellSpots(spots []*plan.BlindSpot, tell func(at, text string), rest func(te
 			rest(fmt.Sprintf("and %s: ipguard lint tells which", plural.Of(len(spots)-i, "more hidden part")))
 			return
 		}
-		tell(position(s.At), visible(s.Text()))
+		tell(position(s.At), legible.Text(s.Text()))
 	}
 }
 

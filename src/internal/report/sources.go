@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
@@ -132,11 +133,11 @@ func inFile(p place.Place) bool {
 func position(p place.Place) string {
 	switch {
 	case !p.IsValid() || isFlag(p.File):
-		return visible(p.File)
+		return legible.Text(p.File)
 	case p.Column < 1:
-		return visible(p.File) + ":" + strconv.Itoa(p.Line)
+		return legible.Text(p.File) + ":" + strconv.Itoa(p.Line)
 	}
-	return visible(p.String())
+	return legible.Text(p.String())
 }
 
 // mainParty splits the claims of a finding into the one to show where a format

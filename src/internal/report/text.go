@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/ipguard/ipguard/src/internal/color"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -85,7 +86,7 @@ func (t *textReport) line(s string) {
 //	   |
 //	   = why: …
 func (t *textReport) finding(f lint.Finding) {
-	t.headline(severityStyle(f.Severity), f.Severity.String()+"["+visible(f.Rule)+"]", visible(f.Message))
+	t.headline(severityStyle(f.Severity), f.Severity.String()+"["+legible.Text(f.Rule)+"]", legible.Text(f.Message))
 	shown := make([]*excerpt, len(f.Claims)) // nil where there is no line to show
 	for i, party := range f.Claims {
 		if e, ok := t.sources.excerpt(party.At); ok {
@@ -213,7 +214,7 @@ func WriteFailures(w io.Writer, failures []trouble.Trouble, options Options) err
 }
 
 func (t *textReport) failure(f trouble.Trouble) {
-	text := visible(f.Message)
+	text := legible.Text(f.Message)
 	if at := position(f.At); at != "" {
 		text = at + ": " + text
 	}
@@ -253,13 +254,13 @@ func (t *textReport) addresses(addresses []lint.Address) {
 		unsure = unsure || a.Unsure
 		instance := "-"
 		if a.InstanceGroup != "" {
-			instance = visible(a.InstanceGroup)
+			instance = legible.Text(a.InstanceGroup)
 			if index := indexOf(a); index != nil {
 				instance += "/" + strconv.Itoa(*index)
 			}
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\tnetwork %s\taz %s\n", addressText(a)+unsureMark(a), visible(a.Kind),
-			instance, cmp.Or(visible(a.Network), "-"), cmp.Or(visible(a.AZ), "-"))
+		fmt.Fprintf(table, "  %s\t%s\t%s\tnetwork %s\taz %s\n", addressText(a)+unsureMark(a), legible.Text(a.Kind),
+			instance, cmp.Or(legible.Text(a.Network), "-"), cmp.Or(legible.Text(a.AZ), "-"))
 	}
 	table.Flush() // cannot fail: it writes into memory
 	if unsure {
@@ -301,7 +302,7 @@ func (t *textReport) statistics(findings []lint.Finding) {
 		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(counts[b], counts[a]), cmp.Compare(a.rule, b.rule))
 	})
 	for _, k := range kinds {
-		t.line(fmt.Sprintf("%6d  %-7s  %s", counts[k], k.severity, visible(k.rule)))
+		t.line(fmt.Sprintf("%6d  %-7s  %s", counts[k], k.severity, legible.Text(k.rule)))
 	}
 	if len(kinds) > 0 {
 		t.line("")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/color"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -61,7 +62,7 @@ func (t *whoText) line(steps int, format string, args ...any) {
 }
 
 func (t *whoText) holders(h *answer.Holders, whole bool) {
-	t.line(0, "%s: %s", t.painter.Paint(bold, visible(h.Title())), t.painter.Paint(bold, standing(h, whole)))
+	t.line(0, "%s: %s", t.painter.Paint(bold, legible.Text(h.Title())), t.painter.Paint(bold, standing(h, whole)))
 	for _, segment := range h.Segments {
 		t.segment(&segment)
 	}
@@ -69,7 +70,7 @@ func (t *whoText) holders(h *answer.Holders, whole bool) {
 		t.line(1, "no network of the fleet contains it")
 	}
 	for _, p := range h.Pools {
-		t.line(1, "delegated to %s (%s)", visible(p.Label()), position(p.At))
+		t.line(1, "delegated to %s (%s)", legible.Text(p.Label()), position(p.At))
 	}
 	for i := range h.Nearest {
 		c := &h.Nearest[i]
@@ -123,12 +124,12 @@ func (t *whoText) segment(held *answer.Held) {
 	case held.Name == "":
 		t.line(1, "in a segment that is not known, so perhaps in any:")
 	case held.Assumed:
-		t.line(1, "segment %s (assumed: %s)", visible(held.Name), visible(held.Reason))
+		t.line(1, "segment %s (assumed: %s)", legible.Text(held.Name), legible.Text(held.Reason))
 	default:
-		t.line(1, "segment %s", visible(held.Name))
+		t.line(1, "segment %s", legible.Text(held.Name))
 	}
 	if len(held.Claims) == 0 {
-		t.line(2, "no claim; it lies in %s", visible(labels(held.Subnets)))
+		t.line(2, "no claim; it lies in %s", legible.Text(labels(held.Subnets)))
 	}
 	for i := range held.Claims {
 		t.claim(&held.Claims[i])
@@ -157,10 +158,10 @@ func (t *whoText) claim(c *plan.Claim) {
 	case c.Owner().Network != "" && c.Kind != plan.Gateway && c.Kind != plan.DNS:
 		text += ", network " + c.Owner().Network
 	}
-	t.line(2, "%s: %s", t.painter.Paint(bold, what), visible(text))
+	t.line(2, "%s: %s", t.painter.Paint(bold, what), legible.Text(text))
 	where := position(c.At)
 	if c.At.Through != "" {
-		where += " through ((" + visible(c.At.Through) + "))"
+		where += " through ((" + legible.Text(c.At.Through) + "))"
 	}
 	if t.changed != nil {
 		if change, ok := t.changed(c.At); ok {
@@ -177,5 +178,5 @@ func changeText(c Change) string {
 	if c.Commit == "" {
 		return "changed and not committed"
 	}
-	return fmt.Sprintf("last changed by %s on %s in %s", visible(c.Author.String()), c.When.Format(time.DateOnly), c.Commit[:min(shortCommit, len(c.Commit))])
+	return fmt.Sprintf("last changed by %s on %s in %s", legible.Text(c.Author.String()), c.When.Format(time.DateOnly), c.Commit[:min(shortCommit, len(c.Commit))])
 }
