@@ -239,17 +239,22 @@ func (s *Store) Heads(ctx context.Context) ([]Push, error) {
 	})
 }
 
-// Newest is Heads with the directors that were retired. It jumps from director to director
-// in the index: versions add up for years.
-func (s *Store) Newest(ctx context.Context) ([]Push, error) {
-	rows, err := s.Read.QueryContext(ctx, `with recursive known (director) as (
+// newestVersions asks for the newest version of each director. It jumps from director to
+// director in the index: versions add up for years. The last comparison is no equality, with
+// which SQLite would look in the primary key and then read the row, past the snapshot; so
+// all is in the index push_head.
+const newestVersions = `with recursive known (director) as (
   select min(director) from push
   union all
   select (select min(director) from push where director > known.director) from known where known.director is not null
 )
 select p.director, p.version, p.uuid, p.at, p.by_whom, p.digest, p.collected from known
-join push p on p.director = known.director and p.version = (select max(version) from push q where q.director = known.director)
-order by p.director`)
+join push p on p.director = known.director and p.version >= (select max(version) from push q where q.director = known.director)
+order by p.director`
+
+// Newest is Heads with the directors that were retired.
+func (s *Store) Newest(ctx context.Context) ([]Push, error) {
+	rows, err := s.Read.QueryContext(ctx, newestVersions)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,4 @@
+package pushes
+
+// NewestVersions is the question that Newest asks.
+const NewestVersions = newestVersions
