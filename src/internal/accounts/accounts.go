@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ipguard/ipguard/src/internal/sharedread"
 )
@@ -42,11 +44,16 @@ func CheckScope(scope string) error {
 	}
 	for _, form := range [][2]string{{"ipguard.teams.", ".book"}, {"ipguard.directors.", ".push"}, {"ipguard.pools.", ".approve"}} {
 		name, ok := strings.CutPrefix(scope, form[0])
-		if name, isForm := strings.CutSuffix(name, form[1]); ok && isForm && name != "" && !strings.ContainsAny(name, " \t\n") {
+		if name, isForm := strings.CutSuffix(name, form[1]); ok && isForm && name != "" && !strings.Contains(name, " ") && !hides(name) {
 			return nil
 		}
 	}
 	return fmt.Errorf("%q is no scope: ipguard.read, ipguard.admin, ipguard.teams.NAME.book, ipguard.directors.NAME.push or ipguard.pools.NAME.approve", scope)
+}
+
+// hides reports whether a text has characters that nobody sees.
+func hides(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // Actor is who does something.
@@ -124,6 +131,8 @@ func (s *Store) Make(ctx context.Context, t Token) (secret string, err error) {
 	switch {
 	case t.Name == "" || len(t.Name) > 100:
 		return "", &RefusedError{"a token has a name of at most 100 bytes"}
+	case hides(t.Name): // it is written beside all that is done with it
+		return "", &RefusedError{fmt.Sprintf("a token's name has characters that cannot be shown: %q", t.Name)}
 	case len(t.Scopes) == 0:
 		return "", &RefusedError{"a token has at least one scope"}
 	case !t.Ends.After(now) || t.Ends.Sub(now) > LongestToken:

@@ -12,6 +12,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"reflect"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/conflicts"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/requests"
@@ -95,8 +97,12 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 }
 
 // exact reads JSON to the letter: names in the wrong case, names that stand twice and
-// what is no UTF-8 are refused, so that no two texts are one owner.
-var exact = huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: func(data []byte, v any) error { return json.Unmarshal(data, v) }}
+// what is no UTF-8 are refused, so that no two texts are one owner. In what it writes no
+// name can steer the terminal of who looks at an answer.
+var exact = huma.Format{
+	Marshal:   func(w io.Writer, v any) error { return huma.DefaultJSONFormat.Marshal(legible.NewJSONWriter(w), v) },
+	Unmarshal: func(data []byte, v any) error { return json.Unmarshal(data, v) },
+}
 
 // operation describes one of the API's.
 func operation(id, method, path, summary string, more ...int) huma.Operation {

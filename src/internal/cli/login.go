@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/serverclient"
 	"github.com/ipguard/ipguard/src/internal/signin"
 )
@@ -84,7 +85,7 @@ func runLogin(ctx context.Context, url string, flags *loginFlags, streams Stream
 	if _, err := tokens.Set(client.URL, kept); err != nil {
 		return incomplete("", "the token cannot be kept: %s", err)
 	}
-	return printTo(streams.Stdout, "%s knows you as %s, with %s\n", client.URL, name, strings.Join(scopes, ", "))
+	return printTo(streams.Stdout, "%s knows you as %s, with %s\n", client.URL, legible.Text(name), legible.Text(strings.Join(scopes, ", ")))
 }
 
 // logIn gets a token in the way that is wanted.

@@ -71,7 +71,7 @@ func runRequests(ctx context.Context, flags *answerFlags, mine, all bool, stream
 	return flags.write(streams,
 		func(out io.Writer, _ report.Options) error { return writeRequests(out, list) },
 		func(out io.Writer) error {
-			encoder := json.NewEncoder(out)
+			encoder := json.NewEncoder(legible.NewJSONWriter(out))
 			encoder.SetIndent("", "  ")
 			return encoder.Encode(map[string]any{"version": 1, "requests": list})
 		}, nil, true)

@@ -18,6 +18,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -79,7 +80,7 @@ func side(p *lint.Party, directors []string) plan.Owner {
 }
 
 func conflictOf(f *lint.Finding) Conflict {
-	c := Conflict{Fingerprint: f.Fingerprint(), Rule: f.Rule, Segment: f.Segment, Message: f.Message}
+	c := Conflict{Fingerprint: f.Fingerprint(), Rule: f.Rule, Segment: f.Segment, Message: legible.Text(f.Message)}
 	if f.Range.IsValid() {
 		c.Range = f.Range.String()
 	}

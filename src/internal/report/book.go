@@ -208,14 +208,7 @@ func WriteBookJSON(w io.Writer, b Book) error {
 	case b.New > 0:
 		out.Answer = "new"
 	}
-	return writeIndented(w, out)
-}
-
-func writeIndented(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	return encodeJSON(w, out)
 }
 
 // WriteVars writes a vars file with one variable: the address, or the list if there

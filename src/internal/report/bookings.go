@@ -72,7 +72,7 @@ func WriteBookingsJSON(w io.Writer, b Bookings) error {
 		j.Users = l.Users
 		list = append(list, j)
 	}
-	return writeIndented(w, map[string]any{"bookings": list})
+	return encodeJSON(w, map[string]any{"bookings": list})
 }
 
 // BookingColumns are the header of bookings as CSV.
@@ -141,7 +141,7 @@ func WriteChangesJSON(w io.Writer, c Changes) error {
 	for _, d := range c.Done {
 		list = append(list, change{newJSONBooking(d.Pool, d.Before), newJSONBooking(d.Pool, d.After), d.Kept})
 	}
-	return writeIndented(w, map[string]any{"changes": list, "dry_run": c.DryRun, "commit": c.Commit, "pushed": c.Pushed})
+	return encodeJSON(w, map[string]any{"changes": list, "dry_run": c.DryRun, "commit": c.Commit, "pushed": c.Pushed})
 }
 
 // Adoptions is what could be adopted.
@@ -212,7 +212,7 @@ func WriteAdoptionsJSON(w io.Writer, a Adoptions) error {
 		}
 		list = append(list, item)
 	}
-	return writeIndented(w, map[string]any{"adoptions": list, "dry_run": a.DryRun, "commit": a.Commit, "pushed": a.Pushed})
+	return encodeJSON(w, map[string]any{"adoptions": list, "dry_run": a.DryRun, "commit": a.Commit, "pushed": a.Pushed})
 }
 
 // History is what became of an address.
@@ -371,7 +371,7 @@ func WriteHistoryJSON(w io.Writer, h History) error {
 	if h.HeldByServer {
 		all["held"], all["more_held"] = heldJSON(h.Held), h.MoreHeld
 	}
-	return writeIndented(w, all)
+	return encodeJSON(w, all)
 }
 
 func heldJSON(lines []HeldLine) any {

@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
 
@@ -177,7 +178,7 @@ func problem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	text, _ := json.Marshal(protocol.Problem{Title: http.StatusText(status), Status: status, Detail: detail}) // has no type that fails
-	_, _ = w.Write(append(text, '\n'))
+	_, _ = w.Write(append(legible.EscapedJSON(text), '\n'))
 }
 
 // seen is what the log says of a request.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/login"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/protocol"
@@ -231,7 +232,7 @@ func (s *Server) tellLogin(w http.ResponseWriter, _ *http.Request) {
 	}
 	text, _ := json.Marshal(told) // has no type that fails
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(text)
+	_, _ = w.Write(legible.EscapedJSON(text))
 }
 
 // entrances are the ways to log in that the page offers.

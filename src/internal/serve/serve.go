@@ -91,6 +91,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := o.Config.check(); err != nil {
 		return nil, err
 	}
+	o.Log = slog.New(legibleLog{o.Log.Handler()})
 	providers, err := newProviders(&o.Config, o.Environ, o.Now)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/serve"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -121,7 +122,7 @@ func putBack(ctx context.Context, from, name string, streams Streams) error {
 			names[i] = t.Name
 		}
 		if len(names) > 0 {
-			fmt.Fprintf(streams.Stdout, "these tokens count again, also those that were revoked since: %s\n", strings.Join(names, ", "))
+			fmt.Fprintf(streams.Stdout, "these tokens count again, also those that were revoked since: %s\n", legible.Text(strings.Join(names, ", ")))
 		}
 		_, err = fmt.Fprintln(streams.Stdout, "all pools are fenced: nothing is given until ipguard-server restore --accept")
 		return err

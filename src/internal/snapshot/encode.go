@@ -11,6 +11,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
 
@@ -292,6 +293,8 @@ func writeSeparator(b *bytes.Buffer, i int, separator string) {
 	b.WriteString(separator)
 }
 
+// writeText writes a string so that whoever looks at the file, or at an answer with it,
+// sees what it says.
 func writeText(b *bytes.Buffer, s string) {
 	if isPlain(s) {
 		b.WriteByte('"')
@@ -299,7 +302,7 @@ func writeText(b *bytes.Buffer, s string) {
 		b.WriteByte('"')
 		return
 	}
-	encoder := json.NewEncoder(b)
+	encoder := json.NewEncoder(legible.NewJSONWriter(b))
 	encoder.SetEscapeHTML(false)
 	// Strings can always be encoded; what is no UTF-8 is replaced.
 	_ = encoder.Encode(strings.ToValidUTF8(s, "\uFFFD"))

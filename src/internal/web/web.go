@@ -2,8 +2,8 @@
 //
 //	browser ─▶ page: its form or address ─▶ API, for the same actor ─▶ template
 //
-// Pages are made on the server and need no script. Templates show every text as text;
-// nothing is marked as HTML by hand. A change is a form that is sent by POST and ends
+// Pages are made on the server and need no script. Templates show every text as text, and
+// so that it says what it says (legible); nothing is marked as HTML by hand. A change is a form that is sent by POST and ends
 // with the page that shows what became of it. One file per page.
 package web
 
@@ -44,7 +44,7 @@ type site struct {
 // New is the handler of all pages. answers is the API.
 func New(answers http.Handler, entrances func() []Entrance, now func() time.Time) http.Handler {
 	s := &site{api: client{answers}, entrances: entrances, now: now}
-	s.templates = template.Must(template.New("").Funcs(s.words()).ParseFS(pages, "pages/*.html"))
+	s.templates = parsed(pages, s.words(), "pages/*.html")
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]http.HandlerFunc{
 		"GET /{$}": s.start, "POST /take": s.take,
@@ -124,7 +124,7 @@ func (s *site) write(w http.ResponseWriter, status int, name string, p page) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(text.Bytes())
+	_, _ = w.Write(withoutHidden(text.Bytes()))
 }
 
 // get asks the API for what a page shows. It reports whether the page can be made: if
@@ -184,7 +184,7 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, status int, text s
 
 // Refuse writes a page with a no for somebody who may not be logged in.
 func Refuse(w http.ResponseWriter, status int, text string) {
-	t := template.Must(template.ParseFS(pages, "pages/outside.html"))
+	t := parsed(pages, nil, "pages/outside.html")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_ = t.ExecuteTemplate(w, "outside.html", page{Title: http.StatusText(status), Error: text})

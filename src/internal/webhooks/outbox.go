@@ -6,13 +6,16 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/legible"
 )
 
-// Add puts a message into the outbox, as a part of the transaction that it is about: it
-// is there if and only if what it tells is.
+// Add puts a message, which is JSON, into the outbox, as a part of the transaction that it
+// is about: it is there if and only if what it tells is. Receivers show what it says in
+// chats and mails: in each of its strings stands what a reader is to see.
 func Add(ctx context.Context, tx *sql.Tx, webhook string, body []byte, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `insert into message (id, webhook, body, made, due) values ($1, $2, $3, $4, $4)`,
-		"msg_"+rand.Text(), webhook, string(body), now.UnixMicro())
+		"msg_"+rand.Text(), webhook, string(legible.ShownJSON(body)), now.UnixMicro())
 	return err
 }
 
