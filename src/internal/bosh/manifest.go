@@ -33,6 +33,10 @@ func ReadManifest(doc source.Value, opts Options) (*Manifest, []Problem, []Unres
 // IsCreateEnv reports whether a manifest is one for create-env.
 func IsCreateEnv(doc source.Value) bool { return formOf(doc) == CreateEnv }
 
+// NeedsCloudConfig reports whether the networks of a deployment's manifest are those of the
+// cloud-config.
+func NeedsCloudConfig(doc source.Value) bool { return formOf(doc) == V2 }
+
 // formOf recognises the form of a manifest by its top-level keys.
 func formOf(doc source.Value) Form {
 	switch {

@@ -348,7 +348,9 @@ func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 		// To the hour, so that they are the same when nothing changed.
 		s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), p.Now().Truncate(time.Hour))
 		if err != nil {
-			picture.Failures = append(picture.Failures, trouble.Of(err))
+			if t := trouble.Of(err); !slices.ContainsFunc(picture.Failures, func(o trouble.Trouble) bool { return o.Message == t.Message && o.At == t.At }) {
+				picture.Failures = append(picture.Failures, t)
+			}
 			continue
 		}
 		picture.Own[d.Name] = s.Encode()

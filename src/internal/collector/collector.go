@@ -176,7 +176,7 @@ func (r *round) take(ctx context.Context, result collect.Result) error {
 	if result.Err != nil {
 		return r.failed(ctx, name, "failed", result.Err.Message)
 	}
-	pushed, fresh, err := r.Pushes.Add(ctx, name, result.Snapshot.Encode(), By)
+	pushed, fresh, err := r.Pushes.AddAsked(ctx, name, result.Snapshot, By)
 	if refused := (*pushes.RefusedError)(nil); errors.As(err, &refused) {
 		return r.failed(ctx, name, "refused", refused.Message)
 	}

@@ -14,44 +14,81 @@ import (
 // A push stands for all of a director. Where two repositories have a part of it each, the
 // one that pushes later would take the other's part out of the plan, and its addresses
 // would be free for everybody. A director that was asked tells all it has; files do not.
+// And no director tells of the machines of create-env beside it, nor of its own.
 
-// gone are the parts that the last version had and a snapshot has not. Files that have none
-// of them, or lack what another one pushed, are refused unless they are said to replace all.
-func (s *Store) gone(ctx context.Context, now *snapshot.Snapshot, last *Push, by string, replaces bool) ([]string, error) {
+// part is something of a director that a push may lack.
+type part struct {
+	name string
+	// untold says that no director tells it.
+	untold bool
+}
+
+// gone are the names of the parts that the last version had and the text of a snapshot has
+// not. One that lacks all of them, or what another one pushed, is refused unless it is said
+// to replace all; one that the director told may lack whatever directors tell.
+func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, replaces bool) (lost []string, err error) {
 	if last == nil || last.Retired() {
 		return nil, nil
 	}
-	text, err := s.Text(ctx, last.Director, last.Version)
+	lastText, err := s.Text(ctx, last.Director, last.Version)
 	if err != nil {
 		return nil, err
 	}
-	before, err := snapshot.Read(last.Director+".json", text)
+	before, err := snapshot.Read(last.Director+".json", lastText)
+	if err != nil {
+		return nil, err
+	}
+	now, err := snapshot.Read(last.Director+".json", text)
 	if err != nil {
 		return nil, err
 	}
 	had, has := partsOf(before), partsOf(now)
-	lost := slices.DeleteFunc(slices.Clone(had), func(part string) bool { return slices.Contains(has, part) })
-	switch {
-	case len(lost) == 0 || replaces || now.Director.UUID != "":
-		return lost, nil
-	case len(has) == 0 || len(lost) < len(had) && by == last.By: // it is empty, or somebody took some away
+	var lacks []string
+	for _, p := range had {
+		if slices.Contains(has, p) {
+			continue
+		}
+		lost = append(lost, p.name)
+		if p.untold || now.Director.UUID == "" {
+			lacks = append(lacks, p.name)
+		}
+	}
+	if len(lacks) == 0 || replaces || len(lost) < len(had) && by == last.By { // somebody took his own away
 		return lost, nil
 	}
-	return lost, &RefusedError{fmt.Sprintf("these files lack %s, which %s pushed at %s: push all that the director has together, or say that this replaces it (ipguard push --replaces)",
-		someParts(lost), last.By, last.At.Format(time.RFC3339))}
+	return lost, &RefusedError{fmt.Sprintf("this lacks %s, which %s pushed at %s: push all that the director has together, or say that this replaces it (ipguard push --replaces)",
+		someParts(lacks), last.By, last.At.Format(time.RFC3339))}
 }
 
-// partsOf are the deployments of a snapshot, and its machines of create-env.
-func partsOf(s *snapshot.Snapshot) (list []string) {
+// partsOf are the networks of a snapshot's cloud-configs, whichever they stand in, its
+// runtime-configs, of which only those with virtual addresses are kept, its deployments,
+// the machines of create-env beside it, and its own.
+func partsOf(s *snapshot.Snapshot) (list []part) {
+	for _, c := range s.CloudConfigs {
+		if c.Latest && c.Content.Document != nil {
+			for _, n := range c.Content.Document.Root().Field("networks").Items() {
+				list = append(list, part{name: "network " + n.Field("name").Text() + " of the cloud-config"})
+			}
+		}
+	}
+	for _, c := range s.RuntimeConfigs {
+		if c.Latest {
+			list = append(list, part{name: "runtime-config " + c.Name})
+		}
+	}
 	for i := range s.Deployments {
-		list = append(list, "deployment "+s.Deployments[i].Name)
+		list = append(list, part{name: "deployment " + s.Deployments[i].Name})
 	}
 	for _, c := range s.CreateEnvs {
 		if c.Document != nil {
-			list = append(list, "create-env "+c.Document.Root().Field("name").Text())
+			list = append(list, part{"create-env " + c.Document.Root().Field("name").Text(), true})
 		}
 	}
-	return list
+	if len(s.Settings.Own) > 0 {
+		list = append(list, part{"the addresses of the director's own machine", true})
+	}
+	slices.SortFunc(list, func(a, b part) int { return strings.Compare(a.name, b.name) })
+	return slices.Compact(list)
 }
 
 // mostParts is how many parts are named.

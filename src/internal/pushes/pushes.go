@@ -42,8 +42,8 @@ type Push struct {
 	Digest string
 	// Text is the snapshot's; nil in lists.
 	Text []byte
-	// Gone are the deployments, and machines of create-env, that the version before had
-	// and this one has not; of what was pushed just now alone.
+	// Gone are the parts (networks, deployments, machines of create-env and more) that the
+	// version before had and this one has not; of what was pushed just now alone.
 	Gone []string
 }
 
@@ -98,7 +98,7 @@ func (s *Store) add(ctx context.Context, director string, text []byte, by string
 			}
 			continue
 		}
-		if p.Gone, err = s.gone(ctx, read, last, by, replaces); err != nil {
+		if p.Gone, err = s.gone(ctx, text, last, by, replaces); err != nil {
 			return p, false, err
 		}
 		p.Version = 1

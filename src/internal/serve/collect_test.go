@@ -223,7 +223,7 @@ func TestVanishedVM(t *testing.T) {
 }
 
 // TestTeamsWordStays: a director that a team pushes is not asked: the server would forget
-// what its files promise.
+// what its files promise. When it is asked at last, what no director tells stays.
 func TestTeamsWordStays(t *testing.T) {
 	promo := live(0, "promo", "10.8.52.191")
 	a := startAsking(t, promo)
@@ -231,6 +231,7 @@ func TestTeamsWordStays(t *testing.T) {
 	m.write("promo/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.180 - 10.8.52.189", "RESERVED", "10.8.52.2 - 10.8.52.99").Replace(cloudConfig))
 	m.write("promo/next-manifest.yml", manifestOf("next", "10.8.52.181"))
 	m.write("promo/jump-env.yml", environmentOf("jump", "10.8.52.98"))
+	m.write("promo/ipguard.yml", "server: "+m.server.URL+"\ndirectors:\n- {name: promo, cloud_configs: [cloud.yml], deployments: [next-manifest.yml], create_env: [jump-env.yml], director_ips: [10.8.52.97]}\n")
 	m.expect(0, []string{"new"}, "push")
 	a.round(t)
 	if d := a.directors(t)["promo"]; d.Version != 1 || d.By != "token promo" || d.Asked != nil {
@@ -241,6 +242,9 @@ func TestTeamsWordStays(t *testing.T) {
 	if d := a.directors(t)["promo"]; d.Asked == nil || d.Version != 2 {
 		t.Errorf("a team that pushed nothing for a week: %+v", d)
 	}
+	a.write("admin/ipguard.yml", "server: "+a.server.URL+"\n")
+	a.expect(0, []string{"jump"}, "who", "10.8.52.98")
+	a.expect(0, []string{"director promo"}, "who", "10.8.52.97")
 }
 
 // TestOneServerAsks: of several servers on one database one asks at a time.

@@ -13,12 +13,26 @@ func TestPartOfDirector(t *testing.T) {
 	promo, _ := twoTeams(t)
 	promo.expect(0, []string{"new"}, "push")
 	other := promo.company.team("other", accounts.PushFor("promo"))
-	other.write("other/ipguard.yml", "server: "+other.server.URL+"\ndirectors:\n- {name: promo, cloud_configs: [../promo/cloud.yml], deployments: [next-manifest.yml]}\n")
+	fleetFile := func(keys string) {
+		other.write("other/ipguard.yml", "server: "+other.server.URL+"\ndirectors:\n- {name: promo, "+keys+"}\n")
+	}
 	other.write("other/next-manifest.yml", manifestOf("next", "10.8.52.181"))
-	other.expect(3, []string{"lack deployment pgpool, create-env jump, which token promo pushed", "--replaces"}, "push")
-	other.expect(3, []string{"is not pushed"}, "push", "promo")
+	const by = ", which token promo pushed"
+	for keys, lacks := range map[string]string{
+		"cloud_configs: [../promo/cloud.yml], deployments: [next-manifest.yml]":                               "lacks create-env jump, deployment pgpool" + by,
+		"cloud_configs: [../promo/cloud.yml]":                                                                 "lacks create-env jump, deployment pgpool" + by,
+		"cloud_configs: [../promo/cloud.yml], create_env: [../promo/jump-env.yml]":                            "lacks deployment pgpool" + by,
+		"deployments: [../promo/pgpool-manifest.yml], create_env: [../promo/jump-env.yml]":                    "no cloud-config of director promo is given",
+		"create_env: [../promo/jump-env.yml]":                                                                 "lacks deployment pgpool, network default of the cloud-config" + by,
+		"cloud_configs: [../promo/cloud.yml], deployments: [../promo/pgpool-manifest.yml, next-manifest.yml]": "lacks create-env jump" + by,
+	} {
+		fleetFile(keys)
+		other.expect(3, []string{lacks}, "push")
+	}
+	fleetFile("cloud_configs: [../promo/cloud.yml], deployments: [next-manifest.yml]")
+	other.expect(3, []string{"is not pushed", "--replaces"}, "push", "promo")
 	expectHeld(t, promo, "10.8.52.191", "declared by promo/pgpool/pgpool")
-	other.expect(0, []string{"new", "promo: deployment pgpool is not in it any more"}, "push", "--replaces")
+	other.expect(0, []string{"new", "promo: deployment pgpool is not in it any more", "promo: create-env jump is not in it any more"}, "push", "--replaces")
 	// A team's own part that goes is told, and no more.
 	promo.expect(3, []string{"deployment next, which token other pushed"}, "push")
 	promo.write("promo/next-manifest.yml", manifestOf("next", "10.8.52.181"))

@@ -343,13 +343,18 @@ func (j *judged) missingSources(d *documents, deployments []manifest) {
 	case len(t.cloudConfigs) == 0:
 		for _, m := range deployments {
 			if m.read != nil && m.read.Form == bosh.V2 {
-				j.cannotRead(claims.CloudConfigSource, "", false, []trouble.Trouble{{
-					Message: fmt.Sprintf("no cloud-config of %s is given: its networks are unknown", of), At: m.read.NameAt,
-					Hint: "name it in cloud_configs of the fleet file, or pass -c FILE",
-				}})
+				j.cannotRead(claims.CloudConfigSource, "", false, []trouble.Trouble{noCloudConfig(of, m.read.NameAt)})
 				return
 			}
 		}
+	}
+}
+
+// noCloudConfig says of a manifest that nobody knows its networks.
+func noCloudConfig(of string, at place.Place) trouble.Trouble {
+	return trouble.Trouble{
+		Message: fmt.Sprintf("no cloud-config of %s is given: its networks are unknown", of), At: at,
+		Hint: "name it in cloud_configs of the fleet file, or pass -c FILE",
 	}
 }
 

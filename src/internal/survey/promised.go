@@ -9,6 +9,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -16,7 +17,8 @@ import (
 
 // Promised is what a director has, for those who do not see its files: its snapshot,
 // if it has one, with what its files promise in the place of what they replace,
-// reduced to the same form, without secrets. The error is of the first file that cannot be read: half of a promise is none.
+// reduced to the same form, without secrets. The error is of the first file that cannot be read, or of
+// deployments without the cloud-config that has their networks: half of a promise is none.
 func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, now time.Time) (*snapshot.Snapshot, error) {
 	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: now.UTC().Truncate(time.Second), Director: snapshot.Identity{Name: d.Name, Version: d.Version, CPI: d.CPI}}}
 	s.Kept = keep.Kept()
@@ -57,6 +59,10 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 	}
 	slices.SortFunc(s.Deployments, func(a, b snapshot.Deployment) int { return compareText(a.Name, b.Name) })
 	s.Deployed = len(s.Deployments)
+	if at := p.needsConfig; p.err == nil && at != nil && !slices.ContainsFunc(s.CloudConfigs, func(c snapshot.Config) bool { return c.Latest && c.Team == "" }) {
+		t := noCloudConfig("director "+d.Name, *at)
+		p.err = &t
+	}
 	return s, p.err
 }
 
@@ -87,6 +93,9 @@ type promising struct {
 	loader   *interpolate.Loader
 	keep     snapshot.Keep
 	err      error
+	// needsConfig is where the first manifest has its name whose networks are those of the
+	// cloud-config.
+	needsConfig *place.Place
 }
 
 func (p *promising) load(e fleet.SourceFile) (*source.Document, bool) {
@@ -175,6 +184,9 @@ func (p *promising) deployment(e fleet.SourceFile) {
 	content, ok := p.content(p.keep.Manifest(doc.Root()), e.Path)
 	if !ok {
 		return
+	}
+	if at := doc.Root().Field("name").Place(); p.needsConfig == nil && bosh.NeedsCloudConfig(doc.Root()) {
+		p.needsConfig = &at
 	}
 	i := slices.IndexFunc(p.snapshot.Deployments, func(d snapshot.Deployment) bool { return d.Name == name })
 	if i < 0 {
