@@ -17,10 +17,10 @@ import (
 
 // finish tells the fence, writes it if that is wanted, and ends the run.
 func (r *fencing) finish(fix bool) error {
+	left := r.left()
 	if r.json {
-		left := r.ofSegments(r.findings(lint.NewFacts(fence.Apply(r.Facts.Plan, r.fence.Changes)), r.streams))
-		if err := r.printJSON(left, slices.Concat(r.failures, r.Unread)); err != nil {
-			return err
+		if err := report.WriteFenceJSON(r.streams.Stdout, r.told(left)); err != nil {
+			return incomplete("", "cannot write to standard output: %s", err)
 		}
 	} else if err := r.printDiffs(); err != nil {
 		return err
@@ -30,12 +30,12 @@ func (r *fencing) finish(fix bool) error {
 		r.say("%s (%s) is left out: what it hands out hides, in part", s.Label(), s.At)
 	})
 	tellSome(r, r.fence.Shortages, "subnet", r.tellShortage)
-	left := r.tellLeft()
+	r.tellLeft(left)
 	written, err := r.write(fix)
 	if err != nil {
 		return err
 	}
-	undone := left + len(r.edits.ByHand) + len(r.fence.Shortages)
+	undone := len(left) + len(r.edits.ByHand) + len(r.fence.Shortages)
 	r.tellHidden()
 	unknown := len(r.failures) + len(r.Unread) + len(r.fence.Unknown) + len(r.fence.Blind)
 	switch {
@@ -50,6 +50,25 @@ func (r *fencing) finish(fix bool) error {
 		r.say("nothing to do: no two directors can hand out one address, and none an address that is in use elsewhere")
 	}
 	return nil
+}
+
+// told is the whole fence, as programs are told it.
+func (r *fencing) told(left []lint.Finding) report.Fence {
+	f := report.Fence{
+		Conflicts: left, Unknown: r.fence.Unknown, Failures: slices.Concat(r.failures, r.Unread),
+	}
+	for _, file := range r.edits.Files {
+		for _, c := range file.Changes {
+			f.Changes = append(f.Changes, report.FenceChange{Change: c})
+		}
+	}
+	for _, h := range r.edits.ByHand {
+		f.Changes = append(f.Changes, report.FenceChange{Change: h.Change, ByHand: h.Reason})
+	}
+	for _, s := range r.fence.Shortages {
+		f.Short = append(f.Short, s.Subnet)
+	}
+	return f
 }
 
 // write writes the files, or says why not. It reports whether none is left to
@@ -137,18 +156,20 @@ func (r *fencing) tellHidden() {
 	})
 }
 
-// tellLeft tells which findings are left with all lines added, by hand or not,
-// and counts them.
-func (r *fencing) tellLeft() int {
-	left := r.ofSegments(r.findings(lint.NewFacts(fence.Apply(r.Facts.Plan, r.fence.Changes)), r.streams))
+// left are the findings that are left with all lines added, by hand or not.
+func (r *fencing) left() []lint.Finding {
+	return r.ofSegments(r.findings(lint.NewFacts(fence.Apply(r.Facts.Plan, r.fence.Changes)), r.streams))
+}
+
+// tellLeft tells which findings are left.
+func (r *fencing) tellLeft(left []lint.Finding) {
 	if len(left) == 0 {
-		return 0
+		return
 	}
 	r.say("%s for people to decide, since reserved cannot settle who gives way:", plural.Of(len(left), "conflict"))
 	concise, _, _ := report.ParseFormat("concise")
 	_ = concise.Write(r.streams.Stderr, lint.Result{Findings: lint.Folded(left)}, report.Options{})
 	hint(r.streams.Stderr, "ipguard lint shows both sides and proposes addresses")
-	return len(left)
 }
 
 // ofSegments keeps the findings about addresses of the segments to fence.

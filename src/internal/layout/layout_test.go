@@ -92,7 +92,7 @@ var layers = []layer{
 	{name: "internal/addressmap", imports: list("legible", "color", "plural", "report", "lint", "plan", "trouble", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/fencetext", imports: list("fence", "yamledit", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/yamledit", imports: list("linebreak", "lazyregexp"), modules: list(yaml), pure: true},
-	{name: "internal/report", imports: list("legible", "color", "plural", "bookingcsv", "ledger", "ipaddr", "audit", "answer", "lint", "plan", "trouble", "place", "lazyregexp"), modules: list("github.com/mattn/go-runewidth", netipx)},
+	{name: "internal/report", imports: list("legible", "color", "plural", "bookingcsv", "ledger", "ipaddr", "audit", "fence", "answer", "lint", "plan", "trouble", "place", "lazyregexp"), modules: list("github.com/mattn/go-runewidth", netipx)},
 	{name: "internal/baseline", imports: list("lint", "plan", "place")},
 	{name: "internal/protocol", imports: list("ledger")},
 	{name: "internal/workspace",
