@@ -15,6 +15,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/ipguard/ipguard/src/internal/central"
+	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/pushes"
@@ -100,7 +102,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		return nil, unavailable(err)
 	}
 	for _, pool := range picture.Booked() {
-		fmt.Fprintf(h, " %q %s", pool.Name, all[pool.Name].Head)
+		fmt.Fprintf(h, " %q %s %q", pool.Name, all[pool.Name].Head, moved(picture, pool.Name))
 	}
 	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Seen: in.Seen, Body: p}
 	if in.IfNoneMatch == out.ETag {
@@ -108,9 +110,27 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		return out, nil
 	}
 	for _, pool := range picture.Booked() {
-		p.Pools = append(p.Pools, recordsOf(pool.Name, all[pool.Name]))
+		records := recordsOf(pool.Name, all[pool.Name])
+		records.Moved = moved(picture, pool.Name)
+		p.Pools = append(p.Pools, records)
 	}
 	return out, nil
+}
+
+// moved are the bookings of a pool that were made while it was in other segments.
+func moved(picture *central.Picture, pool string) []protocol.Moved {
+	var list []protocol.Moved
+	for _, bookings := range picture.Moved {
+		if bookings.Pool != pool {
+			continue
+		}
+		m := protocol.Moved{Segment: bookings.Segment}
+		for i := range bookings.Records {
+			m.Addresses = append(m.Addresses, ledger.RangeText(bookings.Records[i].Range))
+		}
+		list = append(list, m)
+	}
+	return list
 }
 
 // seen takes notice of what a client was told before. While a pool is fenced there is no

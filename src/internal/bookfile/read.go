@@ -28,6 +28,10 @@ type Bookings struct {
 // PoolBookings are the bookings of one pool.
 type PoolBookings struct {
 	Pool string
+	// Moved says that they were made while the pool was in another segment than now, and
+	// Segment which one that was; empty: it may have been any.
+	Moved   bool
+	Segment string
 	// Records are sorted by the names of their files.
 	Records []ledger.Record
 }

@@ -14,11 +14,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ignore"
@@ -51,7 +53,10 @@ type Plan struct {
 	// Load tells other servers on the database which pools this one has loaded: from then
 	// on they give nothing under others. It ends when nothing is being written under others
 	// any more; nil: there are no other servers.
-	Load func(ctx context.Context, pools string) error
+	Load func(ctx context.Context, pools string, in Segments) error
+	// BookedIn are, by pool and address, the segments in which addresses were booked, where
+	// the pool was in others since; nil: they are not known.
+	BookedIn func(context.Context) (map[string]map[netip.Prefix]string, error)
 	// LoadedLast are the pools that were loaded last, by whichever server, and what tells
 	// that loading from others.
 	LoadedLast func(ctx context.Context) (pools, tag string, err error)
@@ -90,6 +95,9 @@ type Picture struct {
 	// Lost are pools that had bookings and that the fleet file does not have any more, or
 	// cannot be read of it, by name: with the ranges that are booked of them.
 	Lost []*ledger.Pool
+	// Moved are bookings of pools that are in another segment now than when they were made:
+	// their addresses are taken in that one, too.
+	Moved []bookfile.PoolBookings
 	// Required are the names of those that demand that what is used is booked.
 	Required map[string]bool
 	// Findings are what lint says of all directors together, but for what it says of
@@ -268,21 +276,21 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	under := digestOf(w.Fleet.File)
 	if len(w.Troubles) == 0 { // else nothing is given
 		// Before the bookings are read: those that others make under their pools are done then.
-		if under, err = p.load(ctx, under, newest); err != nil {
+		if under, err = p.load(ctx, under, segmentsOf(w.Fleet.File), newest); err != nil {
 			return nil, err
 		}
 	}
-	strays, lost, told, err := p.strays(ctx, w.Fleet.File)
+	strays, err := p.strays(ctx, w.Fleet.File)
 	if err != nil {
 		return nil, err
 	}
-	w.Fleet.Bookings = strays
+	w.Fleet.Bookings = slices.Concat(strays.list, strays.moved)
 	read := survey.Read(w.Fleet, w.Loader)
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
-		Lost: lost, InFleetFile: own, UnderPools: under, Required: map[string]bool{},
+		Lost: strays.lost, Moved: strays.moved, InFleetFile: own, UnderPools: under, Required: map[string]bool{},
 		Plan: read.Facts.Plan, Findings: p.accepted(w.Fleet.File, lint.Run(read.Facts, p.rules())), Pushed: heads,
-		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(told, read.Unread), maxAges: map[string]string{},
+		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(strays.told, read.Unread), maxAges: map[string]string{},
 		file: w.Fleet.File, severities: read.Facts.Severities,
 	}
 	for i, push := range heads { // behind what is judged: nobody can mend what has gone

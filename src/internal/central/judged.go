@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -48,7 +49,7 @@ func (p *Plan) Judged(ctx context.Context, picture *Picture, lately bool) (*Pict
 		return p.judged.result, nil
 	}
 	start := time.Now()
-	facts := survey.BookingFacts(picture.Plan, picture.file, recordsOf(booked), p.Now())
+	facts := survey.BookingFacts(picture.Plan, picture.file, slices.Concat(recordsOf(booked), picture.movedOf(booked)), p.Now())
 	facts.Severities = picture.severities
 	found := p.accepted(picture.file, lint.Run(facts, lint.BookingRules()))
 	p.judged = judged{picture, booked, p.Now(), time.Now(), time.Since(start), picture.with(found)}
@@ -70,13 +71,27 @@ func recordsOf(booked map[string]*ledger.Records) []bookfile.PoolBookings {
 	return list
 }
 
+// movedOf are those of the picture's moved bookings that are still taken, or rest.
+func (p *Picture) movedOf(booked map[string]*ledger.Records) []bookfile.PoolBookings {
+	var list []bookfile.PoolBookings
+	for _, moved := range p.Moved {
+		if rs := booked[moved.Pool]; rs != nil {
+			moved.Records = kept(moved.Pool, rs, func(r netip.Prefix) bool {
+				return slices.ContainsFunc(moved.Records, func(o ledger.Record) bool { return o.Range == r })
+			})
+			list = append(list, moved)
+		}
+	}
+	return list
+}
+
 // bookingsAt is where the bookings of a pool are written.
 func bookingsAt(pool string) place.Place { return place.Place{File: "the bookings of pool " + pool} }
 
 // with is the picture with more findings.
 func (p *Picture) with(found []lint.Finding) *Picture {
 	return &Picture{
-		Tag: p.Tag, Plan: p.Plan, Pools: p.Pools, Lost: p.Lost, Required: p.Required, Findings: lint.Sort(slices.Concat(p.Findings, found)),
+		Tag: p.Tag, Plan: p.Plan, Pools: p.Pools, Lost: p.Lost, Moved: p.Moved, Required: p.Required, Findings: lint.Sort(slices.Concat(p.Findings, found)),
 		UnderPools: p.UnderPools, Failures: p.Failures, Unread: p.Unread, InFleetFile: p.InFleetFile, Shared: p.Shared, Pushed: p.Pushed, Own: p.Own,
 		Directors: p.Directors, maxAges: p.maxAges, Answers: p.Answers, file: p.file, severities: p.severities,
 	}

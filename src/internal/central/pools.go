@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/survey"
@@ -28,7 +30,7 @@ var errMovedOn = errors.New("the fleet file has other pools now")
 // load tells other servers of pools that this one did not have before. Who starts has
 // loaded its pools, too. Of an old file, read beside a newer one, nothing is told. It
 // returns the tag under which addresses may be given.
-func (p *Plan) load(ctx context.Context, pools string, newest bool) (tag string, err error) {
+func (p *Plan) load(ctx context.Context, pools string, in Segments, newest bool) (tag string, err error) {
 	if p.Load == nil || p.FleetFile == "" {
 		return "", nil
 	}
@@ -38,7 +40,7 @@ func (p *Plan) load(ctx context.Context, pools string, newest bool) (tag string,
 		if !newest {
 			return "", errMovedOn
 		}
-		if err := p.Load(ctx, pools); err != nil {
+		if err := p.Load(ctx, pools, in); err != nil {
 			return "", err
 		}
 		p.loaded = pools
@@ -55,4 +57,31 @@ func (p *Plan) Loaded() string {
 	p.loading.Lock()
 	defer p.loading.Unlock()
 	return p.loaded
+}
+
+// Segments are those of a fleet file, and which pool is in which.
+type Segments struct {
+	// Meant is, by a segment's name, what the fleet file says of it.
+	Meant map[string]string
+	// OfPool is the segment's name of each pool; empty: the pool names none.
+	OfPool map[string]string
+}
+
+// segmentsOf are the segments of a fleet file, as the database keeps them.
+func segmentsOf(file *fleet.File) Segments {
+	s := Segments{Meant: map[string]string{}, OfPool: map[string]string{}}
+	for i := range file.Segments {
+		var entries []string
+		for _, m := range file.Segments[i].Subnets {
+			entries = append(entries, fmt.Sprintf("%q %q %q %v %q", m.Director.Value, m.Network.Value, m.Deployment.Value, m.Range.Prefix, m.CloudProperties.Scalars))
+		}
+		slices.Sort(entries)
+		s.Meant[file.Segments[i].Name.Value] = strings.Join(entries, "\n")
+	}
+	for i := range file.Pools {
+		if p := &file.Pools[i]; p.Key() != "" {
+			s.OfPool[p.Key()] = p.Segment.Value
+		}
+	}
+	return s
 }

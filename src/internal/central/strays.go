@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"go4.org/netipx"
@@ -17,50 +18,95 @@ import (
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
-// A pool's records say nothing of other pools. So that no address is booked twice, no two
-// pools may delegate the same ones, and what was booked of a
-// pool that is no more, or no longer delegates the address, is in everybody's way as any
-// other claim: a stray. Strays come of a change of the fleet file alone, which makes a new
-// picture.
+// A pool's records say nothing of other pools, nor of segments. So that no address is booked
+// twice, no two pools may delegate the same ones, and what was booked of a
+// pool that is no more, that no longer delegates the address, or that was in another segment
+// then, is in everybody's way as any other claim: a stray. Strays come of a change of the
+// fleet file alone, which makes a new picture.
 
 // strays are those bookings, and what is to be said of them.
-func (p *Plan) strays(ctx context.Context, file *fleet.File) (list []bookfile.PoolBookings, lost []*ledger.Pool, told []trouble.Trouble, err error) {
+type strays struct {
+	list []bookfile.PoolBookings
+	// moved are those of another segment than their pool's of now.
+	moved []bookfile.PoolBookings
+	lost  []*ledger.Pool
+	told  []trouble.Trouble
+}
+
+func (p *Plan) strays(ctx context.Context, file *fleet.File) (*strays, error) {
+	s := &strays{}
 	if p.Booked == nil {
-		return nil, nil, nil, nil
+		return s, nil
+	}
+	var in map[string]map[netip.Prefix]string
+	if p.BookedIn != nil { // before the bookings: what was booked since was so in the segment of now
+		var err error
+		if in, err = p.BookedIn(ctx); err != nil {
+			return nil, err
+		}
 	}
 	all, err := p.Booked(ctx)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("the bookings cannot be read: %w", err)
+		return nil, fmt.Errorf("the bookings cannot be read: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		delegated := &netipx.IPSet{}
-		named := file.PoolsNamed(name)
-		if len(named) > 0 {
-			delegated = delegatedBy(named[0])
-		}
-		stray := bookfile.PoolBookings{Pool: name}
-		for b := range all[name].All() {
-			if (b.State.Taken() || b.State == ledger.Quarantined) && !delegated.ContainsPrefix(b.Range) {
-				record := all[name].Record(b.Range)
-				record.At = bookingsAt(name)
-				stray.Records = append(stray.Records, record)
-			}
-		}
-		if len(named) == 0 {
-			lost = append(lost, &ledger.Pool{Name: name, Delegation: plan.Delegation{Ranges: rangesOf(stray.Records)}})
-		}
-		if len(stray.Records) == 0 {
+		if named := file.PoolsNamed(name); len(named) > 0 {
+			s.ofPool(file, named[0], all[name], in[name])
 			continue
 		}
-		list = append(list, stray)
-		if len(named) == 0 {
-			told = append(told, trouble.Trouble{
+		stray := bookfile.PoolBookings{Pool: name, Records: kept(name, all[name], func(netip.Prefix) bool { return true })}
+		s.lost = append(s.lost, &ledger.Pool{Name: name, Delegation: plan.Delegation{Ranges: rangesOf(stray.Records)}})
+		if len(stray.Records) > 0 {
+			s.list = append(s.list, stray)
+			s.told = append(s.told, trouble.Trouble{
 				Message: fmt.Sprintf("%s of pool %q, which the fleet file does not have", plural.Of(len(stray.Records), "booking"), name),
 				At:      place.Place{File: file.Path}, Hint: "give the pool its name back: nobody can renew or release them, and nobody else gets the addresses",
 			})
 		}
 	}
-	return list, lost, told, nil
+	return s, nil
+}
+
+// ofPool adds the strays of a pool that the fleet file has. In are the segments in which
+// its addresses were booked, as far as they may be others.
+func (s *strays) ofPool(file *fleet.File, pool *fleet.Pool, rs *ledger.Records, in map[netip.Prefix]string) {
+	name, now := pool.Key(), pool.Segment.Value
+	delegated := delegatedBy(pool)
+	if records := kept(name, rs, func(r netip.Prefix) bool { return !delegated.ContainsPrefix(r) }); len(records) > 0 {
+		s.list = append(s.list, bookfile.PoolBookings{Pool: name, Records: records})
+	}
+	if now == "" {
+		return // it may be in any
+	}
+	for _, segment := range slices.Compact(slices.Sorted(maps.Values(in))) {
+		records := kept(name, rs, func(r netip.Prefix) bool { was, known := in[r]; return known && was == segment && was != now })
+		if len(records) == 0 {
+			continue
+		}
+		moved := bookfile.PoolBookings{Pool: name, Segment: segment, Moved: true, Records: records}
+		where := "segment " + segment
+		if !slices.ContainsFunc(file.Segments, func(o fleet.Segment) bool { return o.Name.Value == segment }) {
+			moved.Segment, where = "", where+", which the fleet file does not have any more"
+		}
+		s.moved = append(s.moved, moved)
+		s.told = append(s.told, trouble.Trouble{
+			Message: fmt.Sprintf("%s of pool %s made while it was in %s, such as %s: what is booked stays taken there, too", plural.Of(len(records), "booking"), name,
+				where, ledger.RangeText(records[0].Range)),
+			At: pool.Segment.At, Hint: "a machine does not move with the pool: give the pool its segment back, or let the owners release what they have, and book again",
+		})
+	}
+}
+
+// kept are the records of what is taken, or rests, among some addresses.
+func kept(pool string, rs *ledger.Records, of func(netip.Prefix) bool) (list []ledger.Record) {
+	for b := range rs.All() {
+		if (b.State.Taken() || b.State == ledger.Quarantined) && of(b.Range) {
+			record := rs.Record(b.Range)
+			record.At = bookingsAt(pool)
+			list = append(list, record)
+		}
+	}
+	return list
 }
 
 func rangesOf(records []ledger.Record) []netipx.IPRange {

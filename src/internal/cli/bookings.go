@@ -112,6 +112,9 @@ func (p *picture) bookings(names []string, now time.Time) (report.Bookings, erro
 	read := bookfile.Read(p.files, folderOf(p.Path))
 	matched := map[string]bool{}
 	for _, folder := range slices.Concat(read.Pools, p.Fleet.Bookings) {
+		if folder.Moved {
+			continue // they stand among the pool's others
+		}
 		look := p.lookOf(folder.Pool, now)
 		for i := range folder.Records {
 			b, err := folder.Records[i].Booking()

@@ -66,7 +66,7 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 	out := report.History{Asked: ledger.RangeText(asked[0]), Hidden: holders[0].Blind}
 	for _, pool := range slices.Concat(bookfile.Read(read.files, folderOf(read.Path)).Pools, read.Fleet.Bookings) {
 		for _, r := range pool.Records {
-			if r.Range.Overlaps(asked[0]) {
+			if r.Range.Overlaps(asked[0]) && !pool.Moved {
 				out.Pools = append(out.Pools, report.PoolHistory{Pool: pool.Pool, Record: r})
 			}
 		}

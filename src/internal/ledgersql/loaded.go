@@ -41,15 +41,30 @@ func (e *OtherPoolsError) Error() string {
 // waits for them.
 const GuardPools = `select (pools || '-' || at) = $1 from loaded`
 
-// Load says that this server has loaded pools. What others compute under other pools is not
-// written from then on, and what they wrote before can be read.
-func (s *Store) Load(ctx context.Context, pools, by string) error {
-	_, err := s.database.Write().ExecContext(ctx, `update loaded set pools = $1, at = case when at < $2 then $2 else at + 1 end, by_whom = $3 where pools <> $1`, pools, s.now().UnixMicro(), by)
-	if err != nil {
+// Load says that this server has loaded pools, in these segments. What others compute under
+// other pools is not written from then on, and what they wrote before can be read.
+func (s *Store) Load(ctx context.Context, pools, by string, in Segments) error {
+	if err := s.load(ctx, pools, by, in); err != nil {
 		return fmt.Errorf("the database cannot be told of the pools: %w", err)
 	}
-	_, err = s.readLoaded(ctx)
+	_, err := s.readLoaded(ctx)
 	return err
+}
+
+func (s *Store) load(ctx context.Context, pools, by string, in Segments) error {
+	tx, err := s.database.Write().BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	// First of all: it waits for what is being written under others, whose serials count.
+	_, err = tx.ExecContext(ctx, `update loaded set pools = $1, at = case when at < $2 then $2 else at + 1 end, by_whom = $3 where pools <> $1`, pools, s.now().UnixMicro(), by)
+	if err == nil {
+		err = loadSegments(ctx, tx, in)
+	}
+	if err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }
 
 // Loaded is what was loaded last, by whomever.

@@ -18,7 +18,7 @@ var bookingsOverlap = Rule{
 
 func runBookingsOverlap(f *Facts, report func(Finding)) {
 	for _, o := range f.Overlaps {
-		if o.A.Kind != plan.Booked || o.B.Kind != plan.Booked || !onWire(o) || !taken(o.A) || !taken(o.B) {
+		if o.A.Kind != plan.Booked || o.B.Kind != plan.Booked || !onWire(o) || !taken(o.A) || !taken(o.B) || oneBooking(o.A, o.B) {
 			continue
 		}
 		first, second := laterBooking(o.A, o.B)
@@ -31,6 +31,13 @@ func runBookingsOverlap(f *Facts, report func(Finding)) {
 		})
 	}
 	f.bookedTwice(report)
+}
+
+// oneBooking reports whether two claims are one booking: that of a pool which was in another
+// segment when it was made has its address in both.
+func oneBooking(a, b *plan.Claim) bool {
+	x, y := a.Booking(), b.Booking()
+	return x.Pool == y.Pool && x.Owner == y.Owner && x.Number == y.Number && a.Range == b.Range
 }
 
 func taken(c *plan.Claim) bool {
@@ -65,7 +72,7 @@ func (f *Facts) bookedTwice(report func(Finding)) {
 		}
 		h := holder{c.Booking().Pool, c.Booking().Owner, c.Booking().Number}
 		before, twice := seen[h]
-		if !twice {
+		if !twice || oneBooking(before, c) {
 			seen[h] = c
 			continue
 		}

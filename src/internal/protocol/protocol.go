@@ -59,6 +59,13 @@ type Records struct {
 	Serial  int64    `json:"serial" doc:"Of the pool's last event; it only grows"`
 	Head    string   `json:"head" doc:"How far these records go, to be shown when asking for the plan"`
 	Records []Record `json:"records"`
+	Moved   []Moved  `json:"moved,omitempty" doc:"What was booked while the pool was in another segment: it is taken there, too"`
+}
+
+// Moved are addresses that were booked while their pool was in another segment than now.
+type Moved struct {
+	Segment   string   `json:"segment,omitempty" doc:"The segment; left out: it may be any"`
+	Addresses []string `json:"addresses"`
 }
 
 // AddressClaim is who declared an address, or was granted it, from when to when.

@@ -118,7 +118,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.accounts = &accounts.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	pushed := &pushes.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
 	asked := &requests.Store{Read: database.SQL(), Write: database.Write(), Now: o.Now}
-	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now, Booked: s.store.All, Load: s.load, LoadedLast: s.loadedLast, Made: s.tellOf}
+	s.plan = &central.Plan{FleetFile: o.Config.Fleet.Value, Pushes: pushed, Environ: o.Environ, Now: o.Now, Booked: s.store.All, BookedIn: s.store.BookedIn, Load: s.load, LoadedLast: s.loadedLast, Made: s.tellOf}
 	if s.sender, err = newSender(&o.Config, o.Environ, database, o.Now, o.Log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -163,12 +163,12 @@ func (s *Server) checkFleet(ctx context.Context) error {
 }
 
 // load tells other servers on the database of this one's pools.
-func (s *Server) load(ctx context.Context, pools string) error {
+func (s *Server) load(ctx context.Context, pools string, in central.Segments) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return err
 	}
-	return s.store.Load(ctx, pools, host)
+	return s.store.Load(ctx, pools, host, ledgersql.Segments(in))
 }
 
 func (s *Server) loadedLast(ctx context.Context) (pools, tag string, err error) {

@@ -343,8 +343,23 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 			list[i].At = at
 		}
 		central.Bookings = append(central.Bookings, bookfile.PoolBookings{Pool: pool.Pool, Records: list})
+		for _, m := range pool.Moved {
+			central.Bookings = append(central.Bookings, movedOf(pool.Pool, m, list))
+		}
 	}
 	return central, nil
+}
+
+// movedOf are the bookings of a pool that lie in another segment, too.
+func movedOf(pool string, m protocol.Moved, list []ledger.Record) bookfile.PoolBookings {
+	b := bookfile.PoolBookings{Pool: pool, Moved: true, Segment: m.Segment}
+	for i := range list {
+		booking, err := list[i].Booking()
+		if busy := booking.State.Taken() || booking.State == ledger.Quarantined; err == nil && busy && slices.Contains(m.Addresses, ledger.RangeText(list[i].Range)) {
+			b.Records = append(b.Records, list[i])
+		}
+	}
+	return b
 }
 
 // snapshotPath is where the server tells what a director has.

@@ -13,7 +13,7 @@ import (
 )
 
 // BookingFacts are the facts for the rules about bookings (lint.BookingRules): those
-// bookings that somebody's claim may meet, and of a plan whatever may meet a booking, or
+// bookings that somebody's claim, or another booking, may meet, and of a plan whatever may meet a booking, or
 // lies where all has to be booked. It is for whoever has the plan already, and bookings
 // that change more often; the plan's own bookings do not count.
 func BookingFacts(p *plan.Plan, file *fleet.File, bookings []bookfile.PoolBookings, now time.Time) *lint.Facts {
@@ -31,7 +31,14 @@ func BookingFacts(p *plan.Plan, file *fleet.File, bookings []bookfile.PoolBookin
 		}
 	}
 	known := unionOf(&met)
-	b.claims = slices.DeleteFunc(b.claims, func(c plan.Claim) bool { return !known.OverlapsRange(c.Range) })
+	twice := overlapping(b.claims)
+	kept := b.claims[:0]
+	for i, c := range b.claims {
+		if twice[i] || known.OverlapsRange(c.Range) {
+			kept = append(kept, c)
+		}
+	}
+	b.claims = kept
 	b.over = slices.DeleteFunc(b.over, func(c plan.Claim) bool { return !known.OverlapsRange(c.Range) })
 	pools := poolsOf(file)
 	for i := range pools {
@@ -55,6 +62,31 @@ func BookingFacts(p *plan.Plan, file *fleet.File, bookings []bookfile.PoolBookin
 	facts := lint.NewFacts(narrow)
 	facts.Now, facts.Pools, facts.Over = now, pools, b.over
 	return facts
+}
+
+// overlapping tells which of some claims have an address that another one has.
+func overlapping(claims []plan.Claim) []bool {
+	order := make([]int, len(claims))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return claims[a].Range.From().Compare(claims[b].Range.From()) })
+	found := make([]bool, len(claims))
+	for n, i := range order {
+		if n == 0 {
+			continue
+		}
+		// Of those before, the one that ends last stands for all: whichever else has the
+		// address overlaps that one, too.
+		last := order[n-1]
+		if !claims[last].Range.To().Less(claims[i].Range.From()) {
+			found[last], found[i] = true, true
+		}
+		if claims[i].Range.To().Less(claims[last].Range.To()) {
+			order[n] = last
+		}
+	}
+	return found
 }
 
 // unionOf is the builder's set: ranges of plans are valid, and make no error.

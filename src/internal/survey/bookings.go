@@ -83,11 +83,15 @@ func (b *booked) blind(file *fleet.File, t *bookfile.Trouble) {
 }
 
 // pool adds the bookings of one pool. They lie in the pool's segment; those of a pool
-// that is not known, in any.
+// that is not known, in any; and those that were made while the pool was in another one,
+// in that.
 func (b *booked) pool(file *fleet.File, pool bookfile.PoolBookings, now time.Time) {
 	subnet := &plan.Subnet{Network: pool.Pool}
 	if named := file.PoolsNamed(pool.Pool); len(named) > 0 {
 		subnet.Segment, subnet.At = named[0].Segment.Value, named[0].At
+	}
+	if pool.Moved {
+		subnet.Segment = pool.Segment
 	}
 	b.subnets = append(b.subnets, subnet)
 	for i := range pool.Records {
