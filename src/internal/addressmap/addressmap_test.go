@@ -380,7 +380,7 @@ func TestPageTurnsNoText(t *testing.T) {
 		t.Errorf("%q %v", p.Version, err)
 	}
 	var b bytes.Buffer
-	if err := WriteJSON(&b, hostileMap(), 0, []trouble.Trouble{{Message: name}}); err != nil || strings.ContainsAny(out.String()+b.String(), "\u202e\x7f\ufeff\U000e0001") {
+	if err := WriteJSON(&b, hostileMap(), 0, []trouble.Trouble{{Message: name}}, nil); err != nil || strings.ContainsAny(out.String()+b.String(), "\u202e\x7f\ufeff\U000e0001") {
 		t.Errorf("%v: a character is there as it is", err)
 	}
 }

@@ -3,6 +3,7 @@ package addressmap
 import (
 	"io"
 
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -49,8 +50,9 @@ type (
 
 // WriteJSON writes the map for programs: each segment with its subnets, claims and
 // conflicts. hidden counts what nobody can see, failures are what could not be read.
-// Memory does not grow with what is written.
-func WriteJSON(w io.Writer, m *Map, hidden int, failures []trouble.Trouble) error {
+// stale is the server that does not answer; nil: none. Memory does not grow with what is
+// written.
+func WriteJSON(w io.Writer, m *Map, hidden int, failures []trouble.Trouble, stale *lint.Stale) error {
 	out := report.NewJSONStream(w)
 	out.Open('{')
 	out.Field("version", jsonVersion)
@@ -60,6 +62,7 @@ func WriteJSON(w io.Writer, m *Map, hidden int, failures []trouble.Trouble) erro
 		f := &failures[i]
 		out.Value(jsonFailure{f.Message, f.At.File, f.At.Line, f.At.Column, f.Hint})
 	})
+	out.StaleField(stale)
 	out.Close('}')
 	return out.End()
 }

@@ -14,6 +14,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/chronicle"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -49,6 +50,7 @@ type addressOutput struct {
 		Claims   []Claim   `json:"claims" doc:"By address"`
 		Bookings []Booking `json:"bookings" doc:"By pool and address; with after, nothing: the first answer has them"`
 		Blind    int       `json:"blind" doc:"How many places may hide somebody who has it"`
+		Fenced
 		Next
 	}
 }
@@ -64,6 +66,7 @@ type historyOutput struct {
 		Address string           `json:"address"`
 		Pools   []AddressHistory `json:"pools" doc:"What became of it in pools; with after, nothing: the first answer has it"`
 		Blind   int              `json:"blind" doc:"How many places may hide somebody who has it, or had it"`
+		Fenced
 		protocol.AddressClaims
 	}
 }
@@ -90,6 +93,9 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	out.Body.Address, out.Body.Pools, out.Body.Claims, out.Body.Bookings = ledger.RangeText(asked), []string{}, []Claim{}, []Booking{}
 	holders := picture.Answers.Who(netipx.RangeOfPrefix(asked))
 	out.Body.Blind = len(holders.Blind)
+	if out.Body.Fenced, err = a.fenced(ctx, mayHold(picture, asked)); err != nil {
+		return nil, err
+	}
 	claims, next, err := part(&in.Paging, claimsOf(holders), func(c *numbered) string { return c.key })
 	if err != nil {
 		return nil, err
@@ -139,6 +145,9 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 	out := &historyOutput{}
 	out.Body.Address, out.Body.Pools = ledger.RangeText(asked), []AddressHistory{}
 	out.Body.Blind = len(picture.Answers.Who(netipx.RangeOfPrefix(asked)).Blind)
+	if out.Body.Fenced, err = a.fenced(ctx, mayHold(picture, asked)); err != nil {
+		return nil, err
+	}
 	if out.Body.AddressClaims, err = a.claims(ctx, asked, in.After, in.Limit); err != nil {
 		return nil, err
 	}
@@ -156,6 +165,15 @@ func (a *API) history(ctx context.Context, in *historyInput) (*historyOutput, er
 		}
 	}
 	return out, nil
+}
+
+// mayHold reports of pools whether a lost booking of theirs may be about a block: of one
+// that the fleet file has no more nobody knows.
+func mayHold(picture *central.Picture, asked netip.Prefix) func(string) bool {
+	return func(name string) bool {
+		pool := picture.Pool(name)
+		return pool == nil || slices.ContainsFunc(pool.Ranges, netipx.RangeOfPrefix(asked).Overlaps)
+	}
 }
 
 // claims are who declared an address or was granted it.

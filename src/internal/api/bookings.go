@@ -53,6 +53,7 @@ type bookingsOutput struct {
 	Linked
 	Body struct {
 		Bookings []Booking `json:"bookings" doc:"By pool and address"`
+		Fenced
 		Next
 	}
 }
@@ -75,6 +76,9 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 	}
 	out := &bookingsOutput{}
 	out.Body.Bookings = []Booking{}
+	if out.Body.Fenced, err = a.fenced(ctx, func(pool string) bool { return in.Pool == "" || in.Pool == pool }); err != nil {
+		return nil, err
+	}
 	for _, pool := range slices.SortedFunc(slices.Values(picture.Booked()), func(x, y *ledger.Pool) int { return strings.Compare(escaped(x.Name), escaped(y.Name)) }) {
 		if in.Pool != "" && in.Pool != pool.Name || escaped(pool.Name) < afterPool {
 			continue

@@ -30,6 +30,7 @@ type driftOutput struct {
 	Linked
 	Body struct {
 		Drift []Drift `json:"drift" doc:"By pool and address"`
+		Fenced
 		Next
 	}
 }
@@ -58,7 +59,11 @@ func (a *API) listDrift(ctx context.Context, in *Paging) (*driftOutput, error) {
 	}
 	out := &driftOutput{}
 	list, next, err := part(in, all, func(d *Drift) string { return d.Pool + " " + addressKey(d.Address) + d.Kind + " " + d.Owner })
+	if err != nil {
+		return nil, err
+	}
 	out.Linked, out.Body.Drift, out.Body.Next.Next = in.link(next), list, next
+	out.Body.Fenced, err = a.fenced(ctx, func(string) bool { return true })
 	return out, err
 }
 

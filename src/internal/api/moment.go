@@ -16,6 +16,7 @@ type oneMoment struct {
 	mu      sync.Mutex
 	picture *central.Picture
 	pools   map[string]ledgersql.Known
+	fences  []ledgersql.Fence
 }
 
 type momentKey struct{}
@@ -67,6 +68,24 @@ func (a *API) known(ctx context.Context, pools ...*ledger.Pool) (map[string]ledg
 		maps.Copy(m.pools, all)
 	}
 	return m.pools, nil
+}
+
+// fencesNow are all fences of now, or of the page's moment.
+func (a *API) fencesNow(ctx context.Context) ([]ledgersql.Fence, error) {
+	m, ok := ctx.Value(momentKey{}).(*oneMoment)
+	if !ok {
+		return a.Ledger.Fences(ctx)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fences == nil {
+		list, err := a.Ledger.Fences(ctx)
+		if err != nil {
+			return nil, err
+		}
+		m.fences = list
+	}
+	return m.fences, nil
 }
 
 // recordsNow are what is committed of one pool, as known has it. They are shared: they

@@ -117,7 +117,7 @@ func (a *API) describe(ctx context.Context, picture *central.Picture, pools ...*
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	fences, err := a.Ledger.Fences(ctx)
+	fences, err := a.fencesNow(ctx)
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
@@ -59,6 +60,9 @@ func newPicture(w *workspace.Workspace, files *source.Files) *picture {
 	read := survey.Read(w.Fleet, w.Loader)
 	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures), pools: poolsOf(w.Fleet.File)}
 }
+
+// stale is the silence of the fleet file's server: what it said before is used.
+func (p *picture) stale() *lint.Stale { return staleOf(p.Workspace) }
 
 func poolsOf(file *fleet.File) []answer.Pool {
 	var list []answer.Pool

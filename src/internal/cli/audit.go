@@ -359,7 +359,7 @@ func anyClaim(it *audit.Item, fits func(*plan.Claim) bool) bool {
 
 // tell writes what is in scope. The error carries the exit code.
 func (a *auditing) tell(scope func(*plan.Claim) bool) error {
-	out := report.Audit{Counts: map[audit.Verdict]int{}}
+	out := report.Audit{Counts: map[audit.Verdict]int{}, Stale: staleOf(a.fleet)}
 	worst := lint.Severity(0)
 	for _, it := range a.result.Items {
 		if !anyClaim(&it, scope) || !slices.ContainsFunc(it.Directors(), a.judged) {

@@ -94,7 +94,7 @@ func runBookings(ctx context.Context, flags *bookingsFlags, args []string, strea
 			over && !flags.all
 	})
 	failures := slices.Concat(read.failures, read.Unread)
-	list.Unread = len(failures) > 0
+	list.Failures, list.Stale = failures, read.stale()
 	asJSON := func(w io.Writer) error { return report.WriteBookingsJSON(w, list) }
 	if asCSV {
 		flags.format = "json" // the machine's form

@@ -55,7 +55,7 @@ func (r *fencing) finish(fix bool) error {
 // told is the whole fence, as programs are told it.
 func (r *fencing) told(left []lint.Finding) report.Fence {
 	f := report.Fence{
-		Conflicts: left, Unknown: r.fence.Unknown, Failures: slices.Concat(r.failures, r.Unread),
+		Conflicts: left, Unknown: r.fence.Unknown, Failures: slices.Concat(r.failures, r.Unread), Stale: r.stale(),
 	}
 	for _, file := range r.edits.Files {
 		for _, c := range file.Changes {

@@ -129,7 +129,10 @@ func (f *freeFlags) answer(read *picture, q answer.Question, seen evidence, why 
 	if err := seen.checkForeign(answer.Foreign(p, q), out.Segments); err != nil {
 		return err
 	}
-	out.Stale = staleOf(read.Workspace)
+	out.Stale = read.stale()
+	if read.Central != nil {
+		out.Server, out.AsOf = read.Central.URL, read.Central.AsOf
+	}
 	out.Files, out.Said = read.filesOf(out.Directors), read.saidBy(out.Directors)
 	out.Withheld = len(out.Failures) > 0 && !f.incomplete
 	whole := len(out.Failures) == 0

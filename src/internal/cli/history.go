@@ -92,6 +92,7 @@ func runHistory(ctx context.Context, flags *answerFlags, name string, streams St
 			failures = append(failures, trouble.Of(err))
 		}
 	}
+	out.Failures, out.Stale = failures, read.stale()
 	return flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteHistory(w, out, options) },
 		func(w io.Writer) error { return report.WriteHistoryJSON(w, out) }, failures, len(failures)+len(out.Hidden) == 0)

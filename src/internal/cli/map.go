@@ -129,7 +129,7 @@ func hiding(n int) string {
 // write draws the map to standard output, or into the page.
 func (f *mapFlags) write(m *addressmap.Map, read *picture, streams Streams) error {
 	if f.format == "json" {
-		if err := addressmap.WriteJSON(streams.Stdout, m, len(read.blindSpots()), slices.Concat(read.failures, read.Unread)); err != nil {
+		if err := addressmap.WriteJSON(streams.Stdout, m, len(read.blindSpots()), slices.Concat(read.failures, read.Unread), read.stale()); err != nil {
 			return incomplete("", "cannot write to standard output: %s", err)
 		}
 		return nil

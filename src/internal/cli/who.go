@@ -64,7 +64,7 @@ func runWho(ctx context.Context, flags *answerFlags, args []string, streams Stre
 	if err != nil {
 		return err
 	}
-	who := report.Who{Failures: read.failures}
+	who := report.Who{Failures: read.failures, Stale: read.stale()}
 	for _, arg := range args {
 		h, err := read.who(arg)
 		if err != nil {

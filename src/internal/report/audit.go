@@ -10,6 +10,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/audit"
 	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/legible"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -27,6 +28,9 @@ type Audit struct {
 	// Hidden are the blind spots that leave the answer open.
 	Hidden   []*plan.BlindSpot
 	Failures []trouble.Trouble
+	// Stale is the server that does not answer, of which something is used that it said
+	// before.
+	Stale *lint.Stale
 }
 
 // AuditSnapshot is when a director was asked, and what it did not show.

@@ -69,6 +69,7 @@ func WriteAuditJSON(w io.Writer, a Audit) error {
 	})
 	out.Field("hidden", jsonSpots(a.Hidden))
 	out.Field("failures", jsonFailures(a.Failures))
+	out.StaleField(a.Stale)
 	out.Close('}')
 	return out.End()
 }

@@ -13,15 +13,19 @@ import (
 	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/legible"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // Bookings is a list of bookings, with who uses their addresses.
 type Bookings struct {
 	List []BookingLine
 	Now  time.Time
-	// Unread says that there may be more, which could not be read.
-	Unread bool
+	// Failures are what could not be read: there may be more.
+	Failures []trouble.Trouble
+	// Stale is the server that does not answer, of which the list is what it said before.
+	Stale *lint.Stale
 }
 
 // BookingLine is one of them.
@@ -55,7 +59,7 @@ func WriteBookings(w io.Writer, b Bookings, options Options) error {
 		fmt.Fprintf(&out, "%s%s  %-*s  %s\n", p.Paint(bold, address), strings.Repeat(" ", width-len(address)), pool, legible.Text(l.Pool), legible.Text(text))
 	}
 	switch {
-	case len(b.List) == 0 && b.Unread:
+	case len(b.List) == 0 && len(b.Failures) > 0:
 		out.WriteString("no bookings that could be read\n")
 	case len(b.List) == 0:
 		out.WriteString("no bookings\n")
@@ -72,7 +76,11 @@ func WriteBookingsJSON(w io.Writer, b Bookings) error {
 		j.Users = l.Users
 		list = append(list, j)
 	}
-	return encodeJSON(w, map[string]any{"bookings": list})
+	return encodeJSON(w, struct {
+		Bookings []jsonBooking `json:"bookings"`
+		Failures []jsonFailure `json:"failures"`
+		Stale    *jsonStale    `json:"stale,omitempty"`
+	}{list, jsonFailures(b.Failures), staleJSON(b.Stale)})
 }
 
 // BookingColumns are the header of bookings as CSV.
@@ -229,6 +237,10 @@ type History struct {
 	HeldByServer, MoreHeld bool
 	// Unread says that there may be bookings that could not be read.
 	Unread bool
+	// Failures are what could not be read, of bookings and of all else.
+	Failures []trouble.Trouble
+	// Stale is the server that does not answer, of which this is what it said before.
+	Stale *lint.Stale
 }
 
 // HeldLine is who had an address from when to when; Until is the zero time of what goes on,
@@ -367,7 +379,10 @@ func WriteHistoryJSON(w io.Writer, h History) error {
 		}
 		claims = append(claims, item)
 	}
-	all := map[string]any{"address": h.Asked, "events": events, "claims": claims, "hidden": jsonSpots(h.Hidden)}
+	all := map[string]any{"address": h.Asked, "events": events, "claims": claims, "hidden": jsonSpots(h.Hidden), "failures": jsonFailures(h.Failures)}
+	if h.Stale != nil {
+		all["stale"] = staleJSON(h.Stale)
+	}
 	if h.HeldByServer {
 		all["held"], all["more_held"] = heldJSON(h.Held), h.MoreHeld
 	}

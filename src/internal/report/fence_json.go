@@ -18,6 +18,9 @@ type Fence struct {
 	// left out, since what they hand out hides.
 	Short, Unknown []*plan.Subnet
 	Failures       []trouble.Trouble
+	// Stale is the server that does not answer, of which something is used that it said
+	// before.
+	Stale *lint.Stale
 }
 
 // FenceChange is what one subnet's reserved gets.
@@ -78,6 +81,7 @@ func WriteFenceJSON(w io.Writer, f Fence) error {
 		t := &f.Failures[i]
 		out.Value(jsonFenceFailure{t.Message, t.At.File, t.At.Line, t.Hint})
 	})
+	out.StaleField(f.Stale)
 	out.Close('}')
 	return out.End()
 }

@@ -30,6 +30,9 @@ type Free struct {
 	Files []string
 	Said  []Said
 	Scans []Scanned
+	// Server is what told of others, and AsOf when it did; empty: there is none.
+	Server string
+	AsOf   time.Time
 	// Stale is the server that does not answer, of which something is used that it said
 	// before; nil where there is none.
 	Stale *lint.Stale
@@ -209,8 +212,11 @@ func (t *freeText) evidence() {
 		t.line("silent when scanned: but who hides, or was switched off, is silent too")
 	}
 	t.line("as of: %s", list(t.Files, "files"))
-	if t.Stale != nil {
+	switch {
+	case t.Stale != nil:
 		t.line("as of: what %s said at %s, for it does not answer", t.Stale.URL, t.Stale.Since.UTC().Format(time.RFC3339))
+	case t.Server != "":
+		t.line("as of: what %s says at %s", t.Server, t.AsOf.UTC().Format(time.RFC3339))
 	}
 	const most = 8
 	shown := t.Said

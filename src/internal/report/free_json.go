@@ -32,8 +32,14 @@ type (
 		Scans     []jsonScanned `json:"scans"`
 		Hidden    []jsonHidden  `json:"hidden"`
 		Failures  []jsonFailure `json:"failures"`
+		// Server is there where one told of others: its URL, and when it did.
+		Server *jsonServer `json:"server,omitempty"`
 		// Stale is there when a server does not answer, and what it said before is used.
 		Stale *jsonStale `json:"stale,omitempty"`
+	}
+	jsonServer struct {
+		URL  string `json:"url"`
+		AsOf string `json:"as_of"`
 	}
 	jsonOffer struct {
 		Address string      `json:"address"`
@@ -84,6 +90,9 @@ func WriteFreeJSON(w io.Writer, f Free) error {
 		Free: []jsonOffer{}, Verdicts: []jsonVerdict{}, Segments: make([]jsonSegment, len(segments)), MoreSegments: len(f.Segments) - len(segments), Directors: append([]string{}, f.Directors...),
 		InUse: f.InUse, MayHandOut: f.Owned, Left: f.Left.String(), Refused: make([]jsonRefused, len(f.Tally)),
 		Files: append([]string{}, f.Files...), Snapshots: make([]jsonSaid, len(f.Said)), Scans: make([]jsonScanned, len(f.Scans)), Hidden: jsonSpots(f.Hidden), Failures: jsonFailures(f.Failures), Stale: staleJSON(f.Stale),
+	}
+	if f.Server != "" {
+		out.Server = &jsonServer{f.Server, f.AsOf.UTC().Format(time.RFC3339)}
 	}
 	for i, s := range segments {
 		out.Segments[i] = newJSONSegment(s)

@@ -86,6 +86,14 @@ type (
 	}
 )
 
+// StaleField writes what WriteJSON writes of a server that does not answer; nothing, if
+// there is none.
+func (s *JSONStream) StaleField(stale *lint.Stale) {
+	if stale != nil {
+		s.Field("stale", staleJSON(stale))
+	}
+}
+
 func staleJSON(s *lint.Stale) *jsonStale {
 	if s == nil {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/color"
 	"github.com/ipguard/ipguard/src/internal/legible"
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
@@ -25,6 +26,9 @@ type Who struct {
 	// Hidden are the blind spots that may have one of the addresses.
 	Hidden   []*plan.BlindSpot
 	Failures []trouble.Trouble
+	// Stale is the server that does not answer, of which something is used that it said
+	// before.
+	Stale *lint.Stale
 }
 
 // Change is the last change of a line. Commit is empty for a line that is not

@@ -19,6 +19,8 @@ type (
 		Answers  []jsonHolders `json:"answers"`
 		Hidden   []jsonHidden  `json:"hidden"`
 		Failures []jsonFailure `json:"failures"`
+		// Stale is there when a server does not answer, and what it said before is used.
+		Stale *jsonStale `json:"stale,omitempty"`
 	}
 	jsonHolders struct {
 		Asked string `json:"asked"`
@@ -74,7 +76,7 @@ type (
 func WriteWhoJSON(w io.Writer, who Who) error {
 	out := jsonWho{
 		Version: jsonVersion, Answers: make([]jsonHolders, len(who.Holders)),
-		Hidden: jsonSpots(who.Hidden), Failures: jsonFailures(who.Failures),
+		Hidden: jsonSpots(who.Hidden), Failures: jsonFailures(who.Failures), Stale: staleJSON(who.Stale),
 	}
 	for i := range who.Holders {
 		out.Answers[i] = who.json(&who.Holders[i])

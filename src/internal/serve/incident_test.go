@@ -3,6 +3,7 @@ package serve_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -255,6 +256,11 @@ func TestSilentServer(t *testing.T) {
 	promo.expect(0, nil, "push")
 	west.expect(1, nil, "push")
 	west.expect(1, []string{"10.8.52.191"}, "lint")
+	now := west.clock.Now().UTC().Format(time.RFC3339)
+	west.expect(0, []string{"as of: what " + west.server.URL + " says at " + now}, "free", "vlan-52")
+	if out := west.expect(0, []string{`"url": "` + west.server.URL + `"`, `"as_of": "` + now + `"`}, "free", "vlan-52", "--format", "json"); strings.Contains(out, "stale") {
+		t.Errorf("a server that answers is silent:\n%s", out)
+	}
 	west.server.Close()
 	west.clock.pass(3 * time.Hour)
 	west.expect(1, []string{"does not answer", "3h", "10.8.52.191"}, "lint")
@@ -262,6 +268,15 @@ func TestSilentServer(t *testing.T) {
 	west.expect(1, []string{`"stale": {`, `"as_of": "` + since + `"`, `"server": "` + west.server.URL + `"`}, "lint", "--format", "json")
 	west.expect(0, []string{`"stale": {`, `"as_of": "` + since + `"`}, "free", "vlan-52", "--format", "json")
 	west.expect(0, []string{"as of: what " + west.server.URL + " said at " + since}, "free", "vlan-52")
+	for _, args := range [][]string{{"who", "10.8.52.191"}, {"map"}, {"bookings"}, {"history", "10.8.52.191"}, {"fence"}, {"audit"}} {
+		_, out := west.run(append(args, "--format", "json")...)
+		var told struct {
+			Stale struct{ Server, AsOf, Why string }
+		}
+		if at := strings.Index(out, "{"); at < 0 || json.NewDecoder(strings.NewReader(strings.ReplaceAll(out[at:], "as_of", "asof"))).Decode(&told) != nil || told.Stale.Server != west.server.URL || told.Stale.AsOf != since || told.Stale.Why == "" {
+			t.Errorf("%v in JSON: %+v\n%s", args, told, out)
+		}
+	}
 	west.expect(3, []string{"does not answer"}, "book", "dr", "--for", "dr-west/web/web")
 	west.clock.pass(22 * time.Hour)
 	west.expect(3, []string{"does not answer", "too old"}, "lint")

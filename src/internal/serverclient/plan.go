@@ -147,10 +147,13 @@ func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *w
 	} else if err := q.older(p, a); err != nil {
 		return nil, nil, false, err
 	}
-	central, err = c.central(ctx, client, p, stale == nil)
-	switch {
-	case err != nil:
+	if central, err = c.central(ctx, client, p, stale == nil); err != nil {
 		return nil, nil, false, err
+	}
+	if central.AsOf = now; stale != nil {
+		central.AsOf = stale.Since
+	}
+	switch {
 	case fenced != nil: // what is kept has more than the server, and perhaps not all
 		central.Troubles = []trouble.Trouble{{
 			Message: fmt.Sprintf("%s; what it said at %s is used", fenced, stale.Since.Format(time.RFC3339)),
@@ -315,7 +318,7 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 	if err != nil {
 		return nil, err
 	}
-	central := &workspace.Central{File: file}
+	central := &workspace.Central{File: file, URL: client.URL}
 	for _, d := range p.Directors {
 		if d.Digest == "" { // it is known to be there, and that nobody told what it has
 			central.File.Directors = append(central.File.Directors, fleet.Director{At: at, Server: client.URL + snapshotPath(d.Name), Name: fleet.Text{Value: d.Name, At: at}})

@@ -89,6 +89,9 @@ type page struct {
 	Entrances []Entrance
 	// Return is where to go after a login.
 	Return string
+	// Fences say of which pools bookings may be lost: whatever page tells of bookings, or
+	// that there are none.
+	Fences []string
 	// Content is the page's own.
 	Content any
 }
@@ -99,7 +102,28 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, status int, name str
 		s.write(w, http.StatusUnauthorized, "login.html", page{Title: "Log in", Entrances: s.entrances(), Return: back(r)})
 		return
 	}
+	if name != "refused.html" {
+		p.Fences = s.fences(r)
+	}
 	s.write(w, status, name, p)
+}
+
+// fences are the fences in words.
+func (s *site) fences(r *http.Request) (texts []string) {
+	var list struct {
+		Fences []api.Fence `json:"fences"`
+	}
+	err := s.api.ask(r.Context(), http.MethodGet, "/api/v1/fences", nil, &list)
+	if p := (*problem)(nil); errors.As(err, &p) && p.Status == http.StatusForbidden {
+		return nil // who may not read is shown no bookings
+	}
+	if err != nil {
+		return []string{"Whether bookings were lost cannot be told now."}
+	}
+	for _, f := range list.Fences {
+		texts = append(texts, f.Text)
+	}
+	return texts
 }
 
 // back is the page that somebody wants who has to log in first.

@@ -22,6 +22,9 @@ type Central struct {
 	Bookings []bookfile.PoolBookings
 	// Troubles say why it may not be all that there is.
 	Troubles []trouble.Trouble
+	// URL is the server's, and AsOf when it said so, or that it is so still.
+	URL  string
+	AsOf time.Time
 	// Stale is the server's silence, where what it said before is used; nil: it answers.
 	Stale *Stale
 }
