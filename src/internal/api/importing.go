@@ -123,7 +123,9 @@ func (a *API) adoptOf(ctx context.Context, picture *central.Picture, pool *ledge
 		}
 	}
 	for i := range found {
-		found[i].Team = pool.Teams[0]
+		if found[i].Team, err = a.teamFor(ctx, picture, pool, found[i].For.Owner); err != nil {
+			return nil, err
+		}
 		found[i].Why = cmp.Or(in.Why, found[i].Why)
 	}
 	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {

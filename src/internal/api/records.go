@@ -104,6 +104,13 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
+	for _, e := range entries {
+		if w := e.Event.What; w == ledger.WasHeld || w == ledger.WasBooked || w == ledger.WasAdopted {
+			if err := a.notTheirs(ctx, actor, picture, pool, e.Event.Owner, e.Event.Team); err != nil {
+				return nil, err
+			}
+		}
+	}
 	err = a.Ledger.Under(picture.UnderPools).UpdateAt(ctx, pool.Name, serial, func(rs *ledger.Records) ([]ledger.Entry, error) {
 		for _, e := range entries {
 			if before := rs.At(e.Range); before.State.Taken() && !mayChange(actor, pool, before, e.Event) || !mayBook(actor, pool, e.Event.Team) && e.Event.What != ledger.WasFreed && e.Event.What != ledger.WasExpired {

@@ -169,6 +169,9 @@ func (a *API) request(ctx context.Context, in *takeInput) (*requestOutput, error
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
+	if err := a.notTheirs(ctx, actor, picture, pool, ask.For.Owner, body.Team); err != nil {
+		return nil, err
+	}
 	ask.By = actor.Name
 	rs, err := a.Ledger.Records(ctx, pool.Name)
 	if err != nil {

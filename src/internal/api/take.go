@@ -86,6 +86,9 @@ func (a *API) Take(ctx context.Context, name string, body Ask) (answer ledger.An
 	if err != nil {
 		return answer, pool, huma.Error422UnprocessableEntity(err.Error())
 	}
+	if err := a.notTheirs(ctx, actor, picture, pool, ask.For.Owner, body.Team); err != nil {
+		return answer, pool, err
+	}
 	ask.By = actor.Name
 	w := picture.Look(pool, a.now()).World(ask.For.Owner)
 	err = a.Ledger.Under(picture.UnderPools).Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {

@@ -3,15 +3,20 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/bookingcsv"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
@@ -19,6 +24,7 @@ type adoptFlags struct {
 	writeFlags
 	dryRun bool
 	csv    []string
+	team   string
 }
 
 func newAdoptCommand(streams Streams) *cobra.Command {
@@ -32,7 +38,8 @@ them from a file: this program's own columns, or those of NetBox's or phpIPAM's 
 
 The difference is shown first line by line; --dry-run shows it and writes nothing. What is
 booked already stays as it is, so that a second time changes nothing. Where somebody else
-has booked an address, nothing is done about it.
+has booked an address, nothing is done about it. In a pool of several teams on a server, what
+directors use that the fleet file here does not have is left to those who push them.
 
 Exit codes: 0 all is booked, 1 some is in conflict, 2 wrong usage, 3 something could not be
 read, or the repository is in no state to commit or push.`,
@@ -46,6 +53,7 @@ read, or the repository is in no state to commit or push.`,
 	flags.add(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&flags.dryRun, "dry-run", false, "show the difference, and write nothing")
+	f.StringVar(&flags.team, "team", "", "whose quota they count for (default: the pool's own team, or on a server yours)")
 	f.StringArrayVar(&flags.csv, "csv", nil, "`file` with addresses and owners, with a header; may be repeated")
 	return cmd
 }
@@ -73,7 +81,7 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 	out := report.Adoptions{DryRun: flags.dryRun}
 	conflict := false
 	for _, pool := range pools {
-		adopted, err := d.adopt(ctx, pool, flags.dryRun, len(flags.csv) > 0, rows)
+		adopted, err := d.adopt(ctx, pool, flags, rows)
 		if err != nil {
 			return err
 		}
@@ -96,19 +104,29 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 }
 
 // adopt books what of the pool is in use, or stands in rows of a file.
-func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bool, rows []bookingcsv.Row) ([]ledger.Adoption, error) {
+func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, rows []bookingcsv.Row) ([]ledger.Adoption, error) {
+	dryRun := flags.dryRun
 	var adopted []ledger.Adoption
+	var left []ledger.Found // by others
 	defer func() { d.previewed = append(d.previewed, bookedNow(pool, adopted)...) }()
 	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		if err := d.refresh(); err != nil {
 			return nil, err
 		}
 		look := d.look(pool)
-		found := look.Found()
-		if onlyRows {
+		left = nil
+		found := slices.DeleteFunc(look.Found(), func(f ledger.Found) bool {
+			leaves := d.leavesToOthers(pool, f.For.Owner)
+			if leaves && rs.At(f.Range).Owner != f.For.Owner {
+				left = append(left, f)
+			}
+			return leaves
+		})
+		if len(flags.csv) > 0 {
+			left = nil
 			found = bookingcsv.Of(rows, pool)
 		}
-		team, no := d.teamFor(pool, "")
+		team, no := d.teamFor(pool, flags.team)
 		if no != "" && len(found) > 0 && !dryRun {
 			return nil, end(ExitFindings, noMember, "%s", no)
 		}
@@ -129,7 +147,21 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, dryRun, onlyRows bo
 		return entries, nil
 	}
 	err := d.update(ctx, pool, dryRun, apply)
+	if err == nil && len(left) > 0 {
+		fmt.Fprintf(d.streams.Stderr, "ipguard: %s of pool %s, such as %s for %s: left to who pushes the director\n",
+			plural.Of(len(left), "address"), place.Name(pool.Name), ledger.RangeText(left[0].Range), place.Name(left[0].For.Owner))
+	}
 	return adopted, err
+}
+
+// leavesToOthers reports whether an owner in a pool of several teams is of a director that others push:
+// what it uses is theirs to book.
+func (d *desk) leavesToOthers(pool *ledger.Pool, owner string) bool {
+	director, _, below := strings.Cut(owner, "/")
+	if !below || len(pool.Teams) < 2 || !d.Central.Has(pool.Name) || d.may("directors", director, "push") {
+		return false
+	}
+	return slices.ContainsFunc(d.Fleet.File.Directors, func(o fleet.Director) bool { return o.Name.Value == director && o.Server != "" })
 }
 
 // previewed is an address that would be booked by now, if it were not a dry run.

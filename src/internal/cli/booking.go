@@ -60,6 +60,8 @@ type desk struct {
 	// events it wrote.
 	server  string
 	written int
+	// scopes are what whoever books may do on the server.
+	scopes []string
 	// seen is the commit whose files were read. moved says that they changed since, and
 	// foreign that it was not by bookings of this desk alone.
 	seen           string
@@ -111,9 +113,11 @@ func (d *desk) openStore(ctx context.Context) (err error) {
 		Committed: func(commit string) { d.commit = commit },
 	}}
 	if d.Central != nil {
-		if d.store.server, d.server, d.by, err = d.streams.serverStore(ctx, d.Fleet.File, func(n int) { d.written += n }); err != nil {
+		asked, err := d.streams.serverStore(ctx, d.Fleet.File, func(n int) { d.written += n })
+		if err != nil {
 			return storeError(err)
 		}
+		d.store.server, d.server, d.by, d.scopes = asked.store, asked.url, asked.who, asked.scopes
 		if d.flags.branch != "" && !d.hasOwnPools() {
 			return usage("leave it out", "--branch is for pools in git, and all are the server's")
 		}

@@ -74,9 +74,11 @@ func runBookings(ctx context.Context, flags *bookingsFlags, args []string, strea
 	case flags.mine && read.lacksServer():
 		return (&desk{picture: read, streams: streams}).unread()
 	case flags.mine && read.Central != nil:
-		if _, _, me, err = streams.serverStore(ctx, read.Fleet.File, nil); err != nil {
+		asked, err := streams.serverStore(ctx, read.Fleet.File, nil)
+		if err != nil {
 			return storeError(err)
 		}
+		me = asked.who
 	case flags.mine:
 		store := &bookfile.Store{Folder: folderOf(read.Path), Environ: streams.Environ}
 		if me, err = store.Author(ctx); err != nil {

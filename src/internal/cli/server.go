@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
-	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/serverclient"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -143,13 +142,14 @@ func (s Streams) besideServer(work func(Streams, *source.Files) error) error {
 	return work(s, files.Anew())
 }
 
-// serverStore is the store of the fleet file's server, and who asks it. written is told
-// how many events each change wrote.
-func (s Streams) serverStore(ctx context.Context, file *fleet.File, written func(int)) (store ledger.Store, url, who string, err error) {
+// serverStore asks the fleet file's server. written is told how many events each change
+// wrote.
+func (s Streams) serverStore(ctx context.Context, file *fleet.File, written func(int)) (a asked, err error) {
 	client, err := s.client(ctx, file)
 	if err != nil {
-		return nil, "", "", err
+		return a, err
 	}
-	who, _, err = client.Me(ctx)
-	return &serverclient.Store{Client: client, Written: written}, client.URL, who, err
+	a.store, a.url = &serverclient.Store{Client: client, Written: written}, client.URL
+	a.who, a.scopes, err = client.Me(ctx)
+	return a, err
 }

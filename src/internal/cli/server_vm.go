@@ -22,8 +22,8 @@ func (d *desk) request(context.Context, *bookFlags, where, ledger.Ask, report.Bo
 	return errors.New("this program, which is a VM's, asks no server")
 }
 
-func (s Streams) serverStore(context.Context, *fleet.File, func(int)) (ledger.Store, string, string, error) {
-	return nil, "", "", errors.New("this program, which is a VM's, asks no server")
+func (s Streams) serverStore(context.Context, *fleet.File, func(int)) (asked, error) {
+	return asked{}, errors.New("this program, which is a VM's, asks no server")
 }
 
 // guess is of runs that ask a server.

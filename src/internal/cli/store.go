@@ -34,3 +34,11 @@ func (s *stores) Update(ctx context.Context, pool string, change func(*ledger.Re
 }
 
 var _ ledger.Store = (*stores)(nil)
+
+// asked is the store of a fleet file's server, and who asks it.
+type asked struct {
+	store  ledger.Store
+	url    string
+	who    string
+	scopes []string
+}

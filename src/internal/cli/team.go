@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
@@ -14,6 +15,13 @@ func (d *desk) teamFor(pool *ledger.Pool, asked string) (team, no string) {
 	teams := pool.Teams
 	if asked != "" {
 		teams = []string{asked}
+	}
+	if asked == "" && d.Central.Has(pool.Name) {
+		for _, t := range teams {
+			if d.may("teams", t, "book") {
+				return t, ""
+			}
+		}
 	}
 	email := d.by[strings.LastIndexByte(d.by, '<')+1:]
 	email = strings.TrimSuffix(email, ">")
@@ -31,6 +39,16 @@ func (d *desk) teamFor(pool *ledger.Pool, asked string) (team, no string) {
 		return open, ""
 	}
 	return "", fmt.Sprintf("%s is not a member of %s, whose pool %s is", d.by, strings.Join(teams, " or "), pool.Name)
+}
+
+// may reports whether whoever books has a scope on the server, such as ipguard.teams.promo.book.
+func (d *desk) may(kind, name, what string) bool {
+	for _, n := range []string{name, "*"} {
+		if slices.Contains(d.scopes, "ipguard."+kind+"."+n+"."+what) {
+			return true
+		}
+	}
+	return slices.Contains(d.scopes, "ipguard.admin")
 }
 
 // noMember is what somebody can do who belongs to no team of a pool.

@@ -1,0 +1,52 @@
+package serve_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
+)
+
+// TestSharedPool: in a pool of two teams, what the director of one uses is booked for nobody
+// else's quota, on whichever way somebody tries; and each adopts what is its own.
+func TestSharedPool(t *testing.T) {
+	shared := "{name: dr, team: promo, teams: [dr],"
+	c := newCompanyOf(t, strings.Replace(companyPlan, "{name: dr, team: dr,", shared, 1))
+	promo := c.team("promo", accounts.BookFor("promo"), accounts.PushFor("promo"))
+	west := c.team("dr-west", accounts.BookFor("dr"), accounts.PushFor("dr-west"))
+	engineer := &team{c, "promo", ""}
+	var err error
+	engineer.token, err = c.accounts.Make(t.Context(), accounts.Token{Name: "engineer", Scopes: []string{accounts.BookFor("promo")}, Ends: c.clock.Now().AddDate(0, 0, 1), By: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloud := strings.NewReplacer("STATIC", "10.8.52.195 - 10.8.52.199", "RESERVED", "10.8.52.2 - 10.8.52.194, 10.8.52.200 - 10.8.52.254")
+	c.write("promo/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.180 - 10.8.52.189", "RESERVED", "10.8.52.2 - 10.8.52.179, 10.8.52.190 - 10.8.52.254").Replace(cloudConfig))
+	c.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.181"))
+	c.write("promo/jump-env.yml", environmentOf("jump", "10.8.52.192"))
+	c.write("dr-west/cloud.yml", cloud.Replace(cloudConfig))
+	c.write("dr-west/web-manifest.yml", manifestOf("web", "10.8.52.195"))
+	c.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.210"))
+	promo.expect(0, nil, "push")
+	west.expect(0, nil, "push")
+
+	for _, who := range []*team{promo, engineer} {
+		out := who.expect(0, []string{"10.8.52.195 for dr-west/web/web: left to who pushes the director"}, "adopt", "dr")
+		if strings.Contains(out, "+ 10.8.52.195") {
+			t.Errorf("%s adopts what is dr-west's: %s", who.name, out)
+		}
+		who.expect(3, []string{"dr-west/web/web is of director dr-west, which is team dr's"}, "book", "dr", "--for", "dr-west/web/web")
+		status, err := (&oneOfTwo{url: c.server.URL}).ask(http.MethodPost, "/api/v1/pools/dr/bookings", who.token, `{"for": "dr-west/other/vm"}`)
+		if err != nil || status != http.StatusForbidden {
+			t.Errorf("POST: %d %v", status, err)
+		}
+	}
+	promo.expect(0, []string{"promo/jump/"}, "bookings", "10.8.52.192")
+	west.expect(0, []string{"10.8.52.195"}, "adopt", "dr")
+	west.expect(0, []string{"dr-west/web/web"}, "bookings", "10.8.52.195")
+	west.expect(0, []string{"10.8.52.196"}, "book", "dr", "--for", "dr-west/more/vm")
+	engineer.expect(0, nil, "book", "dr", "--for", "promo/more/vm")
+	west.expect(0, nil, "release", "dr-west/more/vm")
+	west.expect(3, []string{"which is team promo's"}, "book", "dr", "--for", "promo/pgpool/pgpool")
+}
