@@ -40,7 +40,7 @@ func (b *builder) conflict(f lint.Finding) {
 	if len(parties) < 2 {
 		return // a finding about one value, such as a wrong gateway
 	}
-	c := Conflict{Ranges: b.exact(f, subnets), Pools: ofPools(f), Rule: f.Rule, Severity: f.Severity, Message: f.Message, Cure: f.Suggestion}
+	c := Conflict{Ranges: b.exact(f, subnets), Pools: ofPools(f), Rule: f.Rule, Severity: f.Severity, Message: f.Message, Cure: f.Advised().Suggestion}
 	shared := intersection(parties)
 	if len(shared) == 0 { // one list of addresses that covers several segments
 		shared = slices.Concat(parties...)

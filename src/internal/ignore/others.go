@@ -124,6 +124,7 @@ func (j *judge) showAllow(f *lint.Finding) {
 		for k := range j.misplaced[i] {
 			m := &j.misplaced[i][k]
 			if m.Rule == f.Rule && m.Message == f.Message && f.Range.IsValid() {
+				*f = f.Advised()
 				f.Suggestion = strings.TrimPrefix(f.Suggestion+"\n", "\n") + "or accept it in the fleet file, which the comment cannot:\nallow:\n" + entry(f, d.Until, d.Reason)
 				return
 			}

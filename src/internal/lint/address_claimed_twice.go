@@ -21,7 +21,7 @@ var addressClaimedTwice = Rule{
 			if o.A.Kind == plan.VIP && o.B.Kind == plan.VIP {
 				continue // vip-claimed-twice
 			}
-			report(f.usedTwice(o, "both will answer for it, and each breaks the other's connections whenever it speaks; "+whySame(o.Contact)))
+			report(f.usedTwice(o, f.whyAnd("both will answer for it, and each breaks the other's connections whenever it speaks; ", o.Contact)))
 		}
 	},
 }
@@ -34,12 +34,13 @@ func (f *Facts) usedTwice(o plan.Overlap, why string) Finding {
 
 // usedTwiceBy is usedTwice for claims whose order is known.
 func (f *Facts) usedTwiceBy(first, second *plan.Claim, o plan.Overlap, why string) Finding {
+	one, other := who(first), who(second)
 	return Finding{
-		Range:      o.Range,
-		Segment:    segmentText(o.Contact),
-		Message:    fmt.Sprintf("%s is claimed twice: by %s and by %s", plan.RangeText(o.Range), who(first), who(second)),
-		Claims:     []Party{party(first, who(first)), party(second, who(second))},
-		Why:        why,
-		Suggestion: paragraphs(f.instead(first), f.isolateIfAssumed(o)),
+		Range:   o.Range,
+		Segment: segmentText(o.Contact),
+		Message: fmt.Sprintf("%s is claimed twice: by %s and by %s", plan.RangeText(o.Range), one, other),
+		Claims:  []Party{party(first, one), party(second, other)},
+		Why:     why,
+		advise:  func() string { return paragraphs(f.instead(first), f.isolateIfAssumed(o)) },
 	}
 }

@@ -71,6 +71,27 @@ func segmentText(c plan.Contact) string {
 	return c.Segment
 }
 
+// whyAnd is a reason, and why the two can meet. Findings of two subnets share one text.
+func (f *Facts) whyAnd(reason string, c plan.Contact) string {
+	key := whyKey{reason, c.Relation, c.Reason}
+	why, ok := f.whys[key]
+	if !ok {
+		why = reason + whySame(c)
+		if f.whys == nil {
+			f.whys = map[whyKey]string{}
+		}
+		f.whys[key] = why
+	}
+	return why
+}
+
+// whyKey is a reason and what of a contact counts beside it.
+type whyKey struct {
+	reason   string
+	relation plan.Relation
+	contact  string
+}
+
 // whySame is the second half of a finding's reason: why the two can meet.
 func whySame(c plan.Contact) string {
 	if c.Relation < plan.Same && c.Relation > plan.Isolated {
@@ -104,17 +125,17 @@ func (f *Facts) instead(c *plan.Claim) string {
 				alternatives(list), target(c), c.Subnet.Network)
 		}
 	}
-	if list := plan.Nearest(f.delegated(f.Space.Unclaimed(c.Subnet), c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+	if list := plan.Nearest(f.unclaimed(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
 		text := fmt.Sprintf("use %s for %s: claimed by nobody", alternatives(list), target(c))
 		if c.Kind == plan.Static && c.Subnet.Deployment == "" {
 			text += fmt.Sprintf(" (put it into static: of network %s as well)", c.Subnet.Network)
 		}
 		return text
 	}
-	unused := f.delegated(f.Space.Unused(c.Subnet), c.Subnet)
+	unused := f.unused(c.Subnet)
 	unowned := unused
 	if c.Kind == plan.Static { // its director gives out nothing that it reserves
-		unowned = f.delegated(f.Space.Unowned(c.Subnet), c.Subnet)
+		unowned = f.unowned(c.Subnet)
 	}
 	if list := plan.Nearest(unowned, c.Range.From(), proposals); len(list) > 0 {
 		return fmt.Sprintf("use %s for %s: every director of the segment reserves it, and ipguard knows of nobody who uses it",
@@ -128,6 +149,38 @@ func (f *Facts) instead(c *plan.Claim) string {
 		return fmt.Sprintf("no address of %s is left that the fleet file's pools delegate and nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
 	}
 	return fmt.Sprintf("no address of %s is left that nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
+}
+
+// takableKey is a subnet and which of its addresses are meant.
+type takableKey struct {
+	subnet *plan.Subnet
+	which  uint8
+}
+
+// unclaimed, unused and unowned are what Space says of a subnet, as far as it is delegated.
+func (f *Facts) unclaimed(s *plan.Subnet) []netipx.IPRange {
+	return f.takes(takableKey{s, 0}, f.Space.Unclaimed)
+}
+
+func (f *Facts) unused(s *plan.Subnet) []netipx.IPRange {
+	return f.takes(takableKey{s, 1}, f.Space.Unused)
+}
+
+func (f *Facts) unowned(s *plan.Subnet) []netipx.IPRange {
+	return f.takes(takableKey{s, 2}, f.Space.Unowned)
+}
+
+// takes computes once what is taken from a subnet.
+func (f *Facts) takes(key takableKey, free func(*plan.Subnet) []netipx.IPRange) []netipx.IPRange {
+	list, ok := f.takable[key]
+	if !ok {
+		list = f.delegated(free(key.subnet), key.subnet)
+		if f.takable == nil {
+			f.takable = map[takableKey][]netipx.IPRange{}
+		}
+		f.takable[key] = list
+	}
+	return list
 }
 
 // delegated is what of some free addresses of s a team may take without asking:

@@ -64,6 +64,17 @@ type Finding struct {
 	// Suggestion says what to do: words and lines that can be copied. It may
 	// have several lines.
 	Suggestion string
+	// advise makes the Suggestion of one of many findings, when it is shown; nil where
+	// that is made.
+	advise func() string
+}
+
+// Advised is the finding with its suggestion made.
+func (f Finding) Advised() Finding {
+	if f.advise != nil {
+		f.Suggestion, f.advise = f.advise(), nil
+	}
+	return f
 }
 
 // Party is one side of a finding.

@@ -8,20 +8,83 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
-// Of more than foldFrom findings of one rule about the same owners, the first
-// foldTo are shown.
-const (
-	foldFrom = 100
-	foldTo   = 10
-)
+// fold says of which findings only the first are shown where there are many.
+type fold struct {
+	key func(Finding) string
+	// Of more than from findings of one key, the first to are shown.
+	from, to int
+	// common is what they have in common, in words.
+	common string
+}
+
+// folds are applied one after the other, each to what the one before left.
+var folds = []fold{
+	{foldKey, 100, 10, "of the same owners"},
+	{addressKey, 100, 10, "about the same addresses"},
+	{directorsKey, 1000, 100, "of the same directors"},
+	{ruleKey, 3000, 300, "of the same rule"},
+}
 
 // Folded are findings as they are shown: where hundreds say the same of the same
 // owners, as of two directors with thousands of subnets in common, or of the same
-// addresses, the first ones, of which the last says how many more there are. Counts are
-// those of all.
+// addresses, and where thousands are about the same directors or of one rule, the first
+// ones, of which the last says how many more there are. Counts are those of all.
 func Folded(findings []Finding) []Finding {
-	findings = folded(findings, foldKey, "of the same owners")
-	return folded(findings, addressKey, "about the same addresses")
+	list := make([]standing, len(findings))
+	for i, f := range findings {
+		list[i] = standing{f, 1}
+	}
+	for _, fold := range folds {
+		list = fold.apply(list)
+	}
+	shown := make([]Finding, len(list))
+	for i, s := range list {
+		shown[i] = s.Advised()
+	}
+	return shown
+}
+
+// standing is a finding that stands for itself and for those that its message counts.
+type standing struct {
+	Finding
+	number int
+}
+
+// apply folds the findings that have a key in common; those without one stay.
+func (fold fold) apply(list []standing) []standing {
+	if len(list) <= fold.from {
+		return list
+	}
+	type group struct{ count, seen, hidden int }
+	groups := map[string]*group{}
+	of := make([]*group, len(list))
+	for i, s := range list {
+		key := fold.key(s.Finding)
+		if key == "" {
+			continue
+		}
+		if groups[key] == nil {
+			groups[key] = &group{}
+		}
+		of[i] = groups[key]
+		if of[i].count++; of[i].count > fold.to {
+			of[i].hidden += s.number
+		}
+	}
+	var shown []standing
+	for i, s := range list {
+		if g := of[i]; g != nil && g.count > fold.from {
+			if g.seen++; g.seen > fold.to {
+				continue
+			}
+			if g.seen == fold.to {
+				s.Message += ", and " + grouped(g.hidden) + " more " + fold.common
+				s.number += g.hidden
+			}
+		}
+		shown = append(shown, s)
+	}
+	return shown
 }
 
 // addressKey is the rule and the addresses of a finding; empty for one that is about none.
@@ -29,35 +92,19 @@ func addressKey(f Finding) string {
 	if !f.Range.IsValid() {
 		return ""
 	}
-	return f.Rule + " " + f.Severity.String() + " " + f.Range.String()
+	return ruleKey(f) + f.Range.String()
 }
 
-// folded folds the findings that have a key in common; those without one stay.
-func folded(findings []Finding, keyOf func(Finding) string, what string) []Finding {
-	if len(findings) <= foldFrom {
-		return findings
+// directorsKey is the rule and whose manifests and configs a finding is about.
+func directorsKey(f Finding) string {
+	key := []string{ruleKey(f)}
+	for _, c := range f.Claims {
+		key = append(key, c.Owner.Director, kindKey(c.Kind))
 	}
-	count, seen := map[string]int{}, map[string]int{}
-	keys := make([]string, len(findings))
-	for i, f := range findings {
-		keys[i] = keyOf(f)
-		count[keys[i]]++
-	}
-	var shown []Finding
-	for i, f := range findings {
-		key := keys[i]
-		seen[key]++
-		switch more := count[key] - foldTo; {
-		case key == "" || count[key] <= foldFrom || seen[key] < foldTo:
-		case seen[key] > foldTo:
-			continue
-		default:
-			f.Message += ", and " + grouped(more) + " more " + what
-		}
-		shown = append(shown, f)
-	}
-	return shown
+	return strings.Join(key, "\x00")
 }
+
+func ruleKey(f Finding) string { return f.Rule + " " + f.Severity.String() + " " }
 
 // foldKey is the rule and the owners of a finding; addresses and places are not part
 // of it.

@@ -11,6 +11,7 @@ import (
 )
 
 func TestFolded(t *testing.T) {
+	from, to := folds[0].from, folds[0].to
 	var findings []Finding
 	add := func(n int, rule, group string) {
 		for i := range n {
@@ -18,18 +19,18 @@ func TestFolded(t *testing.T) {
 		}
 	}
 	add(20_000, "one", "")
-	add(foldFrom, "two", "")
-	add(foldFrom+1, "three", "g")
+	add(from, "two", "")
+	add(from+1, "three", "g")
 	add(1, "three", "h")
 	shown := Folded(findings)
-	if want := foldTo + foldFrom + foldTo + 1; len(shown) != want {
+	if want := to + from + to + 1; len(shown) != want {
 		t.Fatalf("%d findings are shown, want %d", len(shown), want)
 	}
-	if last := shown[foldTo-1].Message; last != "9, and 19,990 more of the same owners" {
+	if last := shown[to-1].Message; last != "9, and 19,990 more of the same owners" {
 		t.Errorf("the last one says %q", last)
 	}
 	for i, f := range shown {
-		if more := strings.Contains(f.Message, "more"); more != (i == foldTo-1 || i == 2*foldTo+foldFrom-1) {
+		if more := strings.Contains(f.Message, "more"); more != (i == to-1 || i == 2*to+from-1) {
 			t.Errorf("%d: %q", i, f.Message)
 		}
 	}
@@ -38,15 +39,50 @@ func TestFolded(t *testing.T) {
 	for i := range 300 {
 		twice = append(twice, Finding{Rule: "one", Message: fmt.Sprint(i), Range: address, Claims: []Party{{Owner: plan.Owner{Director: fmt.Sprint(i)}}}})
 	}
-	if shown := Folded(twice); len(shown) != foldTo || shown[foldTo-1].Message != "9, and 290 more about the same addresses" {
+	if shown := Folded(twice); len(shown) != to || shown[to-1].Message != "9, and 290 more about the same addresses" {
 		t.Errorf("of 300 owners of one address, %d findings are shown: %v", len(shown), shown)
 	}
-	if findings[foldTo-1].Message != "9" {
+	if findings[to-1].Message != "9" {
 		t.Error("what was given is changed")
 	}
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
 		if got := grouped(n); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)
+		}
+	}
+}
+
+// However many owners, networks and directors there are, what is shown is bounded, and what
+// is not shown is counted.
+func TestFoldedAreBounded(t *testing.T) {
+	for name, claims := range map[string]func(i int) Party{
+		"groups of two directors": func(i int) Party { return Party{Owner: plan.Owner{Director: "a", InstanceGroup: fmt.Sprint(i)}} },
+		"directors":               func(i int) Party { return Party{Owner: plan.Owner{Director: fmt.Sprint(i)}} },
+		"both": func(i int) Party {
+			return Party{Owner: plan.Owner{Director: fmt.Sprint(i % 50), InstanceGroup: fmt.Sprint(i % 7000)}}
+		},
+	} {
+		const n = 20_000
+		var findings []Finding
+		for i := range n {
+			findings = append(findings, Finding{Rule: "one", Message: "m", Claims: []Party{claims(i)}})
+		}
+		shown := Folded(findings)
+		if len(shown) > 300 {
+			t.Errorf("%s: %d findings are shown", name, len(shown))
+		}
+		told := len(shown)
+		for _, f := range shown {
+			for _, part := range strings.Split(f.Message, ", and ")[1:] {
+				var more int
+				if _, err := fmt.Sscan(strings.ReplaceAll(part, ",", ""), &more); err != nil {
+					t.Fatal(err)
+				}
+				told += more
+			}
+		}
+		if told != n {
+			t.Errorf("%s: %d of %d findings are shown or counted", name, told, n)
 		}
 	}
 }

@@ -26,10 +26,10 @@ var gatewayInUse = Rule{
 			}
 			report(Finding{
 				Range: o.Range, Segment: segmentText(o.Contact),
-				Message:    fmt.Sprintf("%s of %s is %s", plan.RangeText(o.Range), who(vm), who(gateway)),
-				Claims:     []Party{party(vm, who(vm)), party(gateway, who(gateway))},
-				Why:        "machines of that subnet send everything for other networks to this address; " + whySame(o.Contact),
-				Suggestion: paragraphs(f.instead(vm), f.isolateIfAssumed(o)),
+				Message: fmt.Sprintf("%s of %s is %s", plan.RangeText(o.Range), who(vm), who(gateway)),
+				Claims:  []Party{party(vm, who(vm)), party(gateway, who(gateway))},
+				Why:     f.whyAnd("machines of that subnet send everything for other networks to this address; ", o.Contact),
+				advise:  func() string { return paragraphs(f.instead(vm), f.isolateIfAssumed(o)) },
 			})
 		}
 	},

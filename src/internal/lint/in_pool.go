@@ -171,13 +171,14 @@ func (f *Facts) pooledFinding(p pooled) Finding {
 	o := p.overlap
 	address := *p.address
 	address.Range = plan.Union(address.Range, o.Range) // a run of a group's addresses
+	owner := who(&address)
 	return Finding{
 		Range: o.Range, Segment: segmentText(o.Contact),
 		Message: fmt.Sprintf("%s, %s, lies in what %s %s on network %s",
-			plan.RangeText(o.Range), who(&address), side(p.pool), use(p.pool.Kind), network(p.pool)),
-		Claims:     []Party{party(&address, who(&address)), party(p.pool, poolLabel(p.pool))},
-		Why:        "a VM that gets it will fight with whoever has it; " + whySame(o.Contact),
-		Suggestion: paragraphs(f.movePooled(p), f.isolateIfAssumed(o)),
+			plan.RangeText(o.Range), owner, side(p.pool), use(p.pool.Kind), network(p.pool)),
+		Claims: []Party{party(&address, owner), party(p.pool, poolLabel(p.pool))},
+		Why:    f.whyAnd("a VM that gets it will fight with whoever has it; ", o.Contact),
+		advise: func() string { return paragraphs(f.movePooled(p), f.isolateIfAssumed(o)) },
 	}
 }
 

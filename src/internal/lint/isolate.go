@@ -22,6 +22,19 @@ func (f *Facts) isolateIfAssumed(o plan.Overlap) string {
 // isolateLines are the fleet-file lines that would declare two subnets isolated.
 // Nothing is proposed where the fleet file could not tell the two apart.
 func (f *Facts) isolateLines(a, b *plan.Subnet) string {
+	key := [2]*plan.Subnet{a, b}
+	text, ok := f.isolating[key]
+	if !ok {
+		text = f.isolated(a, b)
+		if f.isolating == nil {
+			f.isolating = map[[2]*plan.Subnet]string{}
+		}
+		f.isolating[key] = text
+	}
+	return text
+}
+
+func (f *Facts) isolated(a, b *plan.Subnet) string {
 	if a == nil || b == nil || a.Segment != "" && b.Segment != "" {
 		return ""
 	}

@@ -39,8 +39,8 @@ func (o *others) use(p *Problem) string {
 		}
 		static = append(static, o.facts.Space.UnusedStatic(s)...)
 		if s.Deployment != "" {
-			unclaimed = append(unclaimed, o.facts.delegated(o.facts.Space.Unclaimed(s), s)...)
-			unowned = append(unowned, o.facts.delegated(o.facts.Space.Unowned(s), s)...)
+			unclaimed = append(unclaimed, o.facts.unclaimed(s)...)
+			unowned = append(unowned, o.facts.unowned(s)...)
 		}
 	}
 	for _, kind := range []struct {

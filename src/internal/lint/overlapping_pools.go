@@ -78,9 +78,9 @@ func (f *Facts) clashFinding(c *clash) Finding {
 		Range: whole, Segment: segmentText(contact),
 		Message: fmt.Sprintf("%s (network %s) and %s (network %s) may both hand out %s",
 			side(c.a), network(c.a), side(c.b), network(c.b), extent(ranges, whole)),
-		Claims:     []Party{party(c.a, poolLabel(c.a)), party(c.b, poolLabel(c.b))},
-		Why:        "each takes its lowest free address, so sooner or later both take the same one; " + whySame(contact),
-		Suggestion: paragraphs(f.split(c), f.isolateIfAssumed(c.pairs[0])),
+		Claims: []Party{party(c.a, poolLabel(c.a)), party(c.b, poolLabel(c.b))},
+		Why:    f.whyAnd("each takes its lowest free address, so sooner or later both take the same one; ", contact),
+		advise: func() string { return paragraphs(f.split(c), f.isolateIfAssumed(c.pairs[0])) },
 	}
 }
 

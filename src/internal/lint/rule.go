@@ -124,6 +124,11 @@ type Facts struct {
 	dynamic map[*plan.Subnet]handedOut
 	// proposed are names for segments that have none yet (isolate.go).
 	proposed map[string]string
+	// isolating is what isolateLines says of two subnets, whys what whyAnd says of a
+	// contact, takable what takes says of a subnet: many findings have them in common.
+	isolating map[[2]*plan.Subnet]string
+	whys      map[whyKey]string
+	takable   map[takableKey][]netipx.IPRange
 	// doubtful are the variables that Doubts found to matter; nil before.
 	doubtful map[hiddenKey]bool
 }
@@ -241,8 +246,24 @@ func Run(f *Facts, rules []Rule) []Finding {
 			}
 		})
 	}
-	return Sort(findings)
+	findings = Sort(findings)
+	count := map[string]int{}
+	for i := range findings {
+		if findings[i].advise == nil {
+			continue
+		}
+		key := foldKey(findings[i])
+		if count[key]++; count[key] <= mostAdvised {
+			findings[i] = findings[i].Advised()
+		}
+	}
+	return findings
 }
+
+// mostAdvised is how many findings of one rule about the same owners are given their
+// suggestions at once. Of the others those are that are shown (Folded): there may be
+// a million.
+const mostAdvised = 1000
 
 // Validate refuses a list with a rule that is incomplete or named twice.
 func Validate(rules []Rule) error {

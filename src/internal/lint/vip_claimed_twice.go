@@ -23,7 +23,7 @@ var vipClaimedTwice = Rule{
 				continue
 			}
 			told[key] = true
-			report(f.usedTwice(o, "the address will flap between the two, or both will hold it; "+whySame(o.Contact)))
+			report(f.usedTwice(o, f.whyAnd("the address will flap between the two, or both will hold it; ", o.Contact)))
 		}
 	},
 }
