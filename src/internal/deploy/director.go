@@ -21,6 +21,7 @@ type director struct {
 	networks map[string]*bosh.Network
 	served   map[*bosh.Network]bosh.NetworkZones
 	inZone   map[*bosh.Network]map[string][]*bosh.Subnet
+	byRange  map[*bosh.Network]subnetIndex
 	// held is the table ip_addresses with its unique index: one holder for each
 	// address and prefix length, whatever the network.
 	held  map[ipaddr.Addr]*instance

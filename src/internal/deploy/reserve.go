@@ -111,7 +111,7 @@ func (r *run) reserve(g *plannedGroup, plan *instancePlan, want *reservation) bo
 
 // checkStaticReservation reports an address that its subnet restricts.
 func (r *run) checkStaticReservation(g *plannedGroup, want *reservation) bool {
-	for _, s := range want.network.network.Subnets {
+	for _, s := range r.having(want.network.network, want.address.Base, want.address.V6) {
 		if !s.Range.IsValid() {
 			continue
 		}
@@ -180,7 +180,10 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 	if r.hasHidden(want.network.network) {
 		return true // what is free there cannot be told
 	}
-	for _, s := range r.subnetsFor(want.network.network, plan.az) {
+	key := networkInZone{want.network.network, plan.az}
+	subnets := r.subnetsFor(want.network.network, plan.az)
+	for i := r.full[key]; i < len(subnets); i++ {
+		s := subnets[i]
 		if class := r.poolError(s); class != "" {
 			r.reportPoolError(g, want, s, class)
 			return false
@@ -188,6 +191,7 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 		pool := r.pool(s)
 		a, ok := pool.allocate(r.taken.of(pool.block.V6))
 		if !ok {
+			r.noteFull(key, i)
 			continue
 		}
 		r.hold(plan.instance, a, want.network.Name, false)
@@ -197,6 +201,22 @@ func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservat
 	}
 	r.notEnough(g, plan, want, "network")
 	return false
+}
+
+// networkInZone is a network in a zone; "" is none in particular.
+type networkInZone struct {
+	network *bosh.Network
+	az      string
+}
+
+// noteFull notes that the subnet at i has nothing to give, if that holds of all before it.
+func (r *run) noteFull(key networkInZone, i int) {
+	if r.full == nil {
+		r.full = map[networkInZone]int{}
+	}
+	if r.full[key] == i {
+		r.full[key] = i + 1
+	}
 }
 
 // hasHidden reports whether something about a subnet could not be read.
@@ -242,7 +262,9 @@ func (r *run) reportPoolError(g *plannedGroup, want *reservation, s *bosh.Subnet
 }
 
 func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation) bool {
-	for _, s := range want.network.network.Subnets {
+	key := networkInZone{want.network.network, plan.az}
+	for i := r.full[key]; i < len(want.network.network.Subnets); i++ {
+		s := want.network.network.Subnets[i]
 		if s.Incomplete {
 			return true
 		}
@@ -252,6 +274,7 @@ func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation)
 			return false
 		}
 		if !s.Serves(plan.az) {
+			r.noteFull(key, i)
 			continue
 		}
 		if a, ok := r.freeVIP(s); ok {
@@ -259,29 +282,46 @@ func (r *run) reserveVIP(g *plannedGroup, plan *instancePlan, want *reservation)
 			r.predict(g, plan, want, a, VIPAddress)
 			return true
 		}
+		r.noteFull(key, i)
 	}
 	r.notEnough(g, plan, want, "vip network")
 	return false
 }
 
+// staticPosition is a place in the static list of a subnet.
+type staticPosition struct {
+	entry int
+	next  ipaddr.Number // of the entry, unless begun is false
+	begun bool
+	tries int // addresses before it
+}
+
 // freeVIP is the first address of static that nobody holds: the first address
 // of a held block counts, not the block (ip_repo.rb, try_to_allocate_vip_ip).
 func (r *run) freeVIP(s *bosh.Subnet) (ipaddr.Addr, bool) {
-	tries := 0
-	for _, b := range s.Static {
-		list := b.Span()
-		for n := list.First; tries < maxInstances; n = n.Inc() {
-			tries++
-			a := ipaddr.Addr{V6: b.Range.From().Is6(), Base: n, Bits: 32}
-			if a.V6 {
-				a.Bits = 128
-			}
-			if !r.heldAt(a) {
-				return a, true
-			}
-			if n == list.Last {
-				break
-			}
+	if r.gaveVIP == nil {
+		r.gaveVIP = map[*bosh.Subnet]staticPosition{}
+	}
+	at := r.gaveVIP[s]
+	defer func() { r.gaveVIP[s] = at }()
+	for at.entry < len(s.Static) && at.tries < maxInstances {
+		block := s.Static[at.entry]
+		list := block.Span()
+		if !at.begun {
+			at.next, at.begun = list.First, true
+		}
+		a := ipaddr.Addr{V6: block.Range.From().Is6(), Base: at.next, Bits: 32}
+		if a.V6 {
+			a.Bits = 128
+		}
+		if !r.heldAt(a) {
+			return a, true
+		}
+		at.tries++
+		if at.next == list.Last {
+			at.entry, at.begun = at.entry+1, false
+		} else {
+			at.next = at.next.Inc()
 		}
 	}
 	return ipaddr.Addr{}, false

@@ -24,7 +24,12 @@ type run struct {
 	renamed   map[*plannedGroup]string // which group they may have been
 	// incomplete are the networks of which something could not be read.
 	incomplete map[*bosh.Network]bool
-	doubts     []Doubt
+	// full is how many subnets at the front of those of a network and zone have nothing
+	// left to give out: what is held is held until the deploy is through.
+	full map[networkInZone]int
+	// gaveVIP is where in a subnet's static the search for a free address ended.
+	gaveVIP map[*bosh.Subnet]staticPosition
+	doubts  []Doubt
 }
 
 // plannedGroup is a group with its networks found.

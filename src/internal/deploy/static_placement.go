@@ -103,6 +103,7 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 	}
 	complete := !n.network.Hidden && !slices.ContainsFunc(n.network.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete })
 	ok := true
+	served := map[*bosh.Subnet][]string{}
 	var reported place.Place
 	for _, a := range staticAddresses(n) {
 		subnet := p.staticSubnet(n.network, a)
@@ -115,19 +116,36 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 			continue
 		}
 		a.subnet, a.network = subnet, n.Name
-		zones := subnet.AZs
-		if zones == nil {
-			zones = []string{""}
+		zones, known := served[subnet]
+		if !known {
+			zones = zonesServed(subnet, desired)
+			served[subnet] = zones
 		}
-		for _, az := range zones {
-			if slices.Contains(desired, az) && !slices.Contains(a.zones, az) {
-				a.zones = append(a.zones, az)
-			}
-		}
+		a.zones = zones // never changed in place
 		p.lists[n.Name] = append(p.lists[n.Name], &a)
 		p.same[a.address()] = append(p.same[a.address()], &a)
 	}
 	return ok
+}
+
+// zonesServed are the zones of a subnet that are among those desired, each once.
+func zonesServed(s *bosh.Subnet, desired []string) []string {
+	zones := s.AZs
+	if zones == nil {
+		zones = []string{""}
+	}
+	wanted := make(map[string]bool, len(desired))
+	for _, az := range desired {
+		wanted[az] = true
+	}
+	var list []string
+	for _, az := range zones {
+		if wanted[az] {
+			list = append(list, az)
+			wanted[az] = false
+		}
+	}
+	return list
 }
 
 // address is the single address, whatever the prefix.
@@ -139,7 +157,7 @@ func (a *staticAddress) address() ipaddr.Addr {
 }
 
 func (p *staticPlacement) staticSubnet(n *bosh.Network, a staticAddress) *bosh.Subnet {
-	for _, s := range n.Subnets {
+	for _, s := range p.having(n, a.n, a.v6) {
 		if s.Range.IsValid() && s.Range.Addr().Is6() == a.v6 && p.pool(s).isStatic(a.n) {
 			return s
 		}
@@ -153,7 +171,7 @@ func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
 	address := ipaddr.AddrOf(a.n, a.v6)
 	why, cure, otherwise := "which is in no subnet of it", "", ""
 	another := true
-	for _, s := range n.network.Subnets {
+	for _, s := range p.having(n.network, a.n, a.v6) {
 		if !s.Range.IsValid() || !s.Range.Contains(address) {
 			continue
 		}

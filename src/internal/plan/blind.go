@@ -68,10 +68,13 @@ type Meeting struct {
 // Blindness answers which claims the blind spots of a plan can meet. It remembers
 // what it computed, so many questions cost little more than one.
 type Blindness struct {
-	plan     *Plan
-	counts   func(*Claim) bool // nil: all
-	claims   *claimIndex
-	hidden   *claimIndex
+	plan   *Plan
+	counts func(*Claim) bool // nil: all
+	claims *claimIndex
+	hidden *claimIndex
+	// kin is hidden with the first of those alone that are kin: a thousand variables that
+	// may each hold any address of a range meet as few of one another.
+	kin      *claimIndex
 	spots    map[*Claim]*BlindSpot
 	contacts contacts
 }
@@ -107,7 +110,22 @@ func (b *Blindness) indexHidden() {
 			hidden = append(hidden, &spot.May[j])
 		}
 	}
-	b.hidden = newClaimIndex(b.counted(hidden))
+	counted := b.counted(hidden)
+	type known struct {
+		spots int
+		last  *BlindSpot
+	}
+	of := map[kinKey]known{}
+	var few []*Claim
+	for _, c := range counted {
+		k := of[c.kin()]
+		if k.last == b.spots[c] || k.spots == kinFirst {
+			continue // a spot does not meet itself
+		}
+		of[c.kin()] = known{k.spots + 1, b.spots[c]}
+		few = append(few, c)
+	}
+	b.kin, b.hidden = newClaimIndex(few), newClaimIndex(counted)
 }
 
 func (b *Blindness) counted(list []*Claim) []*Claim {
@@ -118,14 +136,15 @@ func (b *Blindness) counted(list []*Claim) []*Claim {
 }
 
 // Meetings yields what the spot can meet on the wire, or in the list of its own
-// director: claims, and what may hide in other spots.
+// director: claims, and what may hide in other spots. Of many that are kin it yields
+// the first.
 func (b *Blindness) Meetings(spot *BlindSpot) iter.Seq[Meeting] {
 	return func(yield func(Meeting) bool) {
 		b.indexClaims()
 		b.indexHidden()
 		for i := range spot.May {
 			may := &spot.May[i]
-			for _, index := range []*claimIndex{b.claims, b.hidden} {
+			for _, index := range []*claimIndex{b.claims, b.kin} {
 				for other := range index.overlapping(may.Range) {
 					if b.spots[other] == spot {
 						continue

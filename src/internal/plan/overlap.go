@@ -111,21 +111,38 @@ func (s *sweeper) meet(i int32, relevant func(a, b *Claim) bool) {
 // kinOf is where the open kin of claim i stands; -1 if it has none.
 func (s *sweeper) kinOf(arena int, i int32) int {
 	claim := &s.plan.Claims[i]
-	return slices.IndexFunc(s.open[arena], func(k kin) bool { return claim.kin(&s.plan.Claims[k[0]]) })
+	return slices.IndexFunc(s.open[arena], func(k kin) bool {
+		first := &s.plan.Claims[k[0]]
+		return claim.Range == first.Range && claim.kin() == first.kin()
+	})
 }
 
-// kin reports whether a rule that accepts one of two claims beside a third accepts the
+// kin is equal for claims of which a rule that accepts one beside a third accepts the
 // other, too: they are of one deployment and network, and differ in nothing but their
 // places, and which instance group, instance or property has the range.
-func (c *Claim) kin(o *Claim) bool {
-	if c.Kind != o.Kind || c.Range != o.Range || c.Errand != o.Errand || c.EitherPool != o.EitherPool || c.Version != o.Version || c.Booking() != o.Booking() {
-		return false
-	}
+func (c *Claim) kin() kinKey {
+	key := kinKey{at: c.Range, kind: c.Kind, errand: c.Errand, eitherPool: c.EitherPool, version: c.Version, booking: c.Booking()}
 	if c.Kind == External {
-		return c.Subnet.Segment == o.Subnet.Segment
+		key.owner = Owner{Property: c.Subnet.Segment}
+		return key
 	}
-	a, b := c.Owner(), o.Owner()
-	return c.Subnet == o.Subnet && a.Director == b.Director && a.Deployment == b.Deployment && a.Network == b.Network && (a.Property == "") == (b.Property == "")
+	key.subnet, key.owner = c.Subnet, c.Owner()
+	key.owner.InstanceGroup = ""
+	if key.owner.Property != "" {
+		key.owner.Property = "some"
+	}
+	return key
+}
+
+// kinKey is what kin have in common.
+type kinKey struct {
+	at                 netipx.IPRange
+	kind               Kind
+	errand, eitherPool bool
+	version            uint8
+	booking            *Booking
+	subnet             *Subnet
+	owner              Owner
 }
 
 func (s *sweeper) arenaOf(c *Claim) int {
