@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/protocol"
@@ -105,11 +108,15 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	for _, e := range entries {
-		if w := e.Event.What; w == ledger.WasHeld || w == ledger.WasBooked || w == ledger.WasAdopted {
+		if taking(e.Event.What) || e.Event.What == ledger.WasAdopted {
 			if err := a.notTheirs(ctx, actor, picture, pool, e.Event.Owner, e.Event.Team); err != nil {
 				return nil, err
 			}
 		}
+	}
+	own, err := a.ownDirectors(ctx, actor, entries)
+	if err != nil {
+		return nil, err
 	}
 	err = a.Ledger.Under(picture.UnderPools).UpdateAt(ctx, pool.Name, serial, func(rs *ledger.Records) ([]ledger.Entry, error) {
 		for _, e := range entries {
@@ -118,7 +125,7 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 			}
 		}
 		look := picture.Look(pool, a.now())
-		return entries, a.verify(pool, rs, look.World, entries, actor.Has(accounts.Admin))
+		return entries, a.verify(pool, rs, look, entries, own, actor.Has(accounts.Admin))
 	})
 	if err != nil {
 		return nil, unavailable(err)
@@ -148,11 +155,14 @@ func mayChange(actor *accounts.Actor, pool *ledger.Pool, before ledger.Booking, 
 	return e.What == ledger.WasExpired || mayBook(actor, pool, before.Team)
 }
 
-// verify judges entries by the world of each owner among them.
-func (a *API) verify(pool *ledger.Pool, rs *ledger.Records, world func(owner string) *ledger.World, entries []ledger.Entry, trusted bool) error {
+// verify judges entries by the world of the owner among them: nothing is given that the
+// server itself would not give. But of what the actor's own directors hand out, and of
+// networks that the server does not know, who asks knows more: their files may say something
+// else than what was pushed last.
+func (a *API) verify(pool *ledger.Pool, rs *ledger.Records, look *booking.Look, entries []ledger.Entry, own func(director string) bool, trusted bool) error {
 	owner := ""
 	for _, e := range entries {
-		if e.Event.What == ledger.WasHeld || e.Event.What == ledger.WasBooked {
+		if taking(e.Event.What) {
 			if owner != "" && owner != e.Event.Owner {
 				return huma.Error422UnprocessableEntity("entries book for one owner at a time")
 			}
@@ -162,15 +172,66 @@ func (a *API) verify(pool *ledger.Pool, rs *ledger.Records, world func(owner str
 	if owner == "" {
 		owner = nobody
 	}
-	// Which addresses may be given, who asks knows better: the server may not have what
-	// its director's files say. That the pool delegates them and nobody else uses them, it
-	// knows.
-	w := *world(owner)
-	w.Free = nil
+	w := *look.World(owner)
+	if w.Free != nil {
+		unknown := unknownOf(pool, look)
+		if w.Free = append(slices.Clip(w.Free), unknown); !given(&w, entries) {
+			w.Free = append(slices.Clip(look.Without(own).World(owner).Free), unknown)
+		}
+	}
 	if err := ledger.Verify(pool, rs, &w, entries, trusted); err != nil {
 		return huma.Error409Conflict(err.Error())
 	}
 	return nil
+}
+
+// taking reports whether an event gives an address that may be given to whoever asks.
+func taking(what ledger.What) bool { return what == ledger.WasHeld || what == ledger.WasBooked }
+
+// given reports whether all that entries take may be given.
+func given(w *ledger.World, entries []ledger.Entry) bool {
+	for _, e := range entries {
+		if taking(e.Event.What) && !slices.ContainsFunc(w.Free, func(s *netipx.IPSet) bool { return s.ContainsPrefix(e.Range) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// ownDirectors are the directors of which the actor knows more than the server: those that
+// it may push, and that of the owner, where nothing says that another team has it.
+func (a *API) ownDirectors(ctx context.Context, actor *accounts.Actor, entries []ledger.Entry) (func(director string) bool, error) {
+	owns := map[string]bool{}
+	for _, e := range entries {
+		director, _, below := strings.Cut(e.Event.Owner, "/")
+		if _, known := owns[director]; known || !below || !taking(e.Event.What) {
+			continue
+		}
+		teams, err := a.Accounts.TeamsOf(ctx, director)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		owns[director] = len(teams) == 0 || slices.Contains(teams, e.Event.Team)
+	}
+	return func(director string) bool {
+		return director != "" && (owns[director] || slices.Contains(actor.Scopes, accounts.PushFor(director)))
+	}, nil
+}
+
+// unknownOf are the addresses of a pool that are in no network which the server knows.
+func unknownOf(pool *ledger.Pool, look *booking.Look) *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	for _, r := range pool.Ranges {
+		set.AddRange(r)
+	}
+	for _, s := range look.Subnets() {
+		set.RemovePrefix(s.Range)
+	}
+	unknown, err := set.IPSet()
+	if err != nil { // the ranges of a plan are valid
+		return &netipx.IPSet{}
+	}
+	return unknown
 }
 
 func entriesOf(body protocol.Entries, actor *accounts.Actor) ([]ledger.Entry, error) {

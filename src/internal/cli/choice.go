@@ -75,7 +75,7 @@ func isAddress(name string, b ledger.Booking) bool {
 // check refuses what stands for more than whoever wrote it may think of.
 func (c *choice) check() error {
 	for _, a := range c.args {
-		if owners := c.several[a]; !c.all && (c.wide[a] || len(owners) > 1 && !strings.Contains(a, "/")) {
+		if owners := c.several[a]; !c.all && (c.wide[a] || len(owners) > 1 && !strings.Contains(strings.TrimRight(a, "/"), "/")) {
 			return usage("name them one by one, or add --all (and --dry-run first)", "%q stands for all that is booked for %s", a, someOf(owners))
 		}
 	}

@@ -127,7 +127,7 @@ func (v *verifying) taken(e Entry, before Booking) error {
 		return fmt.Errorf("it is in use by %s", users[0].Text)
 	}
 	if v.world.Free != nil && !v.free(e.Range) {
-		return fmt.Errorf("it is none that may be given")
+		return fmt.Errorf("it is none that may be given, by what files and directors say")
 	}
 	v.grown = append(v.grown, e.Event.Team)
 	return nil
