@@ -135,7 +135,7 @@ func (a *API) adoptOf(ctx context.Context, picture *central.Picture, pool *ledge
 		return entries, nil
 	}
 	if !in.DryRun {
-		err = a.Ledger.Under(picture.UnderPools).Update(ctx, pool.Name, apply)
+		err = a.Ledger.Under(picture.Under).Update(ctx, pool.Name, apply)
 		return list, err
 	}
 	rs, err := a.Ledger.Records(ctx, pool.Name)

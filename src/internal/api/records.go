@@ -118,7 +118,7 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 	if err != nil {
 		return nil, err
 	}
-	err = a.Ledger.Under(picture.UnderPools).UpdateAt(ctx, pool.Name, serial, func(rs *ledger.Records) ([]ledger.Entry, error) {
+	err = a.Ledger.Under(picture.Under).UpdateAt(ctx, pool.Name, serial, func(rs *ledger.Records) ([]ledger.Entry, error) {
 		for _, e := range entries {
 			if before := rs.At(e.Range); before.State.Taken() && !mayChange(actor, pool, before, e.Event) || !mayBook(actor, pool, e.Event.Team) && e.Event.What != ledger.WasFreed && e.Event.What != ledger.WasExpired {
 				return nil, huma.Error403Forbidden(ledger.RangeText(e.Range) + ": " + actor.Name + " has no scope " + accounts.BookFor(e.Event.Team))

@@ -335,7 +335,7 @@ func (a *API) grant(ctx context.Context, r requests.Request) ([]Booking, error) 
 	ask.Why = agreed(body.Why, r.Judge)
 	w := picture.Look(pool, a.now()).World(ask.For.Owner)
 	var answer ledger.Answer
-	err = a.Ledger.Under(picture.UnderPools).Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+	err = a.Ledger.Under(picture.Under).Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		if answer, entries, err = ledger.Book(pool, rs, w, ask); err != nil {
 			return nil, huma.Error422UnprocessableEntity(err.Error())
 		}

@@ -91,7 +91,7 @@ func (a *API) Take(ctx context.Context, name string, body Ask) (answer ledger.An
 	}
 	ask.By = actor.Name
 	w := picture.Look(pool, a.now()).World(ask.For.Owner)
-	err = a.Ledger.Under(picture.UnderPools).Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+	err = a.Ledger.Under(picture.Under).Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		if answer, entries, err = ledger.Book(pool, rs, w, ask); err != nil {
 			return nil, huma.Error422UnprocessableEntity(err.Error())
 		}

@@ -50,23 +50,23 @@ type Plan struct {
 	// Granted are the addresses that a director granted, by its history, and that are not
 	// known to be free again; nil: there is no history.
 	Granted func(ctx context.Context, director string) ([]Grant, error)
-	// Load tells other servers on the database which pools this one has loaded: from then
-	// on they give nothing under others. It ends when nothing is being written under others
-	// any more; nil: there are no other servers.
-	Load func(ctx context.Context, pools string, in Segments) error
+	// Load tells other servers on the database by which fleet file this one gives, as a
+	// digest: from then on they give nothing by another. It ends when nothing is being
+	// written by another any more; nil: there are no other servers.
+	Load func(ctx context.Context, by string, in Segments) error
 	// BookedIn are, by pool and address, the segments in which addresses were booked, where
 	// the pool was in others since; nil: they are not known.
 	BookedIn func(context.Context) (map[string]map[netip.Prefix]string, error)
-	// LoadedLast are the pools that were loaded last, by whichever server, and what tells
+	// LoadedLast is the digest that was loaded last, by whichever server, and what tells
 	// that loading from others.
-	LoadedLast func(ctx context.Context) (pools, tag string, err error)
+	LoadedLast func(ctx context.Context) (by, tag string, err error)
 	// Made is called with each picture that is made; it may be nil.
 	Made func(*Picture)
 
 	sources sharedread.Reader[struct{}, sources]
 
 	loading sync.Mutex
-	// loaded is the digest of the pools that Load was told of last.
+	// loaded is the digest that Load was told last.
 	loaded string
 
 	mu   sync.Mutex
@@ -89,9 +89,9 @@ type Picture struct {
 	Plan *plan.Plan
 	// Pools are those of the fleet file that could be read, in its order.
 	Pools []*ledger.Pool
-	// UnderPools is the digest of the pools: what is given under them must not be given
-	// under others at the same time.
-	UnderPools string
+	// Under is the tag of the fleet file by which this is given: nothing may be given by
+	// another at the same time.
+	Under string
 	// Lost are pools that had bookings and that the fleet file does not have any more, or
 	// cannot be read of it, by name: with the ranges that are booked of them.
 	Lost []*ledger.Pool
@@ -211,6 +211,9 @@ func (p *Plan) again(heads []pushes.Push, of string) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.making = false
+			if errors.Is(err, errMovedOn) && p.of == of { // whoever asks next makes one, and tells others
+				p.of = ""
+			}
 			if err == nil && p.of == of && p.made.Before(made) {
 				p.keep(picture, of, made, time.Since(start))
 			}
@@ -240,7 +243,7 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 			return nil, fmt.Errorf("%w: %w", ErrFleetFile, err)
 		}
 		h.Write(text)
-		if p.LoadedLast != nil { // under other pools, other addresses may have been given
+		if p.LoadedLast != nil { // by another fleet file, other addresses may have been given
 			_, tag, err := p.LoadedLast(ctx)
 			if err != nil {
 				return nil, err
@@ -263,6 +266,21 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	} else {
 		w = workspace.Open(p.FleetFile, reading)
 	}
+	under := ""
+	switch {
+	case p.Load == nil || p.FleetFile == "":
+	case len(w.Troubles) > 0:
+		under = nothing
+	default:
+		// Before the bookings are read: those that others make by other files are done then.
+		by, err := p.givingBy(w, files)
+		if err != nil {
+			return nil, err
+		}
+		if under, err = p.load(ctx, by, segmentsOf(w.Fleet.File), newest); err != nil {
+			return nil, err
+		}
+	}
 	for _, push := range heads {
 		text, err := p.Pushes.Text(ctx, push.Director, push.Version)
 		if err != nil {
@@ -273,13 +291,6 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 		files.Keep(name, text)
 		pushed(&w.Fleet, push.Director, name)
 	}
-	under := digestOf(w.Fleet.File)
-	if len(w.Troubles) == 0 { // else nothing is given
-		// Before the bookings are read: those that others make under their pools are done then.
-		if under, err = p.load(ctx, under, segmentsOf(w.Fleet.File), newest); err != nil {
-			return nil, err
-		}
-	}
 	strays, err := p.strays(ctx, w.Fleet.File)
 	if err != nil {
 		return nil, err
@@ -288,7 +299,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	read := survey.Read(w.Fleet, w.Loader)
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
-		Lost: strays.lost, Moved: strays.moved, InFleetFile: own, UnderPools: under, Required: map[string]bool{},
+		Lost: strays.lost, Moved: strays.moved, InFleetFile: own, Under: under, Required: map[string]bool{},
 		Plan: read.Facts.Plan, Findings: p.accepted(w.Fleet.File, lint.Run(read.Facts, p.rules())), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(strays.told, read.Unread), maxAges: map[string]string{},
 		file: w.Fleet.File, severities: read.Facts.Severities,

@@ -1,7 +1,6 @@
 package central
 
 import (
-	"fmt"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -17,19 +16,14 @@ func (p *Plan) shared(files *source.Files) (string, error) {
 	if p.FleetFile == "" {
 		return "", nil
 	}
-	text, err := files.Read(p.FleetFile)
+	all, err := p.fleetFile(files)
 	if err != nil {
 		return "", err
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
-		return "", fmt.Errorf("the fleet file is no mapping")
-	}
-	all := doc.Content[0]
 	part := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for i := 0; i+1 < len(all.Content); i += 2 {
 		if slices.Contains(sharedKeys, all.Content[i].Value) {
-			part.Content = append(part.Content, all.Content[i], withoutAliases(all.Content[i+1]))
+			part.Content = append(part.Content, all.Content[i], all.Content[i+1])
 		}
 	}
 	if len(part.Content) == 0 {

@@ -20,7 +20,7 @@ type request struct {
 	answer chan error
 	// at is the serial that the pool must have; negative: any.
 	at int64
-	// under is the digest of the pools that the change rests on; empty: on none.
+	// under is the tag of the fleet file that the change rests on; empty: on none.
 	under string
 }
 

@@ -91,7 +91,7 @@ type Store struct {
 	pools    map[string]*pool
 	// fences are those that were read last; nil: none were read yet.
 	fences []Fence
-	// loaded is what was read last of the pools that were loaded last.
+	// loaded is what was read last of the fleet file that was loaded last.
 	loaded      Loaded
 	originKnown *Origin
 	queue       chan *request

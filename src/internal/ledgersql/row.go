@@ -20,8 +20,8 @@ type Event struct {
 	ledger.Entry
 	// Guard is what has to be so when the event is written; nil: nothing.
 	Guard *Guard
-	// Under is the digest of the pools that must be those that were loaded last; empty:
-	// whatever was.
+	// Under is the tag of the fleet file that must be the one that was loaded last; empty:
+	// whichever was.
 	Under string
 }
 

@@ -154,8 +154,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		problem(w, http.StatusServiceUnavailable, "the database does not answer")
 		return
-	case own != "" && own != last.Pools:
-		problem(w, http.StatusServiceUnavailable, (&ledgersql.OtherPoolsError{Last: last}).Error())
+	case own != "" && own != last.Digest:
+		problem(w, http.StatusServiceUnavailable, (&ledgersql.OtherFleetFileError{Last: last}).Error())
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))

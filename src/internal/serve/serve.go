@@ -162,18 +162,18 @@ func (s *Server) checkFleet(ctx context.Context) error {
 	return nil
 }
 
-// load tells other servers on the database of this one's pools.
-func (s *Server) load(ctx context.Context, pools string, in central.Segments) error {
+// load tells other servers on the database by which fleet file this one gives.
+func (s *Server) load(ctx context.Context, by string, in central.Segments) error {
 	host, err := os.Hostname()
 	if err != nil {
 		return err
 	}
-	return s.store.Load(ctx, pools, host, ledgersql.Segments(in))
+	return s.store.Load(ctx, by, host, ledgersql.Segments(in))
 }
 
-func (s *Server) loadedLast(ctx context.Context) (pools, tag string, err error) {
+func (s *Server) loadedLast(ctx context.Context) (by, tag string, err error) {
 	last, err := s.store.Loaded(ctx)
-	return last.Pools, last.Tag(), err
+	return last.Digest, last.Tag(), err
 }
 
 // tellOf writes into the log why nothing can be given, and what is not in the plan.

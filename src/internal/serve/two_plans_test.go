@@ -151,7 +151,7 @@ func TestTwoPlans(t *testing.T) {
 	}
 }
 
-// saysSo wants a server that gives nothing to say so, until it has the same pools.
+// saysSo wants a server that gives nothing to say so, until its fleet file says the same.
 func saysSo(t *testing.T, servers []*oneOfTwo, token string) {
 	t.Helper()
 	for i, s := range servers {

@@ -69,7 +69,7 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	batch := &pgx.Batch{}
 	for i := range events {
 		if events[i].Under != "" {
-			batch.Queue(ledgersql.GuardPools+` for share`, events[i].Under).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })
+			batch.Queue(ledgersql.GuardFleetFile+` for share`, events[i].Under).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })
 		}
 		if events[i].Guard != nil {
 			batch.Queue(ledgersql.GuardQuery, events[i].GuardValues()...).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })

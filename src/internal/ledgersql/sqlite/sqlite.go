@@ -107,7 +107,7 @@ func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
 func guarded(ctx context.Context, tx *sql.Tx, events []ledgersql.Event) error {
 	for i := range events {
 		if events[i].Under != "" {
-			if err := ledgersql.Allowed(tx.QueryRowContext(ctx, ledgersql.GuardPools, events[i].Under)); err != nil {
+			if err := ledgersql.Allowed(tx.QueryRowContext(ctx, ledgersql.GuardFleetFile, events[i].Under)); err != nil {
 				return err
 			}
 		}
