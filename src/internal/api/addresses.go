@@ -103,8 +103,8 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	out.Linked, out.Body.Next.Next = in.link(next), next
 	for _, n := range claims {
 		c := n.claim
-		v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: n.who, Director: c.Owner().Director, InUse: c.Kind.InUse()}
-		if seesFiles(actor, c.Owner().Director) {
+		v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: n.who, Director: picture.Teller(c.Kind, c.Owner(), c.At), InUse: c.Kind.InUse()}
+		if seesFiles(actor, v.Director) {
 			v.At = c.At.String()
 		}
 		out.Body.Claims = append(out.Body.Claims, v)

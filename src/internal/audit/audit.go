@@ -211,7 +211,9 @@ func Compare(directors []Director, externals []claims.External, segmentOf func(*
 			promised = append(promised, *d.Promised)
 		}
 		if d := &directors[i]; d.Granted != nil {
+			externals = claims.Externals(externals, []claims.Director{*d.Granted})
 			granted = append(granted, *d.Granted)
+			granted[len(granted)-1].Externals = nil // they are no grant
 		} else if len(d.Lost) > 0 {
 			granted = append(granted, d.lost())
 		}

@@ -365,7 +365,7 @@ func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 			continue
 		}
 		// To the hour, so that they are the same when nothing changed.
-		s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), p.Now().Truncate(time.Hour))
+		s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, workspace.Keep(w.Fleet.File), nil, p.Now().Truncate(time.Hour))
 		if err != nil {
 			if t := trouble.Of(err); !slices.ContainsFunc(picture.Failures, func(o trouble.Trouble) bool { return o.Message == t.Message && o.At == t.At }) {
 				picture.Failures = append(picture.Failures, t)
@@ -379,7 +379,7 @@ func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 // pushed puts a snapshot into the fleet: of a director that the fleet file names, or
 // of one more.
 func pushed(f *survey.Fleet, director, name string) {
-	file := &fleet.SnapshotFile{Path: name, At: place.Place{File: name}}
+	file := &fleet.SnapshotFile{Path: name, Pushed: true, At: place.Place{File: name}}
 	for i := range f.File.Directors { // its max_age counts, whatever it says of a snapshot
 		if d := &f.File.Directors[i]; d.Name.Value == director {
 			file.MaxAge, file.MaxAgeAt = d.MaxAge.Length, d.MaxAge.At

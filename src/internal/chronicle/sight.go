@@ -16,6 +16,7 @@ import (
 func SightOf(director string, p *plan.Plan, s *snapshot.Snapshot) *Sight {
 	b := sighting{director: director, plan: p, has: map[Claimant]*netipx.IPSetBuilder{}, absent: map[string]bool{}, hidden: map[string]*netipx.IPSet{}}
 	b.declared()
+	b.external(s)
 	b.granted(s)
 	b.unseen()
 	sight := &Sight{Has: map[Claimant]*netipx.IPSet{}, Hidden: b.hides}
@@ -64,6 +65,15 @@ func (b *sighting) declared() {
 		switch c.Kind {
 		case plan.Static, plan.CreateEnvVM, plan.VIP, plan.DirectorOwn:
 			b.add(Claimant{Declared, ownerOf(c)}, c.Range)
+		}
+	}
+}
+
+// external takes what the director's team says that somebody outside of directors has.
+func (b *sighting) external(s *snapshot.Snapshot) {
+	for _, e := range s.Settings.External {
+		for _, a := range e.Addresses {
+			b.add(Claimant{Declared, e.Owner + " (outside of bosh)"}, a.Range)
 		}
 	}
 }

@@ -49,15 +49,11 @@ type Director struct {
 	// Indexes are, of deployments of which the director told them, the indexes of
 	// instances by their addresses.
 	Indexes map[string]map[netip.Addr]int
+	// Externals are what was told with the director of addresses that are nobody's whom a
+	// director knows.
+	Externals []External
 	// Unread is what could not be read as a whole.
 	Unread []Unread
-}
-
-// External is addresses that somebody outside of all directors holds.
-type External struct {
-	Owner   string
-	Segment string
-	Blocks  []bosh.Block
 }
 
 // Build returns the plan of all directors. segmentOf names the segment that the
@@ -68,7 +64,7 @@ func Build(directors []Director, externals []External, segmentOf func(*plan.Subn
 	for i := range directors {
 		b.director(&directors[i])
 	}
-	for _, e := range externals {
+	for _, e := range Externals(externals, directors) {
 		b.external(e)
 	}
 	b.reached(directors)

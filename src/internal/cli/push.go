@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -77,7 +78,7 @@ func openWithoutPlan(fleetFile string, streams Streams) (*workspace.Workspace, e
 	files := streams.files()
 	reading := streams.reading(files, workspace.Mode{})
 	reading.Central = func(*fleet.File) (*workspace.Central, error) {
-		return &workspace.Central{File: &fleet.File{}}, nil
+		return &workspace.Central{File: &fleet.File{}, Unasked: true}, nil
 	}
 	w := workspace.Open(path, reading)
 	if len(w.Troubles) > 0 {
@@ -95,9 +96,16 @@ func openWithoutPlan(fleetFile string, streams Streams) (*workspace.Workspace, e
 // pushAll pushes director after director: one that is not taken costs the others
 // nothing.
 func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, names []string, replaces bool, streams Streams) error {
-	keep, err := wantedBy(ctx, w, client)
+	keep, shared, err := wantedBy(ctx, w, client)
 	if err != nil {
 		return storeError(err)
+	}
+	team, troubles := w.Team(shared)
+	if len(troubles) > 0 {
+		if err := report.WriteFailures(streams.Stderr, troubles, report.Options{}); err != nil {
+			return incomplete("", "cannot write to standard error: %s", err)
+		}
+		return incomplete("see above", "what the fleet file says of addresses outside of directors cannot be told: nothing was pushed")
 	}
 	var failed error
 	collides := false
@@ -106,10 +114,10 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 		if len(names) > 0 && !slices.Contains(names, d.Name) {
 			continue
 		}
-		pushed, err := push(ctx, w, client, d, keep, replaces)
+		pushed, err := push(ctx, w, client, d, keep, team, replaces)
 		if err != nil {
 			failed = errors.Join(failed, err)
-			if err := printTo(streams.Stderr, "ipguard: director %s is not pushed: %s\n", d.Name, err); err != nil {
+			if err := tellNotPushed(streams, d.Name, err); err != nil {
 				return err
 			}
 			continue
@@ -152,28 +160,37 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 	return nil
 }
 
+// tellNotPushed says why a director was not pushed, and what cures it.
+func tellNotPushed(streams Streams, director string, why error) error {
+	text := fmt.Sprintf("ipguard: director %s is not pushed: %s\n", director, why)
+	if hint := trouble.Of(why).Hint; hint != "" {
+		text += "  hint: " + hint + "\n"
+	}
+	return printTo(streams.Stderr, "%s", text)
+}
+
 // wantedBy is what a snapshot has to keep: for the team's own fleet file, and for the
-// server's, which other teams read it by. Where the server cannot tell, it is pushed
-// without: they are told what it lacks. Nothing is pushed to a server that may have lost
+// server's, which other teams read it by. Where the server cannot tell, shared is nil, and
+// it is pushed without: they are told what it lacks. Nothing is pushed to a server that may have lost
 // what it knew: that nothing collides there proves nothing.
-func wantedBy(ctx context.Context, w *workspace.Workspace, client *serverclient.Client) (snapshot.Keep, error) {
-	keep := workspace.Keep(w.Fleet.File)
-	shared, err := client.Shared(ctx)
+func wantedBy(ctx context.Context, w *workspace.Workspace, client *serverclient.Client) (keep snapshot.Keep, shared *fleet.File, err error) {
+	keep = workspace.Keep(w.Fleet.File)
+	shared, err = client.Shared(ctx)
 	lost, told := (*serverclient.FencedError)(nil), (*trouble.Trouble)(nil)
 	switch {
 	case errors.As(err, &lost), errors.As(err, &told):
-		return keep, err
+		return keep, nil, err
 	case err != nil:
-		return keep, nil
+		return keep, nil, nil
 	}
 	asked := workspace.Keep(shared)
 	keep.VIPProperties = slices.Concat(keep.VIPProperties, asked.VIPProperties)
 	keep.CloudProperties = slices.Concat(keep.CloudProperties, asked.CloudProperties)
-	return keep, nil
+	return keep, shared, nil
 }
 
-func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, keep snapshot.Keep, replaces bool) (serverclient.Pushed, error) {
-	s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, keep, w.Fleet.Snapshots.Now)
+func push(ctx context.Context, w *workspace.Workspace, client *serverclient.Client, d fleet.Sources, keep snapshot.Keep, team *survey.Team, replaces bool) (serverclient.Pushed, error) {
+	s, err := survey.Promised(d, w.Loader, w.Fleet.Snapshots.Files, keep, team, w.Fleet.Snapshots.Now)
 	if err != nil {
 		return serverclient.Pushed{}, err
 	}

@@ -25,7 +25,8 @@ import (
 
 // Party is one side of a conflict.
 type Party struct {
-	Owner    string `json:"owner"`
+	Owner string `json:"owner"`
+	// Director is whose it is; of an address outside of directors, with which it was told.
 	Director string `json:"director,omitempty"`
 	// Deployment, Kind and Range are those of its claim.
 	Deployment string    `json:"deployment,omitempty"`
@@ -56,7 +57,7 @@ func Of(p *central.Picture) []Conflict {
 	var list []Conflict
 	for i := range p.Findings {
 		if f := &p.Findings[i]; f.Severity == lint.Error && between(f, p.Directors) {
-			list = append(list, conflictOf(f))
+			list = append(list, conflictOf(f, p))
 		}
 	}
 	return list
@@ -79,14 +80,14 @@ func side(p *lint.Party, directors []string) plan.Owner {
 	return plan.Owner{Property: p.Owner.Property}
 }
 
-func conflictOf(f *lint.Finding) Conflict {
+func conflictOf(f *lint.Finding, p *central.Picture) Conflict {
 	c := Conflict{Fingerprint: f.Fingerprint(), Rule: f.Rule, Segment: f.Segment, Message: legible.Text(f.Message)}
 	if f.Range.IsValid() {
 		c.Range = f.Range.String()
 	}
 	for _, party := range f.Claims {
 		v := Party{
-			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: party.Owner.Director,
+			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: p.Teller(party.Kind, party.Owner, party.At),
 			Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
 		}
 		if party.Owner == (plan.Owner{}) { // a pool that demands something
@@ -126,11 +127,20 @@ func (c *Conflict) MayGoOn(p *central.Picture) bool {
 		switch {
 		case p.Plan.MayHide(owner, party.Kind, at):
 			hides = true
-		case !p.Plan.Shows(owner, party.Kind, at):
+		case party.Kind == plan.External && !showsExternal(p.Plan, party.Owner, at),
+			party.Kind != plan.External && !p.Plan.Shows(owner, party.Kind, at):
 			return false
 		}
 	}
 	return hides
+}
+
+// showsExternal reports whether somebody outside of directors, named as a party is, is seen
+// to have an address of r; with r invalid, any.
+func showsExternal(p *plan.Plan, who string, r netipx.IPRange) bool {
+	return slices.ContainsFunc(p.Claims, func(c plan.Claim) bool {
+		return c.Kind == plan.External && c.Who() == who && (!r.IsValid() || c.Range.Overlaps(r))
+	})
 }
 
 // changes are what a picture makes of the open conflicts.

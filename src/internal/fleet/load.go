@@ -92,13 +92,16 @@ func (d *decoder) meaning(file *File) {
 			d.known("director", m.Director, directors)
 		}
 	}
+	d.meaningOfPools(file)
+	d.meaningOfTeams(file)
+	if file.Server.URL.Value != "" {
+		return // which knows other directors and segments: CheckOwners
+	}
 	for _, e := range file.External {
 		d.known("segment", e.Segment, segments)
 	}
-	d.meaningOfPools(file, segments)
-	d.meaningOfTeams(file)
-	if file.Server.URL.Value != "" {
-		return // which knows other directors: CheckOwners
+	for i := range file.Pools {
+		d.known("segment", file.Pools[i].Segment, segments)
 	}
 	for _, owner := range file.allowedOwners() {
 		d.knownOwner(file, owner, directors)
@@ -117,12 +120,13 @@ func (f *File) allowedOwners() (list []Text) {
 }
 
 // CheckOwners complains about owners in allow that are none, for a file with a server,
-// when the server's directors and external addresses are among the file's.
-func (f *File) CheckOwners() (list []trouble.Trouble) {
+// when the server's directors and external addresses are among the file's. told reports
+// whether something that was pushed tells of external addresses of an owner.
+func (f *File) CheckOwners(told func(owner string) bool) (list []trouble.Trouble) {
 	for _, owner := range f.allowedOwners() {
 		director, _, _ := strings.Cut(owner.Value, "/")
 		if slices.ContainsFunc(f.Directors, func(d Director) bool { return d.Name.Value == director }) ||
-			slices.ContainsFunc(f.External, func(e External) bool { return e.Owner.Value == owner.Value }) {
+			slices.ContainsFunc(f.External, func(e External) bool { return e.Owner.Value == owner.Value }) || told(owner.Value) {
 			continue
 		}
 		var candidates []string

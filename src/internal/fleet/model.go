@@ -53,9 +53,11 @@ type File struct {
 	// What is named by none of them and cannot be decided counts as the same.
 	Segments []Segment `yaml:"segments,omitempty"`
 	// Addresses that are held by somebody outside of all directors: load
-	// balancers, NAT boxes, DHCP ranges, machines that were made by hand.
+	// balancers, NAT boxes, DHCP ranges, machines that were made by hand. With server: they
+	// are told to all teams with each director of this file that is pushed.
 	External []External `yaml:"external,omitempty"`
-	// Which job properties hold virtual addresses, beside the usual names.
+	// Which job properties hold virtual addresses, beside the usual names. With server: those
+	// of this file are of its own directors; what others have, too, belongs into the server's.
 	VIPProperties VIPProperties `yaml:"vip_properties,omitempty"`
 	// Addresses that anybody of a team may take without asking. ipguard free
 	// proposes no others as soon as there is one such pool.
@@ -247,8 +249,8 @@ type External struct {
 	Owner Text `yaml:"owner"`
 	// Addresses, CIDRs or ranges (first - last).
 	Addresses []Range `yaml:"addresses" jsonschema:"minItems=1"`
-	// The segment that the addresses are in, one of segments. If it is not
-	// given they may be in any.
+	// The segment that the addresses are in, one of segments, or of the server's. If it is
+	// not given they may be in any.
 	Segment Text `yaml:"segment,omitempty"`
 }
 

@@ -98,10 +98,9 @@ func (d *decoder) meaningOfTeams(file *File) {
 func (f *File) Folder() (string, error) { return filepath.Abs(filepath.Dir(f.Path)) }
 
 // meaningOfPools checks what no schema can say of pools.
-func (d *decoder) meaningOfPools(file *File, segments names) {
+func (d *decoder) meaningOfPools(file *File) {
 	for i := range file.Pools {
 		p := &file.Pools[i]
-		d.known("segment", p.Segment, segments)
 		for j := range i {
 			if q := &file.Pools[j]; p.Team.Value != "" && p.Key() == q.Key() && (p.bookable() || q.bookable()) {
 				d.fail(p.At, "give it a name: of its own", "pool %s is already defined at %s", quoted(p.Key()), q.At)

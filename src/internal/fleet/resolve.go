@@ -95,6 +95,9 @@ type SnapshotFile struct {
 	Path string
 	// At is the line of the fleet file that names it.
 	At place.Place
+	// Pushed says that it is what a team told a server: what the team's own fleet file says
+	// of its addresses stands in it.
+	Pushed bool
 	// Server is that of the director; empty where what is at Path is no copy.
 	Server string
 	// MaxAge is how old it may be; 0: any age.
@@ -156,7 +159,7 @@ func (r *resolver) director(d *Director) Sources {
 	s.Reached = d.Environment.reached()
 	if d.Snapshot.Value != "" {
 		s.Snapshot = &SnapshotFile{
-			Path: shownFrom(r.wd, r.absolute(d.Snapshot.Value)), Server: d.Server, At: d.Snapshot.At, MaxAge: d.MaxAge.Length, MaxAgeAt: d.MaxAge.At,
+			Path: shownFrom(r.wd, r.absolute(d.Snapshot.Value)), Server: d.Server, Pushed: d.Server != "", At: d.Snapshot.At, MaxAge: d.MaxAge.Length, MaxAgeAt: d.MaxAge.At,
 		}
 	}
 	return s

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -60,6 +61,24 @@ func (m Match) Matches(s *plan.Subnet) bool {
 		}
 	}
 	return m.saysSomething()
+}
+
+// HasSegment reports whether the file defines a segment of that name.
+func (f *File) HasSegment(name string) bool {
+	return slices.ContainsFunc(f.Segments, func(s Segment) bool { return s.Name.Value == name && name != "" })
+}
+
+// CloudProperties are the paths by which segments tell subnets of a director apart; of
+// any, where it has no name.
+func (f *File) CloudProperties(director string) (paths []string) {
+	for _, s := range f.Segments {
+		for _, m := range s.Subnets {
+			if director == "" || m.Director.Value == "" || m.Director.Value == director {
+				paths = append(paths, slices.Sorted(maps.Keys(m.CloudProperties.Scalars))...)
+			}
+		}
+	}
+	return paths
 }
 
 // MayHold reports whether a segment may hold a subnet of a director that has addresses

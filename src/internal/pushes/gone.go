@@ -24,7 +24,7 @@ type part struct {
 }
 
 // gone are the names of the parts that the last version had and the text of a snapshot has
-// not. One that lacks all of them, or what another one pushed, is refused unless it is said
+// not, and the owners of addresses outside of directors. One that lacks all of them, or what another one pushed, is refused unless it is said
 // to replace all; one that the director told may lack whatever directors tell.
 func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, replaces bool) (lost []string, err error) {
 	if last == nil || last.Retired() {
@@ -54,7 +54,7 @@ func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, re
 		}
 	}
 	if len(lacks) == 0 || replaces || len(lost) < len(had) && by == last.By { // somebody took his own away
-		return lost, nil
+		return append(lost, externalGone(before, now)...), nil
 	}
 	return lost, &RefusedError{fmt.Sprintf("this lacks %s, which %s pushed at %s: push all that the director has together, or say that this replaces it (ipguard push --replaces)",
 		someParts(lacks), last.By, last.At.Format(time.RFC3339))}
@@ -89,6 +89,19 @@ func partsOf(s *snapshot.Snapshot) (list []part) {
 	}
 	slices.SortFunc(list, func(a, b part) int { return strings.Compare(a.name, b.name) })
 	return slices.Compact(list)
+}
+
+// externalGone are owners of addresses outside of directors that were told and are not any
+// more: they stand in a fleet file that may name several directors, and are no part of one.
+func externalGone(before, now *snapshot.Snapshot) (list []string) {
+	for _, e := range before.Settings.External {
+		owner := "external " + e.Owner
+		told := func(o snapshot.External) bool { return o.Owner == e.Owner }
+		if !slices.ContainsFunc(now.Settings.External, told) && !slices.Contains(list, owner) {
+			list = append(list, owner)
+		}
+	}
+	return list
 }
 
 // mostParts is how many parts are named.

@@ -32,6 +32,9 @@ func (s *Snapshot) tell() {
 		c.content(content)
 	}
 	c.vms(s.Orphans)
+	for _, e := range s.Settings.External {
+		c.vms([]VM{{Addresses: e.Addresses}})
+	}
 	c.vms([]VM{{Addresses: s.Settings.Own}, {Addresses: s.Settings.AnswersAt}, {Addresses: s.Settings.Proxies}})
 	head := Head{Collected: s.Collected, Director: s.Director, Unseen: s.Unseen, Kept: s.Kept, Deployed: len(s.Deployments)}
 	if all, err := c.set.IPSet(); err == nil && c.known {

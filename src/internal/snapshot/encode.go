@@ -181,6 +181,12 @@ func (s Settings) node() *yaml.Node {
 	m.flag("ignore_missing_gateway", s.IgnoreMissingGateway)
 	m.flag("managed_networks", s.ManagedNetworks)
 	m.flag("no_config_server", s.NoConfigServer)
+	if len(s.External) > 0 {
+		m.put("external", sequence(s.External, External.node))
+	}
+	if s.VIPs != nil {
+		m.put("vip_properties", s.VIPs.node())
+	}
 	return &m.Node
 }
 

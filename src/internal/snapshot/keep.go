@@ -30,12 +30,8 @@ type Kept struct {
 
 // Kept is what a snapshot says that it kept.
 func (k Keep) Kept() Kept {
-	kept := Kept{VIPProperties: []string{}, CloudProperties: slices.Compact(slices.Sorted(slices.Values(k.CloudProperties))), RouterIDs: true}
-	for _, p := range k.VIPProperties {
-		kept.VIPProperties = append(kept.VIPProperties, p.String())
-	}
-	slices.Sort(kept.VIPProperties)
-	kept.VIPProperties = slices.Compact(kept.VIPProperties)
+	kept := Kept{CloudProperties: slices.Compact(slices.Sorted(slices.Values(k.CloudProperties))), RouterIDs: true}
+	kept.VIPProperties = patternTexts(k.VIPProperties)
 	return kept
 }
 

@@ -15,6 +15,8 @@ type Names struct {
 	AnswersAt []string
 	// Deployments are their names.
 	Deployments []string
+	// External are the owners of addresses outside of directors.
+	External []string
 }
 
 // ReadNames reads them of a file that was found to be a whole snapshot before.
@@ -28,6 +30,7 @@ func ReadNames(path string) (n Names, err error) {
 		Deployments []struct{ Name string }
 		Settings    struct {
 			AnswersAt []string `json:"answers_at"`
+			External  []struct{ Owner string }
 		}
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
@@ -36,6 +39,9 @@ func ReadNames(path string) (n Names, err error) {
 	n.UUID, n.AnswersAt = s.Director.UUID, s.Settings.AnswersAt
 	for _, d := range s.Deployments {
 		n.Deployments = append(n.Deployments, d.Name)
+	}
+	for _, e := range s.Settings.External {
+		n.External = append(n.External, e.Owner)
 	}
 	return n, nil
 }

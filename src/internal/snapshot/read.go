@@ -207,6 +207,8 @@ func (r *reader) settings(v source.Value) Settings {
 		return list
 	}
 	s.Own, s.AnswersAt, s.Proxies = addresses("director_ips"), addresses("answers_at"), addresses("proxies")
+	s.External = readList(r, v.Field("external"), r.external)
+	s.VIPs = r.vipProperties(v.Field("vip_properties"))
 	return s
 }
 

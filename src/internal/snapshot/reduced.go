@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -20,6 +21,11 @@ func (s *Snapshot) Reduced() (*Snapshot, error) {
 			return nil, fmt.Errorf("kept: vip_properties: pattern %d of %d is none", i+1, len(s.Kept.VIPProperties))
 		}
 		keep.VIPProperties = append(keep.VIPProperties, pattern)
+	}
+	for _, e := range s.Settings.External {
+		if !isName(e.Owner) || !isName(e.Segment) { // it may be a secret, and is not quoted
+			return nil, errors.New("settings: external: the name of an owner or a segment is none")
+		}
 	}
 	r := *s
 	r.CloudConfigs = reducedConfigs(s.CloudConfigs, keep.CloudConfig)

@@ -93,6 +93,29 @@ type Settings struct {
 	// proxy on the way to it.
 	AnswersAt, Proxies                                    []Address
 	IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
+	// External are addresses that somebody outside of all directors holds, by the fleet
+	// file that the director stands in.
+	External []External
+	// VIPs are what that file says of virtual addresses; nil where nobody told, as in what
+	// collect writes: then Head.Kept says what was looked for.
+	VIPs *VIPProperties
+}
+
+// External is addresses that somebody outside of all directors holds.
+type External struct {
+	Owner string
+	// Segment is the one that they are in; empty: any.
+	Segment string
+	// Addresses are single ones, blocks or ranges.
+	Addresses []Address
+	// At is where the snapshot's file has them.
+	At place.Place
+}
+
+// VIPProperties are the job properties that a fleet file adds to those that hold virtual
+// addresses, and those that hold none though their names say so.
+type VIPProperties struct {
+	Add, Ignore []bosh.Pattern
 }
 
 // Identity is how a director answers the question who it is (GET /info).

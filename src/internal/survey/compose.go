@@ -40,6 +40,8 @@ type text struct {
 	told bool
 	// noRouterIDs says that ids of virtual routers were left out of it when it was kept.
 	noRouterIDs bool
+	// vips are the patterns of virtual addresses that count in it; nil: the fleet's.
+	vips *bosh.Patterns
 }
 
 func textsOf(entries []fleet.SourceFile) []text {
@@ -68,6 +70,8 @@ type live struct {
 	// told and orphans are the instances behind the leases, as deploys find them.
 	told    []told
 	orphans []deploy.Instance
+	// externals are what the team that pushed it says of addresses outside of directors.
+	externals []claims.External
 }
 
 // view is one set of cloud-configs, and the deployments that have it.
@@ -111,12 +115,13 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 		}
 	}
 	replaced := replacedConfigs(c.texts.cloudConfigs, s)
+	vips := r.fleet.patternsOf(c.Sources, s)
 	kept := func(list []text, name string, content snapshot.Content) []text {
 		if content.Document == nil {
 			return list
 		}
 		e := fleet.SourceFile{Path: c.Snapshot.Shown(), At: c.Snapshot.At, Name: name, Document: content.Document}
-		return append(list, text{SourceFile: e, told: true, noRouterIDs: !s.Kept.RouterIDs})
+		return append(list, text{SourceFile: e, told: true, noRouterIDs: !s.Kept.RouterIDs, vips: vips})
 	}
 	for _, config := range s.CloudConfigs {
 		if config.Latest && config.Team == "" && !replaced[config.ID] {
@@ -145,6 +150,7 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 	}
 	c.live.views, c.live.leases = viewsOf(s, fromFiles, replaced), leasesOf(s)
 	c.live.told, c.live.orphans = toldBy(s)
+	c.live.externals = r.fleet.externalsOf(s)
 }
 
 // settled is a director with what was told of its settings, where the fleet file does

@@ -163,6 +163,9 @@ func isRuntimeConfig(doc source.Value) error {
 }
 
 func (e text) findVIPs(doc *source.Document, patterns bosh.Patterns) (bosh.VIPs, error) {
+	if e.vips != nil {
+		patterns = *e.vips
+	}
 	found, err := bosh.FindVIPs(doc.Root(), patterns)
 	if e.noRouterIDs {
 		found = found.ForgetDefaults()

@@ -41,7 +41,7 @@ type judged struct {
 func judge(d documents, mode mode) judged {
 	j := &judged{of: d.of, unread: slices.Clone(d.unread), withheld: d.live.withheld, unreadable: d.live.unreadable, partly: d.live.partly}
 	c := &j.claims
-	c.Name, c.Addresses = d.Name, d.Addresses
+	c.Name, c.Addresses, c.Externals = d.Name, d.Addresses, d.live.externals
 	for _, r := range d.Reached {
 		c.Reached = append(c.Reached, claims.Reached(r))
 	}

@@ -28,7 +28,7 @@ type opened struct {
 // heads of those are read beside which there are no files.
 func (f *Fleet) openAll() []opened {
 	all := make([]opened, len(f.Directors))
-	wanted := f.Snapshots.Wanted.Kept()
+	wanted := f.wanting()
 	someJudged := f.hasTargets()
 	readers := sync.Pool{New: func() any { return new(snapshot.HeadReader) }}
 	var whole, heads []func() // what takes longest comes first
@@ -42,14 +42,14 @@ func (f *Fleet) openAll() []opened {
 				if err == nil {
 					all[i] = opened{head: s.Head, whole: s}
 				}
-				all[i] = f.Snapshots.accept(d, all[i], err, wanted)
+				all[i] = f.accept(d, all[i], err, wanted)
 			})
 		default:
 			heads = append(heads, func() {
 				reader := readers.Get().(*snapshot.HeadReader)
 				defer readers.Put(reader)
 				head, err := reader.Read(d.Snapshot.Path)
-				all[i] = f.Snapshots.accept(d, opened{head: head}, err, wanted)
+				all[i] = f.accept(d, opened{head: head}, err, wanted)
 			})
 		}
 	}
@@ -77,7 +77,7 @@ func (s Snapshots) readWhole(d *fleet.Sources) (*snapshot.Snapshot, error) {
 }
 
 // accept says what a snapshot that was opened is worth.
-func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot.Kept) opened {
+func (f *Fleet) accept(d *fleet.Sources, o opened, err error, wanted wanting) opened {
 	lose := func(t trouble.Trouble) {
 		o.lost = append(o.lost, unreadOf(snapshotSource(d), "", false, t))
 	}
@@ -85,7 +85,7 @@ func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot
 		failed := failure(err, d.Snapshot.At)
 		if failed.Hint == "" {
 			failed.Hint = strings.TrimPrefix(again(d), "run ") + " writes it"
-			if d.Server != "" {
+			if isPushed(d) {
 				failed.Hint = again(d)
 			}
 		}
@@ -93,21 +93,17 @@ func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot
 		return opened{lost: o.lost}
 	}
 	o.there = true
-	if late, ok := s.tooOld(d, o.head); ok {
-		if s.AllowStale {
+	if late, ok := f.Snapshots.tooOld(d, o.head); ok {
+		if f.Snapshots.AllowStale {
 			o.stale = append(o.stale, late)
 		} else {
 			lose(late)
 		}
 	}
-	if lacks := o.head.Kept.Lacks(wanted); len(lacks) > 0 {
-		hint := again(d) + ", which looks for it now"
-		if d.Server != "" { // others look for what the server's file and their own ask for
-			hint = "it belongs into the server's fleet file, where all teams have it; then " + hint
-		}
+	if lacks := o.head.Kept.Lacks(wanted.of(f, d)); len(lacks) > 0 {
 		lose(trouble.Trouble{
 			Message: fmt.Sprintf("%s was written when nothing asked for %s", nameOf(d), several(lacks)),
-			At:      d.Snapshot.At, Hint: hint,
+			At:      d.Snapshot.At, Hint: f.looksAgain(d, &o.head),
 		})
 	}
 	return o
@@ -115,7 +111,7 @@ func (s Snapshots) accept(d *fleet.Sources, o opened, err error, wanted snapshot
 
 // again is how the director's snapshot is made anew.
 func again(d *fleet.Sources) string {
-	if d.Server != "" {
+	if d.Server != "" || isPushed(d) {
 		return "whoever has it runs ipguard push " + d.Name
 	}
 	return "run ipguard collect " + d.Name
@@ -123,7 +119,7 @@ func again(d *fleet.Sources) string {
 
 // nameOf is what the director's snapshot is called.
 func nameOf(d *fleet.Sources) string {
-	if d.Server != "" {
+	if isPushed(d) {
 		return "what was pushed of director " + d.Name
 	}
 	return d.Snapshot.Path

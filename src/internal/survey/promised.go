@@ -17,9 +17,11 @@ import (
 
 // Promised is what a director has, for those who do not see its files: its snapshot,
 // if it has one, with what its files promise in the place of what they replace,
-// reduced to the same form, without secrets. The error is of the first file that cannot be read, or of
-// deployments without the cloud-config that has their networks: half of a promise is none.
-func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, now time.Time) (*snapshot.Snapshot, error) {
+// reduced to the same form, without secrets. team is what its team's fleet file says beside
+// directors; nil: what was told of that before stays. The error is of the first file that
+// cannot be read, or of deployments without the cloud-config that has their networks: half
+// of a promise is none.
+func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, keep snapshot.Keep, team *Team, now time.Time) (*snapshot.Snapshot, error) {
 	s := &snapshot.Snapshot{Head: snapshot.Head{Collected: now.UTC().Truncate(time.Second), Director: snapshot.Identity{Name: d.Name, Version: d.Version, CPI: d.CPI}}}
 	s.Kept = keep.Kept()
 	if d.Snapshot != nil {
@@ -35,7 +37,16 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 		}
 	}
 	known := settled(&d, s.Settings)
-	s.Settings = snapshot.Settings{IgnoreMissingGateway: known.IgnoreMissingGateway, ManagedNetworks: known.ManagedNetworks, NoConfigServer: known.NoConfigServer}
+	s.Settings = snapshot.Settings{
+		IgnoreMissingGateway: known.IgnoreMissingGateway, ManagedNetworks: known.ManagedNetworks, NoConfigServer: known.NoConfigServer,
+		External: s.Settings.External, VIPs: s.Settings.VIPs,
+	}
+	if team != nil {
+		if err := team.lookedFor(&d, s); err != nil {
+			return nil, err
+		}
+		s.Settings.External, s.Settings.VIPs = team.External, &team.VIPs
+	}
 	for _, b := range known.Addresses {
 		s.Settings.Own = append(s.Settings.Own, snapshot.Address{Text: b.Range.From().String(), Block: b})
 	}
@@ -64,6 +75,25 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 		p.err = &t
 	}
 	return s, p.err
+}
+
+// Team is what a team's fleet file says beside directors: a push tells it with each.
+type Team struct {
+	External []snapshot.External
+	VIPs     snapshot.VIPProperties
+}
+
+// lookedFor refuses what was collected when nothing asked for the virtual addresses of the
+// team: the server would not have them of files either.
+func (t *Team) lookedFor(d *fleet.Sources, s *snapshot.Snapshot) error {
+	lacks := s.Kept.Lacks(snapshot.Keep{VIPProperties: t.VIPs.Add}.Kept())
+	if d.Snapshot == nil || len(lacks) == 0 {
+		return nil
+	}
+	return &trouble.Trouble{
+		At: d.Snapshot.At, Message: fmt.Sprintf("%s was written when nothing asked for %s", d.Snapshot.Shown(), several(lacks)),
+		Hint: again(d) + ", which looks for it now",
+	}
 }
 
 // Adds reports whether the fleet file, or a file that it names, says more of the director

@@ -45,7 +45,7 @@ func TestAccept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.s.Now = now
 			d := &fleet.Sources{Name: "promo", Snapshot: &fleet.SnapshotFile{Path: "promo.json", MaxAge: c.maxAge}}
-			o := c.s.accept(d, opened{head: c.head}, c.err, wanted)
+			o := (&Fleet{File: &fleet.File{}, Snapshots: c.s}).accept(d, opened{head: c.head}, c.err, wanting{own: wanted})
 			if o.there != c.there || len(o.lost) != c.lost || len(o.stale) != c.stale {
 				t.Errorf("there %t, lost %v, stale %v", o.there, o.lost, o.stale)
 			}

@@ -53,6 +53,8 @@ type Fleet struct {
 	File *fleet.File
 	// VIPs are the patterns of properties that hold virtual addresses.
 	VIPs bosh.Patterns
+	// Shared is what counts for what teams pushed.
+	Shared Shared
 	// Severities are those that the fleet file gives rules, by their ids.
 	Severities map[string]lint.Severity
 	// Strict makes addresses that nobody can see errors.
@@ -193,6 +195,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 			s.Summary.Deployments += opened[i].head.Deployed
 		}
 	}
+	facts.Unseen = append(facts.Unseen, f.unlooked(opened)...)
 	for _, segment := range f.File.Segments {
 		facts.Segments = append(facts.Segments, segment.Name.Value)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -25,6 +26,8 @@ type Central struct {
 	// URL is the server's, and AsOf when it said so, or that it is so still.
 	URL  string
 	AsOf time.Time
+	// Unasked says that the server was not asked what it knows.
+	Unasked bool
 	// Stale is the server's silence, where what it said before is used; nil: it answers.
 	Stale *Stale
 }
@@ -53,19 +56,40 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 		}
 		return []trouble.Trouble{t}
 	}
+	w.Fleet.Shared = sharedOf(central.File)
 	troubles := twice(file, central.File)
 	file.Directors = inOrder(file.Directors, central.File.Directors)
 	file.Segments = append(file.Segments, central.File.Segments...)
 	file.External = append(file.External, central.File.External...)
 	file.Pools = append(file.Pools, central.File.Pools...)
+	if !central.Unasked {
+		troubles = append(troubles, strangeSegments(file)...)
+	}
 	if len(central.File.Directors) > 0 { // else nobody can tell a mistyped name from an unknown one
-		troubles = append(troubles, file.CheckOwners()...)
+		troubles = append(troubles, file.CheckOwners(tellsExternal(central.File))...)
 	}
 	file.Allow = append(file.Allow, central.File.Allow...)
 	file.VIPProperties.Add = append(file.VIPProperties.Add, central.File.VIPProperties.Add...)
 	file.VIPProperties.Ignore = append(file.VIPProperties.Ignore, central.File.VIPProperties.Ignore...)
 	w.Central, w.Fleet.Bookings = central, central.Bookings
 	return append(troubles, central.Troubles...)
+}
+
+// tellsExternal looks for owners of external addresses in what was pushed, when somebody
+// asks: hardly anybody does, and it is long.
+func tellsExternal(central *fleet.File) func(owner string) bool {
+	var owners []string
+	read := false
+	return func(owner string) bool {
+		for i := range central.Directors {
+			if path := central.Directors[i].Snapshot.Value; !read && path != "" {
+				names, _ := snapshot.ReadNames(path) // what is wrong with it is told when it is read
+				owners = append(owners, names.External...)
+			}
+		}
+		read = true
+		return slices.Contains(owners, owner)
+	}
 }
 
 // inOrder are all directors in the order of the server's: who comes first is named

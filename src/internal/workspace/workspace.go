@@ -124,19 +124,23 @@ func (w *Workspace) use(file *fleet.File, directors []fleet.Sources) {
 	w.Fleet.File = file
 	w.useSeverities(file.Severities)
 	w.Fleet.Snapshots.Wanted = Keep(file)
+	if w.Central == nil { // else join knew the server's part
+		w.Fleet.Shared = sharedOf(file)
+	}
 }
 
 // Keep is what a snapshot must keep for a fleet file.
 func Keep(file *fleet.File) snapshot.Keep {
-	keep := snapshot.Keep{VIPProperties: file.VIPPatterns().Find}
-	for _, segment := range file.Segments {
-		for _, match := range segment.Subnets {
-			for path := range match.CloudProperties.Scalars {
-				keep.CloudProperties = append(keep.CloudProperties, path)
-			}
-		}
+	return snapshot.Keep{VIPProperties: file.VIPPatterns().Find, CloudProperties: file.CloudProperties("")}
+}
+
+// sharedOf is the part of a server's fleet file that counts for what teams pushed.
+func sharedOf(file *fleet.File) survey.Shared {
+	shared := survey.Shared{VIPs: file.VIPPatterns(), Wanted: Keep(file)}
+	for _, s := range file.Segments {
+		shared.Segments = append(shared.Segments, s.Name.Value)
 	}
-	return keep
+	return shared
 }
 
 // Director is the fleet's director of that name; nil if there is none.
