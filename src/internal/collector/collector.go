@@ -4,9 +4,9 @@
 //	fleet file ──due──▶ targets ──collect──▶ snapshots ──pushes.Add──▶ a version, or the same
 //	                                            └─ why not ──▶ table asked
 //
-// Of several servers on one database one asks at a time. A director that a team pushes
-// is not asked: the team also tells what its files promise, which a director does not
-// know.
+// Of several servers on one database one asks at a time. A director of which a team pushes
+// what it says is not asked. What a team's files promise, which a director does not know,
+// stays beside what it is asked (pushes.Store.Add).
 package collector
 
 import (
@@ -17,14 +17,17 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/collect"
 	"github.com/ipguard/ipguard/src/internal/environment"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/reach"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/turns"
@@ -32,7 +35,7 @@ import (
 )
 
 // By is who pushed what the server collected.
-const By = "ipguard-server"
+const By = pushes.Server
 
 const (
 	// turn is what one server does at a time.
@@ -103,11 +106,21 @@ func (r *round) run(ctx context.Context) error {
 		return err
 	}
 	var targets []collect.Target
+	wanted := workspace.Keep(r.file)
 	for i := range r.file.Directors {
 		d := &r.file.Directors[i]
-		if name := d.Name.Value; d.Environment.Target.Value == "" || !r.due(asked[name]) || r.isPushed(heads, name) {
+		name := d.Name.Value
+		if d.Environment.Target.Value == "" || !r.due(asked[name]) {
 			continue
 		}
+		told, err := r.told(ctx, heads, name)
+		if err != nil {
+			return err
+		}
+		if told.byTeam {
+			continue
+		}
+		wanted.VIPProperties = append(wanted.VIPProperties, told.vips...)
 		access, err := reach.Of(r.file, d, config, r.variable)
 		if err != nil {
 			if err := r.failed(ctx, d.Name.Value, "failed", trouble.Of(err).Message); err != nil {
@@ -121,7 +134,7 @@ func (r *round) run(ctx context.Context) error {
 		return nil
 	}
 	var failed error
-	collect.Run(ctx, targets, collect.Options{Keep: workspace.Keep(r.file), Timeout: r.Timeout, Config: config, Now: r.Now}, func(result collect.Result) {
+	collect.Run(ctx, targets, collect.Options{Keep: wanted, Timeout: r.Timeout, Config: config, Now: r.Now}, func(result collect.Result) {
 		failed = errors.Join(failed, r.take(ctx, result))
 	})
 	return failed
@@ -156,14 +169,34 @@ func (c *Collector) due(last Asked) bool {
 	return wait < 0 || wait >= c.Every+jitter // before: a clock was ahead
 }
 
-// isPushed reports whether a team pushes the director.
-func (c *Collector) isPushed(heads []pushes.Push, name string) bool {
-	for _, h := range heads {
-		if h.Director == name {
-			return h.By != By && c.Now().Sub(h.At) < foreign
-		}
+// told is what the last push of a director says.
+type told struct {
+	// byTeam says that a team pushes what the director says.
+	byTeam bool
+	// vips are properties of virtual addresses that a team named beside files.
+	vips []bosh.Pattern
+}
+
+// told looks at the last push of a director. Files alone, beside what the server asked, do
+// not keep it from asking again.
+func (c *Collector) told(ctx context.Context, heads []pushes.Push, name string) (t told, err error) {
+	i := slices.IndexFunc(heads, func(h pushes.Push) bool { return h.Director == name })
+	if i < 0 {
+		return t, nil
 	}
-	return false
+	text, err := c.Pushes.Text(ctx, name, heads[i].Version)
+	if err != nil {
+		return t, err
+	}
+	s, err := snapshot.Read(name+".json", text)
+	if err != nil {
+		return t, err
+	}
+	if s.Settings.VIPs != nil {
+		t.vips = s.Settings.VIPs.Add
+	}
+	t.byTeam = heads[i].UUID != "" && s.Settings.Files == nil && heads[i].By != By && c.Now().Sub(heads[i].At) < foreign
+	return t, nil
 }
 
 // take pushes what a director said.
@@ -176,7 +209,7 @@ func (r *round) take(ctx context.Context, result collect.Result) error {
 	if result.Err != nil {
 		return r.failed(ctx, name, "failed", result.Err.Message)
 	}
-	pushed, fresh, err := r.Pushes.AddAsked(ctx, name, result.Snapshot, By)
+	pushed, fresh, err := r.Pushes.Add(ctx, name, result.Snapshot.Encode(), By)
 	if refused := (*pushes.RefusedError)(nil); errors.As(err, &refused) {
 		return r.failed(ctx, name, "refused", refused.Message)
 	}

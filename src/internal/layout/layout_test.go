@@ -70,7 +70,7 @@ var layers = []layer{
 	{name: "internal/api",
 		imports: list("legible", "collector", "chronicle", "conflicts", "booking", "trouble", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "bookingcsv", "ledger", "answer", "lint", "plan"),
 		modules: list("github.com/danielgtaylor/huma/v2", "github.com/go-json-experiment/json", netipx)},
-	{name: "internal/collector", imports: list("collect", "reach", "environment", "workspace", "fleet", "pushes", "turns", "source", "trouble")},
+	{name: "internal/collector", imports: list("collect", "reach", "environment", "workspace", "fleet", "pushes", "turns", "snapshot", "bosh", "source", "trouble")},
 	{name: "internal/chronicle", imports: list("central", "pushes", "turns", "ledgersql", "snapshot", "plan"), modules: list(netipx)},
 	{name: "internal/conflicts", imports: list("legible", "central", "webhooks", "turns", "lint", "plan"), modules: list(netipx)},
 	{name: "internal/webhooks", imports: list("legible")},

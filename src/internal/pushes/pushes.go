@@ -47,6 +47,9 @@ type Push struct {
 	Gone []string
 }
 
+// Server is who pushes what the server asked directors itself.
+const Server = "ipguard-server"
+
 // RefusedError says why a snapshot is not taken.
 type RefusedError struct{ Message string }
 
@@ -57,7 +60,8 @@ func (e *RefusedError) Error() string { return e.Message }
 // last one is no new version: fresh is false, and what was collected later counts in its
 // place. It refuses what is no snapshot, one of another director than that of the
 // versions before, and one of a director that was asked before the last one was: a
-// *RefusedError. It also refuses files that are only a part of the director, by all signs.
+// *RefusedError. Files beside what the server itself asked the director become one with it,
+// and stay when it is asked again. It also refuses files that are only a part of the director, by all signs.
 func (s *Store) Add(ctx context.Context, director string, text []byte, by string) (p Push, fresh bool, err error) {
 	return s.add(ctx, director, text, by, false)
 }
@@ -75,17 +79,25 @@ func (s *Store) add(ctx context.Context, director string, text []byte, by string
 	if err != nil {
 		return p, false, &RefusedError{err.Error()}
 	}
-	text = read.Encode()
-	sum := sha256.Sum256(text)
-	p = Push{Director: director, UUID: read.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:]), Collected: read.Collected.UTC()}
-	if p.Collected.Sub(p.At) > mostAhead {
-		return p, false, &RefusedError{fmt.Sprintf("the snapshot was made at %s, which is not yet: the clock there or here is wrong", p.Collected.Format(time.RFC3339))}
+	withoutMarks(read)
+	if read, err = snapshot.Read(director+".json", read.Encode()); err != nil { // reduced texts have no places
+		return p, false, &RefusedError{err.Error()}
+	}
+	if read.Collected.Sub(s.Now()) > mostAhead {
+		return p, false, &RefusedError{fmt.Sprintf("the snapshot was made at %s, which is not yet: the clock there or here is wrong", read.Collected.UTC().Format(time.RFC3339))}
 	}
 	for range 20 { // another one may push the same director
 		last, err := s.last(ctx, director)
 		if err != nil {
 			return p, false, err
 		}
+		both, err := s.beside(ctx, read, last, by, replaces)
+		if err != nil {
+			return p, false, err
+		}
+		text = both.Encode()
+		sum := sha256.Sum256(text)
+		p = Push{Director: director, UUID: both.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:]), Collected: both.Collected.UTC()}
 		if last != nil && last.Digest == p.Digest {
 			return *last, false, nil
 		}
@@ -98,7 +110,7 @@ func (s *Store) add(ctx context.Context, director string, text []byte, by string
 			}
 			continue
 		}
-		if p.Gone, err = s.gone(ctx, text, last, by, replaces); err != nil {
+		if p.Gone, err = s.gone(ctx, text, last, by, replaces || both.Settings.Files != nil); err != nil {
 			return p, false, err
 		}
 		p.Version = 1
@@ -162,7 +174,7 @@ func (s *Store) same(ctx context.Context, p, last *Push, text []byte) (bool, err
 // known already: what a pipeline kept and sends again, with files alone as with a director.
 func (s *Store) mayFollow(ctx context.Context, p Push, last *Push) error {
 	if last != nil && last.UUID != "" && last.UUID != p.UUID {
-		return &RefusedError{fmt.Sprintf("director %s has the UUID %s, and this snapshot is of %s", p.Director, last.UUID, uuidText(p.UUID))}
+		return &RefusedError{fmt.Sprintf("director %s has the UUID %s, and this snapshot is of %s%s", p.Director, last.UUID, uuidText(p.UUID), sameUUID(p, last))}
 	}
 	if last != nil && last.UUID == p.UUID && last.Collected.Sub(p.Collected) > mostBehind {
 		return &RefusedError{older(p, last)}
@@ -196,6 +208,15 @@ func uuidText(uuid string) string {
 		return "one without a UUID"
 	}
 	return "the one with " + uuid
+}
+
+// sameUUID is what who pushes can do.
+func sameUUID(p Push, last *Push) string {
+	if p.UUID != "" {
+		return ": if it was made anew, an administrator retires the one before (DELETE /api/v1/directors/NAME); else give this one another name"
+	}
+	return fmt.Sprintf(": %s pushed what the director said at %s; push files together with that (ipguard collect, with snapshot: in the fleet file), or give another director another name",
+		last.By, last.Collected.Format(time.RFC3339))
 }
 
 func (s *Store) insert(ctx context.Context, p Push, text []byte) error {

@@ -222,8 +222,8 @@ func TestVanishedVM(t *testing.T) {
 	}
 }
 
-// TestTeamsWordStays: a director that a team pushes is not asked: the server would forget
-// what its files promise. When it is asked at last, what no director tells stays.
+// TestTeamsWordStays: a director of which a team pushes what it says is not asked. What its
+// files promise stays beside what the server asked, whoever comes first.
 func TestTeamsWordStays(t *testing.T) {
 	promo := live(0, "promo", "10.8.52.191")
 	a := startAsking(t, promo)
@@ -233,18 +233,80 @@ func TestTeamsWordStays(t *testing.T) {
 	m.write("promo/jump-env.yml", environmentOf("jump", "10.8.52.98"))
 	m.write("promo/ipguard.yml", "server: "+m.server.URL+"\ndirectors:\n- {name: promo, cloud_configs: [cloud.yml], deployments: [next-manifest.yml], create_env: [jump-env.yml], director_ips: [10.8.52.97]}\n")
 	m.expect(0, []string{"new"}, "push")
+	both := func(version int64, by string, promised ...string) {
+		t.Helper()
+		if d := a.directors(t)["promo"]; d.Version != version || d.By != by {
+			t.Errorf("want version %d by %s: %+v", version, by, d)
+		}
+		m.expect(0, []string{"in use by", "pgpool"}, "who", "10.8.52.191")
+		for _, address := range promised {
+			m.expect(0, []string{"in use by"}, "who", address)
+		}
+	}
 	a.round(t)
-	if d := a.directors(t)["promo"]; d.Version != 1 || d.By != "token promo" || d.Asked != nil {
+	m.write("promo/ipguard.yml", "server: "+a.server.URL+"\n")
+	both(2, "ipguard-server", "10.8.52.181", "10.8.52.98", "10.8.52.97")
+
+	// Files go on where the director is asked by the server alone, and are no new version twice.
+	fleet := func(own string) {
+		m.write("promo/ipguard.yml", "server: "+a.server.URL+"\n"+own+"directors:\n- {name: promo, cloud_configs: [cloud.yml], deployments: ['*-manifest.yml'], create_env: ['*-env.yml'], director_ips: [10.8.52.97]}\n")
+	}
+	fleet("")
+	m.expect(0, []string{"unchanged"}, "push")
+	m.write("promo/db-manifest.yml", manifestOf("db", "10.8.52.182"))
+	fleet("external: [{owner: lb, addresses: [10.8.52.77]}]\nvip_properties: {add: [x/gate_address]}\n")
+	m.expect(0, []string{"version 3", "new"}, "push")
+	m.expect(0, []string{"unchanged"}, "push")
+	m.write("promo/ipguard.yml", "server: "+a.server.URL+"\n")
+	both(3, "token promo", "10.8.52.181", "10.8.52.98", "10.8.52.182", "10.8.52.77")
+	a.clock.pass(20 * time.Minute)
+	promo.Deployments[0].Instances = append(promo.Deployments[0].Instances, directordouble.Instance{Group: "pgpool", ID: "1934794d-aecc-489e-84ad-288219a65ff5", AZ: "z1", IPs: []string{"10.8.52.195"}})
+	promo.Deployments = append(promo.Deployments, directordouble.Deployment{Name: "other", Manifest: "name: other\ninstance_groups: [{name: x, azs: [z1], instances: 0, jobs: [{name: x, properties: {gate_address: 10.8.52.78}}], networks: [{name: default}]}]"})
+	a.round(t)
+	both(4, "ipguard-server", "10.8.52.181", "10.8.52.98", "10.8.52.182", "10.8.52.77", "10.8.52.195", "10.8.52.78")
+
+	// What the team takes out of its files is gone; what the director has is not.
+	fleet("")
+	if err := os.Remove(filepath.Join(m.folder, "promo", "next-manifest.yml")); err != nil {
+		t.Fatal(err)
+	}
+	m.expect(0, []string{"deployment next is not in it any more", "external lb is not in it any more"}, "push")
+	m.write("promo/ipguard.yml", "server: "+a.server.URL+"\n")
+	m.expect(0, []string{"10.8.52.181: in 1 pool"}, "who", "10.8.52.181")
+	both(5, "token promo", "10.8.52.98", "10.8.52.97", "10.8.52.182", "10.8.52.195")
+}
+
+// TestFilesOfAnother: files that have nothing of the director that the server asked are
+// refused, and the message says what cures.
+func TestFilesOfAnother(t *testing.T) {
+	promo := live(0, "promo", "10.8.52.191")
+	a := startAsking(t, promo)
+	a.round(t)
+	m := a.company.team("promo", accounts.PushFor("promo"))
+	m.write("promo/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.180 - 10.8.52.189", "RESERVED", "10.8.52.2 - 10.8.52.99").Replace(cloudConfig))
+	m.write("promo/next-manifest.yml", manifestOf("next", "10.8.52.181"))
+	m.write("promo/jump-env.yml", environmentOf("jump", "10.8.52.98"))
+	m.expect(3, []string{"has db, and none of these files' deployments", "ipguard push --replaces"}, "push")
+	m.expect(0, []string{"version 2"}, "push", "--replaces")
+	m.write("promo/ipguard.yml", "server: "+a.server.URL+"\n")
+	m.expect(0, []string{"next"}, "who", "10.8.52.181")
+	m.expect(0, []string{"pgpool"}, "who", "10.8.52.191")
+
+	// Whoever has another part of it is told, too.
+	o := a.company.team("promo2", accounts.PushFor("promo"))
+	o.write("promo2/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.180 - 10.8.52.189", "RESERVED", "10.8.52.2 - 10.8.52.99").Replace(cloudConfig))
+	o.write("promo2/db-manifest.yml", manifestOf("db", "10.8.52.182"))
+	o.write("promo2/ipguard.yml", "server: "+a.server.URL+"\ndirectors: [{name: promo, cloud_configs: [cloud.yml], deployments: ['*-manifest.yml']}]\n")
+	o.expect(3, []string{"these files lack create-env jump, deployment next, which token promo pushed", "--replaces"}, "push")
+	o.expect(0, []string{"deployment next is not in it any more"}, "push", "--replaces")
+	m.expect(0, []string{"10.8.52.181: in 1 pool"}, "who", "10.8.52.181")
+
+	// The server goes on asking.
+	a.clock.pass(time.Hour)
+	a.round(t)
+	if d := a.directors(t)["promo"]; d.Version != 3 || d.Collected.Before(a.clock.Now().Add(-time.Minute)) {
 		t.Errorf("%+v", d)
 	}
-	a.clock.pass(8 * 24 * time.Hour)
-	a.round(t)
-	if d := a.directors(t)["promo"]; d.Asked == nil || d.Version != 2 {
-		t.Errorf("a team that pushed nothing for a week: %+v", d)
-	}
-	a.write("admin/ipguard.yml", "server: "+a.server.URL+"\n")
-	a.expect(0, []string{"jump"}, "who", "10.8.52.98")
-	a.expect(0, []string{"director promo"}, "who", "10.8.52.97")
 }
 
 // TestOneServerAsks: of several servers on one database one asks at a time.

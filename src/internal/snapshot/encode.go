@@ -115,13 +115,7 @@ func (s *Snapshot) node() *yaml.Node {
 	if len(s.Unseen) > 0 {
 		m.texts("unseen", s.Unseen)
 	}
-	kept := newMapping()
-	kept.texts("vip_properties", s.Kept.VIPProperties)
-	if len(s.Kept.CloudProperties) > 0 {
-		kept.texts("cloud_properties", s.Kept.CloudProperties)
-	}
-	kept.flag("router_ids", s.Kept.RouterIDs)
-	m.put("kept", &kept.Node)
+	m.put("kept", s.Kept.node())
 	m.put("cloud_configs", sequence(s.CloudConfigs, Config.node))
 	if len(s.RuntimeConfigs) > 0 {
 		m.put("runtime_configs", sequence(s.RuntimeConfigs, Config.node))
@@ -136,6 +130,16 @@ func (s *Snapshot) node() *yaml.Node {
 	if len(s.Orphans) > 0 {
 		m.put("orphaned_vms", sequence(s.Orphans, VM.node))
 	}
+	return &m.Node
+}
+
+func (k Kept) node() *yaml.Node {
+	m := newMapping()
+	m.texts("vip_properties", k.VIPProperties)
+	if len(k.CloudProperties) > 0 {
+		m.texts("cloud_properties", k.CloudProperties)
+	}
+	m.flag("router_ids", k.RouterIDs)
 	return &m.Node
 }
 
@@ -187,6 +191,12 @@ func (s Settings) node() *yaml.Node {
 	if s.VIPs != nil {
 		m.put("vip_properties", s.VIPs.node())
 	}
+	if s.Files != nil {
+		files := newMapping()
+		files.text("by", s.Files.By)
+		files.put("kept", s.Files.Kept.node())
+		m.put("files", &files.Node)
+	}
 	return &m.Node
 }
 
@@ -205,6 +215,7 @@ func (d Deployment) node() *yaml.Node {
 	}
 	m.texts("pinned", d.Pinned)
 	m.flag("locked", d.Locked)
+	m.text("promise", string(d.Promise))
 	d.Manifest.put(m, "manifest")
 	if len(d.VMs) > 0 {
 		m.put("vms", sequence(d.VMs, VM.node))

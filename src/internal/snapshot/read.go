@@ -209,6 +209,12 @@ func (r *reader) settings(v source.Value) Settings {
 	s.Own, s.AnswersAt, s.Proxies = addresses("director_ips"), addresses("answers_at"), addresses("proxies")
 	s.External = readList(r, v.Field("external"), r.external)
 	s.VIPs = r.vipProperties(v.Field("vip_properties"))
+	if files := v.Field("files"); files.Present() {
+		kept := files.Field("kept")
+		s.Files = &Files{By: files.Field("by").Text(), Kept: Kept{
+			VIPProperties: r.texts(kept.Field("vip_properties")), CloudProperties: r.texts(kept.Field("cloud_properties")), RouterIDs: kept.Field("router_ids").Bool(),
+		}}
+	}
 	return s
 }
 
@@ -237,6 +243,7 @@ func (r *reader) deployment(v source.Value) Deployment {
 		Manifest: r.content(v, "manifest"),
 		VMs:      r.lists[v.Field("vms").Node()],
 		Locked:   v.Field("locked").Bool(),
+		Promise:  Promise(v.Field("promise").Text()),
 		At:       name.Place(),
 	}
 }

@@ -23,7 +23,11 @@ func (r routers) ids(unplaced bool) []int {
 // where they cannot be told.
 func (s *Snapshot) routers() (found routers, ok bool) {
 	var patterns bosh.Patterns
-	for _, text := range s.Kept.VIPProperties {
+	kept := s.Kept.VIPProperties
+	if files := s.Settings.Files; files != nil {
+		kept = slices.Concat(kept, files.Kept.VIPProperties)
+	}
+	for _, text := range kept {
 		pattern, err := bosh.ParsePattern(text)
 		if err != nil {
 			return nil, false

@@ -99,6 +99,17 @@ type Settings struct {
 	// VIPs are what that file says of virtual addresses; nil where nobody told, as in what
 	// collect writes: then Head.Kept says what was looked for.
 	VIPs *VIPProperties
+	// Files say that what a team's files promise stands beside what the director said, of
+	// which they were no part; nil: they do not.
+	Files *Files
+}
+
+// Files are those of a team beside what a server collected of the director itself.
+type Files struct {
+	// By is who pushed them.
+	By string
+	// Kept is what was looked for in them.
+	Kept Kept
 }
 
 // External is addresses that somebody outside of all directors holds.
@@ -180,9 +191,22 @@ type Deployment struct {
 	// Locked says that a task worked on it while it was asked: what it says may be
 	// half of what was, and half of what will be.
 	Locked bool
+	// Promise says whether the manifest is what files promise, where the snapshot says
+	// whose they are (Settings.Files).
+	Promise Promise
 	// At is where the snapshot's file names the deployment.
 	At place.Place
 }
+
+// Promise is what of a deployment is of a team's files.
+type Promise string
+
+// Nothing, the manifest, or the deployment, which the director does not have.
+const (
+	NoPromise        Promise = ""
+	PromisedManifest Promise = "manifest"
+	PromisedWholly   Promise = "all"
+)
 
 // NotShown says what the director does not show of the deployment, "" if it shows
 // all. It plans instances and reserves their addresses before it makes VMs: of a

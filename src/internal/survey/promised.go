@@ -32,14 +32,16 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 		if s, err = snapshot.Read(d.Snapshot.Shown(), text); err != nil {
 			return nil, err
 		}
-		if s, err = s.Reduced(); err != nil { // whoever edited it may have left more in it
-			return nil, &trouble.Trouble{At: d.Snapshot.At, Message: d.Snapshot.Shown() + ": " + err.Error(), Hint: "ipguard collect writes it anew"}
+		if !d.Snapshot.Pushed { // else it was reduced when it came
+			if s, err = s.Reduced(); err != nil { // whoever edited it may have left more in it
+				return nil, &trouble.Trouble{At: d.Snapshot.At, Message: d.Snapshot.Shown() + ": " + err.Error(), Hint: "ipguard collect writes it anew"}
+			}
 		}
 	}
 	known := settled(&d, s.Settings)
 	s.Settings = snapshot.Settings{
 		IgnoreMissingGateway: known.IgnoreMissingGateway, ManagedNetworks: known.ManagedNetworks, NoConfigServer: known.NoConfigServer,
-		External: s.Settings.External, VIPs: s.Settings.VIPs,
+		External: s.Settings.External, VIPs: s.Settings.VIPs, Files: s.Settings.Files,
 	}
 	if team != nil {
 		if err := team.lookedFor(&d, s); err != nil {
@@ -182,7 +184,7 @@ func (p *promising) configs(entries []fleet.SourceFile, list *[]snapshot.Config,
 		}
 		name := e.Name
 		for j := range *list {
-			if c := &(*list)[j]; c.Latest && (name == "" && !fromFile(c.ID) || c.Name == name) {
+			if c := &(*list)[j]; c.Latest && (name == "" && !c.FromFile() || c.Name == name) {
 				c.Latest = false
 			}
 		}
@@ -195,8 +197,6 @@ func (p *promising) configs(entries []fleet.SourceFile, list *[]snapshot.Config,
 		*list = append(*list, snapshot.Config{ID: fmt.Sprintf("file-%d", i+1), Name: name, Latest: true, Content: content})
 	}
 }
-
-func fromFile(id string) bool { return len(id) > 5 && id[:5] == "file-" }
 
 func (p *promising) deployment(e fleet.SourceFile) {
 	doc, ok := p.load(e)
