@@ -14,6 +14,7 @@ package claims
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -371,12 +372,13 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 			b.add(plan.DNS, owner, s, dns.Range, dns.At)
 		}
 	}
+	b.plan.Claims = slices.Grow(b.plan.Claims, 2*len(read.Reserved)) // and about as many gaps
 	b.blocks(plan.Reserved, owner, s, read.Reserved)
 	b.keptByCloud(s, owner, read)
 	if !handsOut {
 		return
 	}
-	restricted := restrictedSet(read, own)
+	restricted := restrictedRanges(read, own)
 	b.staticPool(s, read, owner, restricted)
 	before := len(b.plan.Claims)
 	b.dynamicPool(s, read, owner, restricted, pool)
@@ -402,21 +404,67 @@ func (b *builder) keptByCloud(s *plan.Subnet, owner plan.Owner, read *bosh.Subne
 	b.add(plan.CloudKept, owner, s, netipx.IPRangeFrom(s.Gateway.Next(), first.To()), read.RangeAt)
 }
 
-// restrictedSet is what the subnet never hands out.
+// restrictedRanges are what the subnet never hands out, merged.
+func restrictedRanges(read *bosh.Subnet, own []bosh.Block) []netipx.IPRange {
+	list := make([]netipx.IPRange, 0, len(read.Reserved)+len(own)+3)
+	whole := netipx.RangeOfPrefix(read.Range)
+	for _, a := range []netip.Addr{whole.From(), whole.To(), read.Gateway} {
+		if a.IsValid() {
+			list = append(list, netipx.IPRangeFrom(a, a))
+		}
+	}
+	for _, blocks := range [][]bosh.Block{read.Reserved, own} {
+		for _, block := range blocks {
+			list = append(list, block.Range)
+		}
+	}
+	return merged(list)
+}
+
+// restrictedSet is the same as a set.
 func restrictedSet(read *bosh.Subnet, own []bosh.Block) *netipx.IPSet {
 	var set netipx.IPSetBuilder
-	set.Add(read.Range.Masked().Addr())
-	set.Add(netipx.PrefixLastIP(read.Range))
-	if read.Gateway.IsValid() {
-		set.Add(read.Gateway)
-	}
-	for _, block := range read.Reserved {
-		set.AddRange(block.Range)
-	}
-	for _, block := range own {
-		set.AddRange(block.Range)
+	for _, r := range restrictedRanges(read, own) {
+		set.AddRange(r)
 	}
 	return built(&set)
+}
+
+// merged sorts ranges and joins those that overlap or follow each other. It reuses the
+// slice: of a million entries there is one list.
+func merged(list []netipx.IPRange) []netipx.IPRange {
+	slices.SortFunc(list, func(a, b netipx.IPRange) int { return a.From().Compare(b.From()) })
+	kept := list[:0]
+	for _, r := range list {
+		if n := len(kept); n > 0 && r.From().Compare(kept[n-1].To()) <= 0 || n > 0 && r.From() == kept[n-1].To().Next() {
+			if kept[n-1].To().Less(r.To()) {
+				kept[n-1] = netipx.IPRangeFrom(kept[n-1].From(), r.To())
+			}
+			continue
+		}
+		kept = append(kept, r)
+	}
+	return kept
+}
+
+// gaps yields what of a range lies in none of the taken ones, which are merged.
+func gaps(whole netipx.IPRange, taken []netipx.IPRange) iter.Seq[netipx.IPRange] {
+	return func(yield func(netipx.IPRange) bool) {
+		from := whole.From()
+		first, _ := slices.BinarySearchFunc(taken, from, func(r netipx.IPRange, from netip.Addr) int { return r.To().Compare(from) })
+		for _, r := range taken[first:] {
+			if whole.To().Less(r.From()) {
+				break
+			}
+			if from.Less(r.From()) && !yield(netipx.IPRangeFrom(from, r.From().Prev())) {
+				return
+			}
+			if from = r.To().Next(); !from.IsValid() || whole.To().Less(from) {
+				return
+			}
+		}
+		yield(netipx.IPRangeFrom(from, whole.To()))
+	}
 }
 
 // built returns the builder's set. A builder fails only on invalid addresses,
@@ -429,33 +477,27 @@ func built(set *netipx.IPSetBuilder) *netipx.IPSet {
 	return s
 }
 
-func (b *builder) staticPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted *netipx.IPSet) {
+func (b *builder) staticPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted []netipx.IPRange) {
 	for _, block := range read.Static {
 		inside, ok := within(read.Range, block.Range)
 		if !ok {
 			continue
 		}
-		if !restricted.OverlapsRange(inside) {
-			b.add(plan.StaticPool, owner, s, inside, block.At)
-			continue
-		}
-		var set netipx.IPSetBuilder
-		set.AddRange(inside)
-		set.RemoveSet(restricted)
-		for _, r := range built(&set).Ranges() {
+		for r := range gaps(inside, restricted) {
 			b.add(plan.StaticPool, owner, s, r, block.At)
 		}
 	}
 }
 
-func (b *builder) dynamicPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted *netipx.IPSet, kind plan.Kind) {
-	var set netipx.IPSetBuilder
-	set.AddPrefix(read.Range)
-	set.RemoveSet(restricted)
-	for _, block := range read.Static {
-		set.RemoveRange(block.Range)
+func (b *builder) dynamicPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted []netipx.IPRange, kind plan.Kind) {
+	taken := restricted
+	if len(read.Static) > 0 {
+		for _, block := range read.Static {
+			taken = append(taken, block.Range)
+		}
+		taken = merged(taken)
 	}
-	for _, r := range built(&set).Ranges() {
+	for r := range gaps(netipx.RangeOfPrefix(read.Range), taken) {
 		if r, ok := plan.WholeBlocks(r, read.Prefix); ok {
 			b.add(kind, owner, s, r, read.RangeAt)
 		}
