@@ -14,26 +14,26 @@ var addressClaimedTwice = Rule{
 	Doc:       page("address-claimed-twice"),
 	Exception: InFleetFile,
 	Run: func(f *Facts, report func(Finding)) {
-		for _, o := range f.Overlaps {
+		for i, o := range f.overlaps() {
 			if !o.A.Kind.InUse() || !o.B.Kind.InUse() || !foreign(o) || !onWire(o) || sameMachine(o) {
 				continue
 			}
 			if o.A.Kind == plan.VIP && o.B.Kind == plan.VIP {
 				continue // vip-claimed-twice
 			}
-			report(f.usedTwice(o, f.whyAnd("both will answer for it, and each breaks the other's connections whenever it speaks; ", o.Contact)))
+			report(f.usedTwice(&f.seen[i], f.whyAnd("both will answer for it, and each breaks the other's connections whenever it speaks; ", o.Contact)))
 		}
 	},
 }
 
 // usedTwice is the finding about an address that two claims use.
-func (f *Facts) usedTwice(o plan.Overlap, why string) Finding {
+func (f *Facts) usedTwice(o *plan.Overlap, why string) Finding {
 	first, second := f.changeFirst(o.A, o.B)
 	return f.usedTwiceBy(first, second, o, why)
 }
 
 // usedTwiceBy is usedTwice for claims whose order is known.
-func (f *Facts) usedTwiceBy(first, second *plan.Claim, o plan.Overlap, why string) Finding {
+func (f *Facts) usedTwiceBy(first, second *plan.Claim, o *plan.Overlap, why string) Finding {
 	one, other := who(first), who(second)
 	return Finding{
 		Range:   o.Range,
@@ -41,6 +41,6 @@ func (f *Facts) usedTwiceBy(first, second *plan.Claim, o plan.Overlap, why strin
 		Message: fmt.Sprintf("%s is claimed twice: by %s and by %s", plan.RangeText(o.Range), one, other),
 		Claims:  []Party{party(first, one), party(second, other)},
 		Why:     why,
-		advise:  func() string { return paragraphs(f.instead(first), f.isolateIfAssumed(o)) },
+		advise:  func() string { return paragraphs(f.instead(first), f.isolateIfAssumed(*o)) },
 	}
 }

@@ -172,7 +172,7 @@ func (f *Facts) noteOwn(spot *plan.BlindSpot, m plan.Meeting) {
 // where both have an address that two may not have. Each is told of once.
 func (f *Facts) segmentDoubts(judge *pairJudge, accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
 	told := map[*plan.Subnet]bool{}
-	for _, o := range f.unseen {
+	for _, o := range f.unseenOverlaps() {
 		hidden, other := o.A, o.B
 		if hidden.Subnet.Hides() == "" {
 			hidden, other = other, hidden
@@ -313,7 +313,7 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 	refused, ok := j.known[key]
 	if !ok {
 		empty := &plan.Plan{}
-		alone := &Facts{Plan: empty, Overlaps: []plan.Overlap{m.Overlap}, Space: plan.NewSpace(empty), Targets: j.facts.Targets}
+		alone := &Facts{Plan: empty, seen: []plan.Overlap{m.Overlap}, paired: true, Space: plan.NewSpace(empty), Targets: j.facts.Targets}
 		refused = slices.ContainsFunc(Run(alone, j.rules), func(f Finding) bool { return f.Severity >= Error })
 		j.known[key] = refused
 	}

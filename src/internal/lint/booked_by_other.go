@@ -19,7 +19,7 @@ var bookedByOther = Rule{
 func runBookedByOther(f *Facts, report func(Finding)) {
 	used := f.usedByOwner()
 	var pools []pooled
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		booking, other, ok := bookedPair(o)
 		switch {
 		case !ok || !onWire(o) || booking.Booking().State != plan.BookingTaken || plan.Means(booking.Booking().Owner, other):
@@ -58,7 +58,7 @@ func bookedPair(o plan.Overlap) (booking, other *plan.Claim, ok bool) {
 // usedByOwner are the bookings whose address their owner uses.
 func (f *Facts) usedByOwner() map[*plan.Claim]bool {
 	used := map[*plan.Claim]bool{}
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		if booking, other, ok := bookedPair(o); ok && onWire(o) && other.Kind.InUse() && plan.Means(booking.Booking().Owner, other) {
 			used[booking] = true
 		}

@@ -17,7 +17,7 @@ var bookingsOverlap = Rule{
 }
 
 func runBookingsOverlap(f *Facts, report func(Finding)) {
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		if o.A.Kind != plan.Booked || o.B.Kind != plan.Booked || !onWire(o) || !taken(o.A) || !taken(o.B) || oneBooking(o.A, o.B) {
 			continue
 		}

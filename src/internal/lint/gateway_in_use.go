@@ -13,7 +13,7 @@ var gatewayInUse = Rule{
 	Title:    "a VM uses the address of a gateway",
 	Doc:      page("gateway-in-use"),
 	Run: func(f *Facts, report func(Finding)) {
-		for _, o := range f.Overlaps {
+		for _, o := range f.overlaps() {
 			vm, gateway := o.A, o.B
 			if vm.Kind == plan.Gateway {
 				vm, gateway = gateway, vm

@@ -90,7 +90,7 @@ func (p pooled) knownAs() ownAddress {
 // deployedAt returns the gateways or resolvers that a director itself deploys.
 func (f *Facts) deployedAt(kind plan.Kind) map[ownAddress]bool {
 	deployed := map[ownAddress]bool{}
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
 			if pair[0].Kind == kind && pair[1].Kind.InUse() {
 				deployed[ownAddress{pair[1].Owner().Director, o.Range.From()}] = true
@@ -110,10 +110,16 @@ var externalInPool = Rule{
 // foreignPools reports addresses of the given kinds in pools of others, but for
 // those that the other side uses as well: that is reported as such.
 func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
-	twice, both := claimedTwice(f), f.ownedByBoth()
+	var twice map[*plan.Claim][]rival
+	var both commonPools
 	f.inPools(report, func(p pooled) bool {
-		return slices.Contains(kinds, p.address.Kind) && foreign(p.overlap) && !sameMachine(p.overlap) &&
-			!slices.ContainsFunc(twice[p.address], func(r rival) bool { return r.uses(p) }) && !both.explain(p)
+		if !slices.Contains(kinds, p.address.Kind) || !foreign(p.overlap) || sameMachine(p.overlap) {
+			return false
+		}
+		if both == nil { // of most fleets there is no such address
+			twice, both = claimedTwice(f), f.ownedByBoth()
+		}
+		return !slices.ContainsFunc(twice[p.address], func(r rival) bool { return r.uses(p) }) && !both.explain(p)
 	})
 }
 
@@ -131,7 +137,7 @@ func networkOf(c *plan.Claim) plan.Owner {
 
 func (f *Facts) ownedByBoth() commonPools {
 	common := commonPools{}
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		if o.A.Kind.Pool() && o.B.Kind.Pool() && foreign(o) && onWire(o) {
 			for _, pair := range [][2]plan.Owner{{networkOf(o.A), networkOf(o.B)}, {networkOf(o.B), networkOf(o.A)}} {
 				common[pair] = append(common[pair], o.Range)
@@ -156,7 +162,7 @@ func (c commonPools) explain(p pooled) bool {
 // inPools reports each address in a pool that counts.
 func (f *Facts) inPools(report func(Finding), counts func(pooled) bool) {
 	var list []pooled
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		p, ok := asPooled(o)
 		if ok && onWire(o) && counts(p) {
 			list = append(list, p)

@@ -34,7 +34,7 @@ type clash struct {
 func clashes(f *Facts) []*clash {
 	index := map[[2]*plan.Subnet]*clash{}
 	var list []*clash
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		if !o.A.Kind.Pool() || !o.B.Kind.Pool() || !foreign(o) || !onWire(o) {
 			continue
 		}

@@ -53,7 +53,7 @@ type rival struct {
 // those, that they also lie in the other's pool is no news.
 func claimedTwice(f *Facts) map[*plan.Claim][]rival {
 	twice := map[*plan.Claim][]rival{}
-	for _, o := range f.Overlaps {
+	for _, o := range f.overlaps() {
 		if o.A.Kind.InUse() && o.B.Kind.InUse() && foreign(o) {
 			twice[o.A] = append(twice[o.A], rival{o.B.Owner().Director, o.Range})
 			twice[o.B] = append(twice[o.B], rival{o.A.Owner().Director, o.Range})

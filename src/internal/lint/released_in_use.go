@@ -16,7 +16,7 @@ var releasedInUse = Rule{
 	Title:    "an address whose booking was given back is still used by its owner",
 	Doc:      page(ReleasedInUseID),
 	Run: func(f *Facts, report func(Finding)) {
-		for _, o := range f.Overlaps {
+		for _, o := range f.overlaps() {
 			booking, user, ok := bookedPair(o)
 			if ok && onWire(o) && booking.Booking().State == plan.BookingResting && user.Kind.InUse() && plan.Means(booking.Booking().Owner, user) {
 				report(stillUsed(booking, user))

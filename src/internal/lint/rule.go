@@ -74,9 +74,7 @@ type Hidden struct {
 // Facts is everything that rules may look at. It is made once per run.
 type Facts struct {
 	Plan *plan.Plan
-	// Overlaps are the overlapping claims that a rule may care about.
-	Overlaps []plan.Overlap
-	Space    *plan.Space
+	Space *plan.Space
 	// Blindness is what is not known of the plan; see Doubts.
 	Blindness *plan.Blindness
 	Problems  []Problem
@@ -108,6 +106,10 @@ type Facts struct {
 	// Strict makes errors of hidden addresses and of what directors did not show.
 	Strict bool
 
+	// seen are the overlapping claims that a rule may care about, once paired says that they
+	// are known (overlaps): a question of who has an address needs none.
+	seen   []plan.Overlap
+	paired bool
 	// unseen are overlaps of which a variable hides whether they are in one segment;
 	// Doubts tells of them, and no rule.
 	unseen []plan.Overlap
@@ -146,9 +148,22 @@ type Pool struct {
 
 // NewFacts returns the facts of a plan, with what rules share.
 func NewFacts(p *plan.Plan) *Facts {
-	f := &Facts{Plan: p, Space: plan.NewSpace(p), Blindness: plan.NewBlindness(p)}
-	f.Overlaps, f.unseen = seenOnly(p.Overlaps(relevant))
-	return f
+	return &Facts{Plan: p, Space: plan.NewSpace(p), Blindness: plan.NewBlindness(p)}
+}
+
+// overlaps are the overlapping claims that a rule may care about.
+func (f *Facts) overlaps() []plan.Overlap {
+	if !f.paired {
+		f.seen, f.unseen = seenOnly(f.Plan.Overlaps(relevant))
+		f.paired = true
+	}
+	return f.seen
+}
+
+// unseenOverlaps are those of which a variable hides whether they are in one segment.
+func (f *Facts) unseenOverlaps() []plan.Overlap {
+	f.overlaps()
+	return f.unseen
 }
 
 // seenOnly parts the overlaps of which a variable hides whether they are in one

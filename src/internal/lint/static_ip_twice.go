@@ -20,7 +20,7 @@ var staticIPTwice = Rule{
 
 func runStaticIPTwice(f *Facts, report func(Finding)) {
 	refusals := f.inUse()
-	for _, o := range f.Overlaps {
+	for i, o := range f.overlaps() {
 		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) || ofTwoVersions(o) {
 			continue
 		}
@@ -33,16 +33,16 @@ func runStaticIPTwice(f *Facts, report func(Finding)) {
 			continue // the director knows of no properties; vip-claimed-twice tells of two
 		}
 		if !known {
-			report(f.usedTwice(o, "the director does not know of the virtual address; both will answer for it"))
+			report(f.usedTwice(&f.seen[i], "the director does not know of the virtual address; both will answer for it"))
 			continue
 		}
 		if errandOnly(o, refusals) {
-			finding := f.usedTwice(o, "the director takes both, since it reserves an errand's address when the errand runs, and refuses that run while the other has it")
+			finding := f.usedTwice(&f.seen[i], "the director takes both, since it reserves an errand's address when the errand runs, and refuses that run while the other has it")
 			finding.Severity = Warning
 			report(finding)
 			continue
 		}
-		report(f.refusedTwice(o, refusals))
+		report(f.refusedTwice(&f.seen[i], refusals))
 	}
 	for _, r := range refusals {
 		if !r.told {
@@ -115,7 +115,7 @@ func (f *Facts) inUse() map[place.Place]*refusal {
 }
 
 // refusedTwice tells of two claims of which a director refuses the later one.
-func (f *Facts) refusedTwice(o plan.Overlap, refusals map[place.Place]*refusal) Finding {
+func (f *Facts) refusedTwice(o *plan.Overlap, refusals map[place.Place]*refusal) Finding {
 	first, second := f.changeFirst(o.A, o.B)
 	if refusals[first.At] == nil && refusals[second.At] != nil {
 		first, second = second, first

@@ -11,7 +11,7 @@ var vipClaimedTwice = Rule{
 	Exception: InFleetFile,
 	Run: func(f *Facts, report func(Finding)) {
 		told := map[[2]plan.Owner]bool{} // groups of a deployment share an address
-		for _, o := range f.Overlaps {
+		for i, o := range f.overlaps() {
 			if o.A.Kind != plan.VIP || o.B.Kind != plan.VIP || !onWire(o) || sameDeployment(o) {
 				continue
 			}
@@ -23,7 +23,7 @@ var vipClaimedTwice = Rule{
 				continue
 			}
 			told[key] = true
-			report(f.usedTwice(o, f.whyAnd("the address will flap between the two, or both will hold it; ", o.Contact)))
+			report(f.usedTwice(&f.seen[i], f.whyAnd("the address will flap between the two, or both will hold it; ", o.Contact)))
 		}
 	},
 }

@@ -32,7 +32,9 @@ func (p *Plan) Overlaps(relevant func(a, b *Claim) bool) []Overlap {
 	for _, i := range p.byFirstAddress() {
 		sweep.meet(i, relevant)
 	}
-	slices.SortStableFunc(sweep.found, compareOverlaps)
+	if !slices.IsSortedFunc(sweep.found, compareOverlaps) {
+		slices.SortStableFunc(sweep.found, compareOverlaps)
+	}
 	return sweep.found
 }
 
