@@ -42,7 +42,7 @@ func (p *Plan) givingBy(w *workspace.Workspace, files *source.Files) (string, er
 		if d.Snapshot != nil {
 			fmt.Fprintf(h, " at most %s old", d.Snapshot.MaxAge)
 		}
-		s, err := survey.Promised(d, w.Loader, files, workspace.Keep(w.Fleet.File), time.Time{})
+		s, err := survey.Promised(d, w.Loader, files, workspace.Keep(w.Fleet.File), nil, time.Time{})
 		if err != nil { // it is told with its place, which differs from server to server
 			fmt.Fprint(h, " cannot be read")
 			continue

@@ -126,7 +126,7 @@ var layers = []layer{
 	{name: "internal/lint", imports: list("plural", "bosh", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/fence", imports: list("plan"), modules: list(netipx), pure: true},
 	{name: "internal/claims", imports: list("deploy", "bosh", "plan", "place"), modules: list(netipx), pure: true},
-	{name: "internal/deploy", imports: list("plural", "bosh", "ipaddr", "place"), pure: true},
+	{name: "internal/deploy", imports: list("plural", "bosh", "ipaddr", "place"), modules: list(netipx), pure: true},
 	{name: "internal/bosh", imports: list("plural", "ipaddr", "source", "trouble", "place", "spelling", "lazyregexp"), modules: list(netipx, yaml, "net" /* SplitHostPort */), pure: true},
 	{name: "internal/plan", imports: list("place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/source", imports: list("linebreak", "regularfile", "spelling", "ipaddr", "trouble", "place", "lazyregexp"), modules: list(yaml)},
