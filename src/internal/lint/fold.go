@@ -21,8 +21,8 @@ type fold struct {
 var folds = []fold{
 	{foldKey, 100, 10, "of the same owners"},
 	{addressKey, 100, 10, "about the same addresses"},
-	{directorsKey, 1000, 100, "of the same directors"},
-	{ruleKey, 3000, 300, "of the same rule"},
+	{directorsKey, 300, 50, "of the same directors"},
+	{ruleKey, 1000, 100, "of the same rule"},
 }
 
 // Folded are findings as they are shown: where hundreds say the same of the same

@@ -68,7 +68,7 @@ func TestFoldedAreBounded(t *testing.T) {
 			findings = append(findings, Finding{Rule: "one", Message: "m", Claims: []Party{claims(i)}})
 		}
 		shown := Folded(findings)
-		if len(shown) > 300 {
+		if len(shown) > 100 {
 			t.Errorf("%s: %d findings are shown", name, len(shown))
 		}
 		told := len(shown)

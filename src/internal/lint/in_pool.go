@@ -90,11 +90,13 @@ func (p pooled) knownAs() ownAddress {
 // deployedAt returns the gateways or resolvers that a director itself deploys.
 func (f *Facts) deployedAt(kind plan.Kind) map[ownAddress]bool {
 	deployed := map[ownAddress]bool{}
-	for _, o := range f.overlaps() {
-		for _, pair := range [][2]*plan.Claim{{o.A, o.B}, {o.B, o.A}} {
-			if pair[0].Kind == kind && pair[1].Kind.InUse() {
-				deployed[ownAddress{pair[1].Owner().Director, o.Range.From()}] = true
-			}
+	for i := range f.overlaps() {
+		o := &f.seen[i]
+		if o.A.Kind == kind && o.B.Kind.InUse() {
+			deployed[ownAddress{o.B.Owner().Director, o.Range.From()}] = true
+		}
+		if o.B.Kind == kind && o.A.Kind.InUse() {
+			deployed[ownAddress{o.A.Owner().Director, o.Range.From()}] = true
 		}
 	}
 	return deployed

@@ -95,6 +95,8 @@ func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
 // such a claim and hides.
 func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim) bool) {
 	contacts := map[*Subnet]bool{}
+	// Claims come by their first address: what follows one another is taken away at once.
+	var run netipx.IPRange
 	for c := range sp.around(s) {
 		if !c.Range.IsValid() || !counts(c) {
 			continue
@@ -109,9 +111,19 @@ func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim)
 			meets = contact.Relation != Isolated || contact.OneList
 			contacts[c.Subnet] = meets
 		}
-		if meets {
-			set.RemoveRange(c.Range)
+		switch {
+		case !meets:
+		case !run.IsValid():
+			run = c.Range
+		case run.From().Compare(c.Range.From()) <= 0 && (c.Range.From().Compare(run.To()) <= 0 || c.Range.From() == run.To().Next()):
+			run = Union(run, c.Range)
+		default:
+			set.RemoveRange(run)
+			run = c.Range
 		}
+	}
+	if run.IsValid() {
+		set.RemoveRange(run)
 	}
 	if s.Range.IsValid() {
 		for _, may := range sp.blindness.Reaching(s, netipx.RangeOfPrefix(s.Range)) {
