@@ -38,6 +38,11 @@ func (s *settings) startDirectors(name string, latency time.Duration, options ..
 	if err != nil {
 		return nil, err
 	}
+	return s.answering(folder, latency)
+}
+
+// answering starts the directors of the fleet of a folder.
+func (s *settings) answering(folder string, latency time.Duration) (*directors, error) {
 	d := &directors{cmd: exec.Command(s.directors, "-latency", latency.String(), folder), folder: folder}
 	d.cmd.Stderr = os.Stderr
 	stdin, err := d.cmd.StdinPipe()

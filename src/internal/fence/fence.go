@@ -115,6 +115,7 @@ type builder struct {
 	order    []*pool // as in the plan
 	contests []*contest
 	unknown  map[*plan.Subnet]bool
+	twins    map[*plan.Subnet][]*plan.Subnet // of the first of some, the others
 }
 
 // pool is everything that one subnet may hand out by itself.
@@ -152,9 +153,12 @@ func (b *builder) fence() *Fence {
 		if len(entries) == 0 {
 			continue
 		}
-		f.Changes = append(f.Changes, Change{Subnet: p.subnet, Entries: entries})
-		if keeps, needs := p.keeps(), b.needs[p.subnet]; keeps < max(1, float64(needs)) {
-			f.Shortages = append(f.Shortages, Shortage{Subnet: p.subnet, Keeps: int(keeps), Needs: needs})
+		keeps := p.keeps()
+		for _, s := range append([]*plan.Subnet{p.subnet}, b.twins[p.subnet]...) {
+			f.Changes = append(f.Changes, Change{Subnet: s, Entries: entries})
+			if needs := b.needs[s]; keeps < max(1, float64(needs)) {
+				f.Shortages = append(f.Shortages, Shortage{Subnet: s, Keeps: int(keeps), Needs: needs})
+			}
 		}
 	}
 	for s := range b.unknown {

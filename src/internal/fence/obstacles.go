@@ -12,9 +12,14 @@ import (
 func (b *builder) collect(p *plan.Plan, within func(*plan.Subnet) bool) {
 	b.unknown = map[*plan.Subnet]bool{}
 	used, held := setsOf{}, setsOf{}
+	// Twins lose what the first of them does.
+	twins := plan.TwinsOf(p.Subnets)
+	b.twins = twins.Others(p.Subnets)
+	later := func(c *plan.Claim) bool { return c.Subnet != nil && twins.FirstOf(c.Subnet) != c.Subnet }
 	for i := range p.Claims {
 		c := &p.Claims[i]
 		switch {
+		case later(c):
 		case isDynamic(c):
 			own := b.pool(c.Subnet)
 			own.claims = append(own.claims, c)
@@ -31,7 +36,7 @@ func (b *builder) collect(p *plan.Plan, within func(*plan.Subnet) bool) {
 	overlaps := p.Overlaps(relevant)
 	deployed := deployedAt(overlaps)
 	for _, o := range overlaps {
-		if o.OnWire() {
+		if o.OnWire() && !later(o.A) && !later(o.B) {
 			b.overlap(o, deployed, within)
 		}
 	}

@@ -115,14 +115,14 @@ func (b *Blindness) indexHidden() {
 		spots int
 		last  *BlindSpot
 	}
-	of := map[kinKey]known{}
+	of, twins := map[kinKey]known{}, TwinsOf(b.plan.Subnets)
 	var few []*Claim
 	for _, c := range counted {
-		k := of[c.kin()]
+		k := of[c.kin(twins)]
 		if k.last == b.spots[c] || k.spots == kinFirst {
 			continue // a spot does not meet itself
 		}
-		of[c.kin()] = known{k.spots + 1, b.spots[c]}
+		of[c.kin(twins)] = known{k.spots + 1, b.spots[c]}
 		few = append(few, c)
 	}
 	b.kin, b.hidden = newClaimIndex(few), newClaimIndex(counted)

@@ -28,7 +28,7 @@ type Overlap struct {
 // of them (kinFirst) are paired with all others, and the others with those: n of them
 // make a few times n pairs. What rules ask of a pair, that of its kin answers, too.
 func (p *Plan) Overlaps(relevant func(a, b *Claim) bool) []Overlap {
-	sweep := sweeper{arenas: p.arenas(), open: map[int][]kin{}, contacts: contacts{}, plan: p}
+	sweep := sweeper{arenas: p.arenas(), open: map[int][]kin{}, contacts: contacts{}, plan: p, twins: TwinsOf(p.Subnets)}
 	for _, i := range p.byFirstAddress() {
 		sweep.meet(i, relevant)
 	}
@@ -76,6 +76,7 @@ type sweeper struct {
 	arenas   map[*Subnet]int
 	open     map[int][]kin // by arena: claims that may reach further
 	contacts contacts
+	twins    Twins
 	found    []Overlap
 }
 
@@ -115,20 +116,20 @@ func (s *sweeper) kinOf(arena int, i int32) int {
 	claim := &s.plan.Claims[i]
 	return slices.IndexFunc(s.open[arena], func(k kin) bool {
 		first := &s.plan.Claims[k[0]]
-		return claim.Range == first.Range && claim.kin() == first.kin()
+		return claim.Range == first.Range && claim.kin(s.twins) == first.kin(s.twins)
 	})
 }
 
 // kin is equal for claims of which a rule that accepts one beside a third accepts the
-// other, too: they are of one deployment and network, and differ in nothing but their
+// other, too: they are of one deployment and network, in one subnet or in twins, and differ in nothing but their
 // places, and which instance group, instance or property has the range.
-func (c *Claim) kin() kinKey {
+func (c *Claim) kin(t Twins) kinKey {
 	key := kinKey{at: c.Range, kind: c.Kind, errand: c.Errand, eitherPool: c.EitherPool, version: c.Version, booking: c.Booking()}
 	if c.Kind == External {
 		key.owner = Owner{Property: c.Subnet.Segment}
 		return key
 	}
-	key.subnet, key.owner = c.Subnet, c.Owner()
+	key.subnet, key.owner = t.FirstOf(c.Subnet), c.Owner()
 	key.owner.InstanceGroup = ""
 	if key.owner.Property != "" {
 		key.owner.Property = "some"

@@ -53,7 +53,7 @@ func (p *Plan) Segments() []*Segment {
 		}
 		return a.Range.Bits() - b.Range.Bits()
 	})
-	g := grouping{subnets: subnets, sets: newDisjointSets(len(subnets)), assumed: map[*Subnet]bool{}}
+	g := grouping{subnets: subnets, number: TwinsOf(subnets).numbers(subnets), sets: newDisjointSets(len(subnets)), assumed: map[*Subnet]bool{}}
 	g.joinDecided()
 	g.joinAssumed()
 	return g.segments()
@@ -62,6 +62,7 @@ func (p *Plan) Segments() []*Segment {
 // grouping is the work of Segments.
 type grouping struct {
 	subnets []*Subnet
+	number  []int // of each subnet among its twins
 	sets    disjointSets
 	assumed map[*Subnet]bool // in its segment by assumption
 }
@@ -150,12 +151,16 @@ func (l *sorted) apartFrom(other *sorted) bool {
 	return slices.ContainsFunc(l.subnets, func(s *Subnet) bool { return s.apartFrom(other.subnets) })
 }
 
-// overlapping yields the pairs of subnets with overlapping ranges.
+// overlapping yields the pairs of subnets with overlapping ranges; of many twins, the first
+// with all others.
 func (g *grouping) overlapping() func(yield func(i, j int) bool) {
 	return func(yield func(i, j int) bool) {
 		for i, s := range g.subnets {
 			last := netipx.PrefixLastIP(s.Range)
 			for j := i + 1; j < len(g.subnets) && !last.Less(firstOf(g.subnets[j])); j++ {
+				if g.number[i] >= kinFirst && g.number[j] >= kinFirst {
+					continue // the first of their twins meet
+				}
 				if !yield(i, j) {
 					return
 				}
