@@ -375,7 +375,7 @@ var placeInText = regexp.MustCompile(`\([^ ()]+:[0-9]+:[0-9]+\)`)
 func withoutPlaces(v any) string {
 	switch v := v.(type) {
 	case map[string]any:
-		for _, key := range []string{"file", "line", "column", "through", "last_change", "failures", "files", "snapshots", "message", "suggestion"} {
+		for _, key := range []string{"file", "line", "column", "through", "last_change", "failures", "files", "snapshots", "server", "message", "suggestion"} {
 			delete(v, key)
 		}
 		var parts []string

@@ -14,7 +14,7 @@ import (
 // whole are the operations whose lists are not told in parts, and why.
 var whole = map[string]string{
 	"me": "who asks has few scopes", "get-plan": "a plan is judged as a whole", "get-records": "so are the records of a pool",
-	"list-free": "number says how many, up to 4096", "get-pool": "one pool's ranges are as many as its fleet file has",
+	"list-free": "number says how many, up to 4096", "list-fences": "there is at most one for each pool, and one for all", "get-pool": "one pool's ranges are as many as its fleet file has",
 }
 
 // TestPaging: each list of the API is described as one that is told in parts, and its

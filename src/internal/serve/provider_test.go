@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -291,7 +292,7 @@ login:
 		p := serve.Provider{Issuer: fleet.Text{Value: "https://uaa.example.com"}, UAA: true}
 		change(&p)
 		config := serve.Config{Database: fleet.Text{Value: filepath.Join(folder, "x.db")}, Login: serve.Login{Providers: []serve.Provider{p}}}
-		if s, err := serve.New(t.Context(), serve.Options{Config: config, Now: time.Now}); err == nil {
+		if s, err := serve.New(t.Context(), serve.Options{Config: config, Log: slog.New(slog.DiscardHandler), Now: time.Now}); err == nil {
 			_ = s.Close()
 			t.Errorf("%s: it starts", name)
 		}
