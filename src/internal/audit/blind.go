@@ -52,8 +52,14 @@ func (r *Result) Doubts(asked Asked) []*plan.BlindSpot {
 			}
 		}
 		blindness := plan.NewBlindness(other)
+		// A pool matters to what somebody has, and not to the many others that may hide.
+		noPools := blindness.Among(func(c *plan.Claim) bool { return !c.Kind.Pool() })
 		for i := range side.of.BlindSpots {
-			if spot := &side.of.BlindSpots[i]; side.alone(spot) || meets(blindness, spot, side.matters) {
+			spot, of := &side.of.BlindSpots[i], blindness
+			if !slices.ContainsFunc(spot.May, func(may plan.Claim) bool { return !may.Kind.Pool() }) {
+				of = noPools
+			}
+			if side.alone(spot) || meets(of, spot, side.matters) {
 				list = append(list, spot)
 			}
 		}

@@ -150,9 +150,11 @@ const blameTime = 2 * time.Second
 // changes asks git for the last change of each line that the answer shows.
 func changes(ctx context.Context, answers []answer.Holders, streams Streams) func(place.Place) (report.Change, bool) {
 	var lines []blame.Line
+	seen := map[blame.Line]bool{}
 	for _, h := range answers {
 		for _, at := range h.Places() {
-			if line := (blame.Line{File: at.File, Line: at.Line}); at.IsValid() && !slices.Contains(lines, line) {
+			if line := (blame.Line{File: at.File, Line: at.Line}); at.IsValid() && !seen[line] {
+				seen[line] = true
 				lines = append(lines, line)
 			}
 		}

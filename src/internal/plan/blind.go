@@ -76,12 +76,12 @@ type Blindness struct {
 	// may each hold any address of a range meet as few of one another.
 	kin      *claimIndex
 	spots    map[*Claim]*BlindSpot
-	contacts contacts
+	contacts *contacts
 }
 
 // NewBlindness returns the blindness of p, which must not change any more.
 func NewBlindness(p *Plan) *Blindness {
-	return &Blindness{plan: p, contacts: contacts{}}
+	return &Blindness{plan: p, contacts: newContacts()}
 }
 
 // Among is the blindness towards some claims: only those for which counts is true

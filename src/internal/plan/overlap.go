@@ -28,7 +28,7 @@ type Overlap struct {
 // of them (kinFirst) are paired with all others, and the others with those: n of them
 // make a few times n pairs. What rules ask of a pair, that of its kin answers, too.
 func (p *Plan) Overlaps(relevant func(a, b *Claim) bool) []Overlap {
-	sweep := sweeper{arenas: p.arenas(), open: map[int][]kin{}, contacts: contacts{}, plan: p, twins: TwinsOf(p.Subnets)}
+	sweep := sweeper{arenas: p.arenas(), open: map[int][]kin{}, contacts: newContacts(), plan: p, twins: TwinsOf(p.Subnets)}
 	for _, i := range p.byFirstAddress() {
 		sweep.meet(i, relevant)
 	}
@@ -75,7 +75,7 @@ type sweeper struct {
 	plan     *Plan
 	arenas   map[*Subnet]int
 	open     map[int][]kin // by arena: claims that may reach further
-	contacts contacts
+	contacts *contacts
 	twins    Twins
 	found    []Overlap
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -73,25 +74,70 @@ func ContactOf(a, b *Subnet) Contact {
 }
 
 // contacts remembers what ContactOf says of pairs of subnets; nil is a subnet of which
-// nothing is known.
-type contacts map[[2]*Subnet]Contact
+// nothing is known. Of thousands of subnets there are few sorts, so that it stays small.
+type contacts struct {
+	sorts  map[*Subnet]int
+	number map[contactSort]int
+	known  map[contactPair]Contact
+}
+
+// contactSort is all of a subnet that its contact with another one depends on.
+type contactSort struct {
+	director, deployment, network, past, segment string
+	identity                                     Identity
+	named                                        netip.Prefix // the range where nothing else names the segment
+}
+
+// contactPair are two sorts, and whether the subnets are one, or have one range.
+type contactPair struct {
+	a, b           int
+	one, sameRange bool
+	// subnets are the two, in place of their sorts, where one may be any of several.
+	subnets [2]*Subnet
+}
+
+func newContacts() *contacts {
+	return &contacts{sorts: map[*Subnet]int{}, number: map[contactSort]int{}, known: map[contactPair]Contact{}}
+}
 
 var nowhere = &Subnet{}
 
-func (c contacts) of(a, b *Subnet) Contact {
+func (c *contacts) of(a, b *Subnet) Contact {
 	if a == nil {
 		a = nowhere
 	}
 	if b == nil {
 		b = nowhere
 	}
-	key := [2]*Subnet{a, b}
-	contact, ok := c[key]
+	key := contactPair{one: a == b, sameRange: a.Range == b.Range}
+	if len(a.Among) > 0 || len(b.Among) > 0 {
+		key.subnets = [2]*Subnet{a, b} // whether one is among the other's counts
+	} else {
+		key.a, key.b = c.sortOf(a), c.sortOf(b)
+	}
+	contact, ok := c.known[key]
 	if !ok {
 		contact = ContactOf(a, b)
-		c[key] = contact
+		c.known[key] = contact
 	}
 	return contact
+}
+
+func (c *contacts) sortOf(s *Subnet) int {
+	if n, ok := c.sorts[s]; ok {
+		return n
+	}
+	sort := contactSort{director: s.Director, deployment: s.Deployment, network: s.Network, past: s.Past, segment: s.Segment, identity: s.Identity}
+	if s.Segment == "" && s.Identity.ID == "" {
+		sort.named = s.Range
+	}
+	n, ok := c.number[sort]
+	if !ok {
+		n = len(c.number)
+		c.number[sort] = n
+	}
+	c.sorts[s] = n
+	return n
 }
 
 func (s *Subnet) contactOnWire(o *Subnet) Contact {

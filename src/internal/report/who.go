@@ -57,7 +57,11 @@ type whoText struct {
 	out     bytes.Buffer
 	painter color.Painter
 	changed func(place.Place) (Change, bool)
+	told    int // claims of the answer that is written
 }
+
+// mostClaims is how many claims the answer to one question names as text.
+const mostClaims = 500
 
 // line writes one line, indented by a number of steps.
 func (t *whoText) line(steps int, format string, args ...any) {
@@ -67,8 +71,17 @@ func (t *whoText) line(steps int, format string, args ...any) {
 
 func (t *whoText) holders(h *answer.Holders, whole bool) {
 	t.line(0, "%s: %s", t.painter.Paint(bold, legible.Text(h.Title())), t.painter.Paint(bold, standing(h, whole)))
-	for _, segment := range h.Segments {
-		t.segment(&segment)
+	t.told = 0
+	rest := 0
+	for i := range h.Segments {
+		if t.told == mostClaims {
+			rest += len(h.Segments[i].Claims)
+			continue
+		}
+		rest += t.segment(&h.Segments[i])
+	}
+	if rest > 0 {
+		t.line(1, "and %d more %s; --format json has all", rest, plural.Noun(rest, "claim"))
 	}
 	if len(h.Segments) == 0 && h.Name == "" {
 		t.line(1, "no network of the fleet contains it")
@@ -123,7 +136,8 @@ func standing(h *answer.Holders, whole bool) string {
 	return strings.Join(parts, ", ")
 }
 
-func (t *whoText) segment(held *answer.Held) {
+// segment writes the claims of one segment, and returns how many are left out.
+func (t *whoText) segment(held *answer.Held) (rest int) {
 	switch {
 	case held.Name == "":
 		t.line(1, "in a segment that is not known, so perhaps in any:")
@@ -136,8 +150,13 @@ func (t *whoText) segment(held *answer.Held) {
 		t.line(2, "no claim; it lies in %s", legible.Text(labels(held.Subnets)))
 	}
 	for i := range held.Claims {
+		if t.told == mostClaims {
+			return len(held.Claims) - i
+		}
+		t.told++
 		t.claim(&held.Claims[i])
 	}
+	return 0
 }
 
 func labels(subnets []*plan.Subnet) string {
