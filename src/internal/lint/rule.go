@@ -73,7 +73,7 @@ type Hidden struct {
 
 // Facts is everything that rules may look at. It is made once per run.
 type Facts struct {
-	Plan *plan.Plan
+	Plan  *plan.Plan
 	Space *plan.Space
 	// Blindness is what is not known of the plan; see Doubts.
 	Blindness *plan.Blindness

@@ -19,18 +19,59 @@ var sameRouterID = Rule{
 
 func runSameRouterID(f *Facts, report func(Finding)) {
 	routers := f.routers()
+	alike := routersAlike(routers)
 	for i, a := range routers {
-		for _, b := range routers[i+1:] {
+		others := 0
+		for _, j := range alike.of(a) {
+			if j <= i {
+				continue
+			}
+			b := routers[j]
 			contact, meet := a.meets(b)
 			switch {
 			case !meet || contact.Relation == plan.Unseen:
+				continue
 			case a.hidden() == "" && b.hidden() == "":
 				report(f.routerFinding(a, b, contact, routers))
 			case a.owner() == b.owner():
 				report(ownRouters(a, b))
 			}
+			if others++; others == mostRouters {
+				break // each of the others is told of with one behind it
+			}
 		}
 	}
+}
+
+// mostRouters is with how many others behind it a virtual router is told of.
+const mostRouters = 100
+
+// alikeRouters are the numbers of virtual routers by their ids, those that hide apart.
+type alikeRouters struct {
+	byID        map[int][]int
+	hidden, all []int
+}
+
+func routersAlike(routers []router) alikeRouters {
+	alike := alikeRouters{byID: map[int][]int{}}
+	for i, r := range routers {
+		alike.all = append(alike.all, i)
+		if r.hidden() != "" {
+			alike.hidden = append(alike.hidden, i)
+		}
+		alike.byID[r.id()] = append(alike.byID[r.id()], i)
+	}
+	return alike
+}
+
+// of are those that may have the id of a router, in their order.
+func (alike alikeRouters) of(r router) []int {
+	if r.hidden() != "" {
+		return alike.all
+	}
+	list := slices.Concat(alike.byID[r.id()], alike.hidden)
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // routerDoubts are virtual routers of which it is not known whether somebody else's is
@@ -38,8 +79,10 @@ func runSameRouterID(f *Facts, report func(Finding)) {
 // rule: who wrote both knows.
 func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
 	routers := f.routers()
+	alike := routersAlike(routers)
 	for i, a := range routers {
-		for j, b := range routers {
+		for _, j := range alike.of(a) {
+			b := routers[j]
 			hides := a.hidden() != ""
 			if !hides && (b.hidden() != "" || j < i) || i == j || a.owner() == b.owner() || !f.Targets.Match(a.claims[0].Owner()) && !f.Targets.Match(b.claims[0].Owner()) {
 				continue
@@ -189,7 +232,7 @@ func (f *Facts) routerFinding(a, b router, contact plan.Contact, all []router) F
 		Claims: []Party{a.party(), b.party()},
 		Why: "the machines of both groups take each other for one router (VRRP): one group's master silences the other's, whose address answers nowhere, or both fight; " +
 			whySame(contact),
-		Suggestion: paragraphs(f.otherRouterID(a, all), f.isolateIfAssumed(o)),
+		advise: func() string { return paragraphs(f.otherRouterID(a, all), f.isolateIfAssumed(o)) },
 	}
 }
 
@@ -238,7 +281,7 @@ func (r router) party() Party {
 func (f *Facts) otherRouterID(r router, all []router) string {
 	taken := map[int]bool{}
 	for _, o := range all {
-		if o.v6() == r.v6() && contactOf(r.claims[0].Subnet, o.claims[0].Subnet).Relation != plan.Isolated {
+		if o.v6() == r.v6() && !taken[o.id()] && contactOf(r.claims[0].Subnet, o.claims[0].Subnet).Relation != plan.Isolated {
 			taken[o.id()] = true
 		}
 	}
