@@ -184,20 +184,21 @@ type problem struct{ text, suggestion string }
 
 func (j *judge) problemOfRule(rule string) *problem {
 	exception, known := j.rules[rule]
-	switch near, ok := spelling.Nearest(rule, slices.Sorted(maps.Keys(j.rules))); {
-	case !known && ok:
-		return &problem{"there is no rule " + rule, "did you mean " + near + "?"}
-	case !known:
-		return &problem{"there is no rule " + rule, "ipguard rules lists them"}
-	case exception == lint.Never:
+	switch {
+	case known && exception == lint.Never:
 		return &problem{"findings of " + rule + " cannot be accepted", "cure them"}
+	case known:
+		return nil
 	}
-	return nil
+	if near, ok := spelling.Nearest(rule, slices.Sorted(maps.Keys(j.rules))); ok {
+		return &problem{"there is no rule " + rule, "did you mean " + near + "?"}
+	}
+	return &problem{"there is no rule " + rule, "ipguard rules lists them"}
 }
 
 // covers reports whether the finding is what the allowance is about.
 func (a *Allowance) covers(f *lint.Finding) bool {
-	if a.Rule != f.Rule || !f.Range.IsValid() || len(f.Claims) == 0 {
+	if a.Rule != f.Rule || !f.Range.IsValid() || len(f.Claims) == 0 || !slices.ContainsFunc(a.Ranges, f.Range.Overlaps) {
 		return false
 	}
 	var ranges netipx.IPSetBuilder

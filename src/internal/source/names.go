@@ -24,12 +24,14 @@ import (
 // written, with ((variables)). It is safe for concurrent use.
 type Names struct {
 	mu     sync.Mutex
-	plain  map[string]string   // by name, what is shown
-	other  map[string]string   // names with other characters than a plain name
-	byWord map[string][]string // plain names by the word that they begin with
-	open   []string            // paths of files
-	// replace replaces the other names; nil after one has come.
+	plain  map[string]string // by name, what is shown
+	other  map[string]string // names with other characters than a plain name
+	byWord map[string][]int  // lengths of plain names, longest first, by the word that they begin with
+	open   []string          // paths of files
+	// replace replaces the other names, wrapped those of several words; nil after one has
+	// come.
 	replace *strings.Replacer
+	wrapped *wrappedNames
 }
 
 // maxName is the most bytes that a name can have; what is longer, such as the text of a
@@ -60,7 +62,7 @@ func (n *Names) withhold(text, shown string) {
 	defer n.mu.Unlock()
 	into, word := &n.plain, text[:wordEnd([]byte(text))]
 	if !isPlainName(text) || word == "" {
-		into, n.replace = &n.other, nil
+		into, n.replace, n.wrapped = &n.other, nil, nil
 	}
 	if *into == nil {
 		*into = map[string]string{}
@@ -69,9 +71,12 @@ func (n *Names) withhold(text, shown string) {
 		(*into)[text] = shown
 		if !ok && into == &n.plain {
 			if n.byWord == nil {
-				n.byWord = map[string][]string{}
+				n.byWord = map[string][]int{}
 			}
-			n.byWord[word] = append(n.byWord[word], text)
+			lengths := n.byWord[word]
+			if at, found := slices.BinarySearchFunc(lengths, len(text), func(a, b int) int { return b - a }); !found {
+				n.byWord[word] = slices.Insert(lengths, at, len(text))
+			}
 		}
 	}
 }
@@ -125,9 +130,10 @@ func (n *Names) Shown(text []byte) []byte {
 	}
 	if len(n.other) > 0 {
 		text = []byte(n.replacer().Replace(string(text)))
-		for name, shown := range n.other {
-			text = replaceWrapped(text, strings.Fields(name), shown)
+		if n.wrapped == nil {
+			n.wrapped = newWrappedNames(n.other)
 		}
+		text = n.wrapped.replace(text)
 	}
 	if len(n.plain) == 0 {
 		return text
@@ -148,46 +154,99 @@ func (n *Names) Shown(text []byte) []byte {
 	return out.Bytes()
 }
 
-// replaceWrapped replaces a name of several words where its words stand on lines of
-// their own, indented and behind the bar of a frame.
-func replaceWrapped(text []byte, words []string, shown string) []byte {
-	if len(words) < 2 {
+// wrappedNames replace names of several words where the words stand on lines of their
+// own, indented and behind the bar of a frame, in one pass over a text.
+type wrappedNames struct {
+	byFirst map[string][]wrappedName // by the first word, longer names first
+	lengths []int                    // of first words, longest first
+}
+
+type wrappedName struct {
+	rest  []string // words behind the first
+	shown string
+	size  int
+}
+
+func newWrappedNames(names map[string]string) *wrappedNames {
+	w := &wrappedNames{byFirst: map[string][]wrappedName{}}
+	lengths := map[int]bool{}
+	for name, shown := range names {
+		if words := strings.Fields(name); len(words) > 1 {
+			w.byFirst[words[0]] = append(w.byFirst[words[0]], wrappedName{words[1:], shown, len(name)})
+			lengths[len(words[0])] = true
+		}
+	}
+	for _, list := range w.byFirst {
+		slices.SortFunc(list, func(a, b wrappedName) int { return cmp.Or(b.size-a.size, strings.Compare(a.shown, b.shown)) })
+	}
+	w.lengths = slices.SortedFunc(maps.Keys(lengths), func(a, b int) int { return b - a })
+	return w
+}
+
+// between may stand between two words of a name.
+const between = " \t\r\n|"
+
+// replace looks behind each first word: there stands something that may be between words.
+func (w *wrappedNames) replace(text []byte) []byte {
+	if len(w.lengths) == 0 {
 		return text
 	}
-	for from := 0; ; {
-		at := bytes.Index(text[from:], []byte(words[0]))
-		if at < 0 {
-			return text
-		}
-		from += at
-		end := from + len(words[0])
-		for _, word := range words[1:] {
-			blank := len(text[end:]) - len(bytes.TrimLeft(text[end:], " \t\r\n|"))
-			if blank == 0 || !bytes.HasPrefix(text[end+blank:], []byte(word)) {
-				end = 0
-				break
-			}
-			end += blank + len(word)
-		}
-		if end == 0 {
-			from += len(words[0])
+	var out []byte
+	done := 0 // of the text
+	for p := 1; p < len(text); p++ {
+		if strings.IndexByte(between, text[p]) < 0 || text[p-1] == ' ' {
 			continue
 		}
-		text = slices.Concat(text[:from], []byte(shown), text[end:])
-		from += len(shown)
+		if shown, from, end, ok := w.endingAt(text, done, p); ok {
+			out = append(append(out, text[done:from]...), shown...)
+			done, p = end, end
+		}
 	}
+	if done == 0 {
+		return text
+	}
+	return append(out, text[done:]...)
+}
+
+// endingAt is the name whose first word ends before p and begins at done or later.
+func (w *wrappedNames) endingAt(text []byte, done, p int) (shown string, from, end int, ok bool) {
+	for _, length := range w.lengths {
+		if p-length < done {
+			continue
+		}
+		for _, name := range w.byFirst[string(text[p-length:p])] {
+			if end, ok := name.restEnd(text, p); ok {
+				return name.shown, p - length, end, true
+			}
+		}
+	}
+	return "", 0, 0, false
+}
+
+// restEnd is where the words behind the first end, if they stand there.
+func (name wrappedName) restEnd(text []byte, end int) (int, bool) {
+	for _, word := range name.rest {
+		rest := bytes.TrimLeft(text[end:], between)
+		if len(rest) == len(text)-end || !bytes.HasPrefix(rest, []byte(word)) {
+			return 0, false
+		}
+		end = len(text) - len(rest) + len(word)
+	}
+	return end, true
 }
 
 // nameAt is the longest name that a text begins with, as a whole: names may be put
 // together with others by - _ + and full stops. word is the text's first word.
 func (n *Names) nameAt(text []byte, word string) string {
-	longest := ""
-	for _, name := range n.byWord[word] {
-		if len(name) > len(longest) && bytes.HasPrefix(text, []byte(name)) && wordEnd(text[len(name):]) == 0 && !n.isOpen(name) {
-			longest = name
+	for _, length := range n.byWord[word] {
+		if length > len(text) {
+			continue
+		}
+		if _, ok := n.plain[string(text[:length])]; ok && wordEnd(text[length:]) == 0 && !n.isOpen(string(text[:length])) {
+			return string(text[:length])
 		}
 	}
-	return longest
+	return ""
 }
 
 func (n *Names) isOpen(name string) bool {
