@@ -137,7 +137,7 @@ func cloudConfigGaps(docs []source.Value, cc *CloudConfig, opts Options) []Gap {
 // mayHaveNetworks reports whether networks stand in a cloud-config, or may.
 func mayHaveNetworks(doc source.Value) bool {
 	networks := doc.Field("networks")
-	empty := networks.IsList() && len(networks.Items()) == 0
+	empty := networks.IsList() && len(flat(networks.Items())) == 0
 	return !doc.IsMap() || networks.Present() && networks.Kind() != source.Nil && !empty
 }
 
@@ -153,10 +153,10 @@ func (g *gaps) eitherKey(parent source.Value, key string, gap Gap, format string
 func (g *gaps) types(doc source.Value) {
 	for _, key := range []string{"vm_types", "vm_extensions"} {
 		for _, item := range flat(g.items(doc, key, Gap{Hides: HidesProperties}, optional, "%s of the cloud-config", key)) {
-			if hides(item) {
+			if !item.IsMap() && item.Kind() != source.Nil {
 				g.add(Gap{Hides: HidesProperties}, item, "an element of %s", key)
 			}
-			if p := item.Field("cloud_properties"); hides(p) {
+			if p := item.Field("cloud_properties"); p.Present() && !p.IsMap() && p.Kind() != source.Nil {
 				g.add(Gap{Hides: HidesProperties, Property: "allowed_address_pairs"}, p, "cloud_properties of %s %s", key, item.Field("name").Text())
 			}
 		}

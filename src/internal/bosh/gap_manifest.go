@@ -152,7 +152,7 @@ func (g *gaps) envAddresses(in Gap, v source.Value, what string) {
 // place of an address hides nothing: no address is claimed by it.
 func (g *gaps) contact(doc source.Value) {
 	provider := doc.Field("cloud_provider")
-	if hides(provider) {
+	if provider.Present() && !provider.IsMap() && provider.Kind() != source.Nil {
 		g.add(Gap{Hides: HidesContact}, provider, "cloud_provider")
 	}
 	if mbus := provider.Field("mbus"); hides(mbus) {
@@ -162,7 +162,7 @@ func (g *gaps) contact(doc source.Value) {
 		}
 	}
 	tunnel := provider.Field("ssh_tunnel")
-	if hides(tunnel) {
+	if tunnel.Present() && !tunnel.IsMap() && tunnel.Kind() != source.Nil {
 		g.add(Gap{Hides: HidesContact}, tunnel, "cloud_provider.ssh_tunnel")
 	}
 	if host := tunnel.Field("host"); hides(host) {

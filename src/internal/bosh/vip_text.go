@@ -22,6 +22,10 @@ func variablesOf(text string) []string {
 	return names
 }
 
+// LeftOut stands in reduced documents in the place of a text that may not be kept. In
+// that of a virtual address it may have been one.
+const LeftOut = "(left out)"
+
 // virtualAddresses are the addresses of a text: "10.0.0.5", "10.0.0.5/24",
 // "10.0.0.5/255.255.255.0", "10.0.0.5:443", "https://10.0.0.5/login", "10.0.0.5,
 // 10.0.0.6" with brackets and quotes or without, "10.0.0.5-10.0.0.9", or a line of
@@ -29,6 +33,9 @@ func variablesOf(text string) []string {
 // mask ("10.0.0.0/24") means the network, which nobody can hold. strange says that
 // something looks like an address and is none that can be read.
 func virtualAddresses(text string) (list []netipx.IPRange, strange bool) {
+	if text == LeftOut {
+		return nil, true
+	}
 	text = aroundHyphen().ReplaceAllString(text, "$1-$2")
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
 	for _, word := range words {

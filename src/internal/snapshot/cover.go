@@ -31,6 +31,7 @@ func (s *Snapshot) tell() {
 	for _, content := range s.CreateEnvs {
 		c.content(content)
 	}
+	c.known = c.known && !s.hides()
 	c.vms(s.Orphans)
 	for _, e := range s.Settings.External {
 		c.vms([]VM{{Addresses: e.Addresses}})

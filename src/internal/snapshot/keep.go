@@ -67,11 +67,11 @@ func (k Keep) CloudConfig(doc source.Value) Content {
 	vips := newVIPLeaves(found)
 	named := object(field{"name", name}, field{"cloud_properties", vips.keep})
 	return Content{node: object(
-		field{"azs", listOf(object(field{"name", name}, field{"cpi", name}))},
-		field{"networks", listOf(k.network())},
-		field{"vm_types", listOf(named)},
-		field{"vm_extensions", listOf(named)},
-		field{"disk_types", listOf(object(field{"name", name}))},
+		field{"azs", flatListOf(object(field{"name", name}, field{"cpi", name}))},
+		field{"networks", flatListOf(k.network())},
+		field{"vm_types", flatListOf(named)},
+		field{"vm_extensions", flatListOf(named)},
+		field{"disk_types", flatListOf(object(field{"name", name}))},
 		field{"compilation", compilation},
 	)(doc)}
 }
@@ -141,20 +141,17 @@ func whole(v source.Value) *yaml.Node {
 	return name(v)
 }
 
-// RuntimeConfig reduces a runtime config to the addons that name virtual
-// addresses; the content is empty if there are none.
+// RuntimeConfig reduces a runtime config to the addons that name virtual addresses, and
+// to what hides some; the content is empty if there is no such thing.
 func (k Keep) RuntimeConfig(doc source.Value) Content {
 	vips, err := k.vipsOf(doc)
 	if err != nil {
 		return unreadable(err)
 	}
-	addons := vips.addons(doc.Field("addons"))
-	if addons == nil {
-		return Content{}
+	if n := orNil(object(field{"addons", vips.addons})(doc)); n != nil {
+		return Content{node: n}
 	}
-	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	put(n, "addons", addons)
-	return Content{node: n}
+	return Content{}
 }
 
 // Manifest reduces a deployment's manifest, of the present form or of that of

@@ -22,17 +22,9 @@ func (r routers) ids(unplaced bool) []int {
 // routers are those of all texts, by the properties that were looked for. ok is false
 // where they cannot be told.
 func (s *Snapshot) routers() (found routers, ok bool) {
-	var patterns bosh.Patterns
-	kept := s.Kept.VIPProperties
-	if files := s.Settings.Files; files != nil {
-		kept = slices.Concat(kept, files.Kept.VIPProperties)
-	}
-	for _, text := range kept {
-		pattern, err := bosh.ParsePattern(text)
-		if err != nil {
-			return nil, false
-		}
-		patterns.Find = append(patterns.Find, pattern)
+	patterns, ok := s.patterns()
+	if !ok {
+		return nil, false
 	}
 	latest := s.cloudConfig(func(c Config) bool { return c.Latest && c.Team == "" })
 	found, ok = routers{}, true

@@ -14,7 +14,7 @@ import (
 )
 
 // LeftOut stands in the place of a text that an allow-list did not let pass.
-const LeftOut = "(left out)"
+const LeftOut = bosh.LeftOut
 
 // shape is an allow-list for one value: it returns what may be kept of it.
 type shape func(v source.Value) *yaml.Node
@@ -63,6 +63,17 @@ func listOf(element shape) shape {
 		}
 		return n
 	}
+}
+
+// flatListOf keeps the elements of a list, and of lists in it, which directors flatten
+// where they merge cloud-configs (cloud_config/cloud_configs_consolidator.rb).
+func flatListOf(element shape) shape {
+	return listOf(func(v source.Value) *yaml.Node {
+		if v.IsList() {
+			return listOf(element)(v)
+		}
+		return element(v)
+	})
 }
 
 // oneOrMany keeps a scalar, or lists of them that may be nested, as directors

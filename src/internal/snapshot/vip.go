@@ -12,8 +12,9 @@ import (
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
-// vipLeaves are the scalars of a document in which virtual addresses stand, and
-// what to keep of each: the addresses, and the variables that hide some.
+// vipLeaves are the values of a document in which virtual addresses stand or may
+// hide, and what to keep of each: the addresses, and the variables that hide some;
+// LeftOut where nobody can read what is meant.
 type vipLeaves map[place.Place]string
 
 func newVIPLeaves(vips bosh.VIPs) vipLeaves {
@@ -36,8 +37,12 @@ func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 		addRange(f.At, f.Range)
 	}
 	for _, g := range vips.Gaps {
-		if g.Variable != "" && len(g.Blocks) == 0 {
+		switch {
+		case len(g.Blocks) > 0:
+		case g.Variable != "":
 			add(g.At, "(("+g.Variable+"))")
+		default:
+			add(g.At, LeftOut)
 		}
 		for _, block := range g.Blocks {
 			addRange(block.At, block.Range)
@@ -60,11 +65,10 @@ func (l vipLeaves) keep(v source.Value) *yaml.Node {
 	if len(l) == 0 {
 		return nil
 	}
+	if kept, ok := l[v.Place()]; ok && !v.IsMap() {
+		return text(kept)
+	}
 	switch {
-	case v.IsScalar():
-		if kept, ok := l[v.Place()]; ok {
-			return text(kept)
-		}
 	case v.IsList():
 		n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		for _, item := range v.Items() {
@@ -123,26 +127,39 @@ func (l vipLeaves) group() shape {
 	)
 }
 
-// addons keeps the jobs of addons that name virtual addresses, nil if none does.
+// addons keeps the jobs of addons that name virtual addresses, and what hides some; nil
+// if there is no such thing.
 func (l vipLeaves) addons(v source.Value) *yaml.Node {
-	addons := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-	for _, addon := range v.Items() {
-		jobs := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-		for _, job := range addon.Field("jobs").Items() {
-			if l.keep(job.Field("properties")) != nil {
-				jobs.Content = append(jobs.Content, l.job(job))
+	addon := object(field{"jobs", withVIPs(func(job source.Value) *yaml.Node {
+		if job.IsMap() && l.keep(job.Field("properties")) == nil && !job.OpenKey().Present() {
+			return nil
+		}
+		return l.job(job)
+	})}, field{"properties", l.keep})
+	return withVIPs(func(v source.Value) *yaml.Node {
+		if kept := addon(v); !v.IsMap() || orNil(kept) != nil {
+			return kept
+		}
+		return nil
+	})(v)
+}
+
+// withVIPs keeps those elements of a list of which something is left, nil if there are
+// none.
+func withVIPs(element shape) shape {
+	return func(v source.Value) *yaml.Node {
+		if !v.IsList() {
+			if v.Kind() == source.Nil {
+				return nil
+			}
+			return variableOr(v)
+		}
+		n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+		for _, item := range v.Items() {
+			if kept := element(item); kept != nil && item.Kind() != source.Nil {
+				n.Content = append(n.Content, kept)
 			}
 		}
-		kept := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-		if len(jobs.Content) > 0 {
-			put(kept, "jobs", jobs)
-		}
-		if properties := l.keep(addon.Field("properties")); properties != nil {
-			put(kept, "properties", properties)
-		}
-		if orNil(kept) != nil {
-			addons.Content = append(addons.Content, kept)
-		}
+		return orNil(n)
 	}
-	return orNil(addons)
 }

@@ -252,8 +252,10 @@ type question struct {
 // questions are the runs that do not end well.
 func questions(m *madeUp) []question {
 	var list []question
+	files := *m
+	files.collected = "" // places in snapshots are those of nothing that is hidden
 	for target := -1; target < len(m.files); target++ {
-		o := m.lint(target, true)
+		o := files.lint(target, true)
 		wrong := unguarded(o.findings)
 		if len(wrong) == 0 {
 			continue
@@ -269,7 +271,7 @@ func questions(m *madeUp) []question {
 		}
 		list = append(list, q)
 	}
-	whole := m.read(-1, true)
+	whole := files.read(-1, true)
 	for _, a := range m.addresses {
 		for name, ask := range map[string]func(*madeUp, bool) int{
 			"free": func(m *madeUp, sighted bool) int { return free(m.read(-1, sighted), a) },
@@ -366,6 +368,18 @@ func TestP1OnFleetsOfFiles(t *testing.T) {
 	}
 	r, turn := random{rand.New(rand.NewPCG(14, 1))}, 0
 	testNeverGreener(t, r, func() *madeUp { turn++; return all[turn%len(all)] }, scale(t)/10)
+}
+
+// TestP1OnSnapshots is the same where the directors of which nothing is judged were asked,
+// and what they have is known by their snapshots alone.
+func TestP1OnSnapshots(t *testing.T) {
+	t.Parallel()
+	r, folder := random{rand.New(rand.NewPCG(16, 1))}, t.TempDir()
+	testNeverGreener(t, r, func() *madeUp {
+		m := r.fleet(t)
+		m.collected = folder
+		return m
+	}, scale(t)/4)
 }
 
 // TestP1NamedIsKept makes a mistake in a file and leaves its addresses as they are: who

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/workspace"
@@ -50,6 +52,9 @@ type madeUp struct {
 	segments []fleet.Segment
 	// addresses are those to ask free and who about.
 	addresses []netip.Addr
+	// collected is a folder for snapshots, one in the place of the files of each director
+	// of which no file is judged; empty where files count.
+	collected string
 	// six says that all addresses are of IPv6.
 	six bool
 }
@@ -253,6 +258,11 @@ func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
 	f := survey.Fleet{File: &fleet.File{Segments: m.segments}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files}}
 	for _, name := range m.directors {
 		d := fleet.Sources{Name: name}
+		if m.collected != "" && (target < 0 || m.files[target].director != name) {
+			d.Snapshot = m.collect(name)
+			f.Directors = append(f.Directors, d)
+			continue
+		}
 		for i := range m.files {
 			if m.files[i].director != name {
 				continue
@@ -275,6 +285,42 @@ func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
 		f.Directors = append(f.Directors, d)
 	}
 	return f, interpolate.NewLoader(files, nil)
+}
+
+// collect writes what a director has into a snapshot.
+func (m *madeUp) collect(director string) *fleet.SnapshotFile {
+	keep := snapshot.Keep{VIPProperties: patterns.Find}
+	s := snapshot.Snapshot{Head: snapshot.Head{Collected: time.Now(), Kept: keep.Kept()}}
+	for i, f := range m.files {
+		if f.director != director {
+			continue
+		}
+		by := map[fleet.Kind]func(source.Value) snapshot.Content{
+			fleet.CloudConfigs: keep.CloudConfig, fleet.RuntimeConfigs: keep.RuntimeConfig, fleet.Deployments: keep.Manifest, fleet.CreateEnv: keep.CreateEnv,
+		}[f.kind]
+		content := snapshot.Content{Unreadable: "it is no YAML"}
+		if f.doc != nil {
+			content = by(f.doc.Root())
+		}
+		id := strconv.Itoa(i + 1)
+		switch f.kind {
+		case fleet.CloudConfigs:
+			s.CloudConfigs = append(s.CloudConfigs, snapshot.Config{ID: id, Name: id, Latest: true, Content: content})
+		case fleet.RuntimeConfigs:
+			if !content.Empty() {
+				s.RuntimeConfigs = append(s.RuntimeConfigs, snapshot.Config{ID: id, Name: id, Latest: true, Content: content})
+			}
+		case fleet.Deployments:
+			s.Deployments = append(s.Deployments, snapshot.Deployment{Name: strings.TrimSuffix(filepath.Base(f.path), ".yml"), Manifest: content})
+		case fleet.CreateEnv:
+			s.CreateEnvs = append(s.CreateEnvs, content)
+		}
+	}
+	path := filepath.Join(m.collected, director+".json")
+	if _, err := s.Write(path, 0); err != nil {
+		panic(err) // in a folder that the test made
+	}
+	return &fleet.SnapshotFile{Path: path}
 }
 
 // ofBase is the fleet that was read, with the files of m.
