@@ -40,6 +40,11 @@ type Gap struct {
 	Template string
 }
 
+// IsNetwork reports whether a whole network stands where virtual addresses do.
+func (g Gap) IsNetwork() bool {
+	return g.Hides == HidesProperties && g.Variable == "" && g.Meant == "" && len(g.Blocks) > 0
+}
+
 // Part says what facts a gap hides.
 type Part uint8
 

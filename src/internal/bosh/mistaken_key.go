@@ -25,14 +25,21 @@ var (
 	addonKeys = []string{"name", "jobs", "properties", "include", "exclude"}
 )
 
+// shortForms are last words of keys that people write in the place of others: props and
+// job_properties for properties, groups for instance_groups.
+var shortForms = map[string]string{"prop": "properties", "props": "properties", "property": "properties", "properties": "properties", "groups": "instance_groups"}
+
 // isMeant reports whether a key that is none of known was meant to be another one: it is
-// spelt nearly so, with another separator, or in the singular.
+// spelt nearly so, with another separator, in the singular, in short, or with a word before it.
 func isMeant(key, meant string, known []string) bool {
 	if slices.Contains(known, key) {
 		return false
 	}
 	plain := func(s string) string { return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s)) }
 	if plain(key) == plain(meant) || plain(key)+"s" == plain(meant) || strings.TrimSuffix(plain(key), "y")+"ies" == plain(meant) {
+		return true
+	}
+	if words := strings.Split(key, "_"); shortForms[words[len(words)-1]] == meant {
 		return true
 	}
 	near, ok := spelling.Nearest(key, known)
@@ -50,19 +57,7 @@ func (f *vipFinder) overlooked(scope propertyScope, parent source.Value, meant s
 		if !isMeant(key.Text(), meant, known) {
 			continue
 		}
-		found, gaps, unresolved := len(f.vips.Found), len(f.vips.Gaps), len(f.vips.Unresolved)
-		search(value)
 		gap := Gap{Hides: HidesProperties, GroupName: scope.group, Meant: meant, What: scope.describe(meant), At: key.Place()}
-		for _, a := range f.vips.Found[found:] {
-			gap.Blocks = append(gap.Blocks, Block{Range: a.Range, At: a.At})
-		}
-		holds := len(gap.Blocks) > 0 || len(f.vips.Gaps) > gaps
-		if len(f.vips.Gaps) > gaps {
-			gap.Blocks = nil // there may be more
-		}
-		f.vips = VIPs{Found: f.vips.Found[:found], Gaps: f.vips.Gaps[:gaps], Unresolved: f.vips.Unresolved[:unresolved]}
-		if holds {
-			f.vips.Gaps = append(f.vips.Gaps, gap)
-		}
+		f.asGap(gap, func() { search(value) })
 	}
 }

@@ -89,6 +89,8 @@ func FindCloudConfigVIPs(cloudConfig source.Value) (VIPs, error) {
 			f.search(propertyScope{below: below}, kind.Field("cloud_properties"))
 		}
 	}
+	// A VM that is allowed a whole network may route for it, and need have no address there.
+	f.vips.Gaps = slices.DeleteFunc(f.vips.Gaps, Gap.IsNetwork)
 	return f.vips, f.err
 }
 
@@ -126,8 +128,11 @@ func (f *vipFinder) searchGroup(name string, group source.Value, known []string)
 	template := group.Field("template") // v1: one name or several
 	names := []string{}
 	for _, t := range append(template.Items(), template) {
-		if t.IsScalar() {
+		switch {
+		case t.IsScalar():
 			names = append(names, t.Text())
+		case t.IsMap(): // which no director takes for a name
+			f.expect(propertyScope{group: name}, t, false, "a job")
 		}
 	}
 	for i, job := range jobs {
@@ -207,7 +212,7 @@ func keyText(key *yaml.Node) string {
 func (f *vipFinder) mayEndIn(name string) bool {
 	known, ok := f.endings[name]
 	if !ok {
-		known = f.patterns.mayEndIn(strings.ToLower(name))
+		known = f.patterns.mayEndIn(name)
 		f.endings[name] = known
 	}
 	return known
@@ -224,15 +229,19 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 	for key, value := range v.Fields() {
 		name := key.Shown()
 		below := append(path[:len(path):len(path)], name)
-		if f.mayEndIn(name) && f.patterns.match(scope.jobs, lowered(below)) {
+		if f.mayEndIn(name) && f.withDots(scope, path, key, value) {
+			continue
+		}
+		if f.mayEndIn(name) && f.patterns.match(scope.jobs, namesOf(below)) {
 			before := len(f.vips.Found)
 			f.collect(scope, below, value)
+			f.expectNoNumber(scope, below, value)
 			if len(f.vips.Found) > before {
-				f.setRouter(f.vips.Found[before:], routerOf(scope.jobs, lowered(below), v))
+				f.setRouter(f.vips.Found[before:], routerOf(scope.jobs, below, v))
 			}
 			continue
 		}
-		if slices.ContainsFunc(below, hasVariable) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, lowered(below)) {
+		if slices.ContainsFunc(below, hasVariable) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, namesOf(below)) {
 			f.perhaps(scope, below, key, value, v)
 		}
 		if mayHold(name, value.Node()) {
@@ -240,6 +249,40 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 		}
 		f.walkChild(scope, below, value)
 	}
+}
+
+// withDots notes the addresses of a property whose key is a path, keepalived.vip, as specs
+// of jobs write it. Directors find no such property, but whoever wrote it means one.
+// It reports whether there is something to note.
+func (f *vipFinder) withDots(scope propertyScope, path []string, key, v source.Value) bool {
+	parts := strings.Split(key.Shown(), ".")
+	below := append(path[:len(path):len(path)], parts...)
+	if len(parts) == 1 || hasVariable(key.Shown()) || !f.patterns.match(scope.jobs, namesOf(below)) {
+		return false
+	}
+	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], below...), ".")
+	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, What: scope.describe("property " + property), At: key.Place()}
+	gap.Meant = strings.Join(parts, ": {") + ": …" + strings.Repeat("}", len(parts)-1)
+	return f.asGap(gap, func() { f.collect(scope, below, v) })
+}
+
+// asGap searches, and puts a gap in the place of what was found. It reports whether
+// that was something; where some of it hides, the gap may hold anything.
+func (f *vipFinder) asGap(gap Gap, search func()) bool {
+	found, gaps, unresolved := len(f.vips.Found), len(f.vips.Gaps), len(f.vips.Unresolved)
+	search()
+	for _, a := range f.vips.Found[found:] {
+		gap.Blocks = append(gap.Blocks, Block{Range: a.Range, At: a.At})
+	}
+	holds := len(gap.Blocks) > 0 || len(f.vips.Gaps) > gaps
+	if len(f.vips.Gaps) > gaps {
+		gap.Blocks = nil
+	}
+	f.vips = VIPs{Found: f.vips.Found[:found], Gaps: f.vips.Gaps[:gaps], Unresolved: f.vips.Unresolved[:unresolved]}
+	if holds {
+		f.vips.Gaps = append(f.vips.Gaps, gap)
+	}
+	return holds
 }
 
 // perhaps notes the addresses of a property that is one of virtual addresses if the
@@ -326,9 +369,29 @@ func (f *vipFinder) collect(scope propertyScope, path []string, v source.Value) 
 	}
 }
 
+// expectNoNumber notes a gap where the whole value of a property is the number of an
+// address, which directors hand to the job as it is.
+func (f *vipFinder) expectNoNumber(scope propertyScope, path []string, v source.Value) {
+	for _, item := range append(v.Items(), v) {
+		if isNumberOfAddress(item) {
+			property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
+			f.vips.Gaps = append(f.vips.Gaps, Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, What: scope.describe("property " + property), At: item.Place()})
+		}
+	}
+}
+
 // collectMap takes from {ip: …, interface: …} what is named an address, and
-// from {web: …, db: …} everything.
+// from {web: …, db: …} everything. A network beside an address is where that is.
 func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Value) {
+	found, unresolved, gaps := len(f.vips.Found), len(f.vips.Unresolved), len(f.vips.Gaps)
+	f.collectNamed(scope, path, v)
+	if len(f.vips.Found) > found || len(f.vips.Unresolved) > unresolved {
+		kept := slices.DeleteFunc(slices.Clone(f.vips.Gaps[gaps:]), Gap.IsNetwork)
+		f.vips.Gaps = append(f.vips.Gaps[:gaps], kept...)
+	}
+}
+
+func (f *vipFinder) collectNamed(scope propertyScope, path []string, v source.Value) {
 	named := false
 	for _, name := range []string{"ip", "ips", "ip_address", "address", "addresses", "cidr"} {
 		if v.Has(name) {
@@ -353,14 +416,19 @@ func (f *vipFinder) collectText(scope propertyScope, path []string, v source.Val
 		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: variable, What: gap.What, At: v.Place()})
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
-	ranges, strange := virtualAddresses(v.Text())
+	ranges, networks, strange := virtualAddresses(v.Text())
 	for _, r := range ranges {
 		f.vips.Found = append(f.vips.Found, PropertyAddress{
 			Range: r, Property: property, Group: scope.group, Job: scope.job, At: v.Place(),
 		})
 	}
-	if strange && len(variables) == 0 {
-		gap.Variable = ""
+	if len(variables) > 0 {
+		return
+	}
+	for _, r := range networks {
+		gap.Blocks = append(gap.Blocks, Block{Range: r, At: v.Place()})
+	}
+	if strange || len(networks) > 0 {
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
 }
@@ -375,12 +443,4 @@ func (s propertyScope) describe(property string) string {
 		what += " in " + s.group
 	}
 	return what
-}
-
-func lowered(names []string) []string {
-	low := make([]string, len(names))
-	for i, n := range names {
-		low[i] = strings.ToLower(n)
-	}
-	return low
 }

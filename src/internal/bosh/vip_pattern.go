@@ -53,7 +53,9 @@ func (w wildcard) String() string { return strings.Join(w, "*") }
 var patternForm = lazyregexp.New(`^(?:([\w*-]+)/)?([\w*-]+(?:\.[\w*-]+)*)$`)
 
 // ParsePattern reads [JOB/]NAME[.NAME…]. In JOB and in each NAME a * stands for
-// any characters; upper and lower case are the same.
+// any characters; upper and lower case are the same. A property matches that is spelt in
+// camel case or with dashes in place of _, and with a number or v4, v6 at its end: virtual_ip
+// matches virtualIP, virtual-ip and virtual_ip_2.
 func ParsePattern(text string) (Pattern, error) {
 	m := patternForm().FindStringSubmatch(strings.ToLower(text))
 	if m == nil {
@@ -127,18 +129,17 @@ func DefaultPatterns() Patterns {
 	return p
 }
 
-// match reports whether a property, given by its path in lower case, of one of
-// jobs holds a virtual address.
-func (p Patterns) match(jobs, names []string) bool {
+// match reports whether a property, given by its path, of one of jobs holds a virtual address.
+func (p Patterns) match(jobs []string, names []propertyName) bool {
 	return matchAny(p.Find, jobs, names, false) && !matchAny(p.Ignore, jobs, names, false)
 }
 
 // mayMatch is match where a name in the path that is a variable may be any.
-func (p Patterns) mayMatch(jobs, names []string) bool {
+func (p Patterns) mayMatch(jobs []string, names []propertyName) bool {
 	return matchAny(p.Find, jobs, names, true) && !matchAny(p.Ignore, jobs, names, false)
 }
 
-func matchAny(patterns []Pattern, jobs, names []string, open bool) bool {
+func matchAny(patterns []Pattern, jobs []string, names []propertyName, open bool) bool {
 	for _, p := range patterns {
 		if p.match(jobs, names, open) {
 			return true
@@ -148,13 +149,13 @@ func matchAny(patterns []Pattern, jobs, names []string, open bool) bool {
 }
 
 // match compares from the end; open says that a variable matches any name.
-func (p Pattern) match(jobs, names []string, open bool) bool {
+func (p Pattern) match(jobs []string, names []propertyName, open bool) bool {
 	if len(p.names) == 0 || len(p.names) > len(names) {
 		return false
 	}
 	end := names[len(names)-len(p.names):]
 	for i := len(end) - 1; i >= 0; i-- {
-		if !p.names[i].match(end[i]) && !(open && hasVariable(end[i])) {
+		if !end[i].match(p.names[i]) && !(open && hasVariable(end[i].written)) {
 			return false
 		}
 	}
@@ -169,13 +170,14 @@ func (p Pattern) match(jobs, names []string, open bool) bool {
 	return false
 }
 
-// mayEndIn reports whether a property of this name (lower case) could match.
+// mayEndIn reports whether a property of this name could match.
 func (p Patterns) mayEndIn(name string) bool {
 	if hasVariable(name) {
 		return true
 	}
+	last := nameOf(name[strings.LastIndexByte(name, '.')+1:]) // of a key with dots
 	for _, pattern := range p.Find {
-		if n := len(pattern.names); n > 0 && pattern.names[n-1].match(name) {
+		if n := len(pattern.names); n > 0 && last.match(pattern.names[n-1]) {
 			return true
 		}
 	}

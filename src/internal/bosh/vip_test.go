@@ -324,7 +324,14 @@ func strangeLines(gaps []Gap) string {
 	var b strings.Builder
 	for _, g := range gaps {
 		if g.Variable == "" {
-			fmt.Fprintf(&b, "not understood: %s %s\n", g.What, g.At)
+			fmt.Fprintf(&b, "not understood: %s %s", g.What, g.At)
+			for _, block := range g.Blocks {
+				fmt.Fprintf(&b, ", %s", rangeWords(block.Range))
+			}
+			if g.Meant != "" {
+				fmt.Fprintf(&b, ", meant is %s", g.Meant)
+			}
+			b.WriteByte('\n')
 		}
 	}
 	return b.String()

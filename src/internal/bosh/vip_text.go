@@ -9,6 +9,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/source"
 )
 
 // variableForm is what the CLI takes for a variable (director/template).
@@ -29,12 +30,15 @@ const LeftOut = "(left out)"
 // virtualAddresses are the addresses of a text: "10.0.0.5", "10.0.0.5/24",
 // "10.0.0.5/255.255.255.0", "10.0.0.5:443", "https://10.0.0.5/login", "10.0.0.5,
 // 10.0.0.6" with brackets and quotes or without, "10.0.0.5-10.0.0.9", or a line of
-// keepalived.conf, "10.0.0.5/24 dev eth0". The first address of a network with its
-// mask ("10.0.0.0/24") means the network, which nobody can hold. strange says that
-// something looks like an address and is none that can be read.
-func virtualAddresses(text string) (list []netipx.IPRange, strange bool) {
+// keepalived.conf, "10.0.0.5/24 dev eth0". strange says that something looks like an
+// address and is none that can be read.
+//
+// The first address of a network with its mask ("10.0.0.0/24") may mean the network that
+// the others are in. Where there are no others, nobody knows whether it means all its
+// addresses, or the first one: those are networks.
+func virtualAddresses(text string) (list, networks []netipx.IPRange, strange bool) {
 	if text == LeftOut {
-		return nil, true
+		return nil, nil, true
 	}
 	text = aroundHyphen().ReplaceAllString(text, "$1-$2")
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
@@ -43,11 +47,18 @@ func virtualAddresses(text string) (list []netipx.IPRange, strange bool) {
 		switch {
 		case ok && canBeHeld(r.From()) && canBeHeld(r.To()):
 			list = append(list, r)
-		case !ok && looksLikeAddress().MatchString(word) && !isNetwork(word):
-			strange = true
+		case !ok && looksLikeAddress().MatchString(word):
+			network, isNetwork := networkOf(word)
+			strange = strange || !isNetwork
+			if isNetwork && canBeHeld(network.From()) && canBeHeld(network.To()) {
+				networks = append(networks, network)
+			}
 		}
 	}
-	return list, strange
+	if len(list) > 0 || strange {
+		networks = nil
+	}
+	return list, networks, strange
 }
 
 // aroundHyphen are the blanks of "10.0.0.5 - 10.0.0.9".
@@ -56,12 +67,27 @@ var aroundHyphen = lazyregexp.New(`([0-9a-fA-F])\s+-\s+([0-9a-fA-F])`)
 // looksLikeAddress is four numbers with dots between them, or three colons.
 var looksLikeAddress = lazyregexp.New(`(^|[^\d.])\d{1,4}(\.\d{1,4}){3}($|[^\d.])|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]+`)
 
-// isNetwork reports whether a word is a network with its mask.
-func isNetwork(word string) bool {
+// networkOf is the network that a word is, with its mask.
+func networkOf(word string) (r netipx.IPRange, ok bool) {
 	text, mask, masked := strings.Cut(strings.Trim(word, "[]"), "/")
 	addr, err := netip.ParseAddr(text)
 	bits, ok := maskLength(mask)
-	return masked && err == nil && ok && bits <= addr.BitLen()
+	if !masked || err != nil || !ok {
+		return r, false
+	}
+	network, err := addr.Unmap().WithZone("").Prefix(bits)
+	if err != nil {
+		return r, false
+	}
+	return netipx.RangeOfPrefix(network), true
+}
+
+// isNumberOfAddress reports whether a number can only be an address of IPv4 as some
+// programs write it, in one number: it is none of the ports, ids and times that stand
+// beside addresses.
+func isNumberOfAddress(v source.Value) bool {
+	n, ok := v.Int()
+	return ok && v.Kind() == source.Int && 1<<24 <= n && n < 0xe0<<24
 }
 
 // wordRange is the address or the range that a word means.

@@ -50,7 +50,7 @@ var routerProperties = []routerProperty{
 func routerOf(jobs, path []string, beside source.Value) Router {
 	for _, p := range routerProperties {
 		pattern, err := ParsePattern(p.pattern())
-		if err != nil || !pattern.match(jobs, path, false) || p.vip != "*" && len(path) != len(pattern.names) {
+		if err != nil || !pattern.match(jobs, namesOf(path), false) || p.vip != "*" && len(path) != len(pattern.names) {
 			continue
 		}
 		r := Router{Of: beside.Place()}

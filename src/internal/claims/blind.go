@@ -112,6 +112,8 @@ func (b *blindSpots) add(owner plan.Owner, gap bosh.Gap, may []plan.Claim) {
 		spot.Hint = "did you mean " + gap.Meant + "?"
 	case gap.Variable != "":
 		spot.Reason = plan.NoValue
+	case gap.IsNetwork():
+		spot.Reason = plan.Ambiguous
 	case gap.Hides == bosh.HidesProperties && gap.Property != "":
 		spot.Reason = plan.Unreadable
 	}

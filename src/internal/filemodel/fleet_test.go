@@ -3,8 +3,10 @@ package filemodel_test
 import (
 	"flag"
 	"reflect"
+	"strings"
 	"testing"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/filemodel"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 )
@@ -40,6 +42,15 @@ This page is made from the types that the program reads the file into; a test lo
 example.
 `
 
+// usualNames are those of properties that need not stand in the fleet file.
+func usualNames() string {
+	return "\n## The usual names of virtual addresses\n\n" +
+		"These properties hold virtual addresses without a word in `vip_properties`, at any depth below `properties`:\n`" +
+		strings.Join(bosh.UsualNames(), "`, `") + "`.\n\n" +
+		"`virtualIP`, `virtual-ip`, `virtual_ip_2` and `virtual_ip_v4` are spellings of `virtual_ip`; the same goes for\n" +
+		"every name and pattern. Whatever has another name is seen if `add` names it.\n"
+}
+
 // fleetModel is the fleet file.
 func fleetModel(t *testing.T) *filemodel.Model {
 	return &filemodel.Model{
@@ -66,5 +77,5 @@ func TestFleetReference(t *testing.T) {
 	for _, missing := range m.Missing(fleetSections, examples) {
 		t.Errorf("docs/fleet.md lacks %s", missing)
 	}
-	filemodel.InTree(t, *update, "../../../docs/fleet.md", m.Reference(fleetTop, fleetSections, examples))
+	filemodel.InTree(t, *update, "../../../docs/fleet.md", m.Reference(fleetTop, fleetSections, examples)+usualNames())
 }

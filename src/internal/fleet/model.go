@@ -349,7 +349,8 @@ type RuleSeverity struct {
 type SeverityName struct{ Text }
 
 // VIPProperties are patterns [JOB/]NAME[.NAME…] of job properties. A pattern
-// matches the end of a property's path, and * any characters of a name.
+// matches the end of a property's path, and * any characters of a name. The usual names
+// stand at the end of the reference.
 type VIPProperties struct {
 	// Properties that hold a virtual address, beside the usual names.
 	Add []Pattern `yaml:"add,omitempty"`

@@ -72,6 +72,9 @@ func spotCure(s *plan.BlindSpot) string {
 	if s.Variable != "" {
 		return fmt.Sprintf("give its value as the deploy does: -v %s=…, -l FILE or --vars-store FILE, or vars_files in the fleet file", s.Variable)
 	}
+	if s.Reason == plan.Ambiguous {
+		return "write the address that the VM has, such as 10.0.0.5, or all of them as a range, such as 10.0.0.5-10.0.0.9"
+	}
 	if s.Reason == plan.Unreadable {
 		return "it looks like an address: write one, or a range, such as 10.0.0.5 or 10.0.0.5-10.0.0.9"
 	}

@@ -52,6 +52,9 @@ const (
 	// Overlooked: it stands where no director looks, such as below a key with a
 	// wrong name.
 	Overlooked
+	// Ambiguous: a network is written where addresses belong, which may mean all of them
+	// or none.
+	Ambiguous
 )
 
 // Meeting is a claim that a blind spot may hold, and one that it would have an

@@ -45,7 +45,11 @@ func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 			add(g.At, LeftOut)
 		}
 		for _, block := range g.Blocks {
-			addRange(block.At, block.Range)
+			if prefix, ok := block.Range.Prefix(); ok && g.IsNetwork() {
+				add(block.At, prefix.String())
+			} else {
+				addRange(block.At, block.Range)
+			}
 		}
 	}
 	for _, f := range vips.Found {
