@@ -487,11 +487,14 @@ func TestGitHubWorkflow(t *testing.T) {
 }
 
 // hook is one of .pre-commit-hooks.yaml.
-type hook struct{ ID, Entry, Files string }
+type hook struct {
+	ID, Entry string
+	AlwaysRun bool `yaml:"always_run"`
+}
 
 // TestPreCommitHooks installs the hooks as pre-commit does for Go, and runs them
-// on commits as it does: if a file that changes is one of the hook's, without
-// names of files, and with the installed program first on the PATH.
+// on commits as it does: whatever changes, without names of files, and with the
+// installed program first on the PATH.
 func TestPreCommitHooks(t *testing.T) {
 	p := newPipeline(t, "clean")
 	bin := t.TempDir()
@@ -514,7 +517,10 @@ func TestPreCommitHooks(t *testing.T) {
 			p.git("fleet", "add", "--all")
 			p.git("fleet", "commit", "--quiet", "--message", "baseline")
 		}
-		p.write("fleet/.git/hooks/pre-commit", "#!/bin/sh\ngit diff --cached --name-only | grep -Eq '"+h.Files+"' || exit 0\nexec "+h.Entry+"\n")
+		if !h.AlwaysRun {
+			t.Errorf("%s does not run on all files", h.ID)
+		}
+		p.write("fleet/.git/hooks/pre-commit", "#!/bin/sh\nexec "+h.Entry+"\n")
 		p.tryHook(h.ID)
 	}
 }
@@ -551,6 +557,13 @@ func (p *pipeline) tryHook(name string) {
 	}
 	path := "fleet/west/cloud-config.yml"
 	was := readText(p.t, filepath.Join(p.dir, path))
+	// git quotes a name like this one, and the fleet file need not name files of YAML.
+	other := "fleet/west/größe"
+	fleetFile := readText(p.t, filepath.Join(p.dir, "fleet/ipguard.yml"))
+	renamed := strings.ReplaceAll(fleetFile, "west/cloud-config.yml", "west/größe")
+	if renamed == fleetFile {
+		p.t.Fatal("the fleet file does not name west/cloud-config.yml")
+	}
 	conflict := strings.ReplaceAll(was, "10.20.", "10.10.")
 	if conflict == was {
 		p.t.Fatalf("%s has nothing to be changed", path)
@@ -562,6 +575,11 @@ func (p *pipeline) tryHook(name string) {
 		{"fleet/README", name + "\n", true},
 		{path, was + "# " + name + "\n", true},
 		{path, conflict, false},
+		{path, was, true},
+		{other, was, true},
+		{"fleet/ipguard.yml", renamed, true},
+		{other, conflict, false},
+		{"fleet/ipguard.yml", fleetFile, true}, // as it was, for the next hook
 	} {
 		p.write(c.path, c.text)
 		p.git("fleet", "add", "--all")

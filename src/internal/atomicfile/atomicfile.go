@@ -33,9 +33,12 @@ var ErrChanged = errors.New("it was changed meanwhile")
 
 // Write replaces the file at path, or makes it. The new one has the owner of the old one
 // where that may be given to it. Of a symbolic link the file that it
-// leads to is replaced. What is no file on a disk (a pipe, a terminal, /dev/stdout) is
+// leads to is replaced, unless it leads out of a checkout (Inside). What is no file on a disk (a pipe, a terminal, /dev/stdout) is
 // written to as it is. Errors do not name the file.
 func Write(path string, rights Rights, text []byte) error {
+	if err := Inside(path); err != nil {
+		return err
+	}
 	target := follow(path)
 	if isStream(target) {
 		return stream(target, text)
@@ -45,6 +48,9 @@ func Write(path string, rights Rights, text []byte) error {
 
 // Create is Write for a file that must not exist; if it does, the error is fs.ErrExist.
 func Create(path string, rights Rights, text []byte) error {
+	if err := Inside(path); err != nil {
+		return err
+	}
 	if _, err := os.Lstat(path); err == nil {
 		return fs.ErrExist
 	}
@@ -56,6 +62,9 @@ func Create(path string, rights Rights, text []byte) error {
 
 // Exchange is Write for a file that has to hold before, and keeps its mode.
 func Exchange(path string, before, after []byte) error {
+	if err := Inside(path); err != nil {
+		return err
+	}
 	target := follow(path)
 	if _, err := os.Stat(target); err != nil {
 		return cause(err)

@@ -8,6 +8,8 @@ import (
 	"os/user"
 	"syscall"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/atomicfile"
 )
 
 // Override is one line of the log of overrides.
@@ -46,6 +48,9 @@ func (o Override) Log(path string) (err error) {
 	line = append(line, '\n')
 	if unended(path) {
 		line = append([]byte{'\n'}, line...)
+	}
+	if err := atomicfile.Inside(path); err != nil {
+		return err
 	}
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK /* a pipe that nobody reads */, 0o644)
 	if err != nil {

@@ -84,7 +84,7 @@ var layers = []layer{
 	{name: "internal/signin", imports: list("regularfile", "protocol"), modules: list("golang.org/x/oauth2")},
 	{name: "internal/serverclient", imports: list("regularfile", "workspace", "protocol", "fleet", "bookfile", "ledger", "atomicfile", "trouble", "place")},
 	{name: "internal/proposal", imports: list("regularfile", "gate", "fleet", "interpolate", "source", "trouble", "lazyregexp"), modules: list("mvdan.cc/sh", yaml)},
-	{name: "internal/gate", modules: list("github.com/jessevdk/go-flags", boshUtils, "golang.org/x/sys")},
+	{name: "internal/gate", imports: list("atomicfile"), modules: list("github.com/jessevdk/go-flags", boshUtils, "golang.org/x/sys")},
 	{name: "internal/probe", imports: list("plural", "acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},
 	{name: "internal/watch", imports: list("regularfile", "atomicfile", "acd", "link", "oui", "frame"), modules: list("golang.org/x/net", yaml)},
 	{name: "internal/scan", imports: list("plural", "inventory", "acd", "link", "oui", "frame"), modules: list(netipx)},

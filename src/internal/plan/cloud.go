@@ -152,12 +152,17 @@ func cloudOfCPI(cpi string) *Cloud {
 		return nil
 	}
 	cpi = strings.ToLower(cpi)
+	var found *Cloud
 	for i := range clouds {
-		if slices.ContainsFunc(clouds[i].CPIs, func(part string) bool { return strings.Contains(cpi, part) }) {
-			return &clouds[i]
+		if !slices.ContainsFunc(clouds[i].CPIs, func(part string) bool { return strings.Contains(cpi, part) }) {
+			continue
 		}
+		if found != nil {
+			return nil // several CPIs: which of them makes the VMs is not told
+		}
+		found = &clouds[i]
 	}
-	return nil
+	return found
 }
 
 // IdentityProperties are the paths of cloud_properties that IdentityOf reads.
@@ -190,6 +195,8 @@ func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 	switch {
 	case len(telling) > 1, told != nil && len(telling) == 1 && telling[0] != told:
 		return namedBy(telling[0], cloudProperties).unproven() // for which of the CPIs is not known
+	case told != nil && told.contradicts(cloudProperties):
+		return IdentityOf(cloudProperties, "").unproven()
 	case told != nil:
 		id := namedBy(told, cloudProperties)
 		if id.Scheme == "" {
@@ -214,6 +221,13 @@ func IdentityOf(cloudProperties map[string]string, cpi string) Identity {
 		}
 	}
 	return Identity{}
+}
+
+// contradicts reports whether the properties are not those of the cloud: nothing names a
+// segment as it does, and something as another one. Then a wrong CPI was told.
+func (c *Cloud) contradicts(properties map[string]string) bool {
+	names := func(n SegmentName) bool { return len(n.values(properties)) > 0 }
+	return c.Closed && len(c.Names) > 0 && !slices.ContainsFunc(c.Names, names) && namesAnother(c, properties)
 }
 
 // onOwnHosts reports whether two subnets are of two directors of a cloud in which each

@@ -47,7 +47,8 @@ Two subnets can only conflict if they are one broadcast domain (segment). ipguar
 2. The cloud. It is known by the director's CPI: by ` + "`cpi`" + ` in the fleet file, by its snapshot, by
    ` + "`director.cpi_job`" + ` in the manifest of its VM, for a VM of create-env by ` + "`cloud_provider`" + `. Where none
    tells, or availability zones name CPIs of a cpi config, it is known by the cloud_properties, if these are of
-   one cloud alone. Networks of a closed cloud are in no other cloud; any two of the others may be one VLAN. Two
+   one cloud alone. Several CPIs tell none, nor does one of a closed cloud where the cloud_properties name
+   the network as another one does. Networks of a closed cloud are in no other cloud; any two of the others may be one VLAN. Two
    directors of Warden have a host each, and networks that end there.
 3. The names in cloud_properties, as the table says.
 4. All else is assumed to be one segment, and the finding says so. A variable without a value
@@ -220,6 +221,31 @@ func TestPropertiesOfTwoClouds(t *testing.T) {
 	}
 	if pairs < 100 {
 		t.Errorf("only %d pairs", pairs)
+	}
+}
+
+// TestCPIsThatTellNothing asks for the cloud by CPIs that do not fit each other, or not the
+// properties.
+func TestCPIsThatTellNothing(t *testing.T) {
+	for _, c := range []struct {
+		cpi, key string
+		closed   bool
+	}{
+		{"aws_cpi", "subnet", true},
+		{"registry aws_cpi", "subnet_", true}, // of a key that no cloud has
+		{"aws_cpi", "name", false},
+		{"aws_cpi", "bridge", false},
+		{"vsphere_cpi aws_cpi", "name", false},
+		{"vsphere_cpi aws_cpi", "", false},
+		{"aws_cpi google_cpi", "other", false},
+		{"warden_cpi", "name", true}, // a cloud that names nothing
+		{"google_cpi", "network_name", true},
+		{"google_cpi", "other", true},
+		{"google_cpi", "name", false},
+	} {
+		if id := IdentityOf(map[string]string{c.key: "VLAN-52"}, c.cpi); id.Closed != c.closed || !c.closed && (id.Distinct || id.Unique) {
+			t.Errorf("%s with %s: %+v", c.cpi, c.key, id)
+		}
 	}
 }
 

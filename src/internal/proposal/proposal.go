@@ -27,7 +27,7 @@ import (
 )
 
 // ErrExists is for callers of Of: a fleet file is never overwritten.
-var ErrExists = errors.New("there is an " + fleet.FileName + " already; remove it first, or write another with --fleet")
+var ErrExists = errors.New("there is an " + fleet.FileName + " already, and it is never overwritten; remove it first")
 
 // ErrNothingFound says that a folder holds nothing that a director reads.
 var ErrNothingFound = errors.New("no cloud-config and no manifest was found")

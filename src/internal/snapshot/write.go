@@ -30,6 +30,9 @@ const (
 // left as it is: a commit of snapshots then shows changes and little else. Its
 // time is then older than it could be, never younger than it is.
 func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
+	if err := atomicfile.Inside(path); err != nil {
+		return 0, err // before folders are made on the way
+	}
 	data := s.Encode()
 	result := Written
 	old, err := regularfile.Read(path)
