@@ -111,6 +111,7 @@ type builder struct {
 	ofClaim   map[*plan.Claim][]*draft
 	claimsAt  map[claimKey][]*plan.Claim
 	poolsOfIt map[*plan.Subnet][]netipx.IPRange // nil until it is asked for
+	subnets   *plan.Index                       // those of the plan; nil until it is asked for
 }
 
 // nowhere names the addresses that lie in no known network.
@@ -153,17 +154,19 @@ func (b *builder) place(c *plan.Claim) {
 // hide puts what a blind spot may hold into the segments that it may lie in. Outside
 // of all subnets it is not drawn.
 func (b *builder) hide(spot *plan.BlindSpot) {
-	for _, d := range b.drafts {
-		var set netipx.IPSetBuilder
-		for i := range spot.May {
-			for _, s := range d.segment.Subnets {
-				r := netipx.RangeOfPrefix(s.Range)
-				may := &spot.May[i]
-				if may.Range.Overlaps(r) && (may.Subnet == nil || plan.ContactOf(s, may.Subnet).Relation != plan.Isolated) {
-					set.AddRange(plan.Intersection(may.Range, r))
+	sets := map[*draft]*netipx.IPSetBuilder{}
+	for i := range spot.May {
+		may := &spot.May[i]
+		for _, s := range b.subnetsAt(may) {
+			for _, d := range b.ofSubnet[s] {
+				if sets[d] == nil {
+					sets[d] = &netipx.IPSetBuilder{}
 				}
+				sets[d].AddRange(plan.Intersection(may.Range, netipx.RangeOfPrefix(s.Range)))
 			}
 		}
+	}
+	for d, set := range sets {
 		hidden, err := set.IPSet()
 		if err != nil {
 			continue // no range of a claim is invalid
@@ -174,13 +177,29 @@ func (b *builder) hide(spot *plan.BlindSpot) {
 	}
 }
 
+// subnetsAt are those that a claim may lie in by its addresses, and where nothing proves
+// that it does not.
+func (b *builder) subnetsAt(c *plan.Claim) []*plan.Subnet {
+	if !c.Range.IsValid() {
+		return nil
+	}
+	if b.subnets == nil {
+		b.subnets = plan.NewIndex(&plan.Plan{Subnets: b.plan.Subnets})
+	}
+	return slices.DeleteFunc(b.subnets.Subnets(c.Range), func(s *plan.Subnet) bool {
+		return c.Subnet != nil && plan.ContactOf(s, c.Subnet).Relation == plan.Isolated
+	})
+}
+
 func (b *builder) mayHold(c *plan.Claim) []*draft {
 	var list []*draft
-	for _, d := range b.drafts {
-		if slices.ContainsFunc(d.segment.Subnets, func(s *plan.Subnet) bool {
-			return netipx.RangeOfPrefix(s.Range).Overlaps(c.Range) && (c.Subnet == nil || plan.ContactOf(s, c.Subnet).Relation != plan.Isolated)
-		}) {
-			list = append(list, d)
+	has := map[*draft]bool{}
+	for _, s := range b.subnetsAt(c) {
+		for _, d := range b.ofSubnet[s] {
+			if !has[d] {
+				has[d] = true
+				list = append(list, d)
+			}
 		}
 	}
 	if len(list) == 0 {

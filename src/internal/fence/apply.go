@@ -9,6 +9,9 @@ import (
 // Apply returns the plan as it would be with the changes made. p is not changed;
 // subnets are shared.
 func Apply(p *plan.Plan, changes []Change) *plan.Plan {
+	if len(changes) == 0 {
+		return p
+	}
 	reserved := map[*plan.Subnet][]netipx.IPRange{}
 	for _, c := range changes {
 		var set netipx.IPSetBuilder
@@ -18,7 +21,7 @@ func Apply(p *plan.Plan, changes []Change) *plan.Plan {
 		reserved[c.Subnet] = built(&set).Ranges()
 	}
 	after := *p
-	after.Claims = nil
+	after.Claims = make([]plan.Claim, 0, len(p.Claims)+2*len(changes))
 	for i := range p.Claims {
 		c := p.Claims[i]
 		taken := plan.Within(reserved[c.Subnet], c.Range)

@@ -21,7 +21,7 @@ type fold struct {
 var folds = []fold{
 	{foldKey, 100, 10, "of the same owners"},
 	{addressKey, 100, 10, "about the same addresses"},
-	{directorsKey, 300, 50, "of the same directors"},
+	{directorsKey, 300, 25, "of the same directors"},
 	{ruleKey, 1000, 100, "of the same rule"},
 }
 

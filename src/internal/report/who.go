@@ -61,7 +61,7 @@ type whoText struct {
 }
 
 // mostClaims is how many claims the answer to one question names as text.
-const mostClaims = 500
+const mostClaims = 200
 
 // line writes one line, indented by a number of steps.
 func (t *whoText) line(steps int, format string, args ...any) {
