@@ -103,16 +103,17 @@ func (f *free) ofPlan() []*plan.Segment {
 func newFree(p *plan.Plan, q Question) *free {
 	f := &free{Question: q, plan: p, reach: newContacts(q.Scope.Subnets)}
 	f.base = f.scopeSet()
+	base := f.base.Ranges()
 	for i := range p.Claims {
 		c := &p.Claims[i]
-		if c.Range.IsValid() && f.base.OverlapsRange(c.Range) && f.reach.meet(c.Subnet) {
+		if c.Range.IsValid() && plan.Reach(base, c.Range) && f.reach.meet(c.Subnet) {
 			f.claims = append(f.claims, c)
 		}
 	}
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		for j := range spot.May {
-			if c := &spot.May[j]; f.base.OverlapsRange(c.Range) && (f.reach.meet(c.Subnet) || f.maySeek(c.Subnet)) {
+			if c := &spot.May[j]; plan.Reach(base, c.Range) && (f.reach.meet(c.Subnet) || f.maySeek(c.Subnet)) {
 				f.hidden = append(f.hidden, hiddenClaim{c, spot})
 			}
 		}
@@ -307,8 +308,10 @@ func Free(p *plan.Plan, q Question) Offers {
 // reaching are the spots that may take some of those addresses.
 func (f *free) reaching(left *netipx.IPSet) []*plan.BlindSpot {
 	var list []*plan.BlindSpot
+	ranges, told := left.Ranges(), map[*plan.BlindSpot]bool{}
 	for _, h := range f.hidden {
-		if f.takes(h.Claim) && left.OverlapsRange(h.Range) && !slices.Contains(list, h.spot) {
+		if !told[h.spot] && f.takes(h.Claim) && plan.Reach(ranges, h.Range) {
+			told[h.spot] = true
 			list = append(list, h.spot)
 		}
 	}

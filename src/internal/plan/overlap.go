@@ -222,6 +222,16 @@ func Within(sorted []netipx.IPRange, at netipx.IPRange) []netipx.IPRange {
 	return list
 }
 
+// Reach reports whether one of sorted, disjoint ranges overlaps another range. An IPSet
+// would look at all of them.
+func Reach(sorted []netipx.IPRange, at netipx.IPRange) bool {
+	if !at.IsValid() {
+		return false
+	}
+	first, _ := slices.BinarySearchFunc(sorted, at.From(), func(r netipx.IPRange, from netip.Addr) int { return r.To().Compare(from) })
+	return first < len(sorted) && sorted[first].Overlaps(at)
+}
+
 // Union returns the range from the first to the last address of both.
 func Union(a, b netipx.IPRange) netipx.IPRange {
 	from, to := a.From(), a.To()

@@ -30,16 +30,16 @@ func BookingFacts(p *plan.Plan, file *fleet.File, bookings []bookfile.PoolBookin
 			met.AddRange(c.Range)
 		}
 	}
-	known := unionOf(&met)
+	known := unionOf(&met).Ranges()
 	twice := overlapping(b.claims)
 	kept := b.claims[:0]
 	for i, c := range b.claims {
-		if twice[i] || known.OverlapsRange(c.Range) {
+		if twice[i] || plan.Reach(known, c.Range) {
 			kept = append(kept, c)
 		}
 	}
 	b.claims = kept
-	b.over = slices.DeleteFunc(b.over, func(c plan.Claim) bool { return !known.OverlapsRange(c.Range) })
+	b.over = slices.DeleteFunc(b.over, func(c plan.Claim) bool { return !plan.Reach(known, c.Range) })
 	pools := poolsOf(file)
 	for i := range pools {
 		for _, r := range pools[i].Ranges {
@@ -51,10 +51,10 @@ func BookingFacts(p *plan.Plan, file *fleet.File, bookings []bookfile.PoolBookin
 			wanted.AddRange(list[i].Range)
 		}
 	}
-	asked := unionOf(&wanted)
+	asked := unionOf(&wanted).Ranges()
 	narrow := &plan.Plan{Subnets: slices.Clone(p.Subnets), BlindSpots: slices.Clone(p.BlindSpots), Withheld: p.Withheld, Directors: p.Directors}
 	for i := range p.Claims {
-		if c := &p.Claims[i]; c.Kind != plan.Booked && meets(c) && asked.OverlapsRange(c.Range) {
+		if c := &p.Claims[i]; c.Kind != plan.Booked && meets(c) && plan.Reach(asked, c.Range) {
 			narrow.Claims = append(narrow.Claims, *c)
 		}
 	}
