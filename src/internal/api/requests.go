@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/requests"
 )
 
@@ -202,7 +203,15 @@ func (a *API) request(ctx context.Context, in *takeInput) (*requestOutput, error
 		}
 	}
 	if kept.State == requests.Approved {
-		if _, err := a.grant(ctx, kept); err != nil {
+		switch _, err := a.grant(ctx, kept); {
+		case errors.Is(err, ledgersql.ErrNotApproved): // somebody was faster
+			if kept, err = a.pending(ctx, kept.ID); err != nil {
+				return nil, err
+			}
+			if kept.State != requests.Booked {
+				return nil, decided(kept)
+			}
+		case err != nil:
 			return nil, err
 		}
 		kept.State = requests.Booked
@@ -279,6 +288,14 @@ func (a *API) approve(ctx context.Context, in *decideInput) (*decideOutput, erro
 	if r.State == requests.Approved {
 		refused := (*Refusal)(nil)
 		switch out.Body.Bookings, err = a.grant(ctx, r); {
+		case errors.Is(err, ledgersql.ErrNotApproved): // somebody was faster
+			if r, err = a.pending(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			if r.State != requests.Booked {
+				return nil, decidedAs(r)
+			}
+			out.Body.Bookings = []Booking{}
 		case errors.As(err, &refused): // the yes stands
 			out.Body.Bookings, out.Body.Waits = []Booking{}, refused.Detail
 		case err != nil:
@@ -335,22 +352,46 @@ func (a *API) grant(ctx context.Context, r requests.Request) ([]Booking, error) 
 	ask.Why = agreed(body.Why, r.Judge)
 	w := picture.Look(pool, a.now()).World(ask.For.Owner)
 	var answer ledger.Answer
-	err = a.Ledger.Under(picture.Under).Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+	granting := a.Ledger.Under(picture.Under).Granting(r.ID)
+	wrote := false
+	book := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		if answer, entries, err = ledger.Book(pool, rs, w, ask); err != nil {
 			return nil, huma.Error422UnprocessableEntity(err.Error())
 		}
 		return entries, nil
+	}
+	err = granting.Update(ctx, pool.Name, func(rs *ledger.Records) ([]ledger.Entry, error) {
+		entries, err := book(rs)
+		if err != nil || answer.Refusal != nil {
+			return nil, err
+		}
+		wrote = len(entries) > 0
+		return entries, nil
 	})
+	if err == nil && answer.Refusal != nil { // the ends of others are written, for the next time
+		err = a.Ledger.Under(picture.Under).Update(ctx, pool.Name, func(rs *ledger.Records) ([]ledger.Entry, error) {
+			entries, err := book(rs)
+			if answer.Refusal == nil { // there is room meanwhile: who asks again has it
+				return nil, huma.Error409Conflict("somebody else was faster: approve it again")
+			}
+			return entries, err
+		})
+	}
 	switch {
+	case errors.Is(err, ledgersql.ErrNotApproved):
+		return nil, err
 	case err != nil:
 		return nil, unavailable(err)
 	case answer.Refusal != nil:
 		return nil, a.refused(ctx, picture, pool, answer.Refusal)
 	}
-	// It is booked, also if it was taken back meanwhile.
-	for _, from := range []requests.State{requests.Approved, requests.Withdrawn} {
-		if _, err := a.Requests.Move(ctx, r.ID, from, requests.Booked, "", ""); err != nil {
+	if !wrote { // the owner has them all
+		moved, err := a.Requests.Move(ctx, r.ID, requests.Approved, requests.Booked, "", "")
+		if err != nil {
 			return nil, unavailable(err)
+		}
+		if !moved {
+			return nil, ledgersql.ErrNotApproved
 		}
 	}
 	list := []Booking{}

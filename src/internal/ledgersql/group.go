@@ -22,6 +22,8 @@ type request struct {
 	at int64
 	// under is the tag of the fleet file that the change rests on; empty: on none.
 	under string
+	// grants is the approved request that is booked; 0: none.
+	grants int64
 }
 
 // ErrMoved says that the pool has had events since the serial that was named.
@@ -155,6 +157,12 @@ func (s *Store) try(ctx context.Context, list []*request, errs []error) error {
 		} else if err != nil {
 			return err
 		}
+		if err := s.mayGrant(ctx, r.grants); isAbout(err) {
+			errs[i] = err
+			continue
+		} else if err != nil {
+			return err
+		}
 		under = cmp.Or(under, r.under) // if others were loaded in between, the database refuses
 		d := pools[r.pool]
 		if d == nil {
@@ -239,11 +247,14 @@ func (d *draft) apply(r *request) error {
 	if err := d.records.Add(entries); err != nil {
 		return err
 	}
-	for _, e := range entries {
+	for i, e := range entries {
 		d.serial = max(d.serial+1, d.next)
 		event := Event{Pool: d.name, Serial: d.serial, Entry: e}
 		if len(d.events) == 0 {
 			event.Guard = &Guard{Before: d.before.last}
+		}
+		if i == 0 {
+			event.Grants = r.grants
 		}
 		d.events = append(d.events, event)
 		d.last = &event

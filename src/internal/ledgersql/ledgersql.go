@@ -71,10 +71,10 @@ var ErrReadOnly = errors.New("the database takes no writes")
 // ErrGuarded says that what a group rests on is not so any more; it is an ErrLate.
 var ErrGuarded = fmt.Errorf("%w: what was read is not there any more, or the pool is fenced", ErrLate)
 
-// Allowed reads what a guard says, from a row of either database.
+// Allowed reads what a guard says, from a row of either database; no row is a no.
 func Allowed(row interface{ Scan(dest ...any) error }) error {
 	var ok bool
-	if err := row.Scan(&ok); err != nil {
+	if err := row.Scan(&ok); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	if !ok {

@@ -103,14 +103,15 @@ func (s *Store) mayWrite(ctx context.Context, tag string) error {
 
 // Under is the store for what was computed under a tag.
 type Under struct {
-	store *Store
-	tag   string
+	store  *Store
+	tag    string
+	grants int64
 }
 
 // Under is the store for what is computed by the fleet file of a tag: updates end with an
 // *OtherFleetFileError where another one was loaded later. Without a tag, nothing is looked
 // at: what gives no address may be written whatever the fleet file says.
-func (s *Store) Under(tag string) *Under { return &Under{s, tag} }
+func (s *Store) Under(tag string) *Under { return &Under{store: s, tag: tag} }
 
 // Update is Store.Update.
 func (u *Under) Update(ctx context.Context, pool string, change func(*ledger.Records) ([]ledger.Entry, error)) error {
@@ -119,8 +120,10 @@ func (u *Under) Update(ctx context.Context, pool string, change func(*ledger.Rec
 
 // UpdateAt is Store.UpdateAt.
 func (u *Under) UpdateAt(ctx context.Context, pool string, serial int64, change func(*ledger.Records) ([]ledger.Entry, error)) error {
-	return u.store.update(&request{ctx: ctx, pool: pool, change: change, answer: make(chan error, 1), at: serial, under: u.tag})
+	return u.store.update(&request{ctx: ctx, pool: pool, change: change, answer: make(chan error, 1), at: serial, under: u.tag, grants: u.grants})
 }
 
 // isAbout reports whether an error is of one request alone.
-func isAbout(err error) bool { return errors.As(err, new(*OtherFleetFileError)) }
+func isAbout(err error) bool {
+	return errors.As(err, new(*OtherFleetFileError)) || errors.Is(err, ErrNotApproved)
+}

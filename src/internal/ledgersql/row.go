@@ -23,7 +23,14 @@ type Event struct {
 	// Under is the tag of the fleet file that must be the one that was loaded last; empty:
 	// whichever was.
 	Under string
+	// Grants is the request that is approved and that the event belongs to, which is booked
+	// with it; 0: none.
+	Grants int64
 }
+
+// GrantRequest makes an approved request a booked one. There is no row if it is not approved
+// any more.
+const GrantRequest = `update request set state = 'booked' where id = $1 and state = 'approved' returning true`
 
 // Guard is on the first event of each pool that a group writes. The database that is
 // written may be another one than the one that was read: PostgreSQL fails over to a standby

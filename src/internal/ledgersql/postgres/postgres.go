@@ -71,6 +71,9 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 		if events[i].Under != "" {
 			batch.Queue(ledgersql.GuardFleetFile+` for share`, events[i].Under).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })
 		}
+		if events[i].Grants != 0 {
+			batch.Queue(ledgersql.GrantRequest, events[i].Grants).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })
+		}
 		if events[i].Guard != nil {
 			batch.Queue(ledgersql.GuardQuery, events[i].GuardValues()...).QueryRow(func(row pgx.Row) error { return ledgersql.Allowed(row) })
 		}

@@ -111,6 +111,11 @@ func guarded(ctx context.Context, tx *sql.Tx, events []ledgersql.Event) error {
 				return err
 			}
 		}
+		if events[i].Grants != 0 {
+			if err := ledgersql.Allowed(tx.QueryRowContext(ctx, ledgersql.GrantRequest, events[i].Grants)); err != nil {
+				return err
+			}
+		}
 		if events[i].Guard != nil {
 			if err := ledgersql.Allowed(tx.QueryRowContext(ctx, ledgersql.GuardQuery, events[i].GuardValues()...)); err != nil {
 				return err
