@@ -121,7 +121,7 @@ func (r *manifestReader) readEnvSubnet(v source.Value, n *Network) *Subnet {
 	r.readEnvRange(v, n, s)
 	r.readEnvGateway(v, n, s)
 	for _, item := range r.plainList(v, "dns") {
-		if a, err := netip.ParseAddr(item.Text()); err == nil {
+		if a, err := netip.ParseAddr(item.Raw()); err == nil {
 			s.DNS = append(s.DNS, Block{Range: netipx.IPRangeFrom(a, a), At: item.Place()})
 		}
 	}
@@ -232,10 +232,10 @@ func (cc *CloudConfig) Network(name string) *Network {
 func (r *manifestReader) readContacts() {
 	provider := r.doc.Field("cloud_provider")
 	if mbus := provider.Field("mbus"); mbus.Present() {
-		r.addContact(mbus.Through(HostOf), HostOf(mbus.Text()), "cloud_provider.mbus")
+		r.addContact(mbus.Through(HostOf), HostOf(mbus.Raw()), "cloud_provider.mbus")
 	}
 	if host := provider.Field("ssh_tunnel").Field("host"); host.Present() {
-		r.addContact(host.Place(), host.Text(), "cloud_provider.ssh_tunnel.host")
+		r.addContact(host.Place(), host.Raw(), "cloud_provider.ssh_tunnel.host")
 	}
 }
 

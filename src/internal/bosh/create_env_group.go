@@ -152,7 +152,7 @@ func (r *manifestReader) readEnvAddress(v source.Value, g *Group, n *GroupNetwor
 		n.Incomplete = true
 		return
 	}
-	a, ok := parseGoIP(v.Text())
+	a, ok := parseGoIP(v.Raw())
 	if !ok || !v.IsScalar() {
 		n.Incomplete = true
 		r.Add(RuleInvalidIPFormat, "", v.Place(), "static_ips of %q: %q is no single address; create-env takes neither blocks nor ranges", g.Name, v)

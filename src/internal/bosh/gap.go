@@ -259,7 +259,7 @@ func (g *gaps) subnet(n *Network, s *Subnet) {
 
 // isAddress reports whether v is one address that can be read.
 func (g *gaps) isAddress(v source.Value) bool {
-	a, err := ipaddr.Parse(v.Text())
+	a, err := ipaddr.Parse(v.Raw())
 	return v.Kind() == source.String && err == nil && a.Single()
 }
 

@@ -142,7 +142,7 @@ func (g *gaps) envAddresses(in Gap, v source.Value, what string) {
 		if len(items) == 0 {
 			return
 		}
-		if _, ok := parseGoIP(items[0].Text()); !ok {
+		if _, ok := parseGoIP(items[0].Raw()); !ok {
 			g.add(in, items[0], "%s", what)
 		}
 	}
@@ -156,7 +156,7 @@ func (g *gaps) contact(doc source.Value) {
 		g.add(Gap{Hides: HidesContact}, provider, "cloud_provider")
 	}
 	if mbus := provider.Field("mbus"); hides(mbus) {
-		if name, ok := VariableIn(HostOf(mbus.Text())); ok {
+		if name, ok := VariableIn(HostOf(mbus.Raw())); ok {
 			g.add(Gap{Hides: HidesContact, Property: "cloud_provider.mbus"}, mbus, "cloud_provider.mbus")
 			g.list[len(g.list)-1].Variable = name // not that of the password
 		}

@@ -57,7 +57,7 @@ func (r *manifestReader) readGroupNetwork(v source.Value, g *Group) {
 			g.NetworksHidden = true
 			continue
 		}
-		text := d.Text()
+		text := d.Raw()
 		if d.Kind() != source.String {
 			text = OtherZone // no property has that name
 		} else if !slices.Contains(validDefaults, text) {

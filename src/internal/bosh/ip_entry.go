@@ -63,7 +63,7 @@ func (r *Report) eachEntry(v source.Value, what string, do func(entry)) (complet
 // entry reads one string: an address, a CIDR block, or two addresses with a
 // hyphen between them.
 func (r *Report) entry(v source.Value, what string) (entry, bool) {
-	text := v.Text()
+	text := v.Raw()
 	e := entry{text: v.Shown(), at: v.Place()}
 	parts := splitRange(text)
 	bad := func(reason string) (entry, bool) {

@@ -411,7 +411,7 @@ func (r *cloudConfigReader) readDNS(v source.Value, network string) []Block {
 			if r.hidden(item, "a dns server of network %s", network) {
 				continue
 			}
-			a, err := ipaddr.Parse(item.Text())
+			a, err := ipaddr.Parse(item.Raw())
 			if err != nil {
 				r.Add(RuleInvalidDNS, err.Class, item.Place(), "dns of network %q: %q is no address: %s", network, item, err.Reason)
 				continue

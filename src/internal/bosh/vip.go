@@ -410,13 +410,13 @@ func (f *vipFinder) collectNamed(scope propertyScope, path []string, v source.Va
 func (f *vipFinder) collectText(scope propertyScope, path []string, v source.Value) {
 	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, What: scope.describe("property " + property), At: v.Place()}
-	variables := variablesOf(v.Text())
+	variables := variablesOf(v.Raw())
 	for _, variable := range variables {
 		gap.Variable = variable
 		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: variable, What: gap.What, At: v.Place()})
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
-	ranges, networks, strange := virtualAddresses(v.Text())
+	ranges, networks, strange := virtualAddresses(v.Raw())
 	for _, r := range ranges {
 		f.vips.Found = append(f.vips.Found, PropertyAddress{
 			Range: r, Property: property, Group: scope.group, Job: scope.job, At: v.Place(),

@@ -90,7 +90,7 @@ func routerID(v source.Value) int {
 	if !v.IsScalar() {
 		return 0
 	}
-	id, err := strconv.Atoi(strings.TrimSpace(v.Text()))
+	id, err := strconv.Atoi(strings.TrimSpace(v.Raw()))
 	if err != nil || id < 1 || id > 255 {
 		return 0
 	}

@@ -174,6 +174,7 @@ func (r *fencing) check() error {
 		return nil
 	}
 	files := source.NewFiles(strings.NewReader(""))
+	files.Names = r.streams.names
 	for path, text := range r.texts {
 		files.Keep(path, text)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -452,6 +453,64 @@ func TestPlantedVariables(t *testing.T) {
 	}
 	if turn < 250 {
 		t.Errorf("only %d places were planted", turn)
+	}
+}
+
+// oddTokens are tokens that something on the way to the reader changes: it escapes them,
+// trims them, cuts them, or takes them for a URL.
+var oddTokens = []string{
+	"postgres://u:pw@h/db?password=" + token, "ssh+socks5://u:p@h:22/" + token, "x " + token + " https://u:p@h/" + token, "https://h/" + token + "/",
+	token + "%" + token, token + "\r\n" + token, token + "\n" + token + "\n", token + "\t" + token, token + "\x00" + token, token + "\u202e" + token, token + "\u2028" + token,
+	token + "/", "<" + token + ">&" + token, "((" + token, token + "((w))", "x y" + strings.Repeat(token, 7000), strings.Repeat(token+" ", 300), "S3cr3t ", "-S3cr3t/", strings.Repeat("S3cr3t", 50),
+}
+
+// TestPlantedOddNames puts odd tokens through a variable into the place of each name. They
+// are not shown, and the run ends as it does with the same name where it stands openly.
+func TestPlantedOddNames(t *testing.T) {
+	w := newPlantedWorld(t)
+	commands := [][]string{{"baseline", "write", "--baseline", "written/baseline.json"}, {"map", "--html", "written/map.html"}, {"who", "10.8.52.30"}, {"free", "10.8.52.0/24", "--why", "10.8.52.30"}, {"fence", "--format", "json"}, {"__complete", "free", ""}, {"map", "--format", "json"}, {"audit", "--allow-stale", "--verdict", "all"}}
+	for _, format := range []string{"text", "github", "sarif", "json", "junit", "gitlab", "concise"} {
+		commands = append(commands, []string{"lint", "--format", format + "=written/lint." + format})
+	}
+	turn, failed := 0, 0
+	for _, file := range []string{"cc.yml", "m.yml", "e.yml"} {
+		_, values := keyedValues(t, plantedFiles[file])
+		for i, value := range values {
+			if value.isKey || !value.isName() {
+				continue
+			}
+			for k := range 2 {
+				turn++
+				if w.leftOut() {
+					continue
+				}
+				odd := oddTokens[(turn+7*k)%len(oddTokens)]
+				quoted, err := json.Marshal(odd)
+				if err != nil {
+					t.Fatal(err)
+				}
+				what := fmt.Sprintf("%s: %q below %s is %.60q through a variable", file, value.node.Value, value.key, odd)
+				environ := w.write(turn%3, string(quoted))
+				writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, odd)))
+				openly, _ := w.runWith(environ, "lint")
+				writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, "((v))")))
+				list := [][]string{{"bosh", "-e", "https://127.0.0.1:1", "-d", "web", "deploy", "m.yml", "-l", "odd.yml", "--ipguard-override", "ticket"}}
+				writeFile(t, "odd.yml", []byte("v: "+string(quoted)+"\n"))
+				for c := range 3 {
+					list = append(list, commands[(3*turn+c)%len(commands)])
+				}
+				if code := w.check(what, environ, append(list, []string{"lint"})...); code != openly {
+					t.Errorf("%s: exit %d; where it stands openly, %d", what, code, openly)
+				}
+				if openly == ExitFindings {
+					failed++
+				}
+			}
+		}
+		writeFile(t, file, []byte(commented(file, plantedFiles[file])))
+	}
+	if turn < 30 || failed == 0 {
+		t.Errorf("only %d names were planted, with %d findings", turn, failed)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"go4.org/netipx"
 )
@@ -19,6 +20,26 @@ func (f *File) SegmentOf(s *plan.Subnet) string {
 		return ""
 	}
 	return names[0]
+}
+
+// Beside is the file as it matches what was read with names: a name that a variable
+// brought somewhere is sealed here, too.
+func (f *File) Beside(names *source.Names) *File {
+	own := *f
+	own.Segments = slices.Clone(f.Segments)
+	for i := range own.Segments {
+		s := &own.Segments[i]
+		s.Subnets = slices.Clone(s.Subnets)
+		for j := range s.Subnets {
+			m := &s.Subnets[j]
+			m.Network.Value, m.Deployment.Value = names.Openly(m.Network.Value), names.Openly(m.Deployment.Value)
+			m.CloudProperties.Scalars = maps.Clone(m.CloudProperties.Scalars)
+			for path, value := range m.CloudProperties.Scalars {
+				m.CloudProperties.Scalars[path] = names.Openly(value)
+			}
+		}
+	}
+	return &own
 }
 
 // segmentsOf are the segments with an entry that matches. One that names the

@@ -119,6 +119,9 @@ func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inp
 		}
 		doc, err := parseBase(path, text)
 		if err != nil || l.verbatim || newScalars().meansTheSame(doc, text) {
+			if err == nil {
+				l.files.Names.Withhold(doc)
+			}
 			return doc, err
 		}
 	}

@@ -20,14 +20,14 @@ const gitHubLimit = 10
 // a pull request. GitHub resolves files against the root of the repository, so
 // ipguard has to run there. Where there are more annotations than GitHub shows,
 // the first one says so: the log of the step has them all.
-func writeGitHub(w io.Writer, result lint.Result, _ Options) error {
+func writeGitHub(w io.Writer, result lint.Result, o Options) error {
 	var out bytes.Buffer
 	counts := map[string]int{}
 	for _, f := range result.Findings {
 		level := gitHubLevel(f.Severity)
 		counts[level]++
 		main, others, _ := mainParty(f)
-		gitHubCommand(&out, level, main.At, "ipguard: "+f.Rule, gitHubMessage(f, others))
+		gitHubCommand(&out, level, main.At, "ipguard: "+f.Rule, o.shown(gitHubMessage(f, others)))
 	}
 	for _, f := range result.Failures {
 		counts["error"]++
@@ -35,7 +35,7 @@ func writeGitHub(w io.Writer, result lint.Result, _ Options) error {
 		if f.Hint != "" {
 			message += "\nhint: " + f.Hint
 		}
-		gitHubCommand(&out, "error", f.At, "ipguard: failure", message)
+		gitHubCommand(&out, "error", f.At, "ipguard: failure", o.shown(message))
 	}
 	var head bytes.Buffer
 	if most := max(counts["error"], counts["warning"], counts["notice"]); most > gitHubLimit {

@@ -15,8 +15,8 @@ import (
 // address keeps a text that is an address, a block or a range, or could be meant
 // as one: a director's own error must be able to quote it.
 func address(v source.Value) *yaml.Node {
-	if v.Kind() == source.String && mayBeAddress(v.Text()) {
-		return text(v.Text())
+	if v.Kind() == source.String && mayBeAddress(v.Raw()) {
+		return text(v.Raw())
 	}
 	return scrubbed(v)
 }

@@ -202,7 +202,7 @@ func (k Keep) CreateEnv(doc source.Value) Content {
 
 // contact keeps the address of a URL.
 func contact(v source.Value) *yaml.Node {
-	if host := bosh.HostOf(v.Text()); v.Kind() == source.String && mayBeAddress(host) {
+	if host := bosh.HostOf(v.Raw()); v.Kind() == source.String && mayBeAddress(host) {
 		if strings.Contains(host, ":") {
 			host = "[" + host + "]"
 		}

@@ -117,7 +117,11 @@ func (k keptTexts) readHead(path string, data []byte) (Head, error) {
 }
 
 // Read reads the text of a snapshot. The error is a *trouble.Trouble that names path.
-func Read(path string, data []byte) (*Snapshot, error) {
+func Read(path string, data []byte) (*Snapshot, error) { return ReadBeside(nil, path, data) }
+
+// ReadBeside is Read beside files whose variables may have brought names of the snapshot:
+// those are sealed as they are in the files.
+func ReadBeside(names *source.Names, path string, data []byte) (*Snapshot, error) {
 	text, err := parse(path, data)
 	if err != nil {
 		return nil, err
@@ -130,7 +134,14 @@ func Read(path string, data []byte) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{path: path, lists: text.lists}
+	names.Withhold(doc)
+	r := &reader{path: path, lists: text.lists, names: names}
+	for _, vms := range r.lists {
+		for i := range vms {
+			vm := &vms[i]
+			vm.Deployment, vm.Group, vm.AZ = names.Openly(vm.Deployment), names.Openly(vm.Group), names.Openly(vm.AZ)
+		}
+	}
 	s := &Snapshot{Head: head}
 	s.CloudConfigs = readList(r, doc.Root().Field("cloud_configs"), r.config)
 	s.RuntimeConfigs = readList(r, doc.Root().Field("runtime_configs"), r.config)
@@ -148,6 +159,7 @@ func Read(path string, data []byte) (*Snapshot, error) {
 type reader struct {
 	path  string
 	lists map[*yaml.Node][]VM
+	names *source.Names
 	err   error
 }
 
@@ -229,6 +241,7 @@ func (r *reader) content(parent source.Value, key string) Content {
 		r.fail(v, err.Error())
 		return c
 	}
+	r.names.Withhold(doc)
 	c.node, c.Document = v.Node(), doc
 	return c
 }

@@ -47,6 +47,8 @@ type Document struct {
 	origins map[*yaml.Node]place.Place
 	// before are the texts, as they were written, of scalars that variables are part of.
 	before map[*yaml.Node]string
+	// names seal what may not be shown; nil where nobody prints.
+	names *Names
 	// passedOver are what a reader of the first document, and of the last of equal
 	// keys, does not see.
 	passedOver []PassedOver

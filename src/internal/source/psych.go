@@ -105,7 +105,7 @@ func (v Value) Coerced() (text string, ok bool) {
 	kind, number := scan(n)
 	switch kind {
 	case String:
-		return n.Value, true
+		return v.Text(), true
 	case Int:
 		return strconv.FormatInt(toInt(n.Value, number), 10), true
 	case Float:

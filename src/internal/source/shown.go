@@ -17,9 +17,12 @@ const Unknown = "…"
 // stands. What came through a variable may be a secret, so that it is shown only if
 // it is an address, a block or a range; else as it was before, with ((variables)).
 func (v Value) Shown() string {
-	text := v.Text()
-	if v.node == nil || ipaddr.IsText(text) {
-		return text
+	text := v.Raw()
+	if v.node == nil {
+		return ""
+	}
+	if trimmed := strings.TrimSpace(text); ipaddr.IsText(trimmed) {
+		return trimmed // such as a file's whole text, with the end of its line
 	}
 	if before, ok := v.doc.before[v.node]; ok {
 		return before
@@ -62,8 +65,8 @@ func (v Value) isWhole() bool { _, composed := v.doc.before[v.node]; return !com
 // was written where it stands, or is an address, or is all that a variable has and a
 // plain name.
 func (v Value) MayBeShown() bool {
-	text := v.Text()
-	return v.Shown() == text || v.isWhole() && isPlainName(text)
+	text := v.Raw()
+	return v.Shown() == strings.TrimSpace(text) || v.Shown() == text || v.isWhole() && isPlainName(text)
 }
 
 // WithheldKey is the first key, from the top down, that may not be shown.
@@ -89,12 +92,12 @@ func (v Value) WithheldKey() (key Value, found bool) {
 	return key, false
 }
 
-// withheldNames calls add for each scalar that was put together from variables, or
-// came through one and is no plain name, and what to show in its place.
+// withheldNames calls add for each plain name that was put together from variables, and
+// what to show in its place. What is no plain name is sealed where it is read.
 func (d *Document) withheldNames(add func(text, shown string)) {
 	withhold := func(n *yaml.Node) {
 		v := Value{doc: d, node: n}
-		if n.Kind == yaml.ScalarNode && !v.MayBeShown() {
+		if n.Kind == yaml.ScalarNode && isWord(n.Value) && !v.MayBeShown() {
 			add(n.Value, v.Shown())
 		}
 	}
@@ -106,9 +109,12 @@ func (d *Document) withheldNames(add func(text, shown string)) {
 	}
 }
 
+// maxName is the most bytes of a name: no column of a director's database takes more.
+const maxName = 255
+
 // isPlainName reports whether a text has letters, digits and - _ + . only.
 func isPlainName(text string) bool {
-	return text != "" && strings.IndexFunc(text, func(r rune) bool {
+	return text != "" && len(text) <= maxName && strings.IndexFunc(text, func(r rune) bool {
 		return !place.IsPlain(r)
 	}) < 0
 }

@@ -54,9 +54,10 @@ func (v Value) IsList() bool { n := v.Node(); return n != nil && n.Kind == yaml.
 // IsScalar reports whether the value is neither mapping nor sequence.
 func (v Value) IsScalar() bool { n := v.Node(); return n != nil && n.Kind == yaml.ScalarNode }
 
-// Text is a scalar's text as it was written, quotes and escapes resolved;
-// empty for everything else.
-func (v Value) Text() string {
+// Raw is a scalar's text as it was written, quotes and escapes resolved; empty for
+// everything else. It may be a secret: it is for parsers, which take addresses and
+// numbers out of it, and for nothing that is kept or printed.
+func (v Value) Raw() string {
 	if n := v.Node(); n != nil && n.Kind == yaml.ScalarNode {
 		return n.Value
 	}

@@ -209,7 +209,7 @@ func (p *promising) deployment(e fleet.SourceFile) {
 	}
 	name := e.Name
 	if name == "" {
-		name = doc.Root().Field("name").Text()
+		name = doc.Root().Field("name").Raw()
 	}
 	content, ok := p.content(p.keep.Manifest(doc.Root()), e.Path)
 	if !ok {
@@ -236,12 +236,12 @@ func (p *promising) createEnv(e fleet.SourceFile) {
 	if !ok {
 		return
 	}
-	name := doc.Root().Field("name").Text()
+	name := doc.Root().Field("name").Raw()
 	if m, _, _ := bosh.ReadManifest(doc.Root(), bosh.Options{Form: bosh.CreateEnv}); p.snapshot.Director.CPI == "" && m != nil {
 		p.snapshot.Director.CPI = m.DirectorCPI
 	}
 	p.snapshot.CreateEnvs = slices.DeleteFunc(p.snapshot.CreateEnvs, func(c snapshot.Content) bool {
-		return c.Document != nil && c.Document.Root().Field("name").Text() == name
+		return c.Document != nil && c.Document.Root().Field("name").Raw() == name
 	})
 	p.snapshot.CreateEnvs = append(p.snapshot.CreateEnvs, content)
 }

@@ -55,6 +55,15 @@ type Sides struct {
 // What is wrong with the files is not found out: lint does that.
 func ReadSides(f Fleet, loader *interpolate.Loader) *Sides {
 	defer garbage.CollectLess(garbage.Limit)()
+	s := f.readSides(loader)
+	if f.Names().Late() {
+		return f.readSides(loader)
+	}
+	return s
+}
+
+func (given *Fleet) readSides(loader *interpolate.Loader) *Sides {
+	f := *given
 	r := reader{fleet: &f, loader: loader, mode: claimsOnly}
 	opened := f.openAll()
 	s := &Sides{Sides: make([]Side, len(f.Directors)), Failures: f.sameDirectors(opened)}

@@ -133,6 +133,25 @@ type Prediction struct {
 // Read reads the fleet.
 func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	defer garbage.CollectLess(garbage.Limit)()
+	s := f.read(loader)
+	if f.Names().Late() {
+		return f.read(loader) // now all that is one name is read as one
+	}
+	return s
+}
+
+// Names seal those that may not be shown; nil where nobody asks for it.
+func (f *Fleet) Names() *source.Names {
+	if f.Snapshots.Files == nil {
+		return nil
+	}
+	return f.Snapshots.Files.Names
+}
+
+// read is Read, with what is known of names so far.
+func (given *Fleet) read(loader *interpolate.Loader) *Survey {
+	f := *given
+	f.File = f.File.Beside(f.Names())
 	r := reader{fleet: &f, loader: loader, mode: judgeAll}
 	opened := f.openAll()
 	if !f.hasTargets() {
@@ -150,8 +169,11 @@ func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	s.thorough = func() *Survey {
 		defer garbage.CollectLess(garbage.Limit)()
 		more := r.further(read, f.inputs(opened, asked.covers))
-		if same(read, more) {
+		switch {
+		case same(read, more):
 			return s
+		case f.Names().Late():
+			return given.read(loader).Thorough()
 		}
 		return f.survey(opened, more, r.build(more))
 	}

@@ -282,7 +282,7 @@ func (p *placing) nameOf(entry *fleet.SourceFile) string {
 			return "" // the survey says what is wrong with it
 		}
 	}
-	name := doc.Root().Field("name").Text()
+	name := doc.Root().Field("name").Raw()
 	if strings.Contains(name, "((") {
 		return ""
 	}
@@ -385,7 +385,7 @@ func (p *placing) checkName(kind fleet.Kind, entry *fleet.SourceFile) error {
 		entry.Document = doc
 	}
 	root := entry.Document.Root()
-	if name := root.Field("name"); name.Text() != p.change.Name {
+	if name := root.Field("name"); name.Raw() != p.change.Name {
 		at := name.Place()
 		if !name.Present() {
 			at = root.Place()
