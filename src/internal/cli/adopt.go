@@ -144,6 +144,11 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 		if err != nil {
 			return nil, usage("see ipguard adopt --help", "%s", err)
 		}
+		for _, e := range entries {
+			if err := d.mayBeOwner(e.Event.Owner, e.Range); !onlyRows && err != nil {
+				return nil, err
+			}
+		}
 		return entries, nil
 	}
 	err := d.update(ctx, pool, dryRun, apply)

@@ -30,6 +30,9 @@ func (d *desk) opsFile(network string, holder ledger.Holder, ranges []netip.Pref
 			return nil, usage(hint, "it is booked, but which network of %s the address is of is not certain", holder)
 		}
 		network = names[0]
+		if !d.streams.names.MayBeShown(network) {
+			return nil, incomplete("name it with --network NAME", "it is booked, but the name of its network, %s, came through a variable and may be a secret: it is not written down", network)
+		}
 	}
 	return report.StaticIPsOps(parts[2], network, ranges)
 }
@@ -54,6 +57,16 @@ func (f *bookFlags) checkOps(holder ledger.Holder) error {
 		return usage("name a file that is not there yet, or one that ipguard wrote", "--ops would overwrite %s, which is no ops file of ipguard's", f.ops)
 	}
 	return nil
+}
+
+// mayBeOwner refuses to book an address for an owner of whom a name came through a variable:
+// bookings are committed, and pushed.
+func (d *desk) mayBeOwner(owner string, r netip.Prefix) error {
+	if d.streams.names.MayBeShown(owner) {
+		return nil
+	}
+	return incomplete("write the name into the manifest itself, or book the address for an owner that you name: ipguard book POOL --address "+ledger.RangeText(r)+" --for OWNER",
+		"%s would be booked for %s, and a part of that name came through a variable and may be a secret: nothing is booked", ledger.RangeText(r), owner)
 }
 
 // networksWith are the networks of a deployment's director that hold all addresses.

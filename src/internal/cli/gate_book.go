@@ -109,6 +109,11 @@ func (g *gateRun) book(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, b := range g.bookings {
+		if err := d.mayBeOwner(b.owner, b.ranges[0]); err != nil {
+			return err
+		}
+	}
 	for i := range g.bookings {
 		b := &g.bookings[i]
 		if err := g.bookOne(ctx, d, b); err != nil {

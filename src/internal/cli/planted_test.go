@@ -514,6 +514,39 @@ func TestPlantedOddNames(t *testing.T) {
 	}
 }
 
+// TestPlantedOwners has a group whose name came through a variable hold an address of a pool.
+// Bookings are files that are committed and pushed: nothing is booked for such a name.
+func TestPlantedOwners(t *testing.T) {
+	w := newPlantedWorld(t)
+	first := strings.TrimSpace(w.git("rev-parse", "HEAD"))
+	for i, odd := range []string{"openly", token, "S3cr3t x", "postgres://u:p@h/?p=" + token, token + "/", "%sS3cr3t"} {
+		quoted, err := json.Marshal(strings.TrimPrefix(odd, "%s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		environ := w.write(i%3, string(quoted))
+		fleet := strings.ReplaceAll(readFile(t, "ipguard.yml"), "10.8.52.100 - 10.8.52.118], book: required", "10.8.52.30 - 10.8.52.35], book: on-deploy")
+		fleet = strings.Replace(fleet, "environment: {target: \"https://alias:"+token+"0@127.0.0.1:1\"", "environment: {target: \"https://127.0.0.1:1\"", 1)
+		writeFile(t, "ipguard.yml", []byte(strings.Replace(fleet, "ops_files: [ops.yml], ", "", 1)))
+		name := "((v))"
+		if strings.HasPrefix(odd, "%s") {
+			name = "ga-((v))"
+		}
+		writeFile(t, "m.yml", []byte(strings.Replace(plantedFiles["m.yml"], "name: ga", "name: "+name, 1)))
+		writeFile(t, "odd.yml", []byte("v: "+string(quoted)+"\n"))
+		want := ExitIncomplete
+		if odd == "openly" {
+			want = ExitFindings // another VM has it, too
+		}
+		if code := w.check("a group is "+odd, environ, []string{"adopt"}); code != want {
+			t.Errorf("adopt of what a group named %q through a variable has: exit %d", odd, code)
+		}
+		w.check("a group is "+odd, environ, []string{"adopt", "--dry-run"}, []string{"book", "p", "--for", "x/y/z", "--ops", "written/ops.yml"})
+		w.check("a group is "+odd, environ, []string{"bosh", "-e", "https://127.0.0.1:1", "-d", "web", "deploy", "m.yml", "-l", "odd.yml"})
+		w.look("a group is "+odd, "git log", w.git("log", "--reflog", first+"..", "--format=%s %b"), "")
+	}
+}
+
 // plantedText is a text with the value of that number replaced; %s is its own text.
 func plantedText(t *testing.T, text string, number int, with string) string {
 	t.Helper()

@@ -108,6 +108,9 @@ func (n *Names) Late() bool {
 	return late
 }
 
+// MayBeShown reports whether all of a text may be shown, and so written down.
+func (n *Names) MayBeShown(text string) bool { return string(n.Shown([]byte(text))) == text }
+
 // onlyPlain is a text that stands in all formats as it is.
 func onlyPlain(shown string) string {
 	return strings.Map(func(r rune) rune {
