@@ -152,7 +152,15 @@ var plantedInputs = []struct{ says, file, text string }{
 	{"vars: {v: VALUE}", "", ""},
 	{"var_files: {v: v.txt}", "v.txt", "VALUE"},
 	{"vars_env: [PLANT]", "", ""},
+	{"vars_files: [../outside.yml]", "../outside.yml", "v: VALUE"},
 	{"vars_files: [other.yml], vars_store: empty.yml", "other.yml", "v: ((w))\nw: VALUE"},
+}
+
+// withheldInputs reports whether what the inputs of a turn bring is shown nowhere, also where
+// it is a plain name: it comes from where secrets are.
+func withheldInputs(turn int) bool {
+	says := plantedInputs[turn%len(plantedInputs)].says
+	return !strings.HasPrefix(says, "vars_files: [v.yml]") && !strings.HasPrefix(says, "vars:") && !strings.HasPrefix(says, "vars_files: [other.yml]")
 }
 
 // plantedWorld is the fleet in a repository of git, with a director that answers.
@@ -437,7 +445,7 @@ func TestPlantedVariables(t *testing.T) {
 				continue
 			}
 			form := forms[turn%len(forms)]
-			if value.isName() && strings.HasPrefix(form[1], "S3cr3tC") { // a plain name may be shown
+			if value.isName() && strings.HasPrefix(form[1], "S3cr3tC") && !withheldInputs(turn) { // a plain name may be shown
 				form = forms[0]
 			}
 			environ := w.write(turn, form[1])
@@ -511,6 +519,41 @@ func TestPlantedOddNames(t *testing.T) {
 	}
 	if turn < 30 || failed == 0 {
 		t.Errorf("only %d names were planted, with %d findings", turn, failed)
+	}
+}
+
+// TestPlantedPlainNames puts a plain token into the place of each name, from where secrets
+// are: a fleet file that somebody changes by a pull request must not bring them into the
+// log. The run ends as it does where the name stands openly.
+func TestPlantedPlainNames(t *testing.T) {
+	w := newPlantedWorld(t)
+	const plain = "tokS3cr3tZk9"
+	commands := [][]string{{"map"}, {"who", "10.8.52.30"}, {"free", "10.8.52.0/24", "--why", "10.8.52.30"}, {"baseline", "write", "--baseline", "written/baseline.json"}, {"lint", "--format", "json"}, {"fence"}, {"adopt"}, {"lint", "--format", "github"}}
+	turn := 0
+	for _, file := range []string{"cc.yml", "m.yml", "e.yml"} {
+		_, values := keyedValues(t, plantedFiles[file])
+		for i, value := range values {
+			if value.isKey || !value.isName() {
+				continue
+			}
+			for turn++; !withheldInputs(turn); turn++ {
+			}
+			if w.leftOut() {
+				continue
+			}
+			environ := w.write(turn, plain)
+			writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, plain)))
+			openly, _ := w.runWith(environ, "lint")
+			writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, "((v))")))
+			what := fmt.Sprintf("%s: %q below %s is a plain name by %s", file, value.node.Value, value.key, plantedInputs[turn%len(plantedInputs)].says)
+			if code := w.check(what, environ, commands[turn%len(commands)], commands[(turn+3)%len(commands)], []string{"lint"}); code != openly {
+				t.Errorf("%s: exit %d; where it stands openly, %d", what, code, openly)
+			}
+		}
+		writeFile(t, file, []byte(commented(file, plantedFiles[file])))
+	}
+	if turn < 25 {
+		t.Errorf("only %d names were planted", turn)
 	}
 }
 

@@ -36,6 +36,21 @@ func Find(start string) (path string, ok bool, err error) {
 	}
 }
 
+// repositoryOf is the root of the git repository that an absolute folder lies in, as Find
+// takes it; empty if it lies in none.
+func repositoryOf(folder string) string {
+	for {
+		if isRoot, err := exists(filepath.Join(folder, ".git")); isRoot || err != nil {
+			return folder // what cannot be seen ends it
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return ""
+		}
+		folder = parent
+	}
+}
+
 // exists reports whether something is at path, be it a file or not.
 func exists(path string) (bool, error) {
 	_, err := os.Lstat(path)

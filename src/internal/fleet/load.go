@@ -93,6 +93,7 @@ func (d *decoder) meaning(file *File) {
 		}
 	}
 	d.meaningOfPools(file)
+	d.secretVariables(file)
 	d.meaningOfTeams(file)
 	if file.Server.URL.Value != "" {
 		return // which knows other directors and segments: CheckOwners
@@ -105,6 +106,34 @@ func (d *decoder) meaning(file *File) {
 	}
 	for _, owner := range file.allowedOwners() {
 		d.knownOwner(file, owner, directors)
+	}
+}
+
+// logIns are variables of the environment that hold what logs in.
+var logIns = []string{"BOSH_CLIENT", "BOSH_CLIENT_SECRET", "BOSH_CA_CERT", "BOSH_ALL_PROXY", "IPGUARD_TOKEN", "IPGUARD_CLIENT_SECRET"}
+
+// secretVariables refuses prefixes of vars_env that make variables of what logs in to
+// directors and servers: a change of this file must not bring that into a manifest.
+func (d *decoder) secretVariables(file *File) {
+	secrets := slices.Clone(logIns)
+	for i := range file.Directors {
+		if e := file.Directors[i].Environment; e.ClientSecretEnv.Value != "" {
+			secrets = append(secrets, e.ClientSecretEnv.Value)
+		}
+	}
+	for i := range file.Directors {
+		for _, kind := range Kinds() {
+			for _, entry := range file.Directors[i].entries(kind) {
+				if entry.inputs == nil {
+					continue
+				}
+				for _, prefix := range entry.inputs.VarsEnv {
+					if at := slices.IndexFunc(secrets, func(s string) bool { return strings.HasPrefix(s, prefix.Value+"_") }); at >= 0 && prefix.Value != "" {
+						d.fail(prefix.At, "give the variables of manifests a prefix of their own, such as VARS", "vars_env: the prefix %s makes a variable of %s, which logs in", quoted(prefix.Value), secrets[at])
+					}
+				}
+			}
+		}
 	}
 }
 

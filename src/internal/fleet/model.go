@@ -198,14 +198,15 @@ type Inputs struct {
 	// Ops files, in this order (-o): paths or globs, those of a glob in the order of
 	// their names.
 	OpsFiles []Text `yaml:"ops_files,omitempty"`
-	// Files of variables; later ones win (-l): paths or globs.
+	// Files of variables; later ones win (-l): paths or globs. Names from files outside of the
+	// git repository are not shown, as all that comes from var_files, vars_env and vars_store.
 	VarsFiles []Text `yaml:"vars_files,omitempty"`
 	// Variables and their values (-v).
 	Vars map[string]source.Value `yaml:"vars,omitempty"`
 	// Variables whose value is the text of a file (--var-file).
 	VarFiles map[string]Text `yaml:"var_files,omitempty"`
 	// Prefixes of environment variables: PREFIX_name gives the variable name
-	// (--vars-env).
+	// (--vars-env). None of variables that log in, such as BOSH_CLIENT_SECRET.
 	VarsEnv []Text `yaml:"vars_env,omitempty"`
 	// File of generated values (--vars-store); it is only read.
 	VarsStore Text `yaml:"vars_store,omitempty"`

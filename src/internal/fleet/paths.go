@@ -203,6 +203,7 @@ func (r *resolver) inputs(in *Inputs) interpolate.Inputs {
 	resolved := interpolate.Inputs{
 		OpsFiles:  r.inputGlobs(in.OpsFiles),
 		VarsFiles: r.inputGlobs(in.VarsFiles),
+		Top:       r.top,
 	}
 	for _, prefix := range in.VarsEnv {
 		resolved.VarsEnv = append(resolved.VarsEnv, prefix.Value)

@@ -16,6 +16,8 @@ type node struct {
 	at place.Place
 	// before is a text as it was before variables were put into it; else empty.
 	before string
+	// withheld says that the value is shown nowhere, also where it is a plain name.
+	withheld bool
 	// value is a *mapping, a *sequence or a scalar (see scalars.value).
 	value any
 }
@@ -243,11 +245,30 @@ func (n *node) engineValue() any {
 	return n.value
 }
 
+// withhold marks the value and all below it as shown nowhere.
+func (n *node) withhold() {
+	n.withheld = true
+	switch v := n.value.(type) {
+	case *mapping:
+		for i := range v.keys {
+			v.keys[i].withhold()
+			v.values[i].withhold()
+		}
+	case *sequence:
+		for _, item := range v.items {
+			item.withhold()
+		}
+	}
+}
+
 // through returns a copy of the value that says by which variable it reached
 // the document.
 func (n *node) through(variable string) *node {
-	c := &node{at: n.at, before: n.before, value: n.value}
+	c := &node{at: n.at, before: n.before, withheld: n.withheld, value: n.value}
 	c.at.Through = variable
+	if n.withheld && n.before == "" && isScalar(n) {
+		c.before = "((" + variable + "))"
+	}
 	switch v := n.value.(type) {
 	case *mapping:
 		m := &mapping{keys: make([]*node, len(v.keys)), values: make([]*node, len(v.values))}

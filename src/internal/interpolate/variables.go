@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -119,7 +120,7 @@ func (l *Loader) readVariables(in Inputs, s *scalars) (*variables, error) {
 	v := &variables{scalars: s, given: map[string]variable{}, found: map[string]bool{}}
 	steps := []func() error{
 		func() error { return l.readEnvironment(in.VarsEnv, v.given) },
-		func() error { return l.readVarsFiles(in.VarsFiles, v) },
+		func() error { return l.readVarsFiles(in, v) },
 		func() error { return l.readVarFiles(in.VarFiles, v.given) },
 		func() error { return readValues(in.Values, v) },
 		func() error { return readTexts(in.Vars, v.given) },
@@ -152,29 +153,51 @@ func (l *Loader) readEnvironment(prefixes []string, into map[string]variable) er
 					Hint: "every variable with the prefix is read as YAML, also one that nothing uses"}
 			}
 			for name, value := range arg.Vars {
-				into[name] = newVariable(value, fromEngine(value, atFlag(flag)))
+				traced := fromEngine(value, atFlag(flag))
+				traced.withhold()
+				into[name] = newVariable(value, traced)
 			}
 		}
 	}
 	return nil
 }
 
-func (l *Loader) readVarsFiles(paths []string, v *variables) error {
-	for _, path := range paths {
+func (l *Loader) readVarsFiles(in Inputs, v *variables) error {
+	for _, path := range in.VarsFiles {
 		text, err := l.files.Read(path)
 		if err != nil {
 			return err
 		}
-		if err := v.readText(path, text, v.given); err != nil {
+		if err := v.readText(path, text, v.given, isOutside(path, in.Top)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// isOutside reports whether a file lies outside of a folder, links followed. Nothing is
+// outside of an empty one; what cannot be found out is.
+func isOutside(path, folder string) bool {
+	if folder == "" {
+		return false
+	}
+	top, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return true
+	}
+	if path, err = filepath.Abs(path); err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		return true
+	}
+	below, err := filepath.Rel(top, path)
+	return err != nil || !filepath.IsLocal(below)
+}
+
 // readText reads a vars file: a map of names to values. An empty file gives none, as
-// for bosh.
-func (v *variables) readText(path string, text []byte, into map[string]variable) error {
+// for bosh. Withheld says that no value of it is shown.
+func (v *variables) readText(path string, text []byte, into map[string]variable, withheld bool) error {
 	if isBlank(text) {
 		return checkBlank(path, text)
 	}
@@ -200,6 +223,9 @@ func (v *variables) readText(path string, text []byte, into map[string]variable)
 		traced := m.named(name)
 		if traced == nil {
 			traced = fromEngine(value, root.at)
+		}
+		if withheld {
+			traced.withhold()
 		}
 		into[name] = newVariable(value, traced)
 	}
@@ -269,7 +295,7 @@ func (l *Loader) readVarFiles(list []KV, into map[string]variable) error {
 			return err
 		}
 		value := string(text)
-		into[kv.Name] = newVariable(value, &node{at: place.Place{File: kv.Value, Line: 1, Column: 1}, value: value})
+		into[kv.Name] = newVariable(value, &node{at: place.Place{File: kv.Value, Line: 1, Column: 1}, withheld: true, value: value})
 	}
 	return nil
 }
@@ -319,7 +345,7 @@ func (l *Loader) readStore(path string, v *variables) error {
 	if err != nil {
 		return err
 	}
-	return v.readText(path, text, v.store)
+	return v.readText(path, text, v.store, true) // generated values are secrets
 }
 
 // foldDottedNames turns a variable "a.b" into a map "a" with the key "b". bosh

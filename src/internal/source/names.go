@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,6 +27,7 @@ type Names struct {
 	sealed map[string]string // by seal, what is shown
 	openly map[string]bool   // texts that are no plain names and were written where they stand
 	late   bool              // one of them was sealed later
+	words  atomic.Bool       // a plain name is sealed
 	open   []string          // paths of files
 }
 

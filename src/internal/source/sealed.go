@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -37,8 +38,11 @@ var aVariable = lazyregexp.New(`\(\( ?!?[-/.\w\pL]+ ?\)\)`)
 // resolved, or a seal in its place. Empty for everything but scalars.
 func (v Value) Text() string {
 	raw := v.Raw()
-	if v.doc == nil || v.doc.names == nil || isWord(raw) || strings.TrimSpace(raw) == "" {
+	if v.doc == nil || v.doc.names == nil || strings.TrimSpace(raw) == "" {
 		return raw
+	}
+	if isWord(raw) && !v.isWithheld() {
+		return v.doc.names.Openly(raw)
 	}
 	if v.MayBeShown() {
 		return v.doc.names.Openly(raw)
@@ -67,7 +71,11 @@ func (n *Names) seal(text, shown string) string {
 		}
 		word = seal(text)
 		n.seals[text] = word
-		n.late = n.late || n.openly[text]
+		isWord := isWord(text)
+		n.late = n.late || n.openly[text] || isWord // of words nobody notes which were read
+		if isWord {
+			n.words.Store(true)
+		}
 	}
 	shown = onlyPlain(shown)
 	if was, ok := n.sealed[word]; !ok || shown < was { // whoever comes first
@@ -79,13 +87,13 @@ func (n *Names) seal(text, shown string) string {
 // Openly is what stands for a text that was written where it stands, or in a command line: the
 // seal of what came through a variable elsewhere, so that both are one name; else itself.
 func (n *Names) Openly(text string) string {
-	if n == nil || isWord(text) {
+	if n == nil || isWord(text) && !n.words.Load() {
 		return text
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if word, ok := n.seals[text]; ok {
-		return word
+	if word, ok := n.seals[text]; ok || isWord(text) {
+		return cmp.Or(word, text)
 	}
 	if n.openly == nil {
 		n.openly = map[string]bool{}

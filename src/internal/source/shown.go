@@ -61,6 +61,10 @@ func (v Value) Format(s fmt.State, verb rune) {
 // isWhole reports whether a scalar is as it was written, or all that a variable has.
 func (v Value) isWhole() bool { _, composed := v.doc.before[v.node]; return !composed }
 
+// isWithheld reports whether a scalar is all that a variable has and comes from where
+// secrets are: it is shown nowhere, also if it is a plain name.
+func (v Value) isWithheld() bool { return isVariable(v.doc.before[v.node]) }
+
 // MayBeShown reports whether a scalar's text may be shown or sent where a name stands: it
 // was written where it stands, or is an address, or is all that a variable has and a
 // plain name.
@@ -97,7 +101,7 @@ func (v Value) WithheldKey() (key Value, found bool) {
 func (d *Document) withheldNames(add func(text, shown string)) {
 	withhold := func(n *yaml.Node) {
 		v := Value{doc: d, node: n}
-		if n.Kind == yaml.ScalarNode && isWord(n.Value) && !v.MayBeShown() {
+		if n.Kind == yaml.ScalarNode && isWord(n.Value) && !v.MayBeShown() && !v.isWithheld() {
 			add(n.Value, v.Shown())
 		}
 	}
