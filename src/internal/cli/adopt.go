@@ -145,7 +145,7 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 			return nil, usage("see ipguard adopt --help", "%s", err)
 		}
 		for _, e := range entries {
-			if err := d.mayBeOwner(e.Event.Owner, e.Range); !onlyRows && err != nil {
+			if err := d.mayBeOwner(e.Event.Owner, e.Range); len(flags.csv) == 0 && err != nil {
 				return nil, err
 			}
 		}

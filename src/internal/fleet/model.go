@@ -39,7 +39,8 @@ type File struct {
 	Path string `yaml:"-"`
 
 	// The server (ipguard-server) that knows what all teams have: all other directors,
-	// and the segments, pools and bookings that everybody shares, come from there.
+	// what the directors here have beside what files say of them here, and the segments,
+	// pools and bookings that everybody shares, come from there.
 	Server Server `yaml:"server,omitempty"`
 	// All directors, also those whose files are elsewhere: an address can only
 	// be known to be taken if its owner is known. The list may be empty where there
@@ -95,9 +96,9 @@ type Director struct {
 	At place.Place `yaml:"-"`
 	// Server is the URL at which a server tells its snapshot; empty: the file names it.
 	Server string `yaml:"-"`
-	// Pushed is the path of what a server was told of a director of this name, where the
-	// file names it, too; empty: nothing.
-	Pushed string `yaml:"-"`
+	// Pushed is what a server was told of a director of this name, where the file names
+	// it, too; nil: nothing.
+	Pushed *SnapshotFile `yaml:"-"`
 
 	// The name by which findings call the director; no two have the same.
 	Name Text `yaml:"name"`

@@ -57,9 +57,9 @@ type Sources struct {
 	// Server is the URL at which a server tells what the director has; empty: the files
 	// do.
 	Server string
-	// Pushed is the path of what a server was told of a director of this name, which what
-	// the files say stands in place of; empty: nothing.
-	Pushed string
+	// Pushed is what a server was told of a director of this name, beside what the files
+	// say; nil: nothing.
+	Pushed *SnapshotFile
 	// Snapshot is what the director said about itself; nil if there is none.
 	Snapshot *SnapshotFile
 	// Unresolved says that the fleet file names files of this director, even if

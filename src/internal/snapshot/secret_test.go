@@ -23,7 +23,7 @@ var names = regexp.MustCompile(`^(` + strings.Join([]string{
 	`instance_groups\[\]\.(name|azs\[\]|resource_pool)`,
 	`instance_groups\[\]\.(networks|jobs|migrated_from)\[\]\.name`,
 	`instance_groups\[\]\.migrated_from\[\]\.az`,
-	`addons\[\]\.jobs\[\]\.name`,
+	`addons\[\]\.(name|jobs\[\]\.name)`,
 	`resource_pools\[\]\.(name|network)`,
 	`cloud_provider\.template\.name`,
 }, "|") + `)$`)

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"slices"
+
 	"strconv"
 	"strings"
 
@@ -134,17 +136,18 @@ func (l vipLeaves) group() shape {
 // addons keeps the jobs of addons that name virtual addresses, and what hides some; nil
 // if there is no such thing.
 func (l vipLeaves) addons(v source.Value) *yaml.Node {
-	addon := object(field{"jobs", withVIPs(func(job source.Value) *yaml.Node {
+	fields := []field{{"jobs", withVIPs(func(job source.Value) *yaml.Node {
 		if job.IsMap() && l.keep(job.Field("properties")) == nil && !job.OpenKey().Present() {
 			return nil
 		}
 		return l.job(job)
-	})}, field{"properties", l.keep})
+	})}, {"properties", l.keep}}
+	holds, addon := object(fields...), object(slices.Concat([]field{{"name", name}}, fields)...)
 	return withVIPs(func(v source.Value) *yaml.Node {
-		if kept := addon(v); !v.IsMap() || orNil(kept) != nil {
-			return kept
+		if v.IsMap() && orNil(holds(v)) == nil {
+			return nil
 		}
-		return nil
+		return addon(v)
 	})(v)
 }
 

@@ -93,6 +93,38 @@ func NewDocument(file string, root *yaml.Node, origins map[*yaml.Node]place.Plac
 	return doc, nil
 }
 
+// Part is the document with those of its outermost keys, and of the items of lists at
+// them, that are wanted; item is the zero value for a key that has no list. It is nil if
+// nothing is left.
+func (d *Document) Part(wanted func(key string, item Value) bool) *Document {
+	part := *d
+	root := *d.Root().Node()
+	root.Content = nil
+	for key, value := range d.Root().Fields() {
+		node := value.Node()
+		if value.IsList() {
+			list := *node
+			list.Content = nil
+			for _, item := range value.Items() {
+				if wanted(key.Text(), item) {
+					list.Content = append(list.Content, item.Node())
+				}
+			}
+			if node = &list; len(list.Content) == 0 {
+				continue
+			}
+		} else if !wanted(key.Text(), Value{}) {
+			continue
+		}
+		root.Content = append(root.Content, key.Node(), node)
+	}
+	if len(root.Content) == 0 {
+		return nil
+	}
+	part.root = &root
+	return &part
+}
+
 // File is the name that the document was read under.
 func (d *Document) File() string { return d.file }
 

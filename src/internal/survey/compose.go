@@ -38,6 +38,8 @@ type text struct {
 	fleet.SourceFile
 	// told marks what the director told of itself: it has accepted it already.
 	told bool
+	// beside marks what the server has beside files, until one of them has that name.
+	beside bool
 	// noRouterIDs says that ids of virtual routers were left out of it when it was kept.
 	noRouterIDs bool
 	// vips are the patterns of virtual addresses that count in it; nil: the fleet's.
@@ -89,7 +91,8 @@ func (r reader) compose(in input) composed {
 		Sources: in.Sources, of: in.of, version: cmp.Or(in.Version, head.Director.Version), cpi: cmp.Or(in.CPI, head.Director.CPI),
 		texts: texts{textsOf(in.CloudConfigs), textsOf(in.RuntimeConfigs), textsOf(in.Deployments), textsOf(in.CreateEnvs)},
 	}
-	if in.snapshot.there && in.of > filesOnly {
+	beside := in.snapshot.pushed.whole
+	if in.snapshot.there && in.of > filesOnly && (beside == nil || in.snapshot.whole != beside) {
 		s := in.snapshot.whole
 		var err error
 		if s == nil {
@@ -101,6 +104,7 @@ func (r reader) compose(in input) composed {
 			r.unfold(&c, s)
 		}
 	}
+	r.putBeside(&c, in.snapshot.pushed)
 	c.unread = append(c.unread, in.snapshot.lost...)
 	return c
 }
@@ -115,14 +119,7 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 		}
 	}
 	replaced := replacedConfigs(c.texts.cloudConfigs, s)
-	vips := r.fleet.patternsOf(c.Sources, s)
-	kept := func(list []text, name string, content snapshot.Content) []text {
-		if content.Document == nil {
-			return list
-		}
-		e := fleet.SourceFile{Path: c.Snapshot.Shown(), At: c.Snapshot.At, Name: name, Document: content.Document}
-		return append(list, text{SourceFile: e, told: true, noRouterIDs: !s.Kept.RouterIDs, vips: vips})
-	}
+	kept := keeper(c.Snapshot, s, false, r.fleet.patternsOf(c.Sources, s))
 	for _, config := range s.CloudConfigs {
 		if config.Latest && config.Team == "" && !replaced[config.ID] {
 			c.texts.cloudConfigs = kept(c.texts.cloudConfigs, "", config.Content)
@@ -151,6 +148,17 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 	c.live.views, c.live.leases = viewsOf(s, fromFiles, replaced), leasesOf(s)
 	c.live.told, c.live.orphans = toldBy(s)
 	c.live.externals = r.fleet.externalsOf(s)
+}
+
+// keeper adds to a list of texts what a snapshot kept of one; vips are as in text.
+func keeper(from *fleet.SnapshotFile, s *snapshot.Snapshot, beside bool, vips *bosh.Patterns) func(list []text, name string, content snapshot.Content) []text {
+	return func(list []text, name string, content snapshot.Content) []text {
+		if content.Document == nil {
+			return list
+		}
+		e := fleet.SourceFile{Path: from.Shown(), At: from.At, Name: name, Document: content.Document}
+		return append(list, text{SourceFile: e, told: true, beside: beside, noRouterIDs: !s.Kept.RouterIDs, vips: vips})
+	}
 }
 
 // settled is a director with what was told of its settings, where the fleet file does

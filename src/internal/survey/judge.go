@@ -35,6 +35,8 @@ type judged struct {
 	unreadable []string
 	// partly are the deployments that withheld is about.
 	partly []string
+	// own are the names of deployments that files have.
+	own []string
 }
 
 // judge turns one director's documents into claims, and finds out what is wrong.
@@ -45,6 +47,8 @@ func judge(d documents, mode mode) judged {
 	for _, r := range d.Reached {
 		c.Reached = append(c.Reached, claims.Reached(r))
 	}
+	j.own = ownNames(d.deployments)
+	d.leaveBeside()
 	current, past := pastAside(d.deployments) // names of create-env manifests are guarded by nobody
 	j.warnOneName(d.Name, current)
 	createEnvs := j.manifests(d.Name, claims.CreateEnvSource, d.createEnvs)

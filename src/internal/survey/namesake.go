@@ -10,34 +10,27 @@ import (
 )
 
 // namesakes tells of directors of the fleet file that have the name of another one which
-// the server knows: the file's own word counts, and hides what that one has. Where both
-// UUIDs are known they decide. Else it is another if it answers elsewhere, or if the two
-// have no deployment in common; what a team changes in its files leaves some.
-func (f *Fleet) namesakes(all []opened, read []judged) (failures []trouble.Trouble) {
+// the server knows: the two would be taken for one. Where both UUIDs are known they decide.
+// Else it is another if it answers elsewhere, or if the two have no deployment in common;
+// what a team changes in its files leaves some.
+func (f *Fleet) namesakes(all []opened, read []judged) (failures map[int]trouble.Trouble) {
+	failures = map[int]trouble.Trouble{}
 	for i := range f.Directors {
 		d := &f.Directors[i]
-		if d.Pushed == "" {
+		if d.Pushed == nil {
 			continue
 		}
-		pushed, err := snapshot.ReadNames(d.Pushed)
+		pushed, err := snapshot.ReadNames(d.Pushed.Path)
 		if err != nil {
-			failures = append(failures, trouble.Trouble{At: d.At, Message: fmt.Sprintf("what was pushed of director %s cannot be read: %s", d.Name, err), Hint: "run it again"})
+			failures[i] = trouble.Trouble{At: d.At, Message: fmt.Sprintf("what was pushed of director %s cannot be read: %s", d.Name, err), Hint: "run it again"}
 			continue
 		}
-		var own []string
-		for k := range read {
-			if read[k].claims.Name != d.Name {
-				continue
-			}
-			for _, m := range read[k].claims.Deployments {
-				own = append(own, m.Name)
-			}
-		}
-		if why := namesake(d, all[i].head.Director.UUID, own, pushed); why != "" {
-			failures = append(failures, trouble.Trouble{
-				At: d.At, Message: fmt.Sprintf("the server has a director %s that %s: what it has is hidden behind this one", d.Name, why),
+		own := slices.Concat(all[i].own.Deployments, read[i].own)
+		if why := namesake(d, all[i].own.UUID, own, pushed); why != "" {
+			failures[i] = trouble.Trouble{
+				At: d.At, Message: fmt.Sprintf("the server has a director %s that %s: the two would be taken for one", d.Name, why),
 				Hint: "if it is another one, give this one another name; if it is the same, tell the server what it has now: ipguard push " + d.Name,
-			})
+			}
 		}
 	}
 	return failures

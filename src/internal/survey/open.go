@@ -22,6 +22,10 @@ type opened struct {
 	// lost is what the director's plan lacks because of what is wrong with it.
 	lost  []claims.Unread
 	stale []trouble.Trouble
+	// pushed is what the server has beside files, or beside the snapshot of the checkout;
+	// own is whose that snapshot is.
+	pushed pushed
+	own    snapshot.Names
 }
 
 // openAll opens the snapshots of all directors. Where some files are judged, only the
@@ -34,6 +38,13 @@ func (f *Fleet) openAll() []opened {
 	var whole, heads []func() // what takes longest comes first
 	for i := range f.Directors {
 		d := &f.Directors[i]
+		switch {
+		case d.Pushed != nil && (d.Snapshot != nil || hasFiles(d)):
+			whole = append(whole, func() { all[i] = f.openBeside(d, wanted) })
+			continue
+		case d.Pushed != nil:
+			d.Snapshot, d.Server = d.Pushed, d.Pushed.Server
+		}
 		switch {
 		case d.Snapshot == nil:
 		case !someJudged || needsSnapshot(d):

@@ -70,6 +70,7 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 	for _, e := range d.CreateEnvs {
 		p.createEnv(e)
 	}
+	s.CreateEnvs = append(s.CreateEnvs, p.createEnvs...)
 	slices.SortFunc(s.Deployments, func(a, b snapshot.Deployment) int { return compareText(a.Name, b.Name) })
 	s.Deployed = len(s.Deployments)
 	if at := p.needsConfig; p.err == nil && at != nil && !slices.ContainsFunc(s.CloudConfigs, func(c snapshot.Config) bool { return c.Latest && c.Team == "" }) {
@@ -125,6 +126,8 @@ type promising struct {
 	loader   *interpolate.Loader
 	keep     snapshot.Keep
 	err      error
+	// createEnvs are those of files, of which two may have one name.
+	createEnvs []snapshot.Content
 	// needsConfig is where the first manifest has its name whose networks are those of the
 	// cloud-config.
 	needsConfig *place.Place
@@ -243,5 +246,5 @@ func (p *promising) createEnv(e fleet.SourceFile) {
 	p.snapshot.CreateEnvs = slices.DeleteFunc(p.snapshot.CreateEnvs, func(c snapshot.Content) bool {
 		return c.Document != nil && c.Document.Root().Field("name").Raw() == name
 	})
-	p.snapshot.CreateEnvs = append(p.snapshot.CreateEnvs, content)
+	p.createEnvs = append(p.createEnvs, content)
 }

@@ -54,14 +54,21 @@ func everyConfig(s *snapshot.Snapshot) map[string]bool {
 	return all
 }
 
-// defined is what a cloud-config defines, by kind and name.
+// definedKeys are those of the lists whose items have names: of cloud-configs, and of
+// runtime configs.
+var definedKeys = []string{"azs", "networks", "vm_types", "vm_extensions", "disk_types", "addons"}
+
+// defined is what a config defines, by kind and name.
 type defined map[[2]string]bool
 
-// definitions are those of one cloud-config; hides says that some are not known.
+// definitions are those of one config; hides says that some are not known.
 func definitions(doc *source.Document) (own defined, hides bool) {
 	own = defined{}
-	for _, key := range []string{"azs", "networks", "vm_types", "vm_extensions", "disk_types"} {
+	for _, key := range definedKeys {
 		list := doc.Root().Field(key)
+		if list.Present() && !list.IsList() {
+			own[[2]string{key}] = true
+		}
 		hides = hides || list.IsScalar() && strings.Contains(list.Text(), "((")
 		for _, item := range list.Items() {
 			name := item.Field("name").Text()

@@ -55,6 +55,10 @@ type Sides struct {
 // What is wrong with the files is not found out: lint does that.
 func ReadSides(f Fleet, loader *interpolate.Loader) *Sides {
 	defer garbage.CollectLess(garbage.Limit)()
+	f.Directors = slices.Clone(f.Directors)
+	for i := range f.Directors { // files are held against the director, not against files that were pushed
+		f.Directors[i].Pushed = nil
+	}
 	s := f.readSides(loader)
 	if f.Names().Late() {
 		return f.readSides(loader)

@@ -18,6 +18,7 @@
 package survey
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -63,6 +64,10 @@ type Fleet struct {
 	Snapshots Snapshots
 	// Bookings are those that do not stand beside the fleet file, but on a server.
 	Bookings []bookfile.PoolBookings
+
+	// strangers are the failures of directors that are not those that the server knows by
+	// their names.
+	strangers []trouble.Trouble
 }
 
 // hasTargets reports whether the run judges some files, not all.
@@ -133,9 +138,9 @@ type Prediction struct {
 // Read reads the fleet.
 func Read(f Fleet, loader *interpolate.Loader) *Survey {
 	defer garbage.CollectLess(garbage.Limit)()
-	s := f.read(loader)
+	s := f.withoutStrangers(loader)
 	if f.Names().Late() {
-		return f.read(loader) // now all that is one name is read as one
+		return f.withoutStrangers(loader) // now all that is one name is read as one
 	}
 	return s
 }
@@ -148,15 +153,31 @@ func (f *Fleet) Names() *source.Names {
 	return f.Snapshots.Files.Names
 }
 
-// read is Read, with what is known of names so far.
-func (given *Fleet) read(loader *interpolate.Loader) *Survey {
-	f := *given
+// withoutStrangers is Read, with what is known of names so far.
+func (f Fleet) withoutStrangers(loader *interpolate.Loader) *Survey {
+	s, strangers := f.read(loader)
+	if len(strangers) > 0 { // what the server has of these is of others
+		f.Directors = slices.Clone(f.Directors)
+		for _, i := range slices.Sorted(maps.Keys(strangers)) {
+			f.Directors[i].Pushed = nil
+			f.strangers = append(f.strangers, strangers[i])
+		}
+		s, _ = f.read(loader)
+	}
+	return s
+}
+
+// read reads the fleet. Strangers are the directors, by their numbers, that are not those
+// that the server knows by their names.
+func (f Fleet) read(loader *interpolate.Loader) (s *Survey, strangers map[int]trouble.Trouble) {
+	given := f
 	f.File = f.File.Beside(f.Names())
+	f.Directors = slices.Clone(f.Directors) // openAll chooses their snapshots
 	r := reader{fleet: &f, loader: loader, mode: judgeAll}
 	opened := f.openAll()
 	if !f.hasTargets() {
 		read := r.further(nil, f.inputs(opened, func(*fleet.Sources, *snapshot.Head) bool { return true }))
-		return f.survey(opened, read, r.build(read))
+		return f.survey(opened, read, r.build(read)), f.namesakes(opened, read)
 	}
 	r.mode = judgeTargets
 	read := r.further(nil, f.inputs(opened, f.besideTargets(opened)))
@@ -165,7 +186,7 @@ func (given *Fleet) read(loader *interpolate.Loader) *Survey {
 	if more := r.further(read, f.inputs(opened, asked.meets)); !same(read, more) {
 		read, p = more, r.build(more)
 	}
-	s := f.survey(opened, read, p)
+	s = f.survey(opened, read, p)
 	s.thorough = func() *Survey {
 		defer garbage.CollectLess(garbage.Limit)()
 		more := r.further(read, f.inputs(opened, asked.covers))
@@ -173,11 +194,12 @@ func (given *Fleet) read(loader *interpolate.Loader) *Survey {
 		case same(read, more):
 			return s
 		case f.Names().Late():
-			return given.read(loader).Thorough()
+			again, _ := given.read(loader)
+			return again.Thorough()
 		}
 		return f.survey(opened, more, r.build(more))
 	}
-	return s
+	return s, f.namesakes(opened, read)
 }
 
 // build makes the plan of what was read.
@@ -197,7 +219,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 	contradictions, idle := f.File.CheckSegments(subnets)
 	facts := lint.NewFacts(p)
 	s := &Survey{
-		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.namesakes(opened, read), failuresOf(read), failures(contradictions), bookings.ownerless),
+		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.strangers, failuresOf(read), failures(contradictions), bookings.ownerless),
 		Unread:  slices.Concat(unreadFailures(read), bookings.unread),
 		Summary: lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
 	}

@@ -43,7 +43,8 @@ type Stale struct {
 func (c *Central) Has(pool string) bool { return c != nil && len(c.File.PoolsNamed(pool)) > 0 }
 
 // join asks the fleet file's server, and puts what it knows beside what the file says.
-// Of a director that both know the file's own word counts.
+// Of a director that both know the file's own word counts, and what the server has of it
+// beside that.
 func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 	if r.Central == nil {
 		return []trouble.Trouble{{At: file.Server.At, Message: "this program asks no server, and the plan is not whole without it"}}
@@ -99,9 +100,13 @@ func inOrder(own, central []fleet.Director) []fleet.Director {
 	var list []fleet.Director
 	for _, d := range central {
 		if i := slices.IndexFunc(own, func(o fleet.Director) bool { return o.Name.Value == d.Name.Value }); i >= 0 {
-			pushed := d.Snapshot.Value
+			pushed := d
 			d = own[i]
-			d.Pushed = pushed
+			if pushed.Snapshot.Value != "" {
+				d.Pushed = &fleet.SnapshotFile{
+					Path: pushed.Snapshot.Value, Server: pushed.Server, Pushed: true, At: pushed.Snapshot.At, MaxAge: pushed.MaxAge.Length, MaxAgeAt: pushed.MaxAge.At,
+				}
+			}
 		}
 		list = append(list, d)
 	}
