@@ -45,6 +45,9 @@ func CheckScope(scope string) error {
 	for _, form := range [][2]string{{"ipguard.teams.", ".book"}, {"ipguard.directors.", ".push"}, {"ipguard.pools.", ".approve"}} {
 		name, ok := strings.CutPrefix(scope, form[0])
 		if name, isForm := strings.CutSuffix(name, form[1]); ok && isForm && name != "" && !strings.Contains(name, " ") && !hides(name) {
+			if strings.Contains(name, "*") && name != "*" {
+				return fmt.Errorf("%q: * stands for all names, and for no part of one", scope)
+			}
 			return nil
 		}
 	}

@@ -34,7 +34,8 @@ func newAdoptCommand(streams Streams) *cobra.Command {
 		Short: "book what is in use already",
 		Long: `adopt books, without an end, every address of the pools that a manifest declares or a
 director granted and that nobody has booked, each for the owner that has it. --csv reads
-them from a file: this program's own columns, or those of NetBox's or phpIPAM's export.
+them from a file: this program's own columns, or those of NetBox's or phpIPAM's export. What
+nobody is known to use is booked so in a server's pool by who has the scope ipguard.admin.
 
 The difference is shown first line by line; --dry-run shows it and writes nothing. What is
 booked already stays as it is, so that a second time changes nothing. Where somebody else
@@ -94,13 +95,50 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 		out.List = append(out.List, report.Adopted{Pool: row.Pool, Adoption: ledger.Adoption{Found: row.Found, Status: ledger.AdoptOutside}})
 	}
 	out.Book = d.standing()
+	var unused error
+	if flags.dryRun {
+		unused = unusedOf(d, out.List)
+	}
 	err = flags.write(streams,
 		func(w io.Writer, options report.Options) error { return report.WriteAdoptions(w, out, options) },
 		func(w io.Writer) error { return report.WriteAdoptionsJSON(w, out) }, nil, true)
+	if err == nil && unused != nil {
+		return unused
+	}
 	if err == nil && conflict {
 		return exitCode(ExitFindings)
 	}
 	return err
+}
+
+// adminScope is what whoever books for others what nobody is known to use needs on a server.
+const adminScope = "ipguard.admin"
+
+// unusedOf refuses what a table has for a server's pool and nobody is known to use, unless
+// whoever runs this is of the network team; nil: there is no such.
+func unusedOf(d *desk, list []report.Adopted) error {
+	if slices.Contains(d.scopes, adminScope) {
+		return nil
+	}
+	n, first := 0, report.Adopted{}
+	for _, a := range list {
+		if a.Status != ledger.AdoptNew || !d.Central.Has(a.Pool) {
+			continue
+		}
+		i := slices.IndexFunc(d.ledgerPools(), func(p *ledger.Pool) bool { return p.Name == a.Pool })
+		if i < 0 || slices.ContainsFunc(d.look(d.ledgerPools()[i]).Users(a.Found.Range, a.Found.For.Owner), func(u ledger.User) bool { return u.Is(a.Found.For.Owner) }) {
+			continue
+		}
+		if n++; n == 1 {
+			first = a
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return incomplete("let the network team import the table, with the scope "+adminScope+"; without --csv what is in use is booked",
+		"%s, such as %s for %s, would be booked though nobody is known to use it: on the server that needs the scope %s, which %s has not",
+		plural.Of(n, "address"), ledger.RangeText(first.Found.Range), first.Found.For, adminScope, d.by)
 }
 
 // adopt books what of the pool is in use, or stands in rows of a file.
@@ -146,6 +184,15 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 		}
 		for _, e := range entries {
 			if err := d.mayBeOwner(e.Event.Owner, e.Range); len(flags.csv) == 0 && err != nil {
+				return nil, err
+			}
+		}
+		if !dryRun {
+			var list []report.Adopted
+			for _, a := range adopted {
+				list = append(list, report.Adopted{Pool: pool.Name, Adoption: a})
+			}
+			if err := unusedOf(d, list); err != nil {
 				return nil, err
 			}
 		}

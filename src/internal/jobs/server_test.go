@@ -60,17 +60,24 @@ func TestServerReadsItsConfiguration(t *testing.T) {
 // whose link bosh-cli's renderer has not.
 func TestLinkedDatabase(t *testing.T) {
 	sharedtest.Programs(t, "ruby")
-	for role, want := range map[string]string{"ipguard": "", "another": "property database.role: is another, and the link to the database has no such role"} {
+	const host = "q-s0.database.default.ipguard.bosh"
+	for _, test := range []struct{ role, address, url, want string }{
+		{"ipguard", host, "postgres://ipguard@" + host + ":5524/ipguard", ""},
+		{"ipguard", "10.0.1.5", "postgres://ipguard@10.0.1.5:5524/ipguard", ""},
+		{"ipguard", "fd00::5", "postgres://ipguard@[fd00::5]:5524/ipguard", ""},
+		{"another", host, "", "property database.role: is another, and the link to the database has no such role"},
+	} {
+		role, want := test.role, test.want
 		properties := withDefaults(readSpec(t, "ipguard-server"), merged(least(t, "ipguard-server"), nested("database.role", role)))
 		text, err := json.Marshal(map[string]any{
 			"properties": properties,
-			"link": map[string]any{"address": "q-s0.database.default.ipguard.bosh", "properties": map[string]any{"databases": map[string]any{
+			"link": map[string]any{"address": test.address, "properties": map[string]any{"databases": map[string]any{
 				"port": 5524, "roles": []any{map[string]any{"name": "ipguard", "password": "it's"}},
 			}}},
 		})
 		check(t, err)
 		out := map[string]string{}
-		for _, template := range []string{"config/environment.erb", "config/server.yml.erb"} {
+		for _, template := range []string{"config/environment.erb", "config/server.yml.erb", "bin/bbr/backup.erb", "bin/bbr/restore.erb"} {
 			c := exec.Command("ruby", "testdata/linked.rb", filepath.Join(root, "jobs/ipguard-server/templates", template))
 			c.Stdin = strings.NewReader(string(text))
 			got, err := c.CombinedOutput()
@@ -88,8 +95,16 @@ func TestLinkedDatabase(t *testing.T) {
 		if got := out["config/environment.erb"]; got != "PGPASSWORD='it'\\''s'\n" {
 			t.Errorf("environment: %s", got)
 		}
-		if got := out["config/server.yml.erb"]; !strings.Contains(got, `"postgres://ipguard@q-s0.database.default.ipguard.bosh:5524/ipguard"`) {
+		if got := out["config/server.yml.erb"]; !strings.Contains(got, `"`+test.url+`"`) {
 			t.Errorf("configuration: %s", got)
+		}
+		if err := serve.CheckDatabase(test.url); err != nil {
+			t.Errorf("the server reads: %v", err)
+		}
+		for _, script := range []string{"backup", "restore"} {
+			if got := out["bin/bbr/"+script+".erb"]; !strings.Contains(got, "in PostgreSQL, which is") || strings.Contains(got, "ipguard-server --") {
+				t.Errorf("%s: %s", script, got)
+			}
 		}
 	}
 }
@@ -137,11 +152,16 @@ func TestBackupAndRestore(t *testing.T) {
 		}
 		return string(out)
 	}
+	place := strings.NewReplacer("/var/vcap", vcap, "vcap:vcap", "$(id -u)")
 	script := func(name string) string {
 		text, err := os.ReadFile(filepath.Join(dir, "bin/bbr", name))
 		check(t, err)
-		return strings.NewReplacer("/var/vcap", vcap, "vcap:vcap", "$(id -u)").Replace(string(text))
+		return place.Replace(string(text))
 	}
+	config, err := os.ReadFile(filepath.Join(dir, "config/server.yml"))
+	check(t, err)
+	check(t, os.MkdirAll(filepath.Join(vcap, "jobs/ipguard-server/config"), 0o755))
+	check(t, os.WriteFile(filepath.Join(vcap, "jobs/ipguard-server/config/server.yml"), []byte(place.Replace(string(config))), 0o600))
 	run(program, "--database", database, "token", "before", "--scope", "ipguard.read")
 	run("bash", "-c", script("backup"))
 	run(program, "--database", database, "token", "after", "--scope", "ipguard.read")
@@ -154,4 +174,28 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	run(program, "--database", database, "restore", "--accept")
 	run(program, "--database", database, "check")
+
+	// What is of the other kind of database is neither backed up nor put back in silence.
+	postgres := mustRender(t, "ipguard-server", instance{Networks: manualNetworks, Properties: merged(least(t, "ipguard-server"), nested("database.url", "postgres://ipguard@10.0.1.5:5432/ipguard"))})
+	sqlite := dir
+	fails := func(name, want string) {
+		t.Helper()
+		c := exec.Command("bash", "-c", script(name))
+		c.Env = append(os.Environ(), "BBR_ARTIFACT_DIRECTORY="+artifacts)
+		if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v %s", name, err, out)
+		}
+	}
+	dir = postgres
+	fails("restore", "the server works on PostgreSQL")
+	check(t, os.Remove(filepath.Join(artifacts, "ipguard-server.db")))
+	if out := run("bash", "-c", script("backup")); !strings.Contains(out, "in PostgreSQL") {
+		t.Errorf("backup: %s", out)
+	}
+	if left, err := os.ReadDir(artifacts); err != nil || len(left) > 0 {
+		t.Errorf("a file that nobody uses is backed up: %v %v", left, err)
+	}
+	run("bash", "-c", script("restore"))
+	dir = sqlite
+	fails("restore", "nothing was put back")
 }

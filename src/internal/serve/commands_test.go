@@ -88,7 +88,13 @@ func TestCommandsWithServer(t *testing.T) {
 		t.Errorf("the second time something is written: %s", out)
 	}
 	west.write("dr-west/old.csv", "address,owner,state\n10.8.52.198,lb/old,booked\n10.8.52.250,lb/none,booked\n")
-	west.expect(0, []string{"10.8.52.198", "lb/old"}, "adopt", "--csv", "old.csv", "--dry-run")
+	for _, dry := range [][]string{{"--dry-run"}, nil} {
+		west.expect(3, []string{"10.8.52.198", "lb/old", "needs the scope ipguard.admin"}, append([]string{"adopt", "--csv", "old.csv"}, dry...)...)
+	}
+	west.write("dr-west/used.csv", "address,owner,state\n10.8.52.199,dr-west/director/bosh,booked\n")
+	west.expect(0, nil, "adopt", "--csv", "used.csv", "--dry-run")
+	network := &team{west.company, "dr-west", west.company.team("import", accounts.Admin).token}
+	network.expect(0, []string{"10.8.52.198", "lb/old"}, "adopt", "--csv", "old.csv", "--dry-run")
 
 	// plan
 	west.expect(0, []string{"10.8.52.180", "promo/pgpool"}, "who", "10.8.52.191", "10.8.52.180")

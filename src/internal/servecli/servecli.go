@@ -137,6 +137,9 @@ func run(ctx context.Context, f *flags, streams Streams) error {
 	if err != nil {
 		return err
 	}
+	if f.demo && (f.database != "" || f.fleet != "") {
+		return usageError{errors.New("--demo has a database and a fleet file of its own: leave --database and --fleet out")}
+	}
 	if f.demo {
 		folder, err := os.MkdirTemp("", "ipguard-demo")
 		if err != nil {
