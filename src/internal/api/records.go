@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -12,8 +13,10 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/booking"
+	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
 
@@ -43,7 +46,8 @@ type entriesOutput struct {
 
 func (a *API) records(routes huma.API) {
 	huma.Register(routes, operation("get-records", http.MethodGet, "/pools/{pool}/records", "The histories of a pool, as of one moment", 304, 404, 503), a.getRecords)
-	o := operation("add-entries", http.MethodPost, "/pools/{pool}/entries", "Add events that were computed on the records with this ETag", 404, 409, 412, 422, 428, 503)
+	o := operation("add-entries", http.MethodPost, "/pools/{pool}/entries", "Add events that were computed on the records with this ETag", 404, 412, 422, 428, 503)
+	refusing(routes, &o)
 	o.MaxBodyBytes = 8 << 20
 	huma.Register(routes, o, a.addEntries)
 }
@@ -125,7 +129,11 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 			}
 		}
 		look := picture.Look(pool, a.now())
-		return entries, a.verify(pool, rs, look, entries, own, actor.Has(accounts.Admin))
+		err := a.verify(picture, pool, rs, look, entries, own, actor.Has(accounts.Admin))
+		if none := (*ledger.NotFreeError)(nil); errors.As(err, &none) {
+			err = a.refused(ctx, picture, pool, &ledger.Refusal{Reason: ledger.NotFree, Range: none.Range})
+		}
+		return entries, err
 	})
 	if err != nil {
 		return nil, unavailable(err)
@@ -158,8 +166,9 @@ func mayChange(actor *accounts.Actor, pool *ledger.Pool, before ledger.Booking, 
 // verify judges entries by the world of the owner among them: nothing is given that the
 // server itself would not give. But of what the actor's own directors hand out, and of
 // networks that the server does not know, who asks knows more: their files may say something
-// else than what was pushed last.
-func (a *API) verify(pool *ledger.Pool, rs *ledger.Records, look *booking.Look, entries []ledger.Entry, own func(director string) bool, trusted bool) error {
+// else than what was pushed last. An address that is none that may be given is a
+// *ledger.NotFreeError.
+func (a *API) verify(picture *central.Picture, pool *ledger.Pool, rs *ledger.Records, look *booking.Look, entries []ledger.Entry, own func(director string) bool, trusted bool) error {
 	owner := ""
 	for _, e := range entries {
 		if taking(e.Event.What) {
@@ -173,16 +182,17 @@ func (a *API) verify(pool *ledger.Pool, rs *ledger.Records, look *booking.Look, 
 		owner = nobody
 	}
 	w := *look.World(owner)
-	if w.Free != nil {
-		unknown := unknownOf(pool, look)
-		if w.Free = append(slices.Clip(w.Free), unknown); !given(&w, entries) {
-			w.Free = append(slices.Clip(look.Without(own).World(owner).Free), unknown)
-		}
+	unknown := unknownOf(pool, look, func(r netip.Prefix) bool {
+		return slices.ContainsFunc(picture.Answers.Who(netipx.RangeOfPrefix(r)).Blind, func(s *plan.BlindSpot) bool { return !own(s.Owner.Director) })
+	}, entries)
+	if w.Free = append(slices.Clip(w.Free), unknown); !given(&w, entries) {
+		w.Free = append(slices.Clip(look.Without(own).World(owner).Free), unknown)
 	}
-	if err := ledger.Verify(pool, rs, &w, entries, trusted); err != nil {
-		return huma.Error409Conflict(err.Error())
+	err := ledger.Verify(pool, rs, &w, entries, trusted)
+	if err == nil || errors.As(err, new(*ledger.NotFreeError)) {
+		return err
 	}
-	return nil
+	return huma.Error409Conflict(err.Error())
 }
 
 // taking reports whether an event gives an address that may be given to whoever asks.
@@ -218,14 +228,20 @@ func (a *API) ownDirectors(ctx context.Context, actor *accounts.Actor, entries [
 	}, nil
 }
 
-// unknownOf are the addresses of a pool that are in no network which the server knows.
-func unknownOf(pool *ledger.Pool, look *booking.Look) *netipx.IPSet {
+// unknownOf are the addresses of a pool that are in no network which the server knows, but
+// for those that entries take where somebody may be who cannot be seen.
+func unknownOf(pool *ledger.Pool, look *booking.Look, hidden func(netip.Prefix) bool, entries []ledger.Entry) *netipx.IPSet {
 	var set netipx.IPSetBuilder
 	for _, r := range pool.Ranges {
 		set.AddRange(r)
 	}
 	for _, s := range look.Subnets() {
 		set.RemovePrefix(s.Range)
+	}
+	for _, e := range entries {
+		if taking(e.Event.What) && hidden(e.Range) {
+			set.RemovePrefix(e.Range)
+		}
 	}
 	unknown, err := set.IPSet()
 	if err != nil { // the ranges of a plan are valid

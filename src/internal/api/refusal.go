@@ -38,7 +38,9 @@ func (a *API) refused(ctx context.Context, picture *central.Picture, p *ledger.P
 		}
 	}
 	if r.Reason == ledger.NotFree {
-		v.Hidden = withheldAddress(picture, r.Range, accounts.From(ctx))
+		if v.Hidden = withheldAddress(picture, r.Range, accounts.From(ctx)); len(picture.Look(p, a.now()).Subnets()) == 0 {
+			v.Hidden = noNetwork
+		}
 	}
 	if v.Hidden != "" {
 		v.Detail += "; " + v.Hidden

@@ -17,11 +17,14 @@ import (
 // mostBlind is how many places are named that may hide somebody.
 const mostBlind = 3
 
+// noNetwork says why a pool gives nothing of which nobody has told anything.
+const noNetwork = "no network that the server was told of holds an address of the pool: whoever has it runs ipguard push, or the pool's segment is another"
+
 // withheld says why addresses of a pool are not free though nobody has them, as somebody
 // may know it: the words of other teams' files are theirs. It is empty where nothing hides.
 func (a *API) withheld(picture *central.Picture, look *booking.Look, rs *ledger.Records, actor *accounts.Actor) string {
 	if len(look.Subnets()) == 0 {
-		return "no network that the server was told of holds an address of the pool: whoever has it runs ipguard push, or the pool's segment is another"
+		return noNetwork
 	}
 	count := free(picture.UnsureLook(look.Pool, look.Now), rs) - free(look, rs)
 	if count <= 0 {

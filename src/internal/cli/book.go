@@ -188,7 +188,7 @@ func (d *desk) ask(ctx context.Context, pool *ledger.Pool, ask ledger.Ask) (ledg
 		if len(d.failures) > 0 {
 			return nil, d.unread()
 		}
-		answered, entries, err = ledger.Book(pool, rs, d.look(pool).World(ask.For.Owner), ask)
+		answered, entries, err = ledger.Book(pool, rs, d.world(pool, ask.For.Owner), ask)
 		if err != nil {
 			return nil, usage("see ipguard book --help", "%s", err)
 		}

@@ -29,7 +29,7 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 		if r.Left > 0 {
 			out.Message = fmt.Sprintf("pool %s has only %s left, and %d are wanted", pool, plural.Of(r.Left, "free address"), r.Wanted)
 		}
-		out.Lines = d.tally(at, ask)
+		out.Lines = append(d.tally(at, ask), d.keptBack(netip.Prefix{})...)
 		out.Hint = d.nextFree(at.pool, r)
 	case ledger.NoRun:
 		out.Message = fmt.Sprintf("no run of %s is free in pool %s", plural.Of(r.Wanted, "address"), pool)
@@ -51,8 +51,9 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 		out.Hint = another
 	case ledger.NotFree:
 		out.Message = address + " is not free"
-		out.Lines = d.obstacles(at.pool, ask.For.Owner, r.Range.Addr())
-		out.Hint = another
+		if out.Lines, out.Hint = d.keptBack(r.Range), another; len(out.Lines) == 0 {
+			out.Lines = d.obstacles(at.pool, ask.For.Owner, r.Range.Addr())
+		}
 	case ledger.NotDelegated:
 		out.Message = fmt.Sprintf("pool %s does not delegate %s", pool, address)
 		out.Hint = another
@@ -106,6 +107,26 @@ func bookedBy(b ledger.Booking) string {
 		text += fmt.Sprintf(", because of %q", b.Why)
 	}
 	return text + placeText(b)
+}
+
+// mostKept is how many addresses are named that the server gives to nobody.
+const mostKept = 3
+
+// keptBack are the server's words about an address that it gives to nobody, or, for none,
+// about the first of them, and what to do if the files here say otherwise.
+func (d *desk) keptBack(address netip.Prefix) (lines []string) {
+	for _, k := range d.kept {
+		if address.IsValid() && k.address != address {
+			continue
+		}
+		if lines = append(lines, "the server gives "+ledger.RangeText(k.address)+" to nobody: "+k.why); len(lines) == mostKept {
+			break
+		}
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "if the files here say otherwise, tell it: ipguard push")
+	}
+	return lines
 }
 
 // tally is what became of the addresses of the pool.

@@ -70,6 +70,46 @@ type desk struct {
 	previewed []previewed
 	// beside are the bookings of other pools on the branch that is booked on.
 	beside []bookfile.PoolBookings
+	// kept are addresses that the server gives to nobody, by what it knows.
+	kept []keptBack
+}
+
+// keptBack is an address that the server gives to nobody, and its words why.
+type keptBack struct {
+	address netip.Prefix
+	why     string
+}
+
+// notFree takes notice of an address that the server gives to nobody, and reports whether
+// that is news.
+func (d *desk) notFree(address netip.Prefix, why string) bool {
+	if slices.ContainsFunc(d.kept, func(k keptBack) bool { return k.address == address }) {
+		return false
+	}
+	d.kept = append(d.kept, keptBack{address, why})
+	return true
+}
+
+// world is what the ledger needs to know to answer an owner.
+func (d *desk) world(pool *ledger.Pool, owner string) *ledger.World {
+	w := d.look(pool).World(owner)
+	if len(d.kept) == 0 {
+		return w
+	}
+	free := make([]*netipx.IPSet, len(w.Free)) // those of the look are shared
+	for i, set := range w.Free {
+		var rest netipx.IPSetBuilder
+		rest.AddSet(set)
+		for _, k := range d.kept {
+			rest.RemovePrefix(k.address)
+		}
+		free[i], _ = rest.IPSet() // prefixes and sets make no error
+	}
+	w.Free = free
+	w.Own = slices.DeleteFunc(w.Own, func(o ledger.Own) bool {
+		return slices.ContainsFunc(d.kept, func(k keptBack) bool { return k.address == o.Range })
+	})
+	return w
 }
 
 // openDesk reads the fleet and finds the repository.
@@ -113,7 +153,7 @@ func (d *desk) openStore(ctx context.Context) (err error) {
 		Committed: func(commit string) { d.commit = commit },
 	}}
 	if d.Central != nil {
-		asked, err := d.streams.serverStore(ctx, d.Fleet.File, func(n int) { d.written += n })
+		asked, err := d.streams.serverStore(ctx, d.Fleet.File, func(n int) { d.written += n }, d.notFree)
 		if err != nil {
 			return storeError(err)
 		}

@@ -74,7 +74,7 @@ func runBookings(ctx context.Context, flags *bookingsFlags, args []string, strea
 	case flags.mine && read.lacksServer():
 		return (&desk{picture: read, streams: streams}).unread()
 	case flags.mine && read.Central != nil:
-		asked, err := streams.serverStore(ctx, read.Fleet.File, nil)
+		asked, err := streams.serverStore(ctx, read.Fleet.File, nil, nil)
 		if err != nil {
 			return storeError(err)
 		}

@@ -139,7 +139,7 @@ func (g *gateRun) bookOne(ctx context.Context, d *desk, b *deployBooking) error 
 			For: ledger.Holder{Owner: b.owner, Number: -1}, Team: team, Count: rs.Count(b.owner) + len(b.ranges), Exactly: b.ranges,
 			By: d.by, Why: g.what(),
 		}
-		answered, entries, err = ledger.Book(b.pool, rs, d.look(b.pool).World(b.owner), ask)
+		answered, entries, err = ledger.Book(b.pool, rs, d.world(b.pool, b.owner), ask)
 		if answered.Refusal != nil {
 			r := d.refusal(where{pool: b.pool}, ask, answered.Refusal)
 			return nil, end(ExitFindings, r.Hint, "%s", strings.Join(append([]string{r.Message}, r.Lines...), ": "))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -143,13 +144,15 @@ func (s Streams) besideServer(work func(Streams, *source.Files) error) error {
 }
 
 // serverStore asks the fleet file's server. written is told how many events each change
-// wrote.
-func (s Streams) serverStore(ctx context.Context, file *fleet.File, written func(int)) (a asked, err error) {
+// wrote, and notFree of addresses that the server gives to nobody, as the store's NotFree.
+func (s Streams) serverStore(ctx context.Context, file *fleet.File, written func(int), notFree func(address netip.Prefix, why string) bool) (a asked, err error) {
 	client, err := s.client(ctx, file)
 	if err != nil {
 		return a, err
 	}
-	a.store, a.url = &serverclient.Store{Client: client, Written: written}, client.URL
+	a.store, a.url = &serverclient.Store{Client: client, Written: written, NotFree: func(r *serverclient.RefusedError) bool {
+		return notFree != nil && notFree(r.NotFree, r.Detail)
+	}}, client.URL
 	a.who, a.scopes, err = client.Me(ctx)
 	return a, err
 }

@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/netip"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
@@ -22,7 +23,7 @@ func (d *desk) request(context.Context, *bookFlags, where, ledger.Ask, report.Bo
 	return errors.New("this program, which is a VM's, asks no server")
 }
 
-func (s Streams) serverStore(context.Context, *fleet.File, func(int)) (asked, error) {
+func (s Streams) serverStore(context.Context, *fleet.File, func(int), func(netip.Prefix, string) bool) (asked, error) {
 	return asked{}, errors.New("this program, which is a VM's, asks no server")
 }
 

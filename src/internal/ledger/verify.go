@@ -30,6 +30,13 @@ func Verify(p *Pool, rs *Records, w *World, entries []Entry, trusted bool) error
 	return v.quota()
 }
 
+// NotFreeError says of an address that it is none that may be given, by what is known of it.
+type NotFreeError struct{ Range netip.Prefix }
+
+func (e *NotFreeError) Error() string {
+	return "it is none that may be given, by what files and directors say"
+}
+
 type verifying struct {
 	pool    *Pool
 	world   *World
@@ -127,7 +134,7 @@ func (v *verifying) taken(e Entry, before Booking) error {
 		return fmt.Errorf("it is in use by %s", users[0].Text)
 	}
 	if v.world.Free != nil && !v.free(e.Range) {
-		return fmt.Errorf("it is none that may be given, by what files and directors say")
+		return &NotFreeError{e.Range}
 	}
 	v.grown = append(v.grown, e.Event.Team)
 	return nil

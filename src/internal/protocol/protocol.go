@@ -161,6 +161,9 @@ type Problem struct {
 	Title  string `json:"title,omitempty"`
 	Status int    `json:"status,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	// Reason and Address are those of a ledger's no.
+	Reason  string `json:"reason,omitempty"`
+	Address string `json:"address,omitempty"`
 }
 
 // EventOf is an event of the ledger as the API has it.

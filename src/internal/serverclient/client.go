@@ -19,11 +19,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
@@ -129,6 +131,9 @@ type RefusedError struct {
 	URL    string
 	Status int
 	Detail string
+	// NotFree is the address that the server gives to nobody; the zero value: that is not
+	// why.
+	NotFree netip.Prefix
 }
 
 func (e *RefusedError) Error() string { return e.URL + ": " + e.Detail }
@@ -180,13 +185,13 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 	case a.status < 300 || a.status == http.StatusNotModified:
 		return a, nil
 	case a.status < 400:
-		return a, &RefusedError{c.URL, a.status, "it leads somewhere else, and is not followed there"}
+		return a, &RefusedError{URL: c.URL, Status: a.status, Detail: "it leads somewhere else, and is not followed there"}
 	case a.status == http.StatusServiceUnavailable && problemType(a) == protocol.TypeFenced:
 		return a, &FencedError{c.URL, c.detail(a)}
 	case a.status >= 500:
 		return a, &UnreachableError{c.URL, errors.New(c.detail(a))}
 	}
-	return a, &RefusedError{c.URL, a.status, c.detail(a)}
+	return a, &RefusedError{URL: c.URL, Status: a.status, Detail: c.detail(a), NotFree: notFree(a)}
 }
 
 func problemType(a answer) string {
@@ -195,6 +200,16 @@ func problemType(a answer) string {
 		return ""
 	}
 	return p.Type
+}
+
+// notFree is the address that the server says it gives to nobody.
+func notFree(a answer) netip.Prefix {
+	var p protocol.Problem
+	if json.Unmarshal(a.body, &p) != nil || p.Reason != string(ledger.NotFree) {
+		return netip.Prefix{}
+	}
+	r, _ := protocol.ParseRange(p.Address) // one that is none is no address
+	return r
 }
 
 // detail is the problem in one line that can be shown.

@@ -19,6 +19,9 @@ type Store struct {
 	*Client
 	// Written is called with how many entries were written.
 	Written func(n int)
+	// NotFree is told of an address that the server gives to nobody, by what it knows, and
+	// says whether the change would come out otherwise now. It may be nil.
+	NotFree func(refused *RefusedError) bool
 }
 
 // Records implements ledger.Store.
@@ -89,6 +92,9 @@ func (s *Store) Update(ctx context.Context, pool string, change func(*ledger.Rec
 		after, err := s.write(ctx, pool, etag, written)
 		var refused *RefusedError
 		if !errors.As(err, &refused) || refused.Status != http.StatusPreconditionFailed {
+			if refused != nil && refused.NotFree.IsValid() && s.NotFree != nil && s.NotFree(refused) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
