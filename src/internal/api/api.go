@@ -49,7 +49,7 @@ type API struct {
 	// Failed hears why a question could not be answered, of which the client hears
 	// nothing; nil: nobody does.
 	Failed func(ctx context.Context, err error)
-	// Asked are the directors that servers asked themselves, by name.
+	// Asked are the directors that servers ask themselves, by name.
 	Asked func(context.Context) (map[string]collector.Asked, error)
 	Now   func() time.Time
 	// Version is the program's.

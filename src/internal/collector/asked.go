@@ -16,8 +16,39 @@ type Asked struct {
 	Error string
 }
 
-// List are all directors that were ever asked, by name.
-func List(ctx context.Context, db *sql.DB) (map[string]Asked, error) {
+// Asked are the directors that servers ask, by name, and what became of it. One that a team
+// has pushed since is known by that: that it did not answer before is nothing that goes on.
+func (c *Collector) Asked(ctx context.Context) (map[string]Asked, error) {
+	if c == nil {
+		return nil, nil
+	}
+	all, err := list(ctx, c.Read)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := c.Pushes.Heads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range heads {
+		name := heads[i].Director
+		asked, ok := all[name]
+		if !ok || teamsPush(&heads[i]).IsZero() {
+			continue // it is not read for nothing
+		}
+		told, err := c.told(ctx, heads, name)
+		if err != nil {
+			return nil, err
+		}
+		if c.isPushed(told) || told.byTeam.After(asked.At) {
+			delete(all, name)
+		}
+	}
+	return all, nil
+}
+
+// list are all directors that were ever asked, by name.
+func list(ctx context.Context, db *sql.DB) (map[string]Asked, error) {
 	rows, err := db.QueryContext(ctx, `select director, at, answered, error from asked`)
 	if err != nil {
 		return nil, err

@@ -93,12 +93,15 @@ type round struct {
 }
 
 func (r *round) run(ctx context.Context) error {
-	asked, err := List(ctx, r.Read)
+	asked, err := list(ctx, r.Read)
 	if err != nil {
 		return err
 	}
 	heads, err := r.Pushes.Heads(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.forget(ctx, asked); err != nil {
 		return err
 	}
 	config, err := r.boshConfig()
@@ -117,7 +120,7 @@ func (r *round) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if told.byTeam {
+		if r.isPushed(told) {
 			continue
 		}
 		wanted.VIPProperties = append(wanted.VIPProperties, told.vips...)
@@ -138,6 +141,22 @@ func (r *round) run(ctx context.Context) error {
 		failed = errors.Join(failed, r.take(ctx, result))
 	})
 	return failed
+}
+
+// forget takes away what became of questions to directors that nobody asks any more.
+func (r *round) forget(ctx context.Context, asked map[string]Asked) error {
+	for name := range asked {
+		still := slices.ContainsFunc(r.file.Directors, func(d fleet.Director) bool {
+			return d.Name.Value == name && d.Environment.Target.Value != ""
+		})
+		if still {
+			continue
+		}
+		if _, err := r.Write.ExecContext(ctx, `delete from asked where director = $1`, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // boshConfig is bosh's configuration where BOSH_CONFIG names one, and else none: whoever
@@ -171,20 +190,24 @@ func (c *Collector) due(last Asked) bool {
 
 // told is what the last push of a director says.
 type told struct {
-	// byTeam says that a team pushes what the director says.
-	byTeam bool
+	// byTeam is when a team pushed last what the director says, also if that was nothing
+	// new; the zero time where the server asks it.
+	byTeam time.Time
 	// vips are properties of virtual addresses that a team named beside files.
 	vips []bosh.Pattern
 }
 
 // told looks at the last push of a director. Files alone, beside what the server asked, do
-// not keep it from asking again.
+// not keep it from asking again, nor does a push that is damaged.
 func (c *Collector) told(ctx context.Context, heads []pushes.Push, name string) (t told, err error) {
 	i := slices.IndexFunc(heads, func(h pushes.Push) bool { return h.Director == name })
 	if i < 0 {
 		return t, nil
 	}
 	text, err := c.Pushes.Text(ctx, name, heads[i].Version)
+	if errors.As(err, new(*pushes.DamagedError)) {
+		return t, nil
+	}
 	if err != nil {
 		return t, err
 	}
@@ -195,8 +218,26 @@ func (c *Collector) told(ctx context.Context, heads []pushes.Push, name string) 
 	if s.Settings.VIPs != nil {
 		t.vips = s.Settings.VIPs.Add
 	}
-	t.byTeam = heads[i].UUID != "" && s.Settings.Files == nil && heads[i].By != By && c.Now().Sub(heads[i].At) < foreign
+	if s.Settings.Files == nil {
+		t.byTeam = teamsPush(&heads[i])
+	}
 	return t, nil
+}
+
+// isPushed reports whether a team pushes what the director says.
+func (c *Collector) isPushed(t told) bool {
+	return !t.byTeam.IsZero() && c.Now().Sub(t.byTeam) < foreign
+}
+
+// teamsPush is when a team pushed something of a director that has a UUID.
+func teamsPush(h *pushes.Push) time.Time {
+	switch {
+	case h.UUID == "" || h.By == By:
+		return time.Time{}
+	case h.Collected.After(h.At): // the same again
+		return h.Collected
+	}
+	return h.At
 }
 
 // take pushes what a director said.

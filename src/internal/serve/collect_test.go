@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -306,6 +307,67 @@ func TestFilesOfAnother(t *testing.T) {
 	a.round(t)
 	if d := a.directors(t)["promo"]; d.Version != 3 || d.Collected.Before(a.clock.Now().Add(-time.Minute)) {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestPushedSinceItWasSilent: that a director did not answer is told as long as the server
+// has to ask it, and by all three: the API, the page and the metrics.
+func TestPushedSinceItWasSilent(t *testing.T) {
+	promo := live(0, "promo", "10.8.52.191")
+	a := startAsking(t, promo)
+	silent := true
+	promo.Fault = func(*http.Request) directordouble.Fault {
+		if silent {
+			return directordouble.Fault{Status: 500}
+		}
+		return directordouble.Fault{}
+	}
+	tells := func(when string, want bool) {
+		t.Helper()
+		var metrics, page string
+		a.get(t, "/metrics", &metrics)
+		a.get(t, "/network", &page)
+		d := a.directors(t)["promo"]
+		if (d.Asked != nil) != want || strings.Contains(metrics, `ipguard_server_collect_answered{director="promo"} 0`) != want || strings.Contains(page, "did not answer") != want {
+			t.Errorf("%s: want %t: %+v\n%s\n%s", when, want, d, metrics, page)
+		}
+	}
+	a.round(t)
+	tells("it does not answer", true)
+	m := a.company.team("promo", accounts.PushFor("promo"))
+	push := func(fresh bool) {
+		t.Helper()
+		var pushed struct{ New bool }
+		said := m.send("PUT", "/api/v1/directors/promo/snapshot", `{"ipguard_snapshot": 1, "collected": "`+a.clock.Now().Format(time.RFC3339)+`",
+"director": {"name": "promo", "uuid": "`+promo.UUID+`"}, "deployed": 0, "kept": {}, "cloud_configs": [], "deployments": []}`)
+		if said.into(t, &pushed); said.status != http.StatusOK || pushed.New != fresh {
+			t.Fatalf("%+v", said)
+		}
+	}
+	a.clock.pass(time.Minute)
+	push(true)
+	tells("a team has pushed it since", false)
+	for range 5 { // the same every two days
+		a.clock.pass(48 * time.Hour)
+		push(false)
+		a.round(t)
+		tells("the team pushes what it has", false)
+	}
+	a.clock.pass(8 * 24 * time.Hour)
+	tells("the team has pushed nothing for a week", false)
+	a.round(t)
+	tells("it was asked again", true)
+	plan := readFile(t, filepath.Join(a.folder, "server", "ipguard.yml"))
+	a.write("server/ipguard.yml", regexp.MustCompile(`environment: \{.*?\}\}`).ReplaceAllString(plan, "max_age: 30d}"))
+	a.clock.pass(time.Hour)
+	a.round(t)
+	tells("nobody asks it any more", false)
+	a.write("server/ipguard.yml", plan)
+	silent = false
+	a.clock.pass(time.Hour)
+	a.round(t)
+	if d := a.directors(t)["promo"]; d.Asked == nil || !d.Asked.OK {
+		t.Errorf("it answers: %+v", d)
 	}
 }
 

@@ -130,12 +130,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if s.collector, err = s.newCollector(&o, pushed); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	answered := func(ctx context.Context) (map[string]collector.Asked, error) {
-		return collector.List(ctx, database.SQL())
-	}
-	s.metrics.answers(answered)
+	s.metrics.answers(s.collector.Asked)
 	s.sessions = s.newSessions()
-	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: answered, Failed: s.failed, Now: o.Now, Version: o.Version}
+	routes := &api.API{Ledger: s.store, Plan: s.plan, Accounts: s.accounts, Pushes: pushed, Requests: asked, Conflicts: s.conflicts, Chronicle: s.chronicle, Asked: s.collector.Asked, Failed: s.failed, Now: o.Now, Version: o.Version}
 	answers, openapi := routes.Handler()
 	s.openapi = openapi
 	routed, err := compressed(s.routes(answers, web.New(answers, s.entrances, o.Now)))
