@@ -283,7 +283,9 @@ type Instead struct {
 	// For is what gets it, Network the network that it is of, and Subnets the ranges
 	// that it may come from.
 	For, Network string
-	Subnets      []netip.Prefix
+	// Group is the instance group; empty: the VM of create-env.
+	Group   string
+	Subnets []netip.Prefix
 	// Else is the cure where no address is free.
 	Else string
 }

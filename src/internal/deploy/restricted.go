@@ -32,7 +32,7 @@ func (r *run) isReserved(s *bosh.Subnet, n ipaddr.Number) bool {
 
 // instead wishes for another address of a network for a group.
 func (r *run) instead(g *plannedGroup, n *bosh.Network, otherwise string) *bosh.Instead {
-	wish := &bosh.Instead{For: g.Name, Network: n.Name, Else: otherwise}
+	wish := &bosh.Instead{For: g.Name, Group: g.Name, Network: n.Name, Else: otherwise}
 	subnets := n.Subnets
 	if len(g.AZs) > 0 {
 		subnets = nil

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -79,7 +80,7 @@ func (f *Facts) takenFrom(booking, user *plan.Claim, o plan.Overlap) Finding {
 		Message:    fmt.Sprintf("%s is %s's, and there is %s", plan.RangeText(o.Range), who(user), who(booking)),
 		Claims:     []Party{party(user, who(user)), party(booking, bookingNote(b))},
 		Why:        why,
-		Suggestion: paragraphs(f.instead(user), f.bookInstead(user, b.Pool)),
+		Suggestion: f.orBook(f.instead(user), user, b.Pool),
 	}
 }
 
@@ -106,13 +107,14 @@ func bookingNote(b *plan.Booking) string {
 	return "booked for " + b.For() + ", " + b.Term()
 }
 
-// bookInstead is the command that books the owner of a claim an address of its own.
-func (f *Facts) bookInstead(c *plan.Claim, pool string) string {
+// orBook adds to advice the command that books the owner of a claim an address of its own,
+// unless the advice is to book one.
+func (f *Facts) orBook(advice string, c *plan.Claim, pool string) string {
 	owner := c.OwnerText()
-	if owner == "" || c.Kind == plan.Lease || c.Kind == plan.Orphan {
-		return ""
+	if owner == "" || c.Kind == plan.Lease || c.Kind == plan.Orphan || strings.Contains(advice, "\nipguard book ") {
+		return advice
 	}
-	return "or take one that stays yours:\n" + bookCommand(pool, owner)
+	return paragraphs(advice, "or take one that stays yours:\n"+bookCommand(pool, owner))
 }
 
 func bookCommand(pool, owner string) string {

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go4.org/netipx"
@@ -121,8 +122,8 @@ func (f *Facts) instead(c *plan.Claim) string {
 	}
 	if c.Kind == plan.Static {
 		if list := plan.Nearest(f.Space.UnusedStatic(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
-			return fmt.Sprintf("use %s for %s: in the static range of network %s, and used by nobody",
-				alternatives(list), target(c), c.Subnet.Network)
+			return paragraphs(fmt.Sprintf("use %s for %s: in the static range of network %s, and used by nobody",
+				alternatives(list), target(c), c.Subnet.Network), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 		}
 	}
 	if list := plan.Nearest(f.unclaimed(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
@@ -130,7 +131,7 @@ func (f *Facts) instead(c *plan.Claim) string {
 		if c.Kind == plan.Static && c.Subnet.Deployment == "" {
 			text += fmt.Sprintf(" (put it into static: of network %s as well)", c.Subnet.Network)
 		}
-		return text
+		return paragraphs(text, f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
 	unused := f.unused(c.Subnet)
 	unowned := unused
@@ -138,12 +139,12 @@ func (f *Facts) instead(c *plan.Claim) string {
 		unowned = f.unowned(c.Subnet)
 	}
 	if list := plan.Nearest(unowned, c.Range.From(), proposals); len(list) > 0 {
-		return fmt.Sprintf("use %s for %s: every director of the segment reserves it, and ipguard knows of nobody who uses it",
-			alternatives(list), target(c))
+		return paragraphs(fmt.Sprintf("use %s for %s: every director of the segment reserves it, and ipguard knows of nobody who uses it",
+			alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
 	if list := plan.Nearest(unused, c.Range.From(), proposals); len(list) > 0 {
-		return fmt.Sprintf("what nobody uses of %s is in reserved: of network %s (%s): move %s from there to static: and use it for %s, or ask whoever plans that range",
-			c.Subnet.Range.Masked(), c.Subnet.Network, c.Subnet.ReservedAt, alternatives(list), target(c))
+		return paragraphs(fmt.Sprintf("what nobody uses of %s is in reserved: of network %s (%s): move %s from there to static: and use it for %s, or ask whoever plans that range",
+			c.Subnet.Range.Masked(), c.Subnet.Network, c.Subnet.ReservedAt, alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
 	if len(f.Delegations) > 0 {
 		return fmt.Sprintf("no address of %s is left that the fleet file's pools delegate and nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
@@ -181,6 +182,23 @@ func (f *Facts) takes(key takableKey, free func(*plan.Subnet) []netipx.IPRange) 
 		f.takable[key] = list
 	}
 	return list
+}
+
+// bookFirst says how an address of a pool is kept from everybody else who is given one of
+// it; empty if the first proposal is of no pool, and is whoever's who writes it down.
+func (f *Facts) bookFirst(list []netip.Addr, subnets []*plan.Subnet, owner string) string {
+	for i := range f.Pools {
+		p := &f.Pools[i]
+		if inside, excepted := p.Names(list[0]); !inside || excepted || p.Segment != "" && !slices.ContainsFunc(subnets, func(s *plan.Subnet) bool { return s.Segment == p.Segment }) {
+			continue
+		}
+		text := fmt.Sprintf("book it before, or somebody else is given it, for it is of pool %s (team %s)", p.Name, p.Teams)
+		if owner == "" {
+			return text
+		}
+		return text + ":\n" + f.bookAddress(p.Name, owner, list[0])
+	}
+	return ""
 }
 
 // delegated is what of some free addresses of s a team may take without asking:

@@ -32,11 +32,13 @@ func (o *others) cure(p *Problem) string {
 // use proposes the nearest addresses that are free; empty if there are none.
 func (o *others) use(p *Problem) string {
 	var static, unclaimed, unowned []netipx.IPRange
+	var subnets []*plan.Subnet
 	for _, s := range o.facts.Plan.Subnets {
 		if s.Director != p.Director || s.Deployment != "" && s.Deployment != p.Deployment || s.Network != p.Instead.Network || s.Past != "" ||
 			!slices.Contains(p.Instead.Subnets, s.Range.Masked()) && !slices.Contains(p.Instead.Subnets, s.Range) {
 			continue
 		}
+		subnets = append(subnets, s)
 		static = append(static, o.facts.Space.UnusedStatic(s)...)
 		if s.Deployment != "" {
 			unclaimed = append(unclaimed, o.facts.unclaimed(s)...)
@@ -52,7 +54,11 @@ func (o *others) use(p *Problem) string {
 		{unowned, "every director of the segment reserves it, and ipguard knows of nobody who uses it"},
 	} {
 		if list := o.nearest(kind.free, p.Range.From()); len(list) > 0 {
-			return fmt.Sprintf("use %s for %s: %s", alternatives(list), p.Instead.For, kind.why)
+			owner := p.Director + "/" + p.Deployment
+			if p.Instead.Group != "" {
+				owner += "/" + p.Instead.Group
+			}
+			return paragraphs(fmt.Sprintf("use %s for %s: %s", alternatives(list), p.Instead.For, kind.why), o.facts.bookFirst(list, subnets, owner))
 		}
 	}
 	return ""

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"go4.org/netipx"
@@ -110,9 +111,14 @@ func (f *Facts) bookThis(p *Pool, c *plan.Claim, r netipx.IPRange) string {
 	if r.From() != r.To() || owner == "" {
 		return "book what is in use already:\nipguard adopt " + quotedArgument(p.Name)
 	}
-	text := "book it:\n" + bookCommand(p.Name, owner) + " --address " + r.From().String()
-	if n := f.bookedFor(p.Name, owner); n > 0 {
-		text += fmt.Sprintf(" -n %d", n+1) // besides what the owner has
+	return "book it:\n" + f.bookAddress(p.Name, owner, r.From())
+}
+
+// bookAddress is the command that books an address for an owner, besides what it has.
+func (f *Facts) bookAddress(pool, owner string, a netip.Addr) string {
+	text := bookCommand(pool, owner) + " --address " + a.String()
+	if n := f.bookedFor(pool, owner); n > 0 {
+		text += fmt.Sprintf(" -n %d", n+1)
 	}
 	return text
 }
