@@ -12,6 +12,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -29,6 +30,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/legible"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/requests"
@@ -152,9 +154,20 @@ func (a *API) pool(ctx context.Context, name string) (*central.Picture, *ledger.
 		if err := poolsKnown(picture); err != nil {
 			return nil, nil, err
 		}
-		return nil, nil, huma.Error404NotFound("there is no pool " + name)
+		return nil, nil, huma.Error404NotFound(noPool(picture, name))
 	}
 	return picture, pool, nil
+}
+
+// noPool says that the fleet file has no such pool, and whether it had.
+func noPool(picture *central.Picture, name string) string {
+	text := "there is no pool " + name
+	for _, lost := range picture.Lost {
+		if lost.Name == name {
+			text += fmt.Sprintf(" in the server's fleet file any more, and nobody can change %s of it until whoever plans gives it its name back", plural.Of(len(lost.Ranges), "booking"))
+		}
+	}
+	return text
 }
 
 // whole refuses to give addresses while something of the plan as a whole is unknown.

@@ -16,7 +16,7 @@ import (
 // Refusal is a no with its reason: status 409, as RFC 9457 has it.
 type Refusal struct {
 	huma.ErrorModel
-	Reason string `json:"reason" enum:"exhausted,no-run,quota,taken,in-use,not-free,not-delegated,has-others,not-of-team,other-team,decided"`
+	Reason string `json:"reason" enum:"exhausted,no-run,quota,taken,in-use,not-free,not-delegated,has-others,not-of-team,other-team,decided,no-pool"`
 	// Address is what the reason is about, if it is about one.
 	Address string `json:"address,omitempty"`
 	// Blocking are the bookings that stand in the way.

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/requests"
@@ -267,6 +268,9 @@ func (a *API) approve(ctx context.Context, in *decideInput) (*decideOutput, erro
 		return nil, err
 	}
 	if r.State == requests.Open {
+		if _, err := a.grantable(ctx, r); err != nil {
+			return nil, err // and nothing is decided
+		}
 		moved, err := a.Requests.Move(ctx, r.ID, requests.Open, requests.Approved, actor.Name, in.Body.Why)
 		if err != nil {
 			return nil, unavailable(err)
@@ -296,7 +300,7 @@ func (a *API) approve(ctx context.Context, in *decideInput) (*decideOutput, erro
 				return nil, decidedAs(r)
 			}
 			out.Body.Bookings = []Booking{}
-		case errors.As(err, &refused): // the yes stands
+		case errors.As(err, &refused) && refused.Reason != "no-pool": // the yes stands
 			out.Body.Bookings, out.Body.Waits = []Booking{}, refused.Detail
 		case err != nil:
 			return nil, err
@@ -328,28 +332,57 @@ func decidedAs(r requests.Request) *Refusal {
 	return v
 }
 
-// grant books what was approved, in the name of who asked.
-func (a *API) grant(ctx context.Context, r requests.Request) ([]Booking, error) {
-	picture, pool, err := a.pool(ctx, r.Pool)
-	if err != nil {
-		return nil, err
+// granting is what a request is granted by.
+type granting struct {
+	picture *central.Picture
+	pool    *ledger.Pool
+	ask     ledger.Ask
+	why     string
+}
+
+// grantable is an error where a request cannot be granted, whoever agrees to it, but for
+// want of room.
+func (a *API) grantable(ctx context.Context, r requests.Request) (g granting, err error) {
+	if g.picture, err = a.read(ctx); err != nil {
+		return g, unavailable(err)
 	}
-	if err := whole(picture); err != nil {
-		return nil, err
+	if g.pool = g.picture.Pool(r.Pool); g.pool == nil {
+		if err := poolsKnown(g.picture); err != nil {
+			return g, err
+		}
+		return g, no("no-pool", fmt.Sprintf("request %d is of pool %s, which the server's fleet file does not have: decline it, or have the pool get its name back", r.ID, r.Pool))
+	}
+	if err := whole(g.picture); err != nil {
+		return g, err
 	}
 	var body Ask
 	if err := json.Unmarshal(r.Ask, &body); err != nil {
-		return nil, unavailable(err)
+		return g, unavailable(err)
 	}
-	ask, err := body.ledger()
+	if g.ask, err = body.ledger(); err != nil {
+		return g, unavailable(err)
+	}
+	if !g.ask.Until.IsZero() && !g.ask.Until.After(a.now()) {
+		return g, huma.Error422UnprocessableEntity("what was asked for would have ended by now: decline it")
+	}
+	g.why = body.Why
+	return g, nil
+}
+
+// no is a refusal that the ledger has no part in.
+func no(reason, detail string) *Refusal {
+	return &Refusal{Reason: reason, ErrorModel: huma.ErrorModel{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: detail}}
+}
+
+// grant books what was approved, in the name of who asked.
+func (a *API) grant(ctx context.Context, r requests.Request) ([]Booking, error) {
+	g, err := a.grantable(ctx, r)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
-	if !ask.Until.IsZero() && !ask.Until.After(a.now()) {
-		return nil, huma.Error422UnprocessableEntity("what was asked for would have ended by now: decline it")
-	}
+	picture, pool, ask := g.picture, g.pool, g.ask
 	ask.BeyondQuota, ask.By = true, r.By
-	ask.Why = agreed(body.Why, r.Judge)
+	ask.Why = agreed(g.why, r.Judge)
 	w := picture.Look(pool, a.now()).World(ask.For.Owner)
 	var answer ledger.Answer
 	granting := a.Ledger.Under(picture.Under).Granting(r.ID)
@@ -410,7 +443,7 @@ func agreed(why, judge string) string {
 	return text
 }
 
-// close declines a request, or takes it back.
+// close declines a request, or takes it back; also one that is approved and not booked yet.
 func (a *API) close(ctx context.Context, in *decideInput, to requests.State) (*decideOutput, error) {
 	actor, err := need(ctx, "")
 	if err != nil {
@@ -420,11 +453,11 @@ func (a *API) close(ctx context.Context, in *decideInput, to requests.State) (*d
 	if err != nil {
 		return nil, err
 	}
-	what, open := "declined a request", []requests.State{requests.Open}
+	what, open := "declined a request", []requests.State{requests.Open, requests.Approved}
 	if to == requests.Declined {
 		_, err = need(ctx, accounts.ApproveFor(r.Pool))
 	} else {
-		what, open = "took a request back", append(open, requests.Approved)
+		what = "took a request back"
 		_, err = need(ctx, accounts.BookFor(r.Team))
 	}
 	if err != nil {

@@ -72,6 +72,12 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 		out.Message = fmt.Sprintf("pool %s is not delegated to team %s", pool, r.Team)
 		out.Hint = "it is delegated to " + strings.Join(at.pool.Teams, ", ")
 	}
+	if address != "" && r.Reason != ledger.NotDelegated {
+		if lost, file := d.lostPoolAt(r.Range); lost != "" {
+			out.Lines = append(out.Lines, fmt.Sprintf("that is a booking of pool %s, which %s does not have", lost, file))
+			out.Hint = nameBack
+		}
+	}
 	return out
 }
 

@@ -97,6 +97,9 @@ func runChange(ctx context.Context, flags *releaseFlags, args []string, streams 
 	}
 	for _, a := range args {
 		if !matched[a] {
+			if pool, file := d.lostPool(a); pool != "" {
+				return usage(nameBack, "%q stands for a booking of pool %s, which %s does not have", a, pool, file)
+			}
 			return usage("ipguard bookings lists what is booked", "nobody has booked %q", a)
 		}
 	}

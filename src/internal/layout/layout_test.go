@@ -68,7 +68,7 @@ var layers = []layer{
 		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/klauspost/compress", "github.com/prometheus/client_golang")},
 	{name: "internal/web", imports: list("legible", "api", "accounts", "protocol")},
 	{name: "internal/api",
-		imports: list("legible", "collector", "chronicle", "conflicts", "booking", "trouble", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "bookingcsv", "ledger", "answer", "lint", "plan"),
+		imports: list("legible", "plural", "collector", "chronicle", "conflicts", "booking", "trouble", "central", "accounts", "pushes", "requests", "protocol", "ledgersql", "bookingcsv", "ledger", "answer", "lint", "plan"),
 		modules: list("github.com/danielgtaylor/huma/v2", "github.com/go-json-experiment/json", netipx)},
 	{name: "internal/collector", imports: list("collect", "reach", "environment", "workspace", "fleet", "pushes", "turns", "snapshot", "bosh", "source", "trouble")},
 	{name: "internal/chronicle", imports: list("central", "pushes", "turns", "ledgersql", "snapshot", "plan"), modules: list(netipx)},

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -108,9 +109,13 @@ func bookingNote(b *plan.Booking) string {
 }
 
 // orBook adds to advice the command that books the owner of a claim an address of its own,
-// unless the advice is to book one.
+// unless the advice is to book one, or nothing can be booked of the pool, because the fleet
+// file lost it.
 func (f *Facts) orBook(advice string, c *plan.Claim, pool string) string {
 	owner := c.OwnerText()
+	if !slices.ContainsFunc(f.Pools, func(p Pool) bool { return p.Name == pool }) {
+		return advice
+	}
 	if owner == "" || c.Kind == plan.Lease || c.Kind == plan.Orphan || strings.Contains(advice, "\nipguard book ") {
 		return advice
 	}

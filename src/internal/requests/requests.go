@@ -1,8 +1,8 @@
 // Package requests keeps what teams ask for beyond their quota, and what became of it.
 //
 //	open ──approve──▶ approved ──the addresses are booked──▶ booked
-//	  ├──decline──▶ declined
-//	  └──withdraw──▶ withdrawn
+//	  ├──decline──▶ declined         │
+//	  └──withdraw──▶ withdrawn ◀─────┘ or declined, while it waits for room
 //
 // An owner has one request for a pool that is open or approved: who asks the same again
 // gets the same one. What a request asks for never changes, so that what is approved is what

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
 )
 
 // TestLostPool: what was booked of a pool that the server's fleet file does not have any
@@ -26,8 +28,56 @@ func TestLostPool(t *testing.T) {
 		}
 	}
 	west.expect(0, []string{"10.8.52.192"}, "book", "new", "--for", "dr-west/other/vm")
+	const lost = "of pool dr, which the server's fleet file does not have"
+	for _, args := range [][]string{{"release", "10.8.52.190"}, {"release", "lb/front"}, {"renew", "10.8.52.190"}, {"release", "dr"}} {
+		if out := west.expect(2, []string{lost, "give the pool its name back"}, args...); strings.Contains(out, "nobody has booked") {
+			t.Error(out)
+		}
+	}
+	if out := west.expect(1, []string{lost}, "book", "new", "--for", "lb/front", "--address", "10.8.52.190"); strings.Contains(out, "take another") {
+		t.Error(out)
+	}
+	if a := west.post(t, "/api/v1/pools/dr/release", `{"addresses": ["10.8.52.190"]}`); a.status != 404 || !strings.Contains(a.body, "1 booking") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.190"))
-	west.expect(1, []string{"10.8.52.190", "there is a booking for lb/front"}, "lint")
+	out := west.expect(1, []string{"10.8.52.190", "there is a booking for lb/front"}, "lint")
+	if strings.Contains(out, "ipguard book dr ") {
+		t.Errorf("it advises to book of a pool that is not there: %s", out)
+	}
+}
+
+// TestRequestOfLostPool: nobody decides about a request that nothing can be booked for,
+// because the server's fleet file does not have the pool, or cannot be read; and who agreed
+// by mistake takes it back while it waits.
+func TestRequestOfLostPool(t *testing.T) {
+	_, west := twoTeams(t)
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	approver := west.company.team("approver", accounts.ApproveFor("small"))
+	west.write("approver/ipguard.yml", "server: "+west.server.URL+"\n")
+	west.expect(0, nil, "push")
+	ask := func(number string) string {
+		return `{"for": "lb/big", "team": "dr", "number": ` + number + `}`
+	}
+	if a := west.post(t, "/api/v1/pools/small/requests", ask("3")); a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	load := func(text string) {
+		west.write("server/ipguard.yml", text)
+		west.clock.pass(time.Minute)
+	}
+	for text, code := range map[string]int{strings.Replace(companyPlan, "{name: small,", "{name: other,", 1): 1, "pools: [{}]\n": 3} {
+		load(text)
+		approver.expect(code, nil, "requests", "approve", "1")
+		approver.expect(0, []string{"request 1: open"}, "requests")
+	}
+	load(companyPlan)
+	if a := west.post(t, "/api/v1/pools/small/requests", ask("11")); a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	approver.expect(0, []string{"request 2: approved", "nothing could be booked yet"}, "requests", "approve", "2")
+	approver.expect(0, []string{"request 2: declined"}, "requests", "decline", "2")
+	approver.expect(1, []string{"is declined already"}, "requests", "approve", "2")
 }
 
 // TestMovedPool: what was booked of a pool that is in another segment now is told to

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/postgrestest"
+	"github.com/ipguard/ipguard/src/internal/requests"
 	"github.com/ipguard/ipguard/src/internal/serve"
 )
 
@@ -208,6 +209,29 @@ func requestsAtOnce(t *testing.T, r *running) {
 		r.ask(admin, "GET", "/api/v1/bookings?owner="+owner, "").into(t, &has)
 		if n := len(has.Bookings); booked[owner] != (n == 13) || n != 0 && n != 13 || open[owner] > 1 {
 			t.Errorf("%s: booked %t, and has %d addresses; %d requests are open", owner, booked[owner], n, open[owner])
+		}
+	}
+}
+
+// TestNoRequestIsHidden: of more requests than its page shows, the network team sees the
+// oldest, and how many wait; and of bookings that end how many do.
+func TestNoRequestIsHidden(t *testing.T) {
+	r := start(t)
+	admin := r.token("admin", accounts.Admin)
+	until := r.clock.Now().Add(3 * 24 * time.Hour).Format(time.RFC3339)
+	if a := r.ask(admin, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/ends/vm", "number": 11, "until": "`+until+`"}`); a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	store := &requests.Store{Read: r.store.Read, Write: r.store.Write, Now: r.clock.Now}
+	for i := range 102 {
+		if _, _, err := store.Add(t.Context(), requests.Request{Pool: "promo", Owner: fmt.Sprintf("lb/rq%03d", i), Team: "promo", Ask: []byte(fmt.Sprintf(`{"for": "lb/rq%03d"}`, i)), By: "one"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := r.raw(admin, "GET", "/network", "").body
+	for text, shown := range map[string]bool{"lb/rq000": true, "lb/rq099": true, "lb/rq100": false, "102 wait": true, "the oldest 100": true, "the first 10 of 11": true} {
+		if strings.Contains(page, text) != shown {
+			t.Errorf("the page shows %s: %t, want %t", text, !shown, shown)
 		}
 	}
 }

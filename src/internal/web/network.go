@@ -19,10 +19,13 @@ type networked struct {
 	Directors []api.Director
 	Conflicts int
 	IsAdmin   bool
-	// Requests are those that somebody has to decide about.
+	// Requests are those that somebody has to decide about, the oldest first, and Waiting is
+	// how many there are.
 	Requests []asked
-	// Ending are the bookings that end next.
-	Ending []api.Booking
+	Waiting  int
+	// Ending are the bookings that end next, of AllEnding that end soon.
+	Ending    []api.Booking
+	AllEnding int
 	// Drifts counts where bookings and use do not fit, by pool and kind.
 	Drifts []driftCount
 	Tokens []api.Token
@@ -55,18 +58,16 @@ func (s *site) network(w http.ResponseWriter, r *http.Request) {
 
 // showNetwork shows the page with what came of a form.
 func (s *site) showNetwork(w http.ResponseWriter, r *http.Request, status int, no string, v networked) {
-	var all struct {
-		Bookings []api.Booking `json:"bookings"`
-		Requests []api.Request `json:"requests"`
-	}
-	for _, path := range []string{"bookings?limit=1000", "requests?open=true&limit=100"} {
-		if !s.get(w, r, "/api/v1/"+path, &all) {
-			return
-		}
-	}
 	actor := accounts.From(r.Context())
 	v.IsAdmin = actor != nil && actor.Has(accounts.Admin)
-	var ok bool
+	bookings, ok := everything[api.Booking](s, w, r, "/api/v1/bookings", "bookings")
+	if !ok {
+		return
+	}
+	requests, ok := everything[api.Request](s, w, r, "/api/v1/requests?open=true", "requests")
+	if !ok {
+		return
+	}
 	if v.Pools, ok = everything[api.Pool](s, w, r, "/api/v1/pools", "pools"); !ok {
 		return
 	}
@@ -87,26 +88,30 @@ func (s *site) showNetwork(w http.ResponseWriter, r *http.Request, status int, n
 		}
 	}
 	v.Conflicts = len(conflicts)
-	for _, q := range all.Requests {
+	slices.SortFunc(requests, func(a, b api.Request) int { return cmp.Compare(a.ID, b.ID) })
+	v.Waiting = len(requests)
+	for _, q := range requests[:min(len(requests), mostRequests)] {
 		v.Requests = append(v.Requests, asked{q, actor.Has(accounts.ApproveFor(q.Pool))})
 	}
-	v.Ending, v.Drifts = s.endingSoon(all.Bookings), countDrift(drift)
+	v.Ending, v.AllEnding = s.endingSoon(bookings)
+	v.Drifts = countDrift(drift)
 	s.show(w, r, status, "network.html", page{Title: "Network team", At: "network", Error: no, Content: v})
 }
 
-// What of bookings that end the page shows: how many, and how long before.
+// What the page shows: how many requests, how many bookings that end, and how long before.
 const (
-	mostEnding = 10
-	endsSoon   = 14 * 24 * time.Hour
+	mostRequests = 100
+	mostEnding   = 10
+	endsSoon     = 14 * 24 * time.Hour
 )
 
-// endingSoon are the bookings that nobody uses and that end first.
-func (s *site) endingSoon(all []api.Booking) []api.Booking {
+// endingSoon are the bookings that nobody uses and that end first, and how many there are.
+func (s *site) endingSoon(all []api.Booking) (first []api.Booking, n int) {
 	list := slices.DeleteFunc(slices.Clone(all), func(b api.Booking) bool {
 		return b.Until == nil || len(b.Used) > 0 || b.State == "quarantined" || b.Until.Sub(s.now()) > endsSoon
 	})
 	slices.SortStableFunc(list, func(a, b api.Booking) int { return cmp.Compare(ends(a), ends(b)) })
-	return list[:min(len(list), mostEnding)]
+	return list[:min(len(list), mostEnding)], len(list)
 }
 
 func countDrift(all []api.Drift) (list []driftCount) {

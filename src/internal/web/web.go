@@ -173,7 +173,11 @@ func everything[T any](s *site, w http.ResponseWriter, r *http.Request, path, na
 	for after := ""; ; {
 		var part map[string]json.RawMessage
 		values := url.Values{"limit": {"1000"}, "after": {after}}
-		if !s.get(w, r, path+"?"+values.Encode(), &part) {
+		sign := "?"
+		if strings.Contains(path, "?") {
+			sign = "&"
+		}
+		if !s.get(w, r, path+sign+values.Encode(), &part) {
 			return nil, false
 		}
 		var items []T
