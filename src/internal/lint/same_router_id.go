@@ -43,8 +43,9 @@ func runSameRouterID(f *Facts, report func(Finding)) {
 	}
 }
 
-// mostRouters is with how many others behind it a virtual router is told of.
-const mostRouters = 100
+// mostRouters is with how many others behind it a virtual router is told of. Whoever is
+// left out there is told of with the last one before it.
+const mostRouters = 10
 
 // alikeRouters are the numbers of virtual routers by their ids, those that hide apart.
 type alikeRouters struct {
