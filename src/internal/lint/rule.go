@@ -267,18 +267,17 @@ func Run(f *Facts, rules []Rule) []Finding {
 		if findings[i].advise == nil {
 			continue
 		}
-		key := foldKey(findings[i])
-		if count[key]++; count[key] <= mostAdvised {
+		rule := findings[i].Rule
+		if count[rule]++; count[rule] <= mostAdvised {
 			findings[i] = findings[i].Advised()
 		}
 	}
 	return findings
 }
 
-// mostAdvised is how many findings of one rule about the same owners are given their
-// suggestions at once. Of the others those are that are shown (Folded): there may be
-// a million.
-const mostAdvised = 1000
+// mostAdvised is how many findings of one rule are given their suggestions at once. Of
+// the others those are that are shown (Folded): there may be a million.
+const mostAdvised = 300
 
 // Validate refuses a list with a rule that is incomplete or named twice.
 func Validate(rules []Rule) error {
