@@ -36,7 +36,7 @@ func aSnapshot(t *testing.T, random *rand.Rand, files bool) *Snapshot {
 		if random.IntN(2) == 0 {
 			continue
 		}
-		d := Deployment{Name: name, Manifest: keep.ReduceManifest(fmt.Sprintf("name: %s\ninstance_groups: [{name: g, jobs: [{name: x, properties: {gate: 10.9.9.%d, vip: 10.9.8.%d}}]}]", name, random.IntN(250), random.IntN(250)))}
+		d := Deployment{Name: name, Manifest: keep.ReduceManifest(fmt.Sprintf("name: %s\ninstance_groups: [{name: g, networks: [{name: n}], jobs: [{name: x, properties: {gate: 10.9.9.%d, vip: 10.9.8.%d}}]}]", name, random.IntN(250), random.IntN(250)))}
 		if !files {
 			if len(s.CloudConfigs) > 1 && random.IntN(2) == 0 {
 				d.Pinned = []string{"1"}

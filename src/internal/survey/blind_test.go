@@ -379,7 +379,7 @@ func TestP1OnSnapshots(t *testing.T) {
 		m := r.fleet(t)
 		m.collected = folder
 		return m
-	}, scale(t)/4)
+	}, scale(t)/8)
 }
 
 // TestP1NamedIsKept makes a mistake in a file and leaves its addresses as they are: who

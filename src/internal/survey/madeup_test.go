@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -317,7 +318,7 @@ func (m *madeUp) collect(director string) *fleet.SnapshotFile {
 		}
 	}
 	path := filepath.Join(m.collected, director+".json")
-	if _, err := s.Write(path, 0); err != nil {
+	if err := os.WriteFile(path, s.Encode(), 0o600); err != nil {
 		panic(err) // in a folder that the test made
 	}
 	return &fleet.SnapshotFile{Path: path}
