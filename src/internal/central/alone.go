@@ -27,7 +27,7 @@ func (p *Plan) Alone(director string, text []byte) (*plan.Plan, *snapshot.Snapsh
 	}
 	files := source.NewFiles(nil)
 	files.Keep(name, text)
-	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now()}
+	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now(), OfServer: true}
 	var w *workspace.Workspace
 	if p.FleetFile == "" {
 		w = workspace.Empty(reading, fleet.Sources{})

@@ -108,6 +108,9 @@ type Picture struct {
 	Failures, Unread []trouble.Trouble
 	// InFleetFile are the failures that are the fleet file's own.
 	InFleetFile []trouble.Trouble
+	// Strangers are names in the fleet file that are nobody's: of directors that nobody has
+	// pushed yet, that were retired, or that were mistyped.
+	Strangers []trouble.Trouble
 	// Shared is the part of the fleet file that teams need beside their own.
 	Shared string
 	// Pushed are the versions that count. When they were collected, and their digests, may
@@ -258,7 +261,7 @@ func (p *Plan) readSources(ctx context.Context, _ []struct{}) (map[struct{}]sour
 func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (picture *Picture, err error) {
 	files := source.NewFiles(nil)
 	var texts [][]byte
-	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now()}
+	reading := workspace.Reading{Files: files, Environ: p.Environ, Now: p.Now(), OfServer: true}
 	var w *workspace.Workspace
 	if p.FleetFile == "" {
 		w = workspace.Empty(reading, fleet.Sources{})
@@ -327,6 +330,9 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	for i := range w.Fleet.Directors {
 		picture.Directors = append(picture.Directors, w.Fleet.Directors[i].Name)
 	}
+	picture.Strangers = w.Fleet.File.CheckNames(picture.Directors, func(owner string) bool {
+		return slices.ContainsFunc(picture.Plan.Claims, func(c plan.Claim) bool { return c.Kind == plan.External && c.Owner().Property == owner })
+	})
 	p.own(picture, w)
 	return picture, nil
 }

@@ -73,7 +73,7 @@ func (c *Collector) Round(ctx context.Context) error {
 	if c.holder == "" {
 		c.holder = rand.Text()
 	}
-	file, errs := fleet.Load(source.NewFiles(nil), c.FleetFile)
+	file, errs := fleet.LoadOfServer(source.NewFiles(nil), c.FleetFile)
 	if file == nil || len(errs) > 0 {
 		return fmt.Errorf("nobody is asked: %w", errs[0])
 	}

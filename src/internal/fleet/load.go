@@ -18,15 +18,27 @@ import (
 // it, in the order of the file, and what could be understood all the same; nil
 // if that is nothing. Every error means that the picture is incomplete.
 func Load(files *source.Files, path string) (*File, []*trouble.Trouble) {
+	return loadAs(files, path, false)
+}
+
+// LoadOfServer is Load of a server's own file: directors, and owners of external addresses,
+// in its allow and segments may be those that teams push. CheckNames tells of others.
+func LoadOfServer(files *source.Files, path string) (*File, []*trouble.Trouble) {
+	return loadAs(files, path, true)
+}
+
+func loadAs(files *source.Files, path string, ofServer bool) (*File, []*trouble.Trouble) {
 	text, err := files.Read(path)
 	if err != nil {
 		return nil, []*trouble.Trouble{troubleOf(path, err)}
 	}
-	return Parse(path, text)
+	return parse(path, text, ofServer)
 }
 
 // Parse reads the text of a fleet file; path names it in places.
-func Parse(path string, text []byte) (*File, []*trouble.Trouble) {
+func Parse(path string, text []byte) (*File, []*trouble.Trouble) { return parse(path, text, false) }
+
+func parse(path string, text []byte, ofServer bool) (*File, []*trouble.Trouble) {
 	doc, err := source.Parse(path, text)
 	if err != nil {
 		e := troubleOf(path, err)
@@ -37,7 +49,7 @@ func Parse(path string, text []byte) (*File, []*trouble.Trouble) {
 	}
 	d := &decoder{left: maxValues}
 	file := d.file(path, doc.Root())
-	d.meaning(file)
+	d.meaning(file, ofServer)
 	asks := file.Server.URL.Value != "" // and has directors and pools from there
 	if doc.Root().IsMap() && !doc.Root().Has("directors") && !asks {
 		d.fail(doc.Root().Place(), "", "the fleet file has no `directors`")
@@ -77,8 +89,8 @@ func secondDocument(doc *source.Document) (place.Place, bool) {
 	return place.Place{}, false
 }
 
-// meaning checks what no schema can say: names that stand for something else.
-func (d *decoder) meaning(file *File) {
+// meaning checks what no schema can say: names that stand for something else. // ofServer says that the file is a server's.
+func (d *decoder) meaning(file *File, ofServer bool) {
 	var directors, segments, snapshots names
 	for _, director := range file.Directors {
 		d.unique("director", director.Name, director.At, &directors)
@@ -87,22 +99,25 @@ func (d *decoder) meaning(file *File) {
 	for _, segment := range file.Segments {
 		d.unique("segment", segment.Name, segment.At, &segments)
 	}
-	for _, s := range file.Segments {
-		for _, m := range s.Subnets {
-			d.known("director", m.Director, directors)
-		}
-	}
 	d.meaningOfPools(file)
 	d.secretVariables(file)
 	d.meaningOfTeams(file)
 	if file.Server.URL.Value != "" {
-		return // which knows other directors and segments: CheckOwners
+		return // which knows other directors and segments: CheckNames
 	}
 	for _, e := range file.External {
 		d.known("segment", e.Segment, segments)
 	}
 	for i := range file.Pools {
 		d.known("segment", file.Pools[i].Segment, segments)
+	}
+	if ofServer {
+		return
+	}
+	for _, s := range file.Segments {
+		for _, m := range s.Subnets {
+			d.known("director", m.Director, directors)
+		}
 	}
 	for _, owner := range file.allowedOwners() {
 		d.knownOwner(file, owner, directors)
@@ -148,25 +163,35 @@ func (f *File) allowedOwners() (list []Text) {
 	return list
 }
 
-// CheckOwners complains about owners in allow that are none, for a file with a server,
-// when the server's directors and external addresses are among the file's. told reports
-// whether something that was pushed tells of external addresses of an owner.
-func (f *File) CheckOwners(told func(owner string) bool) (list []trouble.Trouble) {
-	for _, owner := range f.allowedOwners() {
-		director, _, _ := strings.Cut(owner.Value, "/")
-		if slices.ContainsFunc(f.Directors, func(d Director) bool { return d.Name.Value == director }) ||
-			slices.ContainsFunc(f.External, func(e External) bool { return e.Owner.Value == owner.Value }) || told(owner.Value) {
-			continue
-		}
-		var candidates []string
-		for i := range f.Directors {
-			candidates = append(candidates, f.Directors[i].Name.Value)
+// CheckNames complains about names in allow and segments that are nobody's, for a file that
+// names directors from elsewhere: of those that are known, and of owners of external
+// addresses that something pushed tells of.
+func (f *File) CheckNames(directors []string, told func(owner string) bool) (list []trouble.Trouble) {
+	check := func(name Text, director string) {
+		if slices.Contains(directors, director) {
+			return
 		}
 		hint := ""
-		if near, ok := spelling.Nearest(director, candidates); ok {
+		if near, ok := spelling.Nearest(director, directors); ok {
 			hint = "did you mean " + quoted(near) + "?"
 		}
-		list = append(list, trouble.Trouble{At: owner.At, Message: "no director of this file or of its server is named " + quoted(director), Hint: hint})
+		list = append(list, trouble.Trouble{At: name.At, Message: "no director of this file or of its server is named " + quoted(director), Hint: hint})
+	}
+	for _, s := range f.Segments {
+		for _, m := range s.Subnets {
+			if m.Director.Value != "" {
+				check(m.Director, m.Director.Value)
+			}
+		}
+	}
+	for _, owner := range f.allowedOwners() {
+		if slices.ContainsFunc(f.External, func(e External) bool { return e.Owner.Value == owner.Value }) {
+			continue
+		}
+		director, _, _ := strings.Cut(owner.Value, "/")
+		if slices.Contains(directors, director) || !told(owner.Value) {
+			check(owner, director)
+		}
 	}
 	return list
 }

@@ -180,6 +180,9 @@ func (s *Server) tellOf(p *central.Picture) {
 	for _, t := range p.Failures {
 		s.log.Error("nothing can be booked", "at", t.At.String(), "reason", t.Message, "hint", t.Hint)
 	}
+	for _, t := range p.Strangers {
+		s.log.Warn("the fleet file names somebody of whom nothing is known", "at", t.At.String(), "reason", t.Message, "hint", t.Hint)
+	}
 	for _, t := range p.Unread {
 		s.log.Warn("a part of the plan is unknown", "at", t.At.String(), "reason", t.Message, "hint", t.Hint)
 	}

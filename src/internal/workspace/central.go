@@ -58,6 +58,7 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 		return []trouble.Trouble{t}
 	}
 	w.Fleet.Shared = sharedOf(central.File)
+	own := *file // the server's own names are not the team's to mend
 	troubles := twice(file, central.File)
 	file.Directors = inOrder(file.Directors, central.File.Directors)
 	file.Segments = append(file.Segments, central.File.Segments...)
@@ -67,7 +68,12 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 		troubles = append(troubles, strangeSegments(file)...)
 	}
 	if len(central.File.Directors) > 0 { // else nobody can tell a mistyped name from an unknown one
-		troubles = append(troubles, file.CheckOwners(tellsExternal(central.File))...)
+		var names []string
+		for i := range file.Directors {
+			names = append(names, file.Directors[i].Name.Value)
+		}
+		own.External = file.External
+		troubles = append(troubles, own.CheckNames(names, tellsExternal(central.File))...)
 	}
 	file.Allow = append(file.Allow, central.File.Allow...)
 	file.VIPProperties.Add = append(file.VIPProperties.Add, central.File.VIPProperties.Add...)

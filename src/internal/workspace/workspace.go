@@ -48,6 +48,9 @@ type Reading struct {
 	// Central asks the server that a fleet file names for the company's plan; nil: no
 	// server is asked, and a fleet file that names one cannot be read whole.
 	Central func(*fleet.File) (*Central, error)
+	// OfServer says that the fleet file is a server's own, and may name directors that teams
+	// push.
+	OfServer bool
 	// Verbatim says that the files are what directors got, which bosh will not write
 	// anew.
 	Verbatim bool
@@ -86,7 +89,11 @@ func blank(r Reading) *Workspace {
 // is in Troubles.
 func Open(path string, r Reading) *Workspace {
 	w := blank(r)
-	file, errs := fleet.Load(r.Files, path)
+	load := fleet.Load
+	if r.OfServer {
+		load = fleet.LoadOfServer
+	}
+	file, errs := load(r.Files, path)
 	w.Troubles = trouble.All(errs)
 	if file == nil {
 		return w
