@@ -90,8 +90,11 @@ func conflictOf(f *lint.Finding, p *central.Picture) Conflict {
 			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: p.Teller(party.Kind, party.Owner, party.At),
 			Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
 		}
-		if party.Owner == (plan.Owner{}) { // a pool that demands something
+		switch {
+		case party.Owner == (plan.Owner{}): // a pool that demands something
 			v.Owner = party.Note
+		case party.Kind == plan.Booked:
+			v.Owner = "a booking for " + party.Owner.Property
 		}
 		if party.Range.IsValid() {
 			v.Range = party.Range.String()

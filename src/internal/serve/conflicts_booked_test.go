@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,8 @@ func TestConflictsKnowBookings(t *testing.T) {
 	cloud(", 10.8.52.195", "10.8.52.190 - 10.8.52.194, 10.8.52.196 - 10.8.52.254")
 	promo.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.195"))
 	both(1, "10.8.52.195", "there is a booking for lb/front")
-	if c := open(1).Conflicts; len(c) == 1 && c[0].Rule != "booked-by-other" {
+	if c := open(1).Conflicts; len(c) == 1 && (c[0].Rule != "booked-by-other" ||
+		!slices.ContainsFunc(c[0].Parties, func(p struct{ Owner, Director, At string }) bool { return p.Owner == "a booking for lb/front" })) {
 		t.Errorf("got %+v", c)
 	}
 	promo.clock.pass(time.Second)
