@@ -127,7 +127,7 @@ func TestHooks(t *testing.T) {
 	var hooks []struct {
 		ID, Name, Description, Entry, Language string
 		PassFilenames                          *bool `yaml:"pass_filenames"`
-		Files                                  string
+		AlwaysRun                              bool  `yaml:"always_run"`
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
@@ -146,7 +146,7 @@ func TestHooks(t *testing.T) {
 		if h.PassFilenames == nil || *h.PassFilenames {
 			t.Errorf("%s: with the names of the changed files it would not judge the fleet", h.ID)
 		}
-		if h.Name == "" || h.Description == "" || h.Language != "golang" || h.Files == "" {
+		if h.Name == "" || h.Description == "" || h.Language != "golang" || !h.AlwaysRun {
 			t.Errorf("%s: %+v is not complete", h.ID, h)
 		}
 	}
