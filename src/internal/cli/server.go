@@ -5,7 +5,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"path/filepath"
 	"time"
@@ -61,7 +60,7 @@ func (s Streams) userFolder(variable, below string) (string, error) {
 	}
 	home, ok := s.env("HOME")
 	if !ok || home == "" {
-		return "", fmt.Errorf("neither %s nor HOME says where files of the user are kept", variable)
+		return "", incomplete("set "+variable+" to a folder that can be written", "neither %s nor HOME says where files of the user are kept", variable)
 	}
 	return filepath.Join(home, below, "ipguard"), nil
 }
