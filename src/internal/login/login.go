@@ -156,6 +156,9 @@ func (ps Providers) Named(name string) *Provider {
 	return nil
 }
 
+// Through names the way in through which a session begins: the issuer, and the client there.
+func (p *Provider) Through() string { return p.config.Issuer + " " + p.config.ClientID }
+
 func newProvider(c Config, e Environment) (*Provider, error) {
 	if err := c.check(); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,19 +117,29 @@ func (s *Server) actor(r *http.Request) (*accounts.Actor, error) {
 		return s.bearer(r, token)
 	}
 	name := s.sessions.GetString(r.Context(), "name")
-	if name == "" {
+	if name == "" || !s.counts(s.sessions.GetString(r.Context(), "through")) {
 		return nil, nil
 	}
 	return &accounts.Actor{Name: name, Scopes: strings.Fields(s.sessions.GetString(r.Context(), "scopes"))}, nil
 }
 
-// logIn makes the browser's session somebody's.
-func (s *Server) logIn(r *http.Request, actor accounts.Actor) error {
+// throughLink is through what a session began that began with the one-time link.
+const throughLink = "link"
+
+// counts reports whether a session counts that began through this: who takes a provider, or
+// the client at it, out of the configuration ends the sessions that it began.
+func (s *Server) counts(through string) bool {
+	return through == throughLink || slices.ContainsFunc(s.doors().providers, func(p *login.Provider) bool { return p.Through() == through })
+}
+
+// logIn makes the browser's session somebody's, through the one-time link or a provider.
+func (s *Server) logIn(r *http.Request, actor accounts.Actor, through string) error {
 	if err := s.sessions.RenewToken(r.Context()); err != nil {
 		return err
 	}
 	s.sessions.Put(r.Context(), "name", actor.Name)
 	s.sessions.Put(r.Context(), "scopes", strings.Join(actor.Scopes, " "))
+	s.sessions.Put(r.Context(), "through", through)
 	if err := s.keepSession(r); err != nil {
 		return err
 	}
@@ -142,7 +153,7 @@ func (s *Server) loginOnce(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusForbidden, fmt.Sprintf("this link was used, is older than %.0f minutes, or is of a server that was started before: start it again for another one", LinkLasts.Minutes()))
 		return
 	}
-	if err := s.logIn(r, accounts.Actor{Name: user(), Scopes: []string{accounts.Admin}}); err != nil {
+	if err := s.logIn(r, accounts.Actor{Name: user(), Scopes: []string{accounts.Admin}}, throughLink); err != nil {
 		s.once.CompareAndSwap(nil, link)
 		s.log.Error("nobody was logged in", "error", err)
 		web.Refuse(w, http.StatusServiceUnavailable, notKept(err))

@@ -193,7 +193,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 		web.Refuse(w, http.StatusForbidden, "You are "+who.Name+", and have no rights here. Ask the network team for ipguard.read, or for ipguard.teams.NAME.book of your team.")
 		return
 	}
-	if err := s.logIn(r, accounts.Actor{Name: who.Name, Scopes: who.Scopes}); err != nil {
+	if err := s.logIn(r, accounts.Actor{Name: who.Name, Scopes: who.Scopes}, p.Through()); err != nil {
 		s.log.Error("nobody was logged in", "error", err)
 		web.Refuse(w, http.StatusServiceUnavailable, notKept(err))
 		return

@@ -12,6 +12,8 @@ import (
 func TestReload(t *testing.T) {
 	w := startWithUAA(t)
 	entrance := `href="/login?provider=`
+	inside := w.browser()
+	w.get(inside, "/login?return=%2Fmine")
 	page := func() string { return w.get(w.browser(), "/").body }
 	if !strings.Contains(page(), entrance) {
 		t.Fatal("there is no way in to begin with")
@@ -24,7 +26,7 @@ func TestReload(t *testing.T) {
 	wrong.TLS.Certificate, wrong.TLS.Key = fleet.Text{Value: "/not/there"}, fleet.Text{Value: "/not/there"}
 	wrong.Login.Providers = nil
 	w.program.Reload(wrong)
-	if got := strings.Count(w.log.text(), "nothing was read again"); got != 2 || !strings.Contains(page(), entrance) {
+	if got := strings.Count(w.log.text(), "nothing was read again"); got != 2 || !strings.Contains(page(), entrance) || w.get(inside, "/mine").status != 200 {
 		t.Errorf("after two wrong ones, %d of which were told: %s", got, page())
 	}
 	none := w.config
@@ -33,6 +35,9 @@ func TestReload(t *testing.T) {
 	w.program.Reload(none)
 	if got := page(); strings.Contains(got, entrance) {
 		t.Errorf("the way in is there still: %s", got)
+	}
+	if a := w.get(inside, "/mine"); a.status != 401 {
+		t.Errorf("who came in through it is inside still: %+v", a)
 	}
 	for _, key := range []string{"listen", "database"} {
 		if !strings.Contains(w.log.text(), `"a change of the configuration wants a restart","key":"`+key+`"`) {
