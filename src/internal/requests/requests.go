@@ -87,7 +87,13 @@ func (s *Store) Add(ctx context.Context, r Request) (kept Request, fresh bool, e
 // errDecided says that a request is no longer open.
 var errDecided = errors.New("it is decided")
 
-// insert adds a request in place of an open one; 0: there is none.
+// begin is 2026-01-01, in seconds since 1970.
+const begin = "1767225600"
+
+// insert adds a request in place of an open one; 0: there is none. Numbers go on by one; a
+// database that was put back (it is fenced as a whole) does not know which were told
+// before, and begins anew at the seconds since 2026: a number never means two requests, as
+// long as there is less than one a second.
 func (s *Store) insert(ctx context.Context, r Request, instead int64) error {
 	tx, err := s.Write.BeginTx(ctx, nil)
 	if err != nil {
@@ -105,7 +111,9 @@ func (s *Store) insert(ctx context.Context, r Request, instead int64) error {
 		}
 	}
 	_, err = tx.ExecContext(ctx, `insert into request (id, pool, owner, team, ask, at, by_whom, state, judge, reason)
-select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, 'open', '', '' from request`, r.Pool, r.Owner, r.Team, string(r.Ask), now, r.By)
+select case when told.least > kept.next then told.least else kept.next end, $1, $2, $3, $4, $5, $6, 'open', '', ''
+from (select coalesce(max(id), 0) + 1 as next from request) kept,
+     (select coalesce(max(found), 0) / 1000000 - `+begin+` as least from fence where pool = '') told`, r.Pool, r.Owner, r.Team, string(r.Ask), now, r.By)
 	if err != nil {
 		return err
 	}
