@@ -142,6 +142,7 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 	for _, dep := range s.Deployments {
 		c.texts.deployments = kept(c.texts.deployments, dep.Name, dep.Manifest)
 	}
+	c.unread = append(c.unread, uncollectedVMs(c.Sources, s)...)
 	for _, content := range s.CreateEnvs {
 		c.texts.createEnvs = kept(c.texts.createEnvs, "", content)
 	}
@@ -203,9 +204,7 @@ func uncollected(d *fleet.Sources, s *snapshot.Snapshot) []claims.Unread {
 	var list []claims.Unread
 	say := func(source claims.Source, deployment, what string, c snapshot.Content) {
 		if c.Unreadable != "" {
-			list = append(list, unreadOf(source, deployment, false, trouble.Trouble{
-				Message: fmt.Sprintf("%s of director %s could not be collected: %s", what, d.Name, c.Unreadable), At: d.Snapshot.At,
-			}))
+			list = append(list, unreadOf(source, deployment, false, notCollected(d, what, c)))
 		}
 	}
 	for _, c := range s.CloudConfigs {
@@ -218,6 +217,24 @@ func uncollected(d *fleet.Sources, s *snapshot.Snapshot) []claims.Unread {
 		say(claims.DeploymentSource, dep.Name, "the manifest of "+dep.Name, dep.Manifest)
 	}
 	return list
+}
+
+// uncollectedVMs tells of manifests for create-env that a snapshot has and that could not be
+// read when it was made.
+func uncollectedVMs(d *fleet.Sources, s *snapshot.Snapshot) []claims.Unread {
+	var list []claims.Unread
+	for _, c := range s.CreateEnvs {
+		if c.Document == nil {
+			list = append(list, unreadOf(claims.CreateEnvSource, "", false, notCollected(d, "a manifest for create-env", c)))
+		}
+	}
+	return list
+}
+
+func notCollected(d *fleet.Sources, what string, c snapshot.Content) trouble.Trouble {
+	return trouble.Trouble{
+		Message: fmt.Sprintf("%s of director %s could not be collected: %s", what, d.Name, cmp.Or(c.Unreadable, "it is empty")), At: d.Snapshot.At,
+	}
 }
 
 func unreadableOf(s *snapshot.Snapshot) []string {
