@@ -48,17 +48,21 @@ func makeLegible(n parse.Node) {
 		makeLegible(n.List)
 		makeLegible(n.ElseList)
 	case *parse.ActionNode:
-		if len(n.Pipe.Decl) > 0 || isMarked(n.Pipe) {
+		switch last := len(n.Pipe.Cmds) - 1; {
+		case len(n.Pipe.Decl) > 0 || isCallOf(n.Pipe.Cmds[last], "lines"):
+			return
+		case isCallOf(n.Pipe.Cmds[last], "kept"): // it was a mark: a call costs, in each cell of a grid
+			n.Pipe.Cmds = n.Pipe.Cmds[:last]
 			return
 		}
 		n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{parse.NewIdentifier("legible").SetPos(n.Pos)}})
 	}
 }
 
-// isMarked reports whether a template says itself how a text is shown.
-func isMarked(pipe *parse.PipeNode) bool {
-	last, ok := pipe.Cmds[len(pipe.Cmds)-1].Args[0].(*parse.IdentifierNode)
-	return ok && (last.Ident == "kept" || last.Ident == "lines")
+// isCallOf reports whether a command calls a function and has no argument.
+func isCallOf(c *parse.CommandNode, function string) bool {
+	name, ok := c.Args[0].(*parse.IdentifierNode)
+	return ok && len(c.Args) == 1 && name.Ident == function
 }
 
 // legibly is what is shown of a value.

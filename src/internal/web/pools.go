@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/api"
+	"github.com/ipguard/ipguard/src/internal/legible"
 )
 
 // pools lists all pools.
@@ -39,7 +40,7 @@ type block struct {
 }
 
 // cell is an address. Mark is a letter for its state: colours are never alone. Says is the
-// cell in words.
+// cell in words, which are legible.
 type cell struct{ Address, Mark, Class, Says string }
 
 func newCell(a netip.Addr, mark, class, state, owner string) cell {
@@ -48,7 +49,7 @@ func newCell(a netip.Addr, mark, class, state, owner string) cell {
 	if owner != "" {
 		says += ", " + owner
 	}
-	return cell{address, mark, class, says}
+	return cell{address, mark, class, legible.Text(says)}
 }
 
 // mostCells is how many addresses a grid shows.
