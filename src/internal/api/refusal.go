@@ -27,6 +27,17 @@ type Refusal struct {
 	Hidden string `json:"hidden,omitempty"`
 }
 
+// The reasons for a no that the ledger has no part in.
+const (
+	reasonDecided = "decided"
+	reasonNoPool  = "no-pool"
+)
+
+// no is a refusal for one of them.
+func no(reason, detail string) *Refusal {
+	return &Refusal{Reason: reason, ErrorModel: huma.ErrorModel{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: detail}}
+}
+
 // refused is the ledger's no, with what hides where that may be why there are too few.
 func (a *API) refused(ctx context.Context, picture *central.Picture, p *ledger.Pool, r *ledger.Refusal) *Refusal {
 	v := &Refusal{Reason: string(r.Reason), ErrorModel: huma.ErrorModel{

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 )
@@ -62,52 +63,68 @@ func (a *API) take(routes huma.API) {
 	o.Responses["200"] = &huma.Response{Description: "The owner had them already", Content: o.Responses["201"].Content}
 }
 
-// Take answers a question for addresses, and writes what it gives. A no is an error, a
-// *Refusal.
-func (a *API) Take(ctx context.Context, name string, body Ask) (answer ledger.Answer, pool *ledger.Pool, err error) {
-	if _, err = need(ctx, ""); err != nil {
-		return answer, nil, err
+// question is an Ask of somebody who may ask it, with what it is held against.
+type question struct {
+	picture *central.Picture
+	pool    *ledger.Pool
+	ask     ledger.Ask
+}
+
+func (q question) world(now time.Time) *ledger.World {
+	return q.picture.Look(q.pool, now).World(q.ask.For.Owner)
+}
+
+// question looks at who asks, and for whom. Nothing is given while something of the plan
+// as a whole is unknown.
+func (a *API) question(ctx context.Context, name string, body Ask) (q question, err error) {
+	if _, err := need(ctx, ""); err != nil {
+		return q, err
 	}
-	picture, pool, err := a.pool(ctx, name)
-	if err != nil {
-		return answer, nil, err
+	if q.picture, q.pool, err = a.pool(ctx, name); err != nil {
+		return q, err
 	}
-	if err := whole(picture); err != nil {
-		return answer, pool, err
+	if err := whole(q.picture); err != nil {
+		return q, err
 	}
 	if body.Team == "" {
-		body.Team = pool.Teams[0]
+		body.Team = q.pool.Teams[0]
 	}
 	actor, err := need(ctx, accounts.BookFor(body.Team))
 	if err != nil {
-		return answer, pool, err
+		return q, err
 	}
-	ask, err := body.ledger()
+	if q.ask, err = body.ledger(); err != nil {
+		return q, huma.Error422UnprocessableEntity(err.Error())
+	}
+	q.ask.By = actor.Name
+	return q, a.notTheirs(ctx, actor, q.picture, q.pool, q.ask.For.Owner, body.Team)
+}
+
+// Take answers a question for addresses, and writes what it gives. A no is an error, a
+// *Refusal.
+func (a *API) Take(ctx context.Context, name string, body Ask) (answer ledger.Answer, pool *ledger.Pool, err error) {
+	q, err := a.question(ctx, name, body)
 	if err != nil {
-		return answer, pool, huma.Error422UnprocessableEntity(err.Error())
+		return answer, q.pool, err
 	}
-	if err := a.notTheirs(ctx, actor, picture, pool, ask.For.Owner, body.Team); err != nil {
-		return answer, pool, err
-	}
-	ask.By = actor.Name
-	w := picture.Look(pool, a.now()).World(ask.For.Owner)
-	err = a.Ledger.Under(picture.Under).Update(ctx, pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
-		if answer, entries, err = ledger.Book(pool, rs, w, ask); err != nil {
+	w := q.world(a.now())
+	err = a.Ledger.Under(q.picture.Under).Update(ctx, q.pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {
+		if answer, entries, err = ledger.Book(q.pool, rs, w, q.ask); err != nil {
 			return nil, huma.Error422UnprocessableEntity(err.Error())
 		}
 		return entries, nil
 	})
 	if err != nil {
-		return answer, pool, unavailable(err)
+		return answer, q.pool, unavailable(err)
 	}
 	if answer.Refusal != nil {
-		refused := a.refused(ctx, picture, pool, answer.Refusal)
+		refused := a.refused(ctx, q.picture, q.pool, answer.Refusal)
 		if answer.Refusal.Reason == ledger.OverQuota {
-			refused.Detail += a.agreedAlready(ctx, pool.Name, ask.For.String())
+			refused.Detail += a.agreedAlready(ctx, q.pool.Name, q.ask.For.String())
 		}
-		return answer, pool, refused
+		return answer, q.pool, refused
 	}
-	return answer, pool, nil
+	return answer, q.pool, nil
 }
 
 // ledger is the question as the ledger has it.
