@@ -24,7 +24,10 @@ func LocalPath(text string) string {
 		return "/"
 	}
 	if u.RawQuery != "" {
-		return path + "?" + u.RawQuery
+		path += "?" + u.RawQuery
+	}
+	if len(path) > longestPath { // escapes are longer than what they stand for
+		return "/"
 	}
 	return path
 }
