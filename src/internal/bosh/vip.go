@@ -234,8 +234,7 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 		}
 		if f.mayEndIn(name) && f.patterns.match(scope.jobs, namesOf(below)) {
 			before := len(f.vips.Found)
-			f.collect(scope, below, value)
-			f.expectNoNumber(scope, below, value)
+			f.collectWhole(scope, below, value)
 			if len(f.vips.Found) > before {
 				f.setRouter(f.vips.Found[before:], routerOf(scope.jobs, below, v))
 			}
@@ -369,19 +368,26 @@ func (f *vipFinder) collect(scope propertyScope, path []string, v source.Value) 
 	}
 }
 
-// expectNoNumber notes a gap where the whole value of a property is the number of an
-// address, which directors hand to the job as it is.
-func (f *vipFinder) expectNoNumber(scope propertyScope, path []string, v source.Value) {
+// collectWhole takes the addresses of what is named an address. There a number is one, too,
+// which directors hand to the job as it is: a gap.
+func (f *vipFinder) collectWhole(scope propertyScope, path []string, v source.Value) {
+	f.collect(scope, path, v)
 	for _, item := range append(v.Items(), v) {
 		if isNumberOfAddress(item) {
-			property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
-			f.vips.Gaps = append(f.vips.Gaps, Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, What: scope.describe("property " + property), At: item.Place()})
+			f.vips.Gaps = append(f.vips.Gaps, scope.gapAt(path, item))
 		}
 	}
 }
 
+// gapAt is the gap of what stands in a property.
+func (s propertyScope) gapAt(path []string, v source.Value) Gap {
+	property := strings.Join(append(s.below[:len(s.below):len(s.below)], path...), ".")
+	return Gap{Hides: HidesProperties, GroupName: s.group, Property: property, What: s.describe("property " + property), At: v.Place()}
+}
+
 // collectMap takes from {ip: …, interface: …} what is named an address, and
-// from {web: …, db: …} everything. A network beside an address is where that is.
+// from {web: …, db: …} and {10.0.0.5: {dev: eth0}} everything. A network beside an address
+// is where that is.
 func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Value) {
 	found, unresolved, gaps := len(f.vips.Found), len(f.vips.Unresolved), len(f.vips.Gaps)
 	f.collectNamed(scope, path, v)
@@ -393,40 +399,40 @@ func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Valu
 
 func (f *vipFinder) collectNamed(scope propertyScope, path []string, v source.Value) {
 	named := false
-	for _, name := range []string{"ip", "ips", "ip_address", "address", "addresses", "cidr"} {
+	for _, name := range []string{"ip", "ips", "ip_address", "addr", "address", "addresses", "cidr"} {
 		if v.Has(name) {
 			named = true
-			f.collect(scope, append(path[:len(path):len(path)], name), v.Field(name))
+			f.collectWhole(scope, append(path[:len(path):len(path)], name), v.Field(name))
 		}
 	}
 	if named {
 		return
 	}
 	for key, value := range v.Fields() {
+		if !hasVariable(key.Raw()) {
+			f.collectText(scope, path, key)
+		}
 		f.collect(scope, append(path[:len(path):len(path)], key.Shown()), value)
 	}
 }
 
 func (f *vipFinder) collectText(scope propertyScope, path []string, v source.Value) {
-	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
-	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, What: scope.describe("property " + property), At: v.Place()}
+	gap := scope.gapAt(path, v)
 	variables := variablesOf(v.Raw())
 	for _, variable := range variables {
 		gap.Variable = variable
-		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: variable, What: gap.What, At: v.Place()})
+		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: variable, What: gap.What, At: gap.At})
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
 	ranges, networks, strange := virtualAddresses(v.Raw())
 	for _, r := range ranges {
-		f.vips.Found = append(f.vips.Found, PropertyAddress{
-			Range: r, Property: property, Group: scope.group, Job: scope.job, At: v.Place(),
-		})
+		f.vips.Found = append(f.vips.Found, PropertyAddress{Range: r, Property: gap.Property, Group: scope.group, Job: scope.job, At: gap.At})
 	}
 	if len(variables) > 0 {
 		return
 	}
 	for _, r := range networks {
-		gap.Blocks = append(gap.Blocks, Block{Range: r, At: v.Place()})
+		gap.Blocks = append(gap.Blocks, Block{Range: r, At: gap.At})
 	}
 	if strange || len(networks) > 0 {
 		f.vips.Gaps = append(f.vips.Gaps, gap)

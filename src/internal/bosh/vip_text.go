@@ -3,6 +3,8 @@ package bosh
 import (
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -37,12 +39,16 @@ const LeftOut = "(left out)"
 // the others are in. Where there are no others, nobody knows whether it means all its
 // addresses, or the first one: those are networks.
 func virtualAddresses(text string) (list, networks []netipx.IPRange, strange bool) {
-	if text == LeftOut {
+	if first, _, _ := strings.Cut(text, ";"); first == LeftOut {
 		return nil, nil, true
 	}
 	text = aroundHyphen().ReplaceAllString(text, "$1-$2")
+	if isSeveral := func(word string) bool { return strings.ContainsAny(word, "*?xX[{(") }; slices.ContainsFunc(looksLikeSeveral().FindAllString(text, -1), isSeveral) {
+		return nil, nil, true
+	}
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
 	for _, word := range words {
+		word = strings.TrimRight(word, ".") // of a sentence, or a name's end
 		r, ok := wordRange(word)
 		switch {
 		case ok && canBeHeld(r.From()) && canBeHeld(r.To()):
@@ -64,8 +70,12 @@ func virtualAddresses(text string) (list, networks []netipx.IPRange, strange boo
 // aroundHyphen are the blanks of "10.0.0.5 - 10.0.0.9".
 var aroundHyphen = lazyregexp.New(`([0-9a-fA-F])\s+-\s+([0-9a-fA-F])`)
 
-// looksLikeAddress is four numbers with dots between them, or three colons.
-var looksLikeAddress = lazyregexp.New(`(^|[^\d.])\d{1,4}(\.\d{1,4}){3}($|[^\d.])|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]+`)
+// looksLikeAddress is four numbers with dots between them, of any script, or three colons.
+var looksLikeAddress = lazyregexp.New(`(^|[^\p{Nd}.])\p{Nd}{1,4}([.．。]\p{Nd}{1,4}){3}($|[^\p{Nd}.])|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:]+`)
+
+// looksLikeSeveral are the short forms for several addresses that shells and scanners
+// know: 10.0.0.*, 10.0.0.[5-9], 10.0.0.{5,6}, 10.0.[0-3].5.
+var looksLikeSeveral = lazyregexp.New(`\b(?:(?:\d{1,3}|[*?xX]|[\[{(][\d,|-]+[\])}])\.){3}(?:\d{1,3}|[*?xX]|[\[{(][\d,|-]+[\])}])`)
 
 // networkOf is the network that a word is, with its mask.
 func networkOf(word string) (r netipx.IPRange, ok bool) {
@@ -86,8 +96,11 @@ func networkOf(word string) (r netipx.IPRange, ok bool) {
 // programs write it, in one number: it is none of the ports, ids and times that stand
 // beside addresses.
 func isNumberOfAddress(v source.Value) bool {
-	n, ok := v.Int()
-	return ok && v.Kind() == source.Int && 1<<24 <= n && n < 0xe0<<24
+	if !v.IsScalar() {
+		return false
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(v.Raw()), 0, 32)
+	return err == nil && 1<<24 <= n && n < 0xe0<<24
 }
 
 // wordRange is the address or the range that a word means.

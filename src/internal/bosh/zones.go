@@ -1,6 +1,7 @@
 package bosh
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -89,12 +90,18 @@ func ZoneWords(az string) string {
 	return "availability zone " + az
 }
 
-// JoinZones lists zones; "" is none.
+// JoinZones lists zones; "" is none. Of what is no zone's name it says so.
 func JoinZones(list []string) string {
 	words := make([]string, len(list))
 	for i, az := range list {
-		if words[i] = az; az == "" {
-			words[i] = "none"
+		text, isOther := strings.CutPrefix(az, OtherZone)
+		switch {
+		case isOther && text == "":
+			words[i] = "something that is no name"
+		case isOther:
+			words[i] = text + " (which is no name)"
+		default:
+			words[i] = cmp.Or(az, "none")
 		}
 	}
 	return strings.Join(words, ", ")

@@ -3,10 +3,13 @@ package snapshot
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -171,4 +174,59 @@ func strange(t *testing.T, r *rand.Rand, text string) (with, how string) {
 		return "", ""
 	}
 	return string(out), word + " at " + paths[i]
+}
+
+// TestVIPsAreKept: of each form in which virtual addresses are written the snapshot has
+// the same addresses, and hides what the text does.
+func TestVIPsAreKept(t *testing.T) {
+	pages, err := filepath.Glob("../bosh/testdata/vip/*.txtar")
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	found := 0
+	for _, page := range pages {
+		archive, err := txtar.ParseFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range archive.Files {
+			if f.Name != "manifest.yml" {
+				continue
+			}
+			doc, err := source.Parse(f.Name, f.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &Snapshot{Head: Head{Collected: time.Unix(0, 0)}, Deployments: []Deployment{{Name: "web", Manifest: Keep{VIPProperties: bosh.DefaultPatterns().Find}.Manifest(doc.Root())}}}
+			read, err := Read("x.json", s.Encode())
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, _ := read.Deployments[0].Manifest.root()
+			want := vipWords(doc.Root())
+			found += len(want)
+			if diff := cmp.Diff(want, vipWords(root)); diff != "" {
+				t.Errorf("%s: (-text +snapshot):\n%s", page, diff)
+			}
+		}
+	}
+	if found < 100 {
+		t.Errorf("only %d addresses and gaps in all pages", found)
+	}
+}
+
+// vipWords are the addresses of each property, in order, and what hides in it.
+func vipWords(doc source.Value) []string {
+	vips, _ := bosh.FindVIPs(doc, bosh.DefaultPatterns())
+	var words []string
+	for _, f := range vips.Found {
+		words = append(words, fmt.Sprintf("%s %s-%s", f.Property, f.Range.From(), f.Range.To()))
+	}
+	for _, g := range vips.Gaps {
+		if g.Meant == "" {
+			words = append(words, fmt.Sprintf("%s hides %s, %d blocks", g.Property, g.Variable, len(g.Blocks)))
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
 }

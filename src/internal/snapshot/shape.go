@@ -51,6 +51,8 @@ func put(n *yaml.Node, key string, value *yaml.Node) {
 	n.Content = append(n.Content, text(key), value)
 }
 
+func null() *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"} }
+
 // listOf keeps the elements of a list.
 func listOf(element shape) shape {
 	return func(v source.Value) *yaml.Node {
@@ -171,7 +173,7 @@ func isVariable(s string) bool { return variableForm().FindString(s) == s && s !
 func scrubbed(v source.Value) *yaml.Node {
 	switch v.Kind() {
 	case source.Nil, source.Absent:
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
+		return null()
 	case source.Bool:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(v.Bool())}
 	case source.Int:

@@ -1,8 +1,8 @@
 package snapshot
 
 import (
+	"cmp"
 	"slices"
-
 	"strconv"
 	"strings"
 
@@ -71,7 +71,8 @@ func (l vipLeaves) keep(v source.Value) *yaml.Node {
 	if len(l) == 0 {
 		return nil
 	}
-	if kept, ok := l[v.Place()]; ok && !v.IsMap() {
+	kept, ok := l[v.Place()]
+	if ok && !v.IsMap() && !v.IsList() {
 		return text(kept)
 	}
 	switch {
@@ -82,17 +83,35 @@ func (l vipLeaves) keep(v source.Value) *yaml.Node {
 				n.Content = append(n.Content, kept)
 			}
 		}
-		return orNil(n)
-	case v.IsMap():
-		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-		for key, value := range v.Fields() {
-			if kept := l.keep(value); kept != nil {
-				put(n, key.Text(), kept)
-			}
+		if ok { // a list where none belongs
+			return n
 		}
 		return orNil(n)
+	case v.IsMap():
+		return l.keepMap(v)
 	}
 	return nil
+}
+
+// keepMap is keep for a mapping, whose keys may be addresses. Two that are one address
+// are told apart by a number.
+func (l vipLeaves) keepMap(v source.Value) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	seen := map[string]int{}
+	for key, value := range v.Fields() {
+		name, kept := key.Text(), l.keep(value)
+		if address, ok := l[key.Place()]; ok {
+			name, kept = address, cmp.Or(kept, null())
+		}
+		if kept == nil {
+			continue
+		}
+		if seen[name]++; seen[name] > 1 {
+			name += ";" + strconv.Itoa(seen[name])
+		}
+		put(n, name, kept)
+	}
+	return orNil(n)
 }
 
 func orNil(n *yaml.Node) *yaml.Node {
