@@ -38,3 +38,29 @@ func templateIn(s string) string {
 
 // TemplateHint says what to do about a template of a tool, by its name.
 func TemplateHint(tool string) string { return source.HintFor(tool) }
+
+// MayBeOne reports whether two names are one, or may be: a variable without a value may
+// stand for anything.
+func MayBeOne(a, b string) bool {
+	headA, tailA, hidesA := known(a)
+	headB, tailB, hidesB := known(b)
+	switch {
+	case !hidesA && !hidesB:
+		return a == b
+	case source.IsSeal(a) || source.IsSeal(b):
+		return true
+	case !hidesA:
+		return strings.HasPrefix(a, headB) && strings.HasSuffix(a, tailB) && len(a) >= len(headB)+len(tailB)
+	case !hidesB:
+		return MayBeOne(b, a)
+	}
+	return (strings.HasPrefix(headA, headB) || strings.HasPrefix(headB, headA)) && (strings.HasSuffix(tailA, tailB) || strings.HasSuffix(tailB, tailA))
+}
+
+// known are what stands before the first variable of a name, and behind the last.
+func known(name string) (head, tail string, hides bool) {
+	if _, hides = VariableIn(name); !hides {
+		return name, "", false
+	}
+	return name[:strings.Index(name, "((")], name[strings.LastIndex(name, "))")+2:], true
+}

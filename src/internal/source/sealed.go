@@ -31,6 +31,11 @@ const (
 // aSeal finds seals in what is printed.
 var aSeal = lazyregexp.New(sealPrefix + `[0-9a-f]{20}`)
 
+// IsSeal reports whether a text is a seal.
+func IsSeal(text string) bool {
+	return len(text) == len(sealPrefix)+2*sealBytes && aSeal().MatchString(text)
+}
+
 // aVariable is a variable as directors and the CLI take one.
 var aVariable = lazyregexp.New(`\(\( ?!?[-/.\w\pL]+ ?\)\)`)
 

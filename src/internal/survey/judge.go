@@ -47,6 +47,7 @@ func judge(d documents, mode mode) judged {
 	for _, r := range d.Reached {
 		c.Reached = append(c.Reached, claims.Reached(r))
 	}
+	d.deployments = d.withKnownNames(j)
 	j.own = ownNames(d.deployments)
 	d.leaveBeside()
 	current, past := pastAside(d.deployments) // names of create-env manifests are guarded by nobody
@@ -271,30 +272,32 @@ func (j *judged) number(manifests int) {
 // manifest is not in conflict with its own past. To a director that past is what it
 // deployed before.
 func pastAside(list []manifest) (current, past []manifest) {
-	const told, file, linted = 0, 1, 2
-	rank := func(m manifest) int {
-		switch {
-		case m.text.Target:
-			return linted
-		case m.text.told:
-			return told
-		}
-		return file
-	}
 	highest := map[string]int{}
 	for _, m := range list {
 		if m.read != nil {
-			highest[m.name()] = max(highest[m.name()], rank(m))
+			highest[m.name()] = max(highest[m.name()], m.rank())
 		}
 	}
 	for _, m := range list {
-		if m.read != nil && rank(m) < highest[m.name()] {
+		if m.read != nil && m.rank() < highest[m.name()] {
 			past = append(past, m)
 		} else {
 			current = append(current, m)
 		}
 	}
 	return current, past
+}
+
+// rank says which of two manifests of one deployment counts: the higher one.
+func (m manifest) rank() int {
+	const told, file, linted = 0, 1, 2
+	switch {
+	case m.text.Target:
+		return linted
+	case m.text.told:
+		return told
+	}
+	return file
 }
 
 func (m manifest) name() string {

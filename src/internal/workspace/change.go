@@ -252,28 +252,34 @@ func (p *placing) addEnvironment(d *fleet.Sources, entry fleet.SourceFile) error
 	list := d.Files(fleet.CreateEnv)
 	name := p.nameOf(&entry)
 	var same []int
+	var paths, maybe []string
 	for i := range *list {
-		if name != "" && p.nameOf(&(*list)[i]) == name {
-			same = append(same, i)
+		other := p.nameOf(&(*list)[i])
+		_, hides := bosh.VariableIn(other)
+		switch {
+		case name == "" || !bosh.MayBeOne(name, other):
+		case hides || name != other:
+			maybe = append(maybe, (*list)[i].Path)
+		default:
+			same, paths = append(same, i), append(paths, (*list)[i].Path)
 		}
 	}
-	switch len(same) {
-	case 0:
-		*list = append(*list, entry)
-	case 1:
-		(*list)[same[0]] = entry
-	default:
-		var paths []string
-		for _, i := range same {
-			paths = append(paths, (*list)[i].Path)
-		}
+	switch {
+	case len(same) > 1:
 		return p.troubleAt(d.At, "lint it under the path that the fleet file names, or give them names of their own",
 			"director %s has %d create-env manifests named %s, %s: which one does %s replace?", d.Name, len(same), name, strings.Join(paths, ", "), p.change.Path)
+	case len(same) == 1:
+		(*list)[same[0]] = entry
+	case len(maybe) > 0:
+		return p.troubleAt(d.At, "lint it under the path that the fleet file names, or give the names their values in the fleet file, as create-env does: vars: {…}",
+			"director %s has create-env manifests whose names may be one with that of %s, since a variable hides one of them, %s: does it replace one?", d.Name, p.change.Path, strings.Join(maybe, ", "))
+	default:
+		*list = append(*list, entry)
 	}
 	return nil
 }
 
-// nameOf is the name in a manifest; empty if it has none or hides it.
+// nameOf is the name in a manifest, with variables that have no value; empty if it has none.
 func (p *placing) nameOf(entry *fleet.SourceFile) string {
 	doc := entry.Document
 	if doc == nil {
@@ -282,11 +288,7 @@ func (p *placing) nameOf(entry *fleet.SourceFile) string {
 			return "" // the survey says what is wrong with it
 		}
 	}
-	name := doc.Root().Field("name").Raw()
-	if strings.Contains(name, "((") {
-		return ""
-	}
-	return name
+	return doc.Root().Field("name").Text()
 }
 
 // addConfig puts a config into the place of the director's own of that name: where
