@@ -51,9 +51,21 @@ func (h *Holders) KeptByCloud() int {
 	return h.count(func(k plan.Kind) bool { return k == plan.CloudKept })
 }
 
-// Booked counts the bookings.
+// Booked counts the bookings, each once: one whose pool moved is taken in two segments.
 func (h *Holders) Booked() int {
-	return h.count(func(k plan.Kind) bool { return k == plan.Booked })
+	type booking struct {
+		pool string
+		of   netipx.IPRange
+	}
+	seen := map[booking]bool{}
+	for _, segment := range h.Segments {
+		for i := range segment.Claims {
+			if c := &segment.Claims[i]; c.Kind == plan.Booked {
+				seen[booking{c.Detail.Booking.Pool, c.Range}] = true
+			}
+		}
+	}
+	return len(seen)
 }
 
 // Nobody reports whether nobody has what was asked, or may get it.

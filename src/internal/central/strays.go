@@ -22,7 +22,8 @@ import (
 // twice, no two pools may delegate the same ones, and what was booked of a
 // pool that is no more, that no longer delegates the address, or that was in another segment
 // then, is in everybody's way as any other claim: a stray. Strays come of a change of the
-// fleet file alone, which makes a new picture.
+// fleet file alone, which makes a new picture. A renewal may end one: the next picture, which
+// is made soon anyway, sees it.
 
 // strays are those bookings, and what is to be said of them.
 type strays struct {
@@ -84,15 +85,22 @@ func (s *strays) ofPool(file *fleet.File, pool *fleet.Pool, rs *ledger.Records, 
 			continue
 		}
 		moved := bookfile.PoolBookings{Pool: name, Segment: segment, Moved: true, Records: records}
-		where := "segment " + segment
-		if !slices.ContainsFunc(file.Segments, func(o fleet.Segment) bool { return o.Name.Value == segment }) {
-			moved.Segment, where = "", where+", which the fleet file does not have any more"
+		while, hint := "it was in segment "+segment, "a machine does not move with the pool: give the pool its segment back, or let the owners release what they have, and book again"
+		switch {
+		case segment == "":
+			while, hint = "it named no segment", "if their machines are in this one, renew them: ipguard renew OWNER"
+		case !slices.ContainsFunc(file.Segments, func(o fleet.Segment) bool { return o.Name.Value == segment }):
+			moved.Segment, while = "", while+", which the fleet file does not have any more"
+		}
+		there := "there, too"
+		if moved.Segment == "" {
+			there = "in all segments"
 		}
 		s.moved = append(s.moved, moved)
 		s.told = append(s.told, trouble.Trouble{
-			Message: fmt.Sprintf("%s of pool %s made while it was in %s, such as %s: what is booked stays taken there, too", plural.Of(len(records), "booking"), name,
-				where, ledger.RangeText(records[0].Range)),
-			At: pool.Segment.At, Hint: "a machine does not move with the pool: give the pool its segment back, or let the owners release what they have, and book again",
+			Message: fmt.Sprintf("%s of pool %s made while %s, such as %s: what is booked stays taken %s", plural.Of(len(records), "booking"), name,
+				while, ledger.RangeText(records[0].Range), there),
+			At: pool.Segment.At, Hint: hint,
 		})
 	}
 }

@@ -49,8 +49,8 @@ func loadSegments(ctx context.Context, tx *sql.Tx, of Segments) error {
 			switch {
 			case last.segment == now.segment && last.meant == now.meant:
 				continue
-			case last.segment == now.segment || last.segment == "": // now it is said which one it was all the time
-			default:
+			case last.segment == now.segment:
+			default: // of a pool that named none nobody knows in which one its machines are
 				if err := tx.QueryRowContext(ctx, `select coalesce(max(serial), 0) from event where pool = $1`, pool).Scan(&now.serial); err != nil {
 					return err
 				}
@@ -107,7 +107,9 @@ func spansIn(ctx context.Context, q querier) (map[string][]span, error) {
 }
 
 // BookedIn are, by pool and address, the segments in which addresses were booked, of the
-// pools that were in more than one since they have bookings.
+// pools that were in more than one since they have bookings. It is empty where the pool
+// named none, and nobody renewed the booking since it does: who renews it says that its
+// machine is there.
 func (s *Store) BookedIn(ctx context.Context) (map[string]map[netip.Prefix]string, error) {
 	spans, err := spansIn(ctx, s.database.SQL())
 	if err != nil {
@@ -127,6 +129,10 @@ func (s *Store) BookedIn(ctx context.Context) (map[string]map[netip.Prefix]strin
 			switch e := &events[i]; e.Event.What {
 			case ledger.WasHeld, ledger.WasBooked, ledger.WasAdopted:
 				all[pool][e.Range] = segmentAt(list, e.Serial)
+			case ledger.WasRenewed:
+				if was, known := all[pool][e.Range]; known && was == "" {
+					all[pool][e.Range] = segmentAt(list, e.Serial)
+				}
 			}
 		}
 	}
