@@ -124,7 +124,7 @@ type placeOfSnapshot struct {
 }
 
 func (c *collector) read(flags *collectFlags, names []string) error {
-	path, err := findFleetFile(c.streams.search(flags.fleet, nil))
+	path, err := c.streams.findFleetFile(flags.fleet, nil)
 	if err != nil {
 		return err
 	}

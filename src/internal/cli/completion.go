@@ -157,6 +157,7 @@ func completionFleet(cmd *cobra.Command, streams Streams) (*workspace.Workspace,
 	if err != nil {
 		return nil, false
 	}
+	streams.Stderr = io.Discard // the command says what is wrong, once it runs
 	w, err := openFleet(path, workspace.Mode{}, streams.files(), streams)
 	return w, err == nil
 }

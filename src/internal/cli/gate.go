@@ -390,12 +390,11 @@ func unchanged(path string, before []byte) error {
 
 // fleetFile is the fleet file for the change.
 func (g *gateRun) fleetFile() (string, error) {
-	path, ok, err := g.streams.search(g.options.fleet, []string{g.change.Files()[0].Path}).Find()
-	switch {
-	case err != nil:
-		return "", incomplete("", "cannot look for %s: %s", fleet.FileName, err)
-	case !ok:
-		return "", incomplete("name it with IPGUARD_FLEET or --ipguard-fleet FILE", "no %s was found for %s", fleet.FileName, g.what())
+	search := g.streams.search(g.options.fleet, []string{g.change.Files()[0].Path})
+	search.Flag = "--ipguard-fleet"
+	path, ok, err := g.streams.searched(search)
+	if err == nil && !ok {
+		err = incomplete("name it with IPGUARD_FLEET or --ipguard-fleet FILE", "no %s was found for %s", fleet.FileName, g.what())
 	}
-	return path, nil
+	return path, err
 }

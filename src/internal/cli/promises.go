@@ -8,7 +8,6 @@ import (
 
 	"go4.org/netipx"
 
-	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/inventory"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -23,12 +22,9 @@ type promises struct {
 
 // read reads the plan of the fleet; nil if no fleet file is named or found.
 func (p promises) read() (*picture, error) {
-	file, ok, err := p.streams.search(p.fleet, nil).Find()
-	switch {
-	case err != nil:
-		return nil, incomplete("", "cannot look for %s: %s", fleet.FileName, err)
-	case !ok:
-		return nil, nil
+	file, ok, err := p.streams.searched(p.streams.search(p.fleet, nil))
+	if err != nil || !ok {
+		return nil, err
 	}
 	return readPicture(file, p.streams)
 }

@@ -71,7 +71,7 @@ func runPush(ctx context.Context, fleetFile string, names []string, replaces boo
 // openWithoutPlan opens a fleet file that names a server, which is not asked for what
 // others have.
 func openWithoutPlan(fleetFile string, streams Streams) (*workspace.Workspace, error) {
-	path, err := findFleetFile(streams.search(fleetFile, nil))
+	path, err := streams.findFleetFile(fleetFile, nil)
 	if err != nil {
 		return nil, err
 	}

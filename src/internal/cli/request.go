@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -24,25 +25,38 @@ func (s Streams) reading(files *source.Files, mode workspace.Mode) workspace.Rea
 // search is where the fleet file is looked for, for commands about some files.
 func (s Streams) search(named string, about []string) workspace.Search {
 	variable, _ := s.env("IPGUARD_FLEET")
-	return workspace.Search{Named: named, Variable: variable, For: about}
+	return workspace.Search{Named: named, Variable: variable, Flag: "--fleet", For: about}
 }
 
 // findFleetFile is the path of the fleet file, which must be there unless it is named.
-func findFleetFile(search workspace.Search) (string, error) {
-	path, ok, err := search.Find()
-	switch {
-	case err != nil:
-		return "", incomplete("", "cannot look for %s: %s", fleet.FileName, err)
-	case !ok:
-		return "", incomplete("write one with ipguard init, name it with --fleet FILE, or lint a manifest by itself with --no-fleet",
+func (s Streams) findFleetFile(named string, about []string) (string, error) {
+	path, ok, err := s.searched(s.search(named, about))
+	if err == nil && !ok {
+		err = incomplete("write one with ipguard init, name it with --fleet FILE, or lint a manifest by itself with --no-fleet",
 			"no %s from here up to the root of the repository", fleet.FileName)
 	}
-	return path, nil
+	return path, err
+}
+
+// searched is the path of the fleet file that counts; of others it is told.
+func (s Streams) searched(search workspace.Search) (path string, ok bool, err error) {
+	found, ok, err := search.Find()
+	if err != nil {
+		t := trouble.Of(err)
+		return "", false, incomplete(t.Hint, "%s", &t)
+	}
+	if s.guess != nil && s.guess.settled {
+		return found.Path, ok, nil // it was told before
+	}
+	for _, other := range found.Others {
+		fmt.Fprintf(s.Stderr, "ipguard: %s counts, and %s, further up, does not: it names none of the same files (%s names another)\n", found.Path, other, search.Flag)
+	}
+	return found.Path, ok, nil
 }
 
 // openFleet opens the fleet file for a command that is about the whole fleet.
 func openFleet(named string, mode workspace.Mode, files *source.Files, streams Streams) (*workspace.Workspace, error) {
-	path, err := findFleetFile(streams.search(named, nil))
+	path, err := streams.findFleetFile(named, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +120,7 @@ func (f *lintFlags) open(args []string, files *source.Files, streams Streams) (*
 	if f.fleet.none {
 		return workspace.Empty(reading, fleet.Sources{Name: f.director}), nil
 	}
-	path, err := findFleetFile(streams.search(f.fleet.path, args))
+	path, err := streams.findFleetFile(f.fleet.path, args)
 	if err != nil {
 		// A path that was mistyped has no fleet file above it either.
 		for _, manifest := range args {

@@ -7,30 +7,32 @@ import (
 	"path/filepath"
 )
 
-// Find looks for the fleet file that covers start, a file or a folder: in its
-// folder and then upward to the root of the git repository, which is the first
-// folder with a .git in it, or to the root of the file system where there is
-// none. The path is as short as it can be from the working directory.
-func Find(start string) (path string, ok bool, err error) {
+// FindAll looks for fleet files that may cover start, a file or a folder: in its folder
+// and then upward to the root of the git repository, which is the first folder with a .git
+// in it, or to the root of the file system where there is none. The nearest one is first.
+// The paths are as short as they can be from the working directory. An error ends the
+// search; what was found before is returned with it.
+func FindAll(start string) (paths []string, err error) {
 	folder, err := filepath.Abs(start)
 	if err != nil {
-		return "", false, err
+		return nil, err
 	}
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		folder = filepath.Dir(folder)
 	}
 	for {
 		candidate := filepath.Join(folder, FileName)
-		if ok, err := exists(candidate); ok || err != nil {
-			return shown(candidate), ok, err
+		ok, err := exists(candidate)
+		if err != nil {
+			return paths, err
+		}
+		if ok {
+			paths = append(paths, shown(candidate))
 		}
 		isRoot, err := exists(filepath.Join(folder, ".git"))
-		if err != nil {
-			return "", false, err
-		}
 		parent := filepath.Dir(folder)
-		if isRoot || parent == folder {
-			return "", false, nil
+		if isRoot || err != nil || parent == folder {
+			return paths, err
 		}
 		folder = parent
 	}

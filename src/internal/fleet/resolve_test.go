@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -195,19 +196,19 @@ func TestFind(t *testing.T) {
 		"fleet/promo/web":               "fleet/ipguard.yml",
 		"fleet/promo/web/m.yml":         "fleet/ipguard.yml",
 		"fleet/promo/web/not-there.yml": "fleet/ipguard.yml",
-		"fleet/own/deep":                "fleet/own/ipguard.yml",
-		"fleet/own/ipguard.yml":         "fleet/own/ipguard.yml",
+		"fleet/own/deep":                "fleet/own/ipguard.yml fleet/ipguard.yml",
+		"fleet/own/ipguard.yml":         "fleet/own/ipguard.yml fleet/ipguard.yml",
 		"bare/promo":                    "", // the git root ends the search
 		"worktree/promo":                "", // .git is a file in worktrees and submodules
 		"outer/inner/promo":             "",
 	} {
-		got, ok, err := Find(start)
-		if err != nil || got != want || ok != (want != "") {
-			t.Errorf("%s: %q, %v, %v; want %q", start, got, ok, err, want)
+		got, err := FindAll(start)
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, %v; want %q", start, got, err, want)
 		}
 	}
 	t.Chdir(filepath.Join(root, "fleet/promo/web"))
-	if got, _, _ := Find("m.yml"); got != "../../ipguard.yml" {
+	if got, _ := FindAll("m.yml"); !slices.Equal(got, []string{"../../ipguard.yml"}) {
 		t.Errorf("from below: %q", got)
 	}
 }
