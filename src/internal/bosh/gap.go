@@ -87,10 +87,16 @@ type gaps struct {
 // add notes that v hides a part. what names it.
 func (g *gaps) add(gap Gap, v source.Value, format string, args ...any) {
 	gap.What, gap.At = fmt.Sprintf(format, args...), v.Place()
-	if gap.Template = templateIn(v.Text()); gap.Template == "" {
-		gap.Variable, _ = VariableIn(v.Text())
-	}
+	gap.isBehind(v.Text())
 	g.list = append(g.list, gap)
+}
+
+// isBehind notes the template or the variable of a text. It reports whether it is a variable.
+func (g *Gap) isBehind(text string) (variable bool) {
+	if g.Template = templateIn(text); g.Template == "" {
+		g.Variable, variable = VariableIn(text)
+	}
+	return variable
 }
 
 // hides reports whether a variable without a value stands in v.
@@ -362,6 +368,11 @@ func withTemplates(list, met []Gap, docs ...source.Value) []Gap {
 		})
 	}
 	return list
+}
+
+// WithTemplates adds to the gaps of a runtime config those of templates that hide no address.
+func WithTemplates(list []Gap, runtimeConfig source.Value) []Gap {
+	return withTemplates(list, nil, runtimeConfig)
 }
 
 // walkScalars visits the scalars below a node, those of aliases where they are

@@ -22,9 +22,9 @@ const maxPropertyValues = 1_000_000
 // segment carries (loopback, link-local, unspecified, multicast) are no virtual
 // addresses, nor is anything that is no address, such as a host name.
 //
-// A ((variable)) in such a property is an Unresolved. The error, a
-// *trouble.Trouble, says that the aliases of the properties stand for more values
-// than can be looked at; what was found until then is returned all the same.
+// A ((variable)) in such a property is an Unresolved, and what another tool has yet to fill
+// in is a gap. The error, a *trouble.Trouble, says that the aliases of the properties stand
+// for more values than can be looked at; what was found until then is returned all the same.
 func FindVIPs(manifest source.Value, patterns Patterns) (VIPs, error) {
 	f := newVIPFinder(patterns)
 	var everyJob []string
@@ -68,11 +68,8 @@ func (f *vipFinder) expect(scope propertyScope, v source.Value, asItShould bool,
 		return
 	}
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, What: scope.describe(what), At: v.Place()}
-	if name, ok := VariableIn(v.Text()); ok {
-		gap.Variable = name
-		if !v.IsOpenKey() { // of which readers of the document tell
-			f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: name, What: gap.What, At: gap.At})
-		}
+	if gap.isBehind(v.Text()) && !v.IsOpenKey() { // of which readers of the document tell
+		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
 	}
 	f.vips.Gaps = append(f.vips.Gaps, gap)
 }
@@ -236,7 +233,12 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 			before := len(f.vips.Found)
 			f.collectWhole(scope, below, value)
 			if len(f.vips.Found) > before {
-				f.setRouter(f.vips.Found[before:], routerOf(scope.jobs, below, v))
+				router, id := routerOf(scope.jobs, below, v)
+				f.setRouter(f.vips.Found[before:], router)
+				if gap := scope.gapAt(append(path[:len(path):len(path)], "virtual_router_id"), id); !id.IsOpenKey() && isUnfilled(id.Text()) {
+					gap.isBehind(id.Text())
+					f.vips.Gaps = append(f.vips.Gaps, gap)
+				}
 			}
 			continue
 		}
@@ -302,13 +304,15 @@ func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v, beside s
 	}
 	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Blocks: blocks, What: scope.describe("property " + property), At: key.Place()}
-	gap.Variable, _ = VariableIn(property)
+	variable := gap.isBehind(property)
 	f.vips.Gaps = append(f.vips.Gaps, gap)
 	if hasRouterID(beside) { // which may be somebody's, whatever the address
 		gap.Blocks = nil
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
-	f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
+	if variable {
+		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
+	}
 }
 
 // setRouter gives addresses of one property their virtual router.
@@ -330,7 +334,7 @@ var holders = []string{"keepalived", "vrrp", "vrrp_instance", "vrrp_instances", 
 
 // mayHold reports whether a property hides and would hold virtual addresses below.
 func mayHold(name string, value *yaml.Node) bool {
-	return value != nil && value.Kind == yaml.ScalarNode && isWholeVariable(value.Value) && slices.Contains(holders, strings.ToLower(name))
+	return value != nil && value.Kind == yaml.ScalarNode && (isWholeVariable(value.Value) || isUnfilled(value.Value)) && slices.Contains(holders, strings.ToLower(name))
 }
 
 func (f *vipFinder) walkChild(scope propertyScope, path []string, v source.Value) {
@@ -418,6 +422,10 @@ func (f *vipFinder) collectNamed(scope propertyScope, path []string, v source.Va
 
 func (f *vipFinder) collectText(scope propertyScope, path []string, v source.Value) {
 	gap := scope.gapAt(path, v)
+	if gap.Template = templateIn(v.Raw()); gap.Template != "" {
+		f.vips.Gaps = append(f.vips.Gaps, gap)
+		return
+	}
 	variables := variablesOf(v.Raw())
 	for _, variable := range variables {
 		gap.Variable = variable

@@ -328,6 +328,9 @@ func strangeLines(gaps []Gap) string {
 			for _, block := range g.Blocks {
 				fmt.Fprintf(&b, ", %s", rangeWords(block.Range))
 			}
+			if g.Template != "" {
+				fmt.Fprintf(&b, ", of %s", g.Template)
+			}
 			if g.Meant != "" {
 				fmt.Fprintf(&b, ", meant is %s", g.Meant)
 			}

@@ -29,6 +29,10 @@ func variablesOf(text string) []string {
 // that of a virtual address it may have been one.
 const LeftOut = "(left out)"
 
+// isUnfilled reports whether another tool has yet to fill in a text, or had when a snapshot
+// left it out.
+func isUnfilled(text string) bool { return templateIn(text) != "" || text == LeftOut }
+
 // virtualAddresses are the addresses of a text: "10.0.0.5", "10.0.0.5/24",
 // "10.0.0.5/255.255.255.0", "10.0.0.5:443", "https://10.0.0.5/login", "10.0.0.5,
 // 10.0.0.6" with brackets and quotes or without, "10.0.0.5-10.0.0.9", or a line of
@@ -39,13 +43,12 @@ const LeftOut = "(left out)"
 // the others are in. Where there are no others, nobody knows whether it means all its
 // addresses, or the first one: those are networks.
 func virtualAddresses(text string) (list, networks []netipx.IPRange, strange bool) {
-	if first, _, _ := strings.Cut(text, ";"); first == LeftOut {
-		return nil, nil, true
-	}
-	text = aroundHyphen().ReplaceAllString(text, "$1-$2")
+	known := strings.ReplaceAll(text, LeftOut, "")
+	text, strange = aroundHyphen().ReplaceAllString(known, "$1-$2"), known != text
 	if isSeveral := func(word string) bool { return strings.ContainsAny(word, "*?xX[{(") }; slices.ContainsFunc(looksLikeSeveral().FindAllString(text, -1), isSeveral) {
 		return nil, nil, true
 	}
+	strange = strange || toBeFilledIn().MatchString(text)
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
 	for _, word := range words {
 		word = strings.TrimRight(word, ".") // of a sentence, or a name's end
@@ -76,6 +79,15 @@ var looksLikeAddress = lazyregexp.New(`(^|[^\p{Nd}.])\p{Nd}{1,4}([.．。]\p{Nd}
 // looksLikeSeveral are the short forms for several addresses that shells and scanners
 // know: 10.0.0.*, 10.0.0.[5-9], 10.0.0.{5,6}, 10.0.[0-3].5.
 var looksLikeSeveral = lazyregexp.New(`\b(?:(?:\d{1,3}|[*?xX]|[\[{(][\d,|-]+[\])}])\.){3}(?:\d{1,3}|[*?xX]|[\[{(][\d,|-]+[\])}])`)
+
+// toBeFilledIn are words for which a script, a person or a tool that is not known puts a
+// value, alone or in the place of a part of an address: $VIP, $(cat vip), `cat vip`, @vip@,
+// %VIP%, <vip>, {vip}, #{vip}, __VIP__, 10.0.0.$N, https://$VIP:443; and a variable of bosh that
+// is misspelt, ((vip). No host name looks like them. They are whole words, since a password may
+// hold any of them.
+var toBeFilledIn = lazyregexp.New(`(?:^|[\s,;"'[])(?:\w+://)?(?:\d{1,3}\.)*` +
+	"(?:[$]\\w+|[$]\\(.*\\)|`[^`]*`|@\\w+@|%\\w+%|<[a-zA-Z][^<>]*>|#?\\{[a-zA-Z_][\\w.-]*\\}|__\\w+__|\\(\\s*\\(.*)" +
+	`(?:\.\d{1,3})*(?:[:/]\S*)?(?:$|[\s,;"'\]])`)
 
 // networkOf is the network that a word is, with its mask.
 func networkOf(word string) (r netipx.IPRange, ok bool) {

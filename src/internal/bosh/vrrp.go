@@ -46,14 +46,14 @@ var routerProperties = []routerProperty{
 }
 
 // routerOf finds the virtual router of a virtual address at path, whose last name
-// stands in the map beside.
-func routerOf(jobs, path []string, beside source.Value) Router {
+// stands in the map beside, and its id there.
+func routerOf(jobs, path []string, beside source.Value) (r Router, id source.Value) {
 	for _, p := range routerProperties {
 		pattern, err := ParsePattern(p.pattern())
 		if err != nil || !pattern.match(jobs, namesOf(path), false) || p.vip != "*" && len(path) != len(pattern.names) {
 			continue
 		}
-		r := Router{Of: beside.Place()}
+		r = Router{Of: beside.Place()}
 		for _, name := range p.names {
 			v := beside.Field(name)
 			if !v.Present() || v.Kind() == source.Nil {
@@ -61,15 +61,17 @@ func routerOf(jobs, path []string, beside source.Value) Router {
 			}
 			r.At = v.Place()
 			r.ID = routerID(v)
-			r.Variable, _ = VariableIn(v.Text())
-			return r // an id that cannot be read is not known
+			if templateIn(v.Text()) == "" {
+				r.Variable, _ = VariableIn(v.Text())
+			}
+			return r, v // an id that cannot be read is not known
 		}
 		if p.standard > 0 && !beside.Field(path[len(path)-1]).IsMap() {
 			r.ID, r.At, r.Default = p.standard, beside.Place(), true
 		}
-		return r
+		break
 	}
-	return Router{}
+	return r, id
 }
 
 // hasRouterID reports whether an address among these properties may be that of a virtual

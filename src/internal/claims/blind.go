@@ -123,6 +123,19 @@ func (b *blindSpots) add(owner plan.Owner, gap bosh.Gap, may []plan.Claim) {
 	b.plan.BlindSpots = append(b.plan.BlindSpots, spot)
 }
 
+// oncePerTemplate forgets templates of which nothing more is known, from a spot of the plan on,
+// where another spot says what the same one hides.
+func (b *blindSpots) oncePerTemplate(from int) {
+	known := map[place.Place]bool{}
+	for _, s := range b.plan.BlindSpots[from:] {
+		known[s.At] = known[s.At] || len(s.May) > 0
+	}
+	kept := slices.DeleteFunc(b.plan.BlindSpots[from:], func(s plan.BlindSpot) bool {
+		return s.Reason == plan.Unreadable && len(s.May) == 0 && s.At.IsValid() && known[s.At]
+	})
+	b.plan.BlindSpots = b.plan.BlindSpots[:from+len(kept)]
+}
+
 // config adds what hides of a cloud-config, or of a manifest's own networks.
 // handsOut is false for create-env.
 func (b *blindSpots) config(owner plan.Owner, cc *bosh.CloudConfig, handsOut bool) {

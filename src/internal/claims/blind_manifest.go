@@ -162,7 +162,10 @@ func (b *blindSpots) onRequest(s subnet) *netipx.IPSet {
 // ofProperty is what a property may hold: what is written there, if it is one of
 // virtual addresses, or any address.
 func (b *blindSpots) ofProperty(owner plan.Owner, mine, known networks, gap bosh.Gap) []plan.Claim {
-	if len(gap.Blocks) == 0 {
+	switch {
+	case gap.Hides == 0:
+		return nil
+	case len(gap.Blocks) == 0:
 		return b.properties(owner, mine, known)
 	}
 	before := len(b.plan.Claims)

@@ -136,6 +136,7 @@ func (b *builder) director(d *Director) {
 		b.remember(d, shared)
 	}
 	blind := &blindSpots{builder: b, director: d, own: own, shared: shared}
+	spots := len(b.plan.BlindSpots)
 	blind.config(plan.Owner{Director: d.Name}, d.CloudConfig, true)
 	views := b.views(d, own)
 	for _, v := range d.Views {
@@ -180,6 +181,7 @@ func (b *builder) director(d *Director) {
 		owner := plan.Owner{Director: d.Name, Property: gap.Property}
 		blind.add(owner, gap, blind.ofProperty(owner, shared, shared, gap))
 	}
+	blind.oncePerTemplate(spots)
 	for _, u := range d.Unread {
 		blind.unread(u)
 	}

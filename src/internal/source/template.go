@@ -75,7 +75,7 @@ func (t Template) says() string {
 }
 
 // yttMark is a line of ytt's, which are comments to YAML.
-var yttMark = lazyregexp.New(`(?m)^\s*#@ ?(load\(|def |for .*:\s*$|if .*:\s*$|end\s*$|data/|overlay/|library/|schema/)|^[^#'"|>]*[:-] #@ \S`)
+var yttMark = lazyregexp.New(`(?m)^\s*#@ ?(load\(|def |for .*:\s*$|if .*:\s*$|end\s*$|data/|overlay/|library/|schema/)|^[^#'"|>]*([:-] |[[,{] ?)#@ \S`)
 
 // AsTemplate refuses a document that is YAML and still a template as a whole: its
 // marks are comments or keys. The error is a *trouble.Trouble at the mark; nil if it

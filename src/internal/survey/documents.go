@@ -178,6 +178,7 @@ func readRuntimeConfig(e text, loader *interpolate.Loader, patterns bosh.Pattern
 	doc, err := e.load(loader)
 	if err == nil {
 		c.vips, err = e.findVIPs(doc, patterns)
+		c.vips.Gaps = bosh.WithTemplates(c.vips.Gaps, doc.Root())
 	}
 	if err == nil && !e.told {
 		err = isRuntimeConfig(doc.Root())
