@@ -50,7 +50,7 @@ func TestOldSnapshotHidesNothing(t *testing.T) {
 	promo, west := twoTeams(t)
 	said := func(age time.Duration, address string) string {
 		promo.write("promo/pgpool-manifest.yml", manifestOf("pgpool", address))
-		promo.expect(0, []string{"new"}, "push")
+		promo.expect(0, nil, "push")
 		var text string
 		promo.get(t, "/api/v1/directors/promo/snapshot", &text)
 		s, err := snapshot.Read("promo.json", []byte(text))
@@ -61,7 +61,7 @@ func TestOldSnapshotHidesNothing(t *testing.T) {
 		return string(s.Encode())
 	}
 	old, now := said(7*24*time.Hour, "10.8.52.181"), said(0, "10.8.52.191")
-	newer := said(-time.Minute, "10.8.52.181")
+	newer, ahead := said(-time.Minute, "10.8.52.181"), said(-24*time.Hour, "10.8.52.181")
 	promo.clock.pass(2 * time.Minute)
 	promo.write("promo/promo.json", now)
 	fleet := "server: " + west.server.URL + "\ndirectors:\n- {name: promo, snapshot: promo.json}\n"
@@ -79,4 +79,10 @@ func TestOldSnapshotHidesNothing(t *testing.T) {
 		t.Errorf("what was told later does not count: %s", out)
 	}
 	west.expect(0, []string{"deployment pgpool (director promo)"}, "who", "10.8.52.181")
+
+	// Of one that is not yet nobody knows whether it is newer.
+	west.write("dr-west/promo.json", ahead)
+	west.expect(1, []string{"10.8.52.191 is claimed twice", "which is in the future"}, "lint", "--director", "dr-west", "director-env.yml")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.expect(3, []string{"which is in the future"}, "lint")
 }

@@ -5,10 +5,10 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
-
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // A director of the fleet file may be one that the server knows, too. What the files say
@@ -69,10 +69,15 @@ func (f *Fleet) openBeside(d *fleet.Sources, wanted wanting) opened {
 		}
 	}
 	isOne := err == nil && p.there && mine.Director.UUID != "" && mine.Director.UUID == p.head.Director.UUID
-	if isOne && p.head.Collected.After(mine.Collected) {
+	ahead := isOne && f.Snapshots.ahead(mine.Head) // and perhaps older: nobody knows
+	if isOne && (ahead || p.head.Collected.After(mine.Collected)) {
+		var lost []claims.Unread
+		if ahead {
+			lost = append(lost, unreadOf(snapshotSource(d), "", false, trouble.Trouble{Message: notYet(d, mine.Head), At: d.Snapshot.At, Hint: again(d)}))
+		}
 		from.MaxAge, from.MaxAgeAt = d.Snapshot.MaxAge, d.Snapshot.MaxAgeAt
 		*d = theirs
-		p = f.accept(d, opened{head: p.head, whole: p.whole}, nil, wanted)
+		p = f.accept(d, opened{head: p.head, whole: p.whole, lost: lost}, nil, wanted)
 		p.own, p.pushed = own, pushed{whole: p.whole, from: &from, asIs: true}
 		return p
 	}

@@ -198,11 +198,18 @@ func (s Snapshots) tooOld(d *fleet.Sources, head snapshot.Head) (trouble.Trouble
 		late.Message = fmt.Sprintf("%s is %s old, and may be %s: what director %s granted since is unknown",
 			nameOf(d), ageText(age), ageText(d.Snapshot.MaxAge), d.Name)
 		return late, true
-	case age < -skew:
-		late.Message = fmt.Sprintf("%s was written at %s, which is in the future: its age is unknown", nameOf(d), head.Collected.Format(time.RFC3339))
+	case s.ahead(head):
+		late.Message = notYet(d, head)
 		return late, true
 	}
 	return trouble.Trouble{}, false
+}
+
+// ahead reports whether a snapshot was written in the future.
+func (s Snapshots) ahead(head snapshot.Head) bool { return head.Collected.Sub(s.Now) > skew }
+
+func notYet(d *fleet.Sources, head snapshot.Head) string {
+	return fmt.Sprintf("%s was written at %s, which is in the future: its age is unknown", nameOf(d), head.Collected.Format(time.RFC3339))
 }
 
 // ageText is a length of time as the fleet file has it, in its largest unit.
