@@ -194,7 +194,11 @@ func (f *lintFlags) judge(args []string, changed func(string) bool, files *sourc
 
 // judgeFleet lints what a workspace holds.
 func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*judged, *survey.Survey) {
-	read := survey.Read(w.Fleet, w.Loader)
+	of := w.Fleet
+	if w.Central != nil {
+		of.Elsewhere = w.Central.URL
+	}
+	read := survey.Read(of, w.Loader)
 	j := judgeSurvey(w, read, files, streams)
 	if len(j.Findings)+len(j.Failures) == 0 {
 		return j, read
@@ -209,7 +213,7 @@ func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*
 
 // judgeSurvey lints what was read of a workspace.
 func judgeSurvey(w *workspace.Workspace, read *survey.Survey, files *source.Files, streams Streams) *judged {
-	if !read.Facts.Targets.Some {
+	if !read.Facts.Targets.Part() {
 		read.Facts.Unlisted = w.Unlisted()
 	}
 	except := exceptions(w.Fleet.File, files)
@@ -220,15 +224,19 @@ func judgeSurvey(w *workspace.Workspace, read *survey.Survey, files *source.File
 	}
 	seen := ignore.All
 	switch {
-	case read.Facts.Targets.Some:
+	case read.Facts.Targets.Part():
 		seen = ignore.Part
 	case len(failures) > 0:
 		seen = ignore.AllThatCouldBeRead
 	}
 	findings := append(lint.Run(read.Facts, lint.Rules()), accepted...)
 	findings, count := ignore.Judge(findings, except, streams.today(), seen)
+	findings, elsewhere := read.Facts.Targets.Apart(findings)
 	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, workspace: w}
 	j.Summary.Accepted = count
+	if w.Central != nil {
+		j.Elsewhere = lint.ElsewhereOf(w.Central.URL, elsewhere)
+	}
 	return j
 }
 

@@ -101,11 +101,11 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	hiding := map[hidingPlace]bool{} // what hides of a manifest in one place is told of once
 	toJudged := f.Blindness
 	if f.Targets.Some {
-		toJudged = f.Blindness.Among(func(c *plan.Claim) bool { return f.Targets.Match(c.Owner()) })
+		toJudged = f.Blindness.Among(f.judgesClaim)
 	}
 	for i := range f.Plan.BlindSpots {
 		spot := &f.Plan.BlindSpots[i]
-		if spot.Judged || (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner) {
+		if spot.Judged || (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner, spot.At) {
 			doubts = append(doubts, Doubt{Spot: spot})
 			continue
 		}
@@ -113,11 +113,11 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 			doubts = append(doubts, Doubt{Spot: spot, Unbooked: true})
 			continue
 		}
-		if spot.Reason == plan.Refused && f.judges(spot.Owner) && told[lineOf(spot.At)] {
+		if spot.Reason == plan.Refused && f.judges(spot.Owner, spot.At) && told[lineOf(spot.At)] {
 			continue // whoever reads the finding knows
 		}
 		blindness := toJudged // of what is not judged, only what it can do to what is
-		if f.Targets.Match(spot.Owner) {
+		if f.Targets.Match(spot.Owner, spot.At) {
 			blindness = f.Blindness
 		}
 		for m := range blindness.Meetings(spot) {
@@ -228,9 +228,12 @@ func ofWhom(c *plan.Claim) string {
 
 // judges reports whether the run judges what the owner has: itself, or the
 // cloud-config that a judged deployment gets.
-func (f *Facts) judges(o plan.Owner) bool {
-	return f.Targets.Match(o) || o.Deployment == "" && f.Targets.haveDirector(o.Director)
+func (f *Facts) judges(o plan.Owner, at place.Place) bool {
+	return f.Targets.Match(o, at) || o.Deployment == "" && f.Targets.haveDirector(o.Director)
 }
+
+// judgesClaim reports whether a claim is one of what the run judges.
+func (f *Facts) judgesClaim(c *plan.Claim) bool { return f.Targets.Match(c.Owner(), c.At) }
 
 // meetingFinding is what exceptions look at.
 func meetingFinding(spot *plan.BlindSpot, m *plan.Meeting) Finding {
@@ -301,11 +304,12 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 		return false
 	}
 	of := func(c, other *plan.Claim) side1 {
+		judged := j.facts.judgesClaim(c)
 		if c.Kind == plan.Booked {
 			return side1{kind: c.Kind, meant: plan.Means(c.Booking().Owner, other), taken: c.Booking().State == plan.BookingTaken,
-				theirs: c.Booking().Director() == other.Owner().Director, property: c.Booking().Owner != ""}
+				judged: judged, theirs: c.Booking().Director() == other.Owner().Director, property: c.Booking().Owner != ""}
 		}
-		return side1{kind: c.Kind, property: c.Owner().Property != "", judged: j.facts.Targets.Match(c.Owner()), either: c.EitherPool, director: c.Owner().Director != ""}
+		return side1{kind: c.Kind, property: c.Owner().Property != "", judged: judged, either: c.EitherPool, director: c.Owner().Director != ""}
 	}
 	key := pairKey{
 		a: of(m.A, m.B), b: of(m.B, m.A), relation: m.Contact.Relation, oneList: m.Contact.OneList,
@@ -317,7 +321,7 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 	if !ok {
 		empty := &plan.Plan{}
 		alone := &Facts{Plan: empty, seen: []plan.Overlap{m.Overlap}, paired: true, Space: plan.NewSpace(empty), Targets: j.facts.Targets}
-		refused = slices.ContainsFunc(Run(alone, j.rules), func(f Finding) bool { return f.Severity >= Error })
+		refused = slices.ContainsFunc(Run(alone, j.rules), func(f Finding) bool { return f.Severity >= Error && j.facts.Targets.concern(f) })
 		j.known[key] = refused
 	}
 	return refused

@@ -98,6 +98,16 @@ type Result struct {
 	// Stale is the server that does not answer, of which something is used that it said
 	// before; nil where there is none.
 	Stale *Stale
+	// Elsewhere is what a server tells of others, and what is wrong between these alone; nil
+	// without a server.
+	Elsewhere *Elsewhere
+}
+
+// Elsewhere is what lies between others alone: it is told, and decides nothing.
+type Elsewhere struct {
+	// URL is the server's.
+	URL    string
+	Errors int
 }
 
 // Stale is since when something is used that a server said, and why.
@@ -127,6 +137,20 @@ type Address struct {
 	// Unsure says that it may be another one: instances without a VM may have this one.
 	Unsure bool
 	Kind   string // static, dynamic, compilation or vip
+}
+
+// Page is where the server shows it.
+func (e *Elsewhere) Page() string { return e.URL + "/conflicts" }
+
+// ElsewhereOf counts it.
+func ElsewhereOf(url string, found []Finding) *Elsewhere {
+	e := &Elsewhere{URL: url}
+	for i := range found {
+		if found[i].Severity == Error {
+			e.Errors++
+		}
+	}
+	return e
 }
 
 // NewResult puts a run's findings and failures together and counts them.

@@ -34,7 +34,7 @@ func runHiddenAddress(f *Facts, report func(Finding)) {
 		switch {
 		case f.Strict:
 			finding.Severity = Error
-		case f.Targets.Some && f.doubtful != nil && !f.doubtful[k]:
+		case f.Targets.Part() && f.doubtful != nil && !f.doubtful[k]:
 			finding.Severity = Info
 			own := f.ownHidden[k]
 			if own != nil && ofOne(own.Overlap) {
@@ -45,7 +45,7 @@ func runHiddenAddress(f *Facts, report func(Finding)) {
 			if own != nil {
 				break
 			}
-			if extent := f.extentOf(k); extent != "" && f.Targets.Match(plan.Owner{Director: k.director, Deployment: k.deployment}) {
+			if extent := f.extentOf(k); extent != "" && f.Targets.Match(plan.Owner{Director: k.director, Deployment: k.deployment}, hides[k][0].At) {
 				finding.Message += ": it can only be " + extent + ", which nobody else claims"
 			}
 		}

@@ -98,7 +98,7 @@ func extent(ranges []netipx.IPRange, whole netipx.IPRange) string {
 // told what to add there, as long as enough is left there.
 func (f *Facts) split(c *clash) string {
 	keepA, keepB, staticBoth := f.keepOff(c)
-	if a, b := f.fenced(c.a.Subnet, c.common), f.fenced(c.b.Subnet, c.common); len(a)+len(b) > 0 && !(f.Targets.Some && f.enough(c.a.Subnet, keepA)) {
+	if a, b := f.fenced(c.a.Subnet, c.common), f.fenced(c.b.Subnet, c.common); len(a)+len(b) > 0 && !(f.Targets.Part() && f.enough(c.a.Subnet, keepA)) {
 		keepA, keepB = a, b
 	}
 	text := []string{reserveLine(c.a.Subnet, keepA...), reserveLine(c.b.Subnet, keepB...)}

@@ -73,8 +73,8 @@ func (r rival) uses(p pooled) bool {
 // that is being linted; else the VM of create-env, which nothing guards; else
 // the later one by place.
 func (f *Facts) changeFirst(a, b *plan.Claim) (first, second *plan.Claim) {
-	if f.Targets.Match(a.Owner()) != f.Targets.Match(b.Owner()) {
-		if f.Targets.Match(b.Owner()) {
+	if f.judgesClaim(a) != f.judgesClaim(b) {
+		if f.judgesClaim(b) {
 			return b, a
 		}
 		return a, b

@@ -216,12 +216,27 @@ type Targets struct {
 	// Owners are deployments; one without a deployment stands for everything of
 	// its director.
 	Owners []plan.Owner
+	// Server is the URL of the server that tells of others, in a run that judges all that a
+	// team has: Owners are its directors. What lies between others alone is found, too, and
+	// Apart tells it from the team's. Empty in a run that judges some files.
+	Server string
+	// Outside are the owners outside of directors that are the team's though the server
+	// tells of them.
+	Outside map[string]bool
 }
 
-// Match reports whether o is judged.
-func (t Targets) Match(o plan.Owner) bool {
-	if !t.Some {
+// Part reports whether the run judges some files, not all that there are.
+func (t Targets) Part() bool { return t.Some && t.Server == "" }
+
+// Match reports whether o is judged. What has no director is the team's if it stands in its
+// own files, or is a booking for one of its directors.
+func (t Targets) Match(o plan.Owner, at place.Place) bool {
+	switch {
+	case !t.Some:
 		return true
+	case t.Server != "" && o.Director == "":
+		director, _, _ := strings.Cut(o.Property, "/")
+		return !strings.HasPrefix(at.File, t.Server) || t.Outside[o.Property] || t.haveDirector(director)
 	}
 	return slices.ContainsFunc(t.Owners, func(target plan.Owner) bool {
 		return target.Director == o.Director && (target.Deployment == "" || target.Deployment == o.Deployment)
@@ -237,8 +252,21 @@ func (t Targets) concern(f Finding) bool {
 	}
 	ofCloudConfig := f.Order > 0 || f.Rule == HiddenAddressID || f.Severity == Warning && (f.Rule == keptByCloudID || f.Rule == bosh.RuleCompilation)
 	return slices.ContainsFunc(f.Claims, func(p Party) bool {
-		return t.Match(p.Owner) || ofCloudConfig && p.Owner.Deployment == "" && t.haveDirector(p.Owner.Director)
+		return t.Match(p.Owner, p.At) || ofCloudConfig && p.Owner.Deployment == "" && t.haveDirector(p.Owner.Director)
 	})
+}
+
+// Apart parts findings from those that lie between others alone. A run that judges some
+// files finds none of these.
+func (t Targets) Apart(all []Finding) (own, elsewhere []Finding) {
+	for _, f := range all {
+		if t.Part() || t.concern(f) {
+			own = append(own, f)
+		} else {
+			elsewhere = append(elsewhere, f)
+		}
+	}
+	return own, elsewhere
 }
 
 func (t Targets) haveDirector(name string) bool {
@@ -246,7 +274,7 @@ func (t Targets) haveDirector(name string) bool {
 }
 
 // Run applies the rules to the facts. The findings are sorted; those that no
-// target has part in are left out.
+// target has part in are left out in a run that judges some files.
 func Run(f *Facts, rules []Rule) []Finding {
 	var findings []Finding
 	for _, rule := range rules {
@@ -255,7 +283,7 @@ func Run(f *Facts, rules []Rule) []Finding {
 			if finding.Severity == 0 {
 				finding.Severity = rule.Severity
 			}
-			if f.Targets.concern(finding) {
+			if !f.Targets.Part() || f.Targets.concern(finding) {
 				finding.Severity = f.severity(&rule, finding.Severity)
 				findings = append(findings, finding)
 			}

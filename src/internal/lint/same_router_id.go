@@ -85,7 +85,7 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 		for _, j := range alike.of(a) {
 			b := routers[j]
 			hides := a.hidden() != ""
-			if !hides && (b.hidden() != "" || j < i) || i == j || a.owner() == b.owner() || !f.Targets.Match(a.claims[0].Owner()) && !f.Targets.Match(b.claims[0].Owner()) {
+			if !hides && (b.hidden() != "" || j < i) || i == j || a.owner() == b.owner() || !f.judgesClaim(a.claims[0]) && !f.judgesClaim(b.claims[0]) {
 				continue
 			}
 			contact, meet := a.meets(b)

@@ -85,7 +85,7 @@ func (f *Facts) unbooked(p *Pool, c *plan.Claim, within netipx.IPRange, report f
 // mayBeUnbooked reports whether what hides in a spot that the run judges may be an
 // address that has to be booked, and that its owner has not booked.
 func (f *Facts) mayBeUnbooked(spot *plan.BlindSpot) bool {
-	if f.Targets.Some && !f.judges(spot.Owner) {
+	if f.Targets.Some && !f.judges(spot.Owner, spot.At) {
 		return false
 	}
 	for i := range spot.May {

@@ -25,6 +25,12 @@ type (
 		Addresses *[]jsonAddress `json:"addresses,omitempty"`
 		// Stale is there when a server does not answer, and what it said before is used.
 		Stale *jsonStale `json:"stale,omitempty"`
+		// Elsewhere is there with a server.
+		Elsewhere *jsonElsewhere `json:"elsewhere,omitempty"`
+	}
+	jsonElsewhere struct {
+		Page   string `json:"page"`
+		Errors int    `json:"errors"`
 	}
 	jsonStale struct {
 		Server string `json:"server"`
@@ -108,6 +114,9 @@ func writeJSON(w io.Writer, result lint.Result, options Options) error {
 		Findings: make([]jsonFinding, len(result.Findings)),
 		Failures: jsonFailures(result.Failures),
 		Summary:  jsonSummary(result.Summary),
+	}
+	if e := result.Elsewhere; e != nil {
+		report.Elsewhere = &jsonElsewhere{e.Page(), e.Errors}
 	}
 	for i, f := range result.Findings {
 		report.Findings[i] = newJSONFinding(f)

@@ -329,4 +329,7 @@ func (t *textReport) summary(result lint.Result) {
 	}
 	t.line(fmt.Sprintf("%s: %s, %s, %s", strings.Join(found, ", "),
 		plural.Of(s.Directors, "director"), plural.Of(s.Deployments, "deployment"), plural.Of(s.Claims, "claim")))
+	if e := result.Elsewhere; e != nil && e.Errors > 0 {
+		t.line(fmt.Sprintf("between others alone: %s, see %s", plural.Of(e.Errors, "error"), t.shown(e.Page())))
+	}
 }

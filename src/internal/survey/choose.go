@@ -96,11 +96,11 @@ func (f *Fleet) asked(p *plan.Plan, targets lint.Targets) asked {
 		}
 	}
 	for i := range p.Claims {
-		claim(p.Claims[i].Owner(), &p.Claims[i], targets.Match(p.Claims[i].Owner()))
+		claim(p.Claims[i].Owner(), &p.Claims[i], targets.Match(p.Claims[i].Owner(), p.Claims[i].At))
 	}
 	for _, spot := range p.BlindSpots {
 		for i := range spot.May {
-			claim(spot.Owner, &spot.May[i], spot.Judged || targets.Match(spot.Owner))
+			claim(spot.Owner, &spot.May[i], spot.Judged || targets.Match(spot.Owner, spot.At))
 		}
 	}
 	a.covered, a.claimed = builtOrAny(&covered), builtOrAny(&claimed)

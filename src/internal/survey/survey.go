@@ -62,6 +62,9 @@ type Fleet struct {
 	Strict bool
 	// Snapshots say how those of directors are read.
 	Snapshots Snapshots
+	// Elsewhere is the URL of the server that tells of others, where the run judges what the
+	// fleet file has; what lies between these others alone is then not judged. Empty: all is.
+	Elsewhere string
 	// Bookings are those that do not stand beside the fleet file, but on a server.
 	Bookings []bookfile.PoolBookings
 
@@ -219,7 +222,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 	contradictions, idle := f.File.CheckSegments(subnets)
 	facts := lint.NewFacts(p)
 	s := &Survey{
-		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.strangers, failuresOf(read), failures(contradictions), bookings.ownerless),
+		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.strangers, failuresOf(f.ownAmong(read)), failures(contradictions), bookings.ownerless),
 		Unread:  slices.Concat(unreadFailures(read), bookings.unread),
 		Summary: lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
 	}
@@ -252,7 +255,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 // judgedSubnets are those of which the run judges something: of others it cannot be
 // told what is wrong with them, for not all are read.
 func judgedSubnets(all []*plan.Subnet, targets lint.Targets) []*plan.Subnet {
-	if !targets.Some {
+	if !targets.Part() {
 		return all
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(s *plan.Subnet) bool {
@@ -263,6 +266,9 @@ func judgedSubnets(all []*plan.Subnet, targets lint.Targets) []*plan.Subnet {
 // targetsOf are what the run judges.
 func (f *Fleet) targetsOf(read []judged) lint.Targets {
 	targets := lint.Targets{Some: f.hasTargets()}
+	if !targets.Some && f.Elsewhere != "" {
+		return f.own()
+	}
 	for i := range read {
 		targets.Owners = append(targets.Owners, read[i].owners...)
 	}

@@ -1,0 +1,68 @@
+package survey
+
+import (
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// own is what a team has, as what the run judges: its directors, what stands in its files,
+// and what it booked on the server, which a director's name or the team's tells.
+func (f *Fleet) own() lint.Targets {
+	t := lint.Targets{Some: true, Server: f.Elsewhere, Outside: map[string]bool{}}
+	directors := map[string]bool{}
+	for i := range f.Directors {
+		if d := &f.Directors[i]; f.isOwn(d.At) {
+			t.Owners, directors[d.Name] = append(t.Owners, plan.Owner{Director: d.Name}), true
+		}
+	}
+	teams := f.ownTeams(directors)
+	for _, pool := range f.Bookings {
+		for i := range pool.Records {
+			if b, err := pool.Records[i].Booking(); err == nil && teams[b.Team] {
+				t.Outside[b.Owner] = true
+			}
+		}
+	}
+	return t
+}
+
+// isOwn reports whether what stands in a place is what the run judges, or part of it.
+func (f *Fleet) isOwn(at place.Place) bool {
+	return f.Elsewhere == "" || !strings.HasPrefix(at.File, f.Elsewhere)
+}
+
+// ownTeams are the teams by whose names the team books: those of its own pools, and those
+// for which addresses of its directors are booked.
+func (f *Fleet) ownTeams(directors map[string]bool) map[string]bool {
+	teams := map[string]bool{}
+	for i := range f.File.Pools {
+		if p := &f.File.Pools[i]; f.isOwn(p.At) {
+			for _, team := range p.AllTeams() {
+				teams[team] = true
+			}
+		}
+	}
+	for _, pool := range f.Bookings {
+		for i := range pool.Records {
+			b, err := pool.Records[i].Booking()
+			if director, _, _ := strings.Cut(b.Owner, "/"); err == nil && directors[director] {
+				teams[b.Team] = true
+			}
+		}
+	}
+	delete(teams, "") // the pool's first, and whoever that is
+	return teams
+}
+
+// ownAmong are those of all directors whose failures are the run's: others are told theirs.
+func (f *Fleet) ownAmong(read []judged) (list []judged) {
+	for i := range read {
+		if f.isOwn(f.Directors[i].At) {
+			list = append(list, read[i])
+		}
+	}
+	return list
+}
