@@ -74,7 +74,8 @@ func Lines(ctx context.Context, lines []Line) (changes map[Line]Change, complete
 
 // ofFile asks git about some lines of one file.
 func ofFile(ctx context.Context, file string, numbers []int) map[int]Change {
-	args := []string{"--no-optional-locks", "blame", "--line-porcelain"}
+	// A textconv would be a program of the configuration's, and counts lines of its own.
+	args := []string{"--no-optional-locks", "blame", "--no-textconv", "--line-porcelain"}
 	for _, n := range numbers {
 		args = append(args, "-L", strconv.Itoa(n)+","+strconv.Itoa(n))
 	}

@@ -93,6 +93,28 @@ func TestLineBehindTheEnd(t *testing.T) {
 	}
 }
 
+// TestNoProgramOfTheConfiguration has a text converter, which git blame runs by itself.
+func TestNoProgramOfTheConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	file, ran := filepath.Join(dir, "f.yml"), filepath.Join(t.TempDir(), "ran")
+	git(t, dir, nil, "init", "-q")
+	git(t, dir, nil, "config", "diff.x.textconv", "touch "+ran+"; echo one line; cat")
+	write(t, file, "one", "two")
+	write(t, filepath.Join(dir, ".gitattributes"), "*.yml diff=x")
+	git(t, dir, nil, "add", ".")
+	git(t, dir, author("Ann", "2017-06-01T10:00:00 +0200"), "commit", "-qm", "first")
+	git(t, dir, nil, "blame", "f.yml")
+	if err := os.Remove(ran); err != nil {
+		t.Fatalf("git did not run the converter, so the test shows nothing: %v", err)
+	}
+	if changes, complete := Lines(t.Context(), []Line{{file, 2}}); changes[Line{file, 2}].Author.String() != "Ann" || !complete {
+		t.Errorf("%v, %t", changes, complete)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the converter ran")
+	}
+}
+
 func TestOutsideOfACheckout(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "f.yml")

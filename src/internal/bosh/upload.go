@@ -105,6 +105,13 @@ func namesClass(n *yaml.Node) bool {
 	return false
 }
 
+// CheckRuntimeConfig tells what of a runtime config no director gets to see.
+func CheckRuntimeConfig(doc source.Value) []Problem {
+	r := &Report{}
+	r.warnPassedOver(doc)
+	return r.Problems
+}
+
 // warnPassedOver tells of parts of a text that no director gets to see.
 func (r *Report) warnPassedOver(doc source.Value) {
 	if doc.Document() == nil {

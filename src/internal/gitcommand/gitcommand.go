@@ -19,12 +19,13 @@ import (
 // of its own, and lies in a checkout.
 var ErrPlanted = errors.New("a folder of the checkout looks like a bare git repository (HEAD, objects, refs), whose configuration could run any program: git is not asked")
 
-// New is a git that is ready to run in a folder, without a pager and without a monitor of
-// the file system. In a folder that only looks like a repository it does not start, with
+// New is a git that is ready to run in a folder, without a pager, without a monitor of
+// the file system and without remotes that are programs (gitremote-helpers(7), ext), of which
+// a partial clone would fetch what it has not. In a folder that only looks like a repository it does not start, with
 // ErrPlanted.
 func New(ctx context.Context, folder string, args ...string) *exec.Cmd {
 	// safe.bareRepository is known from git 2.38 on; planted knows it for those before.
-	options := []string{"--no-pager", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false"}
+	options := []string{"--no-pager", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"}
 	cmd := exec.CommandContext(ctx, "git", append(options, args...)...)
 	cmd.Dir = folder
 	if planted(folder) {

@@ -63,3 +63,38 @@ func TestPlantedRepository(t *testing.T) {
 		t.Error("what was planted ran")
 	}
 }
+
+// TestRemoteThatIsAProgram has a partial clone whose remote is a program: git itself runs it
+// for an object that is missing, New never does.
+func TestRemoteThatIsAProgram(t *testing.T) {
+	sharedtest.Programs(t, "git")
+	top := t.TempDir()
+	program, ran := filepath.Join(t.TempDir(), "remote"), filepath.Join(t.TempDir(), "ran")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\ntouch "+ran+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"init", "-q"}, {"config", "core.repositoryFormatVersion", "1"}, {"config", "extensions.partialClone", "origin"},
+		{"config", "remote.origin.promisor", "true"}, {"config", "remote.origin.url", "ext::" + program},
+		{"config", "protocol.ext.allow", "always"},
+	} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = top
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	missing := []string{"cat-file", "-p", "0123456789012345678901234567890123456789"}
+	unsafe := exec.Command("git", missing...)
+	unsafe.Dir = top
+	_ = unsafe.Run()
+	if err := os.Remove(ran); err != nil {
+		t.Fatalf("git did not run the remote, so the test shows nothing: %v", err)
+	}
+	if err := New(t.Context(), top, missing...).Run(); err == nil {
+		t.Error("a missing object was found")
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the remote ran")
+	}
+}

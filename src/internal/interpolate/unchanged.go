@@ -17,9 +17,10 @@ import (
 // there. A quoted "<<" becomes a merge key, y becomes true, !!binary its bytes.
 
 // meansTheSame reports whether a director reads in what bosh writes what it would
-// read in the document itself. Where that is not sure, the answer is no.
+// read in the document itself. Where that is not sure, the answer is no. A byte order mark,
+// which matters to directors, bosh does not send.
 func (s *scalars) meansTheSame(doc *source.Document, text []byte) bool {
-	return !hasBareTag(text) && s.nodeMeansTheSame(doc.Root(), doc.Node())
+	return !doc.HasByteOrderMark() && !hasBareTag(text) && s.nodeMeansTheSame(doc.Root(), doc.Node())
 }
 
 func (s *scalars) nodeMeansTheSame(v source.Value, n *yaml.Node) bool {

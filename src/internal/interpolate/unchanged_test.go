@@ -136,6 +136,26 @@ func TestSameBytesSameMeaning(t *testing.T) {
 	}
 }
 
+// TestByteOrderMarkIsNotSent: with an input and without, bosh sends what it read, and that
+// has no mark.
+func TestByteOrderMarkIsNotSent(t *testing.T) {
+	text := []byte("\ufeffname: x\nupdate: {}\n")
+	files := source.NewFiles(nil)
+	files.Keep("m.yml", text)
+	if sent, err := engineAlone(text); err != nil || strings.Contains(string(sent), "\ufeff") {
+		t.Fatalf("bosh sends %q, %v", sent, err)
+	}
+	for _, in := range []Inputs{{}, {Vars: []KV{{"unused", "1"}}}} {
+		doc, err := NewLoader(files, nil).Load("m.yml", in)
+		if err != nil || doc.HasByteOrderMark() || doc.Root().Field("update").Place().Line != 2 {
+			t.Errorf("%v: %v", in, err)
+		}
+	}
+	if doc, err := NewLoader(files, nil).Verbatim().Load("m.yml", Inputs{}); err != nil || !doc.HasByteOrderMark() {
+		t.Errorf("as it stands: %v", err)
+	}
+}
+
 // engineAlone is what bosh uploads of a document without inputs.
 func engineAlone(text []byte) (output []byte, err error) {
 	defer func() {

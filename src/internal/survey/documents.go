@@ -32,6 +32,7 @@ type cloudConfig struct {
 type runtimeConfig struct {
 	text     text
 	vips     bosh.VIPs
+	problems []bosh.Problem
 	failures []trouble.Trouble
 }
 
@@ -179,6 +180,7 @@ func readRuntimeConfig(e text, loader *interpolate.Loader, patterns bosh.Pattern
 	if err == nil {
 		c.vips, err = e.findVIPs(doc, patterns)
 		c.vips.Gaps = bosh.WithTemplates(c.vips.Gaps, doc.Root())
+		c.problems = bosh.CheckRuntimeConfig(doc.Root())
 	}
 	if err == nil && !e.told {
 		err = isRuntimeConfig(doc.Root())

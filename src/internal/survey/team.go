@@ -89,7 +89,7 @@ func (j *judged) runtimeConfigs(d *documents) bosh.VIPs {
 		}
 		j.cannotRead(claims.RuntimeConfigSource, "", c.text.Target, c.failures)
 		vips.Found, vips.Gaps = append(vips.Found, c.vips.Found...), append(vips.Gaps, c.vips.Gaps...)
-		j.report(d.Name, "", nil, c.vips.Unresolved)
+		j.report(d.Name, "", c.problems, c.vips.Unresolved)
 	}
 	return vips
 }
