@@ -44,7 +44,7 @@ func TestClockSteps(t *testing.T) {
 		}
 	}
 	first := made()
-	if err := sessions.Commit("browser", []byte("x"), time.Now().Add(time.Hour)); err != nil {
+	if err := sessions.Commit("browser", kept(t, "jane", "link", now), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	counts(first, true)

@@ -91,7 +91,7 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 		next(ctx)
 	})
 	for _, register := range []func(huma.API){
-		a.me, a.pools, a.bookings, a.take, a.change, a.records, a.addresses, a.directors, a.plan, a.conflicts, a.tokens, a.trail, a.requests, a.drift, a.importing, a.fences,
+		a.me, a.pools, a.bookings, a.take, a.change, a.records, a.addresses, a.directors, a.plan, a.conflicts, a.tokens, a.sessions, a.trail, a.requests, a.drift, a.importing, a.fences,
 	} {
 		register(routes)
 	}

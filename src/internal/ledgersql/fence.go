@@ -3,6 +3,7 @@ package ledgersql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -121,7 +122,7 @@ func follows(list []Fence, pool string, before, serial int64) bool {
 func settled(list []Fence, pool string, serial int64) bool { return serial < nextSerial(list, pool) }
 
 // raise fences a pool, unless it is already. seen is the last serial that somebody was
-// told, if that is known.
+// told, if that is known. With a new fence all sessions end.
 func raise(ctx context.Context, tx *sql.Tx, pool, why string, seen int64, now time.Time) error {
 	list, err := fencesOf(ctx, tx)
 	if err != nil {
@@ -133,8 +134,17 @@ func raise(ctx context.Context, tx *sql.Tx, pool, why string, seen int64, now ti
 			return err
 		}
 	}
+	if err := endSessions(ctx, tx, now); err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, `insert into fence (number, pool, found, why, seen) values ($1, $2, $3, $4, $5)`,
 		len(list)+1, pool, now.UnixMicro(), why, seen)
+	return err
+}
+
+// endSessions ends all sessions: one that was ended since is there again in an old database.
+func endSessions(ctx context.Context, tx *sql.Tx, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `update session set ended = $1 where ended = 0`, now.UnixMicro())
 	return err
 }
 
@@ -151,7 +161,8 @@ func Begin(ctx context.Context, d Database, now time.Time) error {
 		if err != nil || why == "" {
 			return err
 		}
-		if err := raise(ctx, tx, "", why, 0, now); err != nil {
+		// The copy may have an open fence already.
+		if err := errors.Join(raise(ctx, tx, "", why, 0, now), endSessions(ctx, tx, now)); err != nil {
 			return err
 		}
 		return d.Adopt(ctx, tx)

@@ -281,6 +281,7 @@ func TestBackupPutBack(t *testing.T) {
 			begin(t, d)
 			s := ledgersql.New(d)
 			mustTake(t, s, "a/b/c0")
+			loggedIn(t, d)
 			if way == "copy of the file" {
 				if _, err := d.Write().Exec("vacuum into $1", copied); err != nil { // as cp does while nobody writes
 					t.Fatal(err)
@@ -309,6 +310,7 @@ func TestBackupPutBack(t *testing.T) {
 				if r, err := take(s, "x/y/z"); !fenced(err) {
 					t.Errorf("%s, which was told to another one, may be given: %s %v", lost, r, err)
 				}
+				noneLoggedIn(t, d)
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
@@ -319,6 +321,22 @@ func TestBackupPutBack(t *testing.T) {
 			begin(t, again)
 			mustTake(t, ledgersql.New(again), "x/y/z")
 		})
+	}
+}
+
+// loggedIn writes a session, and noneLoggedIn says that none goes on.
+func loggedIn(t testing.TB, d ledgersql.Database) {
+	t.Helper()
+	if _, err := d.Write().Exec("insert into session (digest, content, ends, actor) values ('x', $1, 1, 'jane')", []byte("y")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func noneLoggedIn(t testing.TB, d ledgersql.Database) {
+	t.Helper()
+	var n int
+	if err := d.SQL().QueryRow("select count(*) from session where ended = 0").Scan(&n); err != nil || n > 0 {
+		t.Errorf("%d sessions of before go on, %v", n, err)
 	}
 }
 
@@ -364,7 +382,9 @@ func TestDumpPutBack(t *testing.T) {
 	from, to := c.Database(t), c.Database(t)
 	s := store(t, from)
 	mustTake(t, s, "a/b/c0")
-	begin(t, database(t, from))
+	original := database(t, from)
+	begin(t, original)
+	loggedIn(t, original)
 	dump := filepath.Join(t.TempDir(), "dump.sql")
 	for _, args := range [][]string{{"pg_dump", "--file", dump, from}, {"psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", dump, to}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
@@ -374,6 +394,7 @@ func TestDumpPutBack(t *testing.T) {
 	d := database(t, to)
 	begin(t, d)
 	begin(t, d) // once
+	noneLoggedIn(t, d)
 	again := ledgersql.New(d)
 	defer again.Close()
 	if r, err := take(again, "x/y/z"); !fenced(err) {

@@ -14,8 +14,11 @@ package login
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -156,8 +159,16 @@ func (ps Providers) Named(name string) *Provider {
 	return nil
 }
 
-// Through names the way in through which a session begins: the issuer, and the client there.
-func (p *Provider) Through() string { return p.config.Issuer + " " + p.config.ClientID }
+// Through names the door through which a session begins: the issuer, the client there, and a
+// digest of all that decides who somebody is and what they may. What does not, and the
+// secret, is left out.
+func (p *Provider) Through() string {
+	c := p.config
+	c.ClientSecret, c.Redirect, c.CA, c.Leeway = "", "", "", 0
+	text, _ := json.Marshal(c) // has no type that fails
+	sum := sha256.Sum256(text)
+	return p.config.Issuer + " " + p.config.ClientID + " " + hex.EncodeToString(sum[:])
+}
 
 func newProvider(c Config, e Environment) (*Provider, error) {
 	if err := c.check(); err != nil {

@@ -116,20 +116,18 @@ func (s *Server) actor(r *http.Request) (*accounts.Actor, error) {
 		}
 		return s.bearer(r, token)
 	}
-	name := s.sessions.GetString(r.Context(), "name")
-	if name == "" || !s.counts(s.sessions.GetString(r.Context(), "through")) {
+	name := s.sessions.GetString(r.Context(), accounts.SessionActor)
+	if name == "" {
 		return nil, nil
 	}
-	return &accounts.Actor{Name: name, Scopes: strings.Fields(s.sessions.GetString(r.Context(), "scopes"))}, nil
-}
-
-// throughLink is through what a session began that began with the one-time link.
-const throughLink = "link"
-
-// counts reports whether a session counts that began through this: who takes a provider, or
-// the client at it, out of the configuration ends the sessions that it began.
-func (s *Server) counts(through string) bool {
-	return through == throughLink || slices.ContainsFunc(s.doors().providers, func(p *login.Provider) bool { return p.Through() == through })
+	if !slices.Contains(s.doors().through(), s.sessions.GetString(r.Context(), accounts.SessionThrough)) {
+		// Whoever changed the door ended it; it must not count again when the door comes back.
+		if err := s.sessions.Destroy(r.Context()); err != nil {
+			s.log.Error("a session cannot be ended, and does not count meanwhile", "error", s.database.Explain(err))
+		}
+		return nil, nil
+	}
+	return &accounts.Actor{Name: name, Scopes: strings.Fields(s.sessions.GetString(r.Context(), accounts.SessionScopes))}, nil
 }
 
 // logIn makes the browser's session somebody's, through the one-time link or a provider.
@@ -137,9 +135,10 @@ func (s *Server) logIn(r *http.Request, actor accounts.Actor, through string) er
 	if err := s.sessions.RenewToken(r.Context()); err != nil {
 		return err
 	}
-	s.sessions.Put(r.Context(), "name", actor.Name)
-	s.sessions.Put(r.Context(), "scopes", strings.Join(actor.Scopes, " "))
-	s.sessions.Put(r.Context(), "through", through)
+	s.sessions.Put(r.Context(), accounts.SessionActor, actor.Name)
+	s.sessions.Put(r.Context(), accounts.SessionScopes, strings.Join(actor.Scopes, " "))
+	s.sessions.Put(r.Context(), accounts.SessionThrough, through)
+	s.sessions.Put(r.Context(), accounts.SessionSince, s.now().UnixMicro())
 	if err := s.keepSession(r); err != nil {
 		return err
 	}

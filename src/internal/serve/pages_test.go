@@ -215,7 +215,11 @@ func TestLifeOfAnAddressWithoutScript(t *testing.T) {
 	has(r.page(browser, "/search?q=promo%2Fweb", nil), 200, "10.8.52.180")
 	has(r.page(browser, "/search?q=nobody", nil), 200, "nothing is booked for an owner")
 	has(r.page(browser, "/network", nil), 200, "Audit trail", "Nobody pushed a director yet")
-	has(r.page(browser, "/trail", nil), 200, "logged in")
+	r.session("joe")
+	has(r.page(browser, "/network", nil), 200, "Who is logged in", "End the sessions of joe")
+	has(r.page(browser, "/network/sessions", url.Values{"actor": {"joe"}}), 200, "joe is logged out of all browsers")
+	has(r.page(browser, "/network/sessions", url.Values{"actor": {"joe"}}), 404, "nobody of that name is logged in")
+	has(r.page(browser, "/trail", nil), 200, "ended sessions", "logged in")
 	has(r.page(browser, "/none", nil), 404, "There is no such page")
 }
 
@@ -366,7 +370,7 @@ func TestNetworkTeamWithoutScript(t *testing.T) {
 	has(r.page(browser, "/trail", nil), 200, "approved a request", "declined a request", "took a request back", "made a token", "revoked a token")
 
 	// A page of another server cannot send any of these forms.
-	for _, path := range []string{"/network/requests", "/network/import", "/network/tokens", "/network/revoke", "/request", "/mine/requests"} {
+	for _, path := range []string{"/network/requests", "/network/import", "/network/tokens", "/network/revoke", "/network/sessions", "/request", "/mine/requests"} {
 		request, _ := http.NewRequest(http.MethodPost, r.url+path, strings.NewReader("id=1"))
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		request.Header.Set("Sec-Fetch-Site", "cross-site")

@@ -25,6 +25,7 @@ func TestPaging(t *testing.T) {
 	for i := range 3 {
 		r.ask(admin, "POST", "/api/v1/pools/promo/bookings", fmt.Sprintf(`{"for": "promo/web-%d/api"}`, i))
 		r.token(fmt.Sprintf("one-of-%d", i), accounts.Read)
+		r.session(fmt.Sprintf("person-%d", i))
 	}
 	r.ask(admin, "POST", "/api/v1/import", `{"pools": ["promo"]}`)
 	var described struct {

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/login"
@@ -13,6 +14,27 @@ type doors struct {
 }
 
 func (s *Server) doors() *doors { return s.open.Load() }
+
+// throughLink is the door of the one-time link.
+const throughLink = "link"
+
+// through are the names of all doors: a session counts that began through one of them.
+func (d *doors) through() []string {
+	names := []string{throughLink}
+	for _, p := range d.providers {
+		names = append(names, p.Through())
+	}
+	return names
+}
+
+// endOthers ends the sessions that began through what is no door any more.
+func (s *Server) endOthers(ctx context.Context) error {
+	n, err := s.accounts.EndOthers(ctx, s.doors().through())
+	if n > 0 {
+		s.log.Info("login changed: sessions that began by what it was were ended", "number", n)
+	}
+	return s.database.Explain(err)
+}
 
 // Reload takes the certificate and the ways to log in from a configuration that was read
 // again; what they were counts where that is wrong. All else wants a restart, and is said.
@@ -33,6 +55,11 @@ func (s *Server) Reload(c Config) {
 	}
 	s.open.Store(&doors{c.Login, providers})
 	s.log.Info("the certificate and login were read again")
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	if err := s.endOthers(ctx); err != nil {
+		s.log.Error("sessions do not count that began by what login was; they count again if it is put back now", "error", err)
+	}
 	for _, key := range changed(s.config, c) {
 		s.log.Warn("a change of the configuration wants a restart", "key", key)
 	}

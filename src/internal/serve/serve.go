@@ -143,6 +143,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if err := s.checkFleet(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if err := s.endOthers(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 

@@ -318,7 +318,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 	for _, path := range []string{
 		"/api/v1/pools", "/api/v1/pools/promo", "/api/v1/pools/none", "/api/v1/pools/promo/free?number=3&for=promo/x/y", "/api/v1/pools/promo/free?number=30&for=promo/x/y",
 		"/api/v1/addresses/10.8.52.191", "/api/v1/addresses/x", "/api/v1/addresses/10.8.52.180/history", "/api/v1/conflicts", "/api/v1/directors", "/api/v1/pools/promo/records",
-		"/api/v1/tokens", "/api/v1/actions",
+		"/api/v1/tokens", "/api/v1/sessions", "/api/v1/actions",
 	} {
 		r.ask(promo, "GET", path, "")
 		if a := r.ask(admin, "GET", path, ""); a.status >= 500 {
@@ -369,7 +369,7 @@ func TestRights(t *testing.T) {
 	reader2 := r.token("reader2", accounts.Read)
 	bodies := map[string]string{
 		"book": `{"for": "promo/web/api"}`, "release": `{"for": "promo/web/api"}`, "renew": `{"for": "promo/web/api"}`,
-		"make-token": `{"name": "x", "scopes": ["ipguard.admin"], "ends": "2026-11-27T00:00:00Z"}`, "push": "{}",
+		"make-token": `{"name": "x", "scopes": ["ipguard.admin"], "ends": "2026-11-27T00:00:00Z"}`, "push": "{}", "end-sessions": `{"actor": "joe"}`,
 		"request": `{"for": "promo/web/api", "number": 13}`, "approve": "{}", "decline": "{}", "withdraw": "{}", "import": `{"pools": ["promo"]}`,
 		"add-entries": `{"entries": [{"address": "10.8.52.185", "event": {"at": "2026-11-26T14:00:00Z", "what": "booked", "owner": "promo/web/api", "number": 0, "team": "promo"}}]}`,
 	}
@@ -388,7 +388,7 @@ func TestRights(t *testing.T) {
 				}
 			}
 			a := r.ask(reader2, strings.ToUpper(method), real, bodies[operation.OperationID], headers...)
-			mayRead := method == "get" && operation.OperationID != "list-tokens" && operation.OperationID != "list-actions"
+			mayRead := method == "get" && operation.OperationID != "list-tokens" && operation.OperationID != "list-sessions" && operation.OperationID != "list-actions"
 			if mayRead && a.status >= 300 || !mayRead && a.status != 403 && a.status != 404 {
 				t.Errorf("%s as who may read: %d %s", operation.OperationID, a.status, a.body)
 			}

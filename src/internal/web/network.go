@@ -29,6 +29,8 @@ type networked struct {
 	// Drifts counts where bookings and use do not fit, by pool and kind.
 	Drifts []driftCount
 	Tokens []api.Token
+	// Sessions are who is logged in.
+	Sessions []api.LoggedIn
 	// Made is a token that was just made, which is shown this once.
 	Made *madeToken
 	// Done says what a form did.
@@ -84,6 +86,9 @@ func (s *site) showNetwork(w http.ResponseWriter, r *http.Request, status int, n
 	}
 	if v.IsAdmin {
 		if v.Tokens, ok = everything[api.Token](s, w, r, "/api/v1/tokens", "tokens"); !ok {
+			return
+		}
+		if v.Sessions, ok = everything[api.LoggedIn](s, w, r, "/api/v1/sessions", "sessions"); !ok {
 			return
 		}
 	}
@@ -184,6 +189,19 @@ func (s *site) revokeToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.showNetwork(w, r, http.StatusOK, "", networked{Done: "Token " + name + " is no longer valid."})
+}
+
+func (s *site) endSessions(w http.ResponseWriter, r *http.Request) {
+	if !s.parse(w, r) {
+		return
+	}
+	actor := r.PostForm.Get("actor")
+	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/sessions/end", map[string]string{"actor": actor}, nil); err != nil {
+		status, text := s.told(err)
+		s.showNetwork(w, r, status, text, networked{})
+		return
+	}
+	s.showNetwork(w, r, http.StatusOK, "", networked{Done: actor + " is logged out of all browsers."})
 }
 
 // drifting is the page of drift.

@@ -57,6 +57,7 @@ func New(answers http.Handler, entrances func() []Entrance, now func() time.Time
 		"POST /network/requests": s.decide, "GET /network/drift": s.drift,
 		"GET /network/import": s.importForm, "POST /network/import": s.importTable,
 		"POST /network/tokens": s.makeToken, "POST /network/revoke": s.revokeToken,
+		"POST /network/sessions": s.endSessions,
 	} {
 		mux.HandleFunc(pattern, handle)
 	}

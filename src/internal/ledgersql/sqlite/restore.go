@@ -23,7 +23,7 @@ type Restored struct {
 
 // Restore puts a copy of a database in the place of another one, which no server may work
 // on meanwhile. The copy is checked first, and says of itself that it is one, so that the
-// server which starts on it fences all pools; the sessions in it are ended. What was there
+// server which starts on it fences all pools; the sessions in it end then. What was there
 // before is kept beside it.
 func Restore(ctx context.Context, from, path string, now time.Time) (r Restored, err error) {
 	lock, err := alone(path)
@@ -118,9 +118,6 @@ func prepared(ctx context.Context, path string, now time.Time) (c ledgersql.Coun
 	}
 	defer func() { err = errors.Join(err, d.Close(), removed(path+"-wal"), removed(path+"-shm")) }()
 	if c, err = ledgersql.Check(ctx, d); err != nil {
-		return c, err
-	}
-	if _, err := d.write.ExecContext(ctx, `delete from session`); err != nil {
 		return c, err
 	}
 	if err := d.BeCopy(ctx, now); err != nil {
