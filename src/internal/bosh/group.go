@@ -19,7 +19,7 @@ func (r *manifestReader) readGroup(v source.Value, index int) {
 	r.m.Groups = append(r.m.Groups, g)
 	name, nameAt, ok := r.text(v, "name", required)
 	if ok {
-		g.Name, g.At = name, nameAt.Place()
+		g.Name, g.At, g.PastHidden = name, nameAt.Place(), hides(nameAt)
 	}
 	at(stepLifecycle)
 	r.readLifecycle(v, g)
@@ -172,13 +172,18 @@ func (r *manifestReader) readNestedZones(list source.Value, g *Group) {
 }
 
 func (r *manifestReader) readMigrations(v source.Value, g *Group) {
-	items, _, _ := r.list(v, "migrated_from", optional)
+	items, list, _ := r.list(v, "migrated_from", optional)
+	g.PastHidden = g.PastHidden || hides(list)
 	for _, item := range items {
 		if !r.isObject(item, "an element of migrated_from") {
+			g.PastHidden = g.PastHidden || hides(item)
 			continue
 		}
 		name, nameAt, ok := r.text(item, "name", required)
 		az, azAt, hasAZ := r.text(item, "az", optional)
+		if ok && r.hidden(nameAt, "a name that %s migrates from", g.Name) {
+			g.PastHidden, ok = true, false
+		}
 		if hasAZ && !slices.Contains(g.AZs, az) && !g.AZsUnknown && !hasVariable(az) {
 			r.Add(RuleMigratedFrom, "DeploymentInvalidMigratedFromJob", azAt.Place(),
 				"%s takes over %q from availability zone %q, which is not among its azs", r.groupWords(g), name, az)

@@ -203,7 +203,10 @@ type Group struct {
 	// defaults.
 	NetworksHidden bool
 	MigratedFrom   []Migration
-	VMStrategy     string
+	// PastHidden says that its name, or some name that it migrates from, hides: instances
+	// of any former name may be its own.
+	PastHidden bool
+	VMStrategy string
 
 	spec source.Value
 }

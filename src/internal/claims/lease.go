@@ -72,7 +72,7 @@ func (b *builder) leases(d *Director, list []Lease, m *bosh.Manifest, known netw
 			kind = plan.Orphan
 		}
 		for _, block := range l.Blocks {
-			if !d.KeepLeases && group != nil && !l.Orphan && promised(group, known, block) {
+			if !d.KeepLeases && !l.Orphan && slices.ContainsFunc(groupsOf(m, group), func(g *bosh.Group) bool { return promised(g, known, block) }) {
 				continue
 			}
 			s := leasedFrom(group, known, l.AZ, block)
@@ -102,16 +102,34 @@ func GroupOf(m *bosh.Manifest, name string) *bosh.Group {
 	return nil
 }
 
-// promised reports whether the group asks for the granted address by static_ips,
-// in a network that has it. What is granted may be the whole block of an address
-// that was asked for.
+// groupsOf are the groups that an instance may belong to: its own, or else those whose
+// names of now or before hide.
+func groupsOf(m *bosh.Manifest, own *bosh.Group) []*bosh.Group {
+	if own != nil {
+		return []*bosh.Group{own}
+	}
+	var list []*bosh.Group
+	if m != nil {
+		for _, g := range m.Groups {
+			if g.PastHidden {
+				list = append(list, g)
+			}
+		}
+	}
+	return list
+}
+
+// promised reports whether the group asks for the granted address by static_ips, in a
+// network that has it, or may have: its name, type or range hides. What is granted may be
+// the whole block of an address that was asked for.
 func promised(g *bosh.Group, known networks, granted bosh.Block) bool {
 	first := granted.Range.From()
 	return slices.ContainsFunc(g.Networks, func(n *bosh.GroupNetwork) bool {
 		asked := slices.ContainsFunc(n.Static, func(asked bosh.Block) bool { return asked.Range.Contains(first) })
-		return asked && slices.ContainsFunc(known[n.Name], func(s subnet) bool {
-			return s.kind == bosh.VIP || s.kind == bosh.Manual && s.Range.Contains(first)
-		})
+		subnets, named := known[n.Name]
+		return asked && (!named || slices.ContainsFunc(subnets, func(s subnet) bool {
+			return s.kind != bosh.Dynamic && (!s.Range.IsValid() || s.Range.Contains(first))
+		}))
 	})
 }
 

@@ -42,6 +42,17 @@ func (r *run) isRename(g *plannedGroup, holder *instance) bool {
 		len(g.MigratedFrom) == 0 && r.ownInstances(g) == 0
 }
 
+// mayBePast reports whether the holder of an address may be an instance of the group,
+// whose former name hides.
+func (r *run) mayBePast(g *plannedGroup, holder *instance) bool {
+	return g.PastHidden && holder.deployment == r.m.Name && !holder.orphan && r.m.Group(holder.group) == nil && r.claims(holder.group) == 0
+}
+
+// hidesPast reports whether some instance of the past may be one of the group.
+func (r *run) hidesPast(g *plannedGroup, past *deployment) bool {
+	return g.PastHidden && past != nil && slices.ContainsFunc(past.instances, func(i *instance) bool { return r.mayBePast(g, i) })
+}
+
 // toldRename reports whether it was told of the group already that it may be that of
 // the holder.
 func (r *run) toldRename(g *plannedGroup, holder *instance) bool {

@@ -21,7 +21,7 @@ func (r *run) tellMoves() {
 				continue
 			}
 			lost, gained := difference(plan.past.addresses, plan.instance.addresses), difference(plan.instance.addresses, plan.past.addresses)
-			if len(lost) == 0 {
+			if len(lost) <= dynamicNetworks(g) { // of which the IaaS gives addresses
 				continue
 			}
 			if len(sentences) == 0 {
@@ -40,6 +40,15 @@ func (r *run) tellMoves() {
 			r.Inform(bosh.RuleMovedInstances, g.At, "%s", joinSentences(sentences)).About(first)
 		}
 	}
+}
+
+func dynamicNetworks(g *plannedGroup) (n int) {
+	for _, network := range g.networks {
+		if network.network != nil && network.network.Type == bosh.Dynamic {
+			n++
+		}
+	}
+	return n
 }
 
 // moveWords says what one instance loses and gets.

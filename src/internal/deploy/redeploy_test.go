@@ -60,6 +60,43 @@ func TestUnchangedRedeployChangesNothing(t *testing.T) {
 	t.Logf("%d of %d fleets are accepted, with %d addresses", accepted, seed, told)
 }
 
+// TestHiddenNameIsNotWrong hides the name of a group, or what it migrates from, of fleets
+// that are deployed once more: nothing is refused, and nothing moves for what anybody knows.
+func TestHiddenNameIsNotWrong(t *testing.T) {
+	accepted := 0
+	for seed := range 300 {
+		r := rand.New(rand.NewPCG(uint64(seed), 8))
+		cc, manifests := randomFleet(r)
+		first := CheckAll(cc, manifests, Past{}, bosh.Options{})
+		if slices.ContainsFunc(first, refusedBy) {
+			continue
+		}
+		accepted++
+		past := pastAfter(r, cc, manifests, first)
+		which := r.IntN(len(manifests))
+		m := *manifests[which]
+		m.Groups = slices.Clone(m.Groups)
+		g := r.IntN(len(m.Groups))
+		hidden := *m.Groups[g]
+		hidden.PastHidden = true
+		if hidden.Name = "((g))"; r.IntN(2) == 0 {
+			hidden.Name = "renamed" // and migrated_from hides
+		}
+		m.Groups[g] = &hidden
+		manifests[which] = &m
+		for i, outcome := range CheckAll(cc, manifests, past, bosh.Options{}) {
+			for _, p := range outcome.Problems {
+				if p.Refusal() || p.Rule == bosh.RuleMovedInstances {
+					t.Fatalf("seed %d: %s: %s\n%s", seed, manifests[i].Name, p.Message, describeFleet(cc, manifests, past))
+				}
+			}
+		}
+	}
+	if accepted < 50 {
+		t.Errorf("only %d fleets are accepted", accepted)
+	}
+}
+
 func refusedBy(o Outcome) bool { return slices.ContainsFunc(o.Problems, bosh.Problem.Refusal) }
 
 var somewhere = place.Place{File: "m.yml", Line: 1, Column: 1}

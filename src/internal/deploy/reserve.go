@@ -150,6 +150,11 @@ func (r *run) cureReserved(p *bosh.Problem, s *bosh.Subnet, g *plannedGroup, wan
 
 func (r *run) reserveStatic(g *plannedGroup, plan *instancePlan, want *reservation, kind AddressKind) bool {
 	holder := r.hold(plan.instance, want.address, want.network.Name, true)
+	if holder != nil && r.mayBePast(g, holder) {
+		r.takeOver(plan, want.address, want.network.Name, true)
+		r.predict(g, plan, want, want.address, kind)
+		return true
+	}
 	if holder != nil && holder != plan.past && holder != plan.instance && r.toldRename(g, holder) {
 		return false // one renamed group is one mistake, however many addresses it has
 	}
@@ -177,8 +182,8 @@ func (r *run) takeOver(plan *instancePlan, a ipaddr.Addr, network string, static
 }
 
 func (r *run) reserveDynamic(g *plannedGroup, plan *instancePlan, want *reservation) bool {
-	if r.hasHidden(want.network.network) {
-		return true // what is free there cannot be told
+	if r.hasHidden(want.network.network) || g.hidesPast {
+		return true // what is free there cannot be told, or what the instance has
 	}
 	key := networkInZone{want.network.network, plan.az}
 	subnets := r.subnetsFor(want.network.network, plan.az)

@@ -35,11 +35,12 @@ type run struct {
 // plannedGroup is a group with its networks found.
 type plannedGroup struct {
 	*bosh.Group
-	index    int
-	networks []*plannedNetwork
-	sound    bool // everything that planning needs is known
-	crowd    bool // it is, and there are too many instances to plan each
-	plans    []*instancePlan
+	index     int
+	networks  []*plannedNetwork
+	sound     bool // everything that planning needs is known
+	crowd     bool // it is, and there are too many instances to plan each
+	plans     []*instancePlan
+	hidesPast bool // some instance of the past may be its own, since its former name hides
 }
 
 // plannedNetwork is a group's use of a network.
@@ -89,6 +90,7 @@ func (r *run) deploy() []PredictedAddress {
 	for _, g := range r.groups {
 		r.At = bosh.Order{Stage: bosh.StagePlacement, Group: g.index}
 		existing := r.migrate(g, past)
+		g.hidesPast = r.hidesPast(g, past)
 		if g.sound {
 			r.place(g, existing)
 		} else if !g.crowd {

@@ -541,7 +541,14 @@ func TestP2HiddenIsNotWrong(t *testing.T) {
 				continue
 			}
 			tried++
-			for _, f := range refusedByDirectors(b.lint(-1, true).findings) {
+			hidden := b.lint(-1, true)
+			for _, f := range wrongOnly(m.lint(-1, true).findings, hidden.findings) {
+				if key := f.Rule + lastWord(b.how); !failed[key] {
+					failed[key] = true
+					t.Errorf("%s: only where something hides: %s: %s\n%s", b, f.Rule, f.Message, b.text(f))
+				}
+			}
+			for _, f := range refusedByDirectors(hidden.findings) {
 				if key := f.Rule + lastWord(b.how); !failed[key] {
 					failed[key] = true
 					t.Errorf("%s: %s: %s\n%s", b, f.Rule, f.Message, b.text(f))
@@ -549,6 +556,17 @@ func TestP2HiddenIsNotWrong(t *testing.T) {
 			}
 		}
 	}
+}
+
+// wrongOnly are the errors about addresses of which nothing is wrong where all is seen.
+func wrongOnly(seen, hidden []lint.Finding) (list []lint.Finding) {
+	wrong := func(f lint.Finding) bool { return f.Severity >= lint.Error && f.Range.IsValid() }
+	for _, f := range hidden {
+		if wrong(f) && !slices.ContainsFunc(seen, func(o lint.Finding) bool { return wrong(o) && o.Range.Overlaps(f.Range) }) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // text is what the files say that have part in a finding, and the one of which a part
