@@ -103,7 +103,7 @@ func (a *API) who(ctx context.Context, in *addressInput) (*addressOutput, error)
 	out.Linked, out.Body.Next.Next = in.link(next), next
 	for _, n := range claims {
 		c := n.claim
-		v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: n.who, Director: picture.Teller(c.Kind, c.Owner(), c.At), InUse: c.Kind.InUse()}
+		v := Claim{Range: c.Range.String(), Kind: c.Kind.String(), Owner: n.who, Director: picture.Teller(c.Owner(), c.At), InUse: c.Kind.InUse()}
 		if seesFiles(actor, v.Director) {
 			v.At = c.At.String()
 		}

@@ -98,6 +98,8 @@ type Picture struct {
 	// Moved are bookings of pools that are in another segment now than when they were made:
 	// their addresses are taken in that one, too.
 	Moved []bookfile.PoolBookings
+	// Told are the bookings of pools that teams have in their own files.
+	Told []bookfile.PoolBookings
 	// Required are the names of those that demand that what is used is booked.
 	Required map[string]bool
 	// Findings are what lint says of all directors together, but for what it says of
@@ -302,7 +304,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	read := survey.Read(w.Fleet, w.Loader)
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
-		Lost: strays.lost, Moved: strays.moved, InFleetFile: own, Under: under, Required: map[string]bool{},
+		Lost: strays.lost, Moved: strays.moved, Told: read.Told, InFleetFile: own, Under: under, Required: map[string]bool{},
 		Plan: read.Facts.Plan, Findings: p.accepted(w.Fleet.File, lint.Run(read.Facts, p.rules())), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(strays.told, read.Unread), maxAges: map[string]string{},
 		file: w.Fleet.File, severities: read.Facts.Severities,
@@ -331,7 +333,9 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 		picture.Directors = append(picture.Directors, w.Fleet.Directors[i].Name)
 	}
 	picture.Strangers = w.Fleet.File.CheckNames(picture.Directors, func(owner string) bool {
-		return slices.ContainsFunc(picture.Plan.Claims, func(c plan.Claim) bool { return c.Kind == plan.External && c.Owner().Property == owner })
+		return slices.ContainsFunc(picture.Plan.Claims, func(c plan.Claim) bool {
+			return (c.Kind == plan.External || c.Kind == plan.Booked) && c.Owner().Property == owner
+		})
 	})
 	p.own(picture, w)
 	return picture, nil

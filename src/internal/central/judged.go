@@ -49,7 +49,7 @@ func (p *Plan) Judged(ctx context.Context, picture *Picture, lately bool) (*Pict
 		return p.judged.result, nil
 	}
 	start := time.Now()
-	facts := survey.BookingFacts(picture.Plan, picture.file, slices.Concat(recordsOf(booked), picture.movedOf(booked)), p.Now())
+	facts := survey.BookingFacts(picture.Plan, picture.file, slices.Concat(recordsOf(booked), picture.movedOf(booked), picture.Told), p.Now())
 	facts.Severities = picture.severities
 	found := p.accepted(picture.file, lint.Run(facts, lint.BookingRules()))
 	p.judged = judged{picture, booked, p.Now(), time.Now(), time.Since(start), picture.with(found)}
@@ -91,7 +91,7 @@ func bookingsAt(pool string) place.Place { return place.Place{File: "the booking
 // with is the picture with more findings.
 func (p *Picture) with(found []lint.Finding) *Picture {
 	return &Picture{
-		Tag: p.Tag, Plan: p.Plan, Pools: p.Pools, Lost: p.Lost, Moved: p.Moved, Required: p.Required, Findings: lint.Sort(slices.Concat(p.Findings, found)),
+		Tag: p.Tag, Plan: p.Plan, Pools: p.Pools, Lost: p.Lost, Moved: p.Moved, Told: p.Told, Required: p.Required, Findings: lint.Sort(slices.Concat(p.Findings, found)),
 		Under: p.Under, Failures: p.Failures, Unread: p.Unread, InFleetFile: p.InFleetFile, Strangers: p.Strangers, Shared: p.Shared, Pushed: p.Pushed, Own: p.Own,
 		Directors: p.Directors, maxAges: p.maxAges, Answers: p.Answers, file: p.file, severities: p.severities,
 	}

@@ -76,6 +76,9 @@ func (b *sighting) external(s *snapshot.Snapshot) {
 			b.add(Claimant{Declared, e.Owner + " (outside of bosh)"}, a.Range)
 		}
 	}
+	for _, o := range s.Settings.Bookings {
+		b.add(Claimant{Declared, "a booking for " + o.Owner + " (pool " + o.Pool + ")"}, netipx.RangeOfPrefix(o.Range))
+	}
 }
 
 // ownerOf is how the chronicle calls the owner of a claim: the index of an instance is

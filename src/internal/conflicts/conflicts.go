@@ -87,14 +87,14 @@ func conflictOf(f *lint.Finding, p *central.Picture) Conflict {
 	}
 	for _, party := range f.Claims {
 		v := Party{
-			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: p.Teller(party.Kind, party.Owner, party.At),
+			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: p.Teller(party.Owner, party.At),
 			Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
 		}
 		switch {
 		case party.Owner == (plan.Owner{}): // a pool that demands something
 			v.Owner = party.Note
 		case party.Kind == plan.Booked:
-			v.Owner = "a booking for " + party.Owner.Property
+			v.Owner = bookingFor + party.Owner.Property
 		}
 		if party.Range.IsValid() {
 			v.Range = party.Range.String()
@@ -130,19 +130,24 @@ func (c *Conflict) MayGoOn(p *central.Picture) bool {
 		switch {
 		case p.Plan.MayHide(owner, party.Kind, at):
 			hides = true
-		case party.Kind == plan.External && !showsExternal(p.Plan, party.Owner, at),
-			party.Kind != plan.External && !p.Plan.Shows(owner, party.Kind, at):
+		case party.isOutside() && !party.shown(p.Plan, at), !party.isOutside() && !p.Plan.Shows(owner, party.Kind, at):
 			return false
 		}
 	}
 	return hides
 }
 
-// showsExternal reports whether somebody outside of directors, named as a party is, is seen
-// to have an address of r; with r invalid, any.
-func showsExternal(p *plan.Plan, who string, r netipx.IPRange) bool {
-	return slices.ContainsFunc(p.Claims, func(c plan.Claim) bool {
-		return c.Kind == plan.External && c.Who() == who && (!r.IsValid() || c.Range.Overlaps(r))
+// bookingFor begins what the owner of a booking is called as a party.
+const bookingFor = "a booking for "
+
+// isOutside reports whether it is no director's, though it was told with one.
+func (p *Party) isOutside() bool { return p.Kind == plan.External || p.Kind == plan.Booked }
+
+// shown reports whether who is outside of directors is seen to have an address of r; with r
+// invalid, any.
+func (p *Party) shown(in *plan.Plan, r netipx.IPRange) bool {
+	return slices.ContainsFunc(in.Claims, func(c plan.Claim) bool {
+		return c.Kind == p.Kind && (c.Who() == p.Owner || bookingFor+c.Owner().Property == p.Owner) && (!r.IsValid() || c.Range.Overlaps(r))
 	})
 }
 

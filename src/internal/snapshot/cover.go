@@ -36,6 +36,9 @@ func (s *Snapshot) tell() {
 	for _, e := range s.Settings.External {
 		c.vms([]VM{{Addresses: e.Addresses}})
 	}
+	for _, b := range s.Settings.Bookings {
+		c.text(rangeText(netipx.RangeOfPrefix(b.Range)), true)
+	}
 	c.vms([]VM{{Addresses: s.Settings.Own}, {Addresses: s.Settings.AnswersAt}, {Addresses: s.Settings.Proxies}})
 	head := Head{Collected: s.Collected, Director: s.Director, Unseen: s.Unseen, Kept: s.Kept, Deployed: len(s.Deployments)}
 	if all, err := c.set.IPSet(); err == nil && c.known {

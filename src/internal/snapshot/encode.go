@@ -188,6 +188,9 @@ func (s Settings) node() *yaml.Node {
 	if len(s.External) > 0 {
 		m.put("external", sequence(s.External, External.node))
 	}
+	if len(s.Bookings) > 0 {
+		m.put("bookings", sequence(s.Bookings, Booking.node))
+	}
 	if s.VIPs != nil {
 		m.put("vip_properties", s.VIPs.node())
 	}

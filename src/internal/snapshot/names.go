@@ -3,6 +3,7 @@ package snapshot
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/regularfile"
 )
@@ -15,8 +16,8 @@ type Names struct {
 	AnswersAt []string
 	// Deployments are their names.
 	Deployments []string
-	// External are the owners of addresses outside of directors.
-	External []string
+	// Outside are the owners of addresses outside of directors, and of bookings.
+	Outside []string
 }
 
 // ReadNames reads them of a file that was found to be a whole snapshot before.
@@ -31,6 +32,7 @@ func ReadNames(path string) (n Names, err error) {
 		Settings    struct {
 			AnswersAt []string `json:"answers_at"`
 			External  []struct{ Owner string }
+			Bookings  []struct{ Owner string }
 		}
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
@@ -40,8 +42,8 @@ func ReadNames(path string) (n Names, err error) {
 	for _, d := range s.Deployments {
 		n.Deployments = append(n.Deployments, d.Name)
 	}
-	for _, e := range s.Settings.External {
-		n.External = append(n.External, e.Owner)
+	for _, e := range slices.Concat(s.Settings.External, s.Settings.Bookings) {
+		n.Outside = append(n.Outside, e.Owner)
 	}
 	return n, nil
 }

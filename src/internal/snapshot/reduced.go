@@ -27,6 +27,11 @@ func (s *Snapshot) Reduced() (*Snapshot, error) {
 			return nil, errors.New("settings: external: the name of an owner or a segment is none")
 		}
 	}
+	for i := range s.Settings.Bookings {
+		if !s.Settings.Bookings[i].Named() {
+			return nil, errors.New("settings: bookings: the name of an owner, a pool or a segment is none")
+		}
+	}
 	r := *s
 	r.CloudConfigs = reducedConfigs(s.CloudConfigs, keep.CloudConfig)
 	r.RuntimeConfigs = slices.DeleteFunc(reducedConfigs(s.RuntimeConfigs, keep.RuntimeConfig), func(c Config) bool { return c.Content.Empty() })

@@ -96,6 +96,8 @@ type Settings struct {
 	// External are addresses that somebody outside of all directors holds, by the fleet
 	// file that the director stands in.
 	External []External
+	// Bookings are those of pools that the file has itself.
+	Bookings []Booking
 	// VIPs are what that file says of virtual addresses; nil where nobody told, as in what
 	// collect writes: then Head.Kept says what was looked for.
 	VIPs *VIPProperties

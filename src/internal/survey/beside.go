@@ -103,6 +103,7 @@ func (r reader) putBeside(c *composed, p pushed) {
 	vips := r.fleet.patternsOf(&theirs, s)
 	kept := keeper(p.from, s, true, vips)
 	c.live.externals = append(c.live.externals, r.fleet.externalsBeside(s)...)
+	c.live.bookings = append(c.live.bookings, r.fleet.bookingsBeside(s)...)
 	c.unread = append(c.unread, uncollectedVMs(&theirs, s)...)
 	for _, content := range s.CreateEnvs {
 		c.texts.createEnvs = kept(c.texts.createEnvs, "", content)

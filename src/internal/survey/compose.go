@@ -74,6 +74,8 @@ type live struct {
 	orphans []deploy.Instance
 	// externals are what the team that pushed it says of addresses outside of directors.
 	externals []claims.External
+	// bookings are those of the team's own pools.
+	bookings []snapshot.Booking
 }
 
 // view is one set of cloud-configs, and the deployments that have it.
@@ -148,7 +150,7 @@ func (r reader) unfold(c *composed, s *snapshot.Snapshot) {
 	}
 	c.live.views, c.live.leases = viewsOf(s, fromFiles, replaced), leasesOf(s)
 	c.live.told, c.live.orphans = toldBy(s)
-	c.live.externals = r.fleet.externalsOf(s)
+	c.live.externals, c.live.bookings = r.fleet.externalsOf(s), s.Settings.Bookings
 }
 
 // keeper adds to a list of texts what a snapshot kept of one; vips are as in text.

@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -35,13 +36,15 @@ type judged struct {
 	unreadable []string
 	// partly are the deployments that withheld is about.
 	partly []string
+	// bookings are what its team told of its own pools.
+	bookings []snapshot.Booking
 	// own are the names of deployments that files have.
 	own []string
 }
 
 // judge turns one director's documents into claims, and finds out what is wrong.
 func judge(d documents, mode mode) judged {
-	j := &judged{of: d.of, unread: slices.Clone(d.unread), withheld: d.live.withheld, unreadable: d.live.unreadable, partly: d.live.partly}
+	j := &judged{of: d.of, unread: slices.Clone(d.unread), withheld: d.live.withheld, unreadable: d.live.unreadable, partly: d.live.partly, bookings: d.live.bookings}
 	c := &j.claims
 	c.Name, c.Addresses, c.Externals = d.Name, d.Addresses, d.live.externals
 	for _, r := range d.Reached {

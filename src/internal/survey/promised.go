@@ -41,13 +41,13 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 	known := settled(&d, s.Settings)
 	s.Settings = snapshot.Settings{
 		IgnoreMissingGateway: known.IgnoreMissingGateway, ManagedNetworks: known.ManagedNetworks, NoConfigServer: known.NoConfigServer,
-		External: s.Settings.External, VIPs: s.Settings.VIPs, Files: s.Settings.Files,
+		External: s.Settings.External, Bookings: s.Settings.Bookings, VIPs: s.Settings.VIPs, Files: s.Settings.Files,
 	}
 	if team != nil {
 		if err := team.lookedFor(&d, s); err != nil {
 			return nil, err
 		}
-		s.Settings.External, s.Settings.VIPs = team.External, &team.VIPs
+		s.Settings.External, s.Settings.Bookings, s.Settings.VIPs = team.External, team.Bookings, &team.VIPs
 	}
 	for _, b := range known.Addresses {
 		s.Settings.Own = append(s.Settings.Own, snapshot.Address{Text: b.Range.From().String(), Block: b})
@@ -83,6 +83,8 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 // Team is what a team's fleet file says beside directors: a push tells it with each.
 type Team struct {
 	External []snapshot.External
+	// Bookings are those of its own pools, sorted by address.
+	Bookings []snapshot.Booking
 	VIPs     snapshot.VIPProperties
 }
 

@@ -104,6 +104,8 @@ type Survey struct {
 	Summary lint.Summary
 	// Predicted holds the addresses that each deployment's next deploy would take.
 	Predicted []Prediction
+	// Told are the bookings of pools that teams have themselves.
+	Told []bookfile.PoolBookings
 	// Said are the snapshots that the plan rests on.
 	Said []Said
 
@@ -217,12 +219,15 @@ func (r reader) build(read []judged) *plan.Plan {
 // survey puts together what was read of each director, with its plan.
 func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 	subnets := judgedSubnets(p.Subnets, f.targetsOf(read))
-	bookings := f.readBookings()
+	bookings, told := f.readBookings(), f.told(read)
+	for _, pool := range told {
+		bookings.pool(f.File, pool, f.Snapshots.Now)
+	}
 	bookings.addTo(p)
 	contradictions, idle := f.File.CheckSegments(subnets)
 	facts := lint.NewFacts(p)
 	s := &Survey{
-		Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.strangers, failuresOf(f.ownAmong(read)), failures(contradictions), bookings.ownerless),
+		Told: told, Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.strangers, failuresOf(f.ownAmong(read)), failures(contradictions), bookings.ownerless),
 		Unread:  slices.Concat(unreadFailures(read), bookings.unread),
 		Summary: lint.Summary{Directors: len(f.Directors), Deployments: p.Deployments, Claims: len(p.Claims)},
 	}

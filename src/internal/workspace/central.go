@@ -91,7 +91,7 @@ func tellsExternal(central *fleet.File) func(owner string) bool {
 		for i := range central.Directors {
 			if path := central.Directors[i].Snapshot.Value; !read && path != "" {
 				names, _ := snapshot.ReadNames(path) // what is wrong with it is told when it is read
-				owners = append(owners, names.External...)
+				owners = append(owners, names.Outside...)
 			}
 		}
 		read = true

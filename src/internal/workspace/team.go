@@ -51,7 +51,9 @@ func (w *Workspace) Team(shared *fleet.File) (*survey.Team, []trouble.Trouble) {
 			Hint: "put them into external: of the server's fleet file",
 		})
 	}
-	return team, troubles
+	bookings, more := w.Fleet.OwnBookings(shared)
+	team.Bookings = bookings
+	return team, append(troubles, more...)
 }
 
 func noSegment(named fleet.Text) trouble.Trouble {
