@@ -200,6 +200,7 @@ func newPlantedWorld(t *testing.T) *plantedWorld {
 		}
 	}
 	writeFile(t, "empty.yml", []byte("{}\n"))
+	writeFile(t, "other.yml", []byte("{}\n")) // which git tracks: its names are shown
 	w.git("init", "-q", "-b", token+"30")
 	w.git("add", ".")
 	w.git("commit", "-q", "-m", token+"31", "--author", token+"25 <"+token+"26>")

@@ -203,8 +203,8 @@ func (r *resolver) inputs(in *Inputs) interpolate.Inputs {
 	resolved := interpolate.Inputs{
 		OpsFiles:  r.inputGlobs(in.OpsFiles),
 		VarsFiles: r.inputGlobs(in.VarsFiles),
-		Top:       r.top,
 	}
+	resolved.Withheld = r.tracked.withheld(resolved.VarsFiles)
 	for _, prefix := range in.VarsEnv {
 		resolved.VarsEnv = append(resolved.VarsEnv, prefix.Value)
 	}

@@ -122,7 +122,7 @@ func (f *File) Resolve() ([]Sources, []*trouble.Trouble) {
 	if err != nil {
 		return nil, []*trouble.Trouble{{At: place.Place{File: f.Path}, Message: err.Error()}}
 	}
-	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), top: repositoryOf(base), named: map[string][]Kind{}, hasPools: len(f.Pools) > 0}
+	r := &resolver{base: base, fleetFile: filepath.Join(base, filepath.Base(f.Path)), tracked: trackedBelow(repositoryOf(base)), named: map[string][]Kind{}, hasPools: len(f.Pools) > 0}
 	if wd, err := os.Getwd(); err == nil {
 		r.wd = wd
 	}
@@ -219,10 +219,7 @@ type resolver struct {
 	base      string // absolute folder of the fleet file
 	wd        string // the working directory, empty if it is gone; there may be thousands of paths to show
 	fleetFile string
-	// top is the folder of the git repository that the fleet file lies in; empty if it lies
-	// in none. Whoever changes the file by a pull request must not have the log of a
-	// pipeline show what lies elsewhere.
-	top string
+	tracked   tracked
 	// named holds what the fleet file names without a glob, and all configs, by
 	// absolute path.
 	named map[string][]Kind

@@ -58,10 +58,9 @@ type Inputs struct {
 	// only read: values are neither generated nor written, and as for bosh a
 	// missing file is an empty store.
 	VarsStore string
-	// Top is the folder outside of which vars files hold secrets, as the environment, var
-	// files and the vars store do: their values are shown nowhere, also where they are
-	// plain names. Empty: those of all vars files may be shown as names.
-	Top string
+	// Withheld are those of VarsFiles that hold secrets, as the environment, var files and
+	// the vars store do: their values are shown nowhere, also where they are plain names.
+	Withheld []string
 }
 
 // KV is a variable's name and what the command line gives for it.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -168,31 +167,11 @@ func (l *Loader) readVarsFiles(in Inputs, v *variables) error {
 		if err != nil {
 			return err
 		}
-		if err := v.readText(path, text, v.given, isOutside(path, in.Top)); err != nil {
+		if err := v.readText(path, text, v.given, slices.Contains(in.Withheld, path)); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// isOutside reports whether a file lies outside of a folder, links followed. Nothing is
-// outside of an empty one; what cannot be found out is.
-func isOutside(path, folder string) bool {
-	if folder == "" {
-		return false
-	}
-	top, err := filepath.EvalSymlinks(folder)
-	if err != nil {
-		return true
-	}
-	if path, err = filepath.Abs(path); err == nil {
-		path, err = filepath.EvalSymlinks(path)
-	}
-	if err != nil {
-		return true
-	}
-	below, err := filepath.Rel(top, path)
-	return err != nil || !filepath.IsLocal(below)
 }
 
 // readText reads a vars file: a map of names to values. An empty file gives none, as

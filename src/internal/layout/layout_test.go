@@ -105,7 +105,7 @@ var layers = []layer{
 	{name: "internal/reach", imports: list("fleet", "environment")},
 	{name: "internal/filemodel", imports: list("fleet", "source"), modules: list("github.com/invopop/jsonschema", "github.com/google/go-cmp", "golang.org/x/tools")},
 	{name: "internal/fleet",
-		imports: list("plural", "bookfile", "interpolate", "bosh", "plan", "source", "trouble", "place", "spelling", "lazyregexp"),
+		imports: list("plural", "bookfile", "gitcommand", "interpolate", "bosh", "plan", "source", "trouble", "place", "spelling", "lazyregexp"),
 		modules: list("github.com/bmatcuk/doublestar/v4", netipx, yaml)},
 	{name: "internal/collect", imports: list("environment", "snapshot", "garbage", "trouble", "place", "lazyregexp"), modules: list(boshCLI, boshUtils)},
 	{name: "internal/environment", imports: list("atomicfile", "regularfile", "trouble", "place"), modules: list(boshCLI, boshUtils)},
