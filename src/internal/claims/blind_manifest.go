@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"fmt"
 	"slices"
 
 	"go4.org/netipx"
@@ -17,6 +18,68 @@ func (b *blindSpots) manifest(m *bosh.Manifest, known networks) {
 	for _, gap := range m.Gaps {
 		b.manifestGap(owner, m, gap, known)
 	}
+	if m.Form == bosh.CreateEnv {
+		b.untold(owner, m, known)
+	}
+}
+
+// untold adds the addresses of a VM of create-env that no file tells: without static_ips
+// create-env sends none to the CPI, and whoever chooses one, such as a DHCP server, asks no
+// director. A cloud that makes its networks itself gives out none that is in use there; on
+// a dynamic network nobody expects to know it. An address by which the VM is reached tells it.
+func (b *blindSpots) untold(owner plan.Owner, m *bosh.Manifest, known networks) {
+	for _, g := range m.Groups {
+		for _, use := range g.Networks {
+			if len(use.Static) > 0 || slices.ContainsFunc(m.Gaps, func(gap bosh.Gap) bool { return mayTell(gap, use) }) {
+				continue
+			}
+			of := owner
+			of.InstanceGroup, of.Network = g.Name, use.Name
+			for _, s := range known.of(use) {
+				reached := slices.ContainsFunc(m.Contacts, func(c bosh.PropertyAddress) bool { return s.Range.IsValid() && s.Range.Contains(c.Range.From()) })
+				if s.kind != bosh.Manual || s.Identity.Closed || reached {
+					continue
+				}
+				b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
+					Owner: of, Reason: plan.Untold, At: use.At, May: located(claimsIn(plan.CreateEnvVM, of, s.Subnet, chosenIn(s.read)), use.At),
+					Message: fmt.Sprintf("no file tells the address of the create-env VM %s on network %s", m.Name, use.Name),
+					Hint:    "write it, as static_ips: [ADDRESS] of that network",
+				})
+			}
+		}
+	}
+}
+
+// mayTell reports whether a gap is told of that hides the address of a VM on a network.
+func mayTell(gap bosh.Gap, use *bosh.GroupNetwork) bool {
+	switch gap.Hides {
+	case bosh.HidesGroups, bosh.HidesUses, bosh.HidesContact:
+		return true
+	case bosh.HidesStaticIPs, bosh.HidesUseName:
+		return gap.Use == use
+	}
+	return false
+}
+
+func located(list []plan.Claim, at place.Place) []plan.Claim {
+	for i := range list {
+		list[i].At = at
+	}
+	return list
+}
+
+// chosenIn are the addresses that somebody may choose for a VM in a subnet.
+func chosenIn(read *bosh.Subnet) *netipx.IPSet {
+	var set netipx.IPSetBuilder
+	set.AddSet(rangeOf(read))
+	if read.Gateway.IsValid() {
+		set.Remove(read.Gateway)
+	}
+	if r := netipx.RangeOfPrefix(read.Range); read.Range.IsValid() && plan.Size(r).BitLen() > 2 {
+		set.Remove(r.From())
+		set.Remove(r.To())
+	}
+	return built(&set)
 }
 
 func (b *blindSpots) manifestGap(owner plan.Owner, m *bosh.Manifest, gap bosh.Gap, known networks) {

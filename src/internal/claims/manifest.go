@@ -240,7 +240,7 @@ func (b *builder) contacts(director string, m *bosh.Manifest, known networks, cl
 	}
 	for _, c := range m.Contacts {
 		address := c.Range.From()
-		if slices.Contains(seen, address) {
+		if slices.Contains(seen, address) || address.IsLoopback() { // of whoever asks
 			continue
 		}
 		seen = append(seen, address)

@@ -21,10 +21,13 @@ type Doubt struct {
 	Met *plan.Meeting
 	// Unbooked says that it may be an address that has to be booked, and is not.
 	Unbooked bool
-	// Clause says, where none of these does, what nobody knows; Allow is the rule by
-	// which somebody who knows better may say so, of Met or of Range.
-	Clause, Allow string
-	Range         netipx.IPRange
+	// Clause says, where none of these does, what nobody knows.
+	Clause string
+	// Allow is the rule by which somebody who knows better may say so, of all that can be
+	// met at the place; empty if nobody may. Owners are those that have to be named.
+	Allow  string
+	Owners []plan.Owner
+	meets  met
 }
 
 // Trouble is the doubt as the user is told of it.
@@ -42,14 +45,8 @@ func (d Doubt) Trouble() trouble.Trouble {
 	if f.Hint == "" && d.Spot.Message == "" {
 		f.Hint = spotCure(d.Spot)
 	}
-	if d.Spot.Owner.Director == "" {
-		return f
-	}
-	switch {
-	case d.Met != nil:
-		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(HiddenAddressID, d.Met.Range, d.Spot.Owner), "; ")
-	case d.Allow != "":
-		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+allowLine(d.Allow, d.Range, d.Spot.Owner), "; ")
+	if d.Spot.Owner.Director != "" && d.Allow != "" {
+		f.Hint = strings.TrimPrefix(f.Hint+"; where you know better, "+d.allowLine(), "; ")
 	}
 	return f
 }
@@ -81,14 +78,71 @@ func spotCure(s *plan.BlindSpot) string {
 	return "write it as the director reads it"
 }
 
-// allowLine is the entry of allow that says that the two do not meet.
-func allowLine(rule string, r netipx.IPRange, o plan.Owner) string {
-	owner := o.Director
-	if o.Deployment != "" {
-		owner += "/" + o.Deployment
+// allowLine is the entry of allow that says that they do not meet.
+func (d Doubt) allowLine() string {
+	var owners, ranges []string
+	for _, o := range d.Owners {
+		owner := o.Director
+		if o.Deployment != "" {
+			owner += "/" + o.Deployment
+		}
+		if owner = yamlText(owner); !slices.Contains(owners, owner) {
+			owners = append(owners, owner)
+		}
+	}
+	for _, r := range d.meets.ranges() {
+		text := strings.ReplaceAll(plan.RangeText(r), " ", "")
+		if strings.HasPrefix(text, ":") || strings.HasSuffix(text, ":") {
+			text = `"` + text + `"` // to YAML a colon there ends a key
+		}
+		ranges = append(ranges, text)
 	}
 	return fmt.Sprintf("allow: [{rule: %s, addresses: [%s], owners: [%s], until: YYYY-MM-DD, reason: …}] in the fleet file",
-		rule, strings.ReplaceAll(plan.RangeText(r), " ", ""), owner)
+		d.Allow, strings.Join(ranges, ", "), strings.Join(owners, ", "))
+}
+
+// met are the addresses that a doubt is about. Of very many the first and the last are
+// remembered: an exception is for a while, and for a person to read.
+type met struct {
+	few       []netipx.IPRange
+	four, six netipx.IPRange
+}
+
+// manyMet is of how many ranges each is remembered, and shownMet how many are shown.
+const manyMet, shownMet = 256, 12
+
+func (m *met) add(r netipx.IPRange) {
+	whole := &m.four
+	if r.From().Is6() {
+		whole = &m.six
+	}
+	switch {
+	case !whole.IsValid():
+		*whole = r
+	case r.From().Less(whole.From()):
+		*whole = netipx.IPRangeFrom(r.From(), whole.To())
+	}
+	if whole.To().Less(r.To()) {
+		*whole = netipx.IPRangeFrom(whole.From(), r.To())
+	}
+	if len(m.few) <= manyMet && !slices.Contains(m.few, r) {
+		m.few = append(m.few, r)
+	}
+}
+
+// settled reports whether more of what lies in r would change nothing.
+func (m *met) settled() bool { return len(m.few) > manyMet }
+
+// ranges are those to show: few, and then all between the first and the last.
+func (m *met) ranges() []netipx.IPRange {
+	var set netipx.IPSetBuilder
+	for _, r := range m.few {
+		set.AddRange(r)
+	}
+	if list := built(&set).Ranges(); !m.settled() && len(list) <= shownMet {
+		return list
+	}
+	return slices.DeleteFunc([]netipx.IPRange{m.four, m.six}, func(r netipx.IPRange) bool { return !r.IsValid() })
 }
 
 // Doubts are the blind spots that keep the run from being green. accepts says
@@ -98,7 +152,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	told := f.refusedPlaces()
 	f.ownHidden = map[hiddenKey]*plan.Meeting{}
 	judge := newPairJudge(f)
-	hiding := map[hidingPlace]bool{} // what hides of a manifest in one place is told of once
+	hiding := map[hidingPlace]int{} // what hides of a manifest in one place is told of once
 	toJudged := f.Blindness
 	if f.Targets.Some {
 		toJudged = f.Blindness.Among(f.judgesClaim)
@@ -125,16 +179,22 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 				f.noteOwn(spot, m)
 				continue
 			}
+			i, known := hiding[placeOf(spot)]
+			if known && doubts[i].meets.settled() {
+				doubts[i].meets.add(m.Range)
+				continue
+			}
 			finding := meetingFinding(spot, &m)
 			if accepts(&finding) {
 				accepted = append(accepted, finding)
 				continue
 			}
-			if !hiding[placeOf(spot)] {
-				hiding[placeOf(spot)] = true
-				doubts = append(doubts, Doubt{Spot: spot, Met: &m})
+			if !known {
+				i = len(doubts)
+				hiding[placeOf(spot)] = i
+				doubts = append(doubts, Doubt{Spot: spot, Met: &m, Allow: HiddenAddressID, Owners: []plan.Owner{spot.Owner}})
 			}
-			break
+			doubts[i].meets.add(m.Range)
 		}
 	}
 	for _, found := range []func(*pairJudge, func(*Finding) bool) ([]Doubt, []Finding){f.segmentDoubts, f.routerDoubts} {
@@ -174,25 +234,36 @@ func (f *Facts) noteOwn(spot *plan.BlindSpot, m plan.Meeting) {
 // segmentDoubts are the variables that hide whether two networks are one segment,
 // where both have an address that two may not have. Each is told of once.
 func (f *Facts) segmentDoubts(judge *pairJudge, accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
-	told := map[*plan.Subnet]bool{}
+	told := map[*plan.Subnet]int{} // where in doubts
 	for _, o := range f.unseenOverlaps() {
 		hidden, other := o.A, o.B
 		if hidden.Subnet.Hides() == "" {
 			hidden, other = other, hidden
 		}
-		if told[hidden.Subnet] || !judge.refuses(plan.Meeting{Overlap: o, Hidden: hidden, Other: other}) {
+		m := plan.Meeting{Overlap: o, Hidden: hidden, Other: other}
+		if !judge.refuses(m) {
 			continue
 		}
-		m := plan.Meeting{Overlap: o, Hidden: hidden, Other: other}
+		i, known := told[hidden.Subnet]
+		if known && doubts[i].meets.settled() {
+			doubts[i].meets.add(o.Range)
+			continue
+		}
 		spot := hiddenSegment(hidden.Subnet)
 		finding := meetingFinding(spot, &m)
 		if accepts(&finding) {
 			accepted = append(accepted, finding)
 			continue
 		}
-		told[hidden.Subnet] = true
-		doubts = append(doubts, Doubt{Spot: spot, Allow: HiddenAddressID, Range: o.Range, Clause: fmt.Sprintf("it is one segment with %s; if it is, %s is %s as well as %s",
-			labelOf(other.Subnet), plan.RangeText(o.Range), ofWhom(hidden), ofWhom(other))})
+		if known {
+			doubts[i].meets.add(o.Range)
+			continue
+		}
+		told[hidden.Subnet] = len(doubts)
+		d := Doubt{Spot: spot, Allow: HiddenAddressID, Owners: []plan.Owner{spot.Owner}, Clause: fmt.Sprintf("it is one segment with %s; if it is, %s is %s as well as %s",
+			labelOf(other.Subnet), plan.RangeText(o.Range), ofWhom(hidden), ofWhom(other))}
+		d.meets.add(o.Range)
+		doubts = append(doubts, d)
 	}
 	return doubts, accepted
 }

@@ -105,7 +105,8 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 }
 
 func routerDoubt(a, b router) Doubt {
-	d := Doubt{Allow: sameRouterID.ID, Range: a.claims[0].Range}
+	d := Doubt{Allow: sameRouterID.ID, Owners: []plan.Owner{a.owner(), b.owner()}}
+	d.meets.add(a.claims[0].Range)
 	if a.hidden() == "" {
 		hidden, other := a, b
 		if hidden.claims[0].Subnet.Hides() == "" {

@@ -55,6 +55,8 @@ const (
 	// Ambiguous: a network is written where addresses belong, which may mean all of them
 	// or none.
 	Ambiguous
+	// Untold: it is written nowhere, since somebody else chooses it.
+	Untold
 )
 
 // Meeting is a claim that a blind spot may hold, and one that it would have an

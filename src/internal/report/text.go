@@ -243,7 +243,7 @@ func (t *textReport) failure(f trouble.Trouble) {
 // addresses writes the addresses that the deploy would take, as a table.
 func (t *textReport) addresses(addresses []lint.Address) {
 	if len(addresses) == 0 {
-		t.line("this deploy would take no addresses")
+		t.line("this deploy would take no addresses that are known")
 		t.line("")
 		return
 	}
