@@ -45,6 +45,11 @@ func TestFenceIsToldEverywhere(t *testing.T) {
 	for _, fenced := range []bool{false, true} {
 		if fenced {
 			raise(t, r.config.Database.Value, "promo", r.clock)
+			if a := r.page(browser, "/", nil); a.status != 401 {
+				t.Errorf("who was logged in before is inside: %d", a.status)
+			}
+			r.link = r.program.OneTimeLink(r.url)
+			browser = r.loggedIn()
 		}
 		for _, path := range pages {
 			if a := r.page(browser, path, nil); a.status != 200 || strings.Contains(a.body, lost) != fenced {
