@@ -37,7 +37,7 @@ func (c *comparison) answers(p *plan.Claim, at *cell, told map[*plan.Claim]bool)
 		switch {
 		case c.fulfils(g, p):
 			own = append(own, g)
-		case p.Kind == plan.DirectorOwn && slices.ContainsFunc(at.promises, func(o *plan.Claim) bool { return c.fulfils(g, o) }):
+		case p.Kind == plan.DirectorOwn && (g.RunsDirector || slices.ContainsFunc(at.promises, func(o *plan.Claim) bool { return c.fulfils(g, o) })):
 			// the machine of a director may be a VM of another one
 		case mayFulfil(g, p):
 			c.leave(at.at, g)

@@ -64,8 +64,8 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 	}
 	r.checkEnvPool(v, g)
 	for _, job := range append(v.Field("jobs").Items(), v.Field("templates").Items()...) {
-		if text := job.Field("name").Text(); text != "" {
-			g.Jobs = append(g.Jobs, text)
+		if name := job.Field("name"); name.Text() != "" {
+			g.addJob(name, name.Text())
 		}
 	}
 	networks := r.plainList(v, "networks")

@@ -83,16 +83,12 @@ func (r *manifestReader) readJobs(v source.Value, g *Group) {
 	if jobs.Present() && jobs.Kind() != source.Nil && jobs.Kind() != source.List && r.m.Form == V2 && !r.hidden(jobs, "the jobs of %s", g.Name) {
 		r.wrongType(jobs, "jobs", "a list")
 	}
-	if name, ok := jobs.Coerced(); ok {
-		g.Jobs = append(g.Jobs, name)
-	}
-	for _, job := range jobs.Items() {
-		name, ok := job.Coerced()
-		if !ok {
-			name, ok = job.Field("name").Coerced()
+	for _, job := range append(jobs.Items(), jobs) {
+		if job.IsMap() {
+			job = job.Field("name")
 		}
-		if ok {
-			g.Jobs = append(g.Jobs, name)
+		if name, ok := job.Coerced(); ok {
+			g.addJob(job, name)
 		}
 	}
 }

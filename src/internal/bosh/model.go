@@ -19,6 +19,7 @@ package bosh
 
 import (
 	"net/netip"
+	"slices"
 
 	"go4.org/netipx"
 
@@ -193,6 +194,8 @@ type Group struct {
 	Lifecycle   string // service or errand
 	// Jobs are the names of the group's jobs (v1: templates).
 	Jobs []string
+	// HiddenJob is the first job whose name hides; nil where none does.
+	HiddenJob *Gap
 	// AZs are the zones of the group; nil where it names none. An element that
 	// is no string cannot be a zone's name and begins with a NUL.
 	AZs        []string
@@ -209,6 +212,26 @@ type Group struct {
 	VMStrategy string
 
 	spec source.Value
+}
+
+// directorJob is the job of the bosh release that is a director.
+const directorJob = "director"
+
+// RunsDirector reports whether the group's machines run a director.
+func (g *Group) RunsDirector() bool { return slices.Contains(g.Jobs, directorJob) }
+
+// MayRunDirector reports whether they do, or a job of theirs hides.
+func (g *Group) MayRunDirector() bool {
+	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, hasVariable)
+}
+
+// addJob adds a job, named by a text.
+func (g *Group) addJob(name source.Value, text string) {
+	g.Jobs = append(g.Jobs, text)
+	if g.HiddenJob == nil && hides(name) {
+		g.HiddenJob = &Gap{What: "the name of a job of " + g.Name, At: name.Place()}
+		g.HiddenJob.isBehind(text)
+	}
 }
 
 // Migration is one entry of migrated_from.

@@ -69,6 +69,7 @@ func Build(directors []Director, externals []External, segmentOf func(*plan.Subn
 		b.external(e)
 	}
 	b.reached(directors)
+	b.hiddenJobs(directors)
 	slices.Sort(b.plan.Directors)
 	b.plan.Directors = slices.Compact(b.plan.Directors)
 	return b.plan
@@ -185,32 +186,6 @@ func (b *builder) director(d *Director) {
 	for _, u := range d.Unread {
 		blind.unread(u)
 	}
-}
-
-// OwnAddresses are what the director leaves out of its pools because its own
-// machine has them (config.rb, director_ips): the declared ones, and those of a
-// create-env VM that runs the director job.
-func OwnAddresses(d *Director) []bosh.Block {
-	own := slices.Clone(d.Addresses)
-	for _, m := range d.CreateEnvs {
-		own = append(own, DirectorMachine(m)...)
-	}
-	return own
-}
-
-// DirectorMachine returns the static addresses of a create-env VM that runs the
-// director job, none for any other VM.
-func DirectorMachine(m *bosh.Manifest) []bosh.Block {
-	var list []bosh.Block
-	for _, g := range m.Groups {
-		if !slices.Contains(g.Jobs, "director") {
-			continue
-		}
-		for _, n := range g.Networks {
-			list = append(list, n.Static...)
-		}
-	}
-	return list
 }
 
 // networks maps a network's name to its subnets.

@@ -83,6 +83,7 @@ func (b *builder) leases(d *Director, list []Lease, m *bosh.Manifest, known netw
 			b.add(kind, owner, s, block.Range, block.At)
 			claim := &b.plan.Claims[len(b.plan.Claims)-1]
 			claim.Detail, claim.Index = &plan.Detail{Instance: l.ID}, l.Index
+			claim.RunsDirector = !l.Orphan && group != nil && group.MayRunDirector()
 		}
 	}
 }

@@ -34,7 +34,8 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 					b.astray(kind, owner, m, n, known, block)
 				}
 				for i := range b.plan.Claims[before:] {
-					b.plan.Claims[before+i].Errand = g.Lifecycle == "errand"
+					c := &b.plan.Claims[before+i]
+					c.Errand, c.RunsDirector = g.Lifecycle == "errand", kind == plan.Static && g.MayRunDirector()
 				}
 				index += instances(block)
 			}

@@ -96,7 +96,7 @@ func (b *builder) othersAt(directors []Director, wanted []netip.Addr) map[netip.
 
 // runsNoDirector reports whether all jobs of a VM are known, and none is a director.
 func runsNoDirector(m *bosh.Manifest) bool {
-	return len(m.Groups) > 0 && len(m.Gaps) == 0 && !slices.ContainsFunc(m.Groups, func(g *bosh.Group) bool { return slices.Contains(g.Jobs, "director") })
+	return len(m.Groups) > 0 && len(m.Gaps) == 0 && !slices.ContainsFunc(m.Groups, (*bosh.Group).MayRunDirector)
 }
 
 // subnetOf returns the subnet of the director's own networks that an address lies in.

@@ -353,7 +353,7 @@ type pairKey struct {
 type side1 struct {
 	kind                     plan.Kind
 	property, judged, either bool
-	director                 bool
+	director, runsDirector   bool
 	// meant says of a booking that its owner is the other side, and taken that it holds.
 	meant, taken bool
 	// theirs says of a booking that its owner is of the other side's director.
@@ -380,7 +380,7 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 			return side1{kind: c.Kind, meant: plan.Means(c.Booking().Owner, other), taken: c.Booking().State == plan.BookingTaken,
 				judged: judged, theirs: c.Booking().Director() == other.Owner().Director, property: c.Booking().Owner != ""}
 		}
-		return side1{kind: c.Kind, property: c.Owner().Property != "", judged: judged, either: c.EitherPool, director: c.Owner().Director != ""}
+		return side1{kind: c.Kind, property: c.Owner().Property != "", judged: judged, either: c.EitherPool, director: c.Owner().Director != "", runsDirector: c.RunsDirector}
 	}
 	key := pairKey{
 		a: of(m.A, m.B), b: of(m.B, m.A), relation: m.Contact.Relation, oneList: m.Contact.OneList,

@@ -124,7 +124,7 @@ func (s *sweeper) kinOf(arena int, i int32) int {
 // other, too: they are of one deployment and network, in one subnet or in twins, and differ in nothing but their
 // places, and which instance group, instance or property has the range.
 func (c *Claim) kin(t Twins) kinKey {
-	key := kinKey{at: c.Range, kind: c.Kind, errand: c.Errand, eitherPool: c.EitherPool, version: c.Version, booking: c.Booking()}
+	key := kinKey{at: c.Range, kind: c.Kind, errand: c.Errand, eitherPool: c.EitherPool, runsDirector: c.RunsDirector, version: c.Version, booking: c.Booking()}
 	if c.Kind == External {
 		key.owner = Owner{Property: c.Subnet.Segment}
 		return key
@@ -139,13 +139,13 @@ func (c *Claim) kin(t Twins) kinKey {
 
 // kinKey is what kin have in common.
 type kinKey struct {
-	at                 netipx.IPRange
-	kind               Kind
-	errand, eitherPool bool
-	version            uint8
-	booking            *Booking
-	subnet             *Subnet
-	owner              Owner
+	at                               netipx.IPRange
+	kind                             Kind
+	errand, eitherPool, runsDirector bool
+	version                          uint8
+	booking                          *Booking
+	subnet                           *Subnet
+	owner                            Owner
 }
 
 func (s *sweeper) arenaOf(c *Claim) int {

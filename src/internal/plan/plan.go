@@ -111,6 +111,8 @@ type Claim struct {
 	// EitherPool says of a DynamicPool that some of it may be a StaticPool: which
 	// part is which hides. It is handed out one way or the other.
 	EitherPool bool
+	// RunsDirector says that the machine runs a director, or may: a job of its hides.
+	RunsDirector bool
 	// Version tells the claims of several manifests of one deployment apart, of which its
 	// director has one at a time; 0 for those of the first, and of all others.
 	Version uint8

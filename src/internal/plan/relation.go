@@ -28,8 +28,12 @@ func shared(c *Claim) bool { return c.Subnet == nil || c.Subnet.Deployment == ""
 func (o Overlap) OnWire() bool { return o.Contact.Relation != Isolated }
 
 // SameMachine reports whether both claims are one VM that is named twice: the
-// director's own address and the create-env manifest that made it.
+// director's own address, and the create-env manifest that made it or the instance of
+// another director that runs it.
 func (o Overlap) SameMachine() bool {
-	own := o.A.Kind == DirectorOwn || o.B.Kind == DirectorOwn
-	return own && o.A.Owner().Director == o.B.Owner().Director
+	own, other := o.A, o.B
+	if own.Kind != DirectorOwn {
+		own, other = other, own
+	}
+	return own.Kind == DirectorOwn && (own.Owner().Director == other.Owner().Director || other.RunsDirector)
 }

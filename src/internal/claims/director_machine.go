@@ -1,0 +1,72 @@
+package claims
+
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// OwnAddresses are what the director leaves out of its pools because its own
+// machine has them (config.rb, director_ips): the declared ones, and those of a
+// create-env VM that runs the director job.
+func OwnAddresses(d *Director) []bosh.Block {
+	own := slices.Clone(d.Addresses)
+	for _, m := range d.CreateEnvs {
+		own = append(own, DirectorMachine(m)...)
+	}
+	return own
+}
+
+// DirectorMachine returns the static addresses of a create-env VM that runs the
+// director job, none for any other VM.
+func DirectorMachine(m *bosh.Manifest) []bosh.Block {
+	var list []bosh.Block
+	for _, g := range m.Groups {
+		if !g.RunsDirector() {
+			continue
+		}
+		for _, n := range g.Networks {
+			list = append(list, n.Static...)
+		}
+	}
+	return list
+}
+
+// hiddenJobs adds the jobs that hide of instances which have an address of another
+// director's machine: the instance is that machine if one of them is a director, and a
+// second owner if none is.
+func (b *builder) hiddenJobs(directors []Director) {
+	var machines []*plan.Claim
+	for i := range b.plan.Claims {
+		if c := &b.plan.Claims[i]; c.Kind == plan.DirectorOwn {
+			machines = append(machines, c)
+		}
+	}
+	if len(machines) == 0 {
+		return
+	}
+	may := map[plan.Owner][]plan.Claim{} // by group
+	for i := range b.plan.Claims {
+		c := &b.plan.Claims[i]
+		if c.RunsDirector && slices.ContainsFunc(machines, func(m *plan.Claim) bool {
+			return m.Owner().Director != c.Owner().Director && m.Range.Overlaps(c.Range)
+		}) {
+			other := *c
+			other.RunsDirector = false
+			group := plan.Owner{Director: c.Owner().Director, Deployment: c.Owner().Deployment, InstanceGroup: c.Owner().InstanceGroup}
+			may[group] = append(may[group], other)
+		}
+	}
+	for i := range directors {
+		blind := &blindSpots{builder: b, director: &directors[i]}
+		for _, m := range directors[i].Deployments {
+			for _, g := range m.Groups {
+				owner := plan.Owner{Director: directors[i].Name, Deployment: m.Name, InstanceGroup: g.Name}
+				if g.HiddenJob != nil && !g.RunsDirector() && len(may[owner]) > 0 {
+					blind.add(owner, *g.HiddenJob, may[owner])
+				}
+			}
+		}
+	}
+}
