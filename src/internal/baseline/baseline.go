@@ -46,13 +46,13 @@ const fingerprintDigits = 64
 
 // Text is the file with all findings, but for those about exceptions: a baseline
 // must not hide that it is stale itself.
-func Text(findings []lint.Finding) ([]byte, error) {
+func Text(findings []lint.Finding, shown func(string) string) ([]byte, error) {
 	f := file{Version: version, Findings: []entry{}}
 	seen := map[string]bool{}
 	for _, finding := range findings {
-		if about := finding.Fingerprint(); !aboutExceptions(finding) && !seen[about] {
+		if about := finding.Fingerprint(shown); !aboutExceptions(finding) && !seen[about] {
 			seen[about] = true
-			f.Findings = append(f.Findings, newEntry(finding))
+			f.Findings = append(f.Findings, newEntry(finding, shown))
 		}
 	}
 	slices.SortFunc(f.Findings, func(a, b entry) int {
@@ -72,9 +72,9 @@ func aboutExceptions(f lint.Finding) bool {
 	}, f.Rule)
 }
 
-func newEntry(f lint.Finding) entry {
+func newEntry(f lint.Finding, shown func(string) string) entry {
 	e := entry{
-		Fingerprint: f.Fingerprint(), Rule: f.Rule, Segment: f.Segment, Addresses: plan.RangeText(f.Range),
+		Fingerprint: f.Fingerprint(shown), Rule: f.Rule, Segment: f.Segment, Addresses: plan.RangeText(f.Range),
 		Owners: []string{}, Message: f.Message,
 	}
 	for _, party := range f.Claims {
@@ -147,14 +147,14 @@ func (b *Baseline) noteLines(text []byte) {
 // Judge returns the findings that are not in the baseline, and how many are. If
 // the run saw everything (whole), entries whose finding is gone are findings
 // too.
-func (b *Baseline) Judge(findings []lint.Finding, whole bool) (fresh []lint.Finding, accepted int) {
+func (b *Baseline) Judge(findings []lint.Finding, whole bool, shown func(string) string) (fresh []lint.Finding, accepted int) {
 	known := map[string]bool{}
 	for _, e := range b.entries {
 		known[e.Fingerprint] = true
 	}
 	found := map[string]bool{}
 	for _, f := range findings {
-		fingerprint := f.Fingerprint()
+		fingerprint := f.Fingerprint(shown)
 		if known[fingerprint] && !aboutExceptions(f) {
 			found[fingerprint] = true
 			accepted++

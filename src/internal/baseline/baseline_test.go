@@ -35,7 +35,7 @@ func rules(findings []lint.Finding) []string {
 
 func written(t *testing.T, findings ...lint.Finding) *Baseline {
 	t.Helper()
-	text, err := Text(findings)
+	text, err := Text(findings, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func written(t *testing.T, findings ...lint.Finding) *Baseline {
 
 func TestOnlyNewFindingsRemain(t *testing.T) {
 	b := written(t, finding("x", "10.0.0.1", 1), finding("y", "10.0.0.2", 2), finding("y", "10.0.0.2", 9))
-	fresh, accepted := b.Judge([]lint.Finding{finding("x", "10.0.0.1", 77), finding("y", "10.0.0.3", 2), finding("z", "10.0.0.1", 1)}, true)
+	fresh, accepted := b.Judge([]lint.Finding{finding("x", "10.0.0.1", 77), finding("y", "10.0.0.3", 2), finding("z", "10.0.0.1", 1)}, true, nil)
 	want := []string{"z 10.0.0.1", "y 10.0.0.3", "stale-baseline "}
 	if diff := cmp.Diff(want, rules(fresh)); diff != "" || accepted != 1 {
 		t.Errorf("%d accepted; (-want +got):\n%s", accepted, diff)
@@ -65,7 +65,7 @@ func TestOnlyNewFindingsRemain(t *testing.T) {
 // TestNothingIsStaleInPart: what was not looked at is not gone.
 func TestNothingIsStaleInPart(t *testing.T) {
 	b := written(t, finding("x", "10.0.0.1", 1))
-	if fresh, accepted := b.Judge(nil, false); len(fresh) != 0 || accepted != 0 {
+	if fresh, accepted := b.Judge(nil, false, nil); len(fresh) != 0 || accepted != 0 {
 		t.Errorf("%v, %d", rules(fresh), accepted)
 	}
 }
@@ -73,7 +73,7 @@ func TestNothingIsStaleInPart(t *testing.T) {
 // TestExceptionsAreNotAccepted: a baseline that hides its own state would rot.
 func TestExceptionsAreNotAccepted(t *testing.T) {
 	stale := lint.Finding{Rule: lint.StaleBaselineID, Message: "m", Claims: []lint.Party{{}}}
-	text, err := Text([]lint.Finding{stale})
+	text, err := Text([]lint.Finding{stale}, nil)
 	if err != nil || strings.Contains(string(text), "stale") {
 		t.Errorf("%s, %v", text, err)
 	}
@@ -81,11 +81,11 @@ func TestExceptionsAreNotAccepted(t *testing.T) {
 
 func TestTextDoesNotDependOnOrder(t *testing.T) {
 	a, b := finding("x", "10.0.0.1", 1), finding("x", "10.0.0.2", 1)
-	one, err := Text([]lint.Finding{a, b})
+	one, err := Text([]lint.Finding{a, b}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := Text([]lint.Finding{b, a})
+	two, err := Text([]lint.Finding{b, a}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	text, err := Text([]lint.Finding{finding("x", "10.0.0.1", 1)})
+	text, err := Text([]lint.Finding{finding("x", "10.0.0.1", 1)}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		fresh, accepted := b.Judge(nil, true)
+		fresh, accepted := b.Judge(nil, true, nil)
 		if accepted != 0 || len(fresh) > len(b.entries) {
 			t.Errorf("%d accepted, %d stale of %d", accepted, len(fresh), len(b.entries))
 		}

@@ -103,7 +103,7 @@ func runBaselineWrite(flags *lintFlags, path string, changed func(string) bool, 
 		}
 		return incomplete("", "no baseline was written: not all of the fleet could be read")
 	}
-	text, err := baseline.Text(j.Findings)
+	text, err := baseline.Text(j.Findings, streams.shown)
 	if err != nil {
 		return incomplete("", "cannot write a baseline: %s", err)
 	}
@@ -145,7 +145,7 @@ func runBaselineCheck(flags *lintFlags, path string, args []string, changed func
 	if err != nil {
 		return incomplete("ipguard baseline write makes it anew", "%s: %s", path, err)
 	}
-	fresh, accepted := known.Judge(j.Findings, j.whole)
+	fresh, accepted := known.Judge(j.Findings, j.whole, streams.shown)
 	j.SetFindings(fresh)
 	j.Summary.Accepted += accepted
 	return outputs.write(j.Result, files, streams)

@@ -63,6 +63,9 @@ type Streams struct {
 	names *source.Names
 }
 
+// shown is a text with names as they may be shown.
+func (s Streams) shown(text string) string { return string(s.names.Shown([]byte(text))) }
+
 // files returns a store of texts that notes which names may not be shown.
 func (s Streams) files() *source.Files {
 	files := source.NewFiles(s.Stdin)

@@ -334,7 +334,7 @@ func (g *gateRun) what() string {
 }
 
 func (g *gateRun) overrideOf(result lint.Result) gate.Override {
-	shown := func(text string) string { return string(g.streams.names.Shown([]byte(text))) }
+	shown := g.streams.shown
 	o := gate.Override{
 		Time: g.streams.now().UTC(), Command: g.change.Command, Director: shown(cmp.Or(g.director, g.change.Environment)),
 		Name: shown(g.change.Name), Path: g.names[0], Reason: g.options.reason,

@@ -175,7 +175,7 @@ func writeOutput(what, file string, text []byte, streams Streams) error {
 // writeReport writes a report in the format of that name to a file, or without one
 // to standard output, in colour as a --color flag wants it.
 func writeReport(format, file, color string, streams Streams, options report.Options, write func(io.Writer, report.Options) error) error {
-	options.Shown = func(text string) string { return string(streams.names.Shown([]byte(text))) }
+	options.Shown = streams.shown
 	if file == "" {
 		options.Color, options.Width = terminal(color, streams)
 		if err := write(streams.Stdout, options); err != nil {

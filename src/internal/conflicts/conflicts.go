@@ -81,7 +81,7 @@ func side(p *lint.Party, directors []string) plan.Owner {
 }
 
 func conflictOf(f *lint.Finding, p *central.Picture) Conflict {
-	c := Conflict{Fingerprint: f.Fingerprint(), Rule: f.Rule, Segment: f.Segment, Message: legible.Text(f.Message)}
+	c := Conflict{Fingerprint: f.Fingerprint(nil), Rule: f.Rule, Segment: f.Segment, Message: legible.Text(f.Message)}
 	if f.Range.IsValid() {
 		c.Range = f.Range.String()
 	}

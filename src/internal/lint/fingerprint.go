@@ -15,19 +15,32 @@ import (
 // finding stays the same when its file is edited above it or moved. A finding
 // without addresses is told apart from its neighbours by its message as well;
 // else one accepted finding would hide others of the same owner.
-func (f Finding) Fingerprint() string {
-	fields := []string{f.Rule, f.Segment, plan.RangeText(f.Range)}
-	if !f.Range.IsValid() {
-		fields = append(fields, f.Message)
+//
+// It is made of what is shown of all that: who has a list of words could tell from it
+// which of them a name is that may not be shown. shown is nil where all may be.
+func (f Finding) Fingerprint(shown func(string) string) string {
+	if shown == nil {
+		shown = func(text string) string { return text }
 	}
-	owners := make([]plan.Owner, len(f.Claims))
-	for i, c := range f.Claims {
-		owners[i] = c.Owner
+	fields := []string{f.Rule, shown(f.Segment), plan.RangeText(f.Range)}
+	if !f.Range.IsValid() {
+		fields = append(fields, shown(f.Message))
+	}
+	seen := map[plan.Owner]bool{}
+	var owners []plan.Owner
+	for _, c := range f.Claims {
+		if o := c.Owner; !seen[o] {
+			seen[o] = true
+			owners = append(owners, plan.Owner{
+				Director: shown(o.Director), Deployment: shown(o.Deployment), InstanceGroup: shown(o.InstanceGroup),
+				Network: shown(o.Network), Property: shown(o.Property),
+			})
+		}
 	}
 	// Which side is to change first depends on what was linted, not on the
 	// conflict.
 	slices.SortFunc(owners, compareOwners)
-	for _, o := range slices.Compact(owners) {
+	for _, o := range owners {
 		fields = append(fields, o.Director, o.Deployment, o.InstanceGroup, o.Network, o.Property)
 	}
 	sum := sha256.Sum256([]byte(strings.Join(fields, "\x00")))

@@ -135,18 +135,18 @@ func TestFingerprint(t *testing.T) {
 		"no addresses":    change(func(f *Finding) { f.Range = netipx.IPRange{} }),
 	}
 	for name, f := range same {
-		if f.Fingerprint() != base.Fingerprint() {
+		if f.Fingerprint(nil) != base.Fingerprint(nil) {
 			t.Errorf("%s: the fingerprint changed", name)
 		}
 	}
 	for name, f := range other {
-		if f.Fingerprint() == base.Fingerprint() {
+		if f.Fingerprint(nil) == base.Fingerprint(nil) {
 			t.Errorf("%s: the fingerprint is the same", name)
 		}
 	}
 	a := Finding{Rule: "unknown-key", Message: "unknown key a", Claims: []Party{promo}}
 	b := Finding{Rule: "unknown-key", Message: "unknown key b", Claims: []Party{promo}}
-	if a.Fingerprint() == b.Fingerprint() {
+	if a.Fingerprint(nil) == b.Fingerprint(nil) {
 		t.Error("two findings without addresses have one fingerprint")
 	}
 }

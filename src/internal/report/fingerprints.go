@@ -12,7 +12,7 @@ import (
 // have the same one they are numbered: readers of SARIF and of GitLab's report
 // drop what they take for a repetition. A failure's fingerprint is made from
 // its file and message, again without the line.
-func fingerprints(result lint.Result) (findings, failures []string) {
+func fingerprints(result lint.Result, options Options) (findings, failures []string) {
 	times := map[string]int{}
 	unique := func(fingerprint string) string {
 		times[fingerprint]++
@@ -22,10 +22,10 @@ func fingerprints(result lint.Result) (findings, failures []string) {
 		return fingerprint
 	}
 	for _, f := range result.Findings {
-		findings = append(findings, unique(f.Fingerprint()))
+		findings = append(findings, unique(f.Fingerprint(options.Shown)))
 	}
 	for _, f := range result.Failures {
-		sum := sha256.Sum256([]byte("failure\x00" + f.At.File + "\x00" + f.Message))
+		sum := sha256.Sum256([]byte(options.shown("failure\x00" + f.At.File + "\x00" + f.Message)))
 		failures = append(failures, unique(hex.EncodeToString(sum[:])))
 	}
 	return findings, failures

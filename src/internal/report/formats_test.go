@@ -121,7 +121,7 @@ func TestJSONRoundTrip(t *testing.T) {
 			Director: "promo", Network: "default", Kind: "static-pool", Addresses: "10.8.52.0/24",
 			File: "promo/cloud-config.yml", Line: 1234, Column: 1,
 		}},
-		Suggestion: first.Suggestion, Why: first.Why, Fingerprint: first.Fingerprint(),
+		Suggestion: first.Suggestion, Why: first.Why, Fingerprint: first.Fingerprint(nil),
 	}
 	if diff := cmp.Diff(want, got.Findings[0]); diff != "" {
 		t.Errorf("finding (-want +got):\n%s", diff)
@@ -426,7 +426,7 @@ func TestGitHubEscapes(t *testing.T) {
 }
 
 func TestPartyWithoutKindHasNoKindInJSON(t *testing.T) {
-	got := newJSONFinding(lint.Finding{Claims: []lint.Party{{}, {Kind: plan.VIP}}})
+	got := newJSONFinding(lint.Finding{Claims: []lint.Party{{}, {Kind: plan.VIP}}}, Options{})
 	if got.Claims[0].Kind != "" || got.Claims[1].Kind != "vip" {
 		t.Errorf("kinds %q and %q", got.Claims[0].Kind, got.Claims[1].Kind)
 	}

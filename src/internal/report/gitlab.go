@@ -32,9 +32,9 @@ type (
 // writeGitLab writes all findings, and all failures as issues of the highest
 // severity. GitLab wants a path and a line for each; what has none is put at
 // line 1 of the folder that was linted.
-func writeGitLab(w io.Writer, result lint.Result, _ Options) error {
+func writeGitLab(w io.Writer, result lint.Result, options Options) error {
 	issues := []gitLabIssue{}
-	findings, failures := fingerprints(result)
+	findings, failures := fingerprints(result, options)
 	for i, f := range result.Findings {
 		main, others, _ := mainParty(f)
 		issues = append(issues, gitLabIssue{

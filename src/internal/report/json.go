@@ -119,7 +119,7 @@ func writeJSON(w io.Writer, result lint.Result, options Options) error {
 		report.Elsewhere = &jsonElsewhere{e.Page(), e.Errors}
 	}
 	for i, f := range result.Findings {
-		report.Findings[i] = newJSONFinding(f)
+		report.Findings[i] = newJSONFinding(f, options)
 	}
 	if options.ShowAddresses {
 		addresses := make([]jsonAddress, len(result.Addresses))
@@ -131,11 +131,11 @@ func writeJSON(w io.Writer, result lint.Result, options Options) error {
 	return encodeJSON(w, report)
 }
 
-func newJSONFinding(f lint.Finding) jsonFinding {
+func newJSONFinding(f lint.Finding, options Options) jsonFinding {
 	j := jsonFinding{
 		Rule: f.Rule, Severity: f.Severity.String(), Message: f.Message, Addresses: plan.RangeText(f.Range),
 		Segment: f.Segment, DirectorError: f.DirectorError, Claims: make([]jsonClaim, len(f.Claims)),
-		Suggestion: f.Suggestion, Why: f.Why, Fingerprint: f.Fingerprint(),
+		Suggestion: f.Suggestion, Why: f.Why, Fingerprint: f.Fingerprint(options.Shown),
 	}
 	for i, c := range f.Claims {
 		j.Claims[i] = newJSONClaim(c)

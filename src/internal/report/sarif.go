@@ -118,7 +118,7 @@ func writeSARIF(w io.Writer, result lint.Result, options Options) error {
 		}
 		run.Invocations[0].ToolExecutionNotifications = append(run.Invocations[0].ToolExecutionNotifications, n)
 	}
-	unique, _ := fingerprints(result)
+	unique, _ := fingerprints(result, options)
 	for i, f := range result.Findings {
 		r := newSARIFResult(sources, f)
 		r.RuleIndex = slices.IndexFunc(run.Tool.Driver.Rules, func(rule sarifRule) bool { return rule.ID == f.Rule })
