@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,14 +29,11 @@ import (
 // A secret of the configuration, its environment, a director's answer or a request's
 // headers may be nowhere. What a body, a path or a query says may be in the answer to it,
 // a path in the log as well, and what was booked where bookings are.
-const token = "tok!S3cr3t"
+const token = "tok!S8cr3t"
 
-// plantedPart is the part of every token that is looked for.
-const plantedPart = "s3cr"
-
-// drawn is the number of a request in the log: letters and digits at random, which may be
-// those of a part.
-var drawn = regexp.MustCompile(`"id":"[a-z2-7]{16}"`)
+// plantedPart is the part of every token that is looked for. The ids of requests have no 8,
+// and digests no s: chance writes it in neither.
+const plantedPart = "s8cr"
 
 // planted is a server that all tokens were given to, and all that came out of it.
 type planted struct {
@@ -56,7 +52,6 @@ type planted struct {
 
 // shows is the first token, or part of one, in a text; "" for none.
 func (p *planted) shows(text string) string {
-	text = drawn.ReplaceAllString(text, `"id":""`)
 	lower := strings.ToLower(text)
 	for _, part := range append([]string{plantedPart}, p.secrets...) {
 		if at := strings.Index(lower, strings.ToLower(part)); at >= 0 {
