@@ -161,7 +161,7 @@ func verdict(schema *jsonschema.Schema, doc *source.Document) string {
 }
 
 // beyondSchema are parts of the messages about what a schema cannot see.
-var beyondSchema = []string{"which logs in", "the range ends before it begins", "neither directors nor pools", "has no `directors`",
+var beyondSchema = []string{"which logs in", "the range ends before it begins", "the block of", "neither directors nor pools", "has no `directors`",
 	"is already defined at", "of this file is named", "stands here twice", "a second YAML document",
 	"must be an IP address", "must be an address", "must be a CIDR", "must be a version", "must be a date", "is no property pattern",
 	"a key must be a word", "with the tag", "stands for more than",

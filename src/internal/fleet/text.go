@@ -170,6 +170,10 @@ func (r *Range) decodeValue(d *decoder, v source.Value, what string) {
 		d.fail(text.At, fmt.Sprintf("write %s - %s", parsed.To(), parsed.From()), "%s: the range ends before it begins", what)
 		return
 	}
+	if prefix, err := netip.ParsePrefix(strings.TrimSpace(text.Value)); err == nil && prefix != prefix.Masked() {
+		d.fail(text.At, fmt.Sprintf("write %s if that block is meant, else FIRST - LAST", prefix.Masked()), "%s: the block of %s begins with %s", what, prefix, prefix.Masked().Addr())
+		return
+	}
 	if !ok {
 		d.fail(text.At, "write 10.0.0.5, 10.0.0.0/28 or 10.0.0.5 - 10.0.0.9", "%s must be an address, a CIDR or a range", what)
 		return
@@ -283,8 +287,10 @@ func parseAddr(text string) (netip.Addr, bool) {
 	return addr.Unmap(), err == nil && addr.Zone() == ""
 }
 
-// parseRange reads what a director takes in reserved, but no reversed range: it
-// would mean nothing there, and cannot be meant here.
+// parseRange reads what a director takes in reserved, but no reversed range, which
+// would mean nothing there and cannot be meant here, and no block that begins with another
+// address than the one that is written: a director takes it, and whoever wrote it meant
+// other addresses, or another length.
 func parseRange(text string) (netipx.IPRange, bool) {
 	if first, last, ok := strings.Cut(text, "-"); ok {
 		from, ok1 := parseAddr(first)
@@ -293,7 +299,7 @@ func parseRange(text string) (netipx.IPRange, bool) {
 		return r, ok1 && ok2 && r.IsValid()
 	}
 	if prefix, err := netip.ParsePrefix(strings.TrimSpace(text)); err == nil && !prefix.Addr().Is4In6() {
-		return netipx.RangeOfPrefix(prefix.Masked()), true
+		return netipx.RangeOfPrefix(prefix), prefix == prefix.Masked()
 	}
 	addr, ok := parseAddr(text)
 	return netipx.IPRangeFrom(addr, addr), ok
