@@ -100,6 +100,8 @@ type Picture struct {
 	Moved []bookfile.PoolBookings
 	// Told are the bookings of pools that teams have in their own files.
 	Told []bookfile.PoolBookings
+	// Vanished are addresses of VMs that may be orphaned, which their directors do not show.
+	Vanished []survey.Vanished
 	// Required are the names of those that demand that what is used is booked.
 	Required map[string]bool
 	// Findings are what lint says of all directors together, but for what it says of
@@ -310,10 +312,13 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 		file: w.Fleet.File, severities: read.Facts.Severities,
 	}
 	for i, push := range heads { // behind what is judged: nobody can mend what has gone
-		if err := p.vanished(ctx, picture.Plan, push, nameOf(push), texts[i]); err != nil {
+		gone, err := p.vanished(ctx, picture.Plan, push, nameOf(push), texts[i])
+		if err != nil {
 			return nil, err
 		}
+		picture.Vanished = append(picture.Vanished, gone...)
 	}
+	survey.AddVanished(picture.Plan, picture.Vanished)
 	picture.Answers = answer.NewIndex(plan.NewIndex(picture.Plan))
 	if picture.Shared, err = p.shared(files); err != nil && len(own) == 0 { // else it was said with its place
 		return nil, err

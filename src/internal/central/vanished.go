@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
+	"github.com/ipguard/ipguard/src/internal/survey"
 )
 
 // Grant is an address, or a block, that a director once said that it had granted.
@@ -29,24 +30,24 @@ type Grant struct {
 // can, tries again where it cannot, and keeps what belonged to it for 5 days.
 const rest = 5 * 24 * time.Hour
 
-// vanished adds to a plan, as blind spots, the addresses of VMs that a director does not
-// tell any more while it hides orphaned VMs: nobody knows whether they have them still.
-func (p *Plan) vanished(ctx context.Context, to *plan.Plan, push pushes.Push, name string, text []byte) error {
+// vanished are the addresses of VMs that a director does not tell any more while it hides
+// orphaned VMs, by a plan that has what it tells now.
+func (p *Plan) vanished(ctx context.Context, now *plan.Plan, push pushes.Push, name string, text []byte) (list []survey.Vanished, err error) {
 	if p.Granted == nil || !bytes.Contains(text, []byte("orphaned VMs")) {
-		return nil
+		return nil, nil
 	}
 	grants, err := p.Granted(ctx, push.Director)
 	if err != nil {
-		return fmt.Errorf("the history cannot be read: %w", err)
+		return nil, fmt.Errorf("the history cannot be read: %w", err)
 	}
 	if len(grants) == 0 {
-		return nil
+		return nil, nil
 	}
 	read, err := snapshot.Read(name, text)
 	if err != nil || !read.HidesOrphans() {
-		return nil // what is wrong with it is said already
+		return nil, nil // what is wrong with it is said already
 	}
-	seen := addressesOf(to, push.Director, read)
+	seen := addressesOf(now, push.Director, read)
 	for _, g := range grants {
 		if !g.Unsure.IsZero() && p.Now().Sub(g.Unsure) >= rest {
 			continue
@@ -56,10 +57,10 @@ func (p *Plan) vanished(ctx context.Context, to *plan.Plan, push pushes.Push, na
 		left.RemoveSet(seen)
 		set, _ := left.IPSet() // prefixes and sets make no error
 		for _, r := range set.Ranges() {
-			to.BlindSpots = append(to.BlindSpots, spotOf(to, push.Director, name, g, r))
+			list = append(list, survey.Vanished{Director: push.Director, Deployment: g.Deployment, Group: g.Group, Range: r, At: place.Place{File: name}})
 		}
 	}
-	return nil
+	return list, nil
 }
 
 // addressesOf are what a director is seen to have granted, and what it uses by the plan.
@@ -79,20 +80,4 @@ func addressesOf(p *plan.Plan, director string, s *snapshot.Snapshot) *netipx.IP
 	}
 	set, _ := seen.IPSet() // ranges that were read make no error
 	return set
-}
-
-func spotOf(p *plan.Plan, director, name string, g Grant, r netipx.IPRange) plan.BlindSpot {
-	owner := plan.Owner{Director: director, Deployment: g.Deployment, InstanceGroup: g.Group}
-	claim := plan.Claim{Kind: plan.Orphan, Holder: owner.Held(), Range: r, At: place.Place{File: name}, Index: plan.NoIndex}
-	for _, s := range p.Subnets {
-		if s.Director == director && s.Range.IsValid() && s.Range.Contains(r.From()) {
-			claim.Subnet = s
-			break
-		}
-	}
-	return plan.BlindSpot{
-		Owner: owner, Reason: plan.Unreadable, At: claim.At, May: []plan.Claim{claim},
-		Message: fmt.Sprintf("director %s does not show orphaned VMs, and one of %s/%s, which it does not tell any more, may have %s still", director, g.Deployment, g.Group, r.From()),
-		Hint:    "collect with a client of the scope bosh.admin, which is shown them; else the address rests for 5 days",
-	}
 }

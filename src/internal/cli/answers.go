@@ -57,8 +57,17 @@ func readPicture(fleetFile string, streams Streams) (*picture, error) {
 
 // newPicture reads all that a workspace names.
 func newPicture(w *workspace.Workspace, files *source.Files) *picture {
-	read := survey.Read(w.Fleet, w.Loader)
+	read := readToAnswer(w)
 	return &picture{Survey: read, Workspace: w, files: files, failures: slices.Concat(w.Troubles, read.Failures), pools: poolsOf(w.Fleet.File)}
+}
+
+// readToAnswer reads a fleet for questions: with what a server knows that no file can mend.
+func readToAnswer(w *workspace.Workspace) *survey.Survey {
+	read := survey.Read(w.Fleet, w.Loader)
+	if w.Central != nil {
+		survey.AddVanished(read.Facts.Plan, w.Central.Vanished)
+	}
+	return read
 }
 
 // stale is the silence of the fleet file's server: what it said before is used.

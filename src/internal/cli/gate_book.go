@@ -172,7 +172,7 @@ func (g *gateRun) giveBack(ctx context.Context) {
 		fmt.Fprintf(g.streams.Stderr, "ipguard: what was booked is not given back: %s\n", err)
 		return
 	}
-	d.picture.Survey = survey.Read(g.before.Fleet, g.before.Loader)
+	d.picture.Survey = readToAnswer(g.before)
 	for _, b := range g.bookings {
 		var changed []ledger.Changed
 		err := d.store.Update(ctx, b.pool.Name, func(rs *ledger.Records) (entries []ledger.Entry, err error) {

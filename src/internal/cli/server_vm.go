@@ -28,7 +28,7 @@ func (s Streams) serverStore(context.Context, *fleet.File, func(int), func(netip
 }
 
 // guess is of runs that ask a server.
-type guess struct{}
+type guess struct{ settled bool }
 
 // besideServer does what reads a fleet file: there is no server to wait for.
 func (s Streams) besideServer(work func(Streams, *source.Files) error) error {

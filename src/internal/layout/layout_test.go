@@ -82,7 +82,7 @@ var layers = []layer{
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},
 	{name: "internal/accounts", imports: list("sharedread"), modules: list("github.com/alexedwards/scs/v2")},
 	{name: "internal/signin", imports: list("regularfile", "protocol"), modules: list("golang.org/x/oauth2")},
-	{name: "internal/serverclient", imports: list("regularfile", "workspace", "protocol", "fleet", "bookfile", "ledger", "atomicfile", "trouble", "place")},
+	{name: "internal/serverclient", imports: list("regularfile", "workspace", "survey", "protocol", "fleet", "bookfile", "ledger", "atomicfile", "trouble", "place"), modules: list(netipx)},
 	{name: "internal/proposal", imports: list("regularfile", "gate", "fleet", "interpolate", "source", "trouble", "lazyregexp"), modules: list("mvdan.cc/sh", yaml)},
 	{name: "internal/gate", imports: list("atomicfile"), modules: list("github.com/jessevdk/go-flags", boshUtils, "golang.org/x/sys")},
 	{name: "internal/probe", imports: list("plural", "acd", "link", "oui", "frame"), modules: list("github.com/mdlayher/ndp")},

@@ -106,6 +106,15 @@ type Plan struct {
 	Fleet     string           `json:"fleet" doc:"Segments, external addresses, pools and exceptions, in the form of the fleet file"`
 	Directors []SharedDirector `json:"directors"`
 	Pools     []Records        `json:"pools" doc:"What is booked"`
+	Vanished  []Vanished       `json:"vanished,omitempty" doc:"What VMs had that their directors do not tell any more, while they hide orphaned VMs: it is given to nobody for 5 days"`
+}
+
+// Vanished is what a VM had that may be orphaned and may have it still.
+type Vanished struct {
+	Director   string `json:"director"`
+	Deployment string `json:"deployment"`
+	Group      string `json:"group"`
+	Addresses  string `json:"addresses" doc:"An address, or a range"`
 }
 
 // SharedDirector is one director that the server knows.

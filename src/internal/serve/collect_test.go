@@ -210,7 +210,16 @@ func TestVanishedVM(t *testing.T) {
 	if got := book("promo/new/x"); got.status != http.StatusConflict || !strings.Contains(got.body, "does not show orphaned VMs") {
 		t.Errorf("an orphan that is not shown may have it: %d %s", got.status, got.body)
 	}
+	client := a.company.team("client", accounts.BookFor("x"), accounts.PushFor("promo"))
+	client.write("client/ipguard.yml", "server: "+client.server.URL+"\n")
+	free := []string{"free", "promo/default", "--static", "-n", "2"}
+	client.expect(0, []string{"10.8.52.190 ", "10.8.52.193 "}, free...)
+	client.expect(3, []string{"does not show orphaned VMs", "10.8.52.191"}, "who", "10.8.52.191")
+	if out := client.expect(0, nil, "lint"); strings.Contains(out, "orphaned VMs, and one") {
+		t.Errorf("nobody can mend it:\n%s", out)
+	}
 	a.clock.pass(5 * 24 * time.Hour)
+	client.expect(0, []string{"10.8.52.190 ", "10.8.52.191 "}, free...)
 	if got := book("promo/new/x"); got.status != http.StatusCreated {
 		t.Errorf("after 5 days: %d %s", got.status, got.body)
 	}

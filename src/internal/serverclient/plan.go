@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"go4.org/netipx"
+
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/bookfile"
 	"github.com/ipguard/ipguard/src/internal/fleet"
@@ -22,6 +24,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/regularfile"
+	"github.com/ipguard/ipguard/src/internal/survey"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -333,6 +336,15 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 			director.MaxAge = fleet.Duration{Length: length, At: at}
 		}
 		central.File.Directors = append(central.File.Directors, director)
+	}
+	for _, v := range p.Vanished {
+		addresses, err := netipx.ParseIPRange(v.Addresses)
+		if err != nil {
+			return nil, client.foreign()
+		}
+		central.Vanished = append(central.Vanished, survey.Vanished{
+			Director: v.Director, Deployment: v.Deployment, Group: v.Group, Range: addresses, At: place.Place{File: client.URL + snapshotPath(v.Director), Line: 1, Column: 1},
+		})
 	}
 	for _, pool := range p.Pools {
 		list, err := listOf(pool)

@@ -21,6 +21,8 @@ type Central struct {
 	File *fleet.File
 	// Bookings are those of its pools.
 	Bookings []bookfile.PoolBookings
+	// Vanished is what VMs had that may be orphaned, which their directors do not show.
+	Vanished []survey.Vanished
 	// Troubles say why it may not be all that there is.
 	Troubles []trouble.Trouble
 	// URL is the server's, and AsOf when it said so, or that it is so still.
