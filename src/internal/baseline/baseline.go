@@ -78,12 +78,7 @@ func newEntry(f lint.Finding, shown func(string) string) entry {
 		Owners: []string{}, Message: f.Message,
 	}
 	for _, party := range f.Claims {
-		o := party.Owner
-		name := strings.TrimSuffix(o.Director+"/"+o.Deployment, "/")
-		if party.Kind == plan.External || party.Kind == plan.Booked {
-			name = o.Property
-		}
-		if name != "" {
+		if name := party.Name(); name != "" {
 			e.Owners = append(e.Owners, name)
 		}
 	}

@@ -341,7 +341,7 @@ func (g *gateRun) overrideOf(result lint.Result) gate.Override {
 	}
 	for _, f := range lint.Folded(result.Findings) {
 		if f.Severity >= lint.Error {
-			o.Findings = append(o.Findings, f.Rule+": "+shown(f.Message))
+			o.Findings = append(o.Findings, f.Rule+": "+shown(f.Told()))
 		}
 	}
 	for _, f := range trouble.Few(result.Failures) {

@@ -9,6 +9,7 @@ package lint
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"go4.org/netipx"
@@ -59,6 +60,8 @@ type Finding struct {
 	// Claims are the rivals, the one to change first. A finding about one
 	// value has one claim, with its place.
 	Claims []Party
+	// More is what the finding stands for beside itself; nil for nothing (Folded).
+	More *More
 	// Why says what goes wrong if nobody acts; one sentence, may be empty.
 	Why string
 	// Suggestion says what to do: words and lines that can be copied. It may
@@ -86,6 +89,15 @@ type Party struct {
 	At    place.Place
 	// Note labels the source line: "here", "may be handed out by promo".
 	Note string
+}
+
+// Name is whose the party's side is: a director, DIRECTOR/DEPLOYMENT, or somebody outside
+// of all directors; empty where it is nobody's.
+func (p *Party) Name() string {
+	if p.Kind == plan.External || p.Kind == plan.Booked {
+		return p.Owner.Property
+	}
+	return strings.TrimSuffix(p.Owner.Director+"/"+p.Owner.Deployment, "/")
 }
 
 // Result is everything that a run of lint has to say.

@@ -1,9 +1,12 @@
 package lint
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
@@ -25,14 +28,49 @@ var folds = []fold{
 	{ruleKey, 1000, 100, "of the same rule"},
 }
 
+// More are the findings that one stands for which are not shown.
+type More struct {
+	// Findings is how many there are.
+	Findings int
+	// Addresses are what they are about: sorted, none twice.
+	Addresses []netipx.IPRange
+	// Owners are whose that is (Party.Name), sorted.
+	Owners []string
+	common string
+}
+
+// fewRanges is how many ranges a message names.
+const fewRanges = 3
+
+// text is ", and 90 more of the same owners: 10.0.0.10-10.0.0.99".
+func (m *More) text() string {
+	text := ", and " + grouped(m.Findings) + " more " + m.common
+	for i, r := range m.Addresses[:min(len(m.Addresses), fewRanges)] {
+		text += [...]string{": ", ", ", ", "}[i] + plan.RangeText(r)
+	}
+	if n := len(m.Addresses) - fewRanges; n > 0 {
+		text += " and " + grouped(n) + " more of such ranges"
+	}
+	return text
+}
+
+// Told is the message, with what else the finding stands for.
+func (f *Finding) Told() string {
+	if f.More == nil {
+		return f.Message
+	}
+	return f.Message + f.More.text()
+}
+
 // Folded are findings as they are shown: where hundreds say the same of the same
 // owners, as of two directors with thousands of subnets in common, or of the same
 // addresses, and where thousands are about the same directors or of one rule, the first
-// ones, of which the last says how many more there are. Counts are those of all.
+// ones, of which the last says how many more there are, and about what. Counts are those
+// of all.
 func Folded(findings []Finding) []Finding {
 	list := make([]standing, len(findings))
-	for i, f := range findings {
-		list[i] = standing{f, 1}
+	for i := range findings {
+		list[i] = standing{Finding: &findings[i]}
 	}
 	for _, fold := range folds {
 		list = fold.apply(list)
@@ -40,14 +78,39 @@ func Folded(findings []Finding) []Finding {
 	shown := make([]Finding, len(list))
 	for i, s := range list {
 		shown[i] = s.Advised()
+		shown[i].More = s.more()
 	}
 	return shown
 }
 
-// standing is a finding that stands for itself and for those that its message counts.
+// standing is a finding that stands for itself and for others.
 type standing struct {
-	Finding
-	number int
+	*Finding
+	others []*Finding
+	common string
+}
+
+func (s *standing) more() *More {
+	if len(s.others) == 0 {
+		return nil
+	}
+	m := &More{Findings: len(s.others), common: s.common}
+	var addresses netipx.IPSetBuilder
+	owners := map[string]bool{}
+	for _, f := range s.others {
+		if f.Range.IsValid() {
+			addresses.AddRange(f.Range)
+		}
+		for i := range f.Claims {
+			owners[f.Claims[i].Name()] = true
+		}
+	}
+	delete(owners, "")
+	if set, err := addresses.IPSet(); err == nil { // of valid ranges it is none
+		m.Addresses = set.Ranges()
+	}
+	m.Owners = slices.Sorted(maps.Keys(owners))
+	return m
 }
 
 // apply folds the findings that have a key in common; those without one stay.
@@ -55,11 +118,14 @@ func (fold fold) apply(list []standing) []standing {
 	if len(list) <= fold.from {
 		return list
 	}
-	type group struct{ count, seen, hidden int }
+	type group struct {
+		count, seen int
+		hidden      []*Finding
+	}
 	groups := map[string]*group{}
 	of := make([]*group, len(list))
 	for i, s := range list {
-		key := fold.key(s.Finding)
+		key := fold.key(*s.Finding)
 		if key == "" {
 			continue
 		}
@@ -68,7 +134,7 @@ func (fold fold) apply(list []standing) []standing {
 		}
 		of[i] = groups[key]
 		if of[i].count++; of[i].count > fold.to {
-			of[i].hidden += s.number
+			of[i].hidden = append(append(of[i].hidden, s.Finding), s.others...)
 		}
 	}
 	var shown []standing
@@ -78,8 +144,10 @@ func (fold fold) apply(list []standing) []standing {
 				continue
 			}
 			if g.seen == fold.to {
-				s.Message += ", and " + grouped(g.hidden) + " more " + fold.common
-				s.number += g.hidden
+				s.others, s.common = append(s.others, g.hidden...), fold.common
+				if slices.ContainsFunc(s.Claims, func(p Party) bool { return p.Owner.Director == "" }) {
+					s.common = "alike"
+				}
 			}
 		}
 		shown = append(shown, s)

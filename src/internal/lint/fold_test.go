@@ -2,8 +2,8 @@ package lint
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
-	"strings"
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -26,11 +26,11 @@ func TestFolded(t *testing.T) {
 	if want := to + from + to + 1; len(shown) != want {
 		t.Fatalf("%d findings are shown, want %d", len(shown), want)
 	}
-	if last := shown[to-1].Message; last != "9, and 19,990 more of the same owners" {
+	if last := shown[to-1].Told(); last != "9, and 19,990 more of the same owners" {
 		t.Errorf("the last one says %q", last)
 	}
 	for i, f := range shown {
-		if more := strings.Contains(f.Message, "more"); more != (i == to-1 || i == 2*to+from-1) {
+		if more := (f.More != nil); more != (i == to-1 || i == 2*to+from-1) {
 			t.Errorf("%d: %q", i, f.Message)
 		}
 	}
@@ -39,7 +39,7 @@ func TestFolded(t *testing.T) {
 	for i := range 300 {
 		twice = append(twice, Finding{Rule: "one", Message: fmt.Sprint(i), Range: address, Claims: []Party{{Owner: plan.Owner{Director: fmt.Sprint(i)}}}})
 	}
-	if shown := Folded(twice); len(shown) != to || shown[to-1].Message != "9, and 290 more about the same addresses" {
+	if shown := Folded(twice); len(shown) != to || shown[to-1].Told() != "9, and 290 more about the same addresses: 10.0.0.1" {
 		t.Errorf("of 300 owners of one address, %d findings are shown: %v", len(shown), shown)
 	}
 	if findings[to-1].Message != "9" {
@@ -73,16 +73,61 @@ func TestFoldedAreBounded(t *testing.T) {
 		}
 		told := len(shown)
 		for _, f := range shown {
-			for _, part := range strings.Split(f.Message, ", and ")[1:] {
-				var more int
-				if _, err := fmt.Sscan(strings.ReplaceAll(part, ",", ""), &more); err != nil {
-					t.Fatal(err)
-				}
-				told += more
+			if f.More != nil {
+				told += f.More.Findings
 			}
 		}
 		if told != n {
 			t.Errorf("%s: %d of %d findings are shown or counted", name, told, n)
+		}
+	}
+}
+
+// TestFoldedLosesNothing folds random findings: each address and each owner stands in one
+// that is shown, or in what it stands for.
+func TestFoldedLosesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 8))
+	for range 30 {
+		var findings []Finding
+		directors, owners, hosts := 1+r.IntN(4), 1+r.IntN(500), 1+r.IntN(250)
+		for range 1 + r.IntN(2500) {
+			a := netip.AddrFrom4([4]byte{10, 0, byte(r.IntN(3)), byte(r.IntN(hosts))})
+			findings = append(findings, Finding{
+				Rule: fmt.Sprint(r.IntN(2)), Range: netipx.IPRangeFrom(a, a),
+				Claims: []Party{
+					{Owner: plan.Owner{Director: fmt.Sprint(r.IntN(directors)), Deployment: fmt.Sprint(r.IntN(owners))}},
+					{Owner: plan.Owner{Property: fmt.Sprint(r.IntN(owners))}, Kind: plan.External},
+				},
+			})
+		}
+		shown := Folded(findings)
+		addresses, names, n := map[netip.Addr]bool{}, map[string]bool{}, len(shown)
+		for i := range shown {
+			f := &shown[i]
+			addresses[f.Range.From()] = true
+			for _, p := range f.Claims {
+				names[p.Name()] = true
+			}
+			if f.More == nil {
+				continue
+			}
+			n += f.More.Findings
+			for _, r := range f.More.Addresses {
+				for a := r.From(); r.Contains(a); a = a.Next() {
+					addresses[a] = true
+				}
+			}
+			for _, name := range f.More.Owners {
+				names[name] = true
+			}
+		}
+		if n != len(findings) {
+			t.Fatalf("%d of %d findings are shown or counted", n, len(findings))
+		}
+		for _, f := range findings {
+			if !addresses[f.Range.From()] || !names[f.Claims[0].Name()] || !names[f.Claims[1].Name()] {
+				t.Fatalf("nothing is said of %s, of %s and %s", f.Range.From(), f.Claims[0].Name(), f.Claims[1].Name())
+			}
 		}
 	}
 }

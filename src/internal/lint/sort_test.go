@@ -91,8 +91,8 @@ func eachLeaf(typ reflect.Type, name string, get func(reflect.Value) reflect.Val
 	switch typ.Kind() {
 	case reflect.Struct:
 		for i := range typ.NumField() {
-			if typ == reflect.TypeFor[Finding]() && typ.Field(i).Name == "advise" {
-				continue // what it makes follows from the other fields
+			if field := typ.Field(i).Name; typ == reflect.TypeFor[Finding]() && (field == "advise" || field == "More") {
+				continue // what it makes follows from the other fields, and what is folded is sorted
 			}
 			eachLeaf(typ.Field(i).Type, name+"."+typ.Field(i).Name, func(v reflect.Value) reflect.Value { return get(v).Field(i) }, visit)
 		}

@@ -16,7 +16,7 @@ import (
 func writeConcise(w io.Writer, result lint.Result, _ Options) error {
 	var out bytes.Buffer
 	for _, f := range result.Findings {
-		text := fmt.Sprintf("%s[%s]: %s", f.Severity, legible.Text(f.Rule), legible.Text(f.Message))
+		text := fmt.Sprintf("%s[%s]: %s", f.Severity, legible.Text(f.Rule), legible.Text(f.Told()))
 		at, also := "", ""
 		if main, others, ok := mainParty(f); ok {
 			at = position(main.At)

@@ -58,7 +58,7 @@ func gitHubLevel(s lint.Severity) string {
 }
 
 func gitHubMessage(f lint.Finding, others []lint.Party) string {
-	all := []string{f.Message}
+	all := []string{f.Told()}
 	for _, p := range others {
 		if at := position(p.At); at != "" {
 			all = append(all, strings.TrimSuffix("also "+at+": "+label(p), ": "))

@@ -38,7 +38,7 @@ func writeGitLab(w io.Writer, result lint.Result, options Options) error {
 	for i, f := range result.Findings {
 		main, others, _ := mainParty(f)
 		issues = append(issues, gitLabIssue{
-			Description: legible.Text(f.Message) + alsoAt(others), CheckName: legible.Text(f.Rule), Fingerprint: findings[i],
+			Description: legible.Text(f.Told()) + alsoAt(others), CheckName: legible.Text(f.Rule), Fingerprint: findings[i],
 			Severity: gitLabSeverity(f.Severity), Location: newGitLabLocation(main.At),
 		})
 	}

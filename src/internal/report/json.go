@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"go4.org/netipx"
+
 	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -48,6 +50,13 @@ type (
 		Suggestion    string      `json:"suggestion"`
 		Why           string      `json:"why"`
 		Fingerprint   string      `json:"fingerprint"`
+		// More is there where many findings are alike: those that are not told one by one.
+		More *jsonMore `json:"more,omitempty"`
+	}
+	jsonMore struct {
+		Findings  int      `json:"findings"`
+		Addresses []string `json:"addresses"`
+		Owners    []string `json:"owners"`
 	}
 	jsonClaim struct {
 		Director      string `json:"director"`
@@ -133,14 +142,25 @@ func writeJSON(w io.Writer, result lint.Result, options Options) error {
 
 func newJSONFinding(f lint.Finding, options Options) jsonFinding {
 	j := jsonFinding{
-		Rule: f.Rule, Severity: f.Severity.String(), Message: f.Message, Addresses: plan.RangeText(f.Range),
+		Rule: f.Rule, Severity: f.Severity.String(), Message: f.Told(), Addresses: plan.RangeText(f.Range),
 		Segment: f.Segment, DirectorError: f.DirectorError, Claims: make([]jsonClaim, len(f.Claims)),
 		Suggestion: f.Suggestion, Why: f.Why, Fingerprint: f.Fingerprint(options.Shown),
 	}
 	for i, c := range f.Claims {
 		j.Claims[i] = newJSONClaim(c)
 	}
+	if m := f.More; m != nil {
+		j.More = &jsonMore{m.Findings, rangeTexts(m.Addresses), append([]string{}, m.Owners...)}
+	}
 	return j
+}
+
+func rangeTexts(list []netipx.IPRange) []string {
+	texts := make([]string, len(list))
+	for i, r := range list {
+		texts[i] = plan.RangeText(r)
+	}
+	return texts
 }
 
 func newJSONClaim(c lint.Party) jsonClaim {

@@ -91,7 +91,7 @@ func (s *junitSuite) add(c junitCase) {
 }
 
 func newJUnitCase(f lint.Finding, text string, failOn lint.Severity) junitCase {
-	c := junitCase{ClassName: legible.Text(f.Rule), Name: legible.Text(f.Message)}
+	c := junitCase{ClassName: legible.Text(f.Rule), Name: legible.Text(f.Told())}
 	if main, _, ok := mainParty(f); ok {
 		c.Name = located(position(main.At), c.Name)
 		c.File, c.Line = legible.Text(main.At.File), main.At.Line
@@ -100,6 +100,6 @@ func newJUnitCase(f lint.Finding, text string, failOn lint.Severity) junitCase {
 		c.SystemOut = &junitText{text}
 		return c
 	}
-	c.Failure = &junitProblem{f.Severity.String(), legible.Text(f.Message), text}
+	c.Failure = &junitProblem{f.Severity.String(), legible.Text(f.Told()), text}
 	return c
 }

@@ -156,7 +156,7 @@ func sarifRules(result lint.Result, known []RuleInfo) []sarifRule {
 func newSARIFResult(sources sources, f lint.Finding) sarifResult {
 	r := sarifResult{
 		RuleID: f.Rule, Level: sarifLevel(f.Severity),
-		Message:    sarifText{Text: sarifEscape(f.Message)},
+		Message:    sarifText{Text: sarifEscape(f.Told())},
 		Properties: map[string]string{"addresses": plan.RangeText(f.Range)},
 	}
 	for _, property := range [][2]string{
@@ -165,6 +165,11 @@ func newSARIFResult(sources sources, f lint.Finding) sarifResult {
 		if property[1] != "" {
 			r.Properties[property[0]] = property[1]
 		}
+	}
+	if m := f.More; m != nil {
+		r.Properties["moreFindings"] = strconv.Itoa(m.Findings)
+		r.Properties["moreAddresses"] = strings.Join(rangeTexts(m.Addresses), ", ")
+		r.Properties["moreOwners"] = strings.Join(m.Owners, ", ")
 	}
 	main, others, ok := mainParty(f)
 	if !ok {

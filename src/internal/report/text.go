@@ -86,7 +86,7 @@ func (t *textReport) line(s string) {
 //	   |
 //	   = why: …
 func (t *textReport) finding(f lint.Finding) {
-	t.headline(severityStyle(f.Severity), f.Severity.String()+"["+legible.Text(f.Rule)+"]", legible.Text(f.Message))
+	t.headline(severityStyle(f.Severity), f.Severity.String()+"["+legible.Text(f.Rule)+"]", legible.Text(f.Told()))
 	shown := make([]*excerpt, len(f.Claims)) // nil where there is no line to show
 	for i, party := range f.Claims {
 		if e, ok := t.sources.excerpt(party.At); ok {
@@ -296,7 +296,11 @@ func (t *textReport) statistics(findings []lint.Finding) {
 	}
 	counts := map[kind]int{}
 	for _, f := range findings {
-		counts[kind{f.Severity, f.Rule}]++
+		of := kind{f.Severity, f.Rule}
+		counts[of]++
+		if f.More != nil {
+			counts[of] += f.More.Findings
+		}
 	}
 	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b kind) int {
 		return cmp.Or(cmp.Compare(b.severity, a.severity), cmp.Compare(counts[b], counts[a]), cmp.Compare(a.rule, b.rule))
