@@ -195,6 +195,9 @@ func relevant(a, b *plan.Claim) bool {
 	if a.At.IsValid() && a.At == b.At && a.Owner() == b.Owner() {
 		return false // one entry, of which it is not known in which network it is
 	}
+	if ofOneList(a, b) {
+		return false
+	}
 	reference := func(k plan.Kind) bool { return k == plan.Gateway || k == plan.DNS }
 	if reference(a.Kind) && reference(b.Kind) {
 		return false
@@ -206,6 +209,17 @@ func relevant(a, b *plan.Claim) bool {
 		return a.Subnet != b.Subnet || a.Kind == plan.VIP || b.Kind == plan.VIP || reference(a.Kind) || reference(b.Kind)
 	}
 	return true
+}
+
+// ofOneList reports whether both claims are of one owner outside of bosh, or of one
+// deployment, and one of them a property: what stands twice there is one machine's, is shared
+// by a group, or stands as static_ips to keep the director off.
+func ofOneList(a, b *plan.Claim) bool {
+	if a.Kind == plan.External && b.Kind == plan.External {
+		return a.Owner().Property == b.Owner().Property
+	}
+	return a.Kind.InUse() && b.Kind.InUse() && !(leased(a) && leased(b)) &&
+		a.Owner().Director == b.Owner().Director && a.Owner().Deployment == b.Owner().Deployment
 }
 
 // Targets are what a run judges: findings in which they have no part are left

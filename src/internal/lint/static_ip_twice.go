@@ -21,7 +21,7 @@ var staticIPTwice = Rule{
 func runStaticIPTwice(f *Facts, report func(Finding)) {
 	refusals := f.inUse()
 	for i, o := range f.overlaps() {
-		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || parked(o) || ofTwoVersions(o) {
+		if !o.A.Kind.InUse() || !o.B.Kind.InUse() || foreign(o) || sameMachine(o) || ofTwoVersions(o) {
 			continue
 		}
 		if ofOneEnv(o) {
@@ -136,9 +136,3 @@ func (f *Facts) refusedTwice(o *plan.Overlap, refusals map[place.Place]*refusal)
 // leased reports whether the director itself hands the address out: an address
 // in a property is unknown to it.
 func leased(c *plan.Claim) bool { return c.Owner().Property == "" }
-
-// parked reports whether a virtual address stands as static_ips of the same
-// deployment: a common way to keep a director from handing it out.
-func parked(o plan.Overlap) bool {
-	return sameDeployment(o) && (leased(o.A) != leased(o.B))
-}
