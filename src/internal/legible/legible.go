@@ -30,8 +30,12 @@ func Hidden(r rune) bool {
 
 // Text writes out what is hidden, and bytes that are not UTF-8. A file under review, or
 // what another team pushed, must not be able to move the cursor, hide a line or swap two
-// addresses. What it returns is also legal in XML 1.0 (section 2.2).
+// addresses. What it returns is also legal in XML 1.0 (section 2.2). Of a word that is
+// longer than any name it has the beginning, and how much there is.
 func Text(s string) string {
+	if len(s) > longest {
+		s = shortened(s)
+	}
 	if !strings.ContainsFunc(s, Hidden) && utf8.ValidString(s) {
 		return s
 	}
@@ -44,6 +48,34 @@ func Text(s string) string {
 			b.WriteString(Rune(r))
 		}
 		s = s[size:]
+	}
+	return b.String()
+}
+
+// longest is how many bytes a word may have: no name, path or URL of a fleet is longer. shown
+// are those that are left of one that is.
+const longest, shown = 4096, 128
+
+// shortened is a text without the ends of words that are too long.
+func shortened(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		end := strings.IndexAny(s, " \n\t")
+		if end < 0 {
+			end = len(s)
+		}
+		word := s[:end]
+		if len(word) > longest {
+			cut := shown
+			for cut > 0 && !utf8.RuneStart(word[cut]) {
+				cut--
+			}
+			word = fmt.Sprintf("%s… (%d bytes)", word[:cut], len(word))
+		}
+		b.WriteString(word)
+		blanks := len(s[end:]) - len(strings.TrimLeft(s[end:], " \n\t"))
+		b.WriteString(s[end : end+blanks])
+		s = s[end+blanks:]
 	}
 	return b.String()
 }

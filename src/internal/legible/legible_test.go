@@ -100,3 +100,16 @@ func FuzzShownJSON(f *testing.F) {
 		}
 	})
 }
+
+// TestTextOfAnyLength has the beginning of what no name is as long as, and all else whole.
+func TestTextOfAnyLength(t *testing.T) {
+	long := strings.Repeat("ä", 100_000)
+	got := legible.Text("the name " + long + " of  a " + strings.Repeat("b", 4096) + " group")
+	want := "the name " + strings.Repeat("ä", 64) + `… (200000 bytes) of  a ` + strings.Repeat("b", 4096) + " group"
+	if got != want {
+		t.Errorf("%d bytes, %.200q", len(got), got)
+	}
+	if words := strings.Repeat("word ", 10_000); legible.Text(words) != words {
+		t.Error("a long text of words was shortened")
+	}
+}

@@ -18,7 +18,7 @@ var claiming = map[string]bool{"range": true, "static": true, "static_ips": true
 
 // tell computes what the head tells of the addresses that stand behind it.
 func (s *Snapshot) tell() {
-	c := coverage{known: true, usesKnown: len(s.NotShown()) == 0, segments: map[string]bool{}}
+	c := coverage{known: true, reserves: true, usesKnown: len(s.NotShown()) == 0, segments: map[string]bool{}}
 	for _, configs := range [][]Config{s.CloudConfigs, s.RuntimeConfigs} {
 		for _, config := range configs {
 			c.content(config.Content)
@@ -28,6 +28,7 @@ func (s *Snapshot) tell() {
 		c.content(d.Manifest)
 		c.vms(d.VMs)
 	}
+	c.reserves = false // create-env does not look at it
 	for _, content := range s.CreateEnvs {
 		c.content(content)
 	}
@@ -61,6 +62,8 @@ type coverage struct {
 	segments map[string]bool
 	// known and usesKnown say that all of them were seen.
 	known, usesKnown bool
+	// reserves says that nobody gets what is reserved in a subnet.
+	reserves bool
 }
 
 func (c *coverage) vms(list []VM) {
@@ -147,7 +150,7 @@ func (c *coverage) subnet(n *yaml.Node) {
 		}
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == "reserved" {
+		if n.Content[i].Value == "reserved" && c.reserves {
 			removeReserved(&within, n.Content[i+1])
 		}
 	}

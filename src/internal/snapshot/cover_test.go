@@ -133,6 +133,7 @@ func TestUses(t *testing.T) {
 	}{
 		"nothing":              {&Snapshot{}, ""},
 		"what is reserved":     {cloud("networks: [{name: n, subnets: [{range: 10.0.0.0/28, reserved: [10.0.0.2 - 10.0.0.7, [10.0.0.8/30], 10.0.0.13], gateway: 10.0.0.1, dns: [8.8.8.8]}]}]"), "8.8.8.8 10.0.0.0/31 10.0.0.12 10.0.0.14/31"},
+		"of create-env":        {&Snapshot{CreateEnvs: []Content{k.ReduceCreateEnv("networks: [{name: n, type: manual, subnets: [{range: 10.0.0.0/30, reserved: [10.0.0.2]}]}]\ninstance_groups: [{name: vm, networks: [{name: n}]}]")}}, "10.0.0.0/30"},
 		"reserved elsewhere":   {cloud("networks: [{name: n, subnets: [{range: 10.0.0.0/30}, {range: 10.0.1.0/30, reserved: [10.0.0.0/24]}]}]"), "?"},
 		"a gateway, reserved":  {cloud("networks: [{name: n, subnets: [{range: 10.0.0.0/30, reserved: [10.0.0.0/30], gateway: 10.0.0.1}]}]"), "10.0.0.1"},
 		"hidden reserved":      {cloud("networks: [{name: n, subnets: [{range: 10.0.0.0/30, reserved: [((r))]}]}]"), "?"},

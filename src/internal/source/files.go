@@ -151,18 +151,40 @@ func (f *Files) readOnce(path string) (text []byte, again bool, err error) {
 	return text, info.Mode().IsRegular(), err
 }
 
-// readLimited reads to the end; size is how long the text probably is.
+// readLimited reads to the end; size is how long the text probably is. Of what has no end it
+// holds no more than the limit.
 func readLimited(r io.Reader, size int64) ([]byte, error) {
-	var text bytes.Buffer
-	text.Grow(int(min(size, MaxFileSize)) + bytes.MinRead) // what it needs to see the end
-	n, err := text.ReadFrom(io.LimitReader(r, MaxFileSize+1))
-	if err != nil {
+	const piece = 1 << 20
+	rest := io.LimitReader(r, MaxFileSize+1)
+	text := make([]byte, 0, min(size, MaxFileSize)+bytes.MinRead) // what it needs to see the end
+	text, err := readInto(text, rest)
+	pieces, total := [][]byte{text}, len(text)
+	for err == nil {
+		var next []byte
+		next, err = readInto(make([]byte, 0, piece), rest)
+		pieces, total = append(pieces, next), total+len(next)
+	}
+	switch {
+	case err != io.EOF:
 		return nil, err
-	}
-	if n > MaxFileSize {
+	case total > MaxFileSize:
 		return nil, fmt.Errorf("it is larger than %d MiB", MaxFileSize>>20)
+	case len(pieces) == 1:
+		return text, nil
 	}
-	return text.Bytes(), nil
+	return bytes.Join(pieces, nil), nil
+}
+
+// readInto fills what is free of b. The error is io.EOF at the end.
+func readInto(b []byte, r io.Reader) ([]byte, error) {
+	for len(b) < cap(b) {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err != nil {
+			return b, err
+		}
+	}
+	return b, nil
 }
 
 func readError(name, path string, err error) *trouble.Trouble {
