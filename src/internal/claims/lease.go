@@ -128,7 +128,9 @@ func promised(g *bosh.Group, known networks, granted bosh.Block) bool {
 	return slices.ContainsFunc(g.Networks, func(n *bosh.GroupNetwork) bool {
 		asked := slices.ContainsFunc(n.Static, func(asked bosh.Block) bool { return asked.Range.Contains(first) })
 		subnets, named := known[n.Name]
-		return asked && (!named || slices.ContainsFunc(subnets, func(s subnet) bool {
+		_, hidden := bosh.VariableIn(n.Name)
+		mayBeThere := !named && (hidden || len(known[nameless]) > 0)
+		return asked && (mayBeThere || slices.ContainsFunc(subnets, func(s subnet) bool {
 			return s.kind != bosh.Dynamic && (!s.Range.IsValid() || s.Range.Contains(first))
 		}))
 	})
