@@ -58,7 +58,7 @@ type pushOutput struct {
 	Body struct {
 		Director
 		New       bool       `json:"new" doc:"Whether it differs from the version before"`
-		Gone      []string   `json:"gone,omitempty" doc:"Networks, deployments, machines of create-env, owners of external addresses and other parts that the version before had and this one has not"`
+		Gone      []string   `json:"gone,omitempty" doc:"Networks, deployments, machines of create-env, external addresses and other parts that the version before had and this one has not"`
 		Conflicts []Conflict `json:"conflicts" doc:"Those that the director has a part in"`
 	}
 }

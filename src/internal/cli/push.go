@@ -34,9 +34,10 @@ No secret is in it. Other teams' lint, free and who know it from then on.
 
 The same again changes nothing. A director whose files cannot all be read is not pushed.
 Files that lack all that was pushed of their director, or what another one pushed (a network of the
-cloud-config, a runtime-config, a deployment, a machine of create-env, director_ips), are taken for a
-part of it, and refused, unless --replaces says that they stand for all. What is gone is told.
-What a director said may lack all but machines of create-env and director_ips, which it does not tell.
+cloud-config, a runtime-config, a deployment, a machine of create-env, director_ips, an external
+address, a pattern of vip_properties), are taken for a part of it, and refused, unless --replaces
+says that they stand for all. What is gone is told. What a director said may lack all that directors
+tell: networks, runtime-configs and deployments.
 
 Exit codes: 0 all is told, 1 it is, and collides with what others have, 2 wrong usage, 3
 something could not be read, or the server does not take it.`,

@@ -76,7 +76,7 @@ var layers = []layer{
 	{name: "internal/webhooks", imports: list("legible")},
 	{name: "internal/central",
 		imports: list("regularfile", "plural", "bookfile", "workspace", "ignore", "survey", "fleet", "snapshot", "answer", "booking", "pushes", "sharedread", "ledger", "lint", "plan", "source", "trouble", "place"), modules: list(netipx, yaml)},
-	{name: "internal/pushes", imports: list("turns", "plural", "sharedread", "snapshot", "source")},
+	{name: "internal/pushes", imports: list("turns", "plural", "sharedread", "snapshot", "bosh", "source"), modules: list(netipx)},
 	{name: "internal/turns"},
 	{name: "internal/requests"},
 	{name: "internal/login", modules: list("github.com/coreos/go-oidc/v3", "golang.org/x/oauth2", "github.com/go-json-experiment/json")},

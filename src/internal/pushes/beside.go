@@ -58,18 +58,12 @@ func (s *Store) beside(ctx context.Context, pushed *snapshot.Snapshot, last *Pus
 // mayStandBeside refuses files that are of another director, or a part of it, by all signs.
 func mayStandBeside(now, before, files *snapshot.Snapshot, last *Push, by string) error {
 	if files != nil {
-		had, has := partsOf(files), partsOf(now)
-		var lost []string
-		for _, p := range had {
-			if !slices.Contains(has, p) {
-				lost = append(lost, p.name)
-			}
-		}
-		if len(lost) == 0 || len(lost) < len(had) && before.Settings.Files.By == by {
+		l := lostOf(files, now)
+		if len(l.parts) == 0 || !l.all && before.Settings.Files.By == by {
 			return nil
 		}
 		return &RefusedError{fmt.Sprintf("these files lack %s, which %s pushed: push all that the director has together, or say that this replaces it (ipguard push --replaces)",
-			someParts(lost), before.Settings.Files.By)}
+			someParts(l.names()), before.Settings.Files.By)}
 	}
 	deployments := func(s *snapshot.Snapshot) (names []string) {
 		for i := range s.Deployments {

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 )
@@ -16,6 +19,9 @@ import (
 // would be free for everybody. A director that was asked tells all it has; files do not.
 // And no director tells of the machines of create-env beside it, nor of its own.
 
+// And of what a team's fleet file says beside directors (external, vip_properties) there is no
+// other source at all.
+
 // part is something of a director that a push may lack.
 type part struct {
 	name string
@@ -23,10 +29,35 @@ type part struct {
 	untold bool
 }
 
+// lost is what a push lacks that was there before.
+type lost struct {
+	parts []part
+	// all says that nothing of the director itself is left.
+	all bool
+}
+
+func (l *lost) names() (list []string) {
+	for _, p := range l.parts {
+		list = append(list, p.name)
+	}
+	return list
+}
+
+// lostOf compares two snapshots of a director.
+func lostOf(before, now *snapshot.Snapshot) *lost {
+	had, has := partsOf(before), partsOf(now)
+	l := &lost{parts: slices.DeleteFunc(slices.Clone(had), func(p part) bool { return slices.Contains(has, p) })}
+	l.all = len(l.parts) > 0 && len(l.parts) == len(had)
+	for _, name := range slices.Concat(externalGone(before, now), virtualGone(before, now)) {
+		l.parts = append(l.parts, part{name, true})
+	}
+	return l
+}
+
 // gone are the names of the parts that the last version had and the text of a snapshot has
-// not, and the owners of addresses outside of directors. One that lacks all of them, or what another one pushed, is refused unless it is said
+// not. One that lacks all of the director, or what another one pushed, is refused unless it is said
 // to replace all; one that the director told may lack whatever directors tell.
-func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, replaces bool) (lost []string, err error) {
+func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, replaces bool) (names []string, err error) {
 	if last == nil || last.Retired() {
 		return nil, nil
 	}
@@ -42,21 +73,17 @@ func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, re
 	if err != nil {
 		return nil, err
 	}
-	had, has := partsOf(before), partsOf(now)
+	l := lostOf(before, now)
 	var lacks []string
-	for _, p := range had {
-		if slices.Contains(has, p) {
-			continue
-		}
-		lost = append(lost, p.name)
+	for _, p := range l.parts {
 		if p.untold || now.Director.UUID == "" {
 			lacks = append(lacks, p.name)
 		}
 	}
-	if len(lacks) == 0 || replaces || len(lost) < len(had) && by == last.By { // somebody took his own away
-		return append(lost, externalGone(before, now)...), nil
+	if len(lacks) == 0 || replaces || !l.all && by == last.By { // somebody took his own away
+		return l.names(), nil
 	}
-	return lost, &RefusedError{fmt.Sprintf("this lacks %s, which %s pushed at %s: push all that the director has together, or say that this replaces it (ipguard push --replaces)",
+	return nil, &RefusedError{fmt.Sprintf("this lacks %s, which %s pushed at %s: push all that the director has together, or say that this replaces it (ipguard push --replaces)",
 		someParts(lacks), last.By, last.At.Format(time.RFC3339))}
 }
 
@@ -91,15 +118,63 @@ func partsOf(s *snapshot.Snapshot) (list []part) {
 	return slices.Compact(list)
 }
 
-// externalGone are owners of addresses outside of directors that were told and are not any
-// more: they stand in a fleet file that may name several directors, and are no part of one.
+// externalGone are the addresses outside of directors that were told and are not any more,
+// whoever is their owner now.
 func externalGone(before, now *snapshot.Snapshot) (list []string) {
 	for _, e := range before.Settings.External {
-		owner := "external " + e.Owner
-		told := func(o snapshot.External) bool { return o.Owner == e.Owner }
-		if !slices.ContainsFunc(now.Settings.External, told) && !slices.Contains(list, owner) {
-			list = append(list, owner)
+		var gone netipx.IPSetBuilder
+		for _, a := range e.Addresses {
+			gone.AddRange(a.Range)
 		}
+		for _, n := range now.Settings.External {
+			for _, a := range n.Addresses {
+				if n.Segment == "" || n.Segment == e.Segment { // in any, or in the same
+					gone.RemoveRange(a.Range)
+				}
+			}
+		}
+		set, err := gone.IPSet()
+		if err != nil { // an address was no address
+			continue
+		}
+		for _, r := range set.Ranges() {
+			text := r.From().String()
+			if r.To() != r.From() {
+				text = r.String()
+			}
+			list = append(list, text+" of external "+e.Owner)
+		}
+	}
+	return list
+}
+
+// virtualGone are the patterns of vip_properties by which virtual addresses were found, and
+// those by which they are not found any more. What is kept for the server's own is found.
+func virtualGone(before, now *snapshot.Snapshot) (list []string) {
+	of := func(s *snapshot.Snapshot) (add, ignore []string) {
+		if said := s.Settings.VIPs; said != nil {
+			add, ignore = texts(said.Add), texts(said.Ignore)
+		}
+		return add, ignore
+	}
+	hadAdd, hadIgnore := of(before)
+	hasAdd, hasIgnore := of(now)
+	for _, p := range hadAdd {
+		if !slices.Contains(hasAdd, p) && !slices.Contains(now.Kept.VIPProperties, p) {
+			list = append(list, "what vip_properties.add finds by "+p)
+		}
+	}
+	for _, p := range hasIgnore {
+		if before.Settings.VIPs != nil && !slices.Contains(hadIgnore, p) {
+			list = append(list, "what vip_properties.ignore hides by "+p)
+		}
+	}
+	return list
+}
+
+func texts(patterns []bosh.Pattern) (list []string) {
+	for _, p := range patterns {
+		list = append(list, p.String())
 	}
 	return list
 }

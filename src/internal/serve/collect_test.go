@@ -280,7 +280,7 @@ func TestTeamsWordStays(t *testing.T) {
 	if err := os.Remove(filepath.Join(m.folder, "promo", "next-manifest.yml")); err != nil {
 		t.Fatal(err)
 	}
-	m.expect(0, []string{"deployment next is not in it any more", "external lb is not in it any more"}, "push")
+	m.expect(0, []string{"deployment next is not in it any more", "of external lb is not in it any more"}, "push")
 	m.write("promo/ipguard.yml", "server: "+a.server.URL+"\n")
 	m.expect(0, []string{"10.8.52.181: in 1 pool"}, "who", "10.8.52.181")
 	both(5, "token promo", "10.8.52.98", "10.8.52.97", "10.8.52.182", "10.8.52.195")

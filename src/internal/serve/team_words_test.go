@@ -80,7 +80,7 @@ func TestTeamsOwnWords(t *testing.T) {
 	west.expect(0, nil, "lint")
 	promo.expect(0, nil, "lint")
 	fleet(promo, "")
-	promo.expect(0, []string{"external promo-lb is not in it any more"}, "push")
+	promo.expect(0, []string{"of external promo-lb is not in it any more"}, "push")
 	west.expect(0, []string{"nobody has it"}, "who", "10.8.52.32")
 	west.expect(0, []string{"declared by promo-lb (outside of bosh)", " to "}, "history", "10.8.52.32")
 }
