@@ -73,9 +73,18 @@ func spotCure(s *plan.BlindSpot) string {
 		return "write the address that the VM has, such as 10.0.0.5, or all of them as a range, such as 10.0.0.5-10.0.0.9"
 	}
 	if s.Reason == plan.Unreadable {
-		return "it looks like an address: write one, or a range, such as 10.0.0.5 or 10.0.0.5-10.0.0.9"
+		return "it looks like an address: write one, or a range, such as 10.0.0.5 or 10.0.0.5-10.0.0.9" + ifNoAddress(s.Owner.Property)
 	}
 	return "write it as the director reads it"
+}
+
+// ifNoAddress says how a property is left out that holds no addresses, if a fleet file can
+// say so: those that the CPI reads are always looked at.
+func ifNoAddress(property string) string {
+	if _, err := bosh.ParsePattern(property); err != nil || strings.Contains(property, ".cloud_properties.") {
+		return ""
+	}
+	return "; if it is none, vip_properties: {ignore: [" + property + "]} in the fleet file"
 }
 
 // allowLine is the entry of allow that says that they do not meet.
