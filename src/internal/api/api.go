@@ -208,7 +208,7 @@ func unavailable(err error) error {
 		return told
 	case errors.As(err, new(*ledgersql.FencedError)):
 		return &huma.ErrorModel{Type: protocol.TypeFenced, Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable, Detail: err.Error()}
-	case errors.As(err, new(*ledgersql.OtherFleetFileError)):
+	case errors.As(err, new(*ledgersql.OtherFleetFileError)), errors.As(err, new(*pushes.DamagedError)):
 		return huma.Error503ServiceUnavailable(err.Error())
 	case errors.Is(err, ledgersql.ErrMoved), errors.Is(err, ledgersql.ErrForeign):
 		return huma.Error412PreconditionFailed(err.Error())

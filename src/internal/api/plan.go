@@ -78,7 +78,11 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		if i := slices.IndexFunc(heads, func(h pushes.Push) bool { return h.Director == pushed.Director }); i >= 0 {
 			pushed = heads[i]
 		}
-		p.Directors = append(p.Directors, protocol.SharedDirector{Name: pushed.Director, Version: pushed.Version, Digest: pushed.Digest, MaxAge: picture.MaxAge(pushed.Director)})
+		d := protocol.SharedDirector{Name: pushed.Director, Version: pushed.Version, Digest: pushed.Digest, MaxAge: picture.MaxAge(pushed.Director)}
+		if slices.Contains(picture.Damaged, d.Name) {
+			d.Digest, d.Damaged = "", true
+		}
+		p.Directors = append(p.Directors, d)
 	}
 	h := sha256.New()
 	fmt.Fprint(h, database, picture.Shared)
@@ -95,7 +99,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		return slices.Index(picture.Directors, x.Name) - slices.Index(picture.Directors, y.Name)
 	})
 	for _, d := range p.Directors {
-		fmt.Fprintf(h, " %q %s %s", d.Name, d.Digest, d.MaxAge)
+		fmt.Fprintf(h, " %q %s %s %t", d.Name, d.Digest, d.MaxAge, d.Damaged)
 	}
 	all, err := a.known(ctx, picture.Booked()...)
 	if err != nil {

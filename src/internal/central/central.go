@@ -100,6 +100,9 @@ type Picture struct {
 	Moved []bookfile.PoolBookings
 	// Told are the bookings of pools that teams have in their own files.
 	Told []bookfile.PoolBookings
+	// Damaged are the directors of which the last push is not in the database as it was
+	// written: what they have is not known.
+	Damaged []string
 	// Vanished are addresses of VMs that may be orphaned, which their directors do not show.
 	Vanished []survey.Vanished
 	// Required are the names of those that demand that what is used is booked.
@@ -273,6 +276,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	} else {
 		w = workspace.Open(p.FleetFile, reading)
 	}
+	var damaged []string
 	under := ""
 	switch {
 	case p.Load == nil || p.FleetFile == "":
@@ -290,11 +294,16 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	}
 	for _, push := range heads {
 		text, err := p.Pushes.Text(ctx, push.Director, push.Version)
+		texts = append(texts, text)
+		name := nameOf(push)
+		if errors.As(err, new(*pushes.DamagedError)) { // of the others everything is known
+			damaged = append(damaged, push.Director)
+			directorIn(&w.Fleet, push.Director, place.Place{File: name}).Damaged = true
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		name := nameOf(push)
-		texts = append(texts, text)
 		files.Keep(name, text)
 		pushed(&w.Fleet, push.Director, name)
 	}
@@ -306,7 +315,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 	read := survey.Read(w.Fleet, w.Loader)
 	own := slices.Concat(w.Troubles, overlapping(w.Fleet.File))
 	picture = &Picture{
-		Lost: strays.lost, Moved: strays.moved, Told: read.Told, InFleetFile: own, Under: under, Required: map[string]bool{},
+		Damaged: damaged, Lost: strays.lost, Moved: strays.moved, Told: read.Told, InFleetFile: own, Under: under, Required: map[string]bool{},
 		Plan: read.Facts.Plan, Findings: p.accepted(w.Fleet.File, lint.Run(read.Facts, p.rules())), Pushed: heads,
 		Failures: slices.Concat(own, read.Failures), Unread: slices.Concat(strays.told, read.Unread), maxAges: map[string]string{},
 		file: w.Fleet.File, severities: read.Facts.Severities,
@@ -375,6 +384,9 @@ func (p *Plan) rules() []lint.Rule {
 func (p *Plan) own(picture *Picture, w *workspace.Workspace) {
 	picture.Own = map[string][]byte{}
 	for _, d := range w.Fleet.Directors {
+		if d.Damaged {
+			continue // its files are not all that it has
+		}
 		isPushed := slices.ContainsFunc(picture.Pushed, func(o pushes.Push) bool { return o.Director == d.Name })
 		if isPushed && !survey.Adds(&d) || !isPushed && !survey.Told(&d) {
 			continue
@@ -400,13 +412,18 @@ func pushed(f *survey.Fleet, director, name string) {
 			file.MaxAge, file.MaxAgeAt = d.MaxAge.Length, d.MaxAge.At
 		}
 	}
-	for i := range f.Directors {
-		if d := &f.Directors[i]; d.Name == director {
-			d.Snapshot = file
-			return
-		}
+	directorIn(f, director, file.At).Snapshot = file
+}
+
+// directorIn is the fleet's director of a name: of those that the fleet file names, or one
+// more, told in a place.
+func directorIn(f *survey.Fleet, name string, at place.Place) *fleet.Sources {
+	i := slices.IndexFunc(f.Directors, func(d fleet.Sources) bool { return d.Name == name })
+	if i < 0 {
+		i = len(f.Directors)
+		f.Directors = append(f.Directors, fleet.Sources{Name: name, At: at})
 	}
-	f.Directors = append(f.Directors, fleet.Sources{Name: director, Snapshot: file, At: file.At})
+	return &f.Directors[i]
 }
 
 // Booked are all pools that may have bookings.

@@ -62,15 +62,19 @@ func (k *Keeper) catchUp(ctx context.Context, last turns.Version, head pushes.Pu
 	after := last.Version
 	for _, push := range list {
 		text, err := k.Pushes.Text(ctx, push.Director, push.Version)
-		if err != nil {
+		damaged := errors.As(err, new(*pushes.DamagedError))
+		if err != nil && !damaged {
 			return err
 		}
 		v := Version{Director: push.Director, After: after, Number: push.Version, Digest: push.Digest, At: push.At}
 		var done bool
-		if push.Retired() {
+		switch {
+		case damaged:
+			done, err = k.Store.Add(ctx, v, blind())
+		case push.Retired():
 			nothing := func(Claimant) *netipx.IPSet { return nil }
 			done, err = k.Store.Add(ctx, v, &Sight{Hidden: nothing}) // nor is anything there
-		} else {
+		default:
 			done, err = k.add(ctx, v, text)
 		}
 		if err != nil || !done { // another server is at it

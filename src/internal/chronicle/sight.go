@@ -26,6 +26,12 @@ func SightOf(director string, p *plan.Plan, s *snapshot.Snapshot) *Sight {
 	return sight
 }
 
+// blind is what a push shows that cannot be read: it may have any address.
+func blind() *Sight {
+	any := plan.Everywhere()
+	return &Sight{Has: map[Claimant]*netipx.IPSet{{What: Hidden}: any}, Hidden: func(Claimant) *netipx.IPSet { return any }}
+}
+
 // sighting puts a sight together.
 type sighting struct {
 	director string

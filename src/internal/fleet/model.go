@@ -96,6 +96,8 @@ type Director struct {
 	At place.Place `yaml:"-"`
 	// Server is the URL at which a server tells its snapshot; empty: the file names it.
 	Server string `yaml:"-"`
+	// Damaged says that the server lost what was pushed of it.
+	Damaged bool `yaml:"-"`
 	// Pushed is what a server was told of a director of this name, where the file names
 	// it, too; nil: nothing.
 	Pushed *SnapshotFile `yaml:"-"`

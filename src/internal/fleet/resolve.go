@@ -60,6 +60,8 @@ type Sources struct {
 	// Pushed is what a server was told of a director of this name, beside what the files
 	// say; nil: nothing.
 	Pushed *SnapshotFile
+	// Damaged says that what a team pushed of it is not on the server as it was pushed.
+	Damaged bool
 	// Snapshot is what the director said about itself; nil if there is none.
 	Snapshot *SnapshotFile
 	// Unresolved says that the fleet file names files of this director, even if
@@ -148,7 +150,7 @@ func (f *File) Resolve() ([]Sources, []*trouble.Trouble) {
 // director is what can be said of a director before its manifests are looked for.
 func (r *resolver) director(d *Director) Sources {
 	s := Sources{
-		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, Server: d.Server, Pushed: d.Pushed, At: d.At,
+		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, Server: d.Server, Pushed: d.Pushed, Damaged: d.Damaged, At: d.At,
 		IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks, NoConfigServer: d.NoConfigServer,
 		CloudConfigs: r.files(d, CloudConfigs), RuntimeConfigs: r.files(d, RuntimeConfigs),
 		Unresolved: len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnv) > 0,

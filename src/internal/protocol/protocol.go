@@ -123,6 +123,7 @@ type SharedDirector struct {
 	Version int64  `json:"version"`
 	Digest  string `json:"digest,omitempty" doc:"SHA-256 of its snapshot; left out: nobody told anything of it yet"`
 	MaxAge  string `json:"max_age,omitempty" doc:"How old its snapshot may be"`
+	Damaged bool   `json:"damaged,omitempty" doc:"What was pushed of it is not in the database as it was written, and not known"`
 }
 
 // Ask is a question for addresses of a pool, as clients put it.

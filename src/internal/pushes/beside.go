@@ -25,6 +25,12 @@ func (s *Store) beside(ctx context.Context, pushed *snapshot.Snapshot, last *Pus
 		return pushed, nil // there is one side alone, or a team tells both
 	}
 	text, err := s.Text(ctx, last.Director, last.Version)
+	if isDamaged(err) && by == Server {
+		return nil, &RefusedError{fmt.Sprintf("%v; what a team's files say may have stood beside what the director said, and is lost until it is pushed: an administrator retires the director first (DELETE /api/v1/directors/NAME)", err)}
+	}
+	if isDamaged(err) {
+		return pushed, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -19,10 +19,13 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("push %d of director %s is not in the database as it was written (%v): put a backup back with ipguard-server restore", e.Version, e.Director, e.Cause)
+	return fmt.Sprintf("push %d of director %s is not in the database as it was written (%v): whoever has it pushes it again (ipguard push), or put a backup back with ipguard-server restore", e.Version, e.Director, e.Cause)
 }
 
 func (e *DamagedError) Unwrap() error { return e.Cause }
+
+// isDamaged reports whether an error is that.
+func isDamaged(err error) bool { return errors.As(err, new(*DamagedError)) }
 
 // errDigest is a text of which the digest was not kept.
 var errDigest = errors.New("its digest is another")

@@ -1,6 +1,7 @@
 package pushes_test
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,5 +49,42 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%d pushes, %v", n, err)
 			}
 		})
+	}
+}
+
+// TestDamagedHeals: what is pushed takes the place of a damaged push, the same to the byte as
+// well. What the server asks does not: what stood beside it may be lost.
+func TestDamagedHeals(t *testing.T) {
+	d, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	store := &pushes.Store{Read: d.SQL(), Write: d.Write(), Now: time.Now}
+	s := snapshot.Snapshot{Head: snapshot.Head{Collected: time.Now().Truncate(time.Second), Director: snapshot.Identity{Name: "a", UUID: "u"}}}
+	add := func(by string) (int64, bool, error) {
+		p, fresh, err := store.Add(t.Context(), "a", s.Encode(), by)
+		return p.Version, fresh, err
+	}
+	if version, fresh, err := add("team"); version != 1 || !fresh || err != nil {
+		t.Fatal(version, fresh, err)
+	}
+	if version, fresh, err := add("team"); version != 1 || fresh || err != nil {
+		t.Fatal("the same again:", version, fresh, err)
+	}
+	for version := int64(2); version < 4; version++ {
+		if _, err := d.Write().Exec("update push set snapshot = x'00'"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := add(pushes.Server); !errors.As(err, new(*pushes.RefusedError)) || !strings.Contains(err.Error(), "retires") {
+			t.Errorf("the server's own: %v", err)
+		}
+		if got, fresh, err := add("team"); got != version || !fresh || err != nil {
+			t.Errorf("a team's: version %d, %t, %v", got, fresh, err)
+		}
+		if text, err := store.Text(t.Context(), "a", version); err != nil || !strings.Contains(string(text), `"uuid": "u"`) && !strings.Contains(string(text), `"uuid":"u"`) {
+			t.Errorf("%s %v", text, err)
+		}
+		s.Collected = s.Collected.Add(time.Second) // another digest, and the same otherwise
 	}
 }

@@ -62,6 +62,9 @@ func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, re
 		return nil, nil
 	}
 	lastText, err := s.Text(ctx, last.Director, last.Version)
+	if isDamaged(err) {
+		return nil, nil // nobody knows what it had
+	}
 	if err != nil {
 		return nil, err
 	}

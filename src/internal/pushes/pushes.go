@@ -99,7 +99,9 @@ func (s *Store) add(ctx context.Context, director string, text []byte, by string
 		sum := sha256.Sum256(text)
 		p = Push{Director: director, UUID: both.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:]), Collected: both.Collected.UTC()}
 		if last != nil && last.Digest == p.Digest {
-			return *last, false, nil
+			if _, err := s.Text(ctx, director, last.Version); !isDamaged(err) {
+				return *last, false, err
+			}
 		}
 		if err := s.mayFollow(ctx, p, last); err != nil {
 			return p, false, err
@@ -145,7 +147,10 @@ func (s *Store) same(ctx context.Context, p, last *Push, text []byte) (bool, err
 		return false, nil
 	}
 	before, err := s.Text(ctx, last.Director, last.Version)
-	if err != nil || !snapshot.SameBut(text, before) {
+	switch {
+	case isDamaged(err):
+		return false, nil // this one takes its place
+	case err != nil || !snapshot.SameBut(text, before):
 		return false, err
 	}
 	later := *p

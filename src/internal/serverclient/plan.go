@@ -324,7 +324,7 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 	central := &workspace.Central{File: file, URL: client.URL}
 	for _, d := range p.Directors {
 		if d.Digest == "" { // it is known to be there, and that nobody told what it has
-			central.File.Directors = append(central.File.Directors, fleet.Director{At: at, Server: client.URL + snapshotPath(d.Name), Name: fleet.Text{Value: d.Name, At: at}})
+			central.File.Directors = append(central.File.Directors, fleet.Director{At: at, Server: client.URL + snapshotPath(d.Name), Damaged: d.Damaged, Name: fleet.Text{Value: d.Name, At: at}})
 			continue
 		}
 		path, err := c.snapshot(ctx, client, d, ask)

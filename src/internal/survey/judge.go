@@ -335,6 +335,13 @@ func (j *judged) missingSources(d *documents, deployments []manifest) {
 		of = "this deployment"
 	}
 	t := d.texts
+	if d.Damaged {
+		j.cannotRead(claims.DirectorSource, "", false, []trouble.Trouble{{
+			Message: fmt.Sprintf("what was pushed of %s is damaged on the server: what it has is not known", of), At: d.At,
+			Hint: "whoever has it runs ipguard push " + place.Name(d.Name).String(),
+		}})
+		return
+	}
 	switch {
 	case len(t.cloudConfigs)+len(t.deployments)+len(t.createEnvs) == 0:
 		if d.Unresolved || d.Snapshot != nil {

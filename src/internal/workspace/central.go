@@ -110,6 +110,7 @@ func inOrder(own, central []fleet.Director) []fleet.Director {
 		if i := slices.IndexFunc(own, func(o fleet.Director) bool { return o.Name.Value == d.Name.Value }); i >= 0 {
 			pushed := d
 			d = own[i]
+			d.Damaged = pushed.Damaged
 			if pushed.Snapshot.Value != "" {
 				d.Pushed = &fleet.SnapshotFile{
 					Path: pushed.Snapshot.Value, Server: pushed.Server, Pushed: true, At: pushed.Snapshot.At, MaxAge: pushed.MaxAge.Length, MaxAgeAt: pushed.MaxAge.At,
