@@ -413,10 +413,15 @@ func (f *vipFinder) collectNamed(scope propertyScope, path []string, v source.Va
 		return
 	}
 	for key, value := range v.Fields() {
-		if !hasVariable(key.Raw()) {
+		open := hasVariable(key.Raw())
+		if !open {
 			f.collectText(scope, path, key)
 		}
+		found, gaps := len(f.vips.Found), len(f.vips.Gaps)
 		f.collect(scope, append(path[:len(path):len(path)], key.Shown()), value)
+		if open && len(f.vips.Found) == found && len(f.vips.Gaps) == gaps {
+			f.collectText(scope, path, key) // it is no name of what is below
+		}
 	}
 }
 

@@ -26,10 +26,10 @@ var templates = []Template{
 	{"spruce", "spruce merge FILE... > merged.yml",
 		lazyregexp.New(`^\(\(\s*(grab|concat|static_ips|param|vault|inject|join|calc|load|file|defer|ips|stringify|base64|cartesian-product|prune|awsparam|awssecret|empty|keys|sort)(\s+[^\s)]|\(|\s+\)\))`),
 		lazyregexp.New(`\(\(\s*(grab|concat|static_ips|param|vault|inject|join)\s`)},
-	{"ERB", "erb FILE > merged.yml", lazyregexp.New(`<%.*%>`), lazyregexp.New(`<%`)},
-	{"Terraform", "terraform apply, of which take the file that it renders", lazyregexp.New(`\$\{.*\}`), lazyregexp.New(`\$\{.*\}|%\{.*\}`)},
-	{"Jinja", "jinja2 FILE VARIABLES.yml > merged.yml", lazyregexp.New(`\{\{.*\}\}|\{%.*%\}`), lazyregexp.New(`\{\{.*\}\}|\{%|\{#`)},
-	{"ytt", "ytt -f FOLDER > merged.yml", lazyregexp.New(`\(@.*@\)`), lazyregexp.New(`(:|^|-)\s*#@ |\(@.*@\)`)},
+	{"ERB", "erb FILE > merged.yml", lazyregexp.New(`(?s)<%.*%>`), lazyregexp.New(`<%`)},
+	{"Terraform", "terraform apply, of which take the file that it renders", lazyregexp.New(`(?s)\$\{.*\}`), lazyregexp.New(`\$\{.*\}|%\{.*\}`)},
+	{"Jinja", "jinja2 FILE VARIABLES.yml > merged.yml", lazyregexp.New(`(?s)\{\{.*\}\}|\{%.*%\}`), lazyregexp.New(`\{\{.*\}\}|\{%|\{#`)},
+	{"ytt", "ytt -f FOLDER > merged.yml", lazyregexp.New(`(?s)\(@.*@\)`), lazyregexp.New(`(:|^|-)\s*#@ |\(@.*@\)`)},
 }
 
 // HintFor says what to do about a template of a tool.
