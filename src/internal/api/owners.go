@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,11 +17,11 @@ import (
 // whose machine it is. Which team a director is of, the tokens say that may push it and
 // book; who may push it may book for it, whatever they say.
 func (a *API) notTheirs(ctx context.Context, actor *accounts.Actor, picture *central.Picture, pool *ledger.Pool, owner, team string) error {
-	director, _, below := strings.Cut(owner, "/")
+	director := picture.DirectorOf(owner)
 	if team == "" {
 		team = pool.Teams[0]
 	}
-	if len(pool.Teams) < 2 || !below || !slices.Contains(picture.Directors, director) || actor.Has(accounts.PushFor(director)) {
+	if len(pool.Teams) < 2 || director == "" || actor.Has(accounts.PushFor(director)) {
 		return nil
 	}
 	teams, err := a.Accounts.TeamsOf(ctx, director)
@@ -47,8 +46,7 @@ func of(pool *ledger.Pool, teams []string) string {
 // teamFor is the team of a pool for which an owner's address is booked: that of its
 // director, else the first.
 func (a *API) teamFor(ctx context.Context, picture *central.Picture, pool *ledger.Pool, owner string) (string, error) {
-	director, _, below := strings.Cut(owner, "/")
-	if len(pool.Teams) > 1 && below && slices.Contains(picture.Directors, director) {
+	if director := picture.DirectorOf(owner); len(pool.Teams) > 1 && director != "" {
 		teams, err := a.Accounts.TeamsOf(ctx, director)
 		if err != nil {
 			return "", err

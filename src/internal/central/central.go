@@ -136,6 +136,9 @@ type Picture struct {
 	file       *fleet.File
 	severities map[string]lint.Severity
 
+	// outside are the directors with which owners were told that are below none.
+	outside map[string]string
+
 	// Answers are asked who has an address.
 	Answers *answer.Index
 
@@ -328,6 +331,7 @@ func (p *Plan) read(ctx context.Context, heads []pushes.Push, newest bool) (pict
 		picture.Vanished = append(picture.Vanished, gone...)
 	}
 	survey.AddVanished(picture.Plan, picture.Vanished)
+	picture.outside = picture.toldOutside()
 	picture.Answers = answer.NewIndex(plan.NewIndex(picture.Plan))
 	if picture.Shared, err = p.shared(files); err != nil && len(own) == 0 { // else it was said with its place
 		return nil, err

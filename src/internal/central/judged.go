@@ -91,7 +91,7 @@ func bookingsAt(pool string) place.Place { return place.Place{File: "the booking
 // with is the picture with more findings.
 func (p *Picture) with(found []lint.Finding) *Picture {
 	return &Picture{
-		Tag: p.Tag, Plan: p.Plan, Pools: p.Pools, Lost: p.Lost, Moved: p.Moved, Told: p.Told, Damaged: p.Damaged, Vanished: p.Vanished, Required: p.Required, Findings: lint.Sort(slices.Concat(p.Findings, found)),
+		Tag: p.Tag, Plan: p.Plan, outside: p.outside, Pools: p.Pools, Lost: p.Lost, Moved: p.Moved, Told: p.Told, Damaged: p.Damaged, Vanished: p.Vanished, Required: p.Required, Findings: lint.Sort(slices.Concat(p.Findings, found)),
 		Under: p.Under, Failures: p.Failures, Unread: p.Unread, InFleetFile: p.InFleetFile, Strangers: p.Strangers, Shared: p.Shared, Pushed: p.Pushed, Own: p.Own,
 		Directors: p.Directors, maxAges: p.maxAges, Answers: p.Answers, file: p.file, severities: p.severities,
 	}

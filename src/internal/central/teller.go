@@ -2,6 +2,7 @@ package central
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -19,4 +20,27 @@ func (p *Picture) Teller(owner plan.Owner, at place.Place) string {
 		return p.Pushed[i].Director
 	}
 	return ""
+}
+
+// DirectorOf is the director that the owner of a booking is of: the one below which it is
+// named, or the one with which an address outside of directors, or a booking of a team's own
+// pool, was pushed that has this owner. It is empty for all others.
+func (p *Picture) DirectorOf(owner string) string {
+	if director, _, below := strings.Cut(owner, "/"); below && slices.Contains(p.Directors, director) {
+		return director
+	}
+	return p.outside[owner]
+}
+
+// toldOutside are those directors, by the owners of such addresses.
+func (p *Picture) toldOutside() map[string]string {
+	told := map[string]string{}
+	for i := range p.Plan.Claims {
+		if c := &p.Plan.Claims[i]; c.Kind == plan.External || c.Kind == plan.Booked {
+			if director := p.Teller(c.Owner(), c.At); told[c.Owner().Property] == "" {
+				told[c.Owner().Property] = director
+			}
+		}
+	}
+	return told
 }

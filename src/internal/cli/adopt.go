@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
@@ -153,8 +154,9 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 		}
 		look := d.look(pool)
 		left = nil
+		outside := d.ownersOfOthers()
 		found := slices.DeleteFunc(look.Found(), func(f ledger.Found) bool {
-			leaves := d.leavesToOthers(pool, f.For.Owner)
+			leaves := d.leavesToOthers(pool, f.For.Owner, outside)
 			if leaves && rs.At(f.Range).Owner != f.For.Owner {
 				left = append(left, f)
 			}
@@ -206,14 +208,33 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 	return adopted, err
 }
 
-// leavesToOthers reports whether an owner in a pool of several teams is of a director that others push:
-// what it uses is theirs to book.
-func (d *desk) leavesToOthers(pool *ledger.Pool, owner string) bool {
-	director, _, below := strings.Cut(owner, "/")
-	if !below || len(pool.Teams) < 2 || !d.Central.Has(pool.Name) || d.may("directors", director, "push") {
+// leavesToOthers reports whether an owner in a pool of several teams is of a director that others
+// push, or among those outside of directors that others told: what it uses is theirs to book.
+func (d *desk) leavesToOthers(pool *ledger.Pool, owner string, outside map[string]bool) bool {
+	if len(pool.Teams) < 2 || !d.Central.Has(pool.Name) {
 		return false
 	}
-	return slices.ContainsFunc(d.Fleet.File.Directors, func(o fleet.Director) bool { return o.Name.Value == director && o.Server != "" })
+	director, _, below := strings.Cut(owner, "/")
+	if !below {
+		return outside[owner]
+	}
+	return !d.may("directors", director, "push") &&
+		slices.ContainsFunc(d.Fleet.File.Directors, func(o fleet.Director) bool { return o.Name.Value == director && o.Server != "" })
+}
+
+// ownersOfOthers are the owners of addresses outside of directors of which the fleet file
+// here says nothing.
+func (d *desk) ownersOfOthers() map[string]bool {
+	owners := map[string]bool{}
+	for i := range d.Facts.Plan.Claims {
+		if c := &d.Facts.Plan.Claims[i]; c.Kind == plan.External {
+			owners[c.Owner().Property] = true
+		}
+	}
+	for i := range d.Fleet.File.External {
+		delete(owners, d.Fleet.File.External[i].Owner.Value)
+	}
+	return owners
 }
 
 // previewed is an address that would be booked by now, if it were not a dry run.
