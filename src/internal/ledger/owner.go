@@ -27,8 +27,11 @@ func (h Holder) String() string {
 }
 
 // ParseHolder reads director/deployment/instance-group[/index], or a free name such
-// as lb/frontend[/index]. An index is a number behind at least two other parts.
-func ParseHolder(text string) (Holder, error) {
+// as lb/frontend[/index]. An index is a number behind other parts.
+func ParseHolder(text string) (Holder, error) { return parseHolder(text, 1) }
+
+// parseHolder takes a number behind at least so many parts for an index.
+func parseHolder(text string, before int) (Holder, error) {
 	if err := checkText("an owner", text); err != nil {
 		return Holder{}, err
 	}
@@ -43,7 +46,7 @@ func ParseHolder(text string) (Holder, error) {
 	}
 	h := Holder{Owner: text, Number: -1}
 	last := parts[len(parts)-1]
-	if n, err := strconv.Atoi(last); err == nil && n >= 0 && len(parts) > 2 && strconv.Itoa(n) == last {
+	if n, err := strconv.Atoi(last); err == nil && n >= 0 && len(parts) > before && strconv.Itoa(n) == last {
 		h = Holder{Owner: strings.Join(parts[:len(parts)-1], "/"), Number: n}
 	}
 	return h, nil
@@ -64,7 +67,7 @@ func checkText(what, text string) error {
 
 // CheckEvent refuses an event that no store may keep.
 func CheckEvent(e Event) error {
-	h, err := ParseHolder(e.Owner)
+	h, err := parseHolder(e.Owner, 2) // there are owners from when lb/1 was one
 	switch {
 	case err != nil:
 		return err

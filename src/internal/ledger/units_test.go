@@ -97,7 +97,9 @@ func TestParseHolder(t *testing.T) {
 		"promo/pgpool/pgpool/1": {"promo/pgpool/pgpool", 1},
 		"lb/frontend":           {"lb/frontend", -1},
 		"lb/frontend/0":         {"lb/frontend", 0},
-		"lb/3":                  {"lb/3", -1},
+		"lb/3":                  {"lb", 3},
+		"lb/03":                 {"lb/03", -1},
+		"3":                     {"3", -1},
 		"promo/web/api/01":      {"promo/web/api/01", -1},
 		"printer":               {"printer", -1},
 	} {

@@ -150,7 +150,7 @@ networks:
 		}
 		p := w.pools[w.IntN(len(w.pools))]
 		at := address{p.wire, p.first + w.IntN(p.last-p.first+1)}
-		who := fmt.Sprintf("lb/%d", n)
+		who := fmt.Sprintf("lb/front-%d", n)
 		status, err := s.ask(http.MethodPost, "/api/v1/pools/"+p.name+"/bookings", token, fmt.Sprintf(`{"for": %q, "addresses": ["10.0.0.%d"]}`, who, at.last))
 		switch {
 		case err != nil || status != http.StatusCreated && status != http.StatusConflict:

@@ -38,7 +38,7 @@ func TestTwoFleetFiles(t *testing.T) {
 	give := func(s *oneOfTwo) int {
 		t.Helper()
 		next++
-		status, err := s.ask(http.MethodPost, "/api/v1/pools/p/bookings", token, fmt.Sprintf(`{"for": "lb/%d", "team": "t", "addresses": ["10.0.0.%d"]}`, next, next))
+		status, err := s.ask(http.MethodPost, "/api/v1/pools/p/bookings", token, fmt.Sprintf(`{"for": "lb/front-%d", "team": "t", "addresses": ["10.0.0.%d"]}`, next, next))
 		if err != nil {
 			t.Fatal(err)
 		}

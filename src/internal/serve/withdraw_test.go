@@ -48,7 +48,7 @@ func TestWithdrawMeetsApprove(t *testing.T) {
 			}
 			won := map[string]int{}
 			for n := range 8 {
-				owner := fmt.Sprintf("lb/%d", n)
+				owner := fmt.Sprintf("lb/front-%d", n)
 				var request requested
 				if status := servers[0].read(t, http.MethodPost, "/api/v1/pools/pool-0/requests", asker, fmt.Sprintf(`{"for": %q, "number": 2}`, owner), &request); status != 201 {
 					t.Fatalf("request: %d", status)
