@@ -322,11 +322,13 @@ func (b *blindSpots) unread(u Unread) {
 		spot.May = append(spot.May, claimsIn(plan.VIP, vip, nil, plan.Everywhere())...)
 		if u.Source == DirectorSource {
 			spot.May = append(spot.May, claimsIn(plan.Static, owner, shared, plan.Everywhere())...)
+			mayRunDirector(spot.May)
 		}
 	case RuntimeConfigSource:
 		spot.May = b.properties(owner, b.shared, b.shared)
 	case DeploymentSource, LeasesSource:
 		spot.May = b.anyGroup(plan.Static, owner, b.shared)
+		mayRunDirector(spot.May)
 	case CreateEnvSource:
 		apart := &plan.Subnet{Director: owner.Director, Deployment: nameless + u.Message}
 		for _, kind := range []plan.Kind{plan.CreateEnvVM, plan.VIP, plan.Gateway, plan.DNS} {

@@ -108,6 +108,9 @@ func (b *blindSpots) manifestGap(owner plan.Owner, m *bosh.Manifest, gap bosh.Ga
 		owner.Property = gap.Property
 		may = b.contact(owner, m, known)
 	}
+	if gap.Group == nil || gap.Group.MayRunDirector() {
+		mayRunDirector(may)
+	}
 	b.add(owner, gap, may)
 }
 

@@ -33,6 +33,13 @@ func DirectorMachine(m *bosh.Manifest) []bosh.Block {
 	return list
 }
 
+// mayRunDirector notes of instances that hide that they may be directors' machines.
+func mayRunDirector(may []plan.Claim) {
+	for i := range may {
+		may[i].RunsDirector = may[i].Kind == plan.Static
+	}
+}
+
 // hiddenJobs adds the jobs that hide of instances which have an address of another
 // director's machine: the instance is that machine if one of them is a director, and a
 // second owner if none is.

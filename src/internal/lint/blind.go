@@ -379,6 +379,7 @@ func newPairJudge(f *Facts) *pairJudge {
 // refuses reports whether the meeting would be an error that has to do with what
 // is judged, and that no director keeps from happening.
 func (j *pairJudge) refuses(m plan.Meeting) bool {
+	m = anotherMachine(m)
 	if !relevant(m.A, m.B) || guarded(m.Overlap) || ofOne(m.Overlap) || m.Hidden.Kind.Pool() && m.With == nil &&
 		j.deployed[m.Other.Kind][ownAddress{m.Hidden.Owner().Director, m.Other.Range.From()}] {
 		return false
@@ -405,6 +406,22 @@ func (j *pairJudge) refuses(m plan.Meeting) bool {
 		j.known[key] = refused
 	}
 	return refused
+}
+
+// anotherMachine is the meeting if what hides is not the machine that the other is.
+func anotherMachine(m plan.Meeting) plan.Meeting {
+	if !m.Hidden.RunsDirector {
+		return m
+	}
+	other := *m.Hidden
+	other.RunsDirector = false
+	if m.A == m.Hidden {
+		m.A = &other
+	} else {
+		m.B = &other
+	}
+	m.Hidden = &other
+	return m
 }
 
 // ofOne reports whether both addresses are asked for by one manifest: whoever wrote

@@ -116,7 +116,7 @@ func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
 	var twice map[*plan.Claim][]rival
 	var both commonPools
 	f.inPools(report, func(p pooled) bool {
-		if !slices.Contains(kinds, p.address.Kind) || !foreign(p.overlap) || sameMachine(p.overlap) {
+		if !slices.Contains(kinds, p.address.Kind) || !foreign(p.overlap) || sameMachine(p.overlap) || f.mayBeOfPool(p) {
 			return false
 		}
 		if both == nil { // of most fleets there is no such address
@@ -124,6 +124,18 @@ func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
 		}
 		return !slices.ContainsFunc(twice[p.address], func(r rival) bool { return r.uses(p) }) && !both.explain(p)
 	})
+}
+
+// mayBeOfPool reports whether the machine of a director may be an instance of the pool's
+// director that hides. If it is, its address is handed out to nobody else.
+func (f *Facts) mayBeOfPool(p pooled) bool {
+	if p.address.Kind != plan.DirectorOwn {
+		return false
+	}
+	is := func(may plan.Claim) bool {
+		return may.RunsDirector && may.Owner().Director == p.pool.Owner().Director && may.Range.Overlaps(p.overlap.Range)
+	}
+	return slices.ContainsFunc(f.Plan.BlindSpots, func(s plan.BlindSpot) bool { return slices.ContainsFunc(s.May, is) })
 }
 
 // commonPools are the addresses that two networks may both hand out, whichever of

@@ -21,6 +21,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -56,6 +57,9 @@ type madeUp struct {
 	// collected is a folder for snapshots, one in the place of the files of each director
 	// of which no file is judged; empty where files count.
 	collected string
+	// machine is the address of the machine of the director inner, which another one may
+	// deploy; empty where there is none.
+	machine string
 	// six says that all addresses are of IPv6.
 	six bool
 }
@@ -127,6 +131,9 @@ func (r random) fleet(t testing.TB) *madeUp {
 	for i := range 1 + r.IntN(2) {
 		r.createEnv(t, m, fmt.Sprintf("env%d", i))
 	}
+	if m.machine != "" {
+		m.directors = append(m.directors, "inner")
+	}
 	if r.chance(4) { // the fleet file knows where some networks are
 		for _, name := range m.directors {
 			if r.chance(2) {
@@ -191,8 +198,16 @@ func (r random) routerID() string {
 func (r random) deployment(t testing.TB, m *madeUp, name, director string, low, i int, second bool, vip string) {
 	text := "name: " + name + "\nreleases: []\nstemcells: [{alias: default, os: ubuntu-jammy, version: \"1.1\"}]\n" +
 		"update: {canaries: 1, max_in_flight: 1, canary_watch_time: 1000-2000, update_watch_time: 1000-2000}\ninstance_groups:\n"
+	job := "j"
+	if m.machine == "" && r.chance(6) {
+		m.machine, job = ip(0, low+i), r.pick("director", "director", "j")
+		if m.six {
+			m.machine = asSix(m.machine)
+		}
+	}
 	group := func(name, networks, properties string) {
-		text += fmt.Sprintf("- name: %s\n  instances: 1\n  azs: [z1]\n  vm_type: small\n  stemcell: default\n  jobs: [{name: j, release: r%s}]\n  networks:\n%s", name, properties, networks)
+		text += fmt.Sprintf("- name: %s\n  instances: 1\n  azs: [z1]\n  vm_type: small\n  stemcell: default\n  jobs: [{name: %s, release: r%s}]\n  networks:\n%s", name, job, properties, networks)
+		job = "j"
 	}
 	properties := ""
 	if r.chance(3) {
@@ -259,6 +274,12 @@ func (m *madeUp) fleet(target int) (survey.Fleet, *interpolate.Loader) {
 	f := survey.Fleet{File: &fleet.File{Segments: m.segments}, VIPs: patterns, Snapshots: survey.Snapshots{Files: files}}
 	for _, name := range m.directors {
 		d := fleet.Sources{Name: name}
+		if name == "inner" {
+			address := netip.MustParseAddr(m.machine)
+			d.Addresses = []bosh.Block{{Range: netipx.IPRangeFrom(address, address), At: place.Place{File: "ipguard.yml", Line: 1, Column: 1}}}
+			f.Directors = append(f.Directors, d)
+			continue
+		}
 		if m.collected != "" && (target < 0 || m.files[target].director != name) {
 			d.Snapshot = m.collect(name)
 			f.Directors = append(f.Directors, d)
