@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -287,7 +288,11 @@ func WriteHistory(w io.Writer, h History, options Options) error {
 	case h.HeldByServer && len(h.Held) == 0:
 		t.line("  no director ever showed the server that it had it")
 	}
-	for _, c := range h.Claims {
+	for i, c := range h.Claims {
+		if i == mostClaims {
+			t.line("  and %d more %s; --format json has all", len(h.Claims)-i, plural.Noun(len(h.Claims)-i, "claim"))
+			break
+		}
 		line := c.Text + " (" + c.Place + ")"
 		if c.Change != nil {
 			line += ", " + changeText(*c.Change)

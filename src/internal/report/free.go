@@ -301,7 +301,11 @@ func (t *freeText) verdict(v *answer.Verdict) {
 	if !v.Unsure() {
 		t.line("%s is not free:", address)
 	}
-	for _, o := range v.Obstacles {
+	for i, o := range v.Obstacles {
+		if i == mostClaims {
+			t.line("  and %d more; --format json has all", len(v.Obstacles)-i)
+			return
+		}
 		text := legible.Text(o.Text(v.Address))
 		if at := obstaclePlace(o); at.IsValid() {
 			text += " (" + position(at) + ")"
