@@ -199,6 +199,9 @@ func (r *manifestReader) readInstances(v source.Value, g *Group) {
 	}
 	const most = 1 << 30
 	g.Instances, g.InstancesAt = int(min(max(n, -most), most)), at.Place()
+	if !at.MayBeShown() {
+		g.instancesShown = at.Shown()
+	}
 	for _, network := range g.Networks {
 		if !network.StaticGiven || network.Incomplete {
 			continue
@@ -208,7 +211,7 @@ func (r *manifestReader) readInstances(v source.Value, g *Group) {
 			continue
 		}
 		r.Add(RuleInstanceCount, "InstanceGroupNetworkInstanceIpMismatch", countPlace(g, network),
-			"%s has %s and %s on network %q: each instance needs one", r.groupWords(g), plural.Of(int(n), "instance"), addressCount(count), network.Name).
+			"%s has %s and %s on network %q: each instance needs one", r.groupWords(g), g.InstancesText(), addressCount(count), network.Name).
 			WithCure("give each instance one address, or change instances")
 	}
 }
@@ -226,6 +229,14 @@ func addressCount(n ipaddr.Number) string {
 		return plural.Of(int(n.Lo), "static address")
 	}
 	return n.String() + " static addresses"
+}
+
+// InstancesText is how many instances the group has, as it may be shown.
+func (g *Group) InstancesText() string {
+	if g.instancesShown != "" {
+		return g.instancesShown + " instances"
+	}
+	return plural.Of(g.Instances, "instance")
 }
 
 // CountOf is the number of addresses in a list of blocks.

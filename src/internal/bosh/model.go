@@ -211,6 +211,9 @@ type Group struct {
 	PastHidden bool
 	VMStrategy string
 
+	// instancesShown is what is shown of a number that may not be shown itself.
+	instancesShown string
+
 	spec source.Value
 }
 

@@ -33,8 +33,11 @@ import (
 // for. A token is none of these.
 const token = "tok!S3cr3t"
 
+// number is a secret of digits alone.
+const number = "4815162342"
+
 // plantedParts are parts of every token, as they stand in whatever is written.
-var plantedParts = []string{"s3cr", "cr3t"}
+var plantedParts = []string{"s3cr", "cr3t", number}
 
 // plantedFiles is a fleet: two directors in files, one that is asked, a create-env VM, a
 // pool with a booking, everything in one segment, with findings of many rules.
@@ -529,6 +532,7 @@ func TestPlantedOddNames(t *testing.T) {
 func TestPlantedPlainNames(t *testing.T) {
 	w := newPlantedWorld(t)
 	const plain = "tokS3cr3tZk9"
+	forms := []string{number, "[" + number + ", 7, " + plain + "]"}
 	commands := [][]string{{"map"}, {"who", "10.8.52.30"}, {"free", "10.8.52.0/24", "--why", "10.8.52.30"}, {"baseline", "write", "--baseline", "written/baseline.json"}, {"lint", "--format", "json"}, {"fence"}, {"adopt"}, {"lint", "--format", "github"}}
 	turn := 0
 	for _, file := range []string{"cc.yml", "m.yml", "e.yml"} {
@@ -542,13 +546,16 @@ func TestPlantedPlainNames(t *testing.T) {
 			if w.leftOut() {
 				continue
 			}
-			environ := w.write(turn, plain)
-			writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, plain)))
-			openly, _ := w.runWith(environ, "lint")
-			writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, "((v))")))
-			what := fmt.Sprintf("%s: %q below %s is a plain name by %s", file, value.node.Value, value.key, plantedInputs[turn%len(plantedInputs)].says)
-			if code := w.check(what, environ, commands[turn%len(commands)], commands[(turn+3)%len(commands)], []string{"lint"}); code != openly {
-				t.Errorf("%s: exit %d; where it stands openly, %d", what, code, openly)
+			for _, form := range []string{plain, forms[i%2]} {
+				environ := w.write(turn, form)
+				writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, form)))
+				openly, _ := w.runWith(environ, "lint")
+				writeFile(t, file, []byte(plantedText(t, plantedFiles[file], i, "((v))")))
+				what := fmt.Sprintf("%s: %q below %s is %s by %s", file, value.node.Value, value.key, form, plantedInputs[turn%len(plantedInputs)].says)
+				code := w.check(what, environ, commands[turn%len(commands)], commands[(turn+3)%len(commands)], []string{"lint"})
+				if code != openly && form == plain { // others stand openly as texts
+					t.Errorf("%s: exit %d; where it stands openly, %d", what, code, openly)
+				}
 			}
 		}
 		writeFile(t, file, []byte(commented(file, plantedFiles[file])))

@@ -15,11 +15,11 @@ func (r *run) checkCrowd(g *plannedGroup) {
 		}
 		free, known := r.countFree(n.network, g.AZs)
 		if known && free < uint64(g.Instances) {
-			r.Add(bosh.RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", g.InstancesAt, "network %q has %s for the %d instances of %q", n.Name, plural.Of(int(free), "free address"), g.Instances, g.Name).
+			r.Add(bosh.RuleNotEnoughAddresses, "NetworkReservationNotEnoughCapacity", g.InstancesAt, "network %q has %s for the %s of %q", n.Name, plural.Of(int(free), "free address"), g.InstancesText(), g.Name).
 				WithCure("fewer instances, or a larger range")
 		}
 	}
-	r.Warn(bosh.RuleNotEnoughAddresses, g.InstancesAt, "%q has %d instances: with more than %d in a group, or %d in a manifest, no addresses are predicted", g.Name, g.Instances, maxInstances, maxPlanned)
+	r.Warn(bosh.RuleNotEnoughAddresses, g.InstancesAt, "%q has %s: with more than %d in a group, or %d in a manifest, no addresses are predicted", g.Name, g.InstancesText(), maxInstances, maxPlanned)
 }
 
 // countFree counts the free blocks of the subnets that serve a group's zones.

@@ -107,9 +107,9 @@ func (v Value) Coerced() (text string, ok bool) {
 	case String:
 		return v.Text(), true
 	case Int:
-		return strconv.FormatInt(toInt(n.Value, number), 10), true
+		return v.sealedNumber(strconv.FormatInt(toInt(n.Value, number), 10)), true
 	case Float:
-		return rubyFloat(number), true
+		return v.sealedNumber(rubyFloat(number)), true
 	}
 	return "", false
 }

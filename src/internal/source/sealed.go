@@ -52,14 +52,31 @@ func (v Value) Text() string {
 	if v.MayBeShown() {
 		return v.doc.names.Openly(raw)
 	}
-	if kind, _ := scan(v.Node()); kind != String && kind != Symbol {
-		return raw // numbers, booleans, null, dates
+	if kind, _ := scan(v.Node()); kind == Bool || kind == Nil {
+		return raw
+	} else if kind != String && kind != Symbol {
+		return v.sealedNumber(raw) // dates among them
 	}
 	if strings.Contains(raw, "((") { // what it will be is not known, so that nobody compares it
 		return strings.Join(aVariable().FindAllString(raw, -1), Unknown)
 	}
 	return v.doc.names.seal(raw, v.Shown())
 }
+
+// sealedNumber is what stands for the text of a number where secrets are: a seal, if it is
+// long enough for one. Whatever else is written that way is the same name.
+func (v Value) sealedNumber(text string) string {
+	switch {
+	case v.doc == nil || v.doc.names == nil:
+		return text
+	case v.isWithheld() && len(text) >= fewestDigits:
+		return v.doc.names.seal(text, v.Shown())
+	}
+	return v.doc.names.Openly(text)
+}
+
+// fewestDigits are those of a number that may be a secret, such as a PIN.
+const fewestDigits = 4
 
 // isWord reports whether a text is a plain name that Names.Shown finds in all that is
 // written: no format changes it, and it begins as a word does.
