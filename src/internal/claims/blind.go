@@ -60,9 +60,9 @@ func (p parts) has(part bosh.Part) bool { return p&(1<<part) != 0 }
 
 // hiddenParts are what hides of a cloud-config's networks.
 type hiddenParts struct {
-	networks bool // some of them as a whole
+	networks *bosh.Gap // some of them as a whole; nil: none
 	names    map[*bosh.Network]bool
-	subnets  map[*bosh.Network]bool
+	subnets  map[*bosh.Network]*bosh.Gap
 }
 
 func (h hiddenParts) nameOf(n *bosh.Network) string {
@@ -74,15 +74,16 @@ func (h hiddenParts) nameOf(n *bosh.Network) string {
 
 // note remembers what hides of a cloud-config.
 func (b *builder) note(cc *bosh.CloudConfig) hiddenParts {
-	h := hiddenParts{names: map[*bosh.Network]bool{}, subnets: map[*bosh.Network]bool{}}
-	for _, gap := range cc.Gaps {
+	h := hiddenParts{names: map[*bosh.Network]bool{}, subnets: map[*bosh.Network]*bosh.Gap{}}
+	for i := range cc.Gaps {
+		gap := &cc.Gaps[i]
 		switch gap.Hides {
 		case bosh.HidesNetworks:
-			h.networks = true
+			h.networks = gap
 		case bosh.HidesNetworkName:
 			h.names[gap.Network] = true
 		case bosh.HidesSubnets:
-			h.subnets[gap.Network] = true
+			h.subnets[gap.Network] = gap
 		}
 		if gap.Subnet != nil && gap.Meant == "" {
 			b.parts[gap.Subnet] |= 1 << gap.Hides

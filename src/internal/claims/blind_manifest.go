@@ -207,7 +207,7 @@ func (b *blindSpots) asked(kind plan.Kind, owner plan.Owner, subnets []subnet) [
 func (b *blindSpots) onRequest(s subnet) *netipx.IPSet {
 	hidden := b.parts[s.read]
 	var set netipx.IPSetBuilder
-	whole := !s.read.Range.IsValid() && (s.At == place.Place{}) // a subnet that hides as a whole
+	whole := !s.read.Range.IsValid() && (s.read.At == place.Place{}) // a subnet that hides as a whole
 	switch {
 	case hidden.has(bosh.HidesStatic) || whole:
 		set.AddSet(rangeOf(s.read))

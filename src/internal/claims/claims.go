@@ -223,23 +223,30 @@ func (b *builder) networks(from origin, cc *bosh.CloudConfig, own []bosh.Block, 
 			known[name] = append(known[name], subnet{Subnet: s, read: read, kind: n.Type, bare: !handsOut && n.Type == bosh.VIP})
 			b.claimSubnet(s, n, read, cc.Compilation, own, handsOut)
 		}
-		if len(n.Subnets) == 0 && n.Type == bosh.VIP && !hidden.subnets[n] {
+		if len(n.Subnets) == 0 && n.Type == bosh.VIP && hidden.subnets[n] == nil {
 			read := &bosh.Subnet{At: n.At}
 			known[name] = append(known[name], subnet{Subnet: b.enlist(b.subnet(from, cc, n, read)), read: read, kind: n.Type, bare: true})
 		}
-		if hidden.subnets[n] {
-			known[name] = append(known[name], b.unseen(from, n.Name, n.Type))
+		if gap := hidden.subnets[n]; gap != nil {
+			known[name] = append(known[name], unseen(from, cc, n.Name, n.Type, gap))
 		}
 	}
-	if hidden.networks {
-		known[nameless] = append(known[nameless], b.unseen(from, "", bosh.Manual))
+	if hidden.networks != nil {
+		known[nameless] = append(known[nameless], unseen(from, cc, "", bosh.Manual, hidden.networks))
 	}
 	return known
 }
 
-// unseen stands for subnets that hide as a whole.
-func (b *builder) unseen(from origin, network string, kind bosh.NetworkType) subnet {
-	return subnet{Subnet: &plan.Subnet{Director: from.director, Deployment: from.deployment, Network: network}, read: &bosh.Subnet{}, kind: kind}
+// unseen stands for subnets that hide as a whole, and with them in which segments they are.
+func unseen(from origin, cc *bosh.CloudConfig, network string, kind bosh.NetworkType, gap *bosh.Gap) subnet {
+	s := &plan.Subnet{Director: from.director, Deployment: from.deployment, Network: network, At: gap.At}
+	if gap.Variable != "" {
+		if cc.ZonesHidden || slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" }) {
+			from.cpi = ""
+		}
+		s.Identity = plan.IdentityOf(map[string]string{"": "((" + gap.Variable + "))"}, from.cpi)
+	}
+	return subnet{Subnet: s, read: &bosh.Subnet{}, kind: kind}
 }
 
 // claimSubnet adds what a subnet says about its addresses.

@@ -67,7 +67,7 @@ func (b *builder) views(d *Director, own []bosh.Block) map[string]networks {
 		hidden := b.note(v.CloudConfig)
 		for _, n := range v.CloudConfig.Networks {
 			name := hidden.nameOf(n)
-			subnets, bare := n.Subnets, len(n.Subnets) == 0 && n.Type == bosh.VIP && !hidden.subnets[n]
+			subnets, bare := n.Subnets, len(n.Subnets) == 0 && n.Type == bosh.VIP && hidden.subnets[n] == nil
 			if bare {
 				subnets = []*bosh.Subnet{{At: n.At}}
 			}
@@ -77,12 +77,12 @@ func (b *builder) views(d *Director, own []bosh.Block) map[string]networks {
 				b.made[read] = s.Subnet
 				known[name] = append(known[name], s)
 			}
-			if hidden.subnets[n] {
-				known[name] = append(known[name], b.unseen(origin{director: d.Name}, n.Name, n.Type))
+			if gap := hidden.subnets[n]; gap != nil {
+				known[name] = append(known[name], unseen(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, n.Name, n.Type, gap))
 			}
 		}
-		if hidden.networks {
-			known[nameless] = append(known[nameless], b.unseen(origin{director: d.Name}, "", bosh.Manual))
+		if hidden.networks != nil {
+			known[nameless] = append(known[nameless], unseen(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, "", bosh.Manual, hidden.networks))
 		}
 		for _, name := range v.Deployments {
 			byDeployment[name] = known

@@ -284,6 +284,9 @@ func hiddenSegment(s *plan.Subnet) *plan.BlindSpot {
 		Owner: plan.Owner{Director: s.Director, Deployment: s.Deployment, Network: s.Network}, Reason: plan.NoValue, Variable: variable,
 		What: fmt.Sprintf("the %s of network %s", s.HidesIn(), s.Network), At: s.At,
 	}
+	if s.Network == "" {
+		spot.What = "networks, and which segments they are"
+	}
 	spot.Hint = spotCure(spot)
 	if m := match(s); m != "" {
 		spot.Hint += "; or say in the fleet file which segment it is: segments: [{name: …, subnets: [{" + m + "}]}]"
