@@ -195,9 +195,7 @@ func (f *lintFlags) judge(args []string, changed func(string) bool, files *sourc
 // judgeFleet lints what a workspace holds.
 func judgeFleet(w *workspace.Workspace, files *source.Files, streams Streams) (*judged, *survey.Survey) {
 	of := w.Fleet
-	if w.Central != nil {
-		of.Elsewhere = w.Central.URL
-	}
+	of.Elsewhere = w.Elsewhere()
 	read := survey.Read(of, w.Loader)
 	j := judgeSurvey(w, read, files, streams)
 	if len(j.Findings)+len(j.Failures) == 0 {
@@ -234,8 +232,8 @@ func judgeSurvey(w *workspace.Workspace, read *survey.Survey, files *source.File
 	findings, elsewhere := read.Facts.Targets.Apart(findings)
 	j := &judged{Result: lint.NewResult(findings, failures, read.Summary), whole: seen == ignore.All, workspace: w}
 	j.Summary.Accepted = count
-	if w.Central != nil {
-		j.Elsewhere = lint.ElsewhereOf(w.Central.URL, elsewhere)
+	if url := w.Elsewhere(); url != "" {
+		j.Elsewhere = lint.ElsewhereOf(url, elsewhere)
 	}
 	return j
 }

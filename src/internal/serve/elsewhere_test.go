@@ -41,6 +41,9 @@ func TestBetweenOthers(t *testing.T) {
 	}
 	promo.expect(1, []string{"10.8.52.191"}, "lint")
 	west.expect(1, []string{"10.8.52.191"}, "lint")
+	network := eng.company.team("network", accounts.Read)
+	network.write("network/ipguard.yml", "server: "+eng.server.URL+"\n") // who has no director asks about all
+	network.expect(1, []string{"10.8.52.191"}, "lint")
 
 	// One alone, whose manifest its own director refuses.
 	west.write("dr-west/web-manifest.yml", manifestOf("web", "10.8.52.150"))

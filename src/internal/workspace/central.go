@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bookfile"
@@ -43,6 +44,15 @@ type Stale struct {
 
 // Has reports whether a pool is the server's.
 func (c *Central) Has(pool string) bool { return c != nil && len(c.File.PoolsNamed(pool)) > 0 }
+
+// Elsewhere is the URL of the server that tells of others, of whom a team's run is not; empty
+// without one, and for a fleet file that has no director of its own: it is about all of them.
+func (w *Workspace) Elsewhere() string {
+	if w.Central == nil || !slices.ContainsFunc(w.Fleet.Directors, func(d fleet.Sources) bool { return !strings.HasPrefix(d.At.File, w.Central.URL) }) {
+		return ""
+	}
+	return w.Central.URL
+}
 
 // join asks the fleet file's server, and puts what it knows beside what the file says.
 // Of a director that both know the file's own word counts, and what the server has of it
