@@ -82,10 +82,11 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 	}
 	out := report.Adoptions{DryRun: flags.dryRun}
 	conflict := false
+	var failed error
 	for _, pool := range pools {
-		adopted, err := d.adopt(ctx, pool, flags, rows)
-		if err != nil {
-			return err
+		var adopted []ledger.Adoption
+		if adopted, failed = d.adopt(ctx, pool, flags, rows); failed != nil {
+			break
 		}
 		for _, a := range adopted {
 			conflict = conflict || a.Status == ledger.AdoptConflict
@@ -95,8 +96,11 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 	for _, row := range bookingcsv.OfNone(rows, pools) {
 		out.List = append(out.List, report.Adopted{Pool: row.Pool, Adoption: ledger.Adoption{Found: row.Found, Status: ledger.AdoptOutside}})
 	}
+	if failed != nil && (flags.dryRun || !slices.ContainsFunc(out.List, func(a report.Adopted) bool { return a.Status == ledger.AdoptNew })) {
+		return failed
+	}
 	out.Book = d.standing()
-	var unused error
+	unused := failed // what is written is told
 	if flags.dryRun {
 		unused = unusedOf(d, out.List)
 	}

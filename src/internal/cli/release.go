@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net/netip"
 	"slices"
@@ -79,38 +81,59 @@ func runChange(ctx context.Context, flags *releaseFlags, args []string, streams 
 	if err != nil {
 		return err
 	}
+	// All or nothing: what would be refused of any pool is refused before the first is written.
+	if _, err := d.changePools(ctx, chosen, true, do); err != nil {
+		if told := (*ending)(nil); errors.As(err, &told) {
+			told.Message += "; nothing was changed"
+		}
+		return err
+	}
 	out := report.Changes{DryRun: flags.dryRun}
-	kept, matched := false, map[string]bool{}
+	done, failed := d.changePools(ctx, chosen, flags.dryRun, do)
+	if failed != nil && len(done) == 0 {
+		return failed
+	}
+	out.Done, out.Book = done, d.standing()
+	err = flags.write(streams,
+		func(w io.Writer, options report.Options) error { return report.WriteChanges(w, out, options) },
+		func(w io.Writer) error { return report.WriteChangesJSON(w, out) }, nil, true)
+	switch {
+	case err != nil:
+		return err
+	case failed != nil: // others are at work, or the server went away in between: what is done is told
+		return failed
+	case slices.ContainsFunc(done, func(c report.ChangedBooking) bool { return len(c.Kept) > 0 }):
+		return exitCode(ExitFindings)
+	}
+	return nil
+}
+
+// changePools does something to what was chosen, pool by pool, and says what was done, also
+// where it fails.
+func (d *desk) changePools(ctx context.Context, chosen *choice, dryRun bool, do change) (done []report.ChangedBooking, err error) {
+	matched := map[string]bool{}
 	for _, pool := range d.ledgerPools() {
-		changed, err := d.changePool(ctx, pool, flags.dryRun, chosen, matched, do)
+		changed, err := d.changePool(ctx, pool, dryRun, chosen, matched, do)
 		if err != nil {
-			return err
+			return done, err
 		}
 		for _, c := range changed {
 			item := report.ChangedBooking{Pool: pool.Name, Before: c.Before, After: c.After}
 			for _, u := range c.Kept {
 				item.Kept = append(item.Kept, u.Text)
 			}
-			kept = kept || len(item.Kept) > 0
-			out.Done = append(out.Done, item)
+			done = append(done, item)
 		}
 	}
-	for _, a := range args {
+	for _, a := range chosen.args {
 		if !matched[a] {
 			if pool, file := d.lostPool(a); pool != "" {
-				return usage(nameBack, "%q stands for a booking of pool %s, which %s does not have", a, pool, file)
+				return done, usage(nameBack, "%q stands for a booking of pool %s, which %s does not have", a, pool, file)
 			}
-			return usage("ipguard bookings lists what is booked", "nobody has booked %q", a)
+			return done, usage("ipguard bookings lists what is booked", "nobody has booked %q", a)
 		}
 	}
-	out.Book = d.standing()
-	err = flags.write(streams,
-		func(w io.Writer, options report.Options) error { return report.WriteChanges(w, out, options) },
-		func(w io.Writer) error { return report.WriteChangesJSON(w, out) }, nil, true)
-	if err == nil && kept {
-		return exitCode(ExitFindings)
-	}
-	return err
+	return done, nil
 }
 
 func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, chosen *choice, matched map[string]bool, do change) ([]ledger.Changed, error) {
@@ -134,6 +157,11 @@ func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, c
 		}
 		if err := d.notAMember(pool); err != nil {
 			return nil, err
+		}
+		for _, r := range ranges {
+			if team := cmp.Or(rs.At(r).Team, pool.Teams[0]); d.Central.Has(pool.Name) && !d.may("teams", team, "book") {
+				return nil, incomplete("name what is yours, or ask somebody of that team", "%s counts for team %s: %s has no scope ipguard.teams.%s.book", ledger.RangeText(r), team, d.by, team)
+			}
 		}
 		changed, entries, err = do(d, pool, rs, d.look(pool).World(""), ranges)
 		if err != nil {
