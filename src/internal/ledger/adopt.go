@@ -95,11 +95,7 @@ type adopting struct {
 
 func (a *adopting) one(f Found) (Adoption, error) {
 	result := Adoption{Found: f}
-	unit := f.Range.Addr().BitLen()
-	if a.pool.Block != 0 {
-		unit = a.pool.Block
-	}
-	if !a.delegated.ContainsPrefix(f.Range) || f.Range.Bits() != unit {
+	if !a.delegated.ContainsPrefix(f.Range) || !a.pool.isUnit(f.Range) {
 		result.Status = AdoptOutside
 		return result, nil
 	}

@@ -53,11 +53,7 @@ func (a *Ask) check(p *Pool, now time.Time) error {
 		return fmt.Errorf("%s named, and %d asked for", plural.Of(len(a.Exactly), "address"), a.Count)
 	}
 	for i, r := range a.Exactly {
-		bits := r.Addr().BitLen()
-		if p.Block != 0 {
-			bits = p.Block
-		}
-		if r.Bits() != bits || r != r.Masked() {
+		if !p.isUnit(r) {
 			return fmt.Errorf("%s is not what the pool gives: %s", r, p.Unit())
 		}
 		if slices.Contains(a.Exactly[:i], r) {
@@ -77,6 +73,16 @@ func (p *Pool) Unit() string {
 		return "single addresses"
 	}
 	return fmt.Sprintf("blocks of /%d", p.Block)
+}
+
+// isUnit reports whether the pool gives addresses in pieces like r. Its block may have been
+// another one when r was booked.
+func (p *Pool) isUnit(r netip.Prefix) bool {
+	bits := p.Block
+	if bits == 0 {
+		bits = r.Addr().BitLen()
+	}
+	return r.Bits() == bits && r == r.Masked()
 }
 
 // Units are the addresses or blocks of a range that the pool gives one by one; no

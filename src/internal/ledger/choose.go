@@ -55,7 +55,7 @@ func (q *question) allFollow() bool {
 
 // mayHave says why an address cannot be the owner's, who has not booked it yet.
 func (q *question) mayHave(r netip.Prefix) *Refusal {
-	if !q.delegated().ContainsPrefix(r) {
+	if !q.pool.isUnit(r) || !q.delegated().ContainsPrefix(r) {
 		return &Refusal{Reason: NotDelegated, Range: r}
 	}
 	for b := range q.records.overlapping(r) {

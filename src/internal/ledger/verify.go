@@ -86,11 +86,7 @@ func (v *verifying) taken(e Entry, before Booking) error {
 	if len(v.pool.Teams) > 0 && !slices.Contains(v.pool.Teams, e.Event.Team) && !(adopted && e.Event.Team == "") {
 		return fmt.Errorf("the pool is not delegated to team %q", e.Event.Team)
 	}
-	bits := e.Range.Addr().BitLen()
-	if v.pool.Block != 0 {
-		bits = v.pool.Block
-	}
-	if e.Range.Bits() != bits || !v.pool.Contains(e.Range) {
+	if !v.pool.isUnit(e.Range) || !v.pool.Contains(e.Range) {
 		return fmt.Errorf("the pool does not delegate it")
 	}
 	for b := range v.records.overlapping(e.Range) {
