@@ -363,7 +363,7 @@ func TestBesideFiles(t *testing.T) {
 						t.Errorf("%s is told, and files do not say it, or it is others': %s", name, k)
 					}
 				}
-				if i == 0 || i == len(d.directors)-1 {
+				if (i == 0 || i == len(d.directors)-1) && f.name != "names-through-variables" { // a push has them as they hide
 					teams[name].compareAnswers()
 				}
 			}

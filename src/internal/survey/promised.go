@@ -225,10 +225,27 @@ func (p *promising) deployment(e fleet.SourceFile) {
 	}
 	i := slices.IndexFunc(p.snapshot.Deployments, func(d snapshot.Deployment) bool { return d.Name == name })
 	if i < 0 {
+		i = p.formerSelf(name, doc.Root())
+	}
+	if i < 0 {
 		p.snapshot.Deployments = append(p.snapshot.Deployments, snapshot.Deployment{Name: name})
 		i = len(p.snapshot.Deployments) - 1
 	}
 	p.snapshot.Deployments[i].Manifest, p.snapshot.Deployments[i].Pinned = content, nil
+}
+
+// formerSelf is the index of the deployment that the director told and that a manifest stands
+// in place of though its name hides; -1 if there is none. An address that both ask for tells
+// it (known_names.go).
+func (p *promising) formerSelf(name string, root source.Value) int {
+	m, _, _ := bosh.ReadManifest(root, bosh.Options{})
+	return slices.IndexFunc(p.snapshot.Deployments, func(d snapshot.Deployment) bool {
+		if !oneHides(name, d.Name) || d.Manifest.Document == nil {
+			return false
+		}
+		told, _, _ := bosh.ReadManifest(d.Manifest.Document.Root(), bosh.Options{})
+		return asksForSame(told.Groups, m.Groups)
+	})
 }
 
 // createEnv adds a machine of create-env, in the place of what was told of it before.
