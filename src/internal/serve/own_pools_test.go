@@ -1,11 +1,16 @@
 package serve_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/madefleet"
 )
 
 // ownPool gives a team a pool of its own, whose bookings lie in its repository.
@@ -92,4 +97,68 @@ func (m *team) read(name string) string {
 		m.t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestBookingsBesideFiles books at random, in the repository of one team, addresses that
+// somebody has and others. Once all have pushed, lint says to each team what it says of all
+// files in one place, of what the team has part in.
+func TestBookingsBesideFiles(t *testing.T) {
+	found := 0
+	for seed := range uint64(2) {
+		random := rand.New(rand.NewPCG(seed, 15))
+		made, err := madefleet.Make(madefleet.Size{Directors: 3, Deployments: 4, StaticAddresses: 40, Conflicts: 2, Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := wholeFleet{name: "booked", files: map[string][]byte{}}
+		var addresses []string
+		for _, file := range made.Files {
+			f.files[file.Path] = file.Text
+			addresses = append(addresses, anAddress.FindAllString(string(file.Text), -1)...)
+		}
+		d, ok := divide(t, f.files[fleet.FileName], random)
+		if !ok {
+			t.Fatal("the fleet has not several directors")
+		}
+		teams := companyOf(t, f, d)
+		whose := d.directors[random.IntN(len(d.directors))]
+		const pool = "\npools: [{name: mine, team: x, addresses: [192.0.2.0/24]}]\n"
+		for _, folder := range []string{"whole", whose} {
+			m := teams[whose]
+			m.write(folder+"/"+fleet.FileName, m.read(folder+"/"+fleet.FileName)+pool)
+			again := rand.New(rand.NewPCG(seed, 16))
+			for i := range 8 {
+				address := addresses[again.IntN(len(addresses))]
+				owner := []string{fmt.Sprintf("lb/%d", i), whose + "/nobody/x"}[again.IntN(2)]
+				at := m.clock.Now().Add(-time.Hour).Format(time.RFC3339)
+				m.write(folder+"/bookings/mine/"+address+".yml", fmt.Sprintf("- {at: %s, what: booked, owner: %s, number: %d}\n", at, owner, i))
+			}
+		}
+		d.external = whose // whose what has no director is
+		whole := teams[whose].lint("whole")
+		for _, name := range d.directors {
+			if code, out := teams[name].run("push"); code > 1 {
+				t.Fatalf("push of %s: %d %s", name, code, out)
+			}
+		}
+		for _, name := range d.directors {
+			got := teams[name].lint(name)
+			for k := range whole.findings {
+				if d.concerns(name, k) && !got.findings[k] {
+					t.Errorf("%d: %s is not told: %s", seed, name, k)
+				}
+				if strings.HasPrefix(k, "booked-by-other") && name != whose && d.concerns(name, k) {
+					found++
+				}
+			}
+			for k := range got.findings {
+				if !whole.findings[k] || !d.concerns(name, k) {
+					t.Errorf("%d: %s is told, and files do not say it, or it is others': %s", seed, name, k)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("nobody met a booking of another team")
+	}
 }
