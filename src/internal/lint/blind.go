@@ -161,6 +161,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	told := f.refusedPlaces()
 	f.ownHidden = map[hiddenKey]*plan.Meeting{}
 	judge := newPairJudge(f)
+	resolvers := f.resolversOfPools()
 	hiding := map[hidingPlace]int{} // what hides of a manifest in one place is told of once
 	toJudged := f.Blindness
 	if f.Targets.Some {
@@ -184,7 +185,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 			blindness = f.Blindness
 		}
 		for m := range blindness.Meetings(spot) {
-			if !judge.refuses(m) {
+			if !judge.refuses(m) && !resolvers[m.Other] {
 				f.noteOwn(spot, m)
 				continue
 			}
@@ -285,7 +286,7 @@ func hiddenSegment(s *plan.Subnet) *plan.BlindSpot {
 		What: fmt.Sprintf("the %s of network %s", s.HidesIn(), s.Network), At: s.At,
 	}
 	if s.Network == "" {
-		spot.What = "networks, and which segments they are"
+		spot.What = "the segments of all networks"
 	}
 	spot.Hint = spotCure(spot)
 	if m := match(s); m != "" {

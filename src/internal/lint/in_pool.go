@@ -69,12 +69,25 @@ func runDNSInPool(f *Facts, report func(Finding)) {
 			finding.Severity = Warning
 		}
 		report(finding)
-	}, func(p pooled) bool {
-		if p.address.Kind != plan.DNS {
-			return false
+	}, func(p pooled) bool { return isResolverOfOthers(p, deployed) && !f.mayBeOfPool(p) })
+}
+
+// isResolverOfOthers reports whether p is a DNS server in what may be handed out by a
+// director that does not deploy it.
+func isResolverOfOthers(p pooled, deployed map[ownAddress]bool) bool {
+	return p.address.Kind == plan.DNS && !deployed[p.knownAs()] && (foreign(p.overlap) || onlyByItself(p.pool))
+}
+
+// resolversOfPools are the DNS servers in pools of directors that may deploy them: a part
+// of what those have hides.
+func (f *Facts) resolversOfPools() map[*plan.Claim]bool {
+	list, deployed := map[*plan.Claim]bool{}, f.deployedAt(plan.DNS)
+	for _, o := range f.overlaps() {
+		if p, ok := asPooled(o); ok && onWire(o) && isResolverOfOthers(p, deployed) && f.mayBeOfPool(p) {
+			list[p.address] = true
 		}
-		return !deployed[p.knownAs()] && (foreign(p.overlap) || onlyByItself(p.pool))
-	})
+	}
+	return list
 }
 
 // ownAddress is an address as one director knows it.
@@ -126,16 +139,19 @@ func (f *Facts) foreignPools(report func(Finding), kinds ...plan.Kind) {
 	})
 }
 
-// mayBeOfPool reports whether the machine of a director may be an instance of the pool's
-// director that hides. If it is, its address is handed out to nobody else.
+// mayBeOfPool reports whether a DNS server, or the machine of a director, may be an
+// instance of the pool's director that hides. If it is, its address is handed out to nobody
+// else.
 func (f *Facts) mayBeOfPool(p pooled) bool {
-	if p.address.Kind != plan.DirectorOwn {
+	if p.address.Kind != plan.DirectorOwn && p.address.Kind != plan.DNS || f.Blindness == nil {
 		return false
 	}
-	is := func(may plan.Claim) bool {
-		return may.RunsDirector && may.Owner().Director == p.pool.Owner().Director && may.Range.Overlaps(p.overlap.Range)
+	for _, may := range f.Blindness.Reaching(p.pool.Subnet, p.overlap.Range) {
+		if may.Kind == plan.Static && (may.RunsDirector || p.address.Kind == plan.DNS) && may.Owner().Director == p.pool.Owner().Director {
+			return true
+		}
 	}
-	return slices.ContainsFunc(f.Plan.BlindSpots, func(s plan.BlindSpot) bool { return slices.ContainsFunc(s.May, is) })
+	return false
 }
 
 // commonPools are the addresses that two networks may both hand out, whichever of
