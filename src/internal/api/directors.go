@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,9 @@ type Director struct {
 	Digest  string    `json:"digest" doc:"SHA-256 of the snapshot"`
 	// Collected is not known of what was pushed to older servers.
 	Collected *time.Time `json:"collected,omitempty" doc:"When the director was asked, or its files were read"`
-	Asked     *Asked     `json:"asked,omitempty" doc:"What became of it when the server asked the director itself"`
+	// Damaged is not known while nothing of the plan is.
+	Damaged bool   `json:"damaged,omitempty" doc:"What was pushed is not in the database as it was written, so that nothing is known of the director until it is pushed again"`
+	Asked   *Asked `json:"asked,omitempty" doc:"What became of it when the server asked the director itself"`
 }
 
 // Asked is what became of it when the server asked a director.
@@ -121,9 +124,14 @@ func (a *API) listDirectors(ctx context.Context, in *Paging) (*directorsOutput, 
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	var damaged []string
+	if picture, err := a.read(ctx); err == nil { // else who is known can be told all the same
+		damaged = picture.Damaged
+	}
 	var all []Director
 	for _, p := range heads {
 		d := directorOf(p)
+		d.Damaged = slices.Contains(damaged, d.Name)
 		if of, ok := asked[d.Name]; ok {
 			d.Asked = askedOf(of, actor)
 			delete(asked, d.Name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/serve"
 )
@@ -55,6 +56,14 @@ func TestDamagedPush(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "what was pushed of director dr-west is damaged") {
 		t.Errorf("the log does not say which:\n%s", log.String())
+	}
+
+	admin := c.team("admin", accounts.Admin)
+	var listed, page string
+	admin.get(t, "/api/v1/directors", &listed)
+	admin.get(t, "/network", &page)
+	if strings.Count(listed, `"damaged":true`) != 1 || strings.Count(page, "damaged in the database") != 1 {
+		t.Errorf("the list and the page do not say which:\n%s\n%s", listed, page)
 	}
 
 	for _, m := range []*team{promo, west} {

@@ -57,10 +57,11 @@ func (f *Fleet) ownTeams(directors map[string]bool) map[string]bool {
 	return teams
 }
 
-// ownAmong are those of all directors whose failures are the run's: others are told theirs.
+// ownAmong are those of all directors whose failures are the run's, which may judge a file
+// for another one: others are told theirs.
 func (f *Fleet) ownAmong(read []judged) (list []judged) {
 	for i := range read {
-		if f.isOwn(f.Directors[i].At) {
+		if f.isOwn(f.Directors[i].At) || hasTarget(&f.Directors[i]) {
 			list = append(list, read[i])
 		}
 	}
