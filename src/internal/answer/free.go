@@ -24,6 +24,8 @@ type Question struct {
 	// Pools are all delegations of the fleet; if there are any, no other
 	// addresses are offered (unless Static).
 	Pools []Pool
+	// OfPools counts the addresses of the wanted pools alone, where any are delegated.
+	OfPools bool
 	// Wanted says which of the pools may be used; nil for all.
 	Wanted func(*Pool) bool
 	// AllowUnsure offers addresses also where somebody may have them whom nobody can
@@ -239,7 +241,7 @@ func (f *free) steps() []step {
 		list = append(list, step{ReasonAnswered, f.answered()}, step{ReasonUnscanned, f.unscanned()})
 	}
 	if f.delegated() {
-		list = append(list, step{ReasonNotDelegated, f.notDelegated()})
+		list = slices.Insert(list, map[bool]int{true: 0, false: len(list)}[f.OfPools], step{ReasonNotDelegated, f.notDelegated()})
 	}
 	return list
 }

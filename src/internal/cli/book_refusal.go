@@ -29,8 +29,17 @@ func (d *desk) refusal(at where, ask ledger.Ask, r *ledger.Refusal) *report.Book
 		if r.Left > 0 {
 			out.Message = fmt.Sprintf("pool %s has only %s left, and %d are wanted", pool, plural.Of(r.Left, "free address"), r.Wanted)
 		}
-		out.Lines = append(d.tally(at, ask), d.keptBack(netip.Prefix{})...)
-		out.Hint = d.nextFree(at.pool, r)
+		counts, kept := d.tally(at, ask)
+		out.Lines = append(counts, d.keptBack(netip.Prefix{})...)
+		out.Hint = d.nextFree(at.pool, r, kept)
+		if r.Left > 0 {
+			fewer := fmt.Sprintf("ask for fewer: -n %d", ask.Count-r.Wanted+r.Left)
+			if r.Next == nil {
+				out.Hint = fewer + "; or ask whoever plans the range for more"
+			} else {
+				out.Hint = fewer + "; " + out.Hint
+			}
+		}
 	case ledger.NoRun:
 		out.Message = fmt.Sprintf("no run of %s is free in pool %s", plural.Of(r.Wanted, "address"), pool)
 		out.Hint = "leave --contiguous out, or ask for fewer"
@@ -135,26 +144,34 @@ func (d *desk) keptBack(address netip.Prefix) (lines []string) {
 	return lines
 }
 
-// tally is what became of the addresses of the pool.
-func (d *desk) tally(at where, ask ledger.Ask) []string {
+// tally is what became of the addresses of the pool. kept says that directors hand some out
+// by themselves.
+func (d *desk) tally(at where, ask ledger.Ask) (lines []string, kept bool) {
 	look := d.look(at.pool)
 	if len(look.Subnets()) == 0 {
-		return []string{"no network of the fleet holds an address of it"}
+		return []string{"no network of the fleet holds an address of it"}, false
 	}
 	q := look.Question(ask.For.Owner)
-	q.Passes = nil
-	var lines []string
+	q.Passes, q.OfPools = nil, true
 	for _, c := range answer.Free(d.Facts.Plan, q).Tally {
 		if c.Reason != answer.ReasonNotDelegated {
 			lines = append(lines, c.Size.String()+" "+report.TallyText(c.Reason, c.Size))
 		}
+		kept = kept || c.Reason == answer.ReasonPool
 	}
-	return lines
+	return lines, kept
 }
 
-// nextFree says when there may be one more.
-func (d *desk) nextFree(pool *ledger.Pool, r *ledger.Refusal) string {
-	if r.Next == nil {
+// nextFree says when there may be one more, or what makes it so.
+func (d *desk) nextFree(pool *ledger.Pool, r *ledger.Refusal, kept bool) string {
+	booked := func(c plan.Claim) bool { return c.Kind == plan.Booked && c.Booking().Pool == pool.Name }
+	switch {
+	case r.Next != nil:
+	case kept && !slices.ContainsFunc(d.Facts.Plan.Claims, booked):
+		return "nobody has booked any of it; directors hand the rest out: name an instance group of that director (--for DIRECTOR/DEPLOYMENT/GROUP), or have it reserved there (ipguard fence)"
+	case !slices.ContainsFunc(d.Facts.Plan.Claims, booked):
+		return "nobody has booked any of it: ask whoever plans the range for more"
+	default:
 		return "no booking of the pool has an end: ask its team to give some back (ipguard bookings --unused), or whoever plans the range for more"
 	}
 	b := *r.Next

@@ -120,6 +120,7 @@ func (q *question) pick(n int) *Refusal {
 	if n == 0 {
 		return nil
 	}
+	named := len(q.chosen)
 	if !q.Contiguous {
 		for _, r := range q.preferred() {
 			if n > 0 && !slices.Contains(q.chosen, r) && q.mayHave(r) == nil {
@@ -160,7 +161,7 @@ func (q *question) pick(n int) *Refusal {
 	case q.Contiguous && left >= n:
 		return &Refusal{Reason: NoRun, Left: left}
 	}
-	return &Refusal{Reason: Exhausted, Left: left, Next: q.next()}
+	return &Refusal{Reason: Exhausted, Left: left + len(q.chosen) - named, Next: q.next()}
 }
 
 // preferred is what the owner uses and what rests for it.
