@@ -32,3 +32,34 @@ func TestFleetFileAndPush(t *testing.T) {
 	promo.clock.pass(time.Minute)
 	west.expect(0, nil, "lint")
 }
+
+// TestExternalGetsAnotherOwner: what a team's fleet file says of an address outside of directors
+// is its only source, and no double of what it said before; others see it until the push.
+func TestExternalGetsAnotherOwner(t *testing.T) {
+	promo, west := twoTeams(t)
+	before := promo.read("promo/ipguard.yml")
+	fleet := func(external string) { promo.write("promo/ipguard.yml", before+"external: ["+external+"]\n") }
+	fleet("{owner: lb, addresses: [10.8.52.32, 10.8.52.33]}")
+	promo.expect(0, nil, "push")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.expect(0, nil, "push")
+	for _, now := range []string{
+		"{owner: load balancer, addresses: [10.8.52.32, 10.8.52.33]}", "{owner: load balancer, addresses: [10.8.52.32 - 10.8.52.33], segment: vlan-52}",
+		"{owner: one, addresses: [10.8.52.32]}, {owner: two, addresses: [10.8.52.33]}",
+	} {
+		fleet(now)
+		promo.expect(0, nil, "lint")
+		west.expect(0, []string{"lb (outside of bosh)"}, "who", "10.8.52.33")
+	}
+	// One that the file says nothing of any more is taken until the push.
+	fleet("{owner: one, addresses: [10.8.52.32]}")
+	promo.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.33"))
+	promo.write("promo/cloud.yml", strings.Replace(promo.read("promo/cloud.yml"), "10.8.52.2 - 10.8.52.99", "10.8.52.2 - 10.8.52.32, 10.8.52.34 - 10.8.52.99", 1))
+	promo.write("promo/cloud.yml", strings.Replace(promo.read("promo/cloud.yml"), "static: [", "static: [10.8.52.33, ", 1))
+	promo.expect(1, []string{"10.8.52.33 is claimed twice"}, "lint")
+	promo.expect(0, []string{"10.8.52.33 of external lb is not in it any more"}, "push")
+	promo.expect(0, nil, "lint")
+	if out := west.expect(0, nil, "who", "10.8.52.33"); strings.Contains(out, "lb") {
+		t.Errorf("it is outside of bosh still: %s", out)
+	}
+}

@@ -3,6 +3,8 @@ package survey
 import (
 	"slices"
 
+	"go4.org/netipx"
+
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/fleet"
@@ -131,12 +133,42 @@ func (r reader) putBeside(c *composed, p pushed) {
 	c.live.partly, c.live.unreadable = append(c.live.partly, partlyOf(s)...), append(c.live.unreadable, unreadableOf(s)...)
 }
 
-// externalsBeside are the addresses outside of directors that a push tells and of whose
-// owners the fleet file here says nothing.
-func (f *Fleet) externalsBeside(s *snapshot.Snapshot) []claims.External {
-	return slices.DeleteFunc(f.externalsOf(s), func(e claims.External) bool {
-		return slices.ContainsFunc(f.File.External, func(o fleet.External) bool { return o.Owner.Value == e.Owner && o.At.File == f.File.Path })
-	})
+// externalsBeside are the addresses outside of directors that a push tells and of which the
+// fleet file here says nothing, neither of their owners nor of themselves: it is the only one
+// that knows them, and who has them by what it said before is its own former word.
+func (f *Fleet) externalsBeside(s *snapshot.Snapshot) (list []claims.External) {
+	for _, e := range f.externalsOf(s) {
+		if slices.ContainsFunc(f.File.External, func(o fleet.External) bool { return o.Owner.Value == e.Owner && o.At.File == f.File.Path }) {
+			continue
+		}
+		told := e.Blocks
+		e.Blocks = nil
+		for _, b := range told {
+			if !f.saysItself(e.Segment, b.Range) {
+				e.Blocks = append(e.Blocks, b)
+			}
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// saysItself reports whether the fleet file says of all of these addresses who has them
+// outside of directors.
+func (f *Fleet) saysItself(segment string, addresses netipx.IPRange) bool {
+	var here netipx.IPSetBuilder
+	for i := range f.File.External {
+		o := &f.File.External[i]
+		in := o.Segment.Value
+		if o.At.File != f.File.Path || in != "" && segment != "" && in != segment {
+			continue
+		}
+		for _, a := range o.Addresses {
+			here.AddRange(a.Range)
+		}
+	}
+	set, err := here.IPSet()
+	return err == nil && set.ContainsRange(addresses)
 }
 
 // putConfigsBeside puts what latest configs define that no file does. It returns the
