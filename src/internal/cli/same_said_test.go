@@ -25,7 +25,7 @@ func TestSecretsChangeNothingThatIsSaid(t *testing.T) {
 	for _, names := range [][2]string{{"((word))", "nginx"}, {"web-((word))", "nginx"}, {"web", "((word))"}, {"((word))", "x((word))"}} {
 		writeFile(t, "m.yml", []byte(manifestOf(names[0], names[1], "1", ", static_ips: [10.0.0.10]")))
 		first := ""
-		for _, word := range []string{"hunter2", "abc", "zyx", "nginx9", "tok!3n"} {
+		for _, word := range []string{"hunter2", "abc", "tok!3n"} {
 			writeFile(t, "word.txt", []byte(word))
 			said := saidInEachFormat(t)
 			if !strings.Contains(said, "address-claimed-twice") {
@@ -43,10 +43,18 @@ func TestSecretsChangeNothingThatIsSaid(t *testing.T) {
 
 func saidInEachFormat(t *testing.T) string {
 	t.Helper()
-	var all strings.Builder
+	args := []string{"lint"}
 	for _, format := range report.Formats() {
-		stdout, stderr, _ := runIn(t, "lint", "--format", format.Name)
-		all.WriteString(stdout + stderr)
+		args = append(args, "--format", format.Name+"=said."+format.Name)
+	}
+	stdout, stderr, _ := runIn(t, args...)
+	all := stdout + stderr
+	for _, format := range report.Formats() {
+		text, err := os.ReadFile("said." + format.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(text)
 	}
 	if _, stderr, code := runIn(t, "baseline", "write", "--baseline", "b.json"); code != 0 {
 		t.Fatal(stderr)
@@ -61,5 +69,5 @@ func saidInEachFormat(t *testing.T) string {
 	if err := os.Remove("b.json"); err != nil {
 		t.Fatal(err)
 	}
-	return all.String() + string(text)
+	return all + string(text)
 }

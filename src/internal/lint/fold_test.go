@@ -87,7 +87,7 @@ func TestFoldedAreBounded(t *testing.T) {
 // that is shown, or in what it stands for.
 func TestFoldedLosesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 8))
-	for range 30 {
+	for range 8 {
 		var findings []Finding
 		directors, owners, hosts := 1+r.IntN(4), 1+r.IntN(500), 1+r.IntN(250)
 		for range 1 + r.IntN(2500) {
