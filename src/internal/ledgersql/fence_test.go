@@ -503,3 +503,30 @@ func told(t *testing.T, k kind, seed uint64) {
 		t.Fatalf("round %d: %v", seed, err)
 	}
 }
+
+// TestFileReplaced: nothing is given by a server whose file is not where it was.
+func TestFileReplaced(t *testing.T) {
+	for name, change := range map[string]func(file, copied string) error{
+		"another one": func(file, copied string) error { return os.Rename(copied, file) },
+		"none":        func(file, _ string) error { return os.Remove(file) },
+	} {
+		file, copied := emptyFile(t), filepath.Join(t.TempDir(), "copy.db")
+		d, err := sqlite.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		begin(t, d)
+		s := ledgersql.New(d)
+		mustTake(t, s, "a/b/c0")
+		if err := errors.Join(d.Writable(t.Context()), d.Backup(t.Context(), copied, ledgertest.Start), change(file, copied)); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := take(s, "a/b/c1"); !errors.Is(err, ledgersql.ErrReplaced) {
+			t.Errorf("%s: %s is given, %v", name, r, err)
+		}
+		if err := d.Writable(t.Context()); !errors.Is(err, ledgersql.ErrReplaced) {
+			t.Errorf("%s: it is ready: %v", name, err)
+		}
+	}
+}

@@ -53,7 +53,7 @@ type Database interface {
 	// Explain is the error of a statement; it is ErrFull, too, if there was no room.
 	Explain(err error) error
 	// Writable says why nothing can be written now, as far as can be known without writing:
-	// ErrFull or ErrReadOnly, or that the database does not answer.
+	// ErrFull, ErrReadOnly or ErrReplaced, or that the database does not answer.
 	Writable(ctx context.Context) error
 	// Close ends it.
 	Close() error
@@ -64,6 +64,10 @@ var ErrLate = errors.New("somebody else was faster")
 
 // ErrFull says that there is no room for what should be written: nothing of it was.
 var ErrFull = errors.New("the database has no room left")
+
+// ErrReplaced says that another file is in the place of the database's, or none: what is
+// written now goes with the one that was there.
+var ErrReplaced = errors.New("the database's file was replaced or removed while the server works on it: stop the server, and put a backup back with ipguard-server restore")
 
 // ErrReadOnly says that the database lets nobody write.
 var ErrReadOnly = errors.New("the database takes no writes")

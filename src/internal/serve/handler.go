@@ -141,7 +141,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch err := s.database.Writable(ctx); {
-	case errors.Is(err, ledgersql.ErrFull), errors.Is(err, ledgersql.ErrReadOnly):
+	case errors.Is(err, ledgersql.ErrFull), errors.Is(err, ledgersql.ErrReadOnly), errors.Is(err, ledgersql.ErrReplaced):
 		problem(w, http.StatusServiceUnavailable, err.Error())
 		return
 	case err != nil:

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -25,6 +26,8 @@ type Database struct {
 	path        string
 	read, write *sql.DB
 	mark        *mark
+	// opened is the file as it was opened.
+	opened os.FileInfo
 }
 
 // readers is how many questions are answered at the same time.
@@ -33,6 +36,10 @@ const readers = 8
 // Open opens the file, which is made if it is not there, and brings its tables to
 // this version.
 func Open(ctx context.Context, path string) (*Database, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
 	write, err := open(path, "immediate")
 	if err != nil {
 		return nil, err
@@ -47,7 +54,26 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	}
 	d.read.SetMaxOpenConns(readers)
 	d.read.SetMaxIdleConns(readers)
+	if d.opened, err = os.Stat(path); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	return d, nil
+}
+
+// replaced says that another file is in the place of the one that was opened.
+func (d *Database) replaced() error {
+	if now, err := os.Stat(d.path); err != nil || !os.SameFile(d.opened, now) {
+		return ledgersql.ErrReplaced
+	}
+	return nil
+}
+
+// commit commits, and looks then whether what was written is where the next one looks.
+func (d *Database) commit(tx *sql.Tx) error {
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	return d.replaced()
 }
 
 func open(path, lock string) (*sql.DB, error) {
@@ -83,7 +109,7 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	if err := ledgersql.AppendIn(ctx, tx, events, after); err != nil {
 		return errors.Join(d.judge(err), tx.Rollback())
 	}
-	if err := tx.Commit(); err != nil {
+	if err := d.commit(tx); err != nil {
 		return d.judge(err)
 	}
 	d.mark.add(len(events))
@@ -100,7 +126,7 @@ func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if err := f(tx); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	return tx.Commit()
+	return d.commit(tx)
 }
 
 // guarded refuses events whose guard says no.
@@ -157,11 +183,11 @@ func (d *Database) Writable(ctx context.Context) error {
 	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES):
 		return ledgersql.ErrReadOnly
 	case err != nil:
-		return err
+		return ledgersql.ErrReplaced
 	case d.full():
 		return ledgersql.ErrFull
 	}
-	return nil
+	return d.replaced()
 }
 
 // leastRoom is what SQLite needs to begin to write.
