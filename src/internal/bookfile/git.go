@@ -98,19 +98,9 @@ func withoutRepository(env []string) []string {
 }
 
 func output(cmd *exec.Cmd, args []string) ([]byte, error) {
-	return outputOf(cmd, args, func(int) {})
-}
-
-// outputOf runs git and tells its process once it runs.
-func outputOf(cmd *exec.Cmd, args []string, started func(pid int)) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Start()
-	if err == nil {
-		started(cmd.Process.Pid)
-		err = cmd.Wait()
-	}
-	if err != nil {
+	if err := cmd.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
 			return nil, &trouble.Trouble{Message: "git is not on the PATH", Hint: "bookings of this fleet are kept in git: install it"}
 		}

@@ -3,10 +3,11 @@ package bookfile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,30 +17,39 @@ import (
 // A fast-forward writes the files of the checkout first, then the index, then the
 // branch. It outlives a killed ipguard (apart), but not the power: so where it begins
 // is written down before, and whoever has the lock next waits for its end, or, where
-// nobody ends it, takes back what it wrote. Bookings were committed as they were then
-// (checkClean), so what stands in their files since is the work of git.
+// nobody ends it, takes back what it wrote. That somebody does is told by a lock of the
+// file in which it is written: git has it from its beginning to its end. Bookings were
+// committed as they were then (checkClean), so what stands in their files since is the
+// work of git.
 
-// journal is the file that tells of a fast-forward: FROM TO PID.
+// journal is the file that tells of a fast-forward: FROM TO.
 const journal = "ipguard-forward"
 
 // lockWait is how often it is looked whether the lock is free, or a fast-forward at its
 // end.
 const lockWait = 15 * time.Millisecond
 
-// How long the end of a fast-forward is waited for: of one that runs, and of one of
-// which nobody knows that.
-const (
-	longestForward = time.Minute
-	shortForward   = 3 * time.Second
-)
+// longestForward is how long the end of a fast-forward is waited for that runs.
+const longestForward = time.Minute
 
-// begin writes down that the checkout goes from one commit to another.
-func (c *checkout) begin(from, to string, pid int) error {
-	text := fmt.Sprintf("%s %s %d\n", from, to, pid)
-	if err := os.WriteFile(filepath.Join(c.private, journal), []byte(text), 0o600); err != nil {
-		return fmt.Errorf("cannot write into the repository: %w", err)
+// begin writes down that the checkout goes from one commit to another. The file is locked
+// as long as it is open here, or in a process that got it.
+func (c *checkout) begin(from, to string) (*os.File, error) {
+	path := filepath.Join(c.private, journal)
+	_ = os.Remove(path) // its lock may be one of a git that was waited for long enough
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write into the repository: %w", err)
 	}
-	return nil
+	if !tryLock(file) {
+		err = errors.New("its file is locked")
+	} else {
+		_, err = fmt.Fprintf(file, "%s %s\n", from, to)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot write into the repository: %w", err), file.Close())
+	}
+	return file, nil
 }
 
 // end says that nothing is under way any more. That it fails is found out next time.
@@ -47,19 +57,23 @@ func (c *checkout) end() { _ = os.Remove(filepath.Join(c.private, journal)) }
 
 // recover ends what a killed process began. Whoever calls it has the lock.
 func (c *checkout) recover(ctx context.Context) error {
-	text, err := os.ReadFile(filepath.Join(c.private, journal))
+	file, err := os.Open(filepath.Join(c.private, journal))
 	if err != nil {
 		return nil // there was none, as always
 	}
+	defer file.Close()
 	defer c.end()
+	text, err := io.ReadAll(io.LimitReader(file, 1<<10))
+	if err != nil {
+		return fmt.Errorf("cannot read what a booking began: %w", err)
+	}
 	fields := strings.Fields(string(text))
-	if len(fields) != 3 { // the writing of it was cut off: nothing had begun
+	if len(fields) < 2 || !strings.HasSuffix(string(text), "\n") { // the writing of it was cut off: nothing had begun
 		return nil
 	}
 	from, to := fields[0], fields[1]
-	pid, _ := strconv.Atoi(fields[2]) // 0: not known
-	began := time.Now()
-	for {
+	for began := time.Now(); ; {
+		over := tryLock(file) || time.Since(began) > longestForward
 		head, _, err := c.has(ctx, "HEAD")
 		if err != nil {
 			return err
@@ -67,8 +81,7 @@ func (c *checkout) recover(ctx context.Context) error {
 		if head != from {
 			return nil // it came to its end
 		}
-		waited := time.Since(began)
-		if c.checkClean(ctx) == nil || waited > longestForward || waited > shortForward && (pid == 0 || !alive(pid)) {
+		if over {
 			return c.takeBack(ctx, from, to)
 		}
 		select {

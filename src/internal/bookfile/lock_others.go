@@ -5,6 +5,7 @@ package bookfile
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 )
 
@@ -14,4 +15,4 @@ func lock(context.Context, *checkout) (func(), error) {
 
 func apart(cmd *exec.Cmd) *exec.Cmd { return cmd }
 
-func alive(int) bool { return false }
+func tryLock(*os.File) bool { return true }

@@ -41,8 +41,11 @@ func lock(ctx context.Context, c *checkout) (unlock func(), err error) {
 	}
 }
 
-// alive reports whether there is a process of that number.
-func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+// tryLock locks a file, and reports whether it was free. The lock ends with the last
+// process that has the file open by this opening.
+func tryLock(file *os.File) bool {
+	return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+}
 
 // apart starts a command in a process group of its own: who ends ipguard by a key or
 // by its group does not end git between two of its files.

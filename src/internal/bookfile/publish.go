@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -264,17 +265,17 @@ func isLocked(err error) bool {
 
 // merge fast-forwards the checkout, and says so where the next one finds it.
 func (c *checkout) merge(ctx context.Context, head, commit string) error {
+	args := []string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "merge", "--ff-only", "--quiet", commit}
+	cmd := apart(c.command(context.WithoutCancel(ctx), nil, nil, args...))
 	if head != "" { // else there is nothing to go back to
-		if err := c.begin(head, commit, 0); err != nil {
+		file, err := c.begin(head, commit)
+		if err != nil {
 			return err
 		}
+		defer file.Close()
+		cmd.ExtraFiles = []*os.File{file}
 	}
-	args := []string{"-c", "gc.auto=0", "-c", "maintenance.auto=false", "merge", "--ff-only", "--quiet", commit}
-	_, err := outputOf(apart(c.command(context.WithoutCancel(ctx), nil, nil, args...)), []string{"merge"}, func(pid int) {
-		if head != "" {
-			_ = c.begin(head, commit, pid) // without it, one waits a fixed time
-		}
-	})
+	_, err := output(cmd, []string{"merge"})
 	if err == nil || isLocked(err) {
 		c.end()
 	}
