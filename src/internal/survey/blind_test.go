@@ -313,6 +313,9 @@ func neverGreener(t testing.TB, r random, next func() *madeUp, blindings int, si
 		for range 25 {
 			q := list[r.IntN(len(list))]
 			b := r.blind(t, m, q.at)
+			if m.collected != "" && strings.HasPrefix(b.how, "misspelt") {
+				continue // what a director overlooks it has not, and its VMs have not
+			}
 			tried++
 			kinds[q.name[:min(4, len(q.name))]+" "+strings.Fields(b.how)[0]+" "+lastWord(b.how)]++
 			if slices.ContainsFunc(q.at, b.lines) {
