@@ -161,10 +161,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	told := f.refusedPlaces()
 	f.ownHidden = map[hiddenKey]*plan.Meeting{}
 	judge := newPairJudge(f)
-	var resolvers map[*plan.Claim]bool // what hides in a judged file makes no error of others'
-	if !f.Targets.Some {
-		resolvers = f.resolversOfPools()
-	}
+	resolvers := f.resolversOfPools()
 	hiding := map[hidingPlace]int{} // what hides of a manifest in one place is told of once
 	toJudged := f.Blindness
 	if f.Targets.Some {

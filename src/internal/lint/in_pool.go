@@ -78,12 +78,12 @@ func isResolverOfOthers(p pooled, deployed map[ownAddress]bool) bool {
 	return p.address.Kind == plan.DNS && !deployed[p.knownAs()] && (foreign(p.overlap) || onlyByItself(p.pool))
 }
 
-// resolversOfPools are the DNS servers in pools of directors that may deploy them: a part
-// of what those have hides.
+// resolversOfPools are the DNS servers in pools of directors that may deploy them, since a
+// part of what those have hides: where it would be judged that they do not.
 func (f *Facts) resolversOfPools() map[*plan.Claim]bool {
 	list, deployed := map[*plan.Claim]bool{}, f.deployedAt(plan.DNS)
 	for _, o := range f.overlaps() {
-		if p, ok := asPooled(o); ok && onWire(o) && isResolverOfOthers(p, deployed) && f.mayBeOfPool(p) {
+		if p, ok := asPooled(o); ok && onWire(o) && isResolverOfOthers(p, deployed) && (f.judgesClaim(p.address) || f.judgesClaim(p.pool)) && f.mayBeOfPool(p) {
 			list[p.address] = true
 		}
 	}
