@@ -53,10 +53,13 @@ type (
 		// More is there where many findings are alike: those that are not told one by one.
 		More *jsonMore `json:"more,omitempty"`
 	}
+	// Of very many addresses and owners the first are named.
 	jsonMore struct {
-		Findings  int      `json:"findings"`
-		Addresses []string `json:"addresses"`
-		Owners    []string `json:"owners"`
+		Findings   int      `json:"findings"`
+		Ranges     int      `json:"ranges"`
+		Addresses  []string `json:"addresses"`
+		OwnerCount int      `json:"owner_count"`
+		Owners     []string `json:"owners"`
 	}
 	jsonClaim struct {
 		Director      string `json:"director"`
@@ -150,9 +153,20 @@ func newJSONFinding(f lint.Finding, options Options) jsonFinding {
 		j.Claims[i] = newJSONClaim(c)
 	}
 	if m := f.More; m != nil {
-		j.More = &jsonMore{m.Findings, rangeTexts(m.Addresses), append([]string{}, m.Owners...)}
+		j.More = newJSONMore(m)
 	}
 	return j
+}
+
+// mostMore is how many ranges and owners are named of what a finding stands for: output is
+// bounded, whatever the input is.
+const mostMore = 100
+
+func newJSONMore(m *lint.More) *jsonMore {
+	return &jsonMore{
+		m.Findings, len(m.Addresses), rangeTexts(m.Addresses[:min(len(m.Addresses), mostMore)]),
+		len(m.Owners), append([]string{}, m.Owners[:min(len(m.Owners), mostMore)]...),
+	}
 }
 
 func rangeTexts(list []netipx.IPRange) []string {

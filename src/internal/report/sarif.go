@@ -166,10 +166,10 @@ func newSARIFResult(sources sources, f lint.Finding) sarifResult {
 			r.Properties[property[0]] = property[1]
 		}
 	}
-	if m := f.More; m != nil {
-		r.Properties["moreFindings"] = strconv.Itoa(m.Findings)
-		r.Properties["moreAddresses"] = strings.Join(rangeTexts(m.Addresses), ", ")
-		r.Properties["moreOwners"] = strings.Join(m.Owners, ", ")
+	if f.More != nil {
+		m := newJSONMore(f.More)
+		r.Properties["moreFindings"], r.Properties["moreRanges"], r.Properties["moreOwnerCount"] = strconv.Itoa(m.Findings), strconv.Itoa(m.Ranges), strconv.Itoa(m.OwnerCount)
+		r.Properties["moreAddresses"], r.Properties["moreOwners"] = strings.Join(m.Addresses, ", "), strings.Join(m.Owners, ", ")
 	}
 	main, others, ok := mainParty(f)
 	if !ok {
