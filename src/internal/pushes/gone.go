@@ -17,10 +17,9 @@ import (
 // A push stands for all of a director. Where two repositories have a part of it each, the
 // one that pushes later would take the other's part out of the plan, and its addresses
 // would be free for everybody. A director that was asked tells all it has; files do not.
-// And no director tells of the machines of create-env beside it, nor of its own.
-
-// And of what a team's fleet file says beside directors (external, vip_properties) there is no
-// other source at all.
+// No director tells of the machines of create-env beside it, nor of its own; and of what a
+// team's fleet file says beside directors (external, vip_properties) there is no other
+// source at all.
 
 // part is something of a director that a push may lack.
 type part struct {
