@@ -64,14 +64,24 @@ func (e *WrongName) Error() string {
 // the director is named and has no other one of that file. A file that no entry of the
 // named director has stands for the one environment with its name.
 //
-// The error is a *trouble.Trouble where it cannot be told what the change replaces,
-// or a *WrongName.
+// The error is a *trouble.Trouble where the change cannot be read, or it cannot be told
+// what it replaces, or a *WrongName.
 func (w *Workspace) Apply(c Change) (changed *Workspace, directors []string, err error) {
 	p := placing{w: w.clone(), change: &c, source: c.source()}
 	if err := p.place(); err != nil {
+		if unread := p.unreadable(); unread != nil {
+			return nil, nil, unread
+		}
 		return nil, nil, err
 	}
 	return p.w, p.directors, nil
+}
+
+// unreadable says why the change cannot be read, nil if it can: that comes before any
+// question about what it replaces, whose answer would not help.
+func (p *placing) unreadable() error {
+	_, err := p.w.Loader.LoadProven(p.change.Path, p.inputs())
+	return err
 }
 
 // source is the change as it lies on the disk.
@@ -123,9 +133,6 @@ func (p *placing) place() error {
 		return p.add(ofFile)
 	case len(ofFile) > 0:
 		return p.otherInputs(ofFile)
-	}
-	if _, err := p.w.Fleet.Snapshots.Files.Read(p.change.Path); err != nil {
-		return err
 	}
 	if sameFile(p.change.Path, p.w.Path) {
 		return p.trouble("ipguard lint, without a file, lints all that it names", "%s is the fleet file: no director gets it", p.change.Path)

@@ -248,3 +248,29 @@ func TestWrongNameHasAPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadable: a file that cannot be read is not asked about, whatever the question
+// would be: its place and what is wrong with it are told.
+func TestUnreadable(t *testing.T) {
+	w := open(t, "directors:\n- {name: x, deployments: [{manifest: known.yml, vars: {a: 1}}]}\n- {name: y}\n", map[string]string{
+		"known.yml": "a: [((a))\n", "broken.yml": "name: n\na: b: c\n", "empty.yml": "", "fine.yml": "name: n\n", "ops.yml": "- {type: replace, path: /none/none, value: 1}\n",
+	})
+	for name, c := range map[string]struct {
+		change Change
+		want   string
+	}{
+		"in no entry":               {Change{Path: "broken.yml"}, "broken.yml:2:1: not valid YAML"},
+		"empty, in no entry":        {Change{Path: "empty.yml"}, "empty.yml:1:1: the file is empty"},
+		"gone, in no entry":         {Change{Path: "gone.yml"}, "gone.yml: no such file"},
+		"in one with other inputs":  {Change{Path: "known.yml", Inputs: &interpolate.Inputs{}}, "known.yml:1:1: not valid YAML"},
+		"by its ops file":           {Change{Path: "fine.yml", Inputs: &interpolate.Inputs{OpsFiles: []string{"ops.yml"}}}, "ops.yml:1:"},
+		"nothing is wrong with it":  {Change{Path: "fine.yml"}, "whose is it?"},
+		"the fleet file is one too": {Change{Path: "ipguard.yml"}, "is the fleet file"},
+	} {
+		_, _, err := w.Apply(c.change)
+		var told *trouble.Trouble
+		if !errors.As(err, &told) || !strings.Contains(told.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
