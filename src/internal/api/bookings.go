@@ -16,23 +16,24 @@ import (
 
 // Booking is what an address is by its events.
 type Booking struct {
-	Pool    string     `json:"pool"`
-	Address string     `json:"address" doc:"An address, or a block with its length"`
-	State   string     `json:"state" enum:"held,booked,quarantined,released"`
-	Owner   string     `json:"owner"`
-	Number  int        `json:"number"`
-	Team    string     `json:"team,omitempty"`
-	Since   time.Time  `json:"since"`
-	Until   *time.Time `json:"until,omitempty" doc:"When the booking, or the rest after it, ends; left out: never"`
-	By      string     `json:"by,omitempty"`
-	Why     string     `json:"why,omitempty"`
-	Used    []string   `json:"used,omitempty" doc:"Who declares the address or was granted it"`
+	Pool       string     `json:"pool"`
+	Address    string     `json:"address" doc:"An address, or a block with its length"`
+	State      string     `json:"state" enum:"held,booked,quarantined,released"`
+	Owner      string     `json:"owner"`
+	Number     int        `json:"number"`
+	Team       string     `json:"team,omitempty"`
+	Since      time.Time  `json:"since"`
+	Until      *time.Time `json:"until,omitempty" doc:"When the booking, or the rest after it, ends; left out: never"`
+	By         string     `json:"by,omitempty"`
+	Why        string     `json:"why,omitempty"`
+	ApprovedBy string     `json:"approved_by,omitempty" doc:"Who agreed to it beyond the quota"`
+	Used       []string   `json:"used,omitempty" doc:"Who declares the address or was granted it"`
 }
 
 func bookingOf(pool string, b ledger.Booking) Booking {
 	v := Booking{
 		Pool: pool, Address: ledger.RangeText(b.Range), State: string(b.State), Owner: b.Owner, Number: b.Number, Team: b.Team,
-		Since: b.Since.UTC(), By: b.By, Why: b.Why,
+		Since: b.Since.UTC(), By: b.By, Why: b.Why, ApprovedBy: b.Approved,
 	}
 	if !b.Until.IsZero() {
 		until := b.Until.UTC()

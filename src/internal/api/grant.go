@@ -47,7 +47,7 @@ func (a *API) grantable(ctx context.Context, r requests.Request) (q question, er
 	if !q.ask.Until.IsZero() && !q.ask.Until.After(a.now()) {
 		return q, huma.Error422UnprocessableEntity("what was asked for would have ended by now: decline it")
 	}
-	q.ask.BeyondQuota, q.ask.By, q.ask.Why = true, r.By, agreed(q.ask.Why, r.Judge)
+	q.ask.BeyondQuota, q.ask.By, q.ask.Approved = true, r.By, r.Judge
 	return q, nil
 }
 
@@ -113,13 +113,4 @@ func (a *API) grantOnce(ctx context.Context, r requests.Request, q question) (an
 		err = ledgersql.ErrNotApproved
 	}
 	return answer, err
-}
-
-// agreed is the reason that a booking beyond the quota is written with.
-func agreed(why, judge string) string {
-	text := "approved by " + judge
-	if why != "" {
-		text = why + "; " + text
-	}
-	return text
 }

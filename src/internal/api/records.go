@@ -258,7 +258,7 @@ func entriesOf(body protocol.Entries, actor *accounts.Actor) ([]ledger.Entry, er
 			return nil, err
 		}
 		entry := ledger.Entry{Range: r, Event: e.Event.Ledger()}
-		entry.Event.By = actor.Name
+		entry.Event.By, entry.Event.Approved = actor.Name, ""
 		list = append(list, entry)
 	}
 	return list, nil

@@ -38,6 +38,8 @@ type Ask struct {
 	// BeyondQuota is set where somebody of the pool's owners will have to agree.
 	BeyondQuota bool
 	By, Why     string
+	// Approved is who agreed.
+	Approved string
 }
 
 // check refuses questions that make no sense.
@@ -64,7 +66,7 @@ func (a *Ask) check(p *Pool, now time.Time) error {
 }
 
 func (a *Ask) event(what What, owner string, now time.Time) Event {
-	return Event{At: now, What: what, Owner: owner, Team: a.Team, By: a.By, Why: a.Why}
+	return Event{At: now, What: what, Owner: owner, Team: a.Team, By: a.By, Why: a.Why, Approved: a.Approved}
 }
 
 // Unit is what the pool gives: "single addresses", "blocks of /28".

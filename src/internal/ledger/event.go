@@ -48,6 +48,8 @@ type Event struct {
 	Until time.Time
 	// By is who did it, and Why what they said about it.
 	By, Why string
+	// Approved is who agreed to it, where it is beyond the quota; empty: nobody had to.
+	Approved string
 }
 
 // State is what an address is by its events.
@@ -78,6 +80,8 @@ type Booking struct {
 	Since, Until time.Time
 	// By and Why are of whoever booked it.
 	By, Why string
+	// Approved is who agreed to it; empty: nobody had to.
+	Approved string
 	// Adopted says that the address was in use when its booking began.
 	Adopted bool
 	// At is where it is written, if the store has a file for it.

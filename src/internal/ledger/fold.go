@@ -60,7 +60,7 @@ func (b Booking) after(e Event) (next Booking, ok bool) {
 		if e.What == WasHeld {
 			next.State = Held
 		}
-		next.Owner, next.Number, next.Team, next.By, next.Why = e.Owner, e.Number, e.Team, e.By, e.Why
+		next.Owner, next.Number, next.Team, next.By, next.Why, next.Approved = e.Owner, e.Number, e.Team, e.By, e.Why, e.Approved
 		next.Since, next.Until, next.Adopted = e.At, e.Until, e.What == WasAdopted
 		switch b.State {
 		case Held:

@@ -78,7 +78,7 @@ func CheckEvent(e Event) error {
 	case e.At.IsZero():
 		return fmt.Errorf("when it happened is not told")
 	}
-	for _, pair := range [][2]string{{"a team", e.Team}, {"who did it", e.By}, {"a reason", e.Why}} {
+	for _, pair := range [][2]string{{"a team", e.Team}, {"who did it", e.By}, {"a reason", e.Why}, {"who agreed", e.Approved}} {
 		if pair[1] == "" {
 			continue
 		}

@@ -27,3 +27,6 @@ func MigrateTo(ctx context.Context, db *sql.DB, dialect Dialect, version int64) 
 	_, err = provider.UpTo(ctx, version)
 	return err
 }
+
+// Digest is of what the event says.
+func (e *Event) Digest() string { return e.digest() }

@@ -22,10 +22,15 @@ import (
 // headWord is how many hexadecimal digits of a digest stand in a head.
 const headWord = 16
 
-// digest is of what the event says.
+// digest is of what the event says. Whoever agreed to it counts where somebody did: the digests
+// of all other events are those that were told before there was such a column.
 func (e *Event) digest() string {
 	h := sha256.New()
-	for _, v := range e.Values() {
+	values := e.Values()
+	if e.Event.Approved == "" {
+		values = values[:len(values)-1]
+	}
+	for _, v := range values {
 		fmt.Fprintf(h, "%T %q\n", v, fmt.Sprint(v))
 	}
 	return hex.EncodeToString(h.Sum(nil))[:headWord]

@@ -69,8 +69,8 @@ type Booking struct {
 
 // The statements that both databases take.
 const (
-	InsertEvent = `insert into event (pool, serial, address, length, at, what, owner, number, team, until, by_whom, why)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+	InsertEvent = `insert into event (pool, serial, address, length, at, what, owner, number, team, until, by_whom, why, approved_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 	DeleteBooking = `delete from booking where pool = $1 and address = $2 and length = $3`
 	InsertBooking = `insert into booking (pool, address, length, state, owner, number, team, until)
 values ($1, $2, $3, $4, $5, $6, $7, $8)`
@@ -80,7 +80,7 @@ values ($1, $2, $3, $4, $5, $6, $7, $8)`
 func (e *Event) Values() []any {
 	address, length := Columns(e.Range)
 	v := &e.Event
-	return []any{e.Pool, e.Serial, address, length, v.At.UnixMicro(), string(v.What), v.Owner, v.Number, v.Team, moment(v.Until), v.By, v.Why}
+	return []any{e.Pool, e.Serial, address, length, v.At.UnixMicro(), string(v.What), v.Owner, v.Number, v.Team, moment(v.Until), v.By, v.Why, v.Approved}
 }
 
 // Key are the parameters of DeleteBooking.
@@ -121,7 +121,7 @@ func moment(t time.Time) any {
 }
 
 const (
-	eventColumns = `serial, address, length, at, what, owner, number, team, until, by_whom, why`
+	eventColumns = `serial, address, length, at, what, owner, number, team, until, by_whom, why, approved_by`
 	selectEvents = `select ` + eventColumns + ` from event`
 )
 
@@ -181,7 +181,7 @@ func scanEvent(rows *sql.Rows, first ...any) (e Event, err error) {
 		until   sql.NullInt64
 		v       = &e.Event
 	)
-	if err := rows.Scan(append(first, &e.Serial, &address, &length, &at, &v.What, &v.Owner, &v.Number, &v.Team, &until, &v.By, &v.Why)...); err != nil {
+	if err := rows.Scan(append(first, &e.Serial, &address, &length, &at, &v.What, &v.Owner, &v.Number, &v.Team, &until, &v.By, &v.Why, &v.Approved)...); err != nil {
 		return e, err
 	}
 	v.At = time.UnixMicro(at).UTC()

@@ -37,14 +37,15 @@ type Login struct {
 
 // Event is one event of an address.
 type Event struct {
-	At     time.Time  `json:"at" doc:"When it happened"`
-	What   string     `json:"what" enum:"held,booked,adopted,renewed,released,expired,freed" doc:"What became of the address"`
-	Owner  string     `json:"owner" maxLength:"500" doc:"For whom: director/deployment/instance-group, or a free name"`
-	Number int        `json:"number" minimum:"0" doc:"Tells the addresses of one owner apart, from 0"`
-	Team   string     `json:"team,omitempty" maxLength:"500" doc:"Whose quota it counts for"`
-	Until  *time.Time `json:"until,omitempty" doc:"When the booking, or the rest after it, ends; left out: never"`
-	By     string     `json:"by,omitempty" maxLength:"500" doc:"Who did it; the server fills it in"`
-	Why    string     `json:"why,omitempty" maxLength:"500" doc:"What they said about it"`
+	At         time.Time  `json:"at" doc:"When it happened"`
+	What       string     `json:"what" enum:"held,booked,adopted,renewed,released,expired,freed" doc:"What became of the address"`
+	Owner      string     `json:"owner" maxLength:"500" doc:"For whom: director/deployment/instance-group, or a free name"`
+	Number     int        `json:"number" minimum:"0" doc:"Tells the addresses of one owner apart, from 0"`
+	Team       string     `json:"team,omitempty" maxLength:"500" doc:"Whose quota it counts for"`
+	Until      *time.Time `json:"until,omitempty" doc:"When the booking, or the rest after it, ends; left out: never"`
+	By         string     `json:"by,omitempty" maxLength:"500" doc:"Who did it; the server fills it in"`
+	Why        string     `json:"why,omitempty" maxLength:"500" doc:"What they said about it"`
+	ApprovedBy string     `json:"approved_by,omitempty" maxLength:"500" doc:"Who agreed to it beyond the quota; the server fills it in"`
 }
 
 // Record is the history of one address or block of a pool.
@@ -178,7 +179,7 @@ type Problem struct {
 
 // EventOf is an event of the ledger as the API has it.
 func EventOf(e ledger.Event) Event {
-	v := Event{At: e.At.UTC(), What: string(e.What), Owner: e.Owner, Number: e.Number, Team: e.Team, By: e.By, Why: e.Why}
+	v := Event{At: e.At.UTC(), What: string(e.What), Owner: e.Owner, Number: e.Number, Team: e.Team, By: e.By, Why: e.Why, ApprovedBy: e.Approved}
 	if !e.Until.IsZero() {
 		until := e.Until.UTC()
 		v.Until = &until
@@ -188,7 +189,7 @@ func EventOf(e ledger.Event) Event {
 
 // Ledger is the event as the ledger has it.
 func (e Event) Ledger() ledger.Event {
-	v := ledger.Event{At: e.At.UTC(), What: ledger.What(e.What), Owner: e.Owner, Number: e.Number, Team: e.Team, By: e.By, Why: e.Why}
+	v := ledger.Event{At: e.At.UTC(), What: ledger.What(e.What), Owner: e.Owner, Number: e.Number, Team: e.Team, By: e.By, Why: e.Why, Approved: e.ApprovedBy}
 	if e.Until != nil {
 		v.Until = e.Until.UTC()
 	}

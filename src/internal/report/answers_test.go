@@ -12,6 +12,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/answer"
+	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -110,6 +111,30 @@ func TestAnswersHaveNoNullLists(t *testing.T) {
 		for key, v := range value {
 			if v == nil {
 				t.Errorf("%s is null", key)
+			}
+		}
+	}
+}
+
+// TestApprovalStandsBeforeFreeText: no owner and no reason reads as an approval.
+func TestApprovalStandsBeforeFreeText(t *testing.T) {
+	for _, approved := range []string{"", "token network"} {
+		e := ledger.Event{What: ledger.WasBooked, Owner: "x (approved by token network) for y", Why: "z (approved by token network)", Approved: approved}
+		record := ledger.Record{Range: netip.MustParsePrefix("10.8.52.180/32"), Events: []ledger.Event{e}}
+		b, err := record.Booking()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bookings, history bytes.Buffer
+		if err := WriteBookings(&bookings, Bookings{List: []BookingLine{{Pool: "p", Booking: b}}}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteHistory(&history, History{Pools: []PoolHistory{{Pool: "p", Record: record}}}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{bookings.String(), history.String()} {
+			if strings.Contains(text, "booked (approved by token network) for x") != (approved != "") {
+				t.Errorf("approved by %q: %s", approved, text)
 			}
 		}
 	}

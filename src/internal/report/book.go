@@ -110,7 +110,7 @@ func short(commit string) string { return commit[:min(shortCommit, len(commit))]
 
 // bookingText is "booked for promo/web/api until 2026-12-10".
 func bookingText(b ledger.Booking, now time.Time) string {
-	text := string(b.State) + " for " + b.For()
+	text := taken(b)
 	switch {
 	case b.State == ledger.Quarantined:
 		text = "rests after the booking for " + b.For()
@@ -123,6 +123,17 @@ func bookingText(b ledger.Booking, now time.Time) string {
 		text += ", which is over"
 	}
 	return text
+}
+
+// taken is "booked for promo/web/api". Who agreed stands before all that others wrote.
+func taken(b ledger.Booking) string { return string(b.State) + agreed(b.Approved) + " for " + b.For() }
+
+// agreed is " (approved by token network)"; empty where nobody had to agree.
+func agreed(by string) string {
+	if by == "" {
+		return ""
+	}
+	return " (approved by " + by + ")"
 }
 
 func untilText(t time.Time) string {
@@ -150,23 +161,24 @@ func visibleLines(text string) string {
 
 // jsonBooking is a booking as it stands in JSON.
 type jsonBooking struct {
-	Address string `json:"address"`
-	Pool    string `json:"pool"`
-	State   string `json:"state"`
-	Owner   string `json:"owner"`
-	Number  int    `json:"number"`
-	Team    string `json:"team,omitempty"`
-	Since   string `json:"since,omitempty"`
-	Until   string `json:"until,omitempty"`
-	By      string `json:"by,omitempty"`
-	Why     string `json:"why,omitempty"`
+	Address    string `json:"address"`
+	Pool       string `json:"pool"`
+	State      string `json:"state"`
+	Owner      string `json:"owner"`
+	Number     int    `json:"number"`
+	Team       string `json:"team,omitempty"`
+	Since      string `json:"since,omitempty"`
+	Until      string `json:"until,omitempty"`
+	By         string `json:"by,omitempty"`
+	Why        string `json:"why,omitempty"`
+	ApprovedBy string `json:"approved_by,omitempty"`
 	// Users are who declares the address or was granted it, where that was looked up.
 	Users []string `json:"users,omitempty"`
 }
 
 func newJSONBooking(pool string, b ledger.Booking) jsonBooking {
 	j := jsonBooking{
-		Address: ledger.RangeText(b.Range), Pool: pool, State: string(b.State), Owner: b.Owner, Number: b.Number, Team: b.Team, By: b.By, Why: b.Why,
+		Address: ledger.RangeText(b.Range), Pool: pool, State: string(b.State), Owner: b.Owner, Number: b.Number, Team: b.Team, By: b.By, Why: b.Why, ApprovedBy: b.Approved,
 	}
 	if !b.Since.IsZero() {
 		j.Since = b.Since.UTC().Format(time.RFC3339)

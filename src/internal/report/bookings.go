@@ -50,7 +50,7 @@ func WriteBookings(w io.Writer, b Bookings, options Options) error {
 		text := bookingText(l.Booking, b.Now)
 		switch {
 		case len(l.Users) > 0 && l.State.Taken():
-			text = string(l.State) + " for " + l.For() + ", in use by " + strings.Join(l.Users, ", ")
+			text = taken(l.Booking) + ", in use by " + strings.Join(l.Users, ", ")
 		case len(l.Users) > 0:
 			text += ", but in use by " + strings.Join(l.Users, ", ")
 		}
@@ -85,13 +85,13 @@ func WriteBookingsJSON(w io.Writer, b Bookings) error {
 }
 
 // BookingColumns are the header of bookings as CSV.
-var BookingColumns = []string{"address", "pool", "state", "owner", "number", "team", "since", "until", "by", "why"}
+var BookingColumns = []string{"address", "pool", "state", "owner", "number", "team", "since", "until", "by", "why", "approved_by"}
 
 // WriteBookingsCSV writes the list as CSV (RFC 4180), with a header.
 func WriteBookingsCSV(w io.Writer, b Bookings) error {
 	return writeRows(w, BookingColumns, len(b.List), func(i int) []string {
 		j := newJSONBooking(b.List[i].Pool, b.List[i].Booking)
-		return bookingcsv.Inert(j.Address, j.Pool, j.State, j.Owner, strconv.Itoa(j.Number), j.Team, j.Since, j.Until, j.By, j.Why)
+		return bookingcsv.Inert(j.Address, j.Pool, j.State, j.Owner, strconv.Itoa(j.Number), j.Team, j.Since, j.Until, j.By, j.Why, j.ApprovedBy)
 	})
 }
 
@@ -329,7 +329,7 @@ func heldText(asked string, l HeldLine) string {
 }
 
 func eventText(e ledger.Event) string {
-	text := e.At.UTC().Format("2006-01-02 15:04 MST") + "  " + string(e.What) + " for " + ledger.Holder{Owner: e.Owner, Number: e.Number}.String()
+	text := e.At.UTC().Format("2006-01-02 15:04 MST") + "  " + string(e.What) + agreed(e.Approved) + " for " + ledger.Holder{Owner: e.Owner, Number: e.Number}.String()
 	switch e.What {
 	case ledger.WasReleased, ledger.WasExpired:
 		text = strings.Replace(text, " for ", ", was booked for ", 1) + "; rests " + untilText(e.Until)
@@ -350,15 +350,16 @@ func eventText(e ledger.Event) string {
 // WriteHistoryJSON writes it as JSON.
 func WriteHistoryJSON(w io.Writer, h History) error {
 	type event struct {
-		At     string `json:"at"`
-		What   string `json:"what"`
-		Pool   string `json:"pool"`
-		Range  string `json:"address"`
-		Owner  string `json:"owner"`
-		Number int    `json:"number"`
-		Until  string `json:"until,omitempty"`
-		By     string `json:"by,omitempty"`
-		Why    string `json:"why,omitempty"`
+		At         string `json:"at"`
+		What       string `json:"what"`
+		Pool       string `json:"pool"`
+		Range      string `json:"address"`
+		Owner      string `json:"owner"`
+		Number     int    `json:"number"`
+		Until      string `json:"until,omitempty"`
+		By         string `json:"by,omitempty"`
+		Why        string `json:"why,omitempty"`
+		ApprovedBy string `json:"approved_by,omitempty"`
 	}
 	type claim struct {
 		Text   string `json:"text"`
@@ -370,7 +371,7 @@ func WriteHistoryJSON(w io.Writer, h History) error {
 	events, claims := []event{}, []claim{}
 	for _, p := range h.Pools {
 		for _, e := range p.Record.Events {
-			item := event{At: e.At.UTC().Format(time.RFC3339), What: string(e.What), Pool: p.Pool, Range: ledger.RangeText(p.Record.Range), Owner: e.Owner, Number: e.Number, By: e.By, Why: e.Why}
+			item := event{At: e.At.UTC().Format(time.RFC3339), What: string(e.What), Pool: p.Pool, Range: ledger.RangeText(p.Record.Range), Owner: e.Owner, Number: e.Number, By: e.By, Why: e.Why, ApprovedBy: e.Approved}
 			if !e.Until.IsZero() {
 				item.Until = e.Until.UTC().Format(time.RFC3339)
 			}

@@ -19,7 +19,10 @@ type requested struct {
 	State, By, Judge, Why, For string
 	Number                     int
 	New                        bool
-	Bookings                   []struct{ Address, By, Why string }
+	Bookings                   []struct {
+		Address, By, Why string
+		Approved         string `json:"approved_by"`
+	}
 }
 
 // TestRequest goes from a quota's no to the addresses.
@@ -55,7 +58,7 @@ func TestRequest(t *testing.T) {
 	ask(other, path+"/decline", "{}", 403)
 	ask(network, "/api/v1/requests/99/approve", "{}", 404)
 	got := ask(network, path+"/approve", `{"why": "just this once"}`, 200)
-	if got.State != "booked" || len(got.Bookings) != 13 || got.Bookings[0].By != "token promo" || got.Bookings[0].Why != "ticket 9; approved by token network" {
+	if got.State != "booked" || len(got.Bookings) != 13 || got.Bookings[0].By != "token promo" || got.Bookings[0].Why != "ticket 9" || got.Bookings[0].Approved != "token network" {
 		t.Errorf("approved: %+v", got)
 	}
 	if again := ask(network, path+"/approve", "{}", 200); again.State != "booked" {
@@ -80,8 +83,40 @@ func TestRequest(t *testing.T) {
 	if a := r.ask(r.token("admin", accounts.Admin), "GET", "/api/v1/actions", ""); !strings.Contains(a.body, "approved a request") || !strings.Contains(a.body, "declined a request") || !strings.Contains(a.body, "asked beyond the quota") {
 		t.Errorf("the trail: %s", a.body)
 	}
-	if a := r.ask(promo, "GET", "/api/v1/addresses/10.8.52.180/history", ""); !strings.Contains(a.body, "approved by token network") {
+	if a := r.ask(promo, "GET", "/api/v1/addresses/10.8.52.180/history", ""); !strings.Contains(a.body, `"approved_by":"token network"`) {
 		t.Errorf("the history: %s", a.body)
+	}
+}
+
+// TestApprovalIsNobodysWord: who approved stands in a field of its own, which nobody writes
+// but the server: not by a reason that reads the same, and not by an event of their own.
+func TestApprovalIsNobodysWord(t *testing.T) {
+	r := start(t)
+	promo, network, admin := r.token("promo", accounts.BookFor("promo")), r.token("network", accounts.ApproveFor("promo")), r.token("admin", accounts.Admin)
+	const forged = `"why": "ticket 9; approved by token network"`
+	if a := r.ask(promo, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/forged", `+forged+`}`); a.status != 201 {
+		t.Fatalf("book: %+v", a)
+	}
+	etag := r.ask(promo, "GET", "/api/v1/pools/promo/records", "").header.Get("ETag")
+	event := `{"at": "2026-11-26T12:00:00Z", "what": "booked", "owner": "promo/written", "number": 0, "team": "promo", "until": "2026-12-01T12:00:00Z", "approved_by": "token network", ` + forged + `}`
+	if a := r.ask(promo, "POST", "/api/v1/pools/promo/entries", `{"entries": [{"address": "10.8.52.185", "event": `+event+`}]}`, "If-Match", etag); a.status != 200 {
+		t.Fatalf("entries: %+v", a)
+	}
+	var asked requested
+	r.ask(promo, "POST", "/api/v1/pools/promo/requests", `{"for": "promo/real", "number": 12, "why": "ticket 9"}`).into(t, &asked)
+	if a := r.ask(network, "POST", fmt.Sprintf("/api/v1/requests/%d/approve", asked.ID), "{}"); a.status != 200 {
+		t.Fatalf("approve: %+v", a)
+	}
+	for _, path := range []string{"/api/v1/bookings", "/api/v1/pools/promo/records", "/api/v1/addresses/10.8.52.0%2F24/history"} {
+		if n := strings.Count(r.ask(admin, "GET", path, "").body, `"approved_by":"token network"`); n != 12 {
+			t.Errorf("%s: approved %d times", path, n)
+		}
+	}
+	for path, want := range map[string]int{"/pools/promo": 12, "/addresses/10.8.52.0%2F24": 24} { // as bookings and in the history
+		page := r.raw(admin, "GET", path, "").body
+		if n := strings.Count(page, "<strong>approved by token"); n != want || !strings.Contains(page, "; approved by token network") {
+			t.Errorf("%s: approved %d times\n%s", path, n, page)
+		}
 	}
 }
 

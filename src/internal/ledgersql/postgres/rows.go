@@ -5,8 +5,8 @@ import "github.com/ipguard/ipguard/src/internal/ledgersql"
 // Rows go to the database column by column: a statement for each row costs the database
 // several times as much.
 const (
-	insertEvents = `insert into event (pool, serial, address, length, at, what, owner, number, team, until, by_whom, why)
-select * from unnest($1::text[], $2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::text[], $7::text[], $8::integer[], $9::text[], $10::bigint[], $11::text[], $12::text[])`
+	insertEvents = `insert into event (pool, serial, address, length, at, what, owner, number, team, until, by_whom, why, approved_by)
+select * from unnest($1::text[], $2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::text[], $7::text[], $8::integer[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[])`
 	deleteBookings = `delete from booking b using unnest($1::text[], $2::bytea[], $3::smallint[]) as gone (pool, address, length)
 where b.pool = gone.pool and b.address = gone.address and b.length = gone.length`
 	insertBookings = `insert into booking (pool, address, length, state, owner, number, team, until)
