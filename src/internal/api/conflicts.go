@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/conflicts"
+	"github.com/ipguard/ipguard/src/internal/protocol"
 )
 
 // Party is one side of a conflict.
@@ -42,7 +44,8 @@ func (c *Conflict) concerns(director string) bool {
 }
 
 type conflictsInput struct {
-	Ended bool `query:"ended" doc:"Those that have ended, the latest first, in place of those that go on"`
+	Ended   bool   `query:"ended" doc:"Those that have ended, the latest first, in place of those that go on"`
+	Address string `query:"address" maxLength:"60" doc:"An address, or a block with its length: only those that touch it, of those that go on"`
 	Paging
 }
 
@@ -64,6 +67,17 @@ func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflicts
 		return nil, err
 	}
 	out := &conflictsOutput{}
+	var at netipx.IPRange
+	if in.Address != "" {
+		asked, err := protocol.ParseRange(in.Address)
+		if err == nil && in.Ended {
+			err = errors.New("address: those that have ended are not asked for by address")
+		}
+		if err != nil {
+			return nil, huma.Error422UnprocessableEntity(err.Error())
+		}
+		at = netipx.RangeOfPrefix(asked)
+	}
 	if in.Ended {
 		list, next, err := a.Conflicts.Ended(ctx, in.After, in.Limit)
 		if errors.Is(err, conflicts.ErrNoCursor) {
@@ -82,7 +96,7 @@ func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflicts
 	if picture, err = a.Plan.Judged(ctx, picture, true); err != nil {
 		return nil, unavailable(err)
 	}
-	all, err := a.conflictsOf(ctx, picture, actor)
+	all, err := a.conflictsOf(ctx, picture, actor, at)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -91,16 +105,17 @@ func (a *API) listConflicts(ctx context.Context, in *conflictsInput) (*conflicts
 	return out, err
 }
 
-// conflictsOf are those that the picture shows, since when they are known, and behind
-// them those that were there and may be there still.
-func (a *API) conflictsOf(ctx context.Context, p *central.Picture, actor *accounts.Actor) ([]Conflict, error) {
+// conflictsOf are those that the picture shows and that touch a range (the zero range:
+// all), since when they are known, and behind them those that were there and may be there
+// still.
+func (a *API) conflictsOf(ctx context.Context, p *central.Picture, actor *accounts.Actor, at netipx.IPRange) ([]Conflict, error) {
 	open, err := a.Conflicts.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := a.Now().UTC()
 	var list []conflicts.Conflict
-	for _, c := range conflicts.Of(p) {
+	for _, c := range conflicts.Of(p, at) {
 		c.Opened, c.Seen = now, now
 		if was, ok := open[c.Fingerprint]; ok {
 			c.Opened = was.Opened
@@ -113,7 +128,7 @@ func (a *API) conflictsOf(ctx context.Context, p *central.Picture, actor *accoun
 		if c.Unsure.IsZero() && c.MayGoOn(p) { // which nobody has recorded yet
 			c.Unsure = now
 		}
-		if !c.Unsure.IsZero() {
+		if !c.Unsure.IsZero() && c.Touches(at) {
 			unsure = append(unsure, c)
 		}
 	}

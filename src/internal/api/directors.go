@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/collector"
@@ -183,7 +184,7 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	all, err := a.conflictsOf(ctx, picture, actor)
+	all, err := a.conflictsOf(ctx, picture, actor, netipx.IPRange{})
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -52,15 +52,24 @@ type Conflict struct {
 	Ended, Unsure time.Time `json:"-"`
 }
 
-// Of are the conflicts that a judged picture shows, in the order of its findings.
-func Of(p *central.Picture) []Conflict {
+// Of are the conflicts that a judged picture shows, in the order of its findings: those
+// that touch a range, or, for the zero range, all.
+func Of(p *central.Picture, at netipx.IPRange) []Conflict {
 	var list []Conflict
 	for i := range p.Findings {
-		if f := &p.Findings[i]; f.Severity == lint.Error && between(f, p.Directors) {
+		if f := &p.Findings[i]; f.Severity == lint.Error && touches(f.Range, at) && between(f, p.Directors) {
 			list = append(list, conflictOf(f, p))
 		}
 	}
 	return list
+}
+
+func touches(r, at netipx.IPRange) bool { return !at.IsValid() || r.IsValid() && r.Overlaps(at) }
+
+// Touches reports whether it is about an address of a range; the zero range: of any.
+func (c *Conflict) Touches(at netipx.IPRange) bool {
+	r, _ := netipx.ParseIPRange(c.Range) // of some rules it has none
+	return touches(r, at)
 }
 
 // between reports whether a finding has two sides that are not of one director.
@@ -87,14 +96,17 @@ func conflictOf(f *lint.Finding, p *central.Picture) Conflict {
 	}
 	for _, party := range f.Claims {
 		v := Party{
-			Owner: (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Range: party.Range}).Who(), Director: p.Teller(party.Owner, party.At),
-			Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
+			Director: p.Teller(party.Owner, party.At), Deployment: party.Owner.Deployment, Kind: party.Kind, At: party.At.String(),
 		}
 		switch {
 		case party.Owner == (plan.Owner{}): // a pool that demands something
 			v.Owner = party.Note
 		case party.Kind == plan.Booked:
 			v.Owner = bookingFor + party.Owner.Property
+		case party.Claim != nil: // its number is that of the instance
+			v.Owner = party.Claim.Who()
+		default:
+			v.Owner = (&plan.Claim{Holder: party.Owner.Held(), Kind: party.Kind, Index: plan.NoIndex}).Who()
 		}
 		if party.Range.IsValid() {
 			v.Range = party.Range.String()
@@ -165,7 +177,7 @@ func compare(open []Conflict, p *central.Picture, now time.Time) changes {
 		before[open[i].Fingerprint] = &open[i]
 	}
 	shown := map[string]bool{}
-	for _, is := range Of(p) {
+	for _, is := range Of(p, netipx.IPRange{}) {
 		if shown[is.Fingerprint] {
 			continue
 		}
@@ -201,7 +213,7 @@ func Digest(p *central.Picture) string {
 	for _, push := range p.Pushed {
 		fmt.Fprintf(h, "%q %d\n", push.Director, push.Version)
 	}
-	for _, c := range Of(p) {
+	for _, c := range Of(p, netipx.IPRange{}) {
 		fmt.Fprintf(h, "%s %q %q\n", c.Fingerprint, c.Message, c.Parties)
 	}
 	fmt.Fprint(h, len(p.Failures), len(p.Unread))

@@ -61,7 +61,7 @@ func poolLabel(c *plan.Claim) string {
 
 // party makes a side of a finding out of a claim.
 func party(c *plan.Claim, note string) Party {
-	return Party{Owner: c.Owner(), Kind: c.Kind, Range: c.Range, At: c.At, Note: note}
+	return Party{Owner: c.Owner(), Kind: c.Kind, Range: c.Range, At: c.At, Note: note, Claim: c}
 }
 
 // segmentText is the segment of a finding as it is shown.

@@ -89,6 +89,8 @@ type Party struct {
 	At    place.Place
 	// Note labels the source line: "here", "may be handed out by promo".
 	Note string
+	// Claim is the claim itself; nil where the party is none.
+	Claim *plan.Claim
 }
 
 // Name is whose the party's side is: a director, DIRECTOR/DEPLOYMENT, or somebody outside

@@ -301,9 +301,29 @@ func TestConflictPages(t *testing.T) {
 			}
 		}
 	}
+	for path, told := range map[string]bool{"/addresses/10.8.52.191": true, "/addresses/10.8.52.192/28": false, "/addresses/10.8.52.0/24": true} {
+		if a := r.page(browser, path, nil); a.status != 200 || strings.Contains(a.body, "address-claimed-twice:</strong> 10.8.52.191 is claimed twice") != told {
+			t.Errorf("%s: %d, a conflict is %v:\n%s", path, a.status, told, a.body)
+		}
+	}
 	other := r.token("other", accounts.PushFor("other"))
 	if a := r.ask(other, "GET", "/api/v1/conflicts", ""); a.status != 200 || strings.Contains(a.body, ".yml") {
 		t.Errorf("another team sees places: %+v", a)
+	}
+	var twice conflictList
+	r.ask(other, "GET", "/api/v1/conflicts?address=10.8.52.191", "").into(t, &twice)
+	if twice.only("address-claimed-twice"); len(twice.Conflicts) != 1 {
+		t.Fatalf("of one address: %+v", twice)
+	}
+	for _, p := range twice.Conflicts[0].Parties { // each is named as in the message, its number too
+		if !strings.Contains(twice.Conflicts[0].Message, p.Owner) {
+			t.Errorf("%q is not in %q", p.Owner, twice.Conflicts[0].Message)
+		}
+	}
+	for query, want := range map[string]string{"?address=x": "is no address", "?address=10.8.52.191&ended=true": "are not asked for by address"} {
+		if a := r.ask(other, "GET", "/api/v1/conflicts"+query, ""); a.status != 422 || !strings.Contains(a.body, want) {
+			t.Errorf("%s: %+v", query, a)
+		}
 	}
 	if a := r.ask(other, "GET", "/api/v1/conflicts?ended=true&after=x", ""); a.status != 422 {
 		t.Errorf("a wrong cursor: %+v", a)

@@ -23,9 +23,14 @@ type addressed struct {
 	Past []past `json:"-"`
 	// Held are who declared it or was granted it, the latest beginning first.
 	Held protocol.AddressClaims `json:"-"`
+	// Conflicts are those that go on about it, up to mostConflicts.
+	Conflicts conflicted `json:"-"`
 	// Later says that the page goes on where another one ended.
 	Later bool `json:"-"`
 }
+
+// mostConflicts is how many are shown: a block may have thousands.
+const mostConflicts = "10"
 
 // past is one event.
 type past struct {
@@ -45,6 +50,9 @@ func (s *site) address(w http.ResponseWriter, r *http.Request) {
 	}
 	after := r.URL.Query().Get("after")
 	if !s.get(w, r, "/api/v1/addresses/"+escaped(name)+"/history?"+url.Values{"after": {after}}.Encode(), &history) {
+		return
+	}
+	if !s.get(w, r, "/api/v1/conflicts?"+url.Values{"address": {v.Address}, "limit": {mostConflicts}}.Encode(), &v.Conflicts) {
 		return
 	}
 	v.Held, v.Later = history.AddressClaims, after != ""
