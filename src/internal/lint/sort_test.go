@@ -93,6 +93,8 @@ func eachLeaf(typ reflect.Type, name string, get func(reflect.Value) reflect.Val
 		for i := range typ.NumField() {
 			if field := typ.Field(i).Name; typ == reflect.TypeFor[Finding]() && (field == "advise" || field == "More") {
 				continue // what it makes follows from the other fields, and what is folded is sorted
+			} else if typ == reflect.TypeFor[Party]() && field == "Claim" {
+				continue // the other fields, and the message, are made of it
 			}
 			eachLeaf(typ.Field(i).Type, name+"."+typ.Field(i).Name, func(v reflect.Value) reflect.Value { return get(v).Field(i) }, visit)
 		}
