@@ -236,7 +236,7 @@ func (l *Look) Users(r netip.Prefix, owner string) []ledger.User {
 	asked := netipx.RangeOfPrefix(r)
 	var list []ledger.User
 	for c := range l.on().using(asked) {
-		list = append(list, ledger.User{Text: c.Who(), Is: func(owner string) bool { return l.means(owner, c) }})
+		list = append(list, ledger.User{Text: c.Who(), Unknown: c.OwnerText() == "", Is: func(owner string) bool { return l.means(owner, c) }})
 	}
 	return slices.Concat(list, l.hidden(asked, owner), l.seen(asked))
 }
@@ -262,7 +262,7 @@ func (l *Look) seen(asked netipx.IPRange) []ledger.User {
 		for _, h := range l.Scans[i].Heard {
 			if asked.Contains(h.Address) && !h.Proxy {
 				text := strings.Join(h.Stations, ", ") + ", which answered in " + l.Scans[i].File
-				list = append(list, ledger.User{Text: text, Is: func(string) bool { return false }})
+				list = append(list, ledger.User{Text: text, Unknown: true, Is: func(string) bool { return false }})
 			}
 		}
 	}

@@ -283,7 +283,7 @@ type Pool struct {
 	// by whoever merges it (ipguard book --beyond-quota --branch NAME).
 	Quota Count `yaml:"quota,omitempty"`
 	// How long a booking lasts that says nothing else, such as 24h or 30d; 14d if it is
-	// not given. What is in use does not end.
+	// not given. What its owner uses does not end.
 	Until Duration `yaml:"until,omitempty"`
 	// How long an address rests after its release, before others get it; 7d if it is
 	// not given.

@@ -59,16 +59,13 @@ func Adopt(p *Pool, rs *Records, w *World, found []Found, by string) ([]Adoption
 		}
 	}
 	var list []Adoption
-	var kept []netip.Prefix // somebody just said that its owner has it still
+	var kept []netip.Prefix // of these the run says what becomes of them; the next one says the same
 	for _, f := range sorted {
 		adoption, err := a.one(f)
 		if err != nil {
 			return nil, nil, err
 		}
-		list = append(list, adoption)
-		if adoption.Status == AdoptSame {
-			kept = append(kept, f.Range)
-		}
+		list, kept = append(list, adoption), append(kept, f.Range)
 	}
 	if len(a.entries) == 0 {
 		return list, nil, nil
@@ -133,24 +130,27 @@ func (a *adopting) has(h Holder) bool {
 	return before || a.taken[h]
 }
 
-// rested reports whether others may have an address that rested.
-func (a *adopting) rested(b Booking) bool { return b.Rested(a.world.Now) && !a.world.used(b) }
-
 // booked reports whether somebody has booked the address: that tells more than who uses it.
 func (a *adopting) booked(f Found) bool { return a.records.At(f.Range).State.Taken() }
 
 // blocking is the booking that keeps the address for somebody.
 func (a *adopting) blocking(f Found) (Booking, bool) {
 	exact := a.records.At(f.Range)
-	if exact.State.Taken() || exact.State == Quarantined && exact.Owner != f.For.Owner && !a.rested(exact) {
+	if exact.State.Taken() {
 		return exact, true
 	}
 	for b := range a.records.overlapping(f.Range) {
-		if b.Range != f.Range && b.busy() && !a.rested(b) {
+		own := b.Range == f.Range && b.Owner == f.For.Owner
+		if b.busy() && !own && !a.world.follows(b, f.Range, f.For.Owner, a.teamOf(f), a.world.Now) {
 			return b, true
 		}
 	}
 	return Booking{}, false
+}
+
+// teamOf is whose quota an address counts for: one owner is of one team.
+func (a *adopting) teamOf(f Found) string {
+	return cmp.Or(a.records.TeamOf(f.For.Owner), a.teams[f.For.Owner], f.Team)
 }
 
 // book adds the event, with the number that was found if nobody has it, or the next.
@@ -164,10 +164,7 @@ func (a *adopting) book(f Found, result Adoption) (Adoption, error) {
 		for number = 0; a.has(Holder{f.For.Owner, number}) || a.wanted[Holder{f.For.Owner, number}]; number++ {
 		}
 	}
-	team := f.Team
-	if known := cmp.Or(a.records.TeamOf(f.For.Owner), a.teams[f.For.Owner]); known != "" { // one owner is of one team
-		team = known
-	}
+	team := a.teamOf(f)
 	a.teams[f.For.Owner] = team
 	if before.State == Quarantined && (before.Owner != f.For.Owner || before.Number != number) {
 		a.entries = append(a.entries, freed(before, a.world.Now, a.by))

@@ -250,7 +250,7 @@ func (q *question) answer() (Answer, []Entry, error) {
 		case b.State == Held && !q.Hold: // what was held is booked now, and counts for the same team
 			e.Team = b.Team
 			entries = append(entries, Entry{b.Range, e})
-		case b.Over(q.world.Now) && !q.world.used(b): // its owner wants it still
+		case b.Over(q.world.Now) && !q.world.kept(b): // its owner wants it still
 			e.What, e.Team = WasRenewed, b.Team
 			entries = append(entries, Entry{b.Range, e})
 		}

@@ -47,18 +47,18 @@ func (e *NotTakenError) Error() string {
 	return fmt.Sprintf("nobody has booked %s", RangeText(e.Range))
 }
 
-// Release gives bookings back: they rest for the pool's quarantine. What is in use
-// keeps its booking, which is told. Ranges that nobody has taken are refused, but
+// Release gives bookings back: they rest for the pool's quarantine. What the owner uses
+// stays booked, which is told. Ranges that nobody has taken are refused, but
 // for those that rest already.
 func Release(p *Pool, rs *Records, w *World, ranges []netip.Prefix, by, why string) ([]Changed, []Entry, error) {
 	var entries []Entry
 	var list []Changed
 	for _, r := range unique(ranges) {
 		b := rs.At(r)
-		users := w.users(r, b.Owner)
+		keepers := w.keepers(b)
 		switch {
-		case b.State == Quarantined || b.State.Taken() && len(users) > 0:
-			list = append(list, Changed{Before: b, After: b, Kept: users})
+		case b.State == Quarantined || b.State.Taken() && len(keepers) > 0:
+			list = append(list, Changed{Before: b, After: b, Kept: keepers})
 			continue
 		case !b.State.Taken():
 			return nil, nil, &NotTakenError{r, b}

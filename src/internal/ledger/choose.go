@@ -59,7 +59,7 @@ func (q *question) mayHave(r netip.Prefix) *Refusal {
 		return &Refusal{Reason: NotDelegated, Range: r}
 	}
 	for b := range q.records.overlapping(r) {
-		if b.busy() && !q.wasMine(b, r) && !(b.Rested(q.world.Now) && !q.world.used(b)) {
+		if b.busy() && !q.wasMine(b, r) && !q.world.follows(b, r, q.For.Owner, q.Team, q.world.Now) {
 			return &Refusal{Reason: Taken, Range: r, Blocking: []Booking{b}}
 		}
 	}

@@ -18,7 +18,8 @@
 //     included;
 //   - an owner has a number once; who asks again gets the same addresses, and
 //     nothing is written;
-//   - an address that is in use is neither freed by its end nor by a release;
+//   - an address that its owner uses, or nobody knows who, is neither freed by its end nor by
+//     a release; what others use is theirs by itself, and no more the owner's after either;
 //   - an address is offered to others only after its end was written down and it
 //     rested for the pool's quarantine from then on;
 //   - each change of a state is an event, and no event ever goes.

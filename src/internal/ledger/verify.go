@@ -68,8 +68,8 @@ func (v *verifying) one(e Entry, rest []Entry) error {
 		if e.Event.Until.Sub(e.Event.At) < v.pool.QuarantineLength() {
 			return fmt.Errorf("it would rest for %s, and the pool demands %s", e.Event.Until.Sub(e.Event.At), v.pool.QuarantineLength())
 		}
-		if v.world.used(before) {
-			return fmt.Errorf("it is in use by %s", v.world.users(e.Range, before.Owner)[0].Text)
+		if keepers := v.world.keepers(before); len(keepers) > 0 {
+			return fmt.Errorf("it is in use by %s", keepers[0].Text)
 		}
 		if e.Event.What == WasExpired && !before.Over(v.world.Now.Add(ClockSkew)) {
 			return fmt.Errorf("its end has not come")
@@ -145,13 +145,17 @@ func (v *verifying) free(r netip.Prefix) bool {
 	return false
 }
 
-// freed judges the end of a rest: when it is over, or for the sake of who had the
-// address last, who gets it again under another number.
+// freed judges the end of a rest: when it is over, for the sake of who had the address last,
+// who gets it again under another number, or of who uses it.
 func (v *verifying) freed(e Entry, before Booking, rest []Entry) error {
-	if len(rest) > 0 && rest[0].Range == e.Range && rest[0].Event.Owner == before.Owner {
-		return nil
+	now := v.world.Now.Add(ClockSkew)
+	if len(rest) > 0 && rest[0].Range == e.Range {
+		next := rest[0].Event
+		if next.Owner == before.Owner || v.world.follows(before, e.Range, next.Owner, next.Team, now) {
+			return nil
+		}
 	}
-	if !before.Rested(v.world.Now.Add(ClockSkew)) {
+	if !before.Rested(now) {
 		return fmt.Errorf("it rests until %s", before.Until.Format(time.RFC3339))
 	}
 	return nil

@@ -35,14 +35,17 @@ func TestVerifyRefuses(t *testing.T) {
 	team := func(name string) func(*ledger.Event) { return func(e *ledger.Event) { e.Team = name } }
 	number := func(n int) func(*ledger.Event) { return func(e *ledger.Event) { e.Number = n } }
 	day := 24 * time.Hour
-	// a/b/c has .1, x/y/z had .2, which rests, and a/b/used has .3, which it uses.
+	// a/b/c has .1, x/y/z had .2, which rests, and a/b/used has .3, which it uses; and it uses .8,
+	// which r/e/d has, and .7, which rests.
 	before := []ledger.Entry{
 		event("10.0.0.1", ledger.WasBooked, "a/b/c", until(day)),
 		event("10.0.0.2", ledger.WasBooked, "x/y/z", until(day)), event("10.0.0.2", ledger.WasReleased, "x/y/z", until(7*day)),
 		event("10.0.0.3", ledger.WasBooked, "a/b/used", until(day)),
+		event("10.0.0.8", ledger.WasBooked, "r/e/d", team("red"), until(day)),
+		event("10.0.0.7", ledger.WasBooked, "x/y/z", number(1), until(day)), event("10.0.0.7", ledger.WasReleased, "x/y/z", number(1), until(7*day)),
 	}
 	world := &ledger.World{Now: now, Users: func(r netip.Prefix, _ string) []ledger.User {
-		if r == ledgertest.Single("10.0.0.3") || r == ledgertest.Single("10.0.0.4") {
+		if r == ledgertest.Single("10.0.0.3") || r == ledgertest.Single("10.0.0.4") || r == ledgertest.Single("10.0.0.8") || r == ledgertest.Single("10.0.0.7") {
 			return []ledger.User{{Text: "a/b/used", Is: func(o string) bool { return o == "a/b/used" }}}
 		}
 		return nil
@@ -59,6 +62,10 @@ func TestVerifyRefuses(t *testing.T) {
 		"somebody's address":           {[]ledger.Entry{event("10.0.0.1", booked, "n/e/w", until(day))}, "cannot follow"},
 		"somebody's rest":              {[]ledger.Entry{event("10.0.0.2", booked, "n/e/w", until(day))}, "cannot follow"},
 		"a rest that is cut short":     {[]ledger.Entry{event("10.0.0.2", ledger.WasFreed, "x/y/z"), event("10.0.0.2", booked, "n/e/w", until(day))}, "it rests until"},
+		"a rest, by who uses it":       {[]ledger.Entry{event("10.0.0.7", ledger.WasFreed, "x/y/z", number(1)), event("10.0.0.7", booked, "a/b/used", number(1), until(day))}, ""},
+		"a rest, by who uses another":  {[]ledger.Entry{event("10.0.0.7", ledger.WasFreed, "x/y/z", number(1)), event("10.0.0.7", booked, "n/e/w", until(day))}, "it rests until"},
+		"a rest, by another team":      {[]ledger.Entry{event("10.0.0.7", ledger.WasFreed, "x/y/z", number(1)), event("10.0.0.7", booked, "a/b/used", number(1), team("red"), until(day))}, "it rests until"},
+		"given back, used by others":   {[]ledger.Entry{event("10.0.0.8", ledger.WasReleased, "r/e/d", team("red"), until(7*day))}, ""},
 		"in use by somebody":           {[]ledger.Entry{event("10.0.0.4", booked, "n/e/w", until(day))}, "in use by a/b/used"},
 		"outside of the pool":          {[]ledger.Entry{event("10.0.0.21", booked, "n/e/w", until(day))}, "does not delegate"},
 		"an exception of the pool":     {[]ledger.Entry{event("10.0.0.20", booked, "n/e/w", until(day))}, "does not delegate"},
@@ -97,7 +104,7 @@ func TestVerifyRefuses(t *testing.T) {
 		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
-		if rs.Len() != 3 || rs.At(ledgertest.Single("10.0.0.5")).State != ledger.Free {
+		if rs.Len() != 5 || rs.At(ledgertest.Single("10.0.0.5")).State != ledger.Free {
 			t.Errorf("%s: the records were changed", name)
 		}
 	}

@@ -25,7 +25,7 @@ type World struct {
 	Elsewhere func(r netip.Prefix) []Booking
 	// Users says who uses an address: declares it, was granted it, was seen there; and
 	// whether its owner may, where a part of what that declares cannot be seen. An
-	// address with a user is never freed. Nil: nobody uses any.
+	// address with a user is given to nobody else. Nil: nobody uses any.
 	Users func(r netip.Prefix, owner string) []User
 }
 
@@ -81,6 +81,8 @@ func (w *World) ownInOrder() []Own {
 type User struct {
 	// Is reports whether the user is what an owner means.
 	Is func(owner string) bool
+	// Unknown says that nobody knows who it is: perhaps the owner of the booking.
+	Unknown bool
 	// Text names the user for people.
 	Text string
 }
@@ -105,13 +107,31 @@ func (w *World) usedByOthers(r netip.Prefix, owner string) []User {
 	return list
 }
 
+// keepers are the users for whose sake a booking does not end: its owner, and whoever may be.
+// The use of others keeps the address from everybody by itself, and not for the owner.
+func (w *World) keepers(b Booking) []User {
+	return slices.DeleteFunc(w.users(b.Range, b.Owner), func(u User) bool { return !u.Unknown && !u.Is(b.Owner) })
+}
+
+func (w *World) kept(b Booking) bool { return len(w.keepers(b)) > 0 }
+
+// follows reports whether an owner of a team may have r, which overlaps what rests after another
+// booking: when that rest is over and nobody uses it, or when the owner uses just this already.
+// Of another team's that is not before the rest is over.
+func (w *World) follows(b Booking, r netip.Prefix, owner, team string, now time.Time) bool {
+	if b.Range == r && w.usesIt(r, owner) {
+		return b.State == Quarantined && (b.Rested(now) || !otherTeam(b, team))
+	}
+	return b.Rested(now) && !w.used(b)
+}
+
 // usesIt reports whether an owner is known to use an address.
 func (w *World) usesIt(r netip.Prefix, owner string) bool {
 	return slices.ContainsFunc(w.users(r, owner), func(u User) bool { return u.Is(owner) })
 }
 
-// due returns the events that time alone brings about: the ends of bookings whose
-// address nobody uses, and of rests. The rest of an address begins when its end is
+// due returns the events that time alone brings about: the ends of bookings that no use
+// keeps, and of rests of what nobody uses. The rest of an address begins when its end is
 // written down, for until then it may have been in use.
 func due(p *Pool, rs *Records, w *World, by string) []Entry {
 	var list []Entry
@@ -127,7 +147,7 @@ func due(p *Pool, rs *Records, w *World, by string) []Entry {
 func dueOf(p *Pool, b Booking, w *World, by string) []Entry {
 	e := Event{At: w.Now, Owner: b.Owner, Number: b.Number, Team: b.Team, By: by}
 	switch {
-	case b.Over(w.Now) && !w.used(b):
+	case b.Over(w.Now) && !w.kept(b):
 		e.What, e.Until = WasExpired, w.Now.Add(p.QuarantineLength())
 	case b.Rested(w.Now) && !w.used(b):
 		e.What = WasFreed

@@ -39,7 +39,7 @@ func (c *cell) become(state string) {
 }
 
 func (m *Model) over(c *cell) bool {
-	return c.taken() && !c.until.IsZero() && !c.until.After(m.now) && c.user == ""
+	return c.taken() && !c.until.IsZero() && !c.until.After(m.now) && c.user != c.owner
 }
 
 func (m *Model) rested(c *cell) bool {
@@ -125,26 +125,29 @@ func (m *Model) inOrder(owner string, list []int) []int {
 }
 
 // open reports whether the owner could get the address, which it has not.
-func (m *Model) open(i int, owner string, number int) bool {
+func (m *Model) open(i int, owner string, number int, team string) bool {
 	c := &m.cells[i]
 	switch {
 	case !c.listed || c.taken() || c.other != "" || m.ofAnother(i, owner, number):
 		return false
 	case c.state == "quarantined":
-		own := c.owner == owner && (number < 0 || c.number == number)
-		if !own && !m.rested(c) {
+		own := c.owner == owner && (number < 0 || c.number == number) && sameTeam(c.team, team)
+		if !own && !m.follows(c, owner, team) {
 			return false
 		}
 	}
 	return c.user == "" || c.user == owner
 }
 
-// mayRest reports whether an address does not rest for an owner of that name in another
-// team.
-func (m *Model) mayRest(i int, owner, team string) bool {
-	c := &m.cells[i]
-	return c.state != "quarantined" || c.owner != owner || c.team == "" || c.team == team || m.rested(c)
+// follows reports whether an owner may have what rests for another.
+func (m *Model) follows(c *cell, owner, team string) bool {
+	if c.user == owner {
+		return c.state == "quarantined" && (!c.until.After(m.now) || sameTeam(c.team, team))
+	}
+	return m.rested(c)
 }
+
+func sameTeam(a, b string) bool { return a == "" || b == "" || a == b }
 
 // bookAsk is a question to the model.
 type bookAsk struct {
@@ -283,7 +286,7 @@ func (m *Model) release(list []int) (changed []int, fails bool) {
 		case c.state == "quarantined":
 		case !c.taken():
 			return nil, true
-		case c.user == "":
+		case c.user != c.owner:
 			changed = append(changed, i)
 		}
 	}
@@ -320,7 +323,7 @@ func (m *Model) adopt(list []int, owners []string, indexes []int) []string {
 			result[k] = "conflict"
 		case c.taken() && same:
 			result[k] = "same"
-		case c.taken() || c.state == "quarantined" && !same && !m.rested(c):
+		case c.taken() || c.state == "quarantined" && !same && !m.follows(c, owners[k], m.teamOf(owners[k])):
 			result[k] = "conflict"
 		default:
 			number := indexes[k]
@@ -331,12 +334,7 @@ func (m *Model) adopt(list []int, owners []string, indexes []int) []string {
 				for number = 0; m.has(owners[k], number) || m.wanted(owners, indexes, owners[k], number); number++ {
 				}
 			}
-			team := ""
-			for _, o := range m.mine(owners[k]) {
-				if team == "" {
-					team = m.cells[o].team
-				}
-			}
+			team := m.teamOf(owners[k])
 			if c.state == "quarantined" && (c.owner != owners[k] || c.number != number) {
 				c.become("released")
 			}
@@ -347,14 +345,19 @@ func (m *Model) adopt(list []int, owners []string, indexes []int) []string {
 		}
 	}
 	if len(fresh) > 0 {
-		for k, i := range list {
-			if result[k] == "same" {
-				fresh = append(fresh, i)
-			}
-		}
-		m.tick(fresh)
+		m.tick(append(fresh, list...))
 	}
 	return result
+}
+
+// teamOf is the team that what an owner has counts for.
+func (m *Model) teamOf(owner string) string {
+	for _, i := range m.mine(owner) {
+		if team := m.cells[i].team; team != "" {
+			return team
+		}
+	}
+	return ""
 }
 
 // wanted reports whether one of those that are adopted has that number already.

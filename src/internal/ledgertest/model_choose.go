@@ -39,9 +39,9 @@ func (m *Model) exactly(a bookAsk, have []int) (chosen, kept []int, no string) {
 			kept = append(kept, i)
 			continue
 		}
-		mineBefore := c.state == "quarantined" && c.owner == a.owner && (a.number < 0 || a.number == c.number) && (c.team == "" || c.team == a.team)
+		mineBefore := c.state == "quarantined" && c.owner == a.owner && (a.number < 0 || a.number == c.number) && sameTeam(c.team, a.team)
 		switch {
-		case c.taken() || c.state == "quarantined" && !mineBefore && !m.rested(c):
+		case c.taken() || c.state == "quarantined" && !mineBefore && !m.follows(c, a.owner, a.team):
 			return nil, nil, "taken"
 		case c.other != "":
 			return nil, nil, "taken"
@@ -90,7 +90,7 @@ func (m *Model) tooMany(team string, n int) bool {
 // pick takes what rests for the owner, by number, and then the lowest.
 func (m *Model) pick(a bookAsk, besides []int, n int) (chosen []int, no string) {
 	free := func(i int) bool {
-		return !slices.Contains(chosen, i) && !slices.Contains(besides, i) && m.open(i, a.owner, a.number) && m.mayRest(i, a.owner, a.team)
+		return !slices.Contains(chosen, i) && !slices.Contains(besides, i) && m.open(i, a.owner, a.number, a.team)
 	}
 	if a.contiguous {
 		run, single := 0, 0

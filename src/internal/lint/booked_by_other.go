@@ -81,7 +81,7 @@ func (f *Facts) takenFrom(booking, user *plan.Claim, o plan.Overlap) Finding {
 		Message:    fmt.Sprintf("%s is %s's, and there is %s", plan.RangeText(o.Range), who(user), who(booking)),
 		Claims:     []Party{party(user, who(user)), party(booking, bookingNote(b))},
 		Why:        why,
-		Suggestion: f.orBook(f.instead(user), user, b.Pool),
+		Suggestion: paragraphs(f.orBook(f.instead(user), user, b.Pool), f.orRelease(b)),
 	}
 }
 
@@ -119,7 +119,20 @@ func (f *Facts) orBook(advice string, c *plan.Claim, pool string) string {
 	if owner == "" || c.Kind == plan.Lease || c.Kind == plan.Orphan || strings.Contains(advice, "\nipguard book ") {
 		return advice
 	}
-	return paragraphs(advice, "or take one that stays yours:\n"+bookCommand(pool, owner))
+	or := "or "
+	if advice == "" {
+		or = ""
+	}
+	return paragraphs(advice, or+"take one that stays yours:\n"+bookCommand(pool, owner))
+}
+
+// orRelease is how whoever has booked what others use alone gives it back; empty where the
+// fleet file lost the pool.
+func (f *Facts) orRelease(b *plan.Booking) string {
+	if !slices.ContainsFunc(f.Pools, func(p Pool) bool { return p.Name == b.Pool }) {
+		return ""
+	}
+	return fmt.Sprintf("if %s does without it:\nipguard release %s", b.For(), quotedArgument(b.For()))
 }
 
 func bookCommand(pool, owner string) string {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
 )
@@ -57,4 +58,41 @@ func TestSharedPool(t *testing.T) {
 	engineer.expect(3, []string{"west-lb is of director dr-west, which is team dr's"}, "book", "dr", "--for", "west-lb")
 	west.expect(0, []string{"10.8.52.193"}, "adopt", "dr")
 	west.expect(0, []string{"west-lb"}, "bookings", "10.8.52.193")
+}
+
+// TestOthersUseWhatIsBooked: who booked what others use gives it back, or it ends at its end; who
+// uses it has it then, and nobody else is given it.
+func TestOthersUseWhatIsBooked(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	fleet := west.read("dr-west/ipguard.yml")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.expect(0, nil, "push")
+	for _, ended := range []bool{false, true} {
+		address, owner, user := "10.8.52.192", "dr-west/x/y", "load balancer"
+		if ended {
+			address, owner, user = "10.8.52.193", "dr-west/x/z", "old balancer"
+		}
+		west.expect(0, []string{address}, "book", "dr", "--for", owner, "--address", address)
+		fleet += "external: [{owner: " + user + ", addresses: [" + address + "]}]\n"
+		west.write("dr-west/ipguard.yml", fleet)
+		west.expect(1, []string{"there is a booking for " + owner}, "push")
+		if ended {
+			west.clock.pass(15 * 24 * time.Hour)
+			west.expect(1, nil, "push")
+			west.expect(0, nil, "book", "dr", "--for", "lb/other") // writes what ended
+		} else {
+			west.expect(1, []string{"if " + owner + " does without it:", "ipguard release " + owner}, "lint")
+			west.expect(0, []string{"given back by " + owner}, "release", owner)
+		}
+		west.expect(0, nil, "lint")
+		if out := west.expect(1, nil, "free", "dr-west/default", "-n", "100"); strings.Contains(out, address+"  ") {
+			t.Errorf("what is in use is free: %s", out)
+		}
+		west.expect(1, nil, "book", "dr", "--for", "lb/third", "--address", address)
+		west.expect(0, []string{"+ " + address, user}, "adopt", "dr")
+		west.expect(0, []string{user}, "bookings", address)
+		west.expect(0, nil, "lint")
+		fleet = strings.Replace(fleet, "external: [{owner: "+user+", addresses: ["+address+"]}]\n", "", 1)
+	}
 }
