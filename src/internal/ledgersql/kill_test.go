@@ -128,6 +128,7 @@ func startVictim(t *testing.T, name string) *victim {
 	if err := v.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = v.cmd.Process.Kill() }) // it goes on for ever where the test ends early
 	go func() {
 		defer close(v.lines)
 		for in := bufio.NewScanner(out); in.Scan(); {

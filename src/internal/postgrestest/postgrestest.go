@@ -92,9 +92,16 @@ func (c *Cluster) start(t testing.TB) {
 	c.Boot(t)
 }
 
-// remove ends the server, and removes all of it.
+// remove ends the server, and removes all of it. A server that is killed leaves its shared
+// memory to the machine: asked to stop at once (SIGQUIT), it does not.
 func (c *Cluster) remove() {
-	c.Kill()
+	if server := c.server; server != nil {
+		late := time.AfterFunc(10*time.Second, func() { _ = server.Process.Kill() })
+		_ = server.Process.Signal(syscall.SIGQUIT)
+		_ = server.Wait() // its exit code is that of a server that was stopped at once
+		late.Stop()
+		c.server = nil
+	}
 	if c.folder != "" {
 		_ = os.RemoveAll(c.folder)
 	}
