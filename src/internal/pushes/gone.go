@@ -3,6 +3,7 @@ package pushes
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -18,8 +19,8 @@ import (
 // one that pushes later would take the other's part out of the plan, and its addresses
 // would be free for everybody. A director that was asked tells all it has; files do not.
 // No director tells of the machines of create-env beside it, nor of its own; and of what a
-// team's fleet file says beside directors (external, vip_properties) there is no other
-// source at all.
+// team's fleet file says beside directors (external, vip_properties), and of what the team
+// booked in git, there is no other source at all.
 
 // part is something of a director that a push may lack.
 type part struct {
@@ -47,7 +48,7 @@ func lostOf(before, now *snapshot.Snapshot) *lost {
 	had, has := partsOf(before), partsOf(now)
 	l := &lost{parts: slices.DeleteFunc(slices.Clone(had), func(p part) bool { return slices.Contains(has, p) })}
 	l.all = len(l.parts) > 0 && len(l.parts) == len(had)
-	for _, name := range slices.Concat(externalGone(before, now), virtualGone(before, now)) {
+	for _, name := range slices.Concat(externalGone(before, now), bookingsGone(before, now), virtualGone(before, now)) {
 		l.parts = append(l.parts, part{name, true})
 	}
 	return l
@@ -62,7 +63,11 @@ func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, re
 	}
 	lastText, err := s.Text(ctx, last.Director, last.Version)
 	if isDamaged(err) {
-		return nil, nil // nobody knows what it had
+		if by == last.By || replaces {
+			return nil, nil
+		}
+		return nil, &RefusedError{fmt.Sprintf("what %s pushed of it at %s is damaged, and nobody knows whether this lacks something of that: push it again as %s, or say that this replaces it (ipguard push --replaces)",
+			last.By, last.At.Format(time.RFC3339), last.By)}
 	}
 	if err != nil {
 		return nil, err
@@ -140,11 +145,34 @@ func externalGone(before, now *snapshot.Snapshot) (list []string) {
 			continue
 		}
 		for _, r := range set.Ranges() {
-			text := r.From().String()
-			if r.To() != r.From() {
-				text = r.String()
-			}
-			list = append(list, text+" of external "+e.Owner)
+			list = append(list, addressesText(r)+" of external "+e.Owner)
+		}
+	}
+	return list
+}
+
+func addressesText(r netipx.IPRange) string {
+	if r.From() == r.To() {
+		return r.From().String()
+	}
+	return r.String()
+}
+
+// bookingsGone are those in git that were told, are not any more, and had not ended: whoever
+// is the owner now.
+func bookingsGone(before, now *snapshot.Snapshot) (list []string) {
+	type spot struct {
+		segment string
+		r       netip.Prefix
+	}
+	known := map[spot]bool{}
+	for _, b := range now.Settings.Bookings {
+		known[spot{b.Segment, b.Range}] = true
+	}
+	for _, b := range before.Settings.Bookings {
+		ended := !b.Until.IsZero() && !b.Until.After(now.Collected)
+		if !ended && !known[spot{"", b.Range}] && !known[spot{b.Segment, b.Range}] { // in any, or in the same
+			list = append(list, addressesText(netipx.RangeOfPrefix(b.Range))+" of booking "+b.Owner)
 		}
 	}
 	return list

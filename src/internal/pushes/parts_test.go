@@ -25,7 +25,7 @@ import (
 var untold = []string{"create-env jump", "create-env west", "the addresses of the director's own machine"}
 
 // beside are those that no director has: a team's fleet file says them.
-var beside = []string{"10.7.0.1 of external lb", "10.7.0.4-10.7.0.5 of external lb", "what vip_properties.add finds by gate/fro", "what vip_properties.ignore hides by keepalived.vip"}
+var beside = []string{"10.7.0.1 of external lb", "10.7.0.4-10.7.0.5 of external lb", "10.7.0.9 of booking lb/x", "what vip_properties.add finds by gate/fro", "what vip_properties.ignore hides by keepalived.vip"}
 
 // everyPart are parts of the kinds that a snapshot has.
 var everyPart = slices.Concat([]string{"deployment web", "deployment db", "network default of the cloud-config", "network dmz of the cloud-config", "runtime-config vips"}, untold, beside)
@@ -52,7 +52,7 @@ func snapshotOf(t *testing.T, parts map[string]bool, uuid, word string, now time
 	vip := patternOf(t, "keepalived.vip")
 	keep := snapshot.Keep{VIPProperties: []bosh.Pattern{vip}}
 	s := snapshot.Snapshot{Settings: snapshot.Settings{VIPs: &snapshot.VIPProperties{}}, Head: snapshot.Head{Collected: now, Director: snapshot.Identity{Name: "a", UUID: uuid, Version: word}, Kept: keep.Kept()}}
-	if !parts[beside[3]] { // what the others find is a part that an ignore takes away
+	if !parts[beside[4]] { // what the others find is a part that an ignore takes away
 		s.Settings.VIPs.Ignore = []bosh.Pattern{vip}
 	}
 	var networks []string
@@ -77,6 +77,8 @@ func snapshotOf(t *testing.T, parts map[string]bool, uuid, word string, now time
 			if name == "vip_properties.add finds by gate/fro" {
 				s.Settings.VIPs.Add = append(s.Settings.VIPs.Add, patternOf(t, "gate/fro"))
 			}
+		case "10.7.0.9":
+			s.Settings.Bookings = append(s.Settings.Bookings, snapshot.Booking{Pool: "p", Owner: "lb/x", Range: netip.MustParsePrefix(kind + "/32"), Since: now})
 		case "10.7.0.1", "10.7.0.4-10.7.0.5":
 			r, err := netipx.ParseIPRange(kind)
 			if err != nil {

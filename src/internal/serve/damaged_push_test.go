@@ -77,6 +77,10 @@ func TestDamagedPush(t *testing.T) {
 	}
 	promo.expect(0, []string{"unchanged"}, "push")
 
+	// Of what was there nobody knows what another one's push would take away.
+	other := c.team("other", accounts.PushFor("dr-west"))
+	other.name = west.name
+	other.expect(3, []string{"what token dr-west pushed of it at", "is damaged", "ipguard push --replaces"}, "push")
 	west.expect(0, []string{"dr-west: version 2", "new"}, "push")
 	for _, m := range []*team{promo, west} {
 		m.expect(0, nil, "lint")

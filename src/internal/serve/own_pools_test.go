@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
 )
@@ -65,6 +66,18 @@ func TestBookingsInGit(t *testing.T) {
 	if rules, _ := promo.openConflicts(t); rules != "" {
 		t.Errorf("after: %q", rules)
 	}
+
+	// Another one's checkout, in which they are not, takes nobody's bookings out of the plan.
+	promo.booked("mine", "10.8.52.90", "lb/z")
+	promo.expect(1, nil, "push")
+	other := promo.company.team("other", accounts.PushFor("promo"))
+	other.name = promo.name
+	if err := os.Rename(filepath.Join(promo.folder, "promo", "bookings"), filepath.Join(promo.folder, "aside")); err != nil {
+		t.Fatal(err)
+	}
+	other.expect(3, []string{"lacks 10.8.52.90 of booking lb/z, which token promo pushed", "--replaces"}, "push")
+	promo.expect(0, []string{"10.8.52.90 of booking lb/z is not in it any more"}, "push")
+	west.expect(0, nil, "lint")
 
 	// The server gives nobody what a team has, whatever its pool is called, or was.
 	promo.booked("mine", "10.8.52.50", "lb/old")
