@@ -38,6 +38,9 @@ type Gap struct {
 	// Template is the tool that would fill it in first, such as spruce; empty where
 	// it is no template.
 	Template string
+	// Addon says which groups an addon brings the properties to; nil: to all, or it is of
+	// none.
+	Addon *Placement
 }
 
 // IsNetwork reports whether a whole network stands where virtual addresses do.

@@ -17,6 +17,7 @@ func (r *manifestReader) readGroup(v source.Value, index int) {
 	at(stepName)
 	g := &Group{At: v.Place(), AZsAt: v.Place(), Lifecycle: "service", spec: v}
 	r.m.Groups = append(r.m.Groups, g)
+	g.os = r.osOf(v)
 	name, nameAt, ok := r.text(v, "name", required)
 	if ok {
 		g.Name, g.At, g.PastHidden = name, nameAt.Place(), hides(nameAt)
@@ -50,6 +51,7 @@ func (r *manifestReader) readLifecycle(v source.Value, g *Group) {
 	switch {
 	case !ok:
 	case r.hidden(at, "the lifecycle of %s", g.Name):
+		g.lifecycleHidden = true
 		g.Lifecycle = "errand" // of which less is checked at a deploy
 	case text == "service", text == "errand":
 		g.Lifecycle = text

@@ -211,6 +211,11 @@ type Group struct {
 	PastHidden bool
 	VMStrategy string
 
+	// lifecycleHidden says that the lifecycle hides; os is the operating system of the
+	// stemcell, empty where no file tells.
+	lifecycleHidden bool
+	os              string
+
 	// instancesShown is what is shown of a number that may not be shown itself.
 	instancesShown string
 
@@ -273,6 +278,8 @@ type PropertyAddress struct {
 	// Router is the virtual router that holds the address; the zero value where
 	// none is known.
 	Router Router
+	// Addon says which groups have it with an addon; nil: all, or it is of none.
+	Addon *Placement
 }
 
 // Unresolved is an address that cannot be known because a variable stands in

@@ -27,6 +27,7 @@ const maxPropertyValues = 1_000_000
 // for more values than can be looked at; what was found until then is returned all the same.
 func FindVIPs(manifest source.Value, patterns Patterns) (VIPs, error) {
 	f := newVIPFinder(patterns)
+	f.inManifest = !IsRuntimeConfig(manifest)
 	var everyJob []string
 	for _, key := range []string{"instance_groups", "jobs"} {
 		for _, group := range manifest.Field(key).Items() {
@@ -47,9 +48,25 @@ func (f *vipFinder) searchAddons(list source.Value) (jobs []string) {
 	f.expect(propertyScope{}, list, list.IsList(), "addons")
 	for _, addon := range list.Items() {
 		f.expect(propertyScope{}, addon, addon.IsMap(), "an addon")
+		found, gaps := len(f.vips.Found), len(f.vips.Gaps)
 		jobs = append(jobs, f.searchGroup("", addon, addonKeys)...)
+		f.placed(addon, found, gaps)
 	}
 	return jobs
+}
+
+// placed says of what was found in an addon, and of the gaps in it, where it goes.
+func (f *vipFinder) placed(addon source.Value, found, gaps int) {
+	if len(f.vips.Found) == found && len(f.vips.Gaps) == gaps {
+		return
+	}
+	p := placementOf(addon, f.inManifest)
+	for i := range f.vips.Found[found:] {
+		f.vips.Found[found+i].Addon = p
+	}
+	for i := range f.vips.Gaps[gaps:] {
+		f.vips.Gaps[gaps+i].Addon = p
+	}
 }
 
 // VIPs are the virtual addresses of one document.
@@ -101,6 +118,8 @@ type propertyScope struct {
 
 type vipFinder struct {
 	patterns Patterns
+	// inManifest says that addons are those of a manifest.
+	inManifest bool
 	// endings caches whether some pattern may end in a property's name.
 	endings map[string]bool
 	// promising caches, for anchored nodes, whether such a name is below: it

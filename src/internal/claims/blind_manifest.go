@@ -18,6 +18,13 @@ func (b *blindSpots) manifest(m *bosh.Manifest, known networks) {
 	for _, gap := range m.Gaps {
 		b.manifestGap(owner, m, gap, known)
 	}
+	for _, vip := range m.VIPs {
+		if vip.Addon != nil {
+			owner.Property = vip.Property
+			b.mayBePlaced(owner, b.placesIn(vip.Addon, m, known), known, vip)
+		}
+	}
+	owner.Property = ""
 	if m.Form == bosh.CreateEnv {
 		b.untold(owner, m, known)
 	}
@@ -103,7 +110,11 @@ func (b *blindSpots) manifestGap(owner plan.Owner, m *bosh.Manifest, gap bosh.Ga
 		may = b.askedOn(m, kind, owner, gap, known)
 	case bosh.HidesProperties:
 		owner.InstanceGroup, owner.Property = gap.GroupName, gap.Property
-		may = b.ofProperty(owner, groupNetworks(m, gap.GroupName, known), known, gap)
+		if gap.Addon == nil {
+			may = b.ofProperty(owner, groupNetworks(m, gap.GroupName, known), known, gap)
+		} else if places := b.placesIn(gap.Addon, m, known); !places.none() {
+			may = b.ofProperty(owner, places.all(), known, gap)
+		}
 	case bosh.HidesContact:
 		owner.Property = gap.Property
 		may = b.contact(owner, m, known)

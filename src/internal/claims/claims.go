@@ -60,7 +60,7 @@ type Director struct {
 // Build returns the plan of all directors. segmentOf names the segment that the
 // fleet file gives a subnet, or returns "".
 func Build(directors []Director, externals []External, segmentOf func(*plan.Subnet) string) *plan.Plan {
-	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf}
+	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf, places: map[*bosh.Placement]places{}}
 	b.plan.Claims = make([]plan.Claim, 0, atMost(directors))
 	for i := range directors {
 		b.director(&directors[i])
@@ -116,6 +116,9 @@ type builder struct {
 	// follow one another.
 	stray *stray
 
+	// places are those of addons that are known already.
+	places map[*bosh.Placement]places
+
 	// made are the plan's subnets by those that were read, parts what hides of these,
 	// pending what they hand out if it does not hide.
 	made    map[*bosh.Subnet]*plan.Subnet
@@ -145,6 +148,7 @@ func (b *builder) director(d *Director) {
 	}
 	leases := newLeases(d)
 	versions := map[string]uint8{}
+	var all []deployed
 	for _, m := range d.Deployments {
 		before := len(b.plan.Claims)
 		known := shared
@@ -154,6 +158,7 @@ func (b *builder) director(d *Director) {
 		if m.Form == bosh.V1 && m.Own != nil && len(m.Own.Networks) > 0 {
 			known = b.networks(origin{d.Name, m.Name, d.CPI}, m.Own, own, true)
 		}
+		all = append(all, deployed{m, known})
 		b.deployment(d, m, known, plan.Static)
 		for i := range b.plan.Claims[before:] {
 			b.plan.Claims[before+i].Version = versions[m.Name]
@@ -176,11 +181,19 @@ func (b *builder) director(d *Director) {
 		b.own(d.Name, shared, block)
 	}
 	for _, vip := range d.CloudVIPs {
-		b.property(plan.Owner{Director: d.Name, Property: vip.Property}, shared, shared, vip)
+		owner, places := plan.Owner{Director: d.Name, Property: vip.Property}, b.placesAmong(vip.Addon, d, all, shared)
+		if places.isCertain {
+			b.property(owner, places.certain, shared, vip)
+		}
+		blind.mayBePlaced(owner, places, shared, vip)
 	}
 	for _, gap := range d.CloudGaps {
-		owner := plan.Owner{Director: d.Name, Property: gap.Property}
-		blind.add(owner, gap, blind.ofProperty(owner, shared, shared, gap))
+		owner, places := plan.Owner{Director: d.Name, Property: gap.Property}, b.placesAmong(gap.Addon, d, all, shared)
+		var may []plan.Claim
+		if !places.none() {
+			may = blind.ofProperty(owner, places.all(), shared, gap)
+		}
+		blind.add(owner, gap, may)
 	}
 	blind.oncePerTemplate(spots)
 	for _, u := range d.Unread {

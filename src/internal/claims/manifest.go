@@ -43,7 +43,11 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 	}
 	for _, vip := range m.VIPs {
 		owner := plan.Owner{Director: director, Deployment: m.Name, InstanceGroup: vip.Group, Property: vip.Property}
-		b.property(owner, groupNetworks(m, vip.Group, known), known, vip)
+		if vip.Addon == nil {
+			b.property(owner, groupNetworks(m, vip.Group, known), known, vip)
+		} else if places := b.placesIn(vip.Addon, m, known); places.isCertain {
+			b.property(owner, places.certain, known, vip)
+		}
 	}
 	if m.Form == bosh.CreateEnv {
 		b.contacts(director, m, known, claimed)
@@ -139,11 +143,19 @@ func instances(block bosh.Block) int {
 // groupNetworks are the networks of one group, or all where it is none in
 // particular: a virtual address lies in a segment of the machines that carry it.
 func groupNetworks(m *bosh.Manifest, group string, known networks) networks {
-	mine := networks{}
+	var named []*bosh.Group
 	for _, g := range m.Groups {
-		if g.Name != group {
-			continue
+		if g.Name == group {
+			named = append(named, g)
 		}
+	}
+	return networksOf(named, known)
+}
+
+// networksOf are those of groups, or all where that hides.
+func networksOf(groups []*bosh.Group, known networks) networks {
+	mine := networks{}
+	for _, g := range groups {
 		for _, n := range g.Networks {
 			if list := known.of(n); len(list) > 0 {
 				mine[n.Name] = list
@@ -184,16 +196,34 @@ func (n networks) containing(addr netip.Addr) *plan.Subnet {
 	return nil
 }
 
-// property adds a virtual address that was found in a property. It lies in one of
-// the networks of those that have the property, in another of the director's that
-// may be the same segment, or somewhere in the segments of the former.
+// property adds a virtual address that was found in a property. It lies in the
+// networks of those that have the property, one for each segment, in another of the
+// director's that may be the same segment, or somewhere in the segments of the former.
 func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.PropertyAddress) {
-	s := mine.carrier(known, vip.Range.From())
-	if s != nil {
-		owner.Network = s.Network
+	for _, s := range mine.carriers(known, vip.Range.From()) {
+		if s != nil {
+			owner.Network = s.Network
+		}
+		b.add(plan.VIP, owner, s, vip.Range, vip.At)
+		b.plan.Claims[len(b.plan.Claims)-1].Detail = &plan.Detail{Router: plan.Router(vip.Router)}
 	}
-	b.add(plan.VIP, owner, s, vip.Range, vip.At)
-	b.plan.Claims[len(b.plan.Claims)-1].Detail = &plan.Detail{Router: plan.Router(vip.Router)}
+}
+
+// carriers are the subnets that an address lies in, one for each segment; one that is nil
+// where nothing is known.
+func (n networks) carriers(known networks, addr netip.Addr) []*plan.Subnet {
+	var list []*plan.Subnet
+	for _, s := range n.all() {
+		if s.Range.IsValid() && s.Range.Contains(addr) && !slices.ContainsFunc(list, func(o *plan.Subnet) bool {
+			return plan.ContactOf(o, s.Subnet).Relation != plan.Isolated
+		}) {
+			list = append(list, s.Subnet)
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, n.carrier(known, addr))
+	}
+	return list
 }
 
 // carrier is the subnet that an address lies in; nil where nothing is known.

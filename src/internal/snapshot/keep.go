@@ -168,6 +168,7 @@ func (k Keep) Manifest(doc source.Value) Content {
 		field{"networks", listOf(k.network())},
 		field{"compilation", compilation},
 		field{"resource_pools", listOf(object(field{"name", name}, field{"network", name}))},
+		field{"stemcells", listOf(object(field{"alias", name}, field{"os", name}))},
 		field{"instance_groups", groups},
 		field{"jobs", groups},
 		field{"addons", vips.addons},

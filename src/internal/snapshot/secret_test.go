@@ -20,10 +20,12 @@ var names = regexp.MustCompile(`^(` + strings.Join([]string{
 	`(networks\[\]|networks\[\]\.subnets\[\])\.(name|az|azs\[\])`,
 	`(networks\[\]|networks\[\]\.subnets\[\])\.cloud_properties\.(name|subnet|net_id|site|deep\.er)`,
 	`compilation\.(network|az|vm_type|vm_extensions\[\])`,
-	`instance_groups\[\]\.(name|azs\[\]|resource_pool)`,
+	`instance_groups\[\]\.(name|azs\[\]|resource_pool|stemcell)`,
+	`stemcells\[\]\.(alias|os)`,
 	`instance_groups\[\]\.(networks|jobs|migrated_from)\[\]\.name`,
 	`instance_groups\[\]\.migrated_from\[\]\.az`,
 	`addons\[\]\.(name|jobs\[\]\.name)`,
+	`addons\[\]\.(include|exclude)\.((deployments|instance_groups|networks|azs|teams)\[\]|jobs\[\]\.name|stemcell\[\]\.os)`,
 	`resource_pools\[\]\.(name|network)`,
 	`cloud_provider\.template\.name`,
 }, "|") + `)$`)
@@ -126,7 +128,7 @@ func TestSecretsOfAnyType(t *testing.T) {
 // namesWithin are the paths at which a list of names, or of mappings with names,
 // belongs: a name in such a list is kept.
 var namesWithin = regexp.MustCompile(names.String() +
-	`|(^|\.)(azs|networks|subnets|vm_types|vm_extensions|disk_types|instance_groups|jobs|migrated_from|addons|resource_pools)(\[\])?$` +
+	`|(^|\.)(azs|networks|subnets|vm_types|vm_extensions|disk_types|instance_groups|jobs|migrated_from|addons|resource_pools|stemcells|stemcell|deployments|teams)(\[\])?$` +
 	`|\.cloud_properties(\.deep)?$`)
 
 // TestNamesAreKept holds the list of names against the allow-list: none stands

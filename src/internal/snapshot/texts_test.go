@@ -117,7 +117,8 @@ addons:
 - name: dns
   jobs: [{name: dns, release: dns, properties: {key: abc}}]
 - name: lb
-  include: {deployments: [web]}
+  include: {deployments: [web], lifecycle: service, jobs: [{name: nginx, release: nginx}], stemcell: [{os: ubuntu-jammy}]}
+  exclude: {networks: [public], teams: [a]}
   jobs:
   - {name: keepalived, release: keepalived, properties: {keepalived: {vip: 10.0.0.9, password: abc}}}
   - {name: other, release: keepalived}

@@ -144,6 +144,7 @@ func (l vipLeaves) group() shape {
 		field{"networks", listOf(network)},
 		field{"migrated_from", listOf(object(field{"name", name}, field{"az", name}))},
 		field{"resource_pool", name},
+		field{"stemcell", name},
 		field{"update", object(field{"max_in_flight", count}, field{"vm_strategy", word("create-swap-delete", "delete-create")})},
 		field{"jobs", listOf(l.job)},
 		field{"templates", listOf(l.job)},
@@ -151,6 +152,18 @@ func (l vipLeaves) group() shape {
 		field{"properties", l.keep},
 	)
 }
+
+// placement says to which groups an addon goes.
+var placement = object(
+	field{"deployments", listOf(name)},
+	field{"instance_groups", listOf(name)},
+	field{"networks", listOf(name)},
+	field{"azs", listOf(name)},
+	field{"teams", listOf(name)},
+	field{"lifecycle", word("service", "errand")},
+	field{"jobs", listOf(object(field{"name", name}))},
+	field{"stemcell", listOf(object(field{"os", name}))},
+)
 
 // addons keeps the jobs of addons that name virtual addresses, and what hides some; nil
 // if there is no such thing.
@@ -161,7 +174,7 @@ func (l vipLeaves) addons(v source.Value) *yaml.Node {
 		}
 		return l.job(job)
 	})}, {"properties", l.keep}}
-	holds, addon := object(fields...), object(slices.Concat([]field{{"name", name}}, fields)...)
+	holds, addon := object(fields...), object(slices.Concat([]field{{"name", name}, {"include", placement}, {"exclude", placement}}, fields)...)
 	return withVIPs(func(v source.Value) *yaml.Node {
 		if v.IsMap() && orNil(holds(v)) == nil {
 			return nil

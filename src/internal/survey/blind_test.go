@@ -430,7 +430,8 @@ func lost(b *blinded, named []plan.Claim) []plan.Claim {
 		keeps := func(o plan.Claim) bool {
 			return o.Kind.InUse() && o.Owner().Director == c.Owner().Director && o.Range.Contains(c.Range.From())
 		}
-		return b.lines(c.At) || slices.ContainsFunc(p.Claims, keeps) ||
+		groupless := strings.HasPrefix(b.how, "emptied instance_groups") && c.Kind == plan.VIP // an addon goes nowhere
+		return b.lines(c.At) || groupless || slices.ContainsFunc(p.Claims, keeps) ||
 			slices.ContainsFunc(p.BlindSpots, func(s plan.BlindSpot) bool { return slices.ContainsFunc(s.May, keeps) })
 	})
 }

@@ -38,7 +38,8 @@ func (f *Fleet) inputs(all []opened, needed func(*fleet.Sources, *snapshot.Head)
 	list := make([]input, len(all))
 	for i, o := range all {
 		list[i] = input{Sources: &f.Directors[i], snapshot: o, of: everything}
-		if o.there && o.whole == nil && o.head.Sealed && !needed(list[i].Sources, &o.head) {
+		// Where an addon of a file goes, the deployments tell.
+		if o.there && o.whole == nil && o.head.Sealed && len(f.Directors[i].RuntimeConfigs) == 0 && !needed(list[i].Sources, &o.head) {
 			list[i].of = filesOnly
 		}
 	}

@@ -183,8 +183,21 @@ func (r random) director(t testing.TB, m *madeUp, name string, part int) {
 	}
 	if r.chance(3) {
 		m.add(t, name, fleet.RuntimeConfigs, name+"/runtime.yml",
-			"releases: []\naddons:\n- name: ha\n  jobs:\n  - name: keepalived\n    release: ha\n    properties: {keepalived: {vip: "+ip(0, 2+r.IntN(28))+r.routerID()+"}}\n")
+			"releases: []\naddons:\n- name: ha\n"+r.placement(name)+"  jobs:\n  - name: keepalived\n    release: ha\n    properties: {keepalived: {vip: "+ip(0, 2+r.IntN(28))+r.routerID()+"}}\n")
 	}
+}
+
+// placement are filters of an addon of a director, or none.
+func (r random) placement(director string) string {
+	text := ""
+	for _, filter := range []string{"include", "exclude"} {
+		if r.chance(3) {
+			text += "  " + filter + ":\n    " + r.pick("deployments: ["+director+"0]", "deployments: ["+director+"1, other]", "networks: [default]", "networks: [second]",
+				"instance_groups: [db]", "azs: [z1]", "lifecycle: service", "jobs: [{name: j, release: r}]", "stemcell: [{os: ubuntu-jammy}]",
+				"networks: [default]\n    instance_groups: [web, x]") + "\n"
+		}
+	}
+	return text
 }
 
 // routerID is an id of a virtual router, or none.

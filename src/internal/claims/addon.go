@@ -1,0 +1,157 @@
+package claims
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// This file says on which networks the properties of an addon count: on those of the
+// instance groups that the addon goes to.
+
+// deployed is a deployment with the networks that it has.
+type deployed struct {
+	manifest *bosh.Manifest
+	known    networks
+}
+
+func (d deployed) isNetwork(name string) bool { return len(d.known[name]) > 0 }
+
+// places are networks of groups that an addon goes to.
+type places struct {
+	// certain are those of groups that it goes to, possible those of groups of which that
+	// hides.
+	certain, possible networks
+	// isCertain and isPossible say that there are such groups, whether or not networks of
+	// them are known.
+	isCertain, isPossible bool
+	// group is one of which it hides, or empty.
+	group string
+}
+
+// none reports whether the addon goes nowhere.
+func (p places) none() bool { return !p.isCertain && !p.isPossible }
+
+// all are both.
+func (p places) all() networks {
+	both := networks{}
+	both.add(p.certain)
+	both.add(p.possible)
+	return both
+}
+
+// add takes over what is not there yet.
+func (n networks) add(more networks) {
+	for name, list := range more {
+		if len(n[name]) == 0 {
+			n[name] = slices.Clip(list)
+			continue
+		}
+		if len(n[name]) == len(list) && n[name][0].Subnet == list[0].Subnet {
+			continue // the very same: one director has one list of each name
+		}
+		for _, s := range list {
+			if !slices.ContainsFunc(n[name], func(o subnet) bool { return o.Subnet == s.Subnet }) {
+				n[name] = append(n[name], s)
+			}
+		}
+	}
+}
+
+// placesOf finds them among deployments.
+func placesOf(addon *bosh.Placement, among []deployed) places {
+	p := places{certain: networks{}, possible: networks{}}
+	for _, d := range among {
+		for _, g := range d.manifest.Groups {
+			switch addon.Takes(d.manifest, g, d.isNetwork) {
+			case bosh.Yes:
+				p.isCertain = true
+				p.certain.add(networksOf([]*bosh.Group{g}, d.known))
+			case bosh.Maybe:
+				p.isPossible = true
+				p.possible.add(networksOf([]*bosh.Group{g}, d.known))
+				if p.group == "" {
+					p.group = g.Name + " of deployment " + d.manifest.Name
+				}
+			}
+		}
+	}
+	return p
+}
+
+// placesIn are those of an addon of a manifest.
+func (b *builder) placesIn(addon *bosh.Placement, m *bosh.Manifest, known networks) places {
+	return b.once(addon, func() places { return placesOf(addon, []deployed{{m, known}}) })
+}
+
+// placesAmong are those of an addon of a runtime config, or of what is none of an addon.
+func (b *builder) placesAmong(addon *bosh.Placement, d *Director, all []deployed, shared networks) places {
+	return b.once(addon, func() places { return d.placesOf(addon, all, shared) })
+}
+
+// once finds the places of an addon once: it may have thousands of addresses.
+func (b *builder) once(addon *bosh.Placement, find func() places) places {
+	p, known := b.places[addon]
+	if !known || addon == nil {
+		p = find()
+		b.places[addon] = p
+	}
+	return p
+}
+
+// placesOf are those of an addon of a runtime config; nil goes to all groups. Where the
+// fleet has no deployments of the director, or not the ones that the addon is for, it may
+// go to what nobody told.
+func (d *Director) placesOf(addon *bosh.Placement, all []deployed, shared networks) places {
+	if addon == nil {
+		return places{certain: shared, isCertain: true}
+	}
+	if len(d.Deployments) == 0 && len(d.Unread) == 0 {
+		named := networks{}
+		for _, name := range addon.Networks() {
+			if list, ok := shared[name]; ok {
+				named[name] = list
+			}
+		}
+		if len(named) == 0 {
+			named = shared
+		}
+		return places{certain: named, isCertain: true}
+	}
+	p := placesOf(addon, all)
+	if p.none() && addon.NamesOthers(d.Deployments) {
+		p.isPossible, p.possible = true, shared
+	}
+	return p
+}
+
+// mayBePlaced adds a virtual address of an addon on networks of which nobody knows
+// whether it goes there.
+func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip bosh.PropertyAddress) {
+	if !p.isPossible {
+		return
+	}
+	address := vip.Range.From()
+	if p.isCertain && slices.Equal(p.certain.carriers(known, address), p.all().carriers(known, address)) {
+		return
+	}
+	gap := bosh.Gap{Hides: bosh.HidesProperties, Property: vip.Property, Blocks: []bosh.Block{{Range: vip.Range, At: vip.At}}, At: vip.At}
+	may := b.ofProperty(owner, p.possible, known, gap)
+	addon := vip.Addon
+	if addon.Variable != "" {
+		gap.What, gap.Variable, gap.At = "the groups of addon "+addon.Addon, addon.Variable, addon.At
+		b.add(owner, gap, may)
+		return
+	}
+	message := fmt.Sprintf("addon %s, which has %s, is for deployments or jobs that no file has", addon.Addon, vip.Property)
+	if p.group != "" {
+		message = fmt.Sprintf("no file tells whether addon %s, which has %s, goes to %s", addon.Addon, vip.Property, p.group)
+	}
+	b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
+		Owner: owner, Reason: plan.Untold, At: vip.At, May: located(may, vip.At),
+		Message: message,
+		Hint:    "choose its groups by what files tell, such as include: {deployments: [NAME]}, with all of them in the fleet file",
+	})
+}
