@@ -109,9 +109,9 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		fmt.Fprintf(h, " %q %s %q", pool.Name, all[pool.Name].Head, moved(picture, pool.Name))
 	}
 	for _, v := range picture.Vanished {
-		p.Vanished = append(p.Vanished, protocol.Vanished{Director: v.Director, Deployment: v.Deployment, Group: v.Group, Addresses: v.Range.String()})
+		p.Vanished = append(p.Vanished, protocol.Vanished{Director: v.Director, Deployment: v.Deployment, Group: v.Group, Addresses: v.Range.String(), Stopped: v.Stopped})
 	}
-	fmt.Fprintf(h, " %q", p.Vanished)
+	fmt.Fprintf(h, " %#v", p.Vanished)
 	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Seen: in.Seen, Body: p}
 	if in.IfNoneMatch == out.ETag {
 		out.Status, out.Body = http.StatusNotModified, nil

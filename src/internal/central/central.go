@@ -103,7 +103,7 @@ type Picture struct {
 	// Damaged are the directors of which the last push is not in the database as it was
 	// written: what they have is not known.
 	Damaged []string
-	// Vanished are addresses of VMs that may be orphaned, which their directors do not show.
+	// Vanished are addresses that VMs had and may have still, which their directors do not show.
 	Vanished []survey.Vanished
 	// Required are the names of those that demand that what is used is booked.
 	Required map[string]bool

@@ -19,7 +19,9 @@ import (
 // Grant is an address, or a block, that a director once said that it had granted.
 type Grant struct {
 	Deployment, Group string
-	Block             netip.Prefix
+	// Instance tells it apart from others of its group, as snapshot.VM.Instance does.
+	Instance string
+	Block    netip.Prefix
 	// Unsure is since when it cannot be seen whether it is granted; the zero time: the
 	// last push that is recorded shows it.
 	Unsure time.Time
@@ -30,10 +32,10 @@ type Grant struct {
 // can, tries again where it cannot, and keeps what belonged to it for 5 days.
 const rest = 5 * 24 * time.Hour
 
-// vanished are the addresses of VMs that a director does not tell any more while it hides
-// orphaned VMs, by a plan that has what it tells now.
+// vanished are the addresses of VMs that a director does not tell any more, by a plan that has
+// what it tells now: while it hides orphaned VMs, and of instances that have no VM now.
 func (p *Plan) vanished(ctx context.Context, now *plan.Plan, push pushes.Push, name string, text []byte) (list []survey.Vanished, err error) {
-	if p.Granted == nil || !bytes.Contains(text, []byte("orphaned VMs")) {
+	if p.Granted == nil || !bytes.Contains(text, []byte("orphaned VMs")) && !bytes.Contains(text, []byte(`"absent"`)) {
 		return nil, nil
 	}
 	grants, err := p.Granted(ctx, push.Director)
@@ -44,12 +46,13 @@ func (p *Plan) vanished(ctx context.Context, now *plan.Plan, push pushes.Push, n
 		return nil, nil
 	}
 	read, err := snapshot.Read(name, text)
-	if err != nil || !read.HidesOrphans() {
+	if err != nil {
 		return nil, nil // what is wrong with it is said already
 	}
-	seen := addressesOf(now, push.Director, read)
+	seen, without := addressesOf(now, push.Director, read), withoutVM(read)
 	for _, g := range grants {
-		if !g.Unsure.IsZero() && p.Now().Sub(g.Unsure) >= rest {
+		stopped := without[g.Instance]
+		if !stopped && (!read.HidesOrphans() || !g.Unsure.IsZero() && p.Now().Sub(g.Unsure) >= rest) {
 			continue
 		}
 		var left netipx.IPSetBuilder
@@ -57,10 +60,24 @@ func (p *Plan) vanished(ctx context.Context, now *plan.Plan, push pushes.Push, n
 		left.RemoveSet(seen)
 		set, _ := left.IPSet() // prefixes and sets make no error
 		for _, r := range set.Ranges() {
-			list = append(list, survey.Vanished{Director: push.Director, Deployment: g.Deployment, Group: g.Group, Range: r, At: place.Place{File: name}})
+			list = append(list, survey.Vanished{Director: push.Director, Deployment: g.Deployment, Group: g.Group, Range: r, Stopped: stopped, At: place.Place{File: name}})
 		}
 	}
 	return list, nil
+}
+
+// withoutVM are the instances that have no VM, and whose addresses the director does not show.
+func withoutVM(s *snapshot.Snapshot) map[string]bool {
+	without := map[string]bool{}
+	for i := range s.Deployments {
+		d := &s.Deployments[i]
+		for j := range d.VMs {
+			if d.VMs[j].Absent {
+				without[d.VMs[j].Instance(d.Name)] = true
+			}
+		}
+	}
+	return without
 }
 
 // addressesOf are what a director is seen to have granted, and what it uses by the plan.

@@ -95,7 +95,7 @@ func (k *Keeper) Granted(ctx context.Context, director string) ([]central.Grant,
 	for _, o := range open {
 		deployment, rest, _ := strings.Cut(o.Owner, "/")
 		group, _, _ := strings.Cut(rest, "/")
-		list = append(list, central.Grant{Deployment: deployment, Group: group, Block: o.Block, Unsure: o.Unsure})
+		list = append(list, central.Grant{Deployment: deployment, Group: group, Instance: o.Owner, Block: o.Block, Unsure: o.Unsure})
 	}
 	return list, nil
 }

@@ -2,7 +2,6 @@ package chronicle
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"go4.org/netipx"
@@ -123,7 +122,7 @@ func (b *sighting) granted(s *snapshot.Snapshot) {
 		d := &s.Deployments[i]
 		for j := range d.VMs {
 			vm := &d.VMs[j]
-			claimant := Claimant{Granted, instanceOf(d.Name, vm)}
+			claimant := Claimant{Granted, vm.Instance(d.Name)}
 			if vm.ID == createEnv {
 				claimant = Claimant{Declared, joined(d.Name, vm.Group)}
 			}
@@ -142,14 +141,6 @@ func (b *sighting) granted(s *snapshot.Snapshot) {
 		}
 	}
 	b.orphans = s.HidesOrphans()
-}
-
-// instanceOf names an instance: by its index where the director told it.
-func instanceOf(deployment string, vm *snapshot.VM) string {
-	if vm.Index == snapshot.Untold {
-		return joined(deployment, vm.Group)
-	}
-	return joined(deployment, vm.Group, strconv.Itoa(vm.Index))
 }
 
 // unseen takes the addresses that somebody may have whom nothing shows, as who has it:

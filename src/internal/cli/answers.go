@@ -65,7 +65,7 @@ func newPicture(w *workspace.Workspace, files *source.Files) *picture {
 func readToAnswer(w *workspace.Workspace) *survey.Survey {
 	read := survey.Read(w.Fleet, w.Loader)
 	if w.Central != nil {
-		survey.AddVanished(read.Facts.Plan, w.Central.Vanished)
+		survey.AddVanished(read.Facts.Plan, slices.DeleteFunc(slices.Clone(w.Central.Vanished), func(v survey.Vanished) bool { return v.Stopped })) // those that are stopped are read already
 	}
 	return read
 }

@@ -107,15 +107,16 @@ type Plan struct {
 	Fleet     string           `json:"fleet" doc:"Segments, external addresses, pools and exceptions, in the form of the fleet file"`
 	Directors []SharedDirector `json:"directors"`
 	Pools     []Records        `json:"pools" doc:"What is booked"`
-	Vanished  []Vanished       `json:"vanished,omitempty" doc:"What VMs had that their directors do not tell any more, while they hide orphaned VMs: it is given to nobody for 5 days"`
+	Vanished  []Vanished       `json:"vanished,omitempty" doc:"What VMs had that their directors do not tell any more, and that may be in use: it is given to nobody"`
 }
 
-// Vanished is what a VM had that may be orphaned and may have it still.
+// Vanished is what a VM had that its director does not tell any more.
 type Vanished struct {
 	Director   string `json:"director"`
 	Deployment string `json:"deployment"`
 	Group      string `json:"group"`
 	Addresses  string `json:"addresses" doc:"An address, or a range"`
+	Stopped    bool   `json:"stopped,omitempty" doc:"Its instance has no VM, and the director keeps it for that; left out: the VM may be orphaned, and it rests for 5 days"`
 }
 
 // SharedDirector is one director that the server knows.

@@ -232,6 +232,46 @@ func TestVanishedVM(t *testing.T) {
 	}
 }
 
+// TestStoppedInstance: bosh stop --hard keeps the addresses of an instance, and the director does
+// not show them. They are given to nobody, whatever the cloud-config says of them meanwhile.
+func TestStoppedInstance(t *testing.T) {
+	promo := live(0, "promo", "10.8.52.191")
+	promo.Users["ipguard"] = directordouble.User{Password: directorSecret, Admin: true} // no orphan is hidden
+	a := startAsking(t, promo)
+	a.write("server/ipguard.yml", a.read("server/ipguard.yml")+"pools: [{name: p, team: x, addresses: [10.8.52.191 - 10.8.52.193]}]\n")
+	client := a.company.team("client", accounts.BookFor("x"), accounts.PushFor("dr-west"))
+	client.write("client/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.200 - 10.8.52.209", "RESERVED", "10.8.52.2 - 10.8.52.190, 10.8.52.194 - 10.8.52.199, 10.8.52.210 - 10.8.52.254").Replace(cloudConfig))
+	client.write("client/director-env.yml", environmentOf("director", "10.8.52.191"))
+	client.write("client/ipguard.yml", "server: "+client.server.URL+"\ndirectors: [{name: dr-west, cloud_configs: [cloud.yml], create_env: [director-env.yml]}]\n")
+	round := func(ips ...string) {
+		t.Helper()
+		promo.Deployments[0].Instances[0].IPs = ips
+		a.clock.pass(20 * time.Minute)
+		a.round(t)
+	}
+	book := func() answered {
+		return a.post(t, "/api/v1/pools/p/bookings", `{"for": "new/x", "addresses": ["10.8.52.191"]}`)
+	}
+	round("10.8.52.191")
+	promo.Deployments[0].Manifest = strings.ReplaceAll(promo.Deployments[0].Manifest, "10.8.52.191", "10.8.52.192") // not deployed yet
+	promo.Configs[0].Content = strings.NewReplacer("10.8.52.190 - 10.8.52.199", "10.8.52.192 - 10.8.52.199", "- 10.8.52.189", "- 10.8.52.191").Replace(promo.Configs[0].Content)
+	round()
+	for _, pass := range []time.Duration{0, 30 * 24 * time.Hour} {
+		a.clock.pass(pass)
+		client.expect(3, []string{"has no VM now and had 10.8.52.191"}, "who", "10.8.52.191")
+		client.expect(3, []string{"has no VM now and had 10.8.52.191"}, "lint", "director-env.yml")
+		if got := book(); got.status != http.StatusConflict || !strings.Contains(got.body, "has no VM now") {
+			t.Errorf("a stopped instance has it: %d %s", got.status, got.body)
+		}
+		round()
+	}
+	round("10.8.52.192")
+	client.expect(0, nil, "lint", "director-env.yml")
+	if got := book(); got.status != http.StatusCreated {
+		t.Errorf("the instance has another: %d %s", got.status, got.body)
+	}
+}
+
 // TestTeamsWordStays: a director of which a team pushes what it says is not asked. What its
 // files promise stays beside what the server asked, whoever comes first.
 func TestTeamsWordStays(t *testing.T) {

@@ -343,7 +343,7 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 			return nil, client.foreign()
 		}
 		central.Vanished = append(central.Vanished, survey.Vanished{
-			Director: v.Director, Deployment: v.Deployment, Group: v.Group, Range: addresses, At: place.Place{File: client.URL + snapshotPath(v.Director), Line: 1, Column: 1},
+			Director: v.Director, Deployment: v.Deployment, Group: v.Group, Range: addresses, Stopped: v.Stopped, At: place.Place{File: client.URL + snapshotPath(v.Director), Line: 1, Column: 1},
 		})
 	}
 	for _, pool := range p.Pools {

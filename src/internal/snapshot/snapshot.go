@@ -21,6 +21,7 @@ package snapshot
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -270,6 +271,18 @@ type VM struct {
 	Inactive bool
 	// At is where the snapshot's file has the VM.
 	At place.Place
+}
+
+// Instance names it in a deployment: by its index where the director told it.
+func (vm *VM) Instance(deployment string) string {
+	name := deployment
+	if vm.Group != "" {
+		name += "/" + vm.Group
+	}
+	if vm.Index != Untold {
+		name += "/" + strconv.Itoa(vm.Index)
+	}
+	return name
 }
 
 // Address is one address or block that was granted.

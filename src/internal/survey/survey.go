@@ -67,6 +67,8 @@ type Fleet struct {
 	Elsewhere string
 	// Bookings are those that do not stand beside the fleet file, but on a server.
 	Bookings []bookfile.PoolBookings
+	// Vanished is what a server knows that VMs had.
+	Vanished []Vanished
 
 	// strangers are the failures of directors that are not those that the server knows by
 	// their names.
@@ -224,6 +226,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 		bookings.pool(f.File, pool, f.Snapshots.Now)
 	}
 	bookings.addTo(p)
+	AddVanished(p, stopped(f.Vanished))
 	contradictions, idle := f.File.CheckSegments(subnets)
 	facts := lint.NewFacts(p)
 	s := &Survey{

@@ -22,7 +22,7 @@ type Central struct {
 	File *fleet.File
 	// Bookings are those of its pools.
 	Bookings []bookfile.PoolBookings
-	// Vanished is what VMs had that may be orphaned, which their directors do not show.
+	// Vanished is what VMs had and may have still, which their directors do not show.
 	Vanished []survey.Vanished
 	// Troubles say why it may not be all that there is.
 	Troubles []trouble.Trouble
@@ -90,7 +90,7 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 	file.Allow = append(file.Allow, central.File.Allow...)
 	file.VIPProperties.Add = append(file.VIPProperties.Add, central.File.VIPProperties.Add...)
 	file.VIPProperties.Ignore = append(file.VIPProperties.Ignore, central.File.VIPProperties.Ignore...)
-	w.Central, w.Fleet.Bookings = central, central.Bookings
+	w.Central, w.Fleet.Bookings, w.Fleet.Vanished = central, central.Bookings, central.Vanished
 	return append(troubles, central.Troubles...)
 }
 
