@@ -79,9 +79,9 @@ func newHost(name string) (*Host, error) {
 	ready := make(chan error)
 	go func() {
 		// The thread is never unlocked: it ends with the goroutine and takes the
-		// namespace with it.
+		// namespaces with it: also the shared memory of programs that were killed.
 		runtime.LockOSThread()
-		err := unix.Unshare(unix.CLONE_NEWNET)
+		err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWIPC)
 		if err == nil {
 			h.nsFD, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		}
