@@ -528,5 +528,38 @@ func TestFileReplaced(t *testing.T) {
 		if err := d.Writable(t.Context()); !errors.Is(err, ledgersql.ErrReplaced) {
 			t.Errorf("%s: it is ready: %v", name, err)
 		}
+		if name == "none" {
+			continue
+		}
+		// Whoever starts then has the copy, and nothing of the log of the file before.
+		log, err := os.ReadFile(file + "-wal")
+		if err != nil || len(log) == 0 {
+			t.Fatalf("there is no log: %d bytes, %v", len(log), err)
+		}
+		again, err := sqlite.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		counted, err := ledgersql.Check(t.Context(), again)
+		if err != nil || counted.Events != 1 {
+			t.Errorf("the copy has one event: %+v, %v", counted, err)
+		}
+		if aside, err := os.ReadFile(file + "-wal.of-another"); err != nil || !bytes.Equal(aside, log) {
+			t.Errorf("the log is lost: %d bytes of %d, %v", len(aside), len(log), err)
+		}
+	}
+}
+
+// TestDamagedBesideLog: of a damaged file with a log beside it both causes are told.
+func TestDamagedBesideLog(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.db")
+	for _, name := range []string{file, file + "-wal"} {
+		if err := os.WriteFile(name, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := sqlite.Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "x.db-wal is the log of that one: put a backup back with ipguard-server restore") {
+		t.Errorf("it says: %v", err)
 	}
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Backup copies the database, as of one moment, to a file that is not there yet, while
-// others work on it. The copy says of itself that it is one.
+// others work on it. The copy says of itself that it is one, and in its header that it has
+// no write-ahead log: Open knows by that when one beside it is of another file.
 func (d *Database) Backup(ctx context.Context, path string, now time.Time) error {
 	if _, err := d.read.ExecContext(ctx, "vacuum into $1", path); err != nil {
 		return err
@@ -16,7 +17,11 @@ func (d *Database) Backup(ctx context.Context, path string, now time.Time) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(copied.BeCopy(ctx, now), copied.Close())
+	err = copied.BeCopy(ctx, now)
+	if err == nil {
+		_, err = copied.write.ExecContext(ctx, "pragma journal_mode=delete")
+	}
+	return errors.Join(err, copied.Close())
 }
 
 // BeCopy makes the database say of itself that it is a copy, unless it does so already.

@@ -40,6 +40,10 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := withoutForeignLog(path); err != nil {
+		return nil, err
+	}
+	_, noLog := os.Stat(path + "-wal")
 	write, err := open(path, "immediate")
 	if err != nil {
 		return nil, err
@@ -47,7 +51,7 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	write.SetMaxOpenConns(1)
 	d := &Database{write: write, path: path, mark: &mark{path: path + markSuffix}}
 	if err := ledgersql.Migrate(ctx, write, ledgersql.SQLite); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), write.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, damaged(path, noLog == nil, err)), write.Close())
 	}
 	if d.read, err = open(path, "deferred"); err != nil {
 		return nil, errors.Join(err, write.Close())
