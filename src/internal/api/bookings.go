@@ -44,7 +44,7 @@ func bookingOf(pool string, b ledger.Booking) Booking {
 
 type bookingsInput struct {
 	Pool  string `query:"pool" maxLength:"500" doc:"Only of this pool"`
-	Owner string `query:"owner" maxLength:"500" doc:"Only of this owner, or of those below it: promo, promo/pgpool"`
+	Owner string `query:"owner" maxLength:"500" doc:"Only of this owner, of those below it, or of one of its numbers: promo, promo/pgpool, promo/pgpool/web/0"`
 	Mine  bool   `query:"mine" doc:"Only what I booked"`
 	All   bool   `query:"all" doc:"Those that are over, too"`
 	Paging
@@ -95,7 +95,7 @@ func (a *API) listBookings(ctx context.Context, in *bookingsInput) (*bookingsOut
 		}
 		for b := range from {
 			over := !b.State.Taken() && (b.State != ledger.Quarantined || b.Rested(a.now()))
-			if over && !in.All || in.Mine && b.By != actor.Name || !below(b.Owner, in.Owner) {
+			if over && !in.All || in.Mine && b.By != actor.Name || !below(b.Owner, in.Owner) && !b.Named(in.Owner) {
 				continue
 			}
 			if len(out.Body.Bookings) == in.Limit {

@@ -121,7 +121,7 @@ func (a *API) changing(ctx context.Context, name string, which Which, do changeF
 		}
 		changed, entries, err = do(pool, rs, w, list, actor.Name)
 		if taken := (*ledger.NotTakenError)(nil); errors.As(err, &taken) {
-			return nil, huma.Error409Conflict(err.Error())
+			return nil, huma.Error409Conflict(err.Error() + " of pool " + pool.Name)
 		}
 		if err != nil {
 			return nil, huma.Error422UnprocessableEntity(err.Error())
@@ -151,7 +151,7 @@ func bookedFor(rs *ledger.Records, name string) []netip.Prefix {
 		list = append(list, b.Range)
 	}
 	if holder, err := ledger.ParseHolder(name); err == nil && holder.Number >= 0 {
-		if b, ok := rs.Of(holder); ok && b.For() == name {
+		if b, ok := rs.Of(holder); ok {
 			list = append(list, b.Range)
 		}
 	}

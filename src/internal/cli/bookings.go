@@ -164,7 +164,7 @@ func (p *picture) selected(names []string, pool string, b ledger.Booking, matche
 }
 
 func selects(name, pool string, b ledger.Booking) bool {
-	if name == pool || name == b.Owner || name == b.For() || strings.HasPrefix(b.Owner, strings.TrimSuffix(name, "/")+"/") {
+	if name == pool || b.Named(name) || strings.HasPrefix(b.Owner, strings.TrimSuffix(name, "/")+"/") {
 		return true
 	}
 	ranges, err := parseBlocks("", []string{name})

@@ -34,7 +34,7 @@ func (d *desk) choose(ctx context.Context, args []string, all bool) (*choice, er
 		}
 		list := slices.DeleteFunc(rs.Sorted(), func(b ledger.Booking) bool { return !b.State.Taken() })
 		for _, a := range args {
-			c.exact[a] = c.exact[a] || slices.ContainsFunc(list, func(b ledger.Booking) bool { return isOf(a, b) })
+			c.exact[a] = c.exact[a] || slices.ContainsFunc(list, func(b ledger.Booking) bool { return b.Named(a) })
 		}
 		lists = append(lists, list)
 	}
@@ -46,14 +46,12 @@ func (d *desk) choose(ctx context.Context, args []string, all bool) (*choice, er
 	return c, c.check()
 }
 
-func isOf(name string, b ledger.Booking) bool { return name == b.Owner || name == b.For() }
-
 // has reports whether a booking is one of those, and notes which arguments are of use.
 func (c *choice) has(pool string, b ledger.Booking, matched map[string]bool) bool {
 	found := false
 	for _, a := range c.args {
 		switch {
-		case c.exact[a] && !isOf(a, b), !selects(a, pool, b):
+		case c.exact[a] && !b.Named(a), !selects(a, pool, b):
 			continue
 		case !c.exact[a] && !isAddress(a, b):
 			c.wide[a] = c.wide[a] || !strings.HasPrefix(b.Owner, strings.TrimSuffix(a, "/")+"/")

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -90,6 +91,12 @@ type Booking struct {
 
 // For is the owner with the number, where there is one to tell: "promo/web/api/1".
 func (b *Booking) For() string { return Holder{b.Owner, b.Number}.String() }
+
+// Named reports whether a name is the owner's, or that of its address of just this number, which
+// may be written for the first one, too: promo/web/api/0.
+func (b *Booking) Named(name string) bool {
+	return name == b.Owner || name == b.Owner+"/"+strconv.Itoa(b.Number)
+}
 
 // Over reports whether the booking's end has come. It still holds until that was
 // written down, and as long as the address is in use.

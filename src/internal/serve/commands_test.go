@@ -166,3 +166,32 @@ func TestCommandsWithoutServer(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstNumberHasAName: what was booked as an owner's number 0 is named so everywhere, and is
+// that address alone.
+func TestFirstNumberHasAName(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.expect(0, nil, "push")
+	for _, owner := range []string{"lb/w", "dr-west/a/b"} {
+		west.expect(0, []string{"booked for " + owner + " "}, "book", "dr", "--for", owner+"/0")
+		west.expect(0, []string{"booked for " + owner + "/1 "}, "book", "dr", "--for", owner+"/1")
+		if out := west.expect(0, []string{"booked for " + owner + " "}, "bookings", owner+"/0"); strings.Contains(out, owner+"/1") {
+			t.Errorf("bookings: %s", out)
+		}
+		west.expect(0, []string{"without an end"}, "renew", owner+"/0", "--until", "never")
+		ask := &oneOfTwo{url: west.server.URL}
+		if status, err := ask.ask("POST", "/api/v1/pools/dr/release", west.token, `{"for": "`+owner+`/2"}`); err != nil || status != 404 {
+			t.Errorf("release of number 2: %d %v", status, err)
+		}
+		if owner == "lb/w" {
+			west.expect(0, []string{"given back by " + owner + ";"}, "release", owner+"/0")
+		} else if status, err := ask.ask("POST", "/api/v1/pools/dr/release", west.token, `{"for": "`+owner+`/0"}`); err != nil || status != 200 {
+			t.Errorf("release of number 0: %d %v", status, err)
+		}
+		west.expect(0, []string{"booked for " + owner + "/1"}, "bookings", owner+"/1")
+		west.expect(2, []string{"nobody has booked"}, "release", owner+"/0")
+		west.expect(0, []string{"given back by " + owner + "/1"}, "release", owner)
+	}
+}
