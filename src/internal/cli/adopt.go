@@ -41,7 +41,8 @@ nobody is known to use is booked so in a server's pool by who has the scope ipgu
 The difference is shown first line by line; --dry-run shows it and writes nothing. What is
 booked already stays as it is, so that a second time changes nothing. Where somebody else
 has booked an address, nothing is done about it. In a pool of several teams on a server, what
-directors use that the fleet file here does not have is left to those who push them.
+directors use that the fleet file here does not have is left to those who push them, and in a
+pool of other teams all is.
 
 Exit codes: 0 all is booked, 1 some is in conflict, 2 wrong usage, 3 something could not be
 read, or the repository is in no state to commit or push.`,
@@ -150,7 +151,13 @@ func unusedOf(d *desk, list []report.Adopted) error {
 func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, rows []bookingcsv.Row) ([]ledger.Adoption, error) {
 	dryRun := flags.dryRun
 	var adopted []ledger.Adoption
-	var left []ledger.Found // by others
+	var left []ledger.Found // to others
+	to := "who pushes the director"
+	scope := d.lacksScope(pool, flags.team)
+	leaveAll := scope != "" && flags.team == "" && len(flags.csv) == 0
+	if leaveAll {
+		to = "who has the scope " + scope
+	}
 	defer func() { d.previewed = append(d.previewed, bookedNow(pool, adopted)...) }()
 	apply := func(rs *ledger.Records) (entries []ledger.Entry, err error) {
 		if err := d.refresh(); err != nil {
@@ -160,7 +167,7 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 		left = nil
 		outside := d.ownersOfOthers()
 		found := slices.DeleteFunc(look.Found(), func(f ledger.Found) bool {
-			leaves := d.leavesToOthers(pool, f.For.Owner, outside)
+			leaves := leaveAll || d.leavesToOthers(pool, f.For.Owner, outside)
 			if leaves && rs.At(f.Range).Owner != f.For.Owner {
 				left = append(left, f)
 			}
@@ -188,6 +195,9 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 		if err != nil {
 			return nil, usage("see ipguard adopt --help", "%s", err)
 		}
+		if scope != "" && len(entries) > 0 {
+			return nil, incomplete("ask somebody of the team", "%s: %s has no scope %s", ledger.RangeText(entries[0].Range), d.by, scope)
+		}
 		for _, e := range entries {
 			if err := d.mayBeOwner(e.Event.Owner, e.Range); len(flags.csv) == 0 && err != nil {
 				return nil, err
@@ -206,10 +216,23 @@ func (d *desk) adopt(ctx context.Context, pool *ledger.Pool, flags *adoptFlags, 
 	}
 	err := d.update(ctx, pool, dryRun, apply)
 	if err == nil && len(left) > 0 {
-		fmt.Fprintf(d.streams.Stderr, "ipguard: %s of pool %s, such as %s for %s: left to who pushes the director\n",
-			plural.Of(len(left), "address"), place.Name(pool.Name), ledger.RangeText(left[0].Range), place.Name(left[0].For.Owner))
+		fmt.Fprintf(d.streams.Stderr, "ipguard: %s of pool %s, such as %s for %s: left to %s\n",
+			plural.Of(len(left), "address"), place.Name(pool.Name), ledger.RangeText(left[0].Range), place.Name(left[0].For.Owner), place.Name(to))
 	}
 	return adopted, err
+}
+
+// lacksScope is a scope without which nothing can be booked in a server's pool, for the team
+// that was asked for or any of the pool's; empty where the token has one.
+func (d *desk) lacksScope(pool *ledger.Pool, asked string) string {
+	teams := pool.Teams
+	if asked != "" {
+		teams = []string{asked}
+	}
+	if !d.Central.Has(pool.Name) || len(teams) == 0 || slices.ContainsFunc(teams, func(t string) bool { return d.may("teams", t, "book") }) {
+		return ""
+	}
+	return "ipguard.teams." + teams[0] + ".book"
 }
 
 // leavesToOthers reports whether an owner in a pool of several teams is of a director that others

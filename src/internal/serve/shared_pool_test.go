@@ -96,3 +96,25 @@ func TestOthersUseWhatIsBooked(t *testing.T) {
 		fleet = strings.Replace(fleet, "external: [{owner: "+user+", addresses: ["+address+"]}]\n", "", 1)
 	}
 }
+
+// TestAdoptInPoolsOfOthers: what a team's pools do not have is left to others, and the dry run
+// shows what the run does.
+func TestAdoptInPoolsOfOthers(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.write("promo/jump-env.yml", environmentOf("jump", "10.8.52.195"))
+	promo.expect(0, nil, "push")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.expect(0, nil, "push")
+	promo.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.181"))
+	promo.expect(0, nil, "push")
+	for _, args := range [][]string{{"adopt", "--dry-run"}, {"adopt"}, {"adopt"}, {"adopt", "dr"}} {
+		out := promo.expect(0, []string{"10.8.52.195 for promo/jump/bosh: left to who has the scope ipguard.teams.dr.book"}, args...)
+		if strings.Contains(out, "+ 10.8.52.195") || len(args) == 2 && args[1] == "--dry-run" && !strings.Contains(out, "+ 10.8.52.181") {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+	for _, args := range [][]string{{"adopt", "--dry-run", "--team", "dr"}, {"adopt", "--team", "dr"}} {
+		promo.expect(3, []string{"has no scope ipguard.teams.dr.book"}, append(args, "dr")...)
+	}
+	west.expect(0, []string{"+ 10.8.52.195"}, "adopt", "dr")
+}
