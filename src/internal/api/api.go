@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -95,7 +96,43 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 	} {
 		register(routes)
 	}
-	return mux, routes.OpenAPI()
+	return withProblems(mux), routes.OpenAPI()
+}
+
+// withProblems answers what no operation is for as everything else is refused (RFC 9457).
+func withProblems(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			w = problemWriter{w}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// problemWriter has in place of a text in words the problem of its status.
+type problemWriter struct{ http.ResponseWriter }
+
+func (w problemWriter) WriteHeader(status int) {
+	text := "the API has no such path: /api/v1/openapi.json describes it"
+	if status == http.StatusMethodNotAllowed {
+		text = "the path has no such method, and these: " + w.Header().Get("Allow")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.ResponseWriter.WriteHeader(status)
+	_ = exact.Marshal(w.ResponseWriter, huma.NewError(status, text)) // whoever asked has gone
+}
+
+func (w problemWriter) Write(text []byte) (int, error) { return len(text), nil }
+
+// isKnown reports whether If-None-Match has a tag, however weak it was made on the way (RFC
+// 9110, sections 8.8.3 and 13.1.2).
+func isKnown(ifNoneMatch, tag string) bool {
+	for one := range strings.SplitSeq(ifNoneMatch, ",") {
+		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
 }
 
 // exact reads JSON to the letter: names in the wrong case, names that stand twice and

@@ -113,7 +113,7 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 	}
 	fmt.Fprintf(h, " %#v", p.Vanished)
 	out := &planOutput{Status: http.StatusOK, ETag: `"` + hex.EncodeToString(h.Sum(nil))[:32] + `"`, Seen: in.Seen, Body: p}
-	if in.IfNoneMatch == out.ETag {
+	if isKnown(in.IfNoneMatch, out.ETag) {
 		out.Status, out.Body = http.StatusNotModified, nil
 		return out, nil
 	}

@@ -67,7 +67,7 @@ func (a *API) getRecords(ctx context.Context, in *recordsInput) (*recordsOutput,
 		return nil, unavailable(err)
 	}
 	out := &recordsOutput{Status: http.StatusOK, ETag: headTag(known.Head)}
-	if in.IfNoneMatch == out.ETag {
+	if isKnown(in.IfNoneMatch, out.ETag) {
 		out.Status = http.StatusNotModified
 		return out, nil
 	}

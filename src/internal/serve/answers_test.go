@@ -56,3 +56,33 @@ func TestWrongAnswers(t *testing.T) {
 		})
 	}
 }
+
+// TestNoSuchPath: what the API has not is refused in its form (RFC 9457), too, and a tag that
+// a proxy made weak, or that stands among others, is known (RFC 9110, section 13.1.2).
+func TestNoSuchPath(t *testing.T) {
+	r := start(t)
+	admin := r.token("admin", accounts.Admin)
+	for request, want := range map[string]int{"GET /api/v1/nope": 404, "GET /api/v1/": 404, "PATCH /api/v1/plan": 405, "DELETE /api/v1/pools": 405} {
+		method, path, _ := strings.Cut(request, " ")
+		a := r.raw(admin, method, path, "")
+		var problem struct {
+			Status        int
+			Title, Detail string
+		}
+		a.into(t, &problem)
+		if a.status != want || problem.Status != want || problem.Title == "" || problem.Detail == "" || a.header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d %s: %+v", request, a.status, a.header.Get("Content-Type"), problem)
+		}
+		if allow := a.header.Get("Allow"); (want == 405) != (allow != "") || !strings.Contains(problem.Detail, allow) {
+			t.Errorf("%s: Allow: %q, and it says %q", request, allow, problem.Detail)
+		}
+	}
+	for _, path := range []string{"/api/v1/plan", "/api/v1/pools/promo/records"} {
+		tag := r.raw(admin, "GET", path, "").header.Get("ETag")
+		for header, want := range map[string]int{tag: 304, "W/" + tag: 304, `"x", W/"y", ` + tag: 304, "*": 304, `"x"`: 200, `W/"x"`: 200, "": 200} {
+			if a := r.raw(admin, "GET", path, "", "If-None-Match", header); a.status != want || (a.body == "") != (want == 304) {
+				t.Errorf("%s, If-None-Match: %s: %d, want %d", path, header, a.status, want)
+			}
+		}
+	}
+}
