@@ -160,7 +160,7 @@ func (d *desk) changePool(ctx context.Context, pool *ledger.Pool, dryRun bool, c
 		}
 		for _, r := range ranges {
 			if team := cmp.Or(rs.At(r).Team, pool.Teams[0]); d.Central.Has(pool.Name) && !d.may("teams", team, "book") {
-				return nil, incomplete("name what is yours, or ask somebody of that team", "%s counts for team %s: %s has no scope ipguard.teams.%s.book", ledger.RangeText(r), team, d.by, team)
+				return nil, incomplete("name what is yours, or ask somebody of that team", "%s of pool %s counts for team %s: you have no scope ipguard.teams.%s.book", ledger.RangeText(r), pool.Name, team, team)
 			}
 		}
 		changed, entries, err = do(d, pool, rs, d.look(pool).World(""), ranges)
