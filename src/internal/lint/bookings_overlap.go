@@ -22,12 +22,15 @@ func runBookingsOverlap(f *Facts, report func(Finding)) {
 			continue
 		}
 		first, second := laterBooking(o.A, o.B)
+		if f.judgesClaim(second) && !f.judgesClaim(first) { // nobody can give back what is another team's
+			first, second = second, first
+		}
 		report(Finding{
 			Range: o.Range, Segment: segmentText(o.Contact),
 			Message:    fmt.Sprintf("%s is booked twice: there is %s and %s", plan.RangeText(o.Range), who(first), who(second)),
 			Claims:     []Party{party(first, bookingNote(first.Booking())), party(second, bookingNote(second.Booking()))},
 			Why:        "each of the two was told that the address is its own; " + whySame(o.Contact),
-			Suggestion: "give the later one another:\n" + anotherCommand(first),
+			Suggestion: "give " + first.Booking().For() + " another address:\n" + anotherCommand(first),
 		})
 	}
 	f.bookedTwice(report)
@@ -52,9 +55,11 @@ func laterBooking(a, b *plan.Claim) (first, second *plan.Claim) {
 	return b, a
 }
 
-// anotherCommand gives a booking back and books its owner another address.
+// anotherCommand gives a booking back and books its owner another address. Both bookings
+// have the address, so that the owner and its number name the one that goes.
 func anotherCommand(c *plan.Claim) string {
-	return "ipguard release " + quotedArgument(plan.RangeText(c.Range)) + "\n" + bookCommand(c.Booking().Pool, c.Booking().For())
+	b := c.Booking()
+	return "ipguard release " + quotedArgument(fmt.Sprintf("%s/%d", b.Owner, b.Number)) + "\n" + bookCommand(b.Pool, b.For())
 }
 
 // bookedTwice tells of one owner's number that two addresses of a pool have: two
