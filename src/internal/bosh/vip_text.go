@@ -48,7 +48,7 @@ func virtualAddresses(text string) (list, networks []netipx.IPRange, strange boo
 	if isSeveral := func(word string) bool { return strings.ContainsAny(word, "*?xX[{(") }; slices.ContainsFunc(looksLikeSeveral().FindAllString(text, -1), isSeveral) {
 		return nil, nil, true
 	}
-	strange = strange || toBeFilledIn().MatchString(text)
+	strange = strange || toBeFilledIn().MatchString(text) || isShort().MatchString(text)
 	words := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(`,;{}"'|`, r) || unicode.IsSpace(r) })
 	for _, word := range words {
 		word = strings.TrimRight(word, ".") // of a sentence, or a name's end
@@ -79,6 +79,14 @@ var looksLikeAddress = lazyregexp.New(`(^|[^\p{Nd}.])\p{Nd}{1,4}([.．。]\p{Nd}
 // looksLikeSeveral are the short forms for several addresses that shells and scanners
 // know: 10.0.0.*, 10.0.0.[5-9], 10.0.0.{5,6}, 10.0.[0-3].5.
 var looksLikeSeveral = lazyregexp.New(`\b(?:(?:\d{1,3}|[*?xX]{1,3}|[\[{(][\d,|-]+[\])}])\.){3}(?:\d{1,3}|[*?xX]{1,3}|[\[{(][\d,|-]+[\])}])`)
+
+// isShort is an address of which a part is left out: 10.*, 10.8/16, 10.0.0/24, 10.0.0.{5..9},
+// 10.0.0.[5-9 without an end, fd00::*, fd00::[1-5].
+var isShort = lazyregexp.New(`(?:^|[\s,;"'])(?:` +
+	`\d{1,3}(?:\.\d{1,3}){1,2}/\d{1,2}|` +
+	`\d{1,3}\.[\d.|-]*[*?\[({][\d.,|*?\])}/-]*|` +
+	`[0-9a-fA-F]{0,4}:[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*[*?\[({][0-9a-fA-F.:,|*?\])}/-]*` +
+	`)(?:$|[\s,;"'])`)
 
 // toBeFilledIn are words for which a script, a person or a tool that is not known puts a
 // value, alone or in the place of a part of an address: $VIP, $(cat vip), `cat vip`, @vip@,
