@@ -134,7 +134,7 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 		return
 	}
 	address := vip.Range.From()
-	if p.isCertain && slices.Equal(p.certain.carriers(known, address), p.all().carriers(known, address)) {
+	if p.isCertain && slices.Equal(b.carriers(p.certain, known, address), b.carriers(p.all(), known, address)) {
 		return
 	}
 	gap := bosh.Gap{Hides: bosh.HidesProperties, Property: vip.Property, Blocks: []bosh.Block{{Range: vip.Range, At: vip.At}}, At: vip.At}

@@ -260,7 +260,7 @@ func (b *blindSpots) properties(owner plan.Owner, mine, known networks) []plan.C
 	if owner.Property == "" {
 		owner.Property = "a property" // no director knows of what stands in one
 	}
-	among := mine.among()
+	among := b.among(mine)
 	var rest netipx.IPSetBuilder
 	rest.AddSet(plan.Everywhere())
 	var may []plan.Claim

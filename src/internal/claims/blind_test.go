@@ -142,28 +142,7 @@ func replaceLine(t *testing.T, text, key, line string) string {
 // extents are what may hide in a fleet of one director and one VM of create-env.
 func extents(t *testing.T, cc, m, e string) string {
 	t.Helper()
-	read := func(name, text string) source.Value {
-		doc, err := source.Parse(name, []byte(text))
-		if err != nil {
-			t.Fatalf("%v\n%s", err, text)
-		}
-		return doc.Root()
-	}
-	config, _, _ := bosh.ReadCloudConfigs([]source.Value{read("cc.yml", cc)}, bosh.Options{})
-	of := func(name, text string, form bosh.Form) *bosh.Manifest {
-		doc := read(name, text)
-		made, _, _ := bosh.ReadManifest(doc, bosh.Options{Form: form})
-		vips, err := bosh.FindVIPs(doc, bosh.DefaultPatterns())
-		if err != nil {
-			t.Fatal(err)
-		}
-		made.VIPs, made.Gaps = vips.Found, append(made.Gaps, vips.Gaps...)
-		return made
-	}
-	p := claims.Build([]claims.Director{
-		{Name: "a", CloudConfig: config, Deployments: []*bosh.Manifest{of("web.yml", m, "")}},
-		{Name: "b", CreateEnvs: []*bosh.Manifest{of("env.yml", e, bosh.CreateEnv)}},
-	}, nil, func(*plan.Subnet) string { return "" })
+	p := built(t, cc, m, e)
 	sets := map[plan.Kind]*netipx.IPSetBuilder{}
 	for _, spot := range p.BlindSpots {
 		for _, c := range spot.May {
@@ -187,4 +166,57 @@ func extents(t *testing.T, cc, m, e string) string {
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, "; ")
+}
+
+// TestManyHidden: of a thousand virtual addresses that hide in one place each meets a few
+// others, and not a thousand.
+func TestManyHidden(t *testing.T) {
+	meetings := func(n int) int {
+		var vips []string
+		for i := range n {
+			vips = append(vips, fmt.Sprintf("((v%d))", i))
+		}
+		m := strings.NewReplacer("{vip: 10.0.0.9}", "{vips: ["+strings.Join(vips, ", ")+"]}", "NETWORK", "default", "ADDRESS", "10.0.0.4").Replace(manifest)
+		p := built(t, cloudConfig, m, strings.NewReplacer("NETWORK", "private", "ADDRESS", "10.0.0.12").Replace(createEnv))
+		if len(p.BlindSpots) != n {
+			t.Fatalf("%d spots of %d", len(p.BlindSpots), n)
+		}
+		blindness, met := plan.NewBlindness(p), 0
+		for i := range p.BlindSpots {
+			for range blindness.Meetings(&p.BlindSpots[i]) {
+				met++
+			}
+		}
+		return met
+	}
+	if few, many := meetings(50), meetings(200); few == 0 || many > 5*few {
+		t.Errorf("50 have %d meetings, 200 have %d", few, many)
+	}
+}
+
+// built is the plan of that fleet.
+func built(t *testing.T, cc, m, e string) *plan.Plan {
+	t.Helper()
+	read := func(name, text string) source.Value {
+		doc, err := source.Parse(name, []byte(text))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		return doc.Root()
+	}
+	config, _, _ := bosh.ReadCloudConfigs([]source.Value{read("cc.yml", cc)}, bosh.Options{})
+	of := func(name, text string, form bosh.Form) *bosh.Manifest {
+		doc := read(name, text)
+		made, _, _ := bosh.ReadManifest(doc, bosh.Options{Form: form})
+		vips, err := bosh.FindVIPs(doc, bosh.DefaultPatterns())
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.VIPs, made.Gaps = vips.Found, append(made.Gaps, vips.Gaps...)
+		return made
+	}
+	return claims.Build([]claims.Director{
+		{Name: "a", CloudConfig: config, Deployments: []*bosh.Manifest{of("web.yml", m, "")}},
+		{Name: "b", CreateEnvs: []*bosh.Manifest{of("env.yml", e, bosh.CreateEnv)}},
+	}, nil, func(*plan.Subnet) string { return "" })
 }

@@ -60,7 +60,7 @@ type Director struct {
 // Build returns the plan of all directors. segmentOf names the segment that the
 // fleet file gives a subnet, or returns "".
 func Build(directors []Director, externals []External, segmentOf func(*plan.Subnet) string) *plan.Plan {
-	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf, places: map[*bosh.Placement]places{}}
+	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf, places: map[*bosh.Placement]places{}, amongs: map[*plan.Subnet][]*plan.Subnet{}}
 	b.plan.Claims = make([]plan.Claim, 0, atMost(directors))
 	for i := range directors {
 		b.director(&directors[i])
@@ -116,6 +116,8 @@ type builder struct {
 	// follow one another.
 	stray *stray
 
+	// amongs are the subnets that stand for any of several, by the first of these.
+	amongs map[*plan.Subnet][]*plan.Subnet
 	// places are those of addons that are known already.
 	places map[*bosh.Placement]places
 

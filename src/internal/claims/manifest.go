@@ -200,7 +200,7 @@ func (n networks) containing(addr netip.Addr) *plan.Subnet {
 // networks of those that have the property, one for each segment, in another of the
 // director's that may be the same segment, or somewhere in the segments of the former.
 func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.PropertyAddress) {
-	for _, s := range mine.carriers(known, vip.Range.From()) {
+	for _, s := range b.carriers(mine, known, vip.Range.From()) {
 		if s != nil {
 			owner.Network = s.Network
 		}
@@ -211,9 +211,9 @@ func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.Prop
 
 // carriers are the subnets that an address lies in, one for each segment; one that is nil
 // where nothing is known.
-func (n networks) carriers(known networks, addr netip.Addr) []*plan.Subnet {
+func (b *builder) carriers(mine, known networks, addr netip.Addr) []*plan.Subnet {
 	var list []*plan.Subnet
-	for _, s := range n.all() {
+	for _, s := range mine.all() {
 		if s.Range.IsValid() && s.Range.Contains(addr) && !slices.ContainsFunc(list, func(o *plan.Subnet) bool {
 			return plan.ContactOf(o, s.Subnet).Relation != plan.Isolated
 		}) {
@@ -221,17 +221,17 @@ func (n networks) carriers(known networks, addr netip.Addr) []*plan.Subnet {
 		}
 	}
 	if len(list) == 0 {
-		list = append(list, n.carrier(known, addr))
+		list = append(list, b.carrier(mine, known, addr))
 	}
 	return list
 }
 
 // carrier is the subnet that an address lies in; nil where nothing is known.
-func (n networks) carrier(known networks, addr netip.Addr) *plan.Subnet {
-	if s := n.containing(addr); s != nil {
+func (b *builder) carrier(mine, known networks, addr netip.Addr) *plan.Subnet {
+	if s := mine.containing(addr); s != nil {
 		return s
 	}
-	among := n.among()
+	among := b.among(mine)
 	if s := known.containing(addr); s != nil && (among == nil || plan.ContactOf(among, s).Relation != plan.Isolated) {
 		return s
 	}
@@ -253,6 +253,21 @@ func (n networks) among() *plan.Subnet {
 		return nil
 	}
 	return &plan.Subnet{Director: director, Among: list}
+}
+
+// among is the same one for the same subnets: a thousand addresses in them are kin.
+func (b *builder) among(n networks) *plan.Subnet {
+	s := n.among()
+	if s == nil {
+		return nil
+	}
+	for _, known := range b.amongs[s.Among[0]] {
+		if slices.Equal(known.Among, s.Among) {
+			return known
+		}
+	}
+	b.amongs[s.Among[0]] = append(b.amongs[s.Among[0]], s)
+	return s
 }
 
 // contacts adds the addresses by which create-env reaches a VM: where no static_ips
