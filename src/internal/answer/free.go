@@ -107,7 +107,7 @@ func newFree(p *plan.Plan, q Question) *free {
 	f.base = f.scopeSet()
 	base := f.base.Ranges()
 	for i := range p.Claims {
-		c := &p.Claims[i]
+		c := f.inBlocks(&p.Claims[i])
 		if c.Range.IsValid() && plan.Reach(base, c.Range) && f.reach.meet(c.Subnet) {
 			f.claims = append(f.claims, c)
 		}
@@ -115,7 +115,7 @@ func newFree(p *plan.Plan, q Question) *free {
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
 		for j := range spot.May {
-			if c := &spot.May[j]; plan.Reach(base, c.Range) && (f.reach.meet(c.Subnet) || f.maySeek(c.Subnet)) {
+			if c := f.inBlocks(&spot.May[j]); plan.Reach(base, c.Range) && (f.reach.meet(c.Subnet) || f.maySeek(c.Subnet)) {
 				f.hidden = append(f.hidden, hiddenClaim{c, spot})
 			}
 		}
@@ -132,6 +132,24 @@ func newFree(p *plan.Plan, q Question) *free {
 		f.delegations = append(f.delegations, q.Pools[i].In(q.Scope.Subnets))
 	}
 	return f
+}
+
+// inBlocks is a claim as it counts for a Static question: whoever has a part of a block,
+// which a VM gets as a whole, takes all of it.
+func (f *free) inBlocks(c *plan.Claim) *plan.Claim {
+	if !f.Static || !c.Range.IsValid() {
+		return c
+	}
+	for _, s := range f.Scope.Subnets {
+		if s.Range.IsValid() && netipx.RangeOfPrefix(s.Range).Overlaps(c.Range) && f.reach.meet(c.Subnet) {
+			if r := plan.BlocksOf(c.Range, s.Prefix); r != c.Range {
+				wide := *c
+				wide.Range = r
+				c = &wide
+			}
+		}
+	}
+	return c
 }
 
 // maySeek reports whether a subnet whose range hides may be one of those that were
@@ -165,7 +183,9 @@ func (f *free) staticSet() *netipx.IPSet {
 	var set netipx.IPSetBuilder
 	for _, c := range f.claims {
 		if f.ownStatic(c) {
-			set.AddRange(c.Range)
+			for _, r := range c.Requestable() {
+				set.AddRange(r)
+			}
 		}
 	}
 	set.Intersect(f.base)

@@ -192,7 +192,9 @@ func (l *Look) free(owner string, kept []*plan.Claim) []*netipx.IPSet {
 	for _, c := range kept {
 		switch {
 		case c.Kind == plan.StaticPool && delegated.OverlapsRange(c.Range):
-			static.AddRange(c.Range)
+			for _, r := range c.Requestable() {
+				static.AddRange(r)
+			}
 		case c.Kind.InUse() && l.uses(c):
 			own.AddRange(c.Range)
 		}

@@ -6,7 +6,7 @@
 //
 //	restricted = first, last, gateway, reserved, the director machine's own addresses
 //	dynamic    = range − restricted − static, in whole blocks of the subnet's prefix
-//	static     = static − restricted
+//	static     = static − restricted, and the rest of the blocks that begin there
 //
 // and adds what stands in manifests: static_ips, virtual addresses, the VMs of
 // create-env. Each claim keeps the place of the line that makes it.
@@ -387,6 +387,7 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 			b.pending[read] = append(b.pending[read], b.plan.Claims[i])
 			b.plan.Claims[i].EitherPool = true
 		}
+		b.mayBeStatic(s, read, owner, restricted)
 	}
 	if hidden.has(bosh.HidesReserved) || hidden.has(bosh.HidesPrefix) {
 		b.setAside(read, before)
@@ -482,16 +483,44 @@ func (b *builder) staticPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner
 		if !ok {
 			continue
 		}
-		for r := range gaps(inside, restricted) {
-			b.add(plan.StaticPool, owner, s, r, block.At)
+		for r := range gaps(inside, restricted) { // the rest of a block is not looked at
+			if r, ok := plan.BlocksFrom(r, read.Prefix); ok {
+				b.add(plan.StaticPool, owner, s, r, block.At)
+			}
 		}
 	}
+}
+
+// staticBlocks yields what a subnet keeps for static_ips: the blocks that its entries begin.
+func staticBlocks(read *bosh.Subnet) iter.Seq[bosh.Block] {
+	return func(yield func(bosh.Block) bool) {
+		for _, block := range read.Static {
+			r, ok := plan.BlocksFrom(block.Range, read.Prefix)
+			block.Range = r
+			if ok && !yield(block) {
+				return
+			}
+		}
+	}
+}
+
+// mayBeStatic sets aside what a hidden entry of static may keep beside what the subnet hands
+// out anyway: blocks of which but the first address is restricted.
+func (b *builder) mayBeStatic(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted []netipx.IPRange) {
+	before := len(b.plan.Claims)
+	for r := range gaps(netipx.RangeOfPrefix(read.Range), restricted) {
+		whole, _ := plan.WholeBlocks(r, read.Prefix)
+		if blocks, ok := plan.BlocksFrom(r, read.Prefix); ok && blocks != whole {
+			b.add(plan.StaticPool, owner, s, blocks, read.RangeAt)
+		}
+	}
+	b.setAside(read, before)
 }
 
 func (b *builder) dynamicPool(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, restricted []netipx.IPRange, kind plan.Kind) {
 	taken := restricted
 	if len(read.Static) > 0 {
-		for _, block := range read.Static {
+		for block := range staticBlocks(read) {
 			taken = append(taken, block.Range)
 		}
 		taken = merged(taken)

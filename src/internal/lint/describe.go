@@ -126,7 +126,13 @@ func (f *Facts) instead(c *plan.Claim) string {
 				alternatives(list), target(c), c.Subnet.Network), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 		}
 	}
-	if list := plan.Nearest(f.unclaimed(c.Subnet), c.Range.From(), proposals); len(list) > 0 {
+	blocks := func(free []netipx.IPRange) []netipx.IPRange {
+		if c.Kind == plan.Static {
+			return plan.Bases(free, c.Subnet.Prefix)
+		}
+		return free
+	}
+	if list := plan.Nearest(blocks(f.unclaimed(c.Subnet)), c.Range.From(), proposals); len(list) > 0 {
 		text := fmt.Sprintf("use %s for %s: claimed by nobody", alternatives(list), target(c))
 		if c.Kind == plan.Static && c.Subnet.Deployment == "" {
 			text += fmt.Sprintf(" (put it into static: of network %s as well)", c.Subnet.Network)
@@ -138,11 +144,11 @@ func (f *Facts) instead(c *plan.Claim) string {
 	if c.Kind == plan.Static { // its director gives out nothing that it reserves
 		unowned = f.unowned(c.Subnet)
 	}
-	if list := plan.Nearest(unowned, c.Range.From(), proposals); len(list) > 0 {
+	if list := plan.Nearest(blocks(unowned), c.Range.From(), proposals); len(list) > 0 {
 		return paragraphs(fmt.Sprintf("use %s for %s: every director of the segment reserves it, and ipguard knows of nobody who uses it",
 			alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
-	if list := plan.Nearest(unused, c.Range.From(), proposals); len(list) > 0 {
+	if list := plan.Nearest(blocks(unused), c.Range.From(), proposals); len(list) > 0 {
 		return paragraphs(fmt.Sprintf("what nobody uses of %s is in reserved: of network %s (%s): move %s from there to static: and use it for %s, or ask whoever plans that range",
 			c.Subnet.Range.Masked(), c.Subnet.Network, c.Subnet.ReservedAt, alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}

@@ -224,7 +224,7 @@ func (f *Facts) pooledFinding(p pooled) Finding {
 func (f *Facts) movePooled(p pooled) string {
 	keepOff := reserveLine(p.pool.Subnet, p.overlap.Range)
 	if p.pool.Kind == plan.StaticPool {
-		keepOff = fmt.Sprintf("take %s out of static: of %s (%s)", plan.RangeText(p.overlap.Range), p.pool.Subnet.Label(), p.pool.At)
+		keepOff = fmt.Sprintf("take %s out of static: of %s (%s)", plan.RangeText(plan.BlocksOf(p.overlap.Range, p.pool.Subnet.Prefix)), p.pool.Subnet.Label(), p.pool.At)
 	}
 	move := ""
 	switch p.address.Kind {

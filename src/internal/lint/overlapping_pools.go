@@ -103,9 +103,27 @@ func (f *Facts) split(c *clash) string {
 	}
 	text := []string{reserveLine(c.a.Subnet, keepA...), reserveLine(c.b.Subnet, keepB...)}
 	if len(staticBoth) > 0 {
-		text = append(text, fmt.Sprintf("take %s out of static: of %s or of %s", listRanges(staticBoth), c.a.Subnet.Label(), c.b.Subnet.Label()))
+		text = append(text, takeOutOfStatic(c, staticBoth))
 	}
 	return paragraphs(text...)
+}
+
+// takeOutOfStatic says what one of both sides had to list no more: the blocks that hold it.
+func takeOutOfStatic(c *clash, both []netipx.IPRange) string {
+	blocks := func(s *plan.Subnet) string {
+		var set netipx.IPSetBuilder
+		for _, r := range both {
+			set.AddRange(plan.BlocksOf(r, s.Prefix))
+		}
+		return listRanges(built(&set).Ranges())
+	}
+	a, b := blocks(c.a.Subnet), blocks(c.b.Subnet)
+	if a == b {
+		b = ""
+	} else {
+		b += " out of static: "
+	}
+	return fmt.Sprintf("take %s out of static: of %s or %sof %s", a, c.a.Subnet.Label(), b, c.b.Subnet.Label())
 }
 
 // fenced are the entries that ipguard fence would add to reserved of a subnet for some

@@ -65,7 +65,8 @@ func (sp *Space) without(known map[*Subnet][]netipx.IPRange, s *Subnet, counts f
 }
 
 // UnusedStatic returns the addresses that s's own network may hand out on
-// request, that nobody uses and that no other director owns. Sorted.
+// request, that nobody uses and that no other director owns: of blocks that are so
+// as a whole, the first ones. Sorted.
 func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
 	if free, ok := sp.static[s]; ok {
 		return free
@@ -86,7 +87,7 @@ func (sp *Space) UnusedStatic(s *Subnet) []netipx.IPRange {
 			return true
 		}
 	})
-	free := ranges(&set)
+	free := Bases(ranges(&set), s.Prefix)
 	sp.static[s] = free
 	return free
 }
