@@ -258,3 +258,30 @@ func TestHiddenUser(t *testing.T) {
 		}
 	}
 }
+
+// TestWithheld: where addresses are given to nobody because of what hides, what hides is
+// told, be they of a static range of a director or not.
+func TestWithheld(t *testing.T) {
+	told := 0
+	for seed := range uint64(300) {
+		w := newWorld(seed)
+		withheld := false
+		for _, owner := range []string{"nobody", "a/nobody/nobody", "b/nobody/nobody"} {
+			count := func(unsure bool) int {
+				look := &booking.Look{Plan: w.plan, Pool: w.pool, Now: now, Unsure: unsure}
+				return ledger.CountFree(w.pool, &ledger.Records{}, look.World(owner))
+			}
+			withheld = withheld || count(true) > count(false)
+		}
+		look := &booking.Look{Plan: w.plan, Pool: w.pool, Now: now}
+		if withheld {
+			told++
+		}
+		if spots := look.Withheld(); withheld && len(spots) == 0 {
+			t.Fatalf("seed %d: nothing is told to hide, and addresses are given to nobody for it", seed)
+		}
+	}
+	if told < 30 {
+		t.Errorf("only %d worlds with something to tell", told)
+	}
+}

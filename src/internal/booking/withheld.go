@@ -13,7 +13,8 @@ func (l *Look) Withheld() []*plan.BlindSpot {
 	g := l.on()
 	g.withheldOnce.Do(func() {
 		q := l.Question("")
-		q.Passes, q.AllowUnsure = nil, false
+		q.AllowUnsure = false
+		q.Passes = func(c *plan.Claim) bool { return c.Kind == plan.StaticPool } // some owner would get it
 		sure := answer.Available(g.plan, q)
 		q.AllowUnsure = true
 		unsure := without(answer.Available(g.plan, q), sure)
