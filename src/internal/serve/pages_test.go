@@ -317,7 +317,7 @@ func TestNetworkTeamWithoutScript(t *testing.T) {
 	has(r.page(browser, "/mine/requests", url.Values{"id": {"2"}}), 200, "withdrawn")
 	has(r.page(browser, "/request", wish), 200, "Request 3 is open")
 	has(r.page(browser, "/network/requests", url.Values{"id": {"3"}, "do": {"approve"}}), 200, "Request 3 for promo/big/web is booked")
-	has(r.page(browser, "/mine", nil), 200, "promo/big/web", "approved by token%20admin", "ticket 9")
+	has(r.page(browser, "/mine", nil), 200, "promo/big/web", "<strong>approved by", "ticket 9")
 	has(r.page(browser, "/network/requests", url.Values{"id": {"3"}, "do": {"decline"}}), 409, "request 3 is booked already")
 
 	// Drift, and its cure.
