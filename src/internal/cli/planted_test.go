@@ -468,6 +468,31 @@ func TestPlantedVariables(t *testing.T) {
 	}
 }
 
+// TestPlantedBesideAddresses writes tokens beside an address into one scalar: a line of a
+// configuration file is a virtual address, too, and all of it but the address is kept back.
+func TestPlantedBesideAddresses(t *testing.T) {
+	w := newPlantedWorld(t)
+	lint := []string{"lint", "--show-addresses"}
+	for _, format := range []string{"text", "concise", "json", "sarif", "junit", "github", "gitlab"} {
+		lint = append(lint, "--format", format+"=written/lint."+format)
+	}
+	for _, form := range []string{
+		"%s auth_pass S3cr3tA", "%s:S3cr3tA", "%s,S3cr3tA", "%s, S3cr3tA", "S3cr3tA, %s", "%s/24 dev eth0 label S3cr3tA", "((x)) S3cr3tA %s", "%s;S3cr3tA", "%s pass=S3cr3tA", "%s-S3cr3tA", "S3cr3tA@%s", "https://u:S3cr3tA@%s/",
+	} {
+		for _, quote := range []string{"", `"`} {
+			value := quote + strings.ReplaceAll(form, "%s", "10.8.52.130") + quote
+			for _, written := range []string{
+				"jobs: [{name: keepalived, release: lb, properties: {keepalived: {vip: VALUE}}}]",
+				"jobs:\n  - name: keepalived\n    release: lb\n    properties:\n      keepalived:\n        vip: VALUE",
+			} {
+				text := strings.Replace(plantedFiles["m.yml"], "jobs: [{name: keepalived, release: lb, properties: {keepalived: {vip: 10.8.52.50}}}]", strings.ReplaceAll(written, "VALUE", value), 1)
+				writeFile(t, "m.yml", []byte(text))
+				w.check("m.yml has "+strings.ReplaceAll(written, "VALUE", value), w.environ, lint)
+			}
+		}
+	}
+}
+
 // oddTokens are tokens that something on the way to the reader changes: it escapes them,
 // trims them, cuts them, or takes them for a URL.
 var oddTokens = []string{

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -40,19 +41,22 @@ func newExcerpt(line string, at int, ofVariables bool) excerpt {
 	if own := exception().FindString(line[start:min(len(line), start+maxScalar)]); own != "" {
 		value, end = own, start+len(own)
 	}
-	shown := shownPart(value, ofVariables)
+	shown, cutBefore, cutBehind := shownPart(value, ofVariables)
+	if goesOn(line, start, end) && understoodIn(value) == nil {
+		shown = ""
+	}
 	if shown == "" && (value != "" || ofVariables) {
 		e.line = append([]rune(strings.TrimSuffix(string(e.line), ellipsis[true])), '…')
 		e.start, e.end = len(e.line)-1, len(e.line)
 		return e
 	}
-	if !strings.HasPrefix(value, shown) && string(e.line) != ellipsis[true] {
+	if cutBefore && string(e.line) != ellipsis[true] {
 		e.line = append(e.line, []rune(ellipsis[true])...)
 	}
 	e.start = len(e.line)
 	e.line = append(e.line, []rune(shown)...)
 	e.end = len(e.line)
-	if !strings.HasSuffix(value, shown) {
+	if cutBehind {
 		e.line = append(e.line, []rune(ellipsis[false])...)
 		return e
 	}
@@ -117,18 +121,57 @@ func listsAddresses(items string) bool {
 // maxPlain is how long a value may be that is shown and is no address.
 const maxPlain = 64
 
-// shownPart is the part of a value that may be shown, empty for none.
-func shownPart(value string, ofVariables bool) string {
+// shownPart is what may be shown of a value, empty for nothing: all of it, if it is an
+// address or one plain word; else the addresses and variables in it, and an ellipsis for
+// whatever stands between them. cutBefore and cutBehind say that there was more.
+func shownPart(value string, ofVariables bool) (shown string, cutBefore, cutBehind bool) {
+	understood := understoodIn(value)
 	switch {
 	case ipaddr.IsText(value), exception().MatchString(value):
-		return value
-	case ofVariables:
-		return ""
-	case len(value) <= maxPlain && (isWord(value, " ,()!") || isWord(value, " :")) || len(value) == 1:
-		return value
+		return value, false, false
+	case value == "" || ofVariables:
+		return "", false, false
+	case understood == nil && (len(value) <= maxPlain && isWord(strings.TrimPrefix(strings.TrimLeft(value, " \t"), "- "), "") || len(value) == 1):
+		return value, false, false
+	case understood == nil:
+		return "", false, false
 	}
-	return addressIn(value)
+	var text strings.Builder
+	from := 0
+	for i, at := range understood {
+		switch between := value[from:at[0]]; {
+		case isSeparator(between):
+			text.WriteString(between)
+		case i == 0:
+			cutBefore = true
+		default:
+			text.WriteString(" … ")
+		}
+		text.WriteString(value[at[0]:at[1]])
+		from = at[1]
+	}
+	if cutBehind = !isSeparator(value[from:]); !cutBehind {
+		text.WriteString(value[from:])
+	}
+	return text.String(), cutBefore, cutBehind
 }
+
+// understood finds variables within a text, and addresses with their masks, also those of
+// too large numbers.
+var understood = lazyregexp.New(`\(\(!?[-/.\w\pL]+\)\)|(?:` + dotted + `|(?:[0-9a-fA-F]{0,4}:){2,7}(?:` + dotted + `|[0-9a-fA-F]{0,4}))(?:/\d{1,3})?`)
+
+const dotted = `\d{1,3}(?:\.\d{1,3}){3}`
+
+// understoodIn is where the addresses and variables of a text stand.
+func understoodIn(text string) [][]int {
+	return slices.DeleteFunc(understood().FindAllStringIndex(text, -1), func(at []int) bool {
+		piece := text[at[0]:at[1]]
+		return strings.Contains(piece, ":") && !ipaddr.IsText(piece) // such as a time
+	})
+}
+
+// isSeparator reports whether a text is nothing but what stands between addresses.
+func isSeparator(text string) bool { return strings.Trim(text, " \t,-\"'") == "" }
 
 // isWord reports whether a text has letters, digits, and what stands in names and
 // addresses beside them, and nothing but those and the other characters given.
@@ -136,20 +179,6 @@ func isWord(text, others string) bool {
 	return text != "" && strings.IndexFunc(text, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-./+\"'*&|>", r) && !strings.ContainsRune(others, r)
 	}) < 0
-}
-
-// addressIn is the first address in a longer value, such as a URL.
-func addressIn(value string) string {
-	for piece := range strings.FieldsFuncSeq(value, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF.:/", r) }) {
-		piece = strings.Trim(piece, "/:")
-		host, _, _ := strings.Cut(piece, ":") // a port
-		for _, candidate := range []string{piece, host} {
-			if ipaddr.IsText(candidate) {
-				return candidate
-			}
-		}
-	}
-	return ""
 }
 
 // skipProperties steps over anchors and tags, which a YAML parser counts as the
@@ -214,6 +243,13 @@ func quotedEnd(line string, start int) int {
 		}
 	}
 	return len(line) // it goes on in the next line
+}
+
+// goesOn reports whether what scalarEnd takes for the end of a plain scalar may be within
+// it: no flow collection is opened in the line.
+func goesOn(line string, start, end int) bool {
+	rest := strings.TrimLeft(line[end:], " \t")
+	return end-start > 1 && rest != "" && strings.IndexByte(",[]{}", rest[0]) >= 0 && !strings.ContainsAny(line[:start], "[{")
 }
 
 func endsPlain(line string, i int) bool {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -132,10 +134,50 @@ func TestKeptBack(t *testing.T) {
 		{"  pasword:", "pasword", "  pasword:"},
 		{"{pasword: hunter2}", "pasword", "… pasword …"},
 		{"key: " + strings.Repeat("x", 100), "xx", "key: …"},
+		{"  vip: 10.8.52.191 - 10.8.52.193", "10", "  vip: 10.8.52.191 - 10.8.52.193"},
+		{"  vip: ((a)), ((b)) 10.8.52.191/24", "((a", "  vip: ((a)) …"},
+		{`  vip: "((a)), ((b)) 10.8.52.191/24"`, `"`, `  vip: "((a)), ((b)) 10.8.52.191/24"`},
+		{`  vip: "10.8.52.191 hunter2 2001:db8::1 x"`, `"`, `  vip: "10.8.52.191 … 2001:db8::1 …`},
+		{"  vip: hunter2, 10.8.52.191", "hunter2", "  vip: …"},
+		{"  vip: (( grab a.b )) 10.8.52.300 hunter2", "((", "  vip: … 10.8.52.300 …"},
+		{"  at: 10:20:30:40:50:60", "10:", "  at: …"},
 	} {
 		if got := string(excerptOf(tt.line, 1+strings.Index(tt.line, tt.mark), false).line); got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.line, got, tt.want)
 		}
+	}
+}
+
+// TestKeptBackBesideAnAddress puts a secret beside an address of the same scalar, with
+// whatever may stand between the two.
+func TestKeptBackBesideAnAddress(t *testing.T) {
+	const secret = "S3cr3T"
+	separators := []string{"", " auth_pass ", "/24 dev eth0 label ", " pass=", "/24", "::", ":443/", "\\n", " ((x)) ", "1", " 2001:db8::2"}
+	for r := rune(' '); r < 0x7f; r++ {
+		separators = append(separators, string(r), string(r)+" ", " "+string(r))
+	}
+	shown := 0
+	for _, address := range []string{"10.8.52.191", "2001:db8::191", "((a))", "10.8.52.300"} {
+		for _, separator := range separators {
+			for _, value := range []string{address + separator + secret, secret + separator + address, address + separator + secret + separator + address} {
+				for _, line := range []string{"  vip: " + value, "  vip: '" + value + "'", `  vip: "` + value + `"`, "  {vip: " + value + "}"} {
+					var read map[string]string
+					if err := yaml.Unmarshal([]byte(line), &read); err != nil || !strings.Contains(read["vip"], secret) || !strings.Contains(read["vip"], address) {
+						continue // they are not in one scalar
+					}
+					e := excerptOf(line, 1+strings.Index(line, ": ")+2, false)
+					if strings.Contains(string(e.line), "S3c") || strings.Contains(string(e.line), "r3T") {
+						t.Errorf("%q shows %q", line, string(e.line))
+					}
+					if strings.Contains(string(e.line), address) {
+						shown++
+					}
+				}
+			}
+		}
+	}
+	if shown < 1500 {
+		t.Errorf("only %d addresses are shown", shown)
 	}
 }
 
