@@ -13,6 +13,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/accounts"
+	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/collector"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 )
@@ -164,11 +165,9 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 	if !isDirector(in.Director) {
 		return nil, huma.Error422UnprocessableEntity("a director's name has letters, digits, - _ and ., and does not begin with a point")
 	}
-	add := a.Pushes.Add
-	if in.Replaces {
-		add = a.Pushes.Replace
-	}
-	pushed, fresh, err := add(ctx, in.Director, in.RawBody, actor.Name)
+	pushed, fresh, err := a.Pushes.Tell(ctx, in.Director, in.RawBody, pushes.Pusher{
+		Name: actor.Name, Replaces: in.Replaces, May: func(director string) bool { return actor.Has(accounts.PushFor(director)) },
+	})
 	if refused := (*pushes.RefusedError)(nil); errors.As(err, &refused) {
 		return nil, huma.Error409Conflict(refused.Message)
 	}
@@ -176,7 +175,14 @@ func (a *API) push(ctx context.Context, in *pushInput) (*pushOutput, error) {
 		return nil, unavailable(err)
 	}
 	if fresh {
-		if err := a.Accounts.Note(ctx, actor.Name, "pushed", fmt.Sprintf("%s, version %d", in.Director, pushed.Version)); err != nil {
+		for _, p := range slices.Concat([]pushes.Push{pushed}, pushed.Revised) {
+			if err := a.Accounts.Note(ctx, actor.Name, "pushed", fmt.Sprintf("%s, version %d", p.Director, p.Version)); err != nil {
+				return nil, unavailable(err)
+			}
+		}
+	}
+	for _, p := range pushed.Revised {
+		if err := a.Chronicle.Record(ctx, p.Director); err != nil && !errors.Is(err, central.ErrFleetFile) { // then a later round does it
 			return nil, unavailable(err)
 		}
 	}

@@ -109,7 +109,7 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 		return incomplete("see above", "what the fleet file says of addresses outside of directors cannot be told: nothing was pushed")
 	}
 	var failed error
-	collides := false
+	collides, told := false, []toldDirector{}
 	for i := range w.Fleet.Directors {
 		d := w.Fleet.Directors[i]
 		if len(names) > 0 && !slices.Contains(names, d.Name) {
@@ -135,21 +135,17 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 				return err
 			}
 		}
-		collides = collides || len(pushed.Conflicts) > 0
-		if len(pushed.Conflicts) == 0 {
-			continue
+		told = append(told, toldDirector{d, pushed})
+	}
+	for i, t := range told {
+		if len(t.pushed.Conflicts) > 0 && i < len(told)-1 { // those told later may have ended them: the same again says what there is now
+			if t.pushed, err = push(ctx, w, client, t.director, keep, team, replaces); err != nil {
+				return storeError(err)
+			}
 		}
-		if err := printTo(streams.Stdout, "%s: %s with what others have:\n", d.Name, plural.Of(len(pushed.Conflicts), "conflict")); err != nil {
+		collides = collides || len(t.pushed.Conflicts) > 0
+		if err := tellConflicts(streams, t); err != nil {
 			return err
-		}
-		for _, c := range pushed.Conflicts {
-			text := c.Message
-			if c.Unsure != nil {
-				text += "; since " + c.Unsure.UTC().Format(time.RFC3339) + " a part of the plan cannot be read, and it may go on"
-			}
-			if err := printTo(streams.Stdout, "  %s\n", legible.Text(text)); err != nil {
-				return err
-			}
 		}
 	}
 	switch {
@@ -157,6 +153,31 @@ func pushAll(ctx context.Context, w *workspace.Workspace, client *serverclient.C
 		return incomplete("see above", "not all directors were pushed")
 	case collides:
 		return exitCode(ExitFindings)
+	}
+	return nil
+}
+
+// toldDirector is a director of which the server was told.
+type toldDirector struct {
+	director fleet.Sources
+	pushed   serverclient.Pushed
+}
+
+func tellConflicts(streams Streams, t toldDirector) error {
+	if len(t.pushed.Conflicts) == 0 {
+		return nil
+	}
+	if err := printTo(streams.Stdout, "%s: %s with what others have:\n", t.director.Name, plural.Of(len(t.pushed.Conflicts), "conflict")); err != nil {
+		return err
+	}
+	for _, c := range t.pushed.Conflicts {
+		text := c.Message
+		if c.Unsure != nil {
+			text += "; since " + c.Unsure.UTC().Format(time.RFC3339) + " a part of the plan cannot be read, and it may go on"
+		}
+		if err := printTo(streams.Stdout, "  %s\n", legible.Text(text)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -146,11 +146,7 @@ func tryParts(t *testing.T, uuid string) {
 				}
 			}
 		}
-		add := store.Add
-		if replaces {
-			add = store.Replace
-		}
-		p, _, err := add(t.Context(), "a", snapshotOf(t, parts, uuid, fmt.Sprint(i), now), by)
+		p, _, err := store.Tell(t.Context(), "a", snapshotOf(t, parts, uuid, fmt.Sprint(i), now), pushes.Pusher{Name: by, Replaces: replaces})
 		if is := (*pushes.RefusedError)(nil); errors.As(err, &is) {
 			if len(lostUntold) == 0 || replaces || by == last && !all {
 				t.Fatalf("seed %d: %s had %v, %s has %v: %v", seed, last, before, by, parts, err)

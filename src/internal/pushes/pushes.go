@@ -45,6 +45,9 @@ type Push struct {
 	// Gone are the parts (networks, deployments, machines of create-env and more) that the
 	// version before had and this one has not; of what was pushed just now alone.
 	Gone []string
+	// Revised are the newest versions of other directors that this one made; of what was
+	// pushed just now alone.
+	Revised []Push
 }
 
 // Server is who pushes what the server asked directors itself.
@@ -63,15 +66,22 @@ func (e *RefusedError) Error() string { return e.Message }
 // *RefusedError. Files beside what the server itself asked the director become one with it,
 // and stay when it is asked again. It also refuses files that are only a part of the director, by all signs.
 func (s *Store) Add(ctx context.Context, director string, text []byte, by string) (p Push, fresh bool, err error) {
-	return s.add(ctx, director, text, by, false)
+	return s.Tell(ctx, director, text, Pusher{Name: by})
 }
 
-// Replace is Add of what stands for all of the director, whatever it lacks.
-func (s *Store) Replace(ctx context.Context, director string, text []byte, by string) (p Push, fresh bool, err error) {
-	return s.add(ctx, director, text, by, true)
+// Pusher is who pushes.
+type Pusher struct {
+	Name string
+	// Replaces says that the push stands for all of the director, whatever it lacks.
+	Replaces bool
+	// May reports whether they may push a director; nil: no other one.
+	May func(director string) bool
 }
 
-func (s *Store) add(ctx context.Context, director string, text []byte, by string, replaces bool) (p Push, fresh bool, err error) {
+// Tell is Add for a pusher of several directors: what one fleet file said before with others
+// of them about addresses of this push counts no more, and Push.Revised are these.
+func (s *Store) Tell(ctx context.Context, director string, text []byte, who Pusher) (p Push, fresh bool, err error) {
+	by, replaces := who.Name, who.Replaces
 	read, err := snapshot.Read(director+".json", text)
 	if err == nil {
 		read, err = read.Reduced()
@@ -119,10 +129,17 @@ func (s *Store) add(ctx context.Context, director string, text []byte, by string
 		if last != nil {
 			p.Version = last.Version + 1
 		}
-		if err = s.insert(ctx, p, text); err == nil {
+		others, err := s.revise(ctx, director, both, who)
+		if err != nil {
+			return p, false, err
+		}
+		if err = s.insert(ctx, append(others, revised{p, text})); err == nil {
+			for _, o := range others {
+				p.Revised = append(p.Revised, o.push)
+			}
 			return p, true, nil
 		}
-		if now, readErr := s.last(ctx, director); readErr != nil || now == nil || last != nil && now.Version == last.Version {
+		if !s.moved(ctx, append(others, revised{push: p})) {
 			return p, false, err // that was not why
 		}
 	}
@@ -224,14 +241,34 @@ func sameUUID(p Push, last *Push) string {
 		last.By, last.Collected.Format(time.RFC3339))
 }
 
-func (s *Store) insert(ctx context.Context, p Push, text []byte) error {
-	packed, err := pack(text)
+// moved reports whether another one pushed some version of a list meanwhile.
+func (s *Store) moved(ctx context.Context, list []revised) bool {
+	return slices.ContainsFunc(list, func(v revised) bool {
+		now, err := s.last(ctx, v.push.Director)
+		return err == nil && now != nil && now.Version >= v.push.Version
+	})
+}
+
+// insert adds versions, all or none.
+func (s *Store) insert(ctx context.Context, list []revised) error {
+	tx, err := s.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	_, err = s.Write.ExecContext(ctx, `insert into push (director, version, uuid, at, by_whom, digest, snapshot, collected) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		p.Director, p.Version, p.UUID, p.At.UnixMicro(), p.By, p.Digest, packed, p.Collected.UnixMicro())
-	return err
+	defer func() { _ = tx.Rollback() }() // after the commit it does nothing
+	for _, v := range list {
+		packed, err := pack(v.text)
+		if err != nil {
+			return err
+		}
+		p := &v.push
+		_, err = tx.ExecContext(ctx, `insert into push (director, version, uuid, at, by_whom, digest, snapshot, collected) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			p.Director, p.Version, p.UUID, p.At.UnixMicro(), p.By, p.Digest, packed, p.Collected.UnixMicro())
+		if err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 func pack(text []byte) ([]byte, error) {

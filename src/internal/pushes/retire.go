@@ -14,7 +14,7 @@ func (s *Store) Retire(ctx context.Context, director, by string) (bool, error) {
 			return false, err
 		}
 		p := Push{Director: director, Version: last.Version + 1, At: s.Now().UTC(), By: by}
-		if err = s.insert(ctx, p, nil); err == nil {
+		if err = s.insert(ctx, []revised{{push: p}}); err == nil {
 			return true, nil
 		}
 		if now, readErr := s.last(ctx, director); readErr != nil || now.Version == last.Version || ctx.Err() != nil {

@@ -134,7 +134,7 @@ func TestKilledBetweenPushAndRecord(t *testing.T) {
 	for _, snapshot := range [][]byte{one, two, one} {
 		promo.clock.pass(time.Hour)
 		times = append(times, promo.clock.Now())
-		if _, fresh, err := killed.Replace(t.Context(), "promo", snapshot, "test"); err != nil || !fresh {
+		if _, fresh, err := killed.Tell(t.Context(), "promo", snapshot, pushes.Pusher{Name: "test", Replaces: true}); err != nil || !fresh {
 			t.Fatal(fresh, err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ipguard/ipguard/src/internal/accounts"
 )
 
 // TestFleetFileAndPush: what the server's fleet file, and files there, say of a director
@@ -62,4 +64,43 @@ func TestExternalGetsAnotherOwner(t *testing.T) {
 	if out := west.expect(0, nil, "who", "10.8.52.33"); strings.Contains(out, "lb") {
 		t.Errorf("it is outside of bosh still: %s", out)
 	}
+}
+
+// TestOneFileOfTwoDirectors: a file that tells its external addresses and its bookings in git with
+// two directors is no conflict with itself while they change, pushed whole or director by director.
+func TestOneFileOfTwoDirectors(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	both := &team{west.company, "both", ""}
+	var err error
+	both.token, err = west.accounts.Make(t.Context(), accounts.Token{Name: "both", Scopes: []string{accounts.PushFor("b1"), accounts.PushFor("b2")}, Ends: west.clock.Now().AddDate(0, 0, 1), By: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both.write("both/b1-env.yml", environmentOf("b1", "10.8.52.61"))
+	both.write("both/b2-env.yml", environmentOf("b2", "10.8.52.62"))
+	tell := func(status int, external string, args ...string) {
+		t.Helper()
+		both.write("both/ipguard.yml", "server: "+both.server.URL+"\ndirectors: [{name: b1, create_env: [b1-env.yml]}, {name: b2, create_env: [b2-env.yml]}]\nexternal: ["+external+"]\n")
+		both.expect(status, nil, append([]string{"push"}, args...)...)
+		if out := west.expect(0, nil, "who", "10.8.52.64"); status == 0 && strings.Contains(out, "by 2") {
+			t.Errorf("%s: %s", external, out)
+		}
+	}
+	tell(0, "{owner: lb, addresses: [10.8.52.64, 10.8.52.66]}")
+	tell(0, "{owner: load balancer, addresses: [10.8.52.64, 10.8.52.66]}")
+	tell(0, "{owner: third, addresses: [10.8.52.64, 10.8.52.66]}", "b1")
+	tell(0, "{owner: fourth, addresses: [10.8.52.64]}", "b2")
+	west.expect(0, []string{"third"}, "who", "10.8.52.66") // until the other director is pushed
+	tell(0, "{owner: fourth, addresses: [10.8.52.64]}")
+	west.expect(0, []string{"nobody has it"}, "who", "10.8.52.66")
+	// An address that moves from the second to the first is a conflict of neither.
+	both.write("both/b2-env.yml", environmentOf("b2", "10.8.52.63"))
+	both.write("both/b1-env.yml", environmentOf("b1", "10.8.52.62"))
+	tell(0, "{owner: fourth, addresses: [10.8.52.64]}")
+	// Another file's word stays.
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.write("dr-west/ipguard.yml", west.read("dr-west/ipguard.yml")+"external: [{owner: other, addresses: [10.8.52.64]}]\n")
+	west.expect(1, []string{"fourth", "other"}, "push")
+	west.expect(0, []string{"by 2"}, "who", "10.8.52.64")
 }

@@ -191,6 +191,9 @@ func (s Settings) node() *yaml.Node {
 	if len(s.Bookings) > 0 {
 		m.put("bookings", sequence(s.Bookings, Booking.node))
 	}
+	if len(s.With) > 0 {
+		m.texts("with", s.With)
+	}
 	if s.VIPs != nil {
 		m.put("vip_properties", s.VIPs.node())
 	}

@@ -221,6 +221,7 @@ func (r *reader) settings(v source.Value) Settings {
 	s.Own, s.AnswersAt, s.Proxies = addresses("director_ips"), addresses("answers_at"), addresses("proxies")
 	s.External = readList(r, v.Field("external"), r.external)
 	s.Bookings = readList(r, v.Field("bookings"), r.booking)
+	s.With = r.texts(v.Field("with"))
 	s.VIPs = r.vipProperties(v.Field("vip_properties"))
 	if files := v.Field("files"); files.Present() {
 		kept := files.Field("kept")

@@ -32,6 +32,9 @@ func (s *Snapshot) Reduced() (*Snapshot, error) {
 			return nil, errors.New("settings: bookings: the name of an owner, a pool or a segment is none")
 		}
 	}
+	if slices.ContainsFunc(s.Settings.With, func(name string) bool { return !isName(name) }) {
+		return nil, errors.New("settings: with: the name of a director is none")
+	}
 	r := *s
 	r.CloudConfigs = reducedConfigs(s.CloudConfigs, keep.CloudConfig)
 	r.RuntimeConfigs = slices.DeleteFunc(reducedConfigs(s.RuntimeConfigs, keep.RuntimeConfig), func(c Config) bool { return c.Content.Empty() })

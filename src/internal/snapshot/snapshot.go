@@ -99,6 +99,8 @@ type Settings struct {
 	External []External
 	// Bookings are those of pools that the file has itself.
 	Bookings []Booking
+	// With are the directors that the file tells all of this with; empty: it has no other.
+	With []string
 	// VIPs are what that file says of virtual addresses; nil where nobody told, as in what
 	// collect writes: then Head.Kept says what was looked for.
 	VIPs *VIPProperties

@@ -41,13 +41,14 @@ func Promised(d fleet.Sources, loader *interpolate.Loader, files *source.Files, 
 	known := settled(&d, s.Settings)
 	s.Settings = snapshot.Settings{
 		IgnoreMissingGateway: known.IgnoreMissingGateway, ManagedNetworks: known.ManagedNetworks, NoConfigServer: known.NoConfigServer,
-		External: s.Settings.External, Bookings: s.Settings.Bookings, VIPs: s.Settings.VIPs, Files: s.Settings.Files,
+		External: s.Settings.External, Bookings: s.Settings.Bookings, With: s.Settings.With, VIPs: s.Settings.VIPs, Files: s.Settings.Files,
 	}
 	if team != nil {
 		if err := team.lookedFor(&d, s); err != nil {
 			return nil, err
 		}
 		s.Settings.External, s.Settings.Bookings, s.Settings.VIPs = team.External, team.Bookings, &team.VIPs
+		s.Settings.With = team.With
 	}
 	for _, b := range known.Addresses {
 		s.Settings.Own = append(s.Settings.Own, snapshot.Address{Text: b.Range.From().String(), Block: b})
@@ -86,6 +87,8 @@ type Team struct {
 	// Bookings are those of its own pools, sorted by address.
 	Bookings []snapshot.Booking
 	VIPs     snapshot.VIPProperties
+	// With are the directors of the file that are told to others, sorted; none: it has one.
+	With []string
 }
 
 // lookedFor refuses what was collected when nothing asked for the virtual addresses of the

@@ -51,6 +51,9 @@ func (w *Workspace) Team(shared *fleet.File) (*survey.Team, []trouble.Trouble) {
 			Hint: "put them into external: of the server's fleet file",
 		})
 	}
+	if len(w.Fleet.Directors) > 1 {
+		team.With = slices.Sorted(slices.Values(w.Names()))
+	}
 	bookings, more := w.Fleet.OwnBookings(shared)
 	team.Bookings = bookings
 	return team, append(troubles, more...)
