@@ -9,6 +9,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // Scope is the part of the plan in which an address is looked for.
@@ -60,21 +61,26 @@ func Find(p *plan.Plan, name string) (Scope, error) {
 	}
 	segments := p.Segments()
 	for _, g := range segments {
-		if strings.EqualFold(g.Name, name) {
+		if isNamed(g.Name, name) {
 			scope.Subnets = g.Subnets
 			return scope, nil
 		}
 	}
 	for _, fits := range []func(*plan.Subnet) bool{
-		func(s *plan.Subnet) bool { return Network(s) == name },
-		func(s *plan.Subnet) bool { return s.Network == name },
-		func(s *plan.Subnet) bool { return s.Identity.ID != "" && strings.EqualFold(s.Identity.ID, name) },
+		func(s *plan.Subnet) bool { return seal.Same(Network(s), name) },
+		func(s *plan.Subnet) bool { return seal.Same(s.Network, name) },
+		func(s *plan.Subnet) bool { return s.Identity.ID != "" && isNamed(s.Identity.ID, name) },
 	} {
 		if scope.Subnets = ranged(p, fits); len(scope.Subnets) > 0 {
 			return scope, oneSegment(name, segments, scope.Subnets)
 		}
 	}
 	return scope, &NotFound{Name: name, Known: Names(p)}
+}
+
+// isNamed reports whether a segment or its id is called so: case tells no two apart.
+func isNamed(known, name string) bool {
+	return strings.EqualFold(known, name) || seal.Same(known, name)
 }
 
 // ParseRange reads an address or a CIDR; host bits are masked away.

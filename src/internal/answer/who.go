@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // Holders is everybody who has part in some addresses.
@@ -117,28 +118,29 @@ func called(o plan.Owner) []string {
 func WhoNamed(p *plan.Plan, name string) (h Holders, others []string) {
 	h = Holders{Name: name}
 	bySubnet := map[*plan.Subnet][]plan.Claim{}
-	known := map[string]bool{}
+	known, found := map[string]bool{}, false
+	note := func(o plan.Owner) (named bool) {
+		for _, n := range called(o) {
+			known[n] = true
+			named = named || seal.Same(n, name)
+		}
+		found = found || named
+		return named
+	}
 	for i := range p.Claims {
 		c := &p.Claims[i]
-		names := called(c.Owner())
-		for _, n := range names {
-			known[n] = true
-		}
-		if slices.Contains(names, name) {
+		if note(c.Owner()) {
 			bySubnet[c.Subnet] = append(bySubnet[c.Subnet], *c)
 		}
 	}
 	h.place(newOrder(p), bySubnet, ranged(p, func(s *plan.Subnet) bool { return bySubnet[s] != nil }))
 	for i := range p.BlindSpots {
 		spot := &p.BlindSpots[i]
-		for _, n := range called(spot.Owner) {
-			known[n] = true
-		}
-		if len(spot.May) > 0 && slices.Contains(called(spot.Owner), name) {
+		if note(spot.Owner) && len(spot.May) > 0 {
 			h.Blind = append(h.Blind, spot)
 		}
 	}
-	if known[name] {
+	if found {
 		return h, nil
 	}
 	return h, slices.Sorted(maps.Keys(known))

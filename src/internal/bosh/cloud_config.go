@@ -131,6 +131,7 @@ func (cc *CloudConfig) hideZone(v source.Value) {
 
 func (r *cloudConfigReader) readAZs(items []source.Value) {
 	seen := map[string]place.Place{}
+	var names []source.Value
 	for _, item := range items {
 		if !r.isObject(item, "an availability zone") {
 			if hides(item) {
@@ -144,7 +145,14 @@ func (r *cloudConfigReader) readAZs(items []source.Value) {
 		if ok && r.hidden(nameAt, "the name of an availability zone") {
 			r.cc.hideZone(nameAt)
 		} else if ok {
-			r.cc.AZs = append(r.cc.AZs, AZ{Name: name, At: nameAt.Place(), CPI: cpi})
+			r.cc.AZs, names = append(r.cc.AZs, AZ{Name: name, At: nameAt.Place(), CPI: cpi}), append(names, nameAt)
+		}
+	}
+	for i := range names {
+		for _, other := range names {
+			if other.Compare(names[i]) <= 0 {
+				r.cc.AZs[i].Rank++
+			}
 		}
 	}
 	for _, az := range r.cc.AZs {

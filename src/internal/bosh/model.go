@@ -69,6 +69,9 @@ type CloudConfig struct {
 type AZ struct {
 	Name string
 	At   place.Place
+	// Rank is its number, from 1, among the zones in the order of their names, also of those
+	// that may not be shown.
+	Rank int
 	// CPI names the cpi config entry of the zone; empty for the default one.
 	CPI string
 }

@@ -3,6 +3,7 @@ package bosh
 import (
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -47,7 +48,7 @@ func MayBeOne(a, b string) bool {
 	switch {
 	case !hidesA && !hidesB:
 		return a == b
-	case source.IsSeal(a) || source.IsSeal(b):
+	case seal.Is(a) || seal.Is(b):
 		return true
 	case !hidesA:
 		return strings.HasPrefix(a, headB) && strings.HasSuffix(a, tailB) && len(a) >= len(headB)+len(tailB)

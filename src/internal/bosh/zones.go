@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // Zones are the names of the availability zones that a cloud-config defines.
@@ -34,6 +36,21 @@ func (z Zones) Cure(name string) string {
 		return "define azs: [{name: " + name + "}]"
 	}
 	return NearestCure(name, z.names)
+}
+
+// CompareZones orders zones as directors do: by their names, whether they may be shown or not.
+func (cc *CloudConfig) CompareZones(a, b string) int {
+	if !seal.Is(a) && !seal.Is(b) {
+		return cmp.Compare(a, b)
+	}
+	rank := func(name string) int {
+		i := slices.IndexFunc(cc.AZs, func(az AZ) bool { return az.Name == name })
+		if i < 0 {
+			return 0
+		}
+		return cc.AZs[i].Rank
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
 }
 
 // NetworkZones are the zones of a network's subnets, "" for a subnet without any.

@@ -60,7 +60,10 @@ type Director struct {
 // Build returns the plan of all directors. segmentOf names the segment that the
 // fleet file gives a subnet, or returns "".
 func Build(directors []Director, externals []External, segmentOf func(*plan.Subnet) string) *plan.Plan {
-	b := &builder{plan: &plan.Plan{}, segmentOf: segmentOf, places: map[*bosh.Placement]places{}, amongs: map[*plan.Subnet][]*plan.Subnet{}}
+	b := &builder{
+		plan: &plan.Plan{}, segmentOf: segmentOf, commonIDs: commonIDs(directors),
+		places: map[*bosh.Placement]places{}, amongs: map[*plan.Subnet][]*plan.Subnet{},
+	}
 	b.plan.Claims = make([]plan.Claim, 0, atMost(directors))
 	for i := range directors {
 		b.director(&directors[i])
@@ -107,6 +110,8 @@ func atMost(directors []Director) int {
 type builder struct {
 	plan      *plan.Plan
 	segmentOf func(*plan.Subnet) string
+	// commonIDs are, of values of cloud_properties that are kept back, those of the plan.
+	commonIDs map[string]string
 	// seen are the subnets of the director's cloud-configs, by what they say;
 	// only kept where there are views.
 	seen map[string]*plan.Subnet
@@ -289,6 +294,7 @@ func (b *builder) setAside(read *bosh.Subnet, from int) {
 
 // subnet makes the plan's subnet of what was read.
 func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
+	read = b.withCommonIDs(read)
 	s := &plan.Subnet{
 		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range,
 		Prefix: read.Prefix, PrefixAt: read.PrefixAt, Gateway: read.Gateway, Incomplete: read.Incomplete,

@@ -73,9 +73,6 @@ func readToAnswer(w *workspace.Workspace) *survey.Survey {
 // stale is the silence of the fleet file's server: what it said before is used.
 func (p *picture) stale() *lint.Stale { return staleOf(p.Workspace) }
 
-// named is a name of the command line as the plan has it.
-func (p *picture) named(name string) string { return p.Fleet.Names().Openly(name) }
-
 func poolsOf(file *fleet.File) []answer.Pool {
 	var list []answer.Pool
 	for _, p := range file.Pools {

@@ -300,7 +300,7 @@ func (p *picture) findPool(name, team string) (where, error) {
 			return where{}, ambiguousPools(name, named)
 		}
 	}
-	scope, err := answer.Find(p.Facts.Plan, p.named(name))
+	scope, err := answer.Find(p.Facts.Plan, name)
 	switch notFound, ambiguous := (*answer.NotFound)(nil), (*answer.Ambiguous)(nil); {
 	case errors.As(err, &ambiguous):
 		return where{}, usage("name one of them: "+someOf(ambiguous.Choices), "%s", err)

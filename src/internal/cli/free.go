@@ -175,7 +175,7 @@ func (f *freeFlags) question(name string, read *picture) (answer.Question, error
 		q.Scope, err = poolScope(read, q)
 		return q, err
 	}
-	q.Scope, err = answer.Find(read.Facts.Plan, read.named(name))
+	q.Scope, err = answer.Find(read.Facts.Plan, name)
 	switch notFound, ambiguous := (*answer.NotFound)(nil), (*answer.Ambiguous)(nil); {
 	case errors.As(err, &ambiguous):
 		return q, usage("name one of them: "+someOf(ambiguous.Choices), "%s", err)

@@ -25,7 +25,7 @@ func (p *picture) segmentsNamed(name string) ([]*plan.Segment, error) {
 			return []*plan.Segment{g}, nil
 		}
 	}
-	scope, err := answer.Find(p.Facts.Plan, p.named(name))
+	scope, err := answer.Find(p.Facts.Plan, name)
 	if notFound := (*answer.NotFound)(nil); errors.As(err, &notFound) {
 		return nil, p.unknownName(notFound)
 	}

@@ -129,7 +129,7 @@ func (p *picture) who(arg string) (answer.Holders, error) {
 	if r, ok := asRange(arg); ok {
 		return answer.Who(p.Facts.Plan, p.pools, r), nil
 	}
-	h, others := answer.WhoNamed(p.Facts.Plan, p.named(arg))
+	h, others := answer.WhoNamed(p.Facts.Plan, arg)
 	if others == nil || slices.Contains(p.Names(), arg) {
 		return h, nil
 	}

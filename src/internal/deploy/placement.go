@@ -42,7 +42,7 @@ func (g *plannedGroup) static() []*plannedNetwork {
 // placeBalanced spreads instances evenly over the zones
 // (placement_planner/availability_zone_picker.rb).
 func (r *run) placeBalanced(g *plannedGroup, existing []*instance) {
-	balance := newZoneBalance(uniqueZones(g.AZs))
+	balance := newZoneBalance(uniqueZones(g.AZs), r.cc.CompareZones)
 	for _, i := range existing {
 		az := g.zoneOf(i)
 		balance.existing[az] = append(balance.existing[az], i)
@@ -78,9 +78,10 @@ type zoneBalance struct {
 	order    map[string]int // of the manifest
 	placed   map[string]int
 	existing map[string][]*instance
+	compare  func(a, b string) int
 }
 
-func newZoneBalance(names []string) *zoneBalance {
+func newZoneBalance(names []string, compare func(a, b string) int) *zoneBalance {
 	if len(names) == 0 {
 		names = []string{""}
 	}
@@ -88,7 +89,7 @@ func newZoneBalance(names []string) *zoneBalance {
 	for i, name := range names {
 		order[name] = i
 	}
-	return &zoneBalance{names: names, order: order, placed: map[string]int{}, existing: map[string][]*instance{}}
+	return &zoneBalance{names: names, order: order, placed: map[string]int{}, existing: map[string][]*instance{}, compare: compare}
 }
 
 // next places one instance, if it can one of the past.
@@ -119,7 +120,7 @@ func (b *zoneBalance) Less(i, j int) bool {
 	case left > 0:
 		return b.order[x] < b.order[y]
 	}
-	return x < y
+	return b.compare(x, y) < 0
 }
 
 func uniqueZones(azs []string) []string {

@@ -31,7 +31,7 @@ func (r *run) reserveGroup(g *plannedGroup) {
 			return 2
 		}
 		slices.SortStableFunc(plans[1:], func(a, b *instancePlan) int {
-			return cmp.Or(cmp.Compare(class(a), class(b)), cmp.Compare(a.az, b.az))
+			return cmp.Or(cmp.Compare(class(a), class(b)), r.cc.CompareZones(a.az, b.az))
 		})
 	}
 	full := map[*plannedNetwork]bool{}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
-	"github.com/ipguard/ipguard/src/internal/source"
+	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 	"go4.org/netipx"
 )
@@ -20,26 +20,6 @@ func (f *File) SegmentOf(s *plan.Subnet) string {
 		return ""
 	}
 	return names[0]
-}
-
-// Beside is the file as it matches what was read with names: a name that a variable
-// brought somewhere is sealed here, too.
-func (f *File) Beside(names *source.Names) *File {
-	own := *f
-	own.Segments = slices.Clone(f.Segments)
-	for i := range own.Segments {
-		s := &own.Segments[i]
-		s.Subnets = slices.Clone(s.Subnets)
-		for j := range s.Subnets {
-			m := &s.Subnets[j]
-			m.Network.Value, m.Deployment.Value = names.Openly(m.Network.Value), names.Openly(m.Deployment.Value)
-			m.CloudProperties.Scalars = maps.Clone(m.CloudProperties.Scalars)
-			for path, value := range m.CloudProperties.Scalars {
-				m.CloudProperties.Scalars[path] = names.Openly(value)
-			}
-		}
-	}
-	return &own
 }
 
 // segmentsOf are the segments with an entry that matches. One that names the
@@ -67,7 +47,7 @@ func (m Match) Matches(s *plan.Subnet) bool {
 	for _, pair := range [][2]string{
 		{m.Director.Value, s.Director}, {m.Network.Value, s.Network}, {m.Deployment.Value, s.Deployment},
 	} {
-		if pair[0] != "" && pair[0] != pair[1] {
+		if pair[0] != "" && !seal.Same(pair[0], pair[1]) {
 			return false
 		}
 	}
@@ -77,7 +57,7 @@ func (m Match) Matches(s *plan.Subnet) bool {
 		}
 	}
 	for path, value := range m.CloudProperties.Scalars {
-		if got, ok := s.CloudProperties[path]; !ok || got != value {
+		if got, ok := s.CloudProperties[path]; !ok || !seal.Same(got, value) {
 			return false
 		}
 	}

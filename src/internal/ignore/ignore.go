@@ -22,6 +22,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/spelling"
 )
 
@@ -234,5 +235,5 @@ func names(owner string, party lint.Party) bool {
 		return owner == party.Owner.Property || strings.HasPrefix(party.Owner.Property, owner+"/")
 	}
 	director, deployment, narrowed := strings.Cut(owner, "/")
-	return director == party.Owner.Director && (!narrowed || deployment == party.Owner.Deployment)
+	return director == party.Owner.Director && (!narrowed || seal.Same(deployment, party.Owner.Deployment))
 }

@@ -82,6 +82,7 @@ func (in Inputs) Empty() bool {
 // use.
 type Loader struct {
 	files    *source.Files
+	names    *source.Names
 	environ  []string
 	verbatim bool
 }
@@ -97,7 +98,15 @@ func (l *Loader) Verbatim() *Loader {
 // NewLoader returns a loader that reads from files, where all texts stay, and
 // takes environment variables ("NAME=value") from environ.
 func NewLoader(files *source.Files, environ []string) *Loader {
-	return &Loader{files: files, environ: environ}
+	return &Loader{files: files, names: files.Names, environ: environ}
+}
+
+// Of returns a loader of the files of one director: what their variables keep back is kept
+// back of that director alone.
+func (l *Loader) Of(director string) *Loader {
+	own := *l
+	own.names = l.names.Of(director)
+	return &own
 }
 
 // Load reads the document at path as bosh deploy and bosh update-config do:
@@ -123,7 +132,7 @@ func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inp
 		doc, err := parseBase(path, text)
 		if err != nil || l.verbatim || newScalars().meansTheSame(doc, text) {
 			if err == nil {
-				l.files.Names.Withhold(doc)
+				l.names.Withhold(doc)
 			}
 			return doc, err
 		}
@@ -132,7 +141,7 @@ func (l *Loader) load(path string, in Inputs, evaluate func(*Loader, string, Inp
 	if err != nil {
 		return nil, err
 	}
-	l.files.Names.Withhold(result.document)
+	l.names.Withhold(result.document)
 	return result.document, nil
 }
 

@@ -5,59 +5,51 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
-// Names know which names of networks, groups, zones and deployments were put together
-// from variables, or are no plain names and came through one. The plan is computed
-// with the names as the directors have them, or with seals in their places; what is
-// printed shows them as they are written, with ((variables)). It is safe for concurrent
-// use.
+// Names know what may not be shown of what was read, and whose it is. The plan is computed
+// with seals in the places of such names; what is printed shows them as they are written,
+// with ((variables)). It is safe for concurrent use.
 type Names struct {
+	// owner is the director whose files are read, of the names in of; all where there is
+	// none.
+	owner string
+	of    *Names
+
 	mu     sync.Mutex
-	plain  map[string]string // plain names, and what is shown of them
-	byWord map[string][]int  // lengths of plain names, longest first, by the word that they begin with
-	seals  map[string]string // seals by their texts
+	seals  map[sealed]string // seals by their texts
 	sealed map[string]string // by seal, what is shown
-	openly map[string]bool   // texts that are no plain names and were written where they stand
+	openly map[sealed]bool   // texts that are no plain names and were written where they stand
 	late   bool              // one of them was sealed later
-	words  atomic.Bool       // a plain name is sealed
+	plain  atomic.Bool       // a plain name is sealed
 	open   []string          // paths of files
 }
 
-// Withhold notes all names of a document that may not be shown, and seals what is none
-// from now on.
-func (n *Names) Withhold(doc *Document) {
+// Of are the names of one director: what one keeps back, another may write openly.
+func (n *Names) Of(director string) *Names {
 	if n == nil {
-		return
+		return nil
 	}
-	doc.names = n
-	doc.withheldNames(n.withhold)
+	return &Names{owner: director, of: n.all()}
 }
 
-func (n *Names) withhold(text, shown string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	known, ok := n.plain[text]
-	if ok && known <= shown { // whoever comes first
-		return
+// all are the names of all directors.
+func (n *Names) all() *Names {
+	if n == nil || n.of == nil {
+		return n
 	}
-	if n.plain == nil {
-		n.plain, n.byWord = map[string]string{}, map[string][]int{}
-	}
-	n.plain[text] = shown
-	if !ok {
-		word := text[:wordEnd([]byte(text))]
-		lengths := n.byWord[word]
-		if at, found := slices.BinarySearchFunc(lengths, len(text), func(a, b int) int { return b - a }); !found {
-			n.byWord[word] = slices.Insert(lengths, at, len(text))
-		}
+	return n.of
+}
+
+// Withhold has the names of a document sealed that may not be shown.
+func (n *Names) Withhold(doc *Document) {
+	if n != nil {
+		doc.names = n
 	}
 }
 
@@ -66,9 +58,10 @@ func (n *Names) Open(path string) {
 	if n == nil {
 		return
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.open = append(n.open, path)
+	all := n.all()
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.open = append(all.open, path)
 }
 
 // Opened reports whether a path leads to a file that was opened.
@@ -77,9 +70,10 @@ func (n *Names) Opened(path string) bool {
 	if n == nil || err != nil {
 		return false
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.open, func(other string) bool {
+	all := n.all()
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	return slices.ContainsFunc(all.open, func(other string) bool {
 		o, err := os.Stat(other)
 		return err == nil && os.SameFile(info, o)
 	})
@@ -97,8 +91,9 @@ func (n *Names) Shown(text []byte) []byte {
 	if n == nil {
 		return text
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	all := n.all()
+	all.mu.Lock()
+	defer all.mu.Unlock()
 	if bytes.Contains(text, []byte(":/")) {
 		text = userinfo().ReplaceAllFunc(text, func(found []byte) []byte {
 			if string(found) == placeholder {
@@ -108,63 +103,15 @@ func (n *Names) Shown(text []byte) []byte {
 			return append(slices.Clone(found[:1+slashes]), "…@"...)
 		})
 	}
-	if len(n.sealed) > 0 {
-		text = aSeal().ReplaceAllFunc(text, func(word []byte) []byte {
-			if shown, ok := n.sealed[string(word)]; ok {
-				return []byte(shown)
-			}
-			return word
-		})
-	}
-	if len(n.plain) == 0 {
+	if len(all.sealed) == 0 {
 		return text
 	}
-	var out bytes.Buffer
-	for len(text) > 0 {
-		end := wordEnd(text)
-		if end == 0 {
-			_, end = utf8.DecodeRune(text)
-		} else if name := n.nameAt(text, string(text[:end])); name != "" {
-			out.WriteString(n.plain[name])
-			text = text[len(name):]
-			continue
+	return seal.Words().ReplaceAllFunc(text, func(word []byte) []byte {
+		if shown, ok := all.sealed[string(word)]; ok {
+			return []byte(shown)
 		}
-		out.Write(text[:end])
-		text = text[end:]
-	}
-	return out.Bytes()
-}
-
-// nameAt is the longest name that a text begins with, as a whole: names may be put
-// together with others by - _ + and full stops. word is the text's first word.
-func (n *Names) nameAt(text []byte, word string) string {
-	for _, length := range n.byWord[word] {
-		if length > len(text) {
-			continue
-		}
-		if _, ok := n.plain[string(text[:length])]; ok && wordEnd(text[length:]) == 0 && !n.isOpen(string(text[:length])) {
-			return string(text[:length])
-		}
-	}
-	return ""
-}
-
-func (n *Names) isOpen(name string) bool {
-	return slices.ContainsFunc(n.open, func(path string) bool { return strings.Contains(path, name) })
-}
-
-// wordEnd is where the word of letters and digits ends with which a text begins; 0 if
-// it begins with none.
-func wordEnd(text []byte) int {
-	end := 0
-	for end < len(text) {
-		r, size := utf8.DecodeRune(text[end:])
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
-			break
-		}
-		end += size
-	}
-	return end
+		return word
+	})
 }
 
 // Writer writes to w with names as they may be shown. Each Write is a text of its own.

@@ -2,39 +2,20 @@ package source
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 	"unicode"
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
-// A text that came through a variable and is no plain name never leaves its document:
-// readers get a seal in its place, a word that is the same for the same text. So the plan
-// is computed as with the text itself, and whatever is done to a name on its way to a
-// reader (escaped, cut, trimmed, taken for a URL) is done to the seal. Names.Shown writes
-// ((variables)) for seals.
-
-// seal is the word that stands for a text.
-func seal(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return sealPrefix + hex.EncodeToString(sum[:sealBytes])
-}
-
-const (
-	sealPrefix = "sealed"
-	sealBytes  = 10
-)
-
-// aSeal finds seals in what is printed.
-var aSeal = lazyregexp.New(sealPrefix + `[0-9a-f]{20}`)
-
-// IsSeal reports whether a text is a seal.
-func IsSeal(text string) bool {
-	return len(text) == len(sealPrefix)+2*sealBytes && aSeal().MatchString(text)
-}
+// A text that came through a variable and may not be shown never leaves its document:
+// readers get a seal in its place, a word that is the same for the same text of the same
+// director. So the plan is computed as with the text itself, and whatever is done to a name
+// on its way to a reader (escaped, cut, trimmed, taken for a URL) is done to the seal.
+// Names.Shown writes ((variables)) for seals. What others have written in plain text is not
+// touched, though it be the same word: seal.Same knows it again.
 
 // aVariable is a variable as directors and the CLI take one.
 var aVariable = lazyregexp.New(`\(\( ?!?[-/.\w\pL]+ ?\)\)`)
@@ -45,9 +26,6 @@ func (v Value) Text() string {
 	raw := v.Raw()
 	if v.doc == nil || v.doc.names == nil || strings.TrimSpace(raw) == "" {
 		return raw
-	}
-	if isWord(raw) && !v.isWithheld() {
-		return v.doc.names.Openly(raw)
 	}
 	if v.MayBeShown() {
 		return v.doc.names.Openly(raw)
@@ -78,49 +56,53 @@ func (v Value) sealedNumber(text string) string {
 // fewestDigits are those of a number that may be a secret, such as a PIN.
 const fewestDigits = 4
 
-// isWord reports whether a text is a plain name that Names.Shown finds in all that is
-// written: no format changes it, and it begins as a word does.
-func isWord(text string) bool { return isPlainName(text) && wordEnd([]byte(text)) > 0 }
+// sealed is a text that may not be shown, of its owner.
+type sealed struct{ owner, text string }
 
 // seal notes what is shown for a text, and returns what stands for it until then.
 func (n *Names) seal(text, shown string) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	word, known := n.seals[text]
+	all := n.all()
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	key := sealed{n.owner, text}
+	word, known := all.seals[key]
 	if !known {
-		if n.seals == nil {
-			n.seals, n.sealed = map[string]string{}, map[string]string{}
+		if all.seals == nil {
+			all.seals, all.sealed = map[sealed]string{}, map[string]string{}
 		}
-		word = seal(text)
-		n.seals[text] = word
-		isWord := isWord(text)
-		n.late = n.late || n.openly[text] || isWord // of words nobody notes which were read
-		if isWord {
-			n.words.Store(true)
+		word = seal.Of(n.owner, text)
+		all.seals[key] = word
+		isName := isPlainName(text)
+		all.late = all.late || all.openly[key] || isName // of plain names nobody notes which were read
+		if isName {
+			all.plain.Store(true)
 		}
 	}
 	shown = onlyPlain(shown)
-	if was, ok := n.sealed[word]; !ok || shown < was { // whoever comes first
-		n.sealed[word] = shown
+	if was, ok := all.sealed[word]; !ok || shown < was { // whoever comes first
+		all.sealed[word] = shown
 	}
 	return word
 }
 
-// Openly is what stands for a text that was written where it stands, or in a command line: the
-// seal of what came through a variable elsewhere, so that both are one name; else itself.
+// Openly is what stands for a text that was written where it stands: the seal of what came
+// through a variable elsewhere in the files of its owner, so that both are one name; else
+// itself.
 func (n *Names) Openly(text string) string {
-	if n == nil || isWord(text) && !n.words.Load() {
+	all := n.all()
+	if n == nil || isPlainName(text) && !all.plain.Load() {
 		return text
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if word, ok := n.seals[text]; ok || isWord(text) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	key := sealed{n.owner, text}
+	if word, ok := all.seals[key]; ok || isPlainName(text) {
 		return cmp.Or(word, text)
 	}
-	if n.openly == nil {
-		n.openly = map[string]bool{}
+	if all.openly == nil {
+		all.openly = map[sealed]bool{}
 	}
-	n.openly[text] = true
+	all.openly[key] = true
 	return text
 }
 
@@ -131,10 +113,11 @@ func (n *Names) Late() bool {
 	if n == nil {
 		return false
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	late := n.late
-	n.late = false
+	all := n.all()
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	late := all.late
+	all.late = false
 	return late
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/ipguard/ipguard/src/internal/ipaddr"
 	"github.com/ipguard/ipguard/src/internal/place"
 )
@@ -94,23 +92,6 @@ func (v Value) WithheldKey() (key Value, found bool) {
 		}
 	}
 	return key, false
-}
-
-// withheldNames calls add for each plain name that was put together from variables, and
-// what to show in its place. What is no plain name is sealed where it is read.
-func (d *Document) withheldNames(add func(text, shown string)) {
-	withhold := func(n *yaml.Node) {
-		v := Value{doc: d, node: n}
-		if n.Kind == yaml.ScalarNode && isWord(n.Value) && !v.MayBeShown() && !v.isWithheld() {
-			add(n.Value, v.Shown())
-		}
-	}
-	for n := range d.origins {
-		withhold(n)
-	}
-	for n := range d.before {
-		withhold(n)
-	}
 }
 
 // maxName is the most bytes of a name: no column of a director's database takes more.

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -63,6 +64,9 @@ func (v Value) Raw() string {
 	}
 	return ""
 }
+
+// Compare orders scalars by their texts.
+func (v Value) Compare(o Value) int { return cmp.Compare(v.Raw(), o.Raw()) }
 
 // Items are the elements of a sequence, none for any other value.
 func (v Value) Items() []Value {

@@ -88,6 +88,7 @@ type view struct {
 // compose puts a director's files and its snapshot together. A snapshot of which only
 // the head was read is read to its end, unless the files alone count.
 func (r reader) compose(in input) composed {
+	r.loader = r.loader.Of(in.Name)
 	head := in.snapshot.head
 	c := composed{
 		Sources: in.Sources, of: in.of, version: cmp.Or(in.Version, head.Director.Version), cpi: cmp.Or(in.CPI, head.Director.CPI),

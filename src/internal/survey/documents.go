@@ -58,20 +58,20 @@ func (r reader) readAll(list []composed) []documents {
 			deployments:    make([]manifest, len(c.texts.deployments)),
 			createEnvs:     make([]manifest, len(c.texts.createEnvs)),
 		}
-		opts := c.options()
+		opts, loader := c.options(), r.loader.Of(c.Name)
 		for j, t := range c.texts.cloudConfigs {
-			tasks = append(tasks, func() { d.cloudConfigs[j] = readCloudConfig(t, r.loader) })
+			tasks = append(tasks, func() { d.cloudConfigs[j] = readCloudConfig(t, loader) })
 		}
 		for j, t := range c.texts.runtimeConfigs {
-			tasks = append(tasks, func() { d.runtimeConfigs[j] = readRuntimeConfig(t, r.loader, r.fleet.VIPs) })
+			tasks = append(tasks, func() { d.runtimeConfigs[j] = readRuntimeConfig(t, loader, r.fleet.VIPs) })
 		}
 		for j, t := range c.texts.deployments {
-			tasks = append(tasks, func() { d.deployments[j] = readManifest(t, r.loader, opts, r.fleet.VIPs) })
+			tasks = append(tasks, func() { d.deployments[j] = readManifest(t, loader, opts, r.fleet.VIPs) })
 		}
 		envOpts := opts
 		envOpts.Form = bosh.CreateEnv
 		for j, t := range c.texts.createEnvs {
-			tasks = append(tasks, func() { d.createEnvs[j] = readManifest(t, r.loader, envOpts, r.fleet.VIPs) })
+			tasks = append(tasks, func() { d.createEnvs[j] = readManifest(t, loader, envOpts, r.fleet.VIPs) })
 		}
 	}
 	runAll(tasks)

@@ -84,7 +84,7 @@ func (s Snapshots) readWhole(d *fleet.Sources) (*snapshot.Snapshot, error) {
 	if shown := d.Snapshot.Shown(); shown != d.Snapshot.Path {
 		s.Files.Keep(shown, text) // lines of it are shown by that name
 	}
-	return snapshot.ReadBeside(s.Files.Names, d.Snapshot.Shown(), text)
+	return snapshot.ReadBeside(s.Files.Names.Of(d.Name), d.Snapshot.Shown(), text)
 }
 
 // accept says what a snapshot that was opened is worth.

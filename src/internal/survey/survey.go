@@ -178,7 +178,6 @@ func (f Fleet) withoutStrangers(loader *interpolate.Loader) *Survey {
 // that the server knows by their names.
 func (f Fleet) read(loader *interpolate.Loader) (s *Survey, strangers map[int]trouble.Trouble) {
 	given := f
-	f.File = f.File.Beside(f.Names())
 	f.Directors = slices.Clone(f.Directors) // openAll chooses their snapshots
 	r := reader{fleet: &f, loader: loader, mode: judgeAll}
 	opened := f.openAll()

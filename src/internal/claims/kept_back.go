@@ -1,0 +1,88 @@
+package claims
+
+import (
+	"maps"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/seal"
+)
+
+// A director may keep back what another writes openly: the id of a network in its
+// cloud_properties. Names are those of one director, but such an id means one network for
+// all, so that what is kept back has the same name in the whole plan.
+
+// commonIDs are, of values of cloud_properties that are kept back, what stands for them in
+// the plan: the value itself if anybody wrote it openly, else one of those who keep it back.
+func commonIDs(directors []Director) map[string]string {
+	common := map[string]string{} // by identity
+	var kept []string
+	var open []map[string]string
+	for i := range directors {
+		for cc := range directors[i].cloudConfigs() {
+			for _, n := range cc.Networks {
+				for _, s := range n.Subnets {
+					open = append(open, s.CloudProperties)
+					for _, value := range s.CloudProperties {
+						if !seal.Is(value) {
+							continue
+						}
+						kept = append(kept, value)
+						if was, known := common[seal.Identity(value)]; !known || value < was {
+							common[seal.Identity(value)] = value
+						}
+					}
+				}
+			}
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	for _, properties := range open {
+		for _, value := range properties {
+			if id := seal.Identity(value); common[id] != "" && !seal.Is(value) {
+				common[id] = value
+			}
+		}
+	}
+	ids := map[string]string{}
+	for _, value := range kept {
+		ids[value] = common[seal.Identity(value)]
+	}
+	return ids
+}
+
+// cloudConfigs yields all in which the director has networks.
+func (d *Director) cloudConfigs() func(yield func(*bosh.CloudConfig) bool) {
+	return func(yield func(*bosh.CloudConfig) bool) {
+		all := []*bosh.CloudConfig{d.CloudConfig}
+		for _, v := range d.Views {
+			all = append(all, v.CloudConfig)
+		}
+		for _, list := range [][]*bosh.Manifest{d.Deployments, d.CreateEnvs} {
+			for _, m := range list {
+				all = append(all, m.Own)
+			}
+		}
+		for _, cc := range all {
+			if cc != nil && !yield(cc) {
+				return
+			}
+		}
+	}
+}
+
+// withCommonIDs is a subnet with the ids that the plan has.
+func (b *builder) withCommonIDs(read *bosh.Subnet) *bosh.Subnet {
+	if len(b.commonIDs) == 0 {
+		return read
+	}
+	own := *read
+	own.CloudProperties = maps.Clone(read.CloudProperties)
+	for path, value := range own.CloudProperties {
+		if id, kept := b.commonIDs[value]; kept {
+			own.CloudProperties[path] = id
+		}
+	}
+	return &own
+}
