@@ -67,8 +67,12 @@ func TestNames(t *testing.T) {
 	n.Of("a").Withhold(doc)
 	n.Of("b").Withhold(open)
 	open.origins, open.before = nil, nil // written where they stand
-	for i, item := range doc.Root().Items() {
-		raw, name, other := item.Raw(), item.Text(), open.Root().Items()[i].Text()
+	others := map[string]string{}
+	for _, item := range open.Root().Items() {
+		others[item.Raw()] = item.Text()
+	}
+	for _, item := range doc.Root().Items() {
+		raw, name, other := item.Raw(), item.Text(), others[item.Raw()]
 		text := fmt.Sprintf("%s east-%s-west, %s of a (%s of b)", raw, name, name, other)
 		want := fmt.Sprintf("%s east-%s-west, %s of a (%s of b)", raw, shown[raw], shown[raw], raw)
 		if got := string(n.Shown([]byte(text))); got != want {
