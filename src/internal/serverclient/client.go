@@ -112,9 +112,17 @@ func SameHost(a, b string) bool {
 type UnreachableError struct {
 	URL string
 	Err error
+	// Silent says that there was no answer; else there was one that says why it is none.
+	Silent bool
 }
 
-func (e *UnreachableError) Error() string { return e.URL + " does not answer: " + e.Err.Error() }
+func (e *UnreachableError) Error() string {
+	if e.Silent {
+		return e.URL + " does not answer: " + e.Err.Error()
+	}
+	return e.URL + ": " + e.Err.Error()
+}
+
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // FencedError is a server that answers that bookings may be lost: its own, and those of
@@ -170,7 +178,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return answer{}, &UnreachableError{c.URL, withoutURL(err)}
+		return answer{}, &UnreachableError{URL: c.URL, Err: withoutURL(err), Silent: true}
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, largestAnswer+1))
@@ -178,7 +186,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 		err = errors.New("its answer is too long")
 	}
 	if err != nil {
-		return answer{}, &UnreachableError{c.URL, withoutURL(err)}
+		return answer{}, &UnreachableError{URL: c.URL, Err: withoutURL(err), Silent: true}
 	}
 	a := answer{response.StatusCode, response.Header.Get("ETag"), response.Header.Get(protocol.SeenHeader), text}
 	switch {
@@ -189,7 +197,7 @@ func (c *Client) send(ctx context.Context, method, path string, body []byte, hea
 	case a.status == http.StatusServiceUnavailable && problemType(a) == protocol.TypeFenced:
 		return a, &FencedError{c.URL, c.detail(a)}
 	case a.status >= 500:
-		return a, &UnreachableError{c.URL, errors.New(c.detail(a))}
+		return a, &UnreachableError{URL: c.URL, Err: errors.New(c.detail(a))}
 	}
 	return a, &RefusedError{URL: c.URL, Status: a.status, Detail: c.detail(a), NotFree: notFree(a)}
 }
@@ -298,7 +306,7 @@ func (c *Client) read(a answer, v any) error {
 
 // foreign is the answer of something else: JSON that lacks what a server always says.
 func (c *Client) foreign() error {
-	return &UnreachableError{c.URL, errors.New("its answer is none of an ipguard-server")}
+	return &UnreachableError{URL: c.URL, Err: errors.New("its answer is none of an ipguard-server")}
 }
 
 // Pushed is what became of a push.

@@ -257,7 +257,7 @@ func (c *Client) Shared(ctx context.Context) (*fleet.File, error) {
 // plan reads a plan. What lacks a part is none: an empty plan would let everything pass.
 func (c *Client) plan(text []byte) (p protocol.Plan, err error) {
 	if err := json.Unmarshal(text, &p); err != nil {
-		return p, &UnreachableError{c.URL, errors.New("its plan cannot be read")}
+		return p, &UnreachableError{URL: c.URL, Err: errors.New("its plan cannot be read")}
 	}
 	if p.Form > protocol.PlanForm {
 		return p, &trouble.Trouble{Message: fmt.Sprintf("%s tells the plan in a newer form than this ipguard reads", c.URL), Hint: "take the ipguard of the server's version"}
@@ -352,7 +352,7 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 			_, err = ledger.NewRecords(list)
 		}
 		if err != nil {
-			return nil, &UnreachableError{client.URL, fmt.Errorf("the bookings of pool %s cannot be read: %w", pool.Pool, err)}
+			return nil, &UnreachableError{URL: client.URL, Err: fmt.Errorf("the bookings of pool %s cannot be read: %w", pool.Pool, err)}
 		}
 		for i := range list {
 			list[i].At = at
@@ -385,21 +385,21 @@ func snapshotPath(director string) string {
 // snapshot is the path of a director's snapshot, which is fetched if it is not here.
 func (c *Cache) snapshot(ctx context.Context, client *Client, d protocol.SharedDirector, ask bool) (string, error) {
 	if sum, err := hex.DecodeString(d.Digest); err != nil || len(sum) != sha256.Size {
-		return "", &UnreachableError{client.URL, errors.New("a digest in its plan is none")}
+		return "", &UnreachableError{URL: client.URL, Err: errors.New("a digest in its plan is none")}
 	}
 	path := filepath.Join(c.folder(client), "snapshots", d.Digest+".json")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
 	if !ask {
-		return "", &UnreachableError{client.URL, fmt.Errorf("the snapshot of director %s is not here", d.Name)}
+		return "", &UnreachableError{URL: client.URL, Err: fmt.Errorf("the snapshot of director %s is not here", d.Name)}
 	}
 	a, err := client.ask(ctx, http.MethodGet, strings.TrimPrefix(snapshotPath(d.Name), protocol.Base)+fmt.Sprintf("?version=%d", d.Version), nil)
 	if err != nil {
 		return "", err
 	}
 	if sum := sha256.Sum256(a.body); hex.EncodeToString(sum[:]) != d.Digest {
-		return "", &UnreachableError{client.URL, fmt.Errorf("the snapshot of director %s is not the one of its plan", d.Name)}
+		return "", &UnreachableError{URL: client.URL, Err: fmt.Errorf("the snapshot of director %s is not the one of its plan", d.Name)}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err

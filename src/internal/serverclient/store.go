@@ -44,7 +44,7 @@ func (s *Store) records(ctx context.Context, pool string) (*ledger.Records, stri
 	}
 	rs, err := recordsOf(answered)
 	if err != nil {
-		return nil, "", &UnreachableError{s.URL, err}
+		return nil, "", &UnreachableError{URL: s.URL, Err: err}
 	}
 	return rs, a.etag, nil
 }
