@@ -68,6 +68,9 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 			g.addJob(name, name.Text())
 		}
 	}
+	if jobs := v.Field("jobs"); hides(jobs) {
+		g.addJob(jobs, jobs.Text())
+	}
 	networks := r.plainList(v, "networks")
 	if len(networks) == 0 && !strings.Contains(v.Field("networks").Text(), "((") {
 		r.refuse(v, "instance group %q has no networks", g.Name)

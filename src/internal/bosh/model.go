@@ -20,6 +20,7 @@ package bosh
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"go4.org/netipx"
 
@@ -234,6 +235,17 @@ func (g *Group) RunsDirector() bool { return slices.Contains(g.Jobs, directorJob
 // MayRunDirector reports whether they do, or a job of theirs hides.
 func (g *Group) MayRunDirector() bool {
 	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, hasVariable)
+}
+
+// passOn are parts of the names of jobs that pass on to other machines what is sent to theirs.
+var passOn = []string{"proxy", "router", "nginx", "envoy", "traefik", "caddy", "balancer", "gateway", "ingress", "forward", "tunnel", "vpn", "iptables"}
+
+// MayPassOn reports whether a job of the group is one, by its name, that passes connections
+// on: behind the address of its machine another one may answer.
+func (g *Group) MayPassOn() bool {
+	return slices.ContainsFunc(g.Jobs, func(job string) bool {
+		return slices.ContainsFunc(passOn, func(part string) bool { return strings.Contains(strings.ToLower(job), part) })
+	})
 }
 
 // addJob adds a job, named by a text.

@@ -67,7 +67,7 @@ func (b *builder) hiddenJobs(directors []Director) {
 	}
 	for i := range directors {
 		blind := &blindSpots{builder: b, director: &directors[i]}
-		for _, m := range directors[i].Deployments {
+		for _, m := range slices.Concat(directors[i].Deployments, directors[i].CreateEnvs) {
 			for _, g := range m.Groups {
 				owner := plan.Owner{Director: directors[i].Name, Deployment: m.Name, InstanceGroup: g.Name}
 				if g.HiddenJob != nil && !g.RunsDirector() && len(may[owner]) > 0 {

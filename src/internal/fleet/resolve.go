@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"go4.org/netipx"
@@ -172,6 +173,10 @@ func (r *resolver) director(d *Director) Sources {
 type ReachedAt struct {
 	bosh.Block
 	Proxy bool
+	// Via is the host of the proxy on the way to the address, a name or an address; empty
+	// where there is none, or where it is the user's own machine, whose tunnel may lead
+	// anywhere.
+	Via string
 }
 
 // reached are the addresses in the URLs. A name, or an alias, is none.
@@ -186,9 +191,28 @@ func (e *Environment) reached() []ReachedAt {
 			continue
 		}
 		address = address.Unmap()
-		list = append(list, ReachedAt{bosh.Block{Range: netipx.IPRangeFrom(address, address), At: t.url.At}, t.proxy})
+		at := ReachedAt{Block: bosh.Block{Range: netipx.IPRangeFrom(address, address), At: t.url.At}, Proxy: t.proxy}
+		if !t.proxy {
+			at.Via = e.via()
+		}
+		list = append(list, at)
 	}
 	return list
+}
+
+// via is the host of the proxy, unless that is the user's own machine.
+func (e *Environment) via() string {
+	host := strings.ToLower(strings.TrimSuffix(bosh.HostOf(e.Proxy.Value), "."))
+	if address, err := netip.ParseAddr(host); err == nil {
+		if address = address.Unmap(); address.IsLoopback() || address.IsUnspecified() {
+			return ""
+		}
+		return address.String()
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return ""
+	}
+	return host
 }
 
 // Files are the director's files of a kind.

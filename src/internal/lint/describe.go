@@ -252,6 +252,8 @@ func alternatives(list []netip.Addr) string {
 // target names what would get the new address.
 func target(c *plan.Claim) string {
 	switch {
+	case c.Kind == plan.DirectorOwn:
+		return who(c)
 	case c.Kind == plan.CreateEnvVM:
 		return "the VM " + c.Owner().Deployment
 	case c.Owner().Property != "":

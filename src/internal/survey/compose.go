@@ -178,8 +178,12 @@ func settled(d *fleet.Sources, told snapshot.Settings) *fleet.Sources {
 		}
 	}
 	if len(d.Reached) == 0 {
+		via := ""
+		if len(told.Proxies) == 1 {
+			via = told.Proxies[0].Block.Range.From().String()
+		}
 		for _, a := range told.AnswersAt {
-			own.Reached = append(own.Reached, fleet.ReachedAt{Block: a.Block})
+			own.Reached = append(own.Reached, fleet.ReachedAt{Block: a.Block, Via: via})
 		}
 		for _, a := range told.Proxies {
 			own.Reached = append(own.Reached, fleet.ReachedAt{Block: a.Block, Proxy: true})
