@@ -18,6 +18,9 @@ import (
 //
 // It is made of what is shown of all that: who has a list of words could tell from it
 // which of them a name is that may not be shown. shown is nil where all may be.
+//
+// One that stands for others (Folded) has a fingerprint of them all: who compares
+// fingerprints sees that one came or went.
 func (f Finding) Fingerprint(shown func(string) string) string {
 	if shown == nil {
 		shown = func(text string) string { return text }
@@ -43,6 +46,26 @@ func (f Finding) Fingerprint(shown func(string) string) string {
 	for _, o := range owners {
 		fields = append(fields, o.Director, o.Deployment, o.InstanceGroup, o.Network, o.Property)
 	}
+	if f.More != nil {
+		fields = append(fields, f.More.fingerprints(shown)...)
+	}
 	sum := sha256.Sum256([]byte(strings.Join(fields, "\x00")))
 	return hex.EncodeToString(sum[:])
+}
+
+// fingerprints are those of the findings, in an order that nothing but these decides.
+func (m *More) fingerprints(shown func(string) string) []string {
+	texts := map[string]string{} // there are many findings, and few names in them
+	once := func(text string) string {
+		if _, known := texts[text]; !known {
+			texts[text] = shown(text)
+		}
+		return texts[text]
+	}
+	list := make([]string, len(m.others))
+	for i, f := range m.others {
+		list[i] = f.Fingerprint(once)
+	}
+	slices.Sort(list)
+	return list
 }

@@ -37,6 +37,7 @@ type More struct {
 	// Owners are whose that is (Party.Name), sorted.
 	Owners []string
 	common string
+	others []*Finding
 }
 
 // fewRanges is how many ranges a message names.
@@ -94,7 +95,7 @@ func (s *standing) more() *More {
 	if len(s.others) == 0 {
 		return nil
 	}
-	m := &More{Findings: len(s.others), common: s.common}
+	m := &More{Findings: len(s.others), common: s.common, others: s.others}
 	var addresses netipx.IPSetBuilder
 	owners := map[string]bool{}
 	for _, f := range s.others {

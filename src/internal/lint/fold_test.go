@@ -2,8 +2,10 @@ package lint
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -128,6 +130,59 @@ func TestFoldedLosesNothing(t *testing.T) {
 			if !addresses[f.Range.From()] || !names[f.Claims[0].Name()] || !names[f.Claims[1].Name()] {
 				t.Fatalf("nothing is said of %s, of %s and %s", f.Range.From(), f.Claims[0].Name(), f.Claims[1].Name())
 			}
+		}
+	}
+}
+
+// TestFoldedAreKnownAgain holds the fingerprints of what is shown against the set of all that
+// was found: they are the same where all is the same, in whatever order, and others where one
+// finding came, went, or is about something else.
+func TestFoldedAreKnownAgain(t *testing.T) {
+	kinds := []func(f *Finding, i int){
+		func(f *Finding, i int) { // of the same owners
+			a := netip.AddrFrom4([4]byte{10, 0, byte(i >> 7), byte(i<<1) | 1})
+			f.Range = netipx.IPRangeFrom(a, a)
+		},
+		func(f *Finding, i int) { // about the same addresses
+			a := netip.AddrFrom4([4]byte{10, 0, 0, 1})
+			f.Range, f.Claims[0].Owner.Deployment = netipx.IPRangeFrom(a, a), fmt.Sprint(i)
+		},
+		func(f *Finding, i int) { f.Message, f.Claims[0].Owner.Network = fmt.Sprint(i), fmt.Sprint(i) }, // of the same directors
+	}
+	prints := func(findings []Finding) map[string]bool {
+		all := map[string]bool{}
+		for _, f := range Folded(findings) {
+			all[f.Fingerprint(nil)] = true
+		}
+		return all
+	}
+	for seed := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		kind := kinds[r.IntN(len(kinds))]
+		var findings []Finding
+		for i := range 301 + r.IntN(100) {
+			f := Finding{Rule: "one", Severity: Error, Claims: []Party{{Owner: plan.Owner{Director: "a"}}, {Owner: plan.Owner{Director: "b"}}}}
+			kind(&f, i)
+			findings = append(findings, f)
+		}
+		before := prints(findings[:len(findings)-1])
+		after := prints(findings)
+		if maps.Equal(before, after) {
+			t.Fatalf("seed %d: one finding more of %d has no fingerprint", seed, len(findings))
+		}
+		below := 10 + r.IntN(len(findings)-11)
+		if r.IntN(2) == 0 {
+			findings[below], findings[below+1] = findings[below+1], findings[below]
+			if again := prints(findings); !maps.Equal(after, again) {
+				t.Fatalf("seed %d: the order of what is not shown changes fingerprints", seed)
+			}
+			continue
+		}
+		claims := slices.Clone(findings[below].Claims)
+		claims[0].Owner.Network += "x"
+		findings[below].Claims = claims
+		if again := prints(findings); maps.Equal(after, again) {
+			t.Fatalf("seed %d: finding %d of %d is about another network, and no fingerprint tells", seed, below, len(findings))
 		}
 	}
 }

@@ -55,17 +55,21 @@ func writeJUnit(w io.Writer, result lint.Result, options Options) error {
 	for _, f := range result.Findings {
 		text.out.Reset()
 		text.finding(f)
-		suite.add(newJUnitCase(f, text.out.String(), failOn))
+		of := 1
+		if f.More != nil {
+			of += f.More.Findings
+		}
+		suite.add(newJUnitCase(f, text.out.String(), failOn), of)
 	}
 	for _, f := range result.Failures {
 		text.out.Reset()
 		text.failure(f)
 		c := junitCase{ClassName: "failure", Name: located(position(f.At), legible.Text(f.Message)), File: legible.Text(f.At.File), Line: f.At.Line}
 		c.Error = &junitProblem{"failure", legible.Text(f.Message), text.out.String()}
-		suite.add(c)
+		suite.add(c, 1)
 	}
 	if len(suite.Cases) == 0 {
-		suite.add(junitCase{ClassName: "ipguard", Name: "no findings"})
+		suite.add(junitCase{ClassName: "ipguard", Name: "no findings"}, 1)
 	}
 	var out bytes.Buffer
 	out.WriteString(xml.Header)
@@ -79,14 +83,15 @@ func writeJUnit(w io.Writer, result lint.Result, options Options) error {
 	return err
 }
 
-func (s *junitSuite) add(c junitCase) {
+// add adds a case that stands for as many findings as are not shown, and itself.
+func (s *junitSuite) add(c junitCase, of int) {
 	s.Cases = append(s.Cases, c)
-	s.Tests++
+	s.Tests += of
 	if c.Failure != nil {
-		s.Failures++
+		s.Failures += of
 	}
 	if c.Error != nil {
-		s.Errors++
+		s.Errors += of
 	}
 }
 
