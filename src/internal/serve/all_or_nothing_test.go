@@ -26,8 +26,8 @@ func TestAllOrNothing(t *testing.T) {
 	before := admin.expect(0, []string{"10.8.52.60", "10.8.52.190"}, "bookings", "--all", "--format", "json")
 	for _, command := range [][]string{{"release"}, {"renew", "--until", "90d"}} {
 		for _, m := range []*team{promo, west} {
-			m.expect(3, []string{"has no scope ipguard.teams.", "nothing was changed"}, append(command, "lb/x")...)
-			m.expect(3, []string{"has no scope ipguard.teams.", "nothing was changed"}, append(command, "10.8.52.0/24", "--all")...)
+			m.expect(3, []string{"no scope ipguard.teams.", "nothing was changed"}, append(command, "lb/x")...)
+			m.expect(3, []string{"no scope ipguard.teams.", "nothing was changed"}, append(command, "10.8.52.0/24", "--all")...)
 		}
 		admin.expect(2, []string{`nobody has booked "nobody"`, "nothing was changed"}, append(command, "nobody", "lb/x")...)
 		admin.expect(2, []string{`nobody has booked "10.8.52.3"`, "nothing was changed"}, append(command, "10.8.52.190", "10.8.52.3")...)
