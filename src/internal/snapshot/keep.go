@@ -201,6 +201,23 @@ func (k Keep) CreateEnv(doc source.Value) Content {
 	)(doc)}
 }
 
+// Named is a manifest with the name that a fleet file gives it, in place of its own; with an
+// empty one, the manifest as it is.
+func (c Content) Named(name string) Content {
+	if name == "" || c.node == nil {
+		return c
+	}
+	m := newMapping()
+	m.text("name", name)
+	for i := 0; i+1 < len(c.node.Content); i += 2 {
+		if c.node.Content[i].Value != "name" {
+			m.put(c.node.Content[i].Value, c.node.Content[i+1])
+		}
+	}
+	c.node = &m.Node
+	return c
+}
+
 // contact keeps the address of a URL.
 func contact(v source.Value) *yaml.Node {
 	if host := bosh.HostOf(v.Raw()); v.Kind() == source.String && mayBeAddress(host) {

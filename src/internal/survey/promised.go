@@ -257,11 +257,11 @@ func (p *promising) createEnv(e fleet.SourceFile) {
 	if !ok {
 		return
 	}
-	content, ok := p.content(p.keep.CreateEnv(doc.Root()), e.Path)
+	content, ok := p.content(p.keep.CreateEnv(doc.Root()).Named(e.Name), e.Path)
 	if !ok {
 		return
 	}
-	name := doc.Root().Field("name").Raw()
+	name := cmp.Or(e.Name, doc.Root().Field("name").Raw())
 	if m, _, _ := bosh.ReadManifest(doc.Root(), bosh.Options{Form: bosh.CreateEnv}); p.snapshot.Director.CPI == "" && m != nil {
 		p.snapshot.Director.CPI = m.DirectorCPI
 	}
