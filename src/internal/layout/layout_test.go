@@ -123,7 +123,7 @@ var layers = []layer{
 	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx, "github.com/anishathalye/porcupine")},
 	{name: "internal/ledger", imports: list("plural", "plan", "place"), modules: list(netipx, "github.com/benbjohnson/immutable", "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("seal", "plan", "place"), modules: list(netipx), pure: true},
-	{name: "internal/lint", imports: list("plural", "bosh", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
+	{name: "internal/lint", imports: list("seal", "plural", "bosh", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/fence", imports: list("plan"), modules: list(netipx), pure: true},
 	{name: "internal/claims", imports: list("seal", "deploy", "bosh", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/deploy", imports: list("plural", "bosh", "ipaddr", "place"), modules: list(netipx), pure: true},

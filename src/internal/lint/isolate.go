@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // isolateIfAssumed offers the lines that end a finding which rests on an
@@ -56,9 +57,9 @@ func (f *Facts) isolated(a, b *plan.Subnet) string {
 
 // match is how the fleet file describes the subnet and no other; empty where it
 // cannot. A network may have subnets in several segments, so that its name alone
-// would say too much.
+// would say too much, and nobody could paste one that is not shown.
 func match(s *plan.Subnet) string {
-	if s.Director == "" || s.Network == "" {
+	if s.Director == "" || s.Network == "" || seal.Words().MatchString(s.Network+" "+s.Deployment) {
 		return ""
 	}
 	text := "director: " + yamlText(s.Director) + ", network: " + yamlText(s.Network)
