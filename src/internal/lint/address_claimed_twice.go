@@ -41,6 +41,17 @@ func (f *Facts) usedTwiceBy(first, second *plan.Claim, o *plan.Overlap, why stri
 		Message: fmt.Sprintf("%s is claimed twice: by %s and by %s", plan.RangeText(o.Range), one, other),
 		Claims:  []Party{party(first, one), party(second, other)},
 		Why:     why,
-		advise:  func() string { return paragraphs(f.instead(first), f.isolateIfAssumed(*o)) },
+		advise:  func() string { return paragraphs(f.instead(first), f.isolateIfAssumed(*o), f.pushAgain(first, second)) },
 	}
+}
+
+// pushAgain is how an address outside of directors ends that the fleet file told before with one
+// of its directors, and does not have any more; empty where neither claim is such.
+func (f *Facts) pushAgain(list ...*plan.Claim) string {
+	for _, c := range list {
+		if director := f.ToldBefore[c.At]; c.Kind == plan.External && director != "" {
+			return fmt.Sprintf("if %s does not have it any more, as the fleet file here says:\nipguard push %s", who(c), quotedArgument(director))
+		}
+	}
+	return ""
 }

@@ -87,6 +87,9 @@ type Facts struct {
 	Pools []Pool
 	// Over are bookings that ended, of their last owners: no claims any more.
 	Over []plan.Claim
+	// ToldBefore are the places of addresses outside of directors that the server has from a push
+	// of a director of this fleet file, of which the file says nothing, with the director's name.
+	ToldBefore map[place.Place]string
 	// Now is the time at which bookings end or not.
 	Now time.Time
 	// Idle are entries of the fleet file's segments that match no subnet.

@@ -58,7 +58,7 @@ func TestExternalGetsAnotherOwner(t *testing.T) {
 	promo.write("promo/pgpool-manifest.yml", manifestOf("pgpool", "10.8.52.33"))
 	promo.write("promo/cloud.yml", strings.Replace(promo.read("promo/cloud.yml"), "10.8.52.2 - 10.8.52.99", "10.8.52.2 - 10.8.52.32, 10.8.52.34 - 10.8.52.99", 1))
 	promo.write("promo/cloud.yml", strings.Replace(promo.read("promo/cloud.yml"), "static: [", "static: [10.8.52.33, ", 1))
-	promo.expect(1, []string{"10.8.52.33 is claimed twice"}, "lint")
+	promo.expect(1, []string{"10.8.52.33 is claimed twice", "if lb (outside of bosh) does not have it any more", "ipguard push promo\n"}, "lint")
 	promo.expect(0, []string{"10.8.52.33 of external lb is not in it any more"}, "push")
 	promo.expect(0, nil, "lint")
 	if out := west.expect(0, nil, "who", "10.8.52.33"); strings.Contains(out, "lb") {

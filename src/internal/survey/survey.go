@@ -30,6 +30,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/garbage"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
@@ -228,6 +229,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 	AddVanished(p, stopped(f.Vanished))
 	contradictions, idle := f.File.CheckSegments(subnets)
 	facts := lint.NewFacts(p)
+	facts.ToldBefore = map[place.Place]string{}
 	s := &Survey{
 		Told: told, Facts: facts, Failures: slices.Concat(f.sameDirectors(opened), f.strangers, failuresOf(f.ownAmong(read)), failures(contradictions), bookings.ownerless),
 		Unread:  slices.Concat(unreadFailures(read), bookings.unread),
@@ -244,6 +246,13 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 		facts.Unseen = append(facts.Unseen, read[i].withheld...)
 		for _, name := range read[i].partly {
 			p.Withheld = append(p.Withheld, plan.Owner{Director: f.Directors[i].Name, Deployment: name})
+		}
+		if d := &f.Directors[i]; d.Pushed != nil && hasFiles(d) {
+			for _, e := range read[i].claims.Externals {
+				for _, b := range e.Blocks {
+					facts.ToldBefore[b.At] = d.Name
+				}
+			}
 		}
 		if read[i].of == filesOnly {
 			s.Summary.Deployments += opened[i].head.Deployed
