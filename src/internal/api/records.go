@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -124,8 +125,13 @@ func (a *API) addEntries(ctx context.Context, in *entriesInput) (*entriesOutput,
 	}
 	err = a.Ledger.Under(picture.Under).UpdateAt(ctx, pool.Name, serial, func(rs *ledger.Records) ([]ledger.Entry, error) {
 		for _, e := range entries {
-			if before := rs.At(e.Range); before.State.Taken() && !mayChange(actor, pool, before, e.Event) || !mayBook(actor, pool, e.Event.Team) && e.Event.What != ledger.WasFreed && e.Event.What != ledger.WasExpired {
-				return nil, huma.Error403Forbidden(ledger.RangeText(e.Range) + ": " + actor.Name + " has no scope " + accounts.BookFor(e.Event.Team))
+			before, team := rs.At(e.Range), e.Event.Team
+			foreign := before.State.Taken() && !mayChange(actor, pool, before, e.Event)
+			if foreign {
+				team = before.Team
+			}
+			if foreign || !mayBook(actor, pool, team) && e.Event.What != ledger.WasFreed && e.Event.What != ledger.WasExpired {
+				return nil, huma.Error403Forbidden(ledger.RangeText(e.Range) + ": " + actor.Name + " has no scope " + accounts.BookFor(cmp.Or(team, pool.Teams[0])))
 			}
 		}
 		look := picture.Look(pool, a.now())

@@ -134,6 +134,9 @@ func (a *Ask) ledger() (ledger.Ask, error) {
 	if err != nil {
 		return v, err
 	}
+	if a.Hold && a.Endless {
+		return v, errors.New("a held address has an end: hold and endless say different things")
+	}
 	if a.Until != nil && a.Endless {
 		return v, errors.New("until and endless say different things")
 	}

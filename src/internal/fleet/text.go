@@ -85,7 +85,7 @@ func (l *Duration) decodeValue(d *decoder, v source.Value, what string) {
 	}
 	length, ok := ParseDuration(text.Value)
 	if !ok {
-		d.fail(text.At, "write it as 90m, 24h or 7d", "%s must be a length of time", what)
+		d.fail(text.At, "write it as 90m, 24h or 7d: whole minutes, hours or days", "%s must be a length of time", what)
 		return
 	}
 	*l = Duration{Length: length, At: text.At}

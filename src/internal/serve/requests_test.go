@@ -97,6 +97,9 @@ func TestApprovalIsNobodysWord(t *testing.T) {
 	if a := r.ask(promo, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/forged", `+forged+`}`); a.status != 201 {
 		t.Fatalf("book: %+v", a)
 	}
+	if a := r.ask(promo, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/held", "hold": true, "endless": true}`); a.status != 422 {
+		t.Errorf("a held booking without an end: %+v", a)
+	}
 	etag := r.ask(promo, "GET", "/api/v1/pools/promo/records", "").header.Get("ETag")
 	event := `{"at": "2026-11-26T12:00:00Z", "what": "booked", "owner": "promo/written", "number": 0, "team": "promo", "until": "2026-12-01T12:00:00Z", "approved_by": "token network", ` + forged + `}`
 	if a := r.ask(promo, "POST", "/api/v1/pools/promo/entries", `{"entries": [{"address": "10.8.52.185", "event": `+event+`}]}`, "If-Match", etag); a.status != 200 {

@@ -142,8 +142,8 @@ func TestBackup(t *testing.T) {
 			t.Errorf("%s makes the database of which it tells", command[0])
 		}
 	}
-	if code, _, _ := run(t, "backup", to, "--database", from); code == 0 {
-		t.Error("a backup was overwritten")
+	if code, _, stderr := run(t, "backup", to, "--database", from); code == 0 || !strings.Contains(stderr, "is there already") {
+		t.Errorf("a backup over another one: exit code %d, %q", code, stderr)
 	}
 	for _, file := range []string{from, to} {
 		text, err := os.ReadFile(file)

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 )
 
@@ -10,6 +12,9 @@ import (
 // others work on it. The copy says of itself that it is one, and in its header that it has
 // no write-ahead log: Open knows by that when one beside it is of another file.
 func (d *Database) Backup(ctx context.Context, path string, now time.Time) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already, and no backup takes the place of a file: name another one", path)
+	}
 	if _, err := d.read.ExecContext(ctx, "vacuum into $1", path); err != nil {
 		return err
 	}
