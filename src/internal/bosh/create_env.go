@@ -240,6 +240,10 @@ func (r *manifestReader) readContacts() {
 }
 
 func (r *manifestReader) addContact(at place.Place, host, property string) {
+	if tool := templateIn(host); tool != "" {
+		r.templates = append(r.templates, Gap{What: property, At: at, Template: tool})
+		return
+	}
 	if name, ok := VariableIn(host); ok {
 		r.unresolved = append(r.unresolved, Unresolved{Variable: name, What: property, At: at})
 		return

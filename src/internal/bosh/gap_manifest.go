@@ -156,9 +156,9 @@ func (g *gaps) contact(doc source.Value) {
 		g.add(Gap{Hides: HidesContact}, provider, "cloud_provider")
 	}
 	if mbus := provider.Field("mbus"); hides(mbus) {
-		if name, ok := VariableIn(HostOf(mbus.Raw())); ok {
+		if host := HostOf(mbus.Raw()); hasVariable(host) {
 			g.add(Gap{Hides: HidesContact, Property: "cloud_provider.mbus"}, mbus, "cloud_provider.mbus")
-			g.list[len(g.list)-1].Variable = name // not that of the password
+			g.list[len(g.list)-1].isBehind(host) // not what the password is behind
 		}
 	}
 	tunnel := provider.Field("ssh_tunnel")

@@ -51,7 +51,8 @@ segment. Without it, all segments are fenced.
 --format json prints one object: version (1; it changes when a field goes or means
 something else), changes (director, deployment, network, subnet, file, line, column,
 reserved, and by_hand: why --fix cannot write it), conflicts that are left for people
-(rule, message), pools that are short, unknown, and failures.
+(rule, message), pools that are short, unknown, and failures: what could not be read,
+and what hides.
 
 Exit codes: 0 nothing is left to do, 1 lines are to be added or something is for
 people to decide, 3 something could not be read or decided. With --fix nothing is

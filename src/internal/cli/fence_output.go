@@ -10,9 +10,11 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fence"
 	"github.com/ipguard/ipguard/src/internal/fencetext"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
 // finish tells the fence, writes it if that is wanted, and ends the run.
@@ -56,6 +58,9 @@ func (r *fencing) finish(fix bool) error {
 func (r *fencing) told(left []lint.Finding) report.Fence {
 	f := report.Fence{
 		Conflicts: left, Unknown: r.fence.Unknown, Failures: slices.Concat(r.failures, r.Unread), Stale: r.stale(),
+	}
+	for _, spot := range r.hidden() {
+		f.Failures = append(f.Failures, trouble.Trouble{At: spot.At, Message: spot.Text(), Hint: spot.Hint})
 	}
 	for _, file := range r.edits.Files {
 		for _, c := range file.Changes {
@@ -150,10 +155,25 @@ func (r *fencing) tellHidden() {
 			r.say("%s: director %s did not show %s: what is there may be in use elsewhere, too", t.File, t.Director, strings.Join(t.Unseen, "; "))
 		}
 	}
-	hidden := slices.DeleteFunc(slices.Clone(r.fence.Blind), func(s *plan.BlindSpot) bool { return s.Reason == plan.Unreadable }) // those are told with the failures
-	tellSome(r, hidden, "part that hides", func(spot *plan.BlindSpot) {
+	tellSome(r, r.hidden(), "part that hides", func(spot *plan.BlindSpot) {
 		r.say("%s: %s: nobody knows whose pool that lies in", spot.At, spot.Text())
+		if spot.Hint != "" {
+			hint(r.streams.Stderr, "%s", spot.Hint)
+		}
 	})
+}
+
+// hidden are the spots that no failure tells of.
+func (r *fencing) hidden() []*plan.BlindSpot {
+	type told struct {
+		at   place.Place
+		what string
+	}
+	known := map[told]bool{}
+	for _, t := range slices.Concat(r.failures, r.Unread) {
+		known[told{t.At, t.Message}] = true
+	}
+	return slices.DeleteFunc(slices.Clone(r.fence.Blind), func(s *plan.BlindSpot) bool { return known[told{s.At, s.Text()}] })
 }
 
 // left are the findings that are left with all lines added, by hand or not.

@@ -30,6 +30,9 @@ func (v Value) Text() string {
 	if v.MayBeShown() {
 		return v.doc.names.Openly(raw)
 	}
+	if t, ok := TemplateIn(raw); ok {
+		return t.standIn(v.Shown())
+	}
 	if kind, _ := scan(v.Node()); kind == Bool || kind == Nil {
 		return raw
 	} else if kind != String && kind != Symbol {

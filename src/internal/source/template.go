@@ -49,12 +49,26 @@ func TemplateIn(text string) (t Template, ok bool) {
 	if !strings.ContainsAny(text, "({<$") || isVariable(text) {
 		return Template{}, false
 	}
+	_, standsFor, _ := strings.Cut(text, aTemplateOf)
 	for _, t := range templates {
-		if t.scalar().MatchString(text) {
+		if strings.HasPrefix(standsFor, t.Tool+"))") || t.scalar().MatchString(text) {
 			return t, true
 		}
 	}
 	return Template{}, false
+}
+
+// aTemplateOf is what a stand-in says of a template.
+const aTemplateOf = "a template of "
+
+// standIn is what readers get in the place of a template that came through a variable, and
+// so may hold a secret: a variable that TemplateIn knows again. shown is what may be said
+// of the text.
+func (t Template) standIn(shown string) string {
+	if before, behind, ok := strings.Cut(shown, "))"); ok && strings.Contains(before, "((") {
+		return before + ": " + aTemplateOf + t.Tool + "))" + behind
+	}
+	return "((" + aTemplateOf + t.Tool + "))"
 }
 
 // isVariable is a text that is one variable of the bosh CLI.
@@ -71,7 +85,7 @@ func (t Template) Hint() string {
 
 // Says what the tool would have to fill in.
 func (t Template) says() string {
-	return "a template of " + t.Tool + ", which nobody has filled in"
+	return aTemplateOf + t.Tool + ", which nobody has filled in"
 }
 
 // yttMark is a line of ytt's, which are comments to YAML.
