@@ -152,6 +152,9 @@ func (f *Facts) instead(c *plan.Claim) string {
 		return paragraphs(fmt.Sprintf("what nobody uses of %s is in reserved: of network %s (%s): move %s from there to static: and use it for %s, or ask whoever plans that range",
 			c.Subnet.Range.Masked(), c.Subnet.Network, c.Subnet.ReservedAt, alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
+	if spot := f.Space.MayBeHeld(c.Subnet, netipx.RangeOfPrefix(c.Subnet.Range)); spot != nil {
+		return fmt.Sprintf("no other address of %s is proposed: each that nobody claims may be one of somebody who hides (%s)", c.Subnet.Range.Masked(), spot.At)
+	}
 	if len(f.Delegations) > 0 {
 		return fmt.Sprintf("no address of %s is left that the fleet file's pools delegate and nobody claims; ask whoever plans that range", c.Subnet.Range.Masked())
 	}

@@ -225,6 +225,9 @@ func (f *Facts) movePooled(p pooled) string {
 	keepOff := reserveLine(p.pool.Subnet, p.overlap.Range)
 	if p.pool.Kind == plan.StaticPool {
 		keepOff = fmt.Sprintf("take %s out of static: of %s (%s)", plan.RangeText(plan.BlocksOf(p.overlap.Range, p.pool.Subnet.Prefix)), p.pool.Subnet.Label(), p.pool.At)
+		if spot := f.Space.MayBeHeld(p.pool.Subnet, p.overlap.Range); spot != nil {
+			keepOff = fmt.Sprintf("%s, unless what hides at %s asks for it", keepOff, spot.At)
+		}
 	}
 	move := ""
 	switch p.address.Kind {

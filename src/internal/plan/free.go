@@ -135,6 +135,17 @@ func (sp *Space) remove(set *netipx.IPSetBuilder, s *Subnet, counts func(*Claim)
 	}
 }
 
+// MayBeHeld is the first spot that hides who uses addresses of r in s, or hands them out; nil
+// if there is none.
+func (sp *Space) MayBeHeld(s *Subnet, r netipx.IPRange) *BlindSpot {
+	for spot, may := range sp.blindness.Reaching(s, r) {
+		if may.Kind != Reserved {
+			return spot
+		}
+	}
+	return nil
+}
+
 // around yields the claims that may lie in s: those that overlap its range, or
 // all if it has none. Without it a fleet with conflicts everywhere would look at
 // every claim once for each of its subnets.
