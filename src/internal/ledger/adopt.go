@@ -140,7 +140,7 @@ func (a *adopting) blocking(f Found) (Booking, bool) {
 		return exact, true
 	}
 	for b := range a.records.overlapping(f.Range) {
-		own := b.Range == f.Range && b.Owner == f.For.Owner
+		own := b.Range == f.Range && b.Owner == f.For.Owner && !otherTeam(b, a.teamOf(f))
 		if b.busy() && !own && !a.world.follows(b, f.Range, f.For.Owner, a.teamOf(f), a.world.Now) {
 			return b, true
 		}

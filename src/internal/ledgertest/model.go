@@ -323,7 +323,7 @@ func (m *Model) adopt(list []int, owners []string, indexes []int) []string {
 			result[k] = "conflict"
 		case c.taken() && same:
 			result[k] = "same"
-		case c.taken() || c.state == "quarantined" && !same && !m.follows(c, owners[k], m.teamOf(owners[k])):
+		case c.taken() || c.state == "quarantined" && !(same && sameTeam(c.team, m.teamOf(owners[k]))) && !m.follows(c, owners[k], m.teamOf(owners[k])):
 			result[k] = "conflict"
 		default:
 			number := indexes[k]
