@@ -72,12 +72,12 @@ func store(t testing.TB, name string) *ledgersql.Store {
 }
 
 func TestSQLiteConforms(t *testing.T) {
-	ledgertest.Conform(t, func(t *testing.T) ledger.Store { return store(t, emptyFile(t)) }, 2000)
+	ledgertest.Conform(t, func(t *testing.T) ledger.Store { return store(t, emptyFile(t)) }, 1200)
 }
 
 func TestPostgreSQLConforms(t *testing.T) {
 	c := shared.Cluster(t)
-	ledgertest.Conform(t, func(t *testing.T) ledger.Store { return store(t, c.Database(t)) }, 2000)
+	ledgertest.Conform(t, func(t *testing.T) ledger.Store { return store(t, c.Database(t)) }, 1200)
 }
 
 // TestTwoServersConform asks two stores on one database in turn: neither may rely on

@@ -120,7 +120,7 @@ func tryParts(t *testing.T, uuid string) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	before, last := map[string]bool{}, ""
 	refused, went := 0, 0
-	for i := range 200 {
+	for i := range 100 {
 		now = now.Add(time.Minute)
 		by, replaces := []string{"one", "two"}[rng.IntN(2)], rng.IntN(4) == 0
 		parts := map[string]bool{}
