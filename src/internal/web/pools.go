@@ -1,6 +1,8 @@
 package web
 
 import (
+	"html"
+	"html/template"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -37,6 +39,18 @@ type pooled struct {
 type block struct {
 	Label string
 	Cells []cell
+}
+
+// Row is the cells as a part of a page. A template, which finds out for each value what it may
+// be, took a third of the time of the whole page for the 256 cells of a /24.
+func (b block) Row() template.HTML {
+	var row strings.Builder
+	for _, c := range b.Cells {
+		says := html.EscapeString(c.Says)
+		row.WriteString(`<td class="` + html.EscapeString(c.Class) + `"><a href="/addresses/` + html.EscapeString(c.Address) +
+			`" title="` + says + `" aria-label="` + says + `">` + html.EscapeString(c.Mark) + `</a></td>`)
+	}
+	return template.HTML(row.String())
 }
 
 // cell is an address. Mark is a letter for its state: colours are never alone. Says is the
