@@ -184,7 +184,15 @@ func (l *Lab) Connect(h *Host, mac frame.MAC, addresses ...netip.Prefix) error {
 		if err := setUp(device); err != nil {
 			return err
 		}
-		return awaitCarrier(device, true)
+		if err := awaitCarrier(device, true); err != nil {
+			return err
+		}
+		for _, a := range addresses {
+			if err := awaitGroup(device, a.Addr()); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -250,7 +258,12 @@ func (l *Lab) Isolate(number int) error {
 
 // AddAddress gives the host an address on eth0.
 func (h *Host) AddAddress(a netip.Prefix) error {
-	return h.Do(func() error { return addAddress("eth0", a) })
+	return h.Do(func() error {
+		if err := addAddress("eth0", a); err != nil {
+			return err
+		}
+		return awaitGroup("eth0", a.Addr())
+	})
 }
 
 // DeleteAddress takes it away again.
@@ -277,6 +290,31 @@ func addAddress(device string, a netip.Prefix) error {
 		return fmt.Errorf("address %s on %s: %w", a, device, err)
 	}
 	return nil
+}
+
+// awaitGroup waits until the kernel has joined the solicited-node group (RFC 4291,
+// section 2.7.1) of an IPv6 address. It does so after the address is there, in a
+// queue of work that a busy machine makes wait, and hears no question before.
+func awaitGroup(device string, a netip.Addr) error {
+	if a.Is4() {
+		return nil
+	}
+	of := a.As16()
+	group := fmt.Sprintf("ff0200000000000000000001ff%x", of[13:])
+	for end := time.Now().Add(carrierPatience); ; time.Sleep(time.Millisecond) {
+		groups, err := os.ReadFile("/proc/thread-self/net/igmp6")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(groups)) {
+			if f := strings.Fields(line); len(f) > 2 && f[1] == device && f[2] == group {
+				return nil
+			}
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%s does not listen for %s after %s", device, a, carrierPatience)
+		}
+	}
 }
 
 func ipNet(a netip.Prefix) *netlink.Addr {
