@@ -113,10 +113,7 @@ func bookingNote(b *plan.Booking) string {
 // file lost it.
 func (f *Facts) orBook(advice string, c *plan.Claim, pool string) string {
 	owner := c.OwnerText()
-	if !slices.ContainsFunc(f.Pools, func(p Pool) bool { return p.Name == pool }) {
-		return advice
-	}
-	if owner == "" || c.Kind == plan.Lease || c.Kind == plan.Orphan || strings.Contains(advice, "\nipguard book ") {
+	if !f.hasPool(pool) || owner == "" || c.Kind == plan.Lease || c.Kind == plan.Orphan || strings.Contains(advice, "\nipguard book ") {
 		return advice
 	}
 	or := "or "
@@ -129,10 +126,24 @@ func (f *Facts) orBook(advice string, c *plan.Claim, pool string) string {
 // orRelease is how whoever has booked what others use alone gives it back; empty where the
 // fleet file lost the pool.
 func (f *Facts) orRelease(b *plan.Booking) string {
-	if !slices.ContainsFunc(f.Pools, func(p Pool) bool { return p.Name == b.Pool }) {
+	if !f.hasPool(b.Pool) {
 		return ""
 	}
 	return fmt.Sprintf("if %s does without it:\nipguard release %s", b.For(), quotedArgument(b.For()))
+}
+
+// hasPool reports whether the fleet file has a pool, so that bookings of it can be changed:
+// one may have lost its name, and one may be another team's, in that team's own files.
+func (f *Facts) hasPool(name string) bool {
+	return slices.ContainsFunc(f.Pools, func(p Pool) bool { return p.Name == name })
+}
+
+// unlessLost is advice to change a booking, where it can be followed.
+func (f *Facts) unlessLost(b *plan.Booking, advice string) string {
+	if f.hasPool(b.Pool) {
+		return advice
+	}
+	return fmt.Sprintf("nothing that is booked of pool %s can be changed, for the fleet file has no such pool: ask whoever plans it to give it its name back", b.Pool)
 }
 
 func bookCommand(pool, owner string) string {

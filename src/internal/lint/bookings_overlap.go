@@ -22,7 +22,7 @@ func runBookingsOverlap(f *Facts, report func(Finding)) {
 			continue
 		}
 		first, second := laterBooking(o.A, o.B)
-		if f.judgesClaim(second) && !f.judgesClaim(first) { // nobody can give back what is another team's
+		if f.changes(second) && !f.changes(first) {
 			first, second = second, first
 		}
 		report(Finding{
@@ -30,7 +30,7 @@ func runBookingsOverlap(f *Facts, report func(Finding)) {
 			Message:    fmt.Sprintf("%s is booked twice: there is %s and %s", plan.RangeText(o.Range), who(first), who(second)),
 			Claims:     []Party{party(first, bookingNote(first.Booking())), party(second, bookingNote(second.Booking()))},
 			Why:        "each of the two was told that the address is its own; " + whySame(o.Contact),
-			Suggestion: "give " + first.Booking().For() + " another address:\n" + anotherCommand(first),
+			Suggestion: f.unlessLost(first.Booking(), "give "+first.Booking().For()+" another address:\n"+anotherCommand(first)),
 		})
 	}
 	f.bookedTwice(report)
@@ -45,6 +45,12 @@ func oneBooking(a, b *plan.Claim) bool {
 
 func taken(c *plan.Claim) bool {
 	return c.Booking().State == plan.BookingTaken && c.Booking().Owner != ""
+}
+
+// changes reports whether who reads this may give a booking back: nobody can whose it is not,
+// or of a pool that the fleet file does not have.
+func (f *Facts) changes(c *plan.Claim) bool {
+	return f.judgesClaim(c) && f.hasPool(c.Booking().Pool)
 }
 
 // laterBooking orders two bookings: the one to change, which is the later, first.
@@ -87,7 +93,7 @@ func (f *Facts) bookedTwice(report func(Finding)) {
 			Message:    fmt.Sprintf("%s has booked two addresses of pool %s and wants one: %s and %s", c.Booking().For(), h.pool, plan.RangeText(second.Range), plan.RangeText(first.Range)),
 			Claims:     []Party{party(first, bookingNote(first.Booking())), party(second, bookingNote(second.Booking()))},
 			Why:        "two who could not see each other booked for the same owner, and both bookings were merged; one of the addresses lies idle",
-			Suggestion: "give back the one that nobody uses:\nipguard release " + quotedArgument(plan.RangeText(first.Range)),
+			Suggestion: f.unlessLost(first.Booking(), "give back the one that nobody uses:\nipguard release "+quotedArgument(plan.RangeText(first.Range))),
 		})
 	}
 }

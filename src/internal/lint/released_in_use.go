@@ -19,21 +19,21 @@ var releasedInUse = Rule{
 		for _, o := range f.overlaps() {
 			booking, user, ok := bookedPair(o)
 			if ok && onWire(o) && booking.Booking().State == plan.BookingResting && user.Kind.InUse() && plan.Means(booking.Booking().Owner, user) {
-				report(stillUsed(booking, user))
+				report(f.stillUsed(booking, user))
 			}
 		}
 		for i := range f.Over {
 			over := &f.Over[i]
 			for user := range f.Space.Claims(over.Range) {
 				if user.Kind.InUse() && plan.Means(over.Booking().Owner, user) && over.Subnet.Meets(user) {
-					report(stillUsed(over, user))
+					report(f.stillUsed(over, user))
 				}
 			}
 		}
 	},
 }
 
-func stillUsed(booking, user *plan.Claim) Finding {
+func (f *Facts) stillUsed(booking, user *plan.Claim) Finding {
 	b := booking.Booking()
 	what, why := "rests after its booking was given back", "others get it when the rest is over, on "+b.Until.UTC().Format("2006-01-02")
 	if b.State == plan.BookingOver {
@@ -45,7 +45,7 @@ func stillUsed(booking, user *plan.Claim) Finding {
 		Message: fmt.Sprintf("%s %s, and %s still has it", address, what, who(user)),
 		Claims:  []Party{party(user, who(user)), party(booking, "given back here")},
 		Why:     why,
-		Suggestion: "take it out of the manifest and deploy, or book it again:\n" +
-			bookCommand(b.Pool, b.For()) + " --address " + quotedArgument(address),
+		Suggestion: paragraphs("take it out of the manifest and deploy",
+			f.unlessLost(b, "or book it again:\n"+bookCommand(b.Pool, b.For())+" --address "+quotedArgument(address))),
 	}
 }
