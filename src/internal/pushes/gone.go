@@ -125,8 +125,8 @@ func partsOf(s *snapshot.Snapshot) (list []part) {
 	return slices.Compact(list)
 }
 
-// externalGone are the addresses outside of directors that were told and are not any more,
-// whoever is their owner now.
+// externalGone are the addresses outside of directors that were told, and are not any more for
+// the same owner.
 func externalGone(before, now *snapshot.Snapshot) (list []string) {
 	for _, e := range before.Settings.External {
 		var gone netipx.IPSetBuilder
@@ -135,7 +135,7 @@ func externalGone(before, now *snapshot.Snapshot) (list []string) {
 		}
 		for _, n := range now.Settings.External {
 			for _, a := range n.Addresses {
-				if n.Segment == "" || n.Segment == e.Segment { // in any, or in the same
+				if n.Owner == e.Owner && (n.Segment == "" || n.Segment == e.Segment) { // in any, or in the same
 					gone.RemoveRange(a.Range)
 				}
 			}
@@ -158,24 +158,51 @@ func addressesText(r netipx.IPRange) string {
 	return r.String()
 }
 
-// bookingsGone are those in git that were told, are not any more, and had not ended: whoever
-// is the owner now.
+// bookingsGone are those in git that were told, had not ended, and are not told any more: by
+// none of the same owner that is as young, and ends as late or was given back.
 func bookingsGone(before, now *snapshot.Snapshot) (list []string) {
-	type spot struct {
-		segment string
-		r       netip.Prefix
+	told := map[netip.Prefix][]*snapshot.Booking{}
+	for i := range now.Settings.Bookings {
+		b := &now.Settings.Bookings[i]
+		told[b.Range] = append(told[b.Range], b)
 	}
-	known := map[spot]bool{}
-	for _, b := range now.Settings.Bookings {
-		known[spot{b.Segment, b.Range}] = true
-	}
-	for _, b := range before.Settings.Bookings {
+	for i := range before.Settings.Bookings {
+		b := &before.Settings.Bookings[i]
 		ended := !b.Until.IsZero() && !b.Until.After(now.Collected)
-		if !ended && !known[spot{"", b.Range}] && !known[spot{b.Segment, b.Range}] { // in any, or in the same
-			list = append(list, addressesText(netipx.RangeOfPrefix(b.Range))+" of booking "+b.Owner)
+		if !ended && !slices.ContainsFunc(told[b.Range], func(n *snapshot.Booking) bool { return follows(b, n) }) {
+			list = append(list, addressesText(netipx.RangeOfPrefix(b.Range))+" of booking "+b.Owner+untilText(b.Until))
 		}
 	}
 	return list
+}
+
+// follows reports whether a booking may be what became of one before: of two clones that do
+// not see each other, the one that pushes later has the other's, or it is none of it. Where an
+// address only rested, whoever has it now keeps it from others.
+func follows(before, now *snapshot.Booking) bool {
+	if now.Segment != "" && now.Segment != before.Segment { // in any, or in the same
+		return false
+	}
+	younger := now.Since.After(before.Since)
+	switch {
+	case before.Rests:
+		return !now.Rests || younger || endsLater(now, before)
+	case now.Owner != before.Owner || now.Since.Before(before.Since):
+		return false
+	}
+	return now.Rests || younger || endsLater(now, before)
+}
+
+// endsLater reports whether one booking ends with the other, or after it.
+func endsLater(now, before *snapshot.Booking) bool {
+	return now.Until.IsZero() || !before.Until.IsZero() && !now.Until.Before(before.Until)
+}
+
+func untilText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return " until " + at.UTC().Format(time.RFC3339)
 }
 
 // virtualGone are the patterns of vip_properties by which virtual addresses were found, and

@@ -25,7 +25,13 @@ import (
 var untold = []string{"create-env jump", "create-env west", "the addresses of the director's own machine"}
 
 // beside are those that no director has: a team's fleet file says them.
-var beside = []string{"10.7.0.1 of external lb", "10.7.0.4-10.7.0.5 of external lb", "10.7.0.9 of booking lb/x", "what vip_properties.add finds by gate/fro", "what vip_properties.ignore hides by keepalived.vip"}
+var beside = []string{
+	"10.7.0.1 of external lb", "10.7.0.4-10.7.0.5 of external lb", "10.7.0.1 of external front",
+	"10.7.0.9 of booking lb/x", "10.7.0.9 of booking lb/y", "10.7.0.10 of booking lb/x until 2026-12-24T00:00:00Z",
+	"what vip_properties.add finds by gate/fro", ignored,
+}
+
+const ignored = "what vip_properties.ignore hides by keepalived.vip"
 
 // everyPart are parts of the kinds that a snapshot has.
 var everyPart = slices.Concat([]string{"deployment web", "deployment db", "network default of the cloud-config", "network dmz of the cloud-config", "runtime-config vips"}, untold, beside)
@@ -38,6 +44,9 @@ func patternOf(t *testing.T, text string) bosh.Pattern {
 	}
 	return p
 }
+
+// since is when everything was booked, and the first push.
+var since = time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
 
 // snapshotOf has these parts, and a word that makes it differ from others.
 func snapshotOf(t *testing.T, parts map[string]bool, uuid, word string, now time.Time) []byte {
@@ -52,7 +61,7 @@ func snapshotOf(t *testing.T, parts map[string]bool, uuid, word string, now time
 	vip := patternOf(t, "keepalived.vip")
 	keep := snapshot.Keep{VIPProperties: []bosh.Pattern{vip}}
 	s := snapshot.Snapshot{Settings: snapshot.Settings{VIPs: &snapshot.VIPProperties{}}, Head: snapshot.Head{Collected: now, Director: snapshot.Identity{Name: "a", UUID: uuid, Version: word}, Kept: keep.Kept()}}
-	if !parts[beside[4]] { // what the others find is a part that an ignore takes away
+	if !parts[ignored] { // what the others find is a part that an ignore takes away
 		s.Settings.VIPs.Ignore = []bosh.Pattern{vip}
 	}
 	var networks []string
@@ -77,15 +86,19 @@ func snapshotOf(t *testing.T, parts map[string]bool, uuid, word string, now time
 			if name == "vip_properties.add finds by gate/fro" {
 				s.Settings.VIPs.Add = append(s.Settings.VIPs.Add, patternOf(t, "gate/fro"))
 			}
-		case "10.7.0.9":
-			s.Settings.Bookings = append(s.Settings.Bookings, snapshot.Booking{Pool: "p", Owner: "lb/x", Range: netip.MustParsePrefix(kind + "/32"), Since: now})
+		case "10.7.0.9", "10.7.0.10":
+			whose := strings.Fields(name)
+			b := snapshot.Booking{Pool: "p", Owner: whose[2], Range: netip.MustParsePrefix(kind + "/32"), Since: since}
+			if len(whose) > 3 {
+				b.Until = since.AddDate(0, 0, 27)
+			}
+			s.Settings.Bookings = append(s.Settings.Bookings, b)
 		case "10.7.0.1", "10.7.0.4-10.7.0.5":
 			r, err := netipx.ParseIPRange(kind)
 			if err != nil {
 				r = netipx.IPRangeFrom(netip.MustParseAddr(kind), netip.MustParseAddr(kind))
 			}
-			owner := []string{"lb", "load balancer"}[len(word)%2] // another name takes nothing away
-			e, _ := snapshot.NewExternal(owner, "", []bosh.Block{{Range: r}})
+			e, _ := snapshot.NewExternal(strings.Fields(name)[2], "", []bosh.Block{{Range: r}})
 			s.Settings.External = append(s.Settings.External, e)
 		default:
 			at := netip.MustParseAddr("10.0.0.5")
@@ -114,7 +127,7 @@ func tryParts(t *testing.T, uuid string) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	now := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
+	now := since
 	store := &pushes.Store{Read: d.SQL(), Write: d.Write(), Now: func() time.Time { return now }}
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -159,9 +172,6 @@ func tryParts(t *testing.T, uuid string) {
 		}
 		if len(lostUntold) > 0 && !replaces && (by != last || all) {
 			t.Fatalf("seed %d: %s had %v, and %s has %v: it is taken", seed, last, before, by, parts)
-		}
-		for i, name := range p.Gone {
-			p.Gone[i] = strings.Replace(name, "external load balancer", "external lb", 1)
 		}
 		slices.Sort(lost)
 		slices.Sort(p.Gone)

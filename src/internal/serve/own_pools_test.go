@@ -102,6 +102,54 @@ func TestBookingsInGit(t *testing.T) {
 	promo.expect(3, []string{"10.8.52.91.yml", "nothing was pushed"}, "push")
 }
 
+// TestTwoClones: of two clones of one repository, the one that pushes later takes out no
+// booking of the other's without a word: not by one of the same address for somebody else, and
+// by none that ends earlier, or is older.
+func TestTwoClones(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.ownPool("10.8.52.90 - 10.8.52.99")
+	clone := promo.company.team("clone", accounts.PushFor("promo"))
+	clone.name = promo.name
+	day := func(n int) string { return promo.clock.Now().AddDate(0, 0, n).Format(time.RFC3339) }
+	write := func(owner string, since, until int, more string) {
+		promo.write("promo/bookings/mine/10.8.52.90.yml", "- {at: "+day(since)+", what: booked, owner: "+owner+", until: "+day(until)+"}\n"+more)
+	}
+	rests := "- {at: " + day(-1) + ", what: released, owner: lb/one, until: " + day(6) + "}\n"
+	write("lb/one", -3, 9, "")
+	promo.expect(0, nil, "push")
+	for name, other := range map[string]func(){
+		"another owner": func() { write("lb/two", -3, 9, "") },
+		"a later one":   func() { write("lb/two", -1, 30, "") },
+		"an end before": func() { write("lb/one", -3, 8, "") },
+		"an older one":  func() { write("lb/one", -4, 30, "") },
+		"its rest":      func() { write("lb/one", -4, 9, rests) },
+	} {
+		other()
+		if out := clone.expect(3, []string{"lacks 10.8.52.90 of booking lb/one until " + day(9), "--replaces"}, "push"); t.Failed() {
+			t.Fatal(name, out)
+		}
+	}
+	west.expect(0, []string{"lb/one"}, "who", "10.8.52.90")
+	for _, more := range []func(){
+		func() { write("lb/one", -3, 9, "") },
+		func() { write("lb/one", -3, 10, "") },
+		func() { write("lb/one", -2, 10, "") },
+		func() { write("lb/one", -2, 10, rests) },
+	} {
+		more()
+		if out := clone.expect(0, nil, "push"); strings.Contains(out, "any more") {
+			t.Error(out)
+		}
+	}
+	write("lb/two", -1, 9, "") // whoever pushed it says that it is another's
+	clone.expect(0, nil, "push")
+	write("lb/one", -1, 9, "")
+	clone.expect(0, []string{"10.8.52.90 of booking lb/two until " + day(9) + " is not in it any more"}, "push")
+	promo.expect(0, nil, "push")
+	write("lb/two", -1, 9, "")
+	clone.expect(0, []string{"10.8.52.90 of booking lb/one"}, "push", "--replaces")
+}
+
 // read is a file's text.
 func (m *team) read(name string) string {
 	m.t.Helper()
