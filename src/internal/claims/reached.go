@@ -115,9 +115,9 @@ func (h holders) isAnother(d *Director, r Reached, o holder) bool {
 		return false
 	case c.Kind == plan.DirectorOwn:
 		return owner.Property == "" && h.isAnotherDirector(r, owner.Director, o)
-	case c.Kind == plan.Static, c.Kind == plan.Lease, c.Kind == plan.CreateEnvVM:
+	case c.Kind == plan.Static, c.Kind == plan.Lease, c.Kind == plan.CreateEnvVM, c.Kind == plan.VIP:
 		groups := h.groupsOf(owner)
-		return len(groups) > 0 && !slices.ContainsFunc(groups, func(g *bosh.Group) bool {
+		return (len(groups) > 0 || c.Kind == plan.VIP) && !slices.ContainsFunc(groups, func(g *bosh.Group) bool {
 			return g.RunsDirector() || g.MayPassOn() && machineElsewhere(d, r)
 		})
 	}
@@ -145,7 +145,7 @@ func machineElsewhere(d *Director, r Reached) bool {
 }
 
 // groupsOf are the instance groups, one in each manifest of the deployment, that an owner's
-// machines are of.
+// machines are of: any of those that a property reaches which is of no group.
 func (h holders) groupsOf(o plan.Owner) []*bosh.Group {
 	var list []*bosh.Group
 	for i := range h.directors {
@@ -153,10 +153,12 @@ func (h holders) groupsOf(o plan.Owner) []*bosh.Group {
 			continue
 		}
 		for _, m := range slices.Concat(h.directors[i].Deployments, h.directors[i].CreateEnvs) {
-			if m.Name == o.Deployment {
-				if g := GroupOf(m, o.InstanceGroup); g != nil {
-					list = append(list, g)
-				}
+			switch g := GroupOf(m, o.InstanceGroup); {
+			case m.Name != o.Deployment && (o.Deployment != "" || o.Property == ""):
+			case o.InstanceGroup == "" && o.Property != "":
+				list = append(list, m.Groups...)
+			case g != nil:
+				list = append(list, g)
 			}
 		}
 	}
@@ -164,16 +166,17 @@ func (h holders) groupsOf(o plan.Owner) []*bosh.Group {
 }
 
 // doubt says of machines at an address that they may be those of the director, or pass on to
-// it: a job of theirs hides (hiddenJobs), or is known for that.
+// it: a job of theirs hides (hiddenJobs) or is known for that, or nobody tells their group.
 func (h holders) doubt(d *Director, address netip.Addr) {
 	for _, o := range h.at[address] {
 		c := &h.plan.Claims[o.claim]
 		groups := h.groupsOf(c.Owner())
 		passesOn := slices.ContainsFunc(groups, (*bosh.Group).MayPassOn)
-		if c.Kind == plan.DirectorOwn || c.RunsDirector || !passesOn && !slices.ContainsFunc(groups, (*bosh.Group).MayRunDirector) {
+		strays := c.Kind == plan.VIP && len(groups) == 0
+		if c.Kind == plan.DirectorOwn || c.RunsDirector || !passesOn && !strays && !slices.ContainsFunc(groups, (*bosh.Group).MayRunDirector) {
 			continue
 		}
-		if passesOn {
+		if passesOn || c.Kind == plan.VIP && c.Owner().InstanceGroup == "" {
 			may := *c
 			h.plan.BlindSpots = append(h.plan.BlindSpots, plan.BlindSpot{
 				Owner: c.Owner(), Reason: plan.Untold, At: c.At, May: []plan.Claim{may},

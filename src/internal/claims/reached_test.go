@@ -41,6 +41,19 @@ func TestWhoHasTheAddressOfADirector(t *testing.T) {
 		l.Deployment, l.Blocks = "web", []bosh.Block{at("10.0.0.4")}
 		return claims.Director{CloudConfig: config, Deployments: m, Leases: []claims.Lease{l}}
 	}
+	// leads has a virtual address: of its group, or of the whole deployment.
+	leads := func(jobs, of, vip string) claims.Director {
+		m := group(manifest, jobs, "default", "")
+		m[0].Groups[0].Networks[0].Static = nil
+		if vip != "" {
+			m[0].VIPs = []bosh.PropertyAddress{{Range: at(vip).Range, Property: "keepalived.vip", Group: of}}
+		}
+		return claims.Director{CloudConfig: config, Deployments: m}
+	}
+	everywhere := func(d claims.Director, address string) claims.Director {
+		d.CloudVIPs = []bosh.PropertyAddress{{Range: at(address).Range, Property: "keepalived.vip"}}
+		return d
+	}
 	const machine, second, unsure = "its machine", "a second owner", "either"
 	for name, c := range map[string]struct {
 		other claims.Director
@@ -59,23 +72,34 @@ func TestWhoHasTheAddressOfADirector(t *testing.T) {
 		"a proxy, the machine elsewhere": {other: claims.Director{CloudConfig: config, Deployments: group(manifest, "[{name: haproxy}]", "default", "")}, own: "10.0.0.6", want: machine},
 		"another VM, and the machine elsewhere": {
 			other: claims.Director{CloudConfig: config, Deployments: group(manifest, "[{name: pgpool}]", "default", "")}, own: "10.0.0.6", want: second},
-		"a jumpbox":                     {other: claims.Director{CloudConfig: config, Deployments: group(manifest, "[{name: ssh}]", "default", "")}, proxy: true, want: machine},
-		"a director made by create-env": {other: claims.Director{CreateEnvs: group(createEnv, "[{name: director}]", "private", bosh.CreateEnv)}, want: machine},
-		"another VM of create-env":      {other: claims.Director{CreateEnvs: group(createEnv, "[{name: pgpool}]", "private", bosh.CreateEnv)}, want: second},
-		"a hidden job of create-env":    {other: claims.Director{CreateEnvs: group(createEnv, "[{name: ((x))}]", "private", bosh.CreateEnv)}, want: unsure},
-		"hidden jobs of create-env":     {other: claims.Director{CreateEnvs: group(createEnv, "((x))", "private", bosh.CreateEnv)}, want: unsure},
-		"a proxy of create-env":         {other: claims.Director{CreateEnvs: group(createEnv, "[{name: nginx}]", "private", bosh.CreateEnv)}, want: unsure},
-		"granted to a director":         {other: leased("[{name: director}]", claims.Lease{Group: "web"}), want: machine},
-		"granted to another VM":         {other: leased("[{name: pgpool}]", claims.Lease{Group: "web"}), want: second},
-		"granted to a hidden job":       {other: leased("[{name: ((x))}]", claims.Lease{Group: "web"}), want: unsure},
-		"granted to who knows":          {other: leased("[{name: pgpool}]", claims.Lease{Group: "gone"}), want: machine},
-		"the machine of another":        {other: claims.Director{CloudConfig: config, Addresses: []bosh.Block{at("10.0.0.4")}}, want: second},
-		"the machine, by create-env":    {other: claims.Director{Addresses: []bosh.Block{at("10.0.0.4")}}, want: machine},
-		"reached by the same way":       {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, via: "j1", want: machine},
-		"reached by another way":        {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, via: "j2", want: second},
-		"reached who knows how":         {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, want: machine},
-		"a name and an address":         {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, via: "10.9.9.9", want: machine},
-		"somebody else's":               {other: claims.Director{CloudConfig: config, Externals: []claims.External{{Owner: "lb", Blocks: []bosh.Block{at("10.0.0.4")}}}}, want: machine},
+		"a jumpbox":                         {other: claims.Director{CloudConfig: config, Deployments: group(manifest, "[{name: ssh}]", "default", "")}, proxy: true, want: machine},
+		"a director made by create-env":     {other: claims.Director{CreateEnvs: group(createEnv, "[{name: director}]", "private", bosh.CreateEnv)}, want: machine},
+		"another VM of create-env":          {other: claims.Director{CreateEnvs: group(createEnv, "[{name: pgpool}]", "private", bosh.CreateEnv)}, want: second},
+		"a hidden job of create-env":        {other: claims.Director{CreateEnvs: group(createEnv, "[{name: ((x))}]", "private", bosh.CreateEnv)}, want: unsure},
+		"hidden jobs of create-env":         {other: claims.Director{CreateEnvs: group(createEnv, "((x))", "private", bosh.CreateEnv)}, want: unsure},
+		"a proxy of create-env":             {other: claims.Director{CreateEnvs: group(createEnv, "[{name: nginx}]", "private", bosh.CreateEnv)}, want: unsure},
+		"granted to a director":             {other: leased("[{name: director}]", claims.Lease{Group: "web"}), want: machine},
+		"granted to another VM":             {other: leased("[{name: pgpool}]", claims.Lease{Group: "web"}), want: second},
+		"granted to a hidden job":           {other: leased("[{name: ((x))}]", claims.Lease{Group: "web"}), want: unsure},
+		"granted to who knows":              {other: leased("[{name: pgpool}]", claims.Lease{Group: "gone"}), want: machine},
+		"the machine of another":            {other: claims.Director{CloudConfig: config, Addresses: []bosh.Block{at("10.0.0.4")}}, want: second},
+		"the machine, by create-env":        {other: claims.Director{Addresses: []bosh.Block{at("10.0.0.4")}}, want: machine},
+		"reached by the same way":           {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, via: "j1", want: machine},
+		"reached by another way":            {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, via: "j2", want: second},
+		"reached who knows how":             {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, want: machine},
+		"a name and an address":             {other: claims.Director{CloudConfig: config, Reached: []claims.Reached{{Block: at("10.0.0.4"), Via: "j1"}}}, via: "10.9.9.9", want: machine},
+		"a virtual address":                 {other: leads("[{name: pgpool}]", "web", "10.0.0.4"), want: second},
+		"of directors":                      {other: leads("[{name: keepalived}, {name: director}]", "web", "10.0.0.4"), want: machine},
+		"of a proxy":                        {other: leads("[{name: keepalived}, {name: haproxy}]", "web", "10.0.0.4"), want: unsure},
+		"of a proxy, the machine elsewhere": {other: leads("[{name: keepalived}, {name: haproxy}]", "web", "10.0.0.4"), own: "10.0.0.6", want: machine},
+		"of a hidden job":                   {other: leads("[{name: pgpool}, {name: ((x))}]", "web", "10.0.0.4"), want: unsure},
+		"of a deployment":                   {other: leads("[{name: pgpool}]", "", "10.0.0.4"), want: second},
+		"of a deployment with directors":    {other: leads("[{name: director}]", "", "10.0.0.4"), want: machine},
+		"of a deployment that hides":        {other: leads("[{name: ((x))}]", "", "10.0.0.4"), want: unsure},
+		"of all":                            {other: everywhere(leads("[{name: pgpool}]", "", ""), "10.0.0.4"), want: second},
+		"of all, and one hides":             {other: everywhere(leads("[{name: ((x))}]", "", ""), "10.0.0.4"), want: unsure},
+		"of whom nobody told":               {other: everywhere(claims.Director{CloudConfig: config}, "10.0.0.4"), want: unsure},
+		"somebody else's":                   {other: claims.Director{CloudConfig: config, Externals: []claims.External{{Owner: "lb", Blocks: []bosh.Block{at("10.0.0.4")}}}}, want: machine},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.other.Name = "a"
@@ -95,7 +119,7 @@ func TestWhoHasTheAddressOfADirector(t *testing.T) {
 			})
 			told := slices.ContainsFunc(p.BlindSpots, func(s plan.BlindSpot) bool {
 				return slices.ContainsFunc(s.May, func(m plan.Claim) bool {
-					return m.Range == at("10.0.0.4").Range && m.Kind != plan.VIP && !m.RunsDirector
+					return m.Range == at("10.0.0.4").Range && !m.RunsDirector
 				})
 			})
 			if claimed && got != unsure {
