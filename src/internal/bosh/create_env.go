@@ -81,8 +81,10 @@ func (r *manifestReader) readEnvNetwork(v source.Value) {
 	} else if ok {
 		n.Name, n.At = name, v.Field("name").Place()
 	}
-	kind, ok := r.plain(v, "type")
-	n.Type = NetworkType(kind)
+	_, ok = r.plain(v, "type")
+	if ok {
+		n.Type = networkType(v.Field("type"))
+	}
 	if ok && n.Type != Manual && n.Type != Dynamic && n.Type != VIP {
 		at := v
 		if t := v.Field("type"); t.Present() {

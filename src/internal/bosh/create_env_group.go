@@ -59,7 +59,7 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 	} else {
 		r.refuse(v, "instances of %q is missing; it must be 1", g.Name).WithCure("instances: 1")
 	}
-	if lifecycle, ok := r.plain(v, "lifecycle"); ok && lifecycle != "" && lifecycle != "service" {
+	if lifecycle, ok := r.plain(v, "lifecycle"); ok && lifecycle != "" && v.Field("lifecycle").Raw() != "service" {
 		r.refuse(v.Field("lifecycle"), "the lifecycle of %q must be service", g.Name)
 	}
 	r.checkEnvPool(v, g)

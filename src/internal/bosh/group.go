@@ -47,7 +47,8 @@ func (r *manifestReader) readGroup(v source.Value, index int) {
 }
 
 func (r *manifestReader) readLifecycle(v source.Value, g *Group) {
-	text, at, ok := r.text(v, "lifecycle", optional)
+	_, at, ok := r.text(v, "lifecycle", optional)
+	text := wordOf(at, "service", "errand")
 	switch {
 	case !ok:
 	case r.hidden(at, "the lifecycle of %s", g.Name):

@@ -51,6 +51,10 @@ const (
 	VIP     NetworkType = "vip"
 )
 
+func networkType(v source.Value) NetworkType {
+	return NetworkType(wordOf(v, string(Manual), string(Dynamic), string(VIP)))
+}
+
 // CloudConfig is what a director makes of all its cloud-configs, or what a v1
 // or create-env manifest says about networks.
 type CloudConfig struct {
@@ -218,7 +222,10 @@ type Group struct {
 	// lifecycleHidden says that the lifecycle hides; os is the operating system of the
 	// stemcell, empty where no file tells.
 	lifecycleHidden bool
-	os              string
+	// runsDirector and passesOn are of jobs whose names may not be shown, too.
+	runsDirector, passesOn bool
+
+	os string
 
 	// instancesShown is what is shown of a number that may not be shown itself.
 	instancesShown string
@@ -230,7 +237,7 @@ type Group struct {
 const directorJob = "director"
 
 // RunsDirector reports whether the group's machines run a director.
-func (g *Group) RunsDirector() bool { return slices.Contains(g.Jobs, directorJob) }
+func (g *Group) RunsDirector() bool { return g.runsDirector || slices.Contains(g.Jobs, directorJob) }
 
 // MayRunDirector reports whether they do, or a job of theirs hides.
 func (g *Group) MayRunDirector() bool {
@@ -243,14 +250,18 @@ var passOn = []string{"proxy", "router", "nginx", "envoy", "traefik", "caddy", "
 // MayPassOn reports whether a job of the group is one, by its name, that passes connections
 // on: behind the address of its machine another one may answer.
 func (g *Group) MayPassOn() bool {
-	return slices.ContainsFunc(g.Jobs, func(job string) bool {
-		return slices.ContainsFunc(passOn, func(part string) bool { return strings.Contains(strings.ToLower(job), part) })
-	})
+	return g.passesOn || slices.ContainsFunc(g.Jobs, passesOn)
+}
+
+func passesOn(job string) bool {
+	return slices.ContainsFunc(passOn, func(part string) bool { return strings.Contains(strings.ToLower(job), part) })
 }
 
 // addJob adds a job, named by a text.
 func (g *Group) addJob(name source.Value, text string) {
 	g.Jobs = append(g.Jobs, text)
+	g.runsDirector = g.runsDirector || name.Raw() == directorJob
+	g.passesOn = g.passesOn || passesOn(name.Raw())
 	if g.HiddenJob == nil && hides(name) {
 		g.HiddenJob = &Gap{What: "the name of a job of " + g.Name, At: name.Place()}
 		g.HiddenJob.isBehind(text)

@@ -18,9 +18,9 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones Zones) *Network {
 		return nil
 	}
 	n := &Network{Type: Manual, spec: v}
-	kind, kindAt, given := r.text(v, "type", optional)
+	_, kindAt, given := r.text(v, "type", optional)
 	if given {
-		n.Type = NetworkType(kind)
+		n.Type = networkType(kindAt)
 	}
 	switch {
 	case given && r.hidden(kindAt, "the type of a network"):
@@ -35,7 +35,7 @@ func (r *cloudConfigReader) readNetwork(v source.Value, zones Zones) *Network {
 		r.readVIP(v, n, zones)
 	default:
 		p := r.Add(RuleNetworkType, "DeploymentInvalidNetworkType", kindAt.Place(), "a network's type is manual, dynamic or vip, not %q", kindAt)
-		if near, ok := spelling.Nearest(kind, []string{string(Manual), string(Dynamic), string(VIP)}); ok {
+		if near, ok := spelling.Nearest(string(n.Type), []string{string(Manual), string(Dynamic), string(VIP)}); ok {
 			p.WithCure("type: %s", near)
 		}
 		return r.readUnknownNetwork(v, n, zones)

@@ -1,6 +1,8 @@
 package bosh
 
 import (
+	"slices"
+
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -58,6 +60,15 @@ func (r *Report) text(object source.Value, key string, n need) (string, source.V
 		r.wrongType(v, key, "a string")
 	}
 	return s, v, ok
+}
+
+// wordOf is which of a language's own words a value is, also where it may not be shown: such
+// a word is no secret. Else it is the value's text.
+func wordOf(v source.Value, words ...string) string {
+	if text := v.Raw(); slices.Contains(words, text) {
+		return text
+	}
+	return v.Text()
 }
 
 // list reads a key that must be an Array.

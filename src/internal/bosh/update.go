@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 func (r *manifestReader) checkUpdate(v source.Value, n need) {
 	for _, key := range []string{"canaries", "max_in_flight", "canary_watch_time", "update_watch_time"} {
 		text, at, ok := r.text(v, key, n)
-		if ok && strings.HasSuffix(key, "watch_time") && !validWatchTime(text) && !strings.Contains(text, "((") {
+		if ok && strings.HasSuffix(key, "watch_time") && !validWatchTime(at.Raw()) && !strings.Contains(text, "((") {
 			r.Add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", at.Place(), "%s is a number of milliseconds or a range of them, not %q", key, at).
 				WithCure("%s: 1000-60000", key)
 		}
@@ -32,10 +33,8 @@ func (r *manifestReader) oneOf(v source.Value, key string, words ...string) {
 	if !ok || strings.Contains(text, "((") {
 		return
 	}
-	for _, word := range words {
-		if text == word {
-			return
-		}
+	if slices.Contains(words, at.Raw()) {
+		return
 	}
 	r.Add(RuleInvalidValue, "ValidationInvalidValue", at.Place(), "%s is %s, not %q", key, strings.Join(words, " or "), at)
 }
