@@ -42,7 +42,7 @@ func newExcerpt(line string, at int, ofVariables bool) excerpt {
 		value, end = own, start+len(own)
 	}
 	shown, cutBefore, cutBehind := shownPart(value, ofVariables)
-	if goesOn(line, start, end) && understoodIn(value) == nil {
+	if (goesOn(line, start, end) || isAlone(line, start, end)) && understoodIn(value) == nil {
 		shown = ""
 	}
 	if shown == "" && (value != "" || ofVariables) {
@@ -250,6 +250,13 @@ func quotedEnd(line string, start int) int {
 func goesOn(line string, start, end int) bool {
 	rest := strings.TrimLeft(line[end:], " \t")
 	return end-start > 1 && rest != "" && strings.IndexByte(",[]{}", rest[0]) >= 0 && !strings.ContainsAny(line[:start], "[{")
+}
+
+// isAlone reports whether a line has nothing but a value of several characters: it may be
+// the whole text of a file that is a password, and no manifest.
+func isAlone(line string, start, end int) bool {
+	first := len(line) - len(strings.TrimLeft(line, " \t"))
+	return end-start > 1 && skipProperties(line, first) == start && strings.TrimSpace(line[end:]) == "" && line[start] != '#' && !marker().MatchString(line[start:])
 }
 
 func endsPlain(line string, i int) bool {

@@ -115,6 +115,12 @@ func TestKeptBack(t *testing.T) {
 		want       string
 	}{
 		{"    - 10.8.52.30", "10.8.52.30", "    - 10.8.52.30"},
+		{"S3cret", "S3cret", "…"}, // a file of one word
+		{"  S3cret", "S3cret", "  …"},
+		{"&a S3cret", "S3cret", "…"},
+		{"10.8.52.30", "10.8.52.30", "10.8.52.30"},
+		{"((ip))", "((ip))", "((ip))"},
+		{"name:", "name", "name:"},
 		{"    static_ips: [10.8.52.30]", "10.8.52.30", "    static_ips: [10.8.52.30]"},
 		{"  static: [10.8.52.20 - 10.8.52.39, 10.8.52.30, 2001:db8::1]", "10.8.52.30", "  static: [10.8.52.20 - 10.8.52.39, 10.8.52.30, 2001:db8::1]"},
 		{"- range: 10.8.52.0/24", "10.8.52.0/24", "- range: 10.8.52.0/24"},
@@ -209,9 +215,9 @@ func TestOneVariableMakesTheWholeFileSecret(t *testing.T) {
 		finding("direct", lint.Party{At: at("vars.yml", 1, 1)}),
 		finding("through", lint.Party{At: at("a.yml", 1, 1)}, lint.Party{At: through(at("vars.yml", 2, 1), "x")}),
 	}}
-	s := newSources(result, Options{Line: func(string, int) (string, bool) { return "hunter2", true }})
-	for file, want := range map[string]string{"vars.yml": "…", "a.yml": "hunter2"} {
-		if e, ok := s.excerpt(at(file, 1, 1)); !ok || string(e.line) != want {
+	s := newSources(result, Options{Line: func(string, int) (string, bool) { return "- hunter2", true }})
+	for file, want := range map[string]string{"vars.yml": "…", "a.yml": "- hunter2"} {
+		if e, ok := s.excerpt(at(file, 1, 3)); !ok || string(e.line) != want {
 			t.Errorf("%s: %q, want %q", file, string(e.line), want)
 		}
 	}
