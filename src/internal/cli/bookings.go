@@ -164,9 +164,8 @@ func (p *picture) selected(names []string, pool string, b ledger.Booking, matche
 }
 
 func selects(name, pool string, b ledger.Booking) bool {
-	if name == pool || b.Named(name) || strings.HasPrefix(b.Owner, strings.TrimSuffix(name, "/")+"/") {
-		return true
+	if ranges, err := parseBlocks("", []string{name}); err == nil { // whatever somebody called an owner
+		return ranges[0].Overlaps(b.Range) && ranges[0].Bits() <= b.Range.Bits()
 	}
-	ranges, err := parseBlocks("", []string{name})
-	return err == nil && ranges[0].Overlaps(b.Range) && (ranges[0].Bits() <= b.Range.Bits())
+	return name == pool || b.Named(name) || strings.HasPrefix(b.Owner, strings.TrimSuffix(name, "/")+"/")
 }

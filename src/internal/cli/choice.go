@@ -33,9 +33,7 @@ func (d *desk) choose(ctx context.Context, args []string, all bool) (*choice, er
 			return nil, storeError(err)
 		}
 		list := slices.DeleteFunc(rs.Sorted(), func(b ledger.Booking) bool { return !b.State.Taken() })
-		for _, a := range args {
-			c.exact[a] = c.exact[a] || slices.ContainsFunc(list, func(b ledger.Booking) bool { return b.Named(a) })
-		}
+		c.note(list)
 		lists = append(lists, list)
 	}
 	for i, list := range lists {
@@ -44,6 +42,16 @@ func (d *desk) choose(ctx context.Context, args []string, all bool) (*choice, er
 		}
 	}
 	return c, c.check()
+}
+
+// note takes notice of the arguments that are whole names of owners of bookings.
+func (c *choice) note(list []ledger.Booking) {
+	for _, a := range c.args {
+		if _, err := parseBlocks("", []string{a}); err == nil {
+			continue // an address is no name, whatever somebody called an owner
+		}
+		c.exact[a] = c.exact[a] || slices.ContainsFunc(list, func(b ledger.Booking) bool { return b.Named(a) })
+	}
 }
 
 // has reports whether a booking is one of those, and notes which arguments are of use.

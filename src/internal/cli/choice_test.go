@@ -56,3 +56,36 @@ func TestWhatStandsForAll(t *testing.T) {
 		t.Errorf("seed %d: %d refused, %d taken", seed, refused, taken)
 	}
 }
+
+// TestAddressIsNoName: what names an address stands for that address alone, whatever somebody
+// called an owner or a pool.
+func TestAddressIsNoName(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
+	found := 0
+	for range 300 {
+		address := func() string { return netip.AddrFrom4([4]byte{10, 0, 0, byte(rng.IntN(3))}).String() }
+		name := address()
+		c := &choice{args: []string{name}, exact: map[string]bool{}, several: map[string][]string{}, wide: map[string]bool{}}
+		var list []ledger.Booking
+		for i := range 3 {
+			owner := address() + []string{"", "/web", "/web/api"}[rng.IntN(3)]
+			list = append(list, ledger.Booking{Range: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), 32), State: ledger.Booked, Owner: owner})
+		}
+		c.note(list)
+		for _, b := range list {
+			is := b.Range.Addr().String() == name
+			if has := c.has(address(), b, map[string]bool{}); has != is {
+				t.Fatalf("seed %d: %s, %v: %t", seed, name, b, has)
+			} else if has {
+				found++
+			}
+		}
+		if err := c.check(); err != nil {
+			t.Fatalf("seed %d: %s: %v", seed, name, err)
+		}
+	}
+	if found == 0 {
+		t.Error("no address was found")
+	}
+}

@@ -170,7 +170,7 @@ func (a *adopting) book(f Found, result Adoption) (Adoption, error) {
 		a.entries = append(a.entries, freed(before, a.world.Now, a.by))
 	}
 	e := Event{At: a.world.Now, What: WasAdopted, Owner: f.For.Owner, Number: number, Team: team, Until: f.Until, By: a.by, Why: f.Why}
-	if err := CheckEvent(e); err != nil {
+	if err := checkNewEvent(e); err != nil {
 		return result, err
 	}
 	a.taken[Holder{f.For.Owner, number}], a.ranges[f.Range] = true, f

@@ -62,7 +62,7 @@ func (a *Ask) check(p *Pool, now time.Time) error {
 			return fmt.Errorf("%s is named twice", r)
 		}
 	}
-	return CheckEvent(a.event(WasBooked, a.For.Owner, time.Unix(1, 0)))
+	return checkNewEvent(a.event(WasBooked, a.For.Owner, time.Unix(1, 0)))
 }
 
 func (a *Ask) event(what What, owner string, now time.Time) Event {

@@ -2,10 +2,13 @@ package ledger
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"go4.org/netipx"
 )
 
 // longestText is how many bytes an owner, a team, a name or a reason may have.
@@ -28,7 +31,16 @@ func (h Holder) String() string {
 
 // ParseHolder reads director/deployment/instance-group[/index], or a free name such
 // as lb/frontend[/index]. An index is a number behind other parts.
-func ParseHolder(text string) (Holder, error) { return parseHolder(text, 1) }
+func ParseHolder(text string) (Holder, error) {
+	if err := checkNewOwner(text); err != nil {
+		return Holder{}, err
+	}
+	h, err := parseHolder(text, 1)
+	if err == nil {
+		err = checkNewOwner(h.Owner) // 10.8.52.79/40 is no block
+	}
+	return h, err
+}
 
 // parseHolder takes a number behind at least so many parts for an index.
 func parseHolder(text string, before int) (Holder, error) {
@@ -50,6 +62,27 @@ func parseHolder(text string, before int) (Holder, error) {
 		h = Holder{Owner: strings.Join(parts[:len(parts)-1], "/"), Number: n}
 	}
 	return h, nil
+}
+
+// checkNewOwner refuses an owner that could be taken for an address, a block or a range: it
+// would be named where an address is meant. There are such owners from before.
+func checkNewOwner(text string) error {
+	bare := strings.ReplaceAll(text, " ", "")
+	_, noAddress := netip.ParseAddr(bare)
+	_, noBlock := netip.ParsePrefix(bare)
+	_, noRange := netipx.ParseIPRange(bare)
+	if noAddress == nil || noBlock == nil || noRange == nil {
+		return fmt.Errorf("%q is an address, and no owner: write director/deployment/instance-group, or a name such as lb/frontend", text)
+	}
+	return nil
+}
+
+// checkNewEvent refuses an event by which nobody may get an address, though some may be kept.
+func checkNewEvent(e Event) error {
+	if err := checkNewOwner(e.Owner); err != nil {
+		return err
+	}
+	return CheckEvent(e)
 }
 
 // checkText refuses what could not be told from other text where it is shown.

@@ -82,6 +82,9 @@ func (v *verifying) one(e Entry, rest []Entry) error {
 
 // taken judges an entry by which somebody gets an address.
 func (v *verifying) taken(e Entry, before Booking) error {
+	if err := checkNewOwner(e.Event.Owner); err != nil {
+		return err
+	}
 	adopted := e.Event.What == WasAdopted
 	if len(v.pool.Teams) > 0 && !slices.Contains(v.pool.Teams, e.Event.Team) && !(adopted && e.Event.Team == "") {
 		return fmt.Errorf("the pool is not delegated to team %q", e.Event.Team)
