@@ -233,15 +233,15 @@ type Group struct {
 	spec source.Value
 }
 
-// directorJob is the job of the bosh release that is a director.
-const directorJob = "director"
+// DirectorJob is the job of the bosh release that is a director.
+const DirectorJob = "director"
 
 // RunsDirector reports whether the group's machines run a director.
-func (g *Group) RunsDirector() bool { return g.runsDirector || slices.Contains(g.Jobs, directorJob) }
+func (g *Group) RunsDirector() bool { return g.runsDirector || slices.Contains(g.Jobs, DirectorJob) }
 
 // MayRunDirector reports whether they do, or a job of theirs hides.
 func (g *Group) MayRunDirector() bool {
-	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, hasVariable)
+	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, func(job string) bool { return hasVariable(job) || job == LeftOut })
 }
 
 // passOn are parts of the names of jobs that pass on to other machines what is sent to theirs.
@@ -260,9 +260,9 @@ func passesOn(job string) bool {
 // addJob adds a job, named by a text.
 func (g *Group) addJob(name source.Value, text string) {
 	g.Jobs = append(g.Jobs, text)
-	g.runsDirector = g.runsDirector || name.Raw() == directorJob
+	g.runsDirector = g.runsDirector || name.Raw() == DirectorJob
 	g.passesOn = g.passesOn || passesOn(name.Raw())
-	if g.HiddenJob == nil && hides(name) {
+	if g.HiddenJob == nil && (hides(name) || text == LeftOut) {
 		g.HiddenJob = &Gap{What: "the name of a job of " + g.Name, At: name.Place()}
 		g.HiddenJob.isBehind(text)
 	}

@@ -122,8 +122,8 @@ func isName(s string) bool {
 // word keeps a text that is one of a few.
 func word(allowed ...string) shape {
 	return func(v source.Value) *yaml.Node {
-		if v.Kind() == source.String && slices.Contains(allowed, v.Text()) {
-			return text(v.Text())
+		if v.Kind() == source.String && slices.Contains(allowed, v.Raw()) {
+			return text(v.Raw())
 		}
 		return variableOr(v)
 	}

@@ -124,9 +124,17 @@ func orNil(n *yaml.Node) *yaml.Node {
 // job is the shape of a job in a group; in old manifests it may be a name alone.
 func (l vipLeaves) job(v source.Value) *yaml.Node {
 	if v.IsScalar() {
-		return name(v)
+		return jobName(v)
 	}
-	return object(field{"name", name}, field{"properties", l.keep})(v)
+	return object(field{"name", jobName}, field{"properties", l.keep})(v)
+}
+
+// jobName keeps the name of a job, and that a director is one, also where names may be secrets.
+func jobName(v source.Value) *yaml.Node {
+	if v.Raw() == bosh.DirectorJob {
+		return text(bosh.DirectorJob)
+	}
+	return name(v)
 }
 
 func (l vipLeaves) group() shape {
