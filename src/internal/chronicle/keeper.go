@@ -93,7 +93,7 @@ func (k *Keeper) Granted(ctx context.Context, director string) ([]central.Grant,
 	}
 	var list []central.Grant
 	for _, o := range open {
-		deployment, rest, _ := strings.Cut(o.Owner, "/")
+		deployment, rest, _ := strings.Cut(strings.TrimPrefix(o.Owner, orphaned), "/")
 		group, _, _ := strings.Cut(rest, "/")
 		list = append(list, central.Grant{Deployment: deployment, Group: group, Instance: o.Owner, Block: o.Block, Unsure: o.Unsure})
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -71,7 +70,7 @@ func (s *Store) Add(ctx context.Context, v Version, sight *Sight) (done bool, er
 	return done && err == nil, err
 }
 
-// Granted are the open claims of what a director granted, but for those of orphaned VMs.
+// Granted are the open claims of what a director granted.
 func (s *Store) Granted(ctx context.Context, director string) ([]Open, error) {
 	rows, err := s.Read.QueryContext(ctx, `select c.owner, o.address, o.length, o.since, o.unsure
 from claimant c join claim_open o on o.claimant = c.id where c.director = $1 and c.what = $2`, director, string(Granted))
@@ -93,9 +92,7 @@ from claimant c join claim_open o on o.claimant = c.id where c.director = $1 and
 			return nil, err
 		}
 		o.Since, o.Unsure = time.UnixMicro(since).UTC(), known(unsure)
-		if !strings.HasPrefix(o.Owner, orphaned) {
-			list = append(list, o)
-		}
+		list = append(list, o)
 	}
 	return list, rows.Err()
 }

@@ -230,6 +230,25 @@ func TestVanishedVM(t *testing.T) {
 	if got := a.held(t, "10.8.52.192"); !strings.HasSuffix(got[0], "over") || !strings.HasSuffix(got[len(got)-1], "over") {
 		t.Errorf("orphans are shown, and there are none: %q", got)
 	}
+	// One that was an orphan when they were shown is one still when they are not.
+	promo.Orphans = []directordouble.Orphan{{Deployment: "db", Instance: "pgpool/" + promo.Deployments[0].Instances[0].ID, AZ: "z1", IPs: []string{"10.8.52.192"}}}
+	a.clock.pass(20 * time.Minute)
+	a.round(t)
+	client.expect(0, []string{"in use by 1"}, "who", "10.8.52.192")
+	promo.Users["ipguard"] = directordouble.User{Password: directorSecret}
+	a.clock.pass(20 * time.Minute)
+	a.round(t)
+	client.expect(3, []string{"does not show orphaned VMs, and one of db/pgpool,", "10.8.52.192"}, "who", "10.8.52.192")
+	second := func() answered {
+		return a.post(t, "/api/v1/pools/p/bookings", `{"for": "promo/new/y", "addresses": ["10.8.52.192"], "endless": true}`)
+	}
+	if got := second(); got.status != http.StatusConflict {
+		t.Errorf("an orphan has it: %d %s", got.status, got.body)
+	}
+	a.clock.pass(5 * 24 * time.Hour)
+	if got := second(); got.status != http.StatusCreated {
+		t.Errorf("after 5 days: %d %s", got.status, got.body)
+	}
 }
 
 // TestStoppedInstance: bosh stop --hard keeps the addresses of an instance, and the director does
