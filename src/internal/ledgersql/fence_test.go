@@ -551,6 +551,69 @@ func TestFileReplaced(t *testing.T) {
 	}
 }
 
+// TestFileOverwritten: a backup that is copied over the file of a running server, as by cp, stays
+// what it is: nothing is given, and the end of the server writes nothing into it.
+func TestFileOverwritten(t *testing.T) {
+	for _, more := range []int{1, 4} {
+		name := fmt.Sprint(more, " bookings more")
+		file, copied := emptyFile(t), filepath.Join(t.TempDir(), "copy.db")
+		d, err := sqlite.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin(t, d)
+		s := ledgersql.New(d)
+		mustTake(t, s, "a/b/c0")
+		if err := d.Backup(t.Context(), copied, ledgertest.Start); err != nil {
+			t.Fatal(err)
+		}
+		for i := range more {
+			mustTake(t, s, fmt.Sprintf("a/b/c%d", i+1))
+		}
+		backup, err := os.ReadFile(copied)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, backup, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := take(s, "a/b/d"); !errors.Is(err, ledgersql.ErrReplaced) {
+			t.Errorf("%s: %s is given, %v", name, r, err)
+		}
+		if err := d.Writable(t.Context()); !errors.Is(err, ledgersql.ErrReplaced) {
+			t.Errorf("%s: it is ready: %v", name, err)
+		}
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, backup) {
+			t.Fatalf("%s: the backup is another one: %v", name, err)
+		}
+		again, err := sqlite.Open(t.Context(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counted, err := ledgersql.Check(t.Context(), again)
+		if err != nil || counted.Events != 1 {
+			t.Errorf("%s: the copy has one event: %+v, %v", name, counted, err)
+		}
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDamagedFile: of a damaged file the cure is told.
+func TestDamagedFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "x.db")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(t.Context(), file); err == nil || !strings.Contains(err.Error(), "put a backup back with ipguard-server restore, which keeps this file") {
+		t.Errorf("it says: %v", err)
+	}
+}
+
 // TestDamagedBesideLog: of a damaged file with a log beside it both causes are told.
 func TestDamagedBesideLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.db")

@@ -12,9 +12,20 @@ import (
 // SQLite plays whatever lies beside a file as its write-ahead log into it. Where a file was
 // replaced under a server, or after it was killed, that is the log of the file before.
 
-// withoutForeignLog moves away a log beside a file whose header says that it has none (file
-// format version 1 in bytes 18 and 19: https://www.sqlite.org/fileformat.html, section
-// 1.3.3), as that of each backup does.
+// header is what the file of a database begins with.
+type header [20]byte
+
+// headerOf reads it. The error is io.EOF or io.ErrUnexpectedEOF if the file is too short for it.
+func headerOf(file io.ReaderAt) (h header, err error) {
+	_, err = io.ReadFull(io.NewSectionReader(file, 0, int64(len(h))), h[:])
+	return h, err
+}
+
+// logs reports whether the database has a write-ahead log (file format versions in bytes 18
+// and 19: https://www.sqlite.org/fileformat.html, section 1.3.3), which no backup has.
+func (h header) logs() bool { return h[18] != 1 || h[19] != 1 }
+
+// withoutForeignLog moves away a log beside a file whose header says that it has none.
 func withoutForeignLog(path string) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -23,12 +34,11 @@ func withoutForeignLog(path string) error {
 	if err != nil {
 		return err
 	}
-	header := make([]byte, 20)
-	_, err = io.ReadFull(file, header)
+	h, err := headerOf(file)
 	if err := errors.Join(file.Close(), unlessShort(err)); err != nil {
 		return err
 	}
-	if header[18] != 1 || header[19] != 1 {
+	if h.logs() {
 		return nil
 	}
 	log := path + "-wal"
@@ -53,12 +63,16 @@ func unlessShort(err error) error {
 	return err
 }
 
-// damaged says of a damaged file what may be why, where a log lay beside it: SQLite may
-// have removed that one. The driver tells the two errors by their texts alone, where its
+// damaged says of a damaged file what to do, and what may be why, where a log lay beside it:
+// SQLite may have removed that one. The driver tells the two errors by their texts alone, where its
 // first statement finds them.
 func damaged(path string, hadLog bool, err error) error {
-	if text := err.Error(); hadLog && (strings.Contains(text, "database disk image is malformed") || strings.Contains(text, "file is not a database")) {
+	text := err.Error()
+	switch {
+	case !strings.Contains(text, "database disk image is malformed") && !strings.Contains(text, "file is not a database"):
+		return err
+	case hadLog:
 		return fmt.Errorf("%w; if this file was put in the place of another one, %s-wal is the log of that one: put a backup back with ipguard-server restore, which keeps both", err, path)
 	}
-	return err
+	return fmt.Errorf("%w; put a backup back with ipguard-server restore, which keeps this file", err)
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
@@ -26,8 +27,9 @@ type Database struct {
 	path        string
 	read, write *sql.DB
 	mark        *mark
-	// opened is the file as it was opened.
+	// opened is the file as it was opened, and file the same to look into.
 	opened os.FileInfo
+	file   *os.File
 }
 
 // readers is how many questions are answered at the same time.
@@ -58,18 +60,29 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	}
 	d.read.SetMaxOpenConns(readers)
 	d.read.SetMaxIdleConns(readers)
-	if d.opened, err = os.Stat(path); err != nil {
+	if d.file, err = os.Open(path); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if d.opened, err = d.file.Stat(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// replaced says that another file is in the place of the one that was opened.
+// replaced says that another file is in the place of the one that was opened, or was copied
+// over it.
 func (d *Database) replaced() error {
-	if now, err := os.Stat(d.path); err != nil || !os.SameFile(d.opened, now) {
+	if now, err := os.Stat(d.path); err != nil || !os.SameFile(d.opened, now) || d.overwritten() {
 		return ledgersql.ErrReplaced
 	}
 	return nil
+}
+
+// overwritten reports whether a backup, or nothing, was copied over the file: this one has a
+// log, as its header said from when it was opened.
+func (d *Database) overwritten() bool {
+	header, err := headerOf(d.file)
+	return err != nil || !header.logs()
 }
 
 // commit commits, and looks then whether what was written is where the next one looks.
@@ -96,13 +109,39 @@ func (d *Database) SQL() *sql.DB { return d.read }
 // Write is the connection that writes.
 func (d *Database) Write() *sql.DB { return d.write }
 
-// Close implements ledgersql.Database.
+// Close implements ledgersql.Database. The last connection to be closed writes the log into
+// the file: not into a backup that was copied over it.
 func (d *Database) Close() error {
-	return errors.Join(d.read.Close(), d.write.Close(), d.mark.close())
+	var left error
+	if d.file != nil {
+		if d.overwritten() {
+			left = leaveLog(d.write)
+		}
+		left = errors.Join(left, d.file.Close())
+	}
+	return errors.Join(left, d.read.Close(), d.write.Close(), d.mark.close())
+}
+
+// leaveLog has a connection, which is the last one to be closed, leave the log as it is.
+func leaveLog(db *sql.DB) error {
+	ctx, stop := context.WithTimeout(context.Background(), time.Second)
+	defer stop()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	err = conn.Raw(func(driven any) error {
+		_, err := driven.(driver.Conn).Raw().Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
+		return err
+	})
+	return errors.Join(err, conn.Close())
 }
 
 // Append implements ledgersql.Database.
 func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
+	if err := d.replaced(); err != nil {
+		return err
+	}
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return d.judge(err)
@@ -123,6 +162,9 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 // Alone implements ledgersql.Database: one connection writes, and its transactions keep
 // other programs out.
 func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
+	if err := d.replaced(); err != nil {
+		return err
+	}
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -180,6 +222,9 @@ const mayWrite = 2
 
 // Writable implements ledgersql.Database.
 func (d *Database) Writable(ctx context.Context) error {
+	if err := d.replaced(); err != nil {
+		return err // what it answers is of neither file
+	}
 	if err := d.read.PingContext(ctx); err != nil {
 		return err
 	}
@@ -191,7 +236,7 @@ func (d *Database) Writable(ctx context.Context) error {
 	case d.full():
 		return ledgersql.ErrFull
 	}
-	return d.replaced()
+	return nil
 }
 
 // leastRoom is what SQLite needs to begin to write.
