@@ -14,13 +14,13 @@ func (r *manifestReader) readCPIs() {
 	var names []string
 	for _, t := range templates {
 		if name := t.Field("name"); name.IsScalar() {
-			names = append(names, name.Text())
+			names = append(names, name.Shown())
 		}
 	}
 	r.m.CPI = strings.Join(names, " ")
 	job := func(v source.Value) {
 		if name := v.Field("properties").Field("director").Field("cpi_job"); name.IsScalar() && r.m.DirectorCPI == "" {
-			r.m.DirectorCPI = name.Text()
+			r.m.DirectorCPI = name.Shown()
 		}
 	}
 	job(r.doc)

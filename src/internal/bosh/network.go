@@ -460,7 +460,11 @@ func flatten(v source.Value, path string, flat map[string]string, depth int) {
 	switch v.Kind() {
 	case source.Map:
 		for key, value := range v.Fields() {
-			flatten(value, join(key.Text()), flat, depth+1)
+			name := key.Raw() // which property it is counts, though the word may be a secret elsewhere
+			if hasVariable(name) {
+				name = key.Text()
+			}
+			flatten(value, join(name), flat, depth+1)
 		}
 	case source.List:
 		for i, item := range v.Items() {

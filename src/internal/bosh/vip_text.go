@@ -11,6 +11,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -25,9 +26,9 @@ func variablesOf(text string) []string {
 	return names
 }
 
-// LeftOut stands in reduced documents in the place of a text that may not be kept. In
-// that of a virtual address it may have been one.
-const LeftOut = "(left out)"
+// LeftOut stands in the place of what may not be kept; in that of a virtual address it may
+// have been one.
+const LeftOut = seal.LeftOut
 
 // isUnfilled reports whether another tool has yet to fill in a text, or had when a snapshot
 // left it out.

@@ -293,12 +293,11 @@ func (b *builder) setAside(read *bosh.Subnet, from int) {
 
 // subnet makes the plan's subnet of what was read.
 func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
-	read = b.withCommonIDs(read)
 	s := &plan.Subnet{
 		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range,
 		Prefix: read.Prefix, PrefixAt: read.PrefixAt, Gateway: read.Gateway, Incomplete: read.Incomplete,
 		At: read.At, ReservedAt: read.ReservedAt,
-		Identity: identityOf(from, cc, read), CloudProperties: read.CloudProperties,
+		Identity: identityOf(from, cc, read, b.withCommonIDs(read.CloudProperties)), CloudProperties: read.CloudProperties,
 	}
 	if n.Type == bosh.VIP {
 		s.Range = netip.Prefix{}
@@ -309,12 +308,12 @@ func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, rea
 
 // identityOf says in which segment a subnet is. A zone may name another CPI than the
 // director's by its entry in the cpi config, which is not read.
-func identityOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet) plan.Identity {
+func identityOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet, properties map[string]string) plan.Identity {
 	inZone := func(az bosh.AZ) bool { return slices.Contains(read.AZs, az.Name) }
 	if slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" && inZone(az) }) {
-		return plan.IdentityOf(read.CloudProperties, "")
+		return plan.IdentityOf(properties, "")
 	}
-	id := plan.IdentityOf(read.CloudProperties, from.cpi)
+	id := plan.IdentityOf(properties, from.cpi)
 	hidden := read.ZonesHidden && slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" })
 	variable := read.ZoneVariable
 	if cc.ZonesHidden && (read.ZonesHidden || slices.ContainsFunc(read.AZs, func(name string) bool {
@@ -323,10 +322,10 @@ func identityOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet) plan.Ident
 		hidden, variable = true, cmp.Or(cc.ZoneVariable, variable)
 	}
 	switch {
-	case !hidden || id == plan.IdentityOf(read.CloudProperties, ""):
+	case !hidden || id == plan.IdentityOf(properties, ""):
 		return id
 	case variable == "":
-		return plan.IdentityOf(read.CloudProperties, "")
+		return plan.IdentityOf(properties, "")
 	}
 	return plan.OfHiddenCPI("((" + variable + "))")
 }

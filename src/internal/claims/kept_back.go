@@ -14,7 +14,7 @@ import (
 // commonIDs are, of values of cloud_properties that are kept back, what stands for them in
 // the plan: the value itself if anybody wrote it openly, else one of those who keep it back.
 func commonIDs(directors []Director) map[string]string {
-	common := map[string]string{} // by identity
+	common := map[string]string{} // by what is left of them without case, which tells no two apart
 	var kept []string
 	var open []map[string]string
 	for i := range directors {
@@ -27,8 +27,8 @@ func commonIDs(directors []Director) map[string]string {
 							continue
 						}
 						kept = append(kept, value)
-						if was, known := common[seal.Identity(value)]; !known || value < was {
-							common[seal.Identity(value)] = value
+						if was, known := common[seal.Folded(value)]; !known || value < was {
+							common[seal.Folded(value)] = value
 						}
 					}
 				}
@@ -40,14 +40,15 @@ func commonIDs(directors []Director) map[string]string {
 	}
 	for _, properties := range open {
 		for _, value := range properties {
-			if id := seal.Identity(value); common[id] != "" && !seal.Is(value) {
+			id := seal.Folded(value)
+			if was := common[id]; was != "" && !seal.Is(value) && (seal.Is(was) || value < was) {
 				common[id] = value
 			}
 		}
 	}
 	ids := map[string]string{}
 	for _, value := range kept {
-		ids[value] = common[seal.Identity(value)]
+		ids[value] = common[seal.Folded(value)]
 	}
 	return ids
 }
@@ -72,17 +73,16 @@ func (d *Director) cloudConfigs() func(yield func(*bosh.CloudConfig) bool) {
 	}
 }
 
-// withCommonIDs is a subnet with the ids that the plan has.
-func (b *builder) withCommonIDs(read *bosh.Subnet) *bosh.Subnet {
+// withCommonIDs are the cloud_properties of a subnet with the ids that the plan has.
+func (b *builder) withCommonIDs(properties map[string]string) map[string]string {
 	if len(b.commonIDs) == 0 {
-		return read
+		return properties
 	}
-	own := *read
-	own.CloudProperties = maps.Clone(read.CloudProperties)
-	for path, value := range own.CloudProperties {
+	own := maps.Clone(properties)
+	for path, value := range own {
 		if id, kept := b.commonIDs[value]; kept {
-			own.CloudProperties[path] = id
+			own[path] = id
 		}
 	}
-	return &own
+	return own
 }

@@ -91,7 +91,7 @@ func TestPlantedPush(t *testing.T) {
 				}
 				tried++
 				form := forms[turn%len(forms)]
-				if form[1] == "x" && (value.node.Kind != yaml.ScalarNode || value.isName() || slices.Contains([]string{"vm_type", "jobs", "type"}, value.key)) { // as it was written
+				if form[1] == "x" && (value.node.Kind != yaml.ScalarNode || value.isName() || slices.Contains([]string{"vm_type", "jobs", "type", "os"}, value.key)) { // as it was written
 					form = forms[0]
 				}
 				environ := w.write(turn, form[1])

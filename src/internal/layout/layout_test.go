@@ -128,7 +128,7 @@ var layers = []layer{
 	{name: "internal/claims", imports: list("seal", "deploy", "bosh", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/deploy", imports: list("plural", "bosh", "ipaddr", "place"), modules: list(netipx), pure: true},
 	{name: "internal/bosh", imports: list("seal", "plural", "ipaddr", "source", "trouble", "place", "spelling", "lazyregexp"), modules: list(netipx, yaml, "net" /* SplitHostPort */), pure: true},
-	{name: "internal/plan", imports: list("place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
+	{name: "internal/plan", imports: list("seal", "place"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/source", imports: list("seal", "linebreak", "regularfile", "spelling", "ipaddr", "trouble", "place", "lazyregexp"), modules: list(yaml)},
 	{name: "internal/ipaddr", modules: list(netipx), pure: true},
 	{name: "internal/acd", imports: list("frame"), modules: list("github.com/mdlayher/ndp", "time" /* moments go in */), pure: true},

@@ -288,10 +288,15 @@ func hiddenSegment(s *plan.Subnet) *plan.BlindSpot {
 	if s.Network == "" {
 		spot.What = "the segments of all networks"
 	}
-	spot.Hint = spotCure(spot)
+	told := ""
 	if m := match(s); m != "" {
-		spot.Hint += "; or say in the fleet file which segment it is: segments: [{name: …, subnets: [{" + m + "}]}]"
+		told = "say in the fleet file which segment it is: segments: [{name: …, subnets: [{" + m + "}]}]"
 	}
+	if variable == "" {
+		spot.Reason, spot.Hint = plan.Withheld, told
+		return spot
+	}
+	spot.Hint = strings.TrimSuffix(spotCure(spot)+"; or "+told, "; or ")
 	return spot
 }
 

@@ -57,6 +57,8 @@ const (
 	Ambiguous
 	// Untold: it is written nowhere, since somebody else chooses it.
 	Untold
+	// Withheld: whoever told it left it out, since it may not be shown.
+	Withheld
 )
 
 // Meeting is a claim that a blind spot may hold, and one that it would have an

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -8,7 +9,7 @@ import (
 
 	"go4.org/netipx"
 
-	"github.com/ipguard/ipguard/src/internal/lazyregexp"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // Cloud is what an IaaS says about segments and addresses: by which
@@ -48,8 +49,8 @@ type SegmentName struct {
 	Beside []string
 	// Scope is the property that tells what the name is unique in.
 	Scope string
-	// Form is what a name looks like that proves something; any will do if nil.
-	Form lazyregexp.Regexp
+	// Form is that of a name that proves something; Freely: any does.
+	Form seal.Form
 	// Default is the name where the property is not there.
 	Default string
 	// Telling says that the property tells the cloud: no other CPI has it.
@@ -75,24 +76,18 @@ type Keeps struct {
 	BlocksSource     string
 }
 
-var (
-	uuidForm      = lazyregexp.New(`(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
-	awsSubnetForm = lazyregexp.New(`(?i)^subnet-[0-9a-f]+$`)
-	vswitchForm   = lazyregexp.New(`(?i)^vsw-[0-9a-z]+$`)
-)
-
 // portGroup is a network that is known by its name alone. What the name is
 // unique in (a datacenter, a zone, a host) is not told.
 var portGroup = []SegmentName{{Scheme: "network", Key: "name"}}
 
 // networkID is the id that oVirt and Photon give a network. Two of them may be
 // on one VLAN.
-var networkID = []SegmentName{{Scheme: "network", Key: "network_id", Form: uuidForm, Unique: true}}
+var networkID = []SegmentName{{Scheme: "network", Key: "network_id", Form: seal.UUID, Unique: true}}
 
 var clouds = []Cloud{
 	{
 		Name: "AWS", CPIs: []string{"aws"}, Closed: true, Source: "https://bosh.io/docs/aws-cpi/#networks",
-		Names: []SegmentName{{Scheme: "aws subnet", Key: "subnet", Form: awsSubnetForm, Telling: true, Distinct: true, Unique: true}},
+		Names: []SegmentName{{Scheme: "aws subnet", Key: "subnet", Form: seal.AWSSubnet, Telling: true, Distinct: true, Unique: true}},
 		Keeps: Keeps{First: 4, Last: 1, IPv6: true, Source: "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html",
 			Blocks4: 28, Blocks6: 80, BlocksSource: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-prefix-eni.html"},
 	},
@@ -110,7 +105,7 @@ var clouds = []Cloud{
 	},
 	{
 		Name: "Alicloud", CPIs: []string{"alicloud", "aliyun"}, Closed: true, Source: "https://bosh.io/docs/alicloud-cpi/#networks",
-		Names: []SegmentName{{Scheme: "alicloud vswitch", Key: "vswitch_id", Form: vswitchForm, Telling: true, Distinct: true, Unique: true}},
+		Names: []SegmentName{{Scheme: "alicloud vswitch", Key: "vswitch_id", Form: seal.VSwitch, Telling: true, Distinct: true, Unique: true}},
 	},
 	{
 		Name: "OCI", CPIs: []string{"oracle", "oci"}, Closed: true, Source: "https://github.com/oracle/bosh-oracle-cpi-release",
@@ -118,7 +113,7 @@ var clouds = []Cloud{
 	},
 	{
 		Name: "OpenStack", CPIs: []string{"openstack"}, Source: "https://bosh.io/docs/openstack-cpi/#networks",
-		Names: []SegmentName{{Scheme: "openstack network", Key: "net_id", Form: uuidForm, Telling: true, Distinct: true, Unique: true}},
+		Names: []SegmentName{{Scheme: "openstack network", Key: "net_id", Form: seal.UUID, Telling: true, Distinct: true, Unique: true}},
 	},
 	{
 		Name: "SoftLayer", CPIs: []string{"softlayer", "ibmcloud"}, Source: "https://bosh.io/docs/softlayer-cpi/#networks",
@@ -356,9 +351,11 @@ func namedBy(c *Cloud, properties map[string]string) Identity {
 			id.Hidden, id.HiddenKey = values[i], n.Key
 			return id
 		}
-		slices.Sort(values)
-		id.ID = strings.Join(slices.Compact(values), listSeparator)
-		if n.Form != nil && !n.Form().MatchString(id.ID) {
+		slices.SortFunc(values, func(a, b string) int {
+			return cmp.Or(cmp.Compare(strings.ToLower(a), strings.ToLower(b)), cmp.Compare(a, b))
+		})
+		id.ID = strings.Join(slices.CompactFunc(values, strings.EqualFold), listSeparator)
+		if n.Form != seal.Freely && seal.FormOf(id.ID) != n.Form {
 			id = id.unproven()
 		}
 		switch scope := properties[n.Scope]; {
@@ -387,7 +384,8 @@ func (c *Cloud) unnamed() Identity {
 // listSeparator joins the values of a property that is a list.
 const listSeparator = ", "
 
-func isVariable(text string) bool { return strings.Contains(text, "((") }
+// isVariable reports whether what a text will be, or was, is not known.
+func isVariable(text string) bool { return strings.Contains(text, "((") || text == seal.LeftOut }
 
 // unproven is the identity as a mere name.
 func (i Identity) unproven() Identity {

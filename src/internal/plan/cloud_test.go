@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 var update = flag.Bool("update", false, "write docs/segments.md anew")
@@ -115,9 +117,9 @@ func propertyWords(n SegmentName) string {
 	if n.Scope != "" {
 		text += ", in `" + n.Scope + "`"
 	}
-	if n.Form != nil && n.Form() == uuidForm() {
+	if n.Form == seal.UUID {
 		text += ", if it is a UUID"
-	} else if n.Form != nil {
+	} else if n.Form != seal.Freely {
 		text += ", if it is an id"
 	}
 	if n.Default != "" {
@@ -187,7 +189,7 @@ func TestKeptBy(t *testing.T) {
 func TestPropertiesOfTwoClouds(t *testing.T) {
 	value := func(n SegmentName, number int) string {
 		for _, text := range []string{fmt.Sprintf("VLAN-%d", number), fmt.Sprintf("subnet-%d", number), fmt.Sprintf("vsw-%d", number)} {
-			if n.Form == nil || n.Form().MatchString(text) {
+			if n.Form == seal.Freely || n.Form == seal.FormOf(text) {
 				return text
 			}
 		}

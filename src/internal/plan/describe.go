@@ -84,6 +84,8 @@ func (s *BlindSpot) Text() string {
 		return fmt.Sprintf("the variable ((%s)) has no value here and hides %s%s", s.Variable, s.What, ofOwner(s.Owner))
 	case s.Reason == Overlooked:
 		return fmt.Sprintf("a director passes over this key, and so there is no %s%s", s.What, ofOwner(s.Owner))
+	case s.Reason == Withheld:
+		return s.What + ofOwner(s.Owner) + " was left out where it was told, since it may not be shown"
 	case s.Reason == Ambiguous:
 		return s.What + ofOwner(s.Owner) + " is a whole network"
 	}

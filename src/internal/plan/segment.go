@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // Identity is what a subnet's cloud_properties say about the segment that it
@@ -28,7 +30,7 @@ type Identity struct {
 	// ignore it; empty where it is hidden behind a variable. The values of a list
 	// are sorted and have commas between them.
 	ID string
-	// Hidden is the value that hides the ID, or its scope: a variable. HiddenKey is the
+	// Hidden is the value that hides the ID, or its scope: a variable, or seal.LeftOut. HiddenKey is the
 	// property that it stands in, cloud_properties where that is all of them.
 	Hidden, HiddenKey string
 	// Scope is what the ID is unique in (a project, a resource group), if told.
@@ -210,12 +212,12 @@ func (s *Subnet) contactByID(o *Subnet) Contact {
 			return isolated("one is " + a.String() + ", the other " + b.String())
 		}
 		return s.assumed(o, "one is "+a.String()+", the other "+b.String()+"; two names may mean one network")
-	case !strings.EqualFold(a.ID, b.ID):
+	case !seal.SameFold(a.ID, b.ID):
 		return s.assumed(o, "one is "+a.String()+", the other "+b.String()+"; they have one in common")
 	case a.Unique && b.Unique:
 		return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + a.String()}
 	case a.Scope != "" && b.Scope != "":
-		if strings.EqualFold(a.Scope, b.Scope) {
+		if seal.SameFold(a.Scope, b.Scope) {
 			return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + a.String() + " of " + a.Scope}
 		}
 		return isolated(fmt.Sprintf("%s is one of %s and one of %s", a, a.Scope, b.Scope))
@@ -277,7 +279,7 @@ func (i Identity) as(name string) Identity {
 func (i Identity) meets(o Identity) bool {
 	others := strings.Split(o.ID, listSeparator)
 	return slices.ContainsFunc(strings.Split(i.ID, listSeparator), func(value string) bool {
-		return slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(value, other) })
+		return slices.ContainsFunc(others, func(other string) bool { return seal.SameFold(value, other) })
 	})
 }
 
@@ -293,11 +295,14 @@ func (s *Subnet) inCloud() string {
 func hiddenNames(s, o *Subnet) string {
 	var words []string
 	for _, subnet := range []*Subnet{s, o} {
-		if id := subnet.Identity; id.Hidden != "" {
-			words = append(words, fmt.Sprintf("the %s of %s is the variable %s", id.HiddenKey, subnet.Label(), id.Hidden))
+		switch id := subnet.Identity; {
+		case id.Hidden == seal.LeftOut:
+			words = append(words, fmt.Sprintf("the %s of %s was left out where it was told", id.HiddenKey, subnet.Label()))
+		case id.Hidden != "":
+			words = append(words, fmt.Sprintf("the %s of %s is the variable %s, which has no value here", id.HiddenKey, subnet.Label(), id.Hidden))
 		}
 	}
-	return strings.Join(words, " and ") + ", which has no value here"
+	return strings.Join(words, ", and ")
 }
 
 // assumed is the contact of two that nothing proves to be apart. One network of

@@ -105,14 +105,15 @@ func (k Keep) cloudProperties(v source.Value, path string) *yaml.Node {
 	}
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for key, value := range v.Fields() {
-		below := path + key.Text()
+		name := key.Raw() // whole documents are refused where one may not be shown
+		below := path + name
 		switch {
 		case key.IsOpenKey():
 			put(n, key.Text(), text(LeftOut)) // which network it names, nobody knows
-		case k.keepsProperty(below) && isName(key.Text()):
-			put(n, key.Text(), whole(value))
+		case k.keepsProperty(below) && isName(name):
+			put(n, name, whole(value))
 		case value.IsMap() && k.keepsBelow(below):
-			put(n, key.Text(), k.cloudProperties(value, below+"."))
+			put(n, name, k.cloudProperties(value, below+"."))
 		}
 	}
 	return n
@@ -132,8 +133,8 @@ func whole(v source.Value) *yaml.Node {
 	case v.IsMap():
 		n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		for key, value := range v.Fields() {
-			if isName(key.Text()) {
-				put(n, key.Text(), whole(value))
+			if name, ok := key.Written(); ok && isName(name) {
+				put(n, name, whole(value))
 			}
 		}
 		return n

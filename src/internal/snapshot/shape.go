@@ -96,13 +96,14 @@ func oneOrMany(leaf shape) shape {
 func name(v source.Value) *yaml.Node {
 	switch v.Kind() {
 	case source.String:
-		if isName(v.Text()) && v.MayBeShown() {
-			return text(v.Text())
+		if name, ok := v.Written(); ok && isName(name) {
+			return text(name)
 		}
 	case source.Int, source.Float:
 		if number, ok := v.Coerced(); ok && decimal().MatchString(number) {
 			return number64(number)
 		}
+		return text(LeftOut) // any number would be a name
 	}
 	return scrubbed(v)
 }
@@ -149,8 +150,8 @@ func count(v source.Value) *yaml.Node {
 			return number64(number)
 		}
 	case source.String:
-		if smallNumber().MatchString(v.Text()) {
-			return text(v.Text())
+		if number, ok := v.Written(); ok && smallNumber().MatchString(number) {
+			return text(number)
 		}
 	}
 	return variableOr(v)

@@ -99,7 +99,7 @@ func (l vipLeaves) keepMap(v source.Value) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	seen := map[string]int{}
 	for key, value := range v.Fields() {
-		name, kept := key.Text(), l.keep(value)
+		name, kept := key.Raw(), l.keep(value)
 		if address, ok := l[key.Place()]; ok {
 			name, kept = address, cmp.Or(kept, null())
 		}

@@ -71,6 +71,10 @@ func (v Value) MayBeShown() bool {
 	return v.Shown() == strings.TrimSpace(text) || v.Shown() == text || v.isWhole() && isPlainName(text)
 }
 
+// Written is a scalar's text as others may get it in a document: as it is, and never a seal.
+// ok is false where it may not be shown.
+func (v Value) Written() (text string, ok bool) { return v.Raw(), v.MayBeShown() }
+
 // WithheldKey is the first key, from the top down, that may not be shown.
 func (v Value) WithheldKey() (key Value, found bool) {
 	if v.IsList() {
