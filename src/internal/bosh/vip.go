@@ -142,19 +142,18 @@ func (f *vipFinder) searchGroup(name string, group source.Value, known []string)
 	named := len(group.Field("jobs").Items()) // of templates, names alone were enough
 	f.expect(propertyScope{group: name}, group.Field("jobs"), group.Field("jobs").IsList(), "jobs")
 	template := group.Field("template") // v1: one name or several
-	names := []string{}
+	names, only := []string{}, source.Value{}
 	for _, t := range append(template.Items(), template) {
 		switch {
 		case t.IsScalar():
-			names = append(names, t.Text())
+			names, only = append(names, t.Raw()), t
 		case t.IsMap(): // which no director takes for a name
 			f.expect(propertyScope{group: name}, t, false, "a job")
 		}
 	}
 	for i, job := range jobs {
 		f.expect(propertyScope{group: name}, job, job.IsMap() || i >= named && job.IsScalar() && !hides(job), "a job")
-		jobName := job.Field("name").Text()
-		names = append(names, jobName)
+		names, only = append(names, job.Field("name").Raw()), job.Field("name")
 		f.searchJob(name, job)
 	}
 	f.overlooked(propertyScope{group: name}, group, "jobs", known, func(v source.Value) {
@@ -164,7 +163,7 @@ func (f *vipFinder) searchGroup(name string, group source.Value, known []string)
 	})
 	scope := propertyScope{group: name, jobs: names}
 	if len(names) == 1 {
-		scope.job = names[0]
+		scope.job = only.Text()
 	}
 	f.search(scope, group.Field("properties"))
 	f.overlooked(scope, group, "properties", known, func(v source.Value) { f.search(scope, v) })
@@ -173,8 +172,8 @@ func (f *vipFinder) searchGroup(name string, group source.Value, known []string)
 
 // searchJob searches a job of a group.
 func (f *vipFinder) searchJob(group string, job source.Value) {
-	name := job.Field("name").Text()
-	scope := propertyScope{group: group, job: name, jobs: []string{name}}
+	name := job.Field("name")
+	scope := propertyScope{group: group, job: name.Text(), jobs: []string{name.Raw()}}
 	f.search(scope, job.Field("properties"))
 	f.overlooked(scope, job, "properties", jobKeys, func(v source.Value) { f.search(scope, v) })
 }
@@ -235,7 +234,7 @@ func (f *vipFinder) mayEndIn(name string) bool {
 }
 
 // walk visits v, the property at path, and what is below it.
-func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
+func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Value) {
 	if !f.mayLook(v) {
 		return
 	}
@@ -243,29 +242,29 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 		f.walkChild(scope, path, item)
 	}
 	for key, value := range v.Fields() {
-		name := key.Shown()
-		below := append(path[:len(path):len(path)], name)
+		name, property := key.Raw(), nameOfKey(key)
+		below := append(path[:len(path):len(path)], property)
 		if f.mayEndIn(name) && f.withDots(scope, path, key, value) {
 			continue
 		}
-		if f.mayEndIn(name) && f.patterns.match(scope.jobs, namesOf(below)) {
+		if f.mayEndIn(name) && f.patterns.match(scope.jobs, below) {
 			before := len(f.vips.Found)
 			f.collectWhole(scope, below, value)
 			if len(f.vips.Found) > before {
 				router, id := routerOf(scope.jobs, below, v)
 				f.setRouter(f.vips.Found[before:], router)
-				if gap := scope.gapAt(append(path[:len(path):len(path)], "virtual_router_id"), id); !id.IsOpenKey() && isUnfilled(id.Text()) {
+				if gap := scope.gapAt(append(path[:len(path):len(path)], nameOf("virtual_router_id")), id); !id.IsOpenKey() && isUnfilled(id.Text()) {
 					gap.isBehind(id.Text())
 					f.vips.Gaps = append(f.vips.Gaps, gap)
 				}
 			}
 			continue
 		}
-		if slices.ContainsFunc(below, hasVariable) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, namesOf(below)) {
+		if slices.ContainsFunc(below, propertyName.hides) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, below) {
 			f.perhaps(scope, below, key, value, v)
 		}
 		if mayHold(name, value.Node()) {
-			f.expect(scope, value, false, "property "+strings.Join(below, "."))
+			f.expect(scope, value, false, "property "+strings.Join(shown(below), "."))
 		}
 		f.walkChild(scope, below, value)
 	}
@@ -274,13 +273,18 @@ func (f *vipFinder) walk(scope propertyScope, path []string, v source.Value) {
 // withDots notes the addresses of a property whose key is a path, keepalived.vip, as specs
 // of jobs write it. Directors find no such property, but whoever wrote it means one.
 // It reports whether there is something to note.
-func (f *vipFinder) withDots(scope propertyScope, path []string, key, v source.Value) bool {
-	parts := strings.Split(key.Shown(), ".")
-	below := append(path[:len(path):len(path)], parts...)
-	if len(parts) == 1 || hasVariable(key.Shown()) || !f.patterns.match(scope.jobs, namesOf(below)) {
+func (f *vipFinder) withDots(scope propertyScope, path []propertyName, key, v source.Value) bool {
+	parts := strings.Split(key.Raw(), ".")
+	below := append(path[:len(path):len(path)], namesOf(parts)...)
+	if len(parts) == 1 || hasVariable(key.Raw()) || !f.patterns.match(scope.jobs, below) {
 		return false
 	}
-	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], below...), ".")
+	if !key.MayBeShown() {
+		for i := range parts {
+			parts[i], below[len(path)+i].shown = source.Unknown, source.Unknown
+		}
+	}
+	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], shown(below)...), ".")
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, What: scope.describe("property " + property), At: key.Place()}
 	gap.Meant = strings.Join(parts, ": {") + ": …" + strings.Repeat("}", len(parts)-1)
 	return f.asGap(gap, func() { f.collect(scope, below, v) })
@@ -307,7 +311,7 @@ func (f *vipFinder) asGap(gap Gap, search func()) bool {
 
 // perhaps notes the addresses of a property that is one of virtual addresses if the
 // variables in its path have the values for it. beside is the map that it stands in.
-func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v, beside source.Value) {
+func (f *vipFinder) perhaps(scope propertyScope, path []propertyName, key, v, beside source.Value) {
 	found, gaps, unresolved := len(f.vips.Found), len(f.vips.Gaps), len(f.vips.Unresolved)
 	f.collect(scope, path, v)
 	if v.IsMap() { // such as that of a cluster: its variables are no addresses
@@ -321,7 +325,7 @@ func (f *vipFinder) perhaps(scope propertyScope, path []string, key, v, beside s
 	if len(blocks) == 0 || len(f.vips.Gaps) > gaps {
 		return // what is behind variables may be anything, and that is said
 	}
-	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], path...), ".")
+	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], shown(path)...), ".")
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Blocks: blocks, What: scope.describe("property " + property), At: key.Place()}
 	variable := gap.isBehind(property)
 	f.vips.Gaps = append(f.vips.Gaps, gap)
@@ -356,7 +360,7 @@ func mayHold(name string, value *yaml.Node) bool {
 	return value != nil && value.Kind == yaml.ScalarNode && (isWholeVariable(value.Value) || isUnfilled(value.Value)) && slices.Contains(holders, strings.ToLower(name))
 }
 
-func (f *vipFinder) walkChild(scope propertyScope, path []string, v source.Value) {
+func (f *vipFinder) walkChild(scope propertyScope, path []propertyName, v source.Value) {
 	n := v.Node()
 	if v.IsScalar() || (n.Anchor != "" && !f.isPromising(n)) {
 		return
@@ -375,7 +379,7 @@ func (f *vipFinder) mayLook(v source.Value) bool {
 }
 
 // collect takes the addresses of a matching property.
-func (f *vipFinder) collect(scope propertyScope, path []string, v source.Value) {
+func (f *vipFinder) collect(scope propertyScope, path []propertyName, v source.Value) {
 	if !f.mayLook(v) {
 		return
 	}
@@ -393,7 +397,7 @@ func (f *vipFinder) collect(scope propertyScope, path []string, v source.Value) 
 
 // collectWhole takes the addresses of what is named an address. There a number is one, too,
 // which directors hand to the job as it is: a gap.
-func (f *vipFinder) collectWhole(scope propertyScope, path []string, v source.Value) {
+func (f *vipFinder) collectWhole(scope propertyScope, path []propertyName, v source.Value) {
 	f.collect(scope, path, v)
 	for _, item := range append(v.Items(), v) {
 		if isNumberOfAddress(item) {
@@ -403,15 +407,15 @@ func (f *vipFinder) collectWhole(scope propertyScope, path []string, v source.Va
 }
 
 // gapAt is the gap of what stands in a property.
-func (s propertyScope) gapAt(path []string, v source.Value) Gap {
-	property := strings.Join(append(s.below[:len(s.below):len(s.below)], path...), ".")
+func (s propertyScope) gapAt(path []propertyName, v source.Value) Gap {
+	property := strings.Join(append(s.below[:len(s.below):len(s.below)], shown(path)...), ".")
 	return Gap{Hides: HidesProperties, GroupName: s.group, Property: property, What: s.describe("property " + property), At: v.Place()}
 }
 
 // collectMap takes from {ip: …, interface: …} what is named an address, and
 // from {web: …, db: …} and {10.0.0.5: {dev: eth0}} everything. A network beside an address
 // is where that is.
-func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Value) {
+func (f *vipFinder) collectMap(scope propertyScope, path []propertyName, v source.Value) {
 	found, unresolved, gaps := len(f.vips.Found), len(f.vips.Unresolved), len(f.vips.Gaps)
 	f.collectNamed(scope, path, v)
 	if len(f.vips.Found) > found || len(f.vips.Unresolved) > unresolved {
@@ -420,12 +424,12 @@ func (f *vipFinder) collectMap(scope propertyScope, path []string, v source.Valu
 	}
 }
 
-func (f *vipFinder) collectNamed(scope propertyScope, path []string, v source.Value) {
+func (f *vipFinder) collectNamed(scope propertyScope, path []propertyName, v source.Value) {
 	named := false
 	for _, name := range []string{"ip", "ips", "ip_address", "addr", "address", "addresses", "cidr"} {
 		if v.Has(name) {
 			named = true
-			f.collectWhole(scope, append(path[:len(path):len(path)], name), v.Field(name))
+			f.collectWhole(scope, append(path[:len(path):len(path)], nameOf(name)), v.Field(name))
 		}
 	}
 	if named {
@@ -437,14 +441,14 @@ func (f *vipFinder) collectNamed(scope propertyScope, path []string, v source.Va
 			f.collectText(scope, path, key)
 		}
 		found, gaps := len(f.vips.Found), len(f.vips.Gaps)
-		f.collect(scope, append(path[:len(path):len(path)], key.Shown()), value)
+		f.collect(scope, append(path[:len(path):len(path)], nameOfKey(key)), value)
 		if open && len(f.vips.Found) == found && len(f.vips.Gaps) == gaps {
 			f.collectText(scope, path, key) // it is no name of what is below
 		}
 	}
 }
 
-func (f *vipFinder) collectText(scope propertyScope, path []string, v source.Value) {
+func (f *vipFinder) collectText(scope propertyScope, path []propertyName, v source.Value) {
 	gap := scope.gapAt(path, v)
 	if gap.Template = templateIn(v.Raw()); gap.Template != "" {
 		f.vips.Gaps = append(f.vips.Gaps, gap)

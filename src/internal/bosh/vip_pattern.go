@@ -155,7 +155,7 @@ func (p Pattern) match(jobs []string, names []propertyName, open bool) bool {
 	}
 	end := names[len(names)-len(p.names):]
 	for i := len(end) - 1; i >= 0; i-- {
-		if !end[i].match(p.names[i]) && !(open && hasVariable(end[i].written)) {
+		if !end[i].match(p.names[i]) && !(open && end[i].hides()) {
 			return false
 		}
 	}

@@ -47,10 +47,10 @@ var routerProperties = []routerProperty{
 
 // routerOf finds the virtual router of a virtual address at path, whose last name
 // stands in the map beside, and its id there.
-func routerOf(jobs, path []string, beside source.Value) (r Router, id source.Value) {
+func routerOf(jobs []string, path []propertyName, beside source.Value) (r Router, id source.Value) {
 	for _, p := range routerProperties {
 		pattern, err := ParsePattern(p.pattern())
-		if err != nil || !pattern.match(jobs, namesOf(path), false) || p.vip != "*" && len(path) != len(pattern.names) {
+		if err != nil || !pattern.match(jobs, path, false) || p.vip != "*" && len(path) != len(pattern.names) {
 			continue
 		}
 		r = Router{Of: beside.Place()}
@@ -66,7 +66,7 @@ func routerOf(jobs, path []string, beside source.Value) (r Router, id source.Val
 			}
 			return r, v // an id that cannot be read is not known
 		}
-		if p.standard > 0 && !beside.Field(path[len(path)-1]).IsMap() {
+		if p.standard > 0 && !beside.Field(path[len(path)-1].raw).IsMap() {
 			r.ID, r.At, r.Default = p.standard, beside.Place(), true
 		}
 		break

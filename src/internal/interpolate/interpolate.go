@@ -109,6 +109,9 @@ func (l *Loader) Of(director string) *Loader {
 	return &own
 }
 
+// Own is a document that another loader read, as one of this loader's.
+func (l *Loader) Own(doc *source.Document) *source.Document { return l.names.Own(doc) }
+
 // Load reads the document at path as bosh deploy and bosh update-config do:
 // variables without a value stay in it as ((name)). Paths are used as they are
 // given. The tracer alone makes the document, and the engine is asked only where the

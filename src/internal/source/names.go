@@ -53,6 +53,13 @@ func (n *Names) Withhold(doc *Document) {
 	}
 }
 
+// Own is a document that was read before anybody knew whose it is, as one of these names'.
+func (n *Names) Own(doc *Document) *Document {
+	own := *doc
+	n.Withhold(&own)
+	return &own
+}
+
 // Open notes the path of a file: a name that is part of it is no secret.
 func (n *Names) Open(path string) {
 	if n == nil {

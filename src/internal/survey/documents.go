@@ -123,7 +123,7 @@ func (e text) load(loader *interpolate.Loader) (*source.Document, error) {
 		return nil, e.Lacking
 	}
 	if e.Document != nil {
-		return e.Document, nil
+		return loader.Own(e.Document), nil
 	}
 	if e.Target {
 		return loader.LoadProven(e.Path, e.Inputs)
