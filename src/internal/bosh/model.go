@@ -241,8 +241,11 @@ func (g *Group) RunsDirector() bool { return g.runsDirector || slices.Contains(g
 
 // MayRunDirector reports whether they do, or a job of theirs hides.
 func (g *Group) MayRunDirector() bool {
-	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, func(job string) bool { return hasVariable(job) || job == LeftOut })
+	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, isHiddenJob)
 }
+
+// isHiddenJob reports whether the name of a job hides.
+func isHiddenJob(name string) bool { return hasVariable(name) || name == LeftOut }
 
 // passOn are parts of the names of jobs that pass on to other machines what is sent to theirs.
 var passOn = []string{"proxy", "router", "nginx", "envoy", "traefik", "caddy", "balancer", "gateway", "ingress", "forward", "tunnel", "vpn", "iptables"}

@@ -260,7 +260,7 @@ func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Valu
 			}
 			continue
 		}
-		if slices.ContainsFunc(below, propertyName.hides) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, below) {
+		if (slices.ContainsFunc(below, propertyName.hides) || slices.ContainsFunc(scope.jobs, isHiddenJob)) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, below) {
 			f.perhaps(scope, below, key, value, v)
 		}
 		if mayHold(name, value.Node()) {
@@ -310,7 +310,7 @@ func (f *vipFinder) asGap(gap Gap, search func()) bool {
 }
 
 // perhaps notes the addresses of a property that is one of virtual addresses if the
-// variables in its path have the values for it. beside is the map that it stands in.
+// variables in its path, or in the names of its jobs, have the values for it. beside is the map that it stands in.
 func (f *vipFinder) perhaps(scope propertyScope, path []propertyName, key, v, beside source.Value) {
 	found, gaps, unresolved := len(f.vips.Found), len(f.vips.Gaps), len(f.vips.Unresolved)
 	f.collect(scope, path, v)
@@ -328,6 +328,9 @@ func (f *vipFinder) perhaps(scope propertyScope, path []propertyName, key, v, be
 	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], shown(path)...), ".")
 	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Blocks: blocks, What: scope.describe("property " + property), At: key.Place()}
 	variable := gap.isBehind(property)
+	for _, job := range scope.jobs {
+		variable = variable || gap.Template == "" && gap.isBehind(job)
+	}
 	f.vips.Gaps = append(f.vips.Gaps, gap)
 	if hasRouterID(beside) { // which may be somebody's, whatever the address
 		gap.Blocks = nil

@@ -129,12 +129,13 @@ func DefaultPatterns() Patterns {
 	return p
 }
 
-// match reports whether a property, given by its path, of one of jobs holds a virtual address.
+// match reports whether a property, given by its path, of one of jobs holds a virtual address,
+// whatever the variables in the names are.
 func (p Patterns) match(jobs []string, names []propertyName) bool {
-	return matchAny(p.Find, jobs, names, false) && !matchAny(p.Ignore, jobs, names, false)
+	return matchAny(p.Find, jobs, names, false) && !matchAny(p.Ignore, jobs, names, true)
 }
 
-// mayMatch is match where a name in the path that is a variable may be any.
+// mayMatch reports whether it does where a name that is a variable may be any.
 func (p Patterns) mayMatch(jobs []string, names []propertyName) bool {
 	return matchAny(p.Find, jobs, names, true) && !matchAny(p.Ignore, jobs, names, false)
 }
@@ -163,7 +164,7 @@ func (p Pattern) match(jobs []string, names []propertyName, open bool) bool {
 		return true
 	}
 	for _, job := range jobs {
-		if p.job.match(strings.ToLower(job)) {
+		if p.job.match(strings.ToLower(job)) || open && isHiddenJob(job) {
 			return true
 		}
 	}
