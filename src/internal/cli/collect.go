@@ -222,7 +222,11 @@ func (c *collector) write(r collect.Result) {
 	name, place := r.Target.Name, c.places[r.Target.Name]
 	result, err := r.Snapshot.Write(place.path, refreshAfter(place.director))
 	if err != nil {
-		c.refuse(name, "", "cannot write %s: %s", place.path, err)
+		hint := ""
+		if errors.Is(err, snapshot.ErrNoSnapshot) {
+			hint = "remove it, or name another file in snapshot:"
+		}
+		c.refuse(name, hint, "cannot write %s: %s", place.path, err)
 		return
 	}
 	c.done[name] = written(name, place.path, r.Snapshot, result)

@@ -22,9 +22,17 @@ const (
 	Left
 )
 
+// ErrNoSnapshot says that a file has something else in it than a snapshot, whole or damaged.
+var ErrNoSnapshot = errors.New("the file there is no snapshot, and stays")
+
+// mark is the key that each snapshot begins with.
+const mark = `"ipguard_snapshot"`
+
 // Write puts the snapshot into the file at path, with mode 0600. Whatever happens
 // on the way, the file is the old one or the new one, whole. Folders on the way
 // to it are made.
+//
+// What is no snapshot stays, be it broken: then the error is ErrNoSnapshot.
 //
 // If the file says the same already, and its time is younger than refresh, it is
 // left as it is: a commit of snapshots then shows changes and little else. Its
@@ -38,6 +46,9 @@ func (s *Snapshot) Write(path string, refresh time.Duration) (Result, error) {
 	old, err := regularfile.Read(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, withoutPath(err)
+	}
+	if len(bytes.TrimSpace(old)) > 0 && !bytes.Contains(old, []byte(mark)) {
+		return 0, ErrNoSnapshot
 	}
 	if since, same := s.sameBut(old); same {
 		if age := s.Collected.Sub(since); 0 <= age && age < refresh {

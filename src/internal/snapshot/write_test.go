@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,10 +44,35 @@ func TestWrite(t *testing.T) {
 }
 
 // TestWriteThroughLink replaces what a link leads to, not the link.
+// TestWriteLeavesOthers: a slip in the fleet file costs nobody a file.
+func TestWriteLeavesOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	whole := example(t).Encode()
+	for old, want := range map[string]error{
+		"":                                nil, // as of touch, or of a disk that was full
+		"\n":                              nil,
+		string(whole):                     nil,
+		string(whole[:len(whole)/2]):      nil,
+		"<<<<<<< HEAD\n" + string(whole):  nil,
+		"export A=1\n":                    ErrNoSnapshot,
+		"networks: []\n":                  ErrNoSnapshot,
+		`{"snapshot": "ipguard_snapshot"`: nil, // may be a damaged one
+		`{"a": 1}`:                        ErrNoSnapshot,
+	} {
+		if err := os.WriteFile(path, []byte(old), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := example(t).Write(path, 0)
+		if now, _ := os.ReadFile(path); !errors.Is(err, want) || want == nil && err != nil || want != nil && string(now) != old {
+			t.Errorf("over %.30q: error %v, want %v, and %.30q is there", old, err, want, now)
+		}
+	}
+}
+
 func TestWriteThroughLink(t *testing.T) {
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
-	if err := os.WriteFile(target, []byte("old"), 0o600); err != nil {
+	if err := os.WriteFile(target, []byte(`{"ipguard_snapshot": 1`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("target", link); err != nil {
