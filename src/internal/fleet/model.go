@@ -201,8 +201,9 @@ type Inputs struct {
 	// Ops files, in this order (-o): paths or globs, those of a glob in the order of
 	// their names.
 	OpsFiles []Text `yaml:"ops_files,omitempty"`
-	// Files of variables; later ones win (-l): paths or globs. Names from files that git does not
-	// track are not shown, as all that comes from var_files, vars_env and vars_store.
+	// Files of variables; later ones win (-l): paths or globs. In a git repository, names from
+	// files that git does not track are not shown, as all that comes from var_files, vars_env and
+	// vars_store. Names from -l of the command line are.
 	VarsFiles []Text `yaml:"vars_files,omitempty"`
 	// Variables and their values (-v).
 	Vars map[string]source.Value `yaml:"vars,omitempty"`
