@@ -82,7 +82,7 @@ func unbooked(pool *ledger.Pool, rs *ledger.Records, look *booking.Look, require
 		switch {
 		case f.Status == ledger.AdoptNew && rs.At(f.Found.Range).State == ledger.Quarantined:
 			continue // it is told as released and in use
-		case f.Status == ledger.AdoptNew && required:
+		case (f.Status == ledger.AdoptNew || f.Status == ledger.AdoptUnfit) && required:
 			v.Kind = "not-booked"
 		case f.Status == ledger.AdoptConflict && rs.At(f.Other.Range).State.Taken(): // else two use it, which is a conflict
 			v.Kind, v.Other = "booked-by-another", f.Other.For()

@@ -30,7 +30,7 @@ type Adopted struct {
 	Pool    string `json:"pool,omitempty" doc:"Left out: no pool delegates it"`
 	Address string `json:"address"`
 	Owner   string `json:"owner"`
-	Status  string `json:"status" enum:"new,same,conflict,outside" doc:"It is booked; it was already; another has booked it; no pool delegates it"`
+	Status  string `json:"status" enum:"new,same,conflict,unfit,outside" doc:"It is booked; it was already; another has booked it; its owner's name cannot be one of a booking; no pool delegates it"`
 	Other   string `json:"other,omitempty" doc:"Who has booked it"`
 	Line    int    `json:"line,omitempty" doc:"Of the table"`
 }

@@ -90,7 +90,7 @@ func runAdopt(ctx context.Context, flags *adoptFlags, args []string, streams Str
 			break
 		}
 		for _, a := range adopted {
-			conflict = conflict || a.Status == ledger.AdoptConflict
+			conflict = conflict || a.Status == ledger.AdoptConflict || a.Status == ledger.AdoptUnfit
 			out.List = append(out.List, report.Adopted{Pool: pool.Name, Adoption: a})
 		}
 	}

@@ -30,6 +30,8 @@ type Adoption struct {
 	// use the address, where they are.
 	Other Booking
 	Users []User
+	// Reason is what is wrong with the owner's name.
+	Reason string
 }
 
 // AdoptionStatus says what becomes of it.
@@ -43,6 +45,8 @@ const (
 	AdoptSame AdoptionStatus = "same"
 	// AdoptConflict: somebody else has booked it, or two have it.
 	AdoptConflict AdoptionStatus = "conflict"
+	// AdoptUnfit: its owner has a name by which nothing can be booked.
+	AdoptUnfit AdoptionStatus = "unfit"
 	// AdoptOutside: the pool does not delegate it, or not in that size.
 	AdoptOutside AdoptionStatus = "outside"
 )
@@ -155,6 +159,10 @@ func (a *adopting) teamOf(f Found) string {
 
 // book adds the event, with the number that was found if nobody has it, or the next.
 func (a *adopting) book(f Found, result Adoption) (Adoption, error) {
+	if err := checkNewEvent(Event{At: a.world.Now, Owner: f.For.Owner}); err != nil { // whoever called it so: others are adopted
+		result.Status, result.Reason = AdoptUnfit, err.Error()
+		return result, nil
+	}
 	before := a.records.At(f.Range)
 	number := f.For.Number
 	if before.State == Quarantined && before.Owner == f.For.Owner { // its owner's, who gets the same number again
@@ -170,7 +178,7 @@ func (a *adopting) book(f Found, result Adoption) (Adoption, error) {
 		a.entries = append(a.entries, freed(before, a.world.Now, a.by))
 	}
 	e := Event{At: a.world.Now, What: WasAdopted, Owner: f.For.Owner, Number: number, Team: team, Until: f.Until, By: a.by, Why: f.Why}
-	if err := checkNewEvent(e); err != nil {
+	if err := CheckEvent(e); err != nil {
 		return result, err
 	}
 	a.taken[Holder{f.For.Owner, number}], a.ranges[f.Range] = true, f

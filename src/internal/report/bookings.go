@@ -183,6 +183,8 @@ func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
 				break
 			}
 			t.line("! %s  %s  is %s's (%s), and %s", address, legible.Text(l.Pool), legible.Text(l.Found.For.String()), where, legible.Text(bookingText(l.Other, a.Now)))
+		case ledger.AdoptUnfit:
+			t.line("! %s  %s  is in use (%s), and cannot be booked: %s", address, legible.Text(l.Pool), where, legible.Text(l.Reason))
 		case ledger.AdoptOutside:
 			t.line("? %s  %s  is none of the pool's (%s)", address, legible.Text(l.Pool), where)
 		}
@@ -208,10 +210,11 @@ func WriteAdoptionsJSON(w io.Writer, a Adoptions) error {
 		Place   string       `json:"place,omitempty"`
 		Other   *jsonBooking `json:"other,omitempty"`
 		Users   []string     `json:"users,omitempty"`
+		Reason  string       `json:"reason,omitempty"`
 	}
 	list := []adoption{}
 	for _, l := range a.List {
-		item := adoption{ledger.RangeText(l.Found.Range), l.Pool, l.Found.For.Owner, string(l.Status), l.Found.At.String(), nil, nil}
+		item := adoption{ledger.RangeText(l.Found.Range), l.Pool, l.Found.For.Owner, string(l.Status), l.Found.At.String(), nil, nil, l.Reason}
 		for _, u := range l.Users {
 			item.Users = append(item.Users, u.Text)
 		}

@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -117,4 +118,29 @@ func TestAdoptInPoolsOfOthers(t *testing.T) {
 		promo.expect(3, []string{"has no scope ipguard.teams.dr.book"}, append(args, "dr")...)
 	}
 	west.expect(0, []string{"+ 10.8.52.195"}, "adopt", "dr")
+}
+
+// TestOwnersOfNoBooking: a name that one team gives to its own things, and by which nothing can be
+// booked, is said of that address alone: all else is adopted, and the network team has its page.
+func TestOwnersOfNoBooking(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.write("server/ipguard.yml", strings.Replace(companyPlan, "{name: small, team: dr,", "{name: small, team: dr, book: required,", 1))
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.199"))
+	promo.expect(0, nil, "push")
+	before := west.read("dr-west/ipguard.yml")
+	admin := west.company.team("admin", accounts.Admin)
+	for _, name := range []string{"lb/w/1/2", "/", "x//y", " ", "a/", "lb/x\u202ey", "10.8.52.0/24"} {
+		west.write("dr-west/ipguard.yml", before+fmt.Sprintf("external: [{owner: %q, addresses: [10.8.52.51]}, {owner: good, addresses: [10.8.52.52]}]\n", name))
+		west.clock.pass(time.Minute)
+		if code, out := west.run("push", "--replaces"); code != 0 {
+			t.Fatalf("%q: %d %s", name, code, out)
+		}
+		var drift string
+		if admin.get(t, "/api/v1/drift", &drift); strings.Count(drift, `"not-booked"`) != 2 || !strings.Contains(drift, "10.8.52.51") {
+			t.Errorf("%q: %s", name, drift)
+		}
+		west.expect(1, []string{"! 10.8.52.51", "cannot be booked", "+ 10.8.52.52", "for good"}, "adopt", "small", "--dry-run")
+	}
+	west.expect(1, []string{"! 10.8.52.51", "+ 10.8.52.52", "written on"}, "adopt", "small")
+	west.expect(0, []string{"good"}, "bookings", "10.8.52.52")
 }

@@ -263,7 +263,7 @@ func driftText(kind string) string {
 // adoptionText is what becomes of an address of a table.
 func adoptionText(status string) string {
 	return map[string]string{
-		"new": "to be booked", "same": "booked already", "conflict": "another has booked it", "outside": "no pool delegates it",
+		"new": "to be booked", "same": "booked already", "conflict": "another has booked it", "unfit": "nothing can be booked for an owner of that name", "outside": "no pool delegates it",
 	}[status]
 }
 
