@@ -20,7 +20,7 @@ import (
 // Pool is addresses that were delegated to a team: free to take, as far as
 // nobody has them.
 type Pool struct {
-	Team string
+	Name, Team string
 	// Purpose is what they are for; may be empty.
 	Purpose string
 	plan.Delegation

@@ -78,7 +78,7 @@ func poolsOf(file *fleet.File) []answer.Pool {
 	for _, p := range file.Pools {
 		delegation := survey.DelegationOf(&p)
 		if len(delegation.Ranges) > 0 { // else it could not be read, which is said
-			list = append(list, answer.Pool{Team: p.Team.Value, Purpose: p.Purpose.Value, Delegation: delegation, At: p.At})
+			list = append(list, answer.Pool{Name: p.Key(), Team: p.Team.Value, Purpose: p.Purpose.Value, Delegation: delegation, At: p.At})
 		}
 	}
 	return list

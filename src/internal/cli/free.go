@@ -35,7 +35,7 @@ type freeFlags struct {
 func newFreeCommand(streams Streams) *cobra.Command {
 	var flags freeFlags
 	cmd := &cobra.Command{
-		Use:   "free [SEGMENT|NETWORK|CIDR]",
+		Use:   "free [SEGMENT|NETWORK|CIDR|POOL]",
 		Short: "propose addresses that nobody has and nobody hands out",
 		Long: `free proposes addresses of a segment, a network or a range that no director owns,
 no pool can hand out and nobody uses, and tells what that rests on. With pools in
@@ -56,6 +56,7 @@ is proposed, since it may be taken.`,
   ipguard free 10.8.52.0/24 -n 3
   ipguard free promo/default --static          for static_ips of that network
   ipguard free --team database --purpose vip   from that team's pools
+  ipguard free database-vip                    from the pool of that name
   ipguard free vlan-52 -n 16 --contiguous
   ipguard free vlan-52 --why 10.8.52.191
   ipguard free vlan-52 --scan seen.json        written by ipguard scan vlan-52 --format json`,
@@ -179,7 +180,15 @@ func (f *freeFlags) question(name string, read *picture) (answer.Question, error
 	switch notFound, ambiguous := (*answer.NotFound)(nil), (*answer.Ambiguous)(nil); {
 	case errors.As(err, &ambiguous):
 		return q, usage("name one of them: "+someOf(ambiguous.Choices), "%s", err)
+	case errors.As(err, &notFound) && !f.static && slices.ContainsFunc(read.pools, func(p answer.Pool) bool { return p.Name == name }):
+		among := q.Wanted
+		q.Wanted = func(p *answer.Pool) bool { return p.Name == name && (among == nil || among(p)) }
+		q.Scope, err = poolScope(read, q)
+		return q, err
 	case errors.As(err, &notFound):
+		for i := range read.pools {
+			notFound.Known = append(notFound.Known, read.pools[i].Name)
+		}
 		return q, read.unknownName(notFound)
 	case f.static && len(networksOf(q.Scope.Subnets)) > 1:
 		return q, usage("name one of them: "+someOf(networksOf(q.Scope.Subnets)), "--static is about one network, and %q stands for %d", name, len(networksOf(q.Scope.Subnets)))
