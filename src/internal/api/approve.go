@@ -31,13 +31,13 @@ func (a *API) approve(ctx context.Context, in *decideInput) (*decideOutput, erro
 		return nil, decided(r)
 	}
 	out := &decideOutput{}
-	out.Body.Bookings = []Booking{}
+	out.Body.Granted = Granted{Bookings: []Booking{}}
 	if r.State == requests.Approved {
-		got, bookings, err := a.grant(ctx, r)
+		now, got, err := a.grant(ctx, r)
 		refused := (*Refusal)(nil)
 		switch {
 		case err == nil:
-			r, out.Body.Bookings = got, bookings
+			r, out.Body.Granted = now, got
 		case errors.As(err, &refused) && refused.Reason != reasonNoPool && refused.Reason != reasonDecided: // the yes stands
 			out.Body.Waits = refused.Detail
 		default:

@@ -53,10 +53,11 @@ func (a *API) grantable(ctx context.Context, r requests.Request) (q question, er
 
 // grant books what was approved, in the name of who asked. Where somebody else was faster
 // it gives the request as it is then.
-func (a *API) grant(ctx context.Context, r requests.Request) (requests.Request, []Booking, error) {
+func (a *API) grant(ctx context.Context, r requests.Request) (requests.Request, Granted, error) {
+	got := Granted{Bookings: []Booking{}}
 	q, err := a.grantable(ctx, r)
 	if err != nil {
-		return r, nil, err
+		return r, got, err
 	}
 	answer, err := a.grantOnce(ctx, r, q)
 	switch {
@@ -65,18 +66,17 @@ func (a *API) grant(ctx context.Context, r requests.Request) (requests.Request, 
 		if err == nil && r.State != requests.Booked {
 			err = decided(r)
 		}
-		return r, []Booking{}, err
+		return r, got, err
 	case err != nil:
-		return r, nil, unavailable(err)
+		return r, got, unavailable(err)
 	case answer.Refusal != nil:
-		return r, nil, a.refused(ctx, q.picture, q.pool, answer.Refusal)
+		return r, got, a.refused(ctx, q.picture, q.pool, answer.Refusal)
 	}
-	r.State = requests.Booked
-	list := []Booking{}
+	r.State, got.Given = requests.Booked, answer.New
 	for _, b := range answer.Bookings {
-		list = append(list, bookingOf(q.pool.Name, b))
+		got.Bookings = append(got.Bookings, bookingOf(q.pool.Name, b))
 	}
-	return r, list, nil
+	return r, got, nil
 }
 
 // grantOnce writes the bookings, and that the request is booked: ErrNotApproved where

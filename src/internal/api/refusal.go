@@ -11,6 +11,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plural"
 )
 
 // Refusal is a no with its reason: status 409, as RFC 9457 has it.
@@ -85,7 +86,7 @@ func RefusalText(p *ledger.Pool, r *ledger.Refusal) string {
 	case ledger.NoRun:
 		return fmt.Sprintf("pool %s has no %d free addresses that follow each other", p.Name, r.Wanted)
 	case ledger.OverQuota:
-		return fmt.Sprintf("team %s has %d addresses of pool %s, and may have %d", r.Team, r.Has, p.Name, r.Most)
+		return fmt.Sprintf("team %s has %d of the %s that it may have of pool %s, and %d more are wanted", r.Team, r.Has, plural.Of(r.Most, "address"), p.Name, r.Wanted)
 	case ledger.Taken:
 		return fmt.Sprintf("%s is %s for %s", address, r.Blocking[0].State, r.Blocking[0].For())
 	case ledger.InUse:

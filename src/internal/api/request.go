@@ -16,6 +16,7 @@ type requestOutput struct {
 	Body   struct {
 		Request
 		New bool `json:"new" doc:"Whether it is a new request: the owner had none for the pool, or asked for something else before, which is taken back"`
+		Granted
 	}
 }
 
@@ -45,8 +46,9 @@ func (a *API) request(ctx context.Context, in *takeInput) (*requestOutput, error
 			return nil, unavailable(err)
 		}
 	}
+	out.Body.Granted = Granted{Bookings: []Booking{}}
 	if kept.State == requests.Approved {
-		if kept, _, err = a.grant(ctx, kept); err != nil {
+		if kept, out.Body.Granted, err = a.grant(ctx, kept); err != nil {
 			return nil, err
 		}
 	}

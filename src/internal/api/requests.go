@@ -70,11 +70,17 @@ type decideInput struct {
 	}
 }
 
+// Granted is what was booked of a request.
+type Granted struct {
+	Bookings []Booking `json:"bookings" doc:"What the owner has now, of what was approved"`
+	Given    int       `json:"given" doc:"How many of them were booked by this very question"`
+}
+
 type decideOutput struct {
 	Body struct {
 		Request
-		Bookings []Booking `json:"bookings" doc:"What the owner has now, of what was approved"`
-		Waits    string    `json:"waits,omitempty" doc:"Why nothing could be booked yet of what is approved: who asks for it again has it booked as soon as there is room"`
+		Granted
+		Waits string `json:"waits,omitempty" doc:"Why nothing could be booked yet of what is approved: who asks for it again has it booked as soon as there is room"`
 	}
 }
 

@@ -162,6 +162,9 @@ func (d *desk) book(ctx context.Context, flags *bookFlags, at where, ask ledger.
 	out := d.standing()
 	out.Pool, out.For, out.Bookings, out.New = at.pool.Name, ask.For.String(), answered.Bookings, answered.New
 	out.Notes = d.notes(ask.For.Owner, answered.Bookings)
+	if d.granted != nil {
+		out.New, out.Notes = out.New+d.granted.given, append([]string{d.granted.text}, out.Notes...)
+	}
 	if answered.Refusal == nil {
 		return d.tell(flags, out, ask.For)
 	}
@@ -172,7 +175,10 @@ func (d *desk) book(ctx context.Context, flags *bookFlags, at where, ask ledger.
 		return incomplete("see above", "nothing was booked: an address that is free may be one that somebody has who cannot be seen")
 	}
 	out.Refusal = d.refusal(at, ask, answered.Refusal)
-	if flags.request && answered.Refusal.Reason == ledger.OverQuota {
+	if d.granted != nil {
+		out.Refusal.Lines = append(out.Refusal.Lines, d.granted.text)
+	}
+	if answered.Refusal.Reason == ledger.OverQuota && (flags.request || d.Central.Has(at.pool.Name)) {
 		return d.request(ctx, flags, at, ask, out)
 	}
 	return d.tell(flags, out, ask.For)

@@ -60,6 +60,8 @@ type desk struct {
 	// events it wrote.
 	server  string
 	written int
+	// granted is the request that was found approved, and was booked by asking for it.
+	granted *grantedRequest
 	// scopes are what whoever books may do on the server.
 	scopes []string
 	// seen is the commit whose files were read. moved says that they changed since, and
@@ -78,6 +80,12 @@ type desk struct {
 type keptBack struct {
 	address netip.Prefix
 	why     string
+}
+
+// grantedRequest says what was booked of a request, and how many addresses by asking for it.
+type grantedRequest struct {
+	text  string
+	given int
 }
 
 // notFree takes notice of an address that the server gives to nobody, and reports whether

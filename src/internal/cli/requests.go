@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plural"
 	"github.com/ipguard/ipguard/src/internal/protocol"
 	"github.com/ipguard/ipguard/src/internal/report"
+	"github.com/ipguard/ipguard/src/internal/serverclient"
 )
 
 func newRequestsCommand(streams Streams) *cobra.Command {
@@ -122,7 +124,43 @@ func decision(r protocol.Request) string {
 	return "; decided by " + legible.Text(r.Judge) + because(r.Reason)
 }
 
-// request asks the owners of a pool of the server for what its quota refuses.
+// grantedOf is what a request had booked that was approved before somebody asked again.
+func grantedOf(asked serverclient.Decided) *grantedRequest {
+	var addresses []string
+	for _, b := range asked.Bookings {
+		addresses = append(addresses, b.Address)
+	}
+	text := fmt.Sprintf("request %d was approved by %s, and is booked", asked.ID, asked.Judge)
+	if len(addresses) > 0 {
+		text += ": " + strings.Join(addresses, ", ")
+	}
+	return &grantedRequest{text, asked.Given}
+}
+
+// waiting says what the owner has asked for already whom the quota refuses, and what to do
+// then. What cannot be asked is left out: the no is the same.
+func waiting(ctx context.Context, client *serverclient.Client, pool string, ask ledger.Ask, r *report.BookRefusal) {
+	list, err := client.Requests(ctx, true, false)
+	if err != nil {
+		return
+	}
+	for _, q := range list {
+		if q.Pool != pool || q.For != ask.For.String() {
+			continue
+		}
+		text := fmt.Sprintf("request %d of %s for it is %s", q.ID, plural.Of(q.Number, "address"), q.State)
+		if q.Judge != "" {
+			text += " by " + q.Judge
+		}
+		r.Lines = append(r.Lines, text)
+		if q.State == "approved" {
+			r.Hint = "ask again with --request: what is approved is booked then"
+		}
+	}
+}
+
+// request asks the owners of a pool of the server for what its quota refuses, if that is
+// wanted, and says what was asked for before.
 func (d *desk) request(ctx context.Context, flags *bookFlags, at where, ask ledger.Ask, out report.Book) error {
 	pool := at.pool.Name
 	if !d.Central.Has(pool) {
@@ -131,6 +169,10 @@ func (d *desk) request(ctx context.Context, flags *bookFlags, at where, ask ledg
 	client, err := d.streams.client(ctx, d.Fleet.File)
 	if err != nil {
 		return storeError(err)
+	}
+	if !flags.request {
+		waiting(ctx, client, pool, ask, out.Refusal)
+		return d.tell(flags, out, ask.For)
 	}
 	wish := protocol.Ask{For: ask.For.String(), Team: ask.Team, Number: ask.Count, Contiguous: ask.Contiguous, Endless: ask.Endless, Hold: ask.Hold, Why: ask.Why}
 	for _, r := range ask.Exactly {
@@ -143,8 +185,10 @@ func (d *desk) request(ctx context.Context, flags *bookFlags, at where, ask ledg
 	if err != nil {
 		return storeError(err)
 	}
-	if asked.State == "booked" { // it was approved before, and is booked by now
-		return d.book(ctx, flags, at, ask)
+	if asked.State == "booked" && d.granted == nil { // it was approved before, and is booked by now
+		d.granted = grantedOf(asked)
+		d.written += asked.Given
+		return d.book(ctx, flags, at, ask) // which may be for more than that
 	}
 	out.Refusal.Hint = ""
 	var code exitCode

@@ -293,3 +293,38 @@ func TestDrift(t *testing.T) {
 		t.Errorf("a week later: %s", got)
 	}
 }
+
+// TestBookWhatIsApproved: whoever is refused by a quota, or has a request booked by asking again,
+// is told what was asked for before, and which addresses came of it.
+func TestBookWhatIsApproved(t *testing.T) {
+	promo, west := twoTeams(t)
+	promo.expect(0, nil, "push")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.209"))
+	west.expect(0, nil, "push")
+	owner := west.owner("small")
+	approved := func(id, number int, name string) { // and then there is room
+		t.Helper()
+		want := fmt.Sprint(number)
+		west.expect(1, []string{fmt.Sprintf("request %d is open", id)}, "book", "small", "--for", name, "-n", want, "--request")
+		west.expect(1, []string{fmt.Sprintf("request %d of %s addresses for it is open", id, want)}, "book", "small", "--for", name, "-n", want)
+		west.write("server/ipguard.yml", strings.Replace(companyPlan, "10.8.52.50 - 10.8.52.59], quota: 2", "10.8.52.50], quota: 2", 1))
+		west.clock.pass(time.Minute)
+		owner.expect(0, []string{"nothing could be booked yet"}, "requests", "approve", fmt.Sprint(id))
+		west.write("server/ipguard.yml", companyPlan)
+		west.clock.pass(time.Minute)
+	}
+	approved(1, 3, "lb/a")
+	west.expect(1, []string{"request 1 of 3 addresses for it is approved by token network", "ask again with --request"}, "book", "small", "--for", "lb/a", "-n", "3")
+	out := west.expect(0, []string{"request 1 was approved by token network, and is booked: 10.8.52.50, 10.8.52.51, 10.8.52.52", "written on"}, "book", "small", "--for", "lb/a", "-n", "3", "--request")
+	if strings.Contains(out, "already") {
+		t.Errorf("it was booked just now: %s", out)
+	}
+	if out := west.expect(0, []string{"already booked"}, "book", "small", "--for", "lb/a", "-n", "3", "--request"); strings.Contains(out, "was approved by") {
+		t.Errorf("it was booked before: %s", out)
+	}
+	approved(2, 2, "lb/b")
+	west.expect(1, []string{"request 2 was approved by token network, and is booked: 10.8.52.53, 10.8.52.54", "request 3 is open"}, "book", "small", "--for", "lb/b", "-n", "3", "--request")
+	west.expect(0, []string{"request 3: withdrawn"}, "requests", "withdraw", "3")
+	approved(4, 2, "lb/c")
+	west.expect(0, []string{`"answer": "new"`, `"new": 2`, "request 4 was approved"}, "book", "small", "--for", "lb/c", "-n", "2", "--request", "--format", "json")
+}

@@ -11,8 +11,8 @@ import (
 )
 
 // Request asks a pool's owners for what its quota refuses. Who asks again for the same
-// owner gets the same request.
-func (c *Client) Request(ctx context.Context, pool string, ask protocol.Ask) (r protocol.Request, err error) {
+// owner gets the same request; one that is approved is booked by that.
+func (c *Client) Request(ctx context.Context, pool string, ask protocol.Ask) (r Decided, err error) {
 	text, err := json.Marshal(ask)
 	if err != nil {
 		return r, err
@@ -31,6 +31,8 @@ func (c *Client) Request(ctx context.Context, pool string, ask protocol.Ask) (r 
 type Decided struct {
 	protocol.Request
 	Bookings []struct{ Address string }
+	// Given is how many of them this question booked.
+	Given int
 	// Waits says why nothing could be booked yet of what is approved; empty: it is booked.
 	Waits string
 }

@@ -84,7 +84,7 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.Bookings, v.Next = list.Bookings, list.Next
-	v.MayTake = teamOf(v.Pool, accounts.From(r.Context())) != ""
+	v.MayTake = len(teamsOf(v.Pool, accounts.From(r.Context()))) > 0
 	g := grid{pool: &v.Pool, booked: map[netip.Addr]api.Booking{}}
 	for _, b := range list.Bookings {
 		if a, err := netip.ParseAddr(b.Address); err == nil {

@@ -14,7 +14,9 @@ import (
 
 // taking is the form to take addresses, and what came of it.
 type taking struct {
-	Pools  []api.Pool
+	Pools []api.Pool
+	// Teams are those among which the actor may choose for some pool; none: no pool has two.
+	Teams  []string
 	Pool   string
 	Ask    api.Ask
 	Answer *taken
@@ -22,7 +24,13 @@ type taking struct {
 	Link string
 	// OverQuota says that the quota alone says no, and Asked what was asked for then.
 	OverQuota bool
-	Asked     *api.Request
+	Asked     *grantedRequest
+}
+
+// grantedRequest is a request, and what was booked of it if it was approved before.
+type grantedRequest struct {
+	api.Request
+	api.Granted
 }
 
 // taken is what somebody got.
@@ -50,10 +58,16 @@ func (s *site) form(w http.ResponseWriter, r *http.Request, status int, no strin
 	}
 	actor := accounts.From(r.Context())
 	for _, p := range pools {
-		if teamOf(p, actor) != "" {
+		teams := teamsOf(p, actor)
+		if len(teams) > 0 {
 			t.Pools = append(t.Pools, p)
 		}
+		if len(teams) > 1 {
+			t.Teams = append(t.Teams, teams...)
+		}
 	}
+	slices.Sort(t.Teams)
+	t.Teams = slices.Compact(t.Teams)
 	title := "Take an address"
 	if t.Answer != nil {
 		title = "Yours"
@@ -61,13 +75,9 @@ func (s *site) form(w http.ResponseWriter, r *http.Request, status int, no strin
 	s.show(w, r, status, "start.html", page{Title: title, At: "take", Error: no, Content: t})
 }
 
-// teamOf is the first team of a pool for which the actor may book; "" if there is none.
-func teamOf(p api.Pool, actor *accounts.Actor) string {
-	i := slices.IndexFunc(p.Teams, func(team string) bool { return actor != nil && actor.Has(accounts.BookFor(team)) })
-	if i < 0 {
-		return ""
-	}
-	return p.Teams[i]
+// teamsOf are the teams of a pool for which the actor may book.
+func teamsOf(p api.Pool, actor *accounts.Actor) []string {
+	return slices.DeleteFunc(slices.Clone(p.Teams), func(team string) bool { return actor == nil || !actor.Has(accounts.BookFor(team)) })
 }
 
 // largestForm is how many bytes a form may have.
@@ -125,7 +135,11 @@ func (s *site) wish(w http.ResponseWriter, r *http.Request) (t taking, ok bool) 
 	if !s.get(w, r, "/api/v1/pools/"+escaped(t.Pool), &pool) {
 		return t, false
 	}
-	t.Ask.Team = teamOf(pool, accounts.From(r.Context()))
+	if t.Ask.Team = r.PostForm.Get("team"); t.Ask.Team == "" { // the first for which they may
+		if teams := teamsOf(pool, accounts.From(r.Context())); len(teams) > 0 {
+			t.Ask.Team = teams[0]
+		}
+	}
 	return t, true
 }
 
@@ -138,12 +152,16 @@ func (s *site) request(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	t.Asked = &api.Request{}
+	t.Asked = &grantedRequest{}
 	if err := s.api.ask(r.Context(), http.MethodPost, "/api/v1/pools/"+escaped(t.Pool)+"/requests", t.Ask, t.Asked); err != nil {
 		status, text := s.told(err)
 		t.Asked = nil
 		s.form(w, r, status, text, t)
 		return
+	}
+	if t.Asked.State == "booked" { // it was approved before; more may be wanted by now
+		t.Answer = takenOf(t.Pool, t.Ask, t.Asked.Bookings, t.Asked.Given)
+		t.OverQuota = t.Ask.Number > len(t.Asked.Bookings)
 	}
 	s.form(w, r, http.StatusOK, "", t)
 }
