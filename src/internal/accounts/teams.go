@@ -25,13 +25,26 @@ func (s *Store) TeamsOf(ctx context.Context, director string) ([]string, error) 
 		if !slices.Contains(scopes, PushFor(director)) {
 			continue
 		}
-		for _, scope := range scopes {
-			name, isTeam := strings.CutPrefix(scope, "ipguard.teams.")
-			if team, books := strings.CutSuffix(name, ".book"); isTeam && books && team != "*" {
-				teams = append(teams, team)
-			}
-		}
+		teams = append(teams, teamsIn(scopes)...)
 	}
 	slices.Sort(teams)
 	return slices.Compact(teams), rows.Err()
+}
+
+// Teams are those for which the actor may book, by name: who may for all is of none.
+func (a *Actor) Teams() []string {
+	teams := teamsIn(a.Scopes)
+	slices.Sort(teams)
+	return slices.Compact(teams)
+}
+
+// teamsIn are the teams that scopes name.
+func teamsIn(scopes []string) (teams []string) {
+	for _, scope := range scopes {
+		name, isTeam := strings.CutPrefix(scope, "ipguard.teams.")
+		if team, books := strings.CutSuffix(name, ".book"); isTeam && books && team != "*" {
+			teams = append(teams, team)
+		}
+	}
+	return teams
 }

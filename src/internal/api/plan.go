@@ -15,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/central"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
@@ -84,8 +85,11 @@ func (a *API) getPlan(ctx context.Context, in *planInput) (*planOutput, error) {
 		}
 		p.Directors = append(p.Directors, d)
 	}
+	if actor := accounts.From(ctx); actor != nil {
+		p.Teams = actor.Teams()
+	}
 	h := sha256.New()
-	fmt.Fprint(h, database, picture.Shared)
+	fmt.Fprintf(h, "%s%s %q", database, picture.Shared, p.Teams)
 	for _, name := range slices.Sorted(maps.Keys(picture.Own)) {
 		sum := sha256.Sum256(picture.Own[name])
 		p.Directors = append(p.Directors, protocol.SharedDirector{Name: name, Digest: hex.EncodeToString(sum[:]), MaxAge: picture.MaxAge(name)})

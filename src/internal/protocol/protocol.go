@@ -107,6 +107,7 @@ type Plan struct {
 	Fleet     string           `json:"fleet" doc:"Segments, external addresses, pools and exceptions, in the form of the fleet file"`
 	Directors []SharedDirector `json:"directors"`
 	Pools     []Records        `json:"pools" doc:"What is booked"`
+	Teams     []string         `json:"teams,omitempty" doc:"Teams for which who asks may book, by name: what they booked is the asker's"`
 	Vanished  []Vanished       `json:"vanished,omitempty" doc:"What VMs had that their directors do not tell any more, and that may be in use: it is given to nobody"`
 }
 

@@ -71,6 +71,22 @@ func TestBetweenOthers(t *testing.T) {
 	promo.expect(0, []string{"between others alone: 1 error"}, "lint")
 }
 
+// TestOwnTeam: what a team booked for who has no director is its own matter, before it booked
+// anything for its directors, too: its token tells which team it is of.
+func TestOwnTeam(t *testing.T) {
+	promo, west, eng := bystander(t)
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.199"))
+	west.run("push")
+	eng.write("eng/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.60", "RESERVED", "10.8.52.2 - 10.8.52.59, 10.8.52.61 - 10.8.52.254").Replace(cloudConfig))
+	eng.run("push")
+	eng.expect(0, []string{"10.8.52.63"}, "book", "eng", "--for", "lb/out", "--address", "10.8.52.63")
+	eng.expect(0, nil, "lint")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.63"))
+	west.run("push")
+	eng.expect(1, []string{"booked-by-other", "lb/out"}, "lint")
+	promo.expect(0, []string{"between others alone: 1 error"}, "lint")
+}
+
 // TestHiddenElsewhere: an address that hides is the matter of those that it may meet.
 func TestHiddenElsewhere(t *testing.T) {
 	promo, west, eng := bystander(t)

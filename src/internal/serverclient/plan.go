@@ -321,7 +321,7 @@ func (c *Cache) central(ctx context.Context, client *Client, p protocol.Plan, as
 	if err != nil {
 		return nil, err
 	}
-	central := &workspace.Central{File: file, URL: client.URL}
+	central := &workspace.Central{File: file, URL: client.URL, Teams: p.Teams}
 	for _, d := range p.Directors {
 		if d.Digest == "" { // it is known to be there, and that nobody told what it has
 			central.File.Directors = append(central.File.Directors, fleet.Director{At: at, Server: client.URL + snapshotPath(d.Name), Damaged: d.Damaged, Name: fleet.Text{Value: d.Name, At: at}})

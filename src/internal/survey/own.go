@@ -34,10 +34,13 @@ func (f *Fleet) isOwn(at place.Place) bool {
 	return f.Elsewhere == "" || !strings.HasPrefix(at.File, f.Elsewhere)
 }
 
-// ownTeams are the teams by whose names the team books: those of its own pools, and those
-// for which addresses of its directors are booked.
+// ownTeams are the teams by whose names the team books: those that the server names, those of
+// its own pools, and those for which addresses of its directors are booked.
 func (f *Fleet) ownTeams(directors map[string]bool) map[string]bool {
 	teams := map[string]bool{}
+	for _, team := range f.Teams {
+		teams[team] = true
+	}
 	for i := range f.File.Pools {
 		if p := &f.File.Pools[i]; f.isOwn(p.At) {
 			for _, team := range p.AllTeams() {

@@ -68,6 +68,8 @@ type Fleet struct {
 	Elsewhere string
 	// Bookings are those that do not stand beside the fleet file, but on a server.
 	Bookings []bookfile.PoolBookings
+	// Teams are those for which who asks the server may book.
+	Teams []string
 	// Vanished is what a server knows that VMs had.
 	Vanished []Vanished
 

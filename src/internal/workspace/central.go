@@ -24,6 +24,8 @@ type Central struct {
 	Bookings []bookfile.PoolBookings
 	// Vanished is what VMs had and may have still, which their directors do not show.
 	Vanished []survey.Vanished
+	// Teams are those for which who asks may book.
+	Teams []string
 	// Troubles say why it may not be all that there is.
 	Troubles []trouble.Trouble
 	// URL is the server's, and AsOf when it said so, or that it is so still.
@@ -90,7 +92,7 @@ func (w *Workspace) join(file *fleet.File, r Reading) []trouble.Trouble {
 	file.Allow = append(file.Allow, central.File.Allow...)
 	file.VIPProperties.Add = append(file.VIPProperties.Add, central.File.VIPProperties.Add...)
 	file.VIPProperties.Ignore = append(file.VIPProperties.Ignore, central.File.VIPProperties.Ignore...)
-	w.Central, w.Fleet.Bookings, w.Fleet.Vanished = central, central.Bookings, central.Vanished
+	w.Central, w.Fleet.Bookings, w.Fleet.Vanished, w.Fleet.Teams = central, central.Bookings, central.Vanished, central.Teams
 	return append(troubles, central.Troubles...)
 }
 
