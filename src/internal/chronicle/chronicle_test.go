@@ -150,6 +150,7 @@ func TestRandomPushes(t *testing.T) {
 			t.Errorf("only %d lines were compared", compare)
 		}
 		blocks(t, store, all)
+		checked(t, store, d)
 		unchangeable(t, d)
 	})
 }
@@ -245,6 +246,42 @@ func unchangeable(t *testing.T, d ledgersql.Database) {
 		if _, err := d.Write().ExecContext(t.Context(), statement); err == nil {
 			t.Errorf("%s is done", statement)
 		}
+	}
+}
+
+// checked: all times are those of pushes, and one that is changed is found out.
+func checked(t *testing.T, store *Store, d ledgersql.Database) {
+	t.Helper()
+	if err := store.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	const future = 1 << 60
+	for _, column := range []string{"since", "unsure"} {
+		var address []byte
+		var length, claimant int64
+		var was *int64
+		first := d.SQL().QueryRowContext(t.Context(), `select address, length, claimant, `+column+` from claim_open order by address, length, claimant limit 1`)
+		if err := first.Scan(&address, &length, &claimant, &was); err != nil {
+			t.Fatal(err)
+		}
+		set := func(at *int64) {
+			t.Helper()
+			if _, err := d.Write().ExecContext(t.Context(), `update claim_open set `+column+` = $1 where address = $2 and length = $3 and claimant = $4`, at, address, length, claimant); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, wrong := range []int64{future, 1} {
+			if set(&wrong); column == "since" && wrong == 1 {
+				continue // history does not keep when each push came
+			}
+			if err := store.Check(t.Context()); err == nil {
+				t.Errorf("%s is %d, and nobody sees it", column, wrong)
+			}
+		}
+		set(was)
+	}
+	if err := store.Check(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

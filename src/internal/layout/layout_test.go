@@ -62,7 +62,7 @@ var layers = []layer{
 		imports: list("legible", "regularfile", "color", "lazyregexp", "yamledit", "changed", "serverclient", "signin", "protocol", "plural", "proposal", "gate", "booking", "bookingcsv", "bookfile", "ledger", "collect", "reach", "environment", "snapshot", "addressmap", "report", "audit", "answer", "baseline", "blame", "ignore", "fencetext", "fence", "workspace", "survey", "fleet", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "spelling",
 			"probe", "watch", "scan", "inventory", "acd", "link", "atomicfile", "garbage"),
 		modules: list("github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/mattn/go-isatty", "golang.org/x/term", netipx, "github.com/rogpeppe/go-internal/diff")},
-	{name: "internal/servecli", imports: list("legible", "serve", "pushes", "accounts", "protocol", "ledgersql", "ledgersql/sqlite", "ledger", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
+	{name: "internal/servecli", imports: list("legible", "serve", "pushes", "chronicle", "accounts", "protocol", "ledgersql", "ledgersql/sqlite", "ledger", "fleet", "trouble"), modules: list("github.com/spf13/cobra")},
 	{name: "internal/serve",
 		imports: list("legible", "regularfile", "web", "api", "collector", "chronicle", "conflicts", "webhooks", "turns", "central", "garbage", "login", "accounts", "pushes", "requests", "protocol", "ledgersql", "ledgersql/sqlite", "ledgersql/postgres", "fleet", "source", "trouble", "place"),
 		modules: list("github.com/alexedwards/scs/v2", "github.com/danielgtaylor/huma/v2", "github.com/klauspost/compress", "github.com/prometheus/client_golang")},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ipguard/ipguard/src/internal/chronicle"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/pushes"
 	"github.com/ipguard/ipguard/src/internal/serve"
@@ -32,6 +33,9 @@ func newCheckCommand(f *flags, streams Streams) *cobra.Command {
 			}
 			pushed, err := (&pushes.Store{Read: d.SQL()}).Check(cmd.Context())
 			if err != nil {
+				return err
+			}
+			if err := (&chronicle.Store{Read: d.SQL()}).Check(cmd.Context()); err != nil {
 				return err
 			}
 			if _, err = fmt.Fprintf(streams.Stdout, "%d pools, %d events, %d addresses, %d pushes: all is as it was written\n", counted.Pools, counted.Events, counted.Addresses, pushed); err != nil {
