@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -49,6 +51,9 @@ func (a *API) request(ctx context.Context, in *takeInput) (*requestOutput, error
 	out.Body.Granted = Granted{Bookings: []Booking{}}
 	if kept.State == requests.Approved {
 		if kept, out.Body.Granted, err = a.grant(ctx, kept); err != nil {
+			if no := (*Refusal)(nil); errors.As(err, &no) && no.Reason != reasonDecided {
+				no.Detail = fmt.Sprintf("request %d is approved, and waits: %s; who wants something else takes it back before (ipguard requests withdraw %d)", kept.ID, no.Detail, kept.ID)
+			}
 			return nil, err
 		}
 	}

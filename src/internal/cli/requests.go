@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -182,6 +183,12 @@ func (d *desk) request(ctx context.Context, flags *bookFlags, at where, ask ledg
 		wish.Until = &ask.Until
 	}
 	asked, err := client.Request(ctx, pool, wish)
+	if refused := (*serverclient.RefusedError)(nil); errors.As(err, &refused) && refused.Status == http.StatusConflict {
+		if err := printTo(d.streams.Stderr, "ipguard: %s\n", legible.Text(refused.Detail)); err != nil {
+			return err
+		}
+		return exitCode(ExitFindings)
+	}
 	if err != nil {
 		return storeError(err)
 	}

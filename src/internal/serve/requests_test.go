@@ -310,6 +310,7 @@ func TestBookWhatIsApproved(t *testing.T) {
 		west.write("server/ipguard.yml", strings.Replace(companyPlan, "10.8.52.50 - 10.8.52.59], quota: 2", "10.8.52.50], quota: 2", 1))
 		west.clock.pass(time.Minute)
 		owner.expect(0, []string{"nothing could be booked yet"}, "requests", "approve", fmt.Sprint(id))
+		west.expect(1, []string{fmt.Sprintf("request %d is approved, and waits", id), fmt.Sprintf("ipguard requests withdraw %d", id)}, "book", "small", "--for", name, "-n", fmt.Sprint(number+1), "--request")
 		west.write("server/ipguard.yml", companyPlan)
 		west.clock.pass(time.Minute)
 	}
