@@ -158,7 +158,7 @@ func (v *verifying) freed(e Entry, before Booking, rest []Entry) error {
 			return nil
 		}
 	}
-	if !before.Rested(now) {
+	if before.State == Quarantined && !before.Rested(now) { // else it cannot follow
 		return fmt.Errorf("it rests until %s", before.Until.Format(time.RFC3339))
 	}
 	return nil

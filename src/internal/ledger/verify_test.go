@@ -87,7 +87,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"a release":                    {[]ledger.Entry{event("10.0.0.1", ledger.WasReleased, "a/b/c", until(7*day))}, ""},
 		"a release of what is used":    {[]ledger.Entry{event("10.0.0.3", ledger.WasReleased, "a/b/used", until(7*day))}, "in use"},
 		"an end that has not come":     {[]ledger.Entry{event("10.0.0.1", ledger.WasExpired, "a/b/c", until(7*day))}, "its end has not come"},
-		"freed without a rest":         {[]ledger.Entry{event("10.0.0.1", ledger.WasFreed, "a/b/c")}, "rests until"},
+		"freed without a rest":         {[]ledger.Entry{event("10.0.0.1", ledger.WasFreed, "a/b/c")}, "cannot follow"},
 		"an owner that cannot be":      {[]ledger.Entry{event("10.0.0.5", booked, "a//b")}, "no owner"},
 		"a line break in an owner":     {[]ledger.Entry{event("10.0.0.5", booked, "a/b\nc")}, "cannot be shown"},
 		"an event that is none":        {[]ledger.Entry{event("10.0.0.5", "stolen", "n/e/w")}, "cannot follow"},

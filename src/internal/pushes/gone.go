@@ -119,7 +119,7 @@ func partsOf(s *snapshot.Snapshot) (list []part) {
 		}
 	}
 	if len(s.Settings.Own) > 0 {
-		list = append(list, part{"the addresses of the director's own machine", true})
+		list = append(list, part{"the machine of the director itself", true})
 	}
 	slices.SortFunc(list, func(a, b part) int { return strings.Compare(a.name, b.name) })
 	return slices.Compact(list)

@@ -22,7 +22,7 @@ import (
 )
 
 // untold are the parts that no director tells of itself.
-var untold = []string{"create-env jump", "create-env west", "the addresses of the director's own machine"}
+var untold = []string{"create-env jump", "create-env west", "the machine of the director itself"}
 
 // beside are those that no director has: a team's fleet file says them.
 var beside = []string{
