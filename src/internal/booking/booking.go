@@ -8,6 +8,7 @@
 package booking
 
 import (
+	"cmp"
 	"iter"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // Look is a look at the plan for one pool.
@@ -70,7 +72,7 @@ func (l *Look) means(owner string, c *plan.Claim) bool {
 	if c.Kind == plan.DirectorOwn {
 		director, rest, _ := strings.Cut(owner, "/")
 		deployment, _, _ := strings.Cut(rest, "/")
-		if l.on().deployments[[2]string{director, deployment}] {
+		if l.on().deployments[l.on().known(director, deployment)] {
 			return false
 		}
 	}
@@ -85,7 +87,7 @@ func (l *Look) keepsFor(c *plan.Claim, owner string) bool {
 		return false
 	}
 	deployment, _, _ := strings.Cut(rest, "/")
-	return (c.Owner().Deployment == "" || c.Owner().Deployment == deployment) && !l.on().createEnvs[[2]string{director, deployment}]
+	return (c.Owner().Deployment == "" || seal.Same(c.Owner().Deployment, deployment)) && !l.on().createEnvs[l.on().known(director, deployment)]
 }
 
 // World is what the ledger needs to know to answer an owner.
@@ -286,6 +288,16 @@ func (l *Look) Meets(other *ledger.Pool) bool {
 	return other.Name != l.Pool.Name && l.meets(&plan.Claim{Subnet: &plan.Subnet{Segment: other.Segment}})
 }
 
+// bookedFor is the owner of a claim as a booking of the pool has it; empty if there is none.
+func (l *Look) bookedFor(c *plan.Claim) string {
+	for i := range l.on().plan.Claims {
+		if b := &l.on().plan.Claims[i]; b.Booking() != nil && b.Booking().Pool == l.Pool.Name && b.Range.Overlaps(c.Range) && l.means(b.Booking().Owner, c) {
+			return b.Booking().Owner
+		}
+	}
+	return ""
+}
+
 // Found are the addresses of the pool that somebody has already, to be adopted:
 // declared ones and granted ones, each for its owner.
 func (l *Look) Found() []ledger.Found {
@@ -296,6 +308,9 @@ func (l *Look) Found() []ledger.Found {
 		owner := c.OwnerText()
 		if owner == "" {
 			continue // the machine of a director that no create-env manifest has a name for
+		}
+		if seal.Words().MatchString(owner) {
+			owner = cmp.Or(l.bookedFor(c), owner) // whoever booked it has typed the name
 		}
 		var part netipx.IPSetBuilder
 		part.AddRange(c.Range)

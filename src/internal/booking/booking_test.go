@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -225,6 +226,20 @@ func TestOwnerKeepsWhatItHas(t *testing.T) {
 	}
 	if got, ok := w.ask(t, "a/new/db"); !ok || got != netip.MustParseAddr("10.0.0.10") {
 		t.Errorf("another group got %s, want the lowest", got)
+	}
+}
+
+// TestOwnerIsKeptBack: an owner whose deployment's name may not be shown has what it has,
+// and books by its true name.
+func TestOwnerIsKeptBack(t *testing.T) {
+	w := newWorld(1)
+	w.plan.Claims, w.plan.BlindSpots = nil, nil
+	w.pool.Ranges, w.pool.Except = []netipx.IPRange{addresses(10, 60)}, nil
+	w.add(plan.Static, plan.Owner{Director: "a", Deployment: seal.Of("a", "new"), InstanceGroup: seal.Of("a", "api")}, w.subnets["a"], 33, 33)
+	for owner, want := range map[string]string{"a/new/api": "10.0.0.33", "a/new": "10.0.0.33", "a/old/api": "10.0.0.10", "a/new/db": "10.0.0.10", "b/new/api": "10.0.0.10"} {
+		if got, ok := w.ask(t, owner); !ok || got != netip.MustParseAddr(want) {
+			t.Errorf("%s got %s, want %s", owner, got, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package booking
 
 import (
+	"cmp"
 	"encoding/binary"
 	"iter"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // ground is what all questions about a pool have in common. Most owners have nothing in
@@ -22,6 +24,9 @@ type ground struct {
 	createEnvs map[[2]string]bool // director and deployment
 	// deployments are those of directors, without what create-env makes.
 	deployments map[[2]string]bool
+	// keptBack are the deployments whose names may not be shown, as the plan has them, by
+	// director and seal.Identity.
+	keptBack map[[2]string]string
 	// elsewhere are the bookings of other pools.
 	elsewhere []*plan.Claim
 	used      []*plan.Claim // by first address
@@ -53,7 +58,7 @@ func (l *Look) on() *ground {
 }
 
 func (l *Look) newGround() *ground {
-	g := &ground{createEnvs: map[[2]string]bool{}, deployments: map[[2]string]bool{}, owned: map[name][]*plan.Claim{}, numbers: map[*plan.Claim]uint32{}, worlds: map[string][]*netipx.IPSet{}}
+	g := &ground{createEnvs: map[[2]string]bool{}, keptBack: map[[2]string]string{}, deployments: map[[2]string]bool{}, owned: map[name][]*plan.Claim{}, numbers: map[*plan.Claim]uint32{}, worlds: map[string][]*netipx.IPSet{}}
 	reaches := slices.Clone(l.Pool.Ranges)
 	for _, s := range l.Plan.Subnets {
 		if s.Range.IsValid() && (l.Pool.Segment == "" || l.Pool.Segment == s.Segment) &&
@@ -107,6 +112,9 @@ func (g *ground) narrow(p *plan.Plan, reaches []netipx.IPRange) {
 	}
 	for i := range p.Claims {
 		c := &p.Claims[i]
+		if o := c.Owner(); seal.Is(o.Deployment) {
+			g.keptBack[[2]string{o.Director, seal.Identity(o.Deployment)}] = o.Deployment
+		}
 		if c.Kind == plan.CreateEnvVM {
 			g.createEnvs[[2]string{c.Owner().Director, c.Owner().Deployment}] = true
 		} else if c.Owner().Deployment != "" {
@@ -136,13 +144,21 @@ func nameOf(c *plan.Claim) (n name, ok bool) {
 	return n, false
 }
 
+// known are a director and a deployment as the plan has them, which somebody has typed.
+func (g *ground) known(director, deployment string) [2]string {
+	if len(g.keptBack) > 0 {
+		deployment = cmp.Or(g.keptBack[[2]string{director, seal.Identity(deployment)}], deployment)
+	}
+	return [2]string{director, deployment}
+}
+
 // ofOwner are the claims that may be kept for an owner, in the order of the plan.
 func (g *ground) ofOwner(owner string) []*plan.Claim {
 	director, rest, _ := strings.Cut(owner, "/")
 	deployment, _, _ := strings.Cut(rest, "/")
 	list := slices.Concat(g.owned[name{other: owner}], g.owned[name{director: director}])
 	if deployment != "" {
-		list = append(list, g.owned[name{director: director, deployment: deployment}]...)
+		list = append(list, g.owned[name{director: director, deployment: g.known(director, deployment)[1]}]...)
 	}
 	slices.SortFunc(list, func(a, b *plan.Claim) int { return int(g.numbers[a]) - int(g.numbers[b]) })
 	return list

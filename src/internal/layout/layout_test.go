@@ -99,7 +99,7 @@ var layers = []layer{
 		imports: list("regularfile", "ignore", "bookfile", "spelling", "survey", "fleet", "snapshot", "interpolate", "lint", "claims", "bosh", "source", "trouble", "place"), modules: list(yaml)},
 	{name: "internal/ignore", imports: list("seal", "lint", "plan", "place", "spelling", "lazyregexp"), modules: list(netipx, "time" /* dates */), pure: true},
 	{name: "internal/bookingcsv", imports: list("ledger", "trouble", "place"), modules: list("time" /* moments are read */), pure: true},
-	{name: "internal/booking", imports: list("answer", "ledger", "plan"), modules: list(netipx, "time" /* moments go in */), pure: true},
+	{name: "internal/booking", imports: list("seal", "answer", "ledger", "plan"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/survey",
 		imports: list("plural", "fleet", "fence", "bookfile", "ledger", "snapshot", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "garbage"), modules: list(netipx)},
 	{name: "internal/reach", imports: list("fleet", "environment")},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 var bookedByOther = Rule{
@@ -120,7 +121,7 @@ func (f *Facts) orBook(advice string, c *plan.Claim, pool string) string {
 	if advice == "" {
 		or = ""
 	}
-	return paragraphs(advice, or+"take one that stays yours:\n"+bookCommand(pool, owner))
+	return paragraphs(advice, or+"take one that stays yours:\n"+bookCommand(pool, owner, ""))
 }
 
 // orRelease is how whoever has booked what others use alone gives it back; empty where the
@@ -146,6 +147,12 @@ func (f *Facts) unlessLost(b *plan.Booking, advice string) string {
 	return fmt.Sprintf("nothing that is booked of pool %s can be changed, for the fleet file has no such pool: ask whoever plans it to give it its name back", b.Pool)
 }
 
-func bookCommand(pool, owner string) string {
-	return "ipguard book " + quotedArgument(pool) + " --for " + quotedArgument(owner)
+// bookCommand books for an owner. Names of it that may not be shown are for whoever books
+// to write: as variables they are refused.
+func bookCommand(pool, owner, options string) string {
+	text := "ipguard book " + quotedArgument(pool) + " --for "
+	if !seal.Words().MatchString(owner) {
+		return text + quotedArgument(owner) + options
+	}
+	return text + quotedArgument(seal.Words().ReplaceAllString(owner, "NAME")) + options + " # NAME: as it is without its variable"
 }

@@ -8,6 +8,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // UnbookedStaticID is the rule that a booking cures.
@@ -116,18 +117,18 @@ func (f *Facts) bookThis(p *Pool, c *plan.Claim, r netipx.IPRange) string {
 
 // bookAddress is the command that books an address for an owner, besides what it has.
 func (f *Facts) bookAddress(pool, owner string, a netip.Addr) string {
-	text := bookCommand(pool, owner) + " --address " + a.String()
+	options := " --address " + a.String()
 	if n := f.bookedFor(pool, owner); n > 0 {
-		text += fmt.Sprintf(" -n %d", n+1)
+		options += fmt.Sprintf(" -n %d", n+1)
 	}
-	return text
+	return bookCommand(pool, owner, options)
 }
 
 // bookedFor counts the addresses that an owner has booked in a pool.
 func (f *Facts) bookedFor(pool, owner string) int {
 	n := 0
 	for i := range f.Plan.Claims {
-		if b := f.Plan.Claims[i].Booking(); b != nil && b.Pool == pool && b.Owner == owner && b.State == plan.BookingTaken {
+		if b := f.Plan.Claims[i].Booking(); b != nil && b.Pool == pool && seal.Same(b.Owner, owner) && b.State == plan.BookingTaken {
 			n++
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // Booking says of a Booked claim who took the address.
@@ -66,11 +68,12 @@ func (b *Booking) Term() string {
 }
 
 // Means reports whether the owner of a booking is the one of a claim. An instance's
-// index does not count: which instance gets which address is the director's choice.
+// index does not count: which instance gets which address is the director's choice. A name
+// that may not be shown is the same as before: bookings have it as their owner typed it.
 func Means(owner string, c *Claim) bool {
 	o := c.Owner()
 	if c.Kind == External || c.Kind == Booked {
-		return o.Property == owner
+		return seal.Same(o.Property, owner)
 	}
 	director, rest, more := strings.Cut(owner, "/") // it is asked of every claim: no allocation
 	switch {
@@ -82,7 +85,7 @@ func Means(owner string, c *Claim) bool {
 		return false
 	}
 	deployment, group, grouped := strings.Cut(rest, "/")
-	return deployment == o.Deployment && (!grouped || o.Property != "" || group == o.InstanceGroup)
+	return seal.Same(deployment, o.Deployment) && (!grouped || o.Property != "" || seal.Same(group, o.InstanceGroup))
 }
 
 // OwnerText is the owner that a booking for a claim would name; empty for a claim of
