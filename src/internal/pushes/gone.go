@@ -64,7 +64,7 @@ func (s *Store) gone(ctx context.Context, text []byte, last *Push, by string, re
 	lastText, err := s.Text(ctx, last.Director, last.Version)
 	if isDamaged(err) {
 		if by == last.By || replaces {
-			return nil, nil
+			return []string{fmt.Sprintf("whatever version %d had beside this (it is damaged, and nobody can tell)", last.Version)}, nil
 		}
 		return nil, &RefusedError{fmt.Sprintf("what %s pushed of it at %s is damaged, and nobody knows whether this lacks something of that: push it again as %s, or say that this replaces it (ipguard push --replaces)",
 			last.By, last.At.Format(time.RFC3339), last.By)}

@@ -81,7 +81,7 @@ func TestDamagedPush(t *testing.T) {
 	other := c.team("other", accounts.PushFor("dr-west"))
 	other.name = west.name
 	other.expect(3, []string{"what token dr-west pushed of it at", "is damaged", "ipguard push --replaces"}, "push")
-	west.expect(0, []string{"dr-west: version 2", "new"}, "push")
+	west.expect(0, []string{"dr-west: version 2", "new", "dr-west: whatever version 1 had beside this (it is damaged, and nobody can tell) is not in it any more"}, "push")
 	for _, m := range []*team{promo, west} {
 		m.expect(0, nil, "lint")
 		m.expect(0, []string{"declared by director/bosh of director dr-west", "a part of director dr-west could not be read"}, "history", "10.8.52.199")
