@@ -75,9 +75,8 @@ func (r *Report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 	for _, m := range manifests {
 		for _, g := range m.Groups {
 			for _, n := range g.Networks {
-				_, hidden := VariableIn(n.Name)
 				unknown[n.Name] = unknown[n.Name] || n.Incomplete
-				unknown[""] = unknown[""] || hidden
+				unknown[""] = unknown[""] || hasVariable(n.Name)
 				wanted[n.Name] = wanted[n.Name] || len(n.Static) > 0
 			}
 		}
@@ -88,7 +87,7 @@ func (r *Report) warnUnusedPools(cc *CloudConfig, manifests []*Manifest) {
 	for _, n := range cc.Networks {
 		// A network of which one zone's pool is used is as it should be: the
 		// others wait for the day on which the group grows.
-		if n.Type != Manual || unknown[n.Name] || wanted[n.Name] {
+		if n.Type != Manual || hasVariable(n.Name) || unknown[n.Name] || wanted[n.Name] {
 			continue
 		}
 		for _, s := range n.Subnets {

