@@ -81,11 +81,12 @@ func (r *manifestReader) readEnvNetwork(v source.Value) {
 	} else if ok {
 		n.Name, n.At = name, v.Field("name").Place()
 	}
-	_, ok = r.plain(v, "type")
-	if ok {
-		n.Type = networkType(v.Field("type"))
+	if _, ok = r.plain(v, "type"); !ok {
+		r.m.Own.Networks = append(r.m.Own.Networks, r.readUnknownEnvNetwork(v, n))
+		return
 	}
-	if ok && n.Type != Manual && n.Type != Dynamic && n.Type != VIP {
+	n.Type = networkType(v.Field("type"))
+	if n.Type != Manual && n.Type != Dynamic && n.Type != VIP {
 		at := v
 		if t := v.Field("type"); t.Present() {
 			at = t
@@ -100,7 +101,7 @@ func (r *manifestReader) readEnvNetwork(v source.Value) {
 		n.Subnets = []*Subnet{s}
 		return
 	}
-	if len(subnets) != 1 && !strings.Contains(v.Field("subnets").Text(), "((") {
+	if len(subnets) != 1 && !hides(v.Field("subnets")) {
 		at := v
 		if s := v.Field("subnets"); s.Present() {
 			at = s
@@ -115,6 +116,28 @@ func (r *manifestReader) readEnvNetwork(v source.Value) {
 		}
 		n.Subnets = append(n.Subnets, r.readEnvSubnet(s, n))
 	}
+}
+
+// readUnknownEnvNetwork reads a network of which the type hides: its subnets as if it were a
+// manual one. In which segment they are hides with it, since only a manual network says that
+// in its subnet.
+func (r *manifestReader) readUnknownEnvNetwork(v source.Value, n *Network) *Network {
+	n.Type, n.Hidden = "", true
+	quiet := &manifestReader{Report: Report{Opts: r.Opts}, doc: r.doc, m: r.m}
+	for _, item := range v.Field("subnets").Items() {
+		if item.IsMap() {
+			n.Subnets = append(n.Subnets, quiet.readEnvSubnet(item, n))
+		}
+	}
+	if len(n.Subnets) == 0 {
+		n.Subnets = []*Subnet{newSubnet(v)}
+	}
+	if kind := v.Field("type"); hides(kind) {
+		for _, s := range n.Subnets {
+			s.CloudProperties = map[string]string{"": kind.Text()}
+		}
+	}
+	return n
 }
 
 func (r *manifestReader) readEnvSubnet(v source.Value, n *Network) *Subnet {
@@ -242,7 +265,7 @@ func (r *manifestReader) readContacts() {
 }
 
 func (r *manifestReader) addContact(at place.Place, host, property string) {
-	if tool := templateIn(host); tool != "" {
+	if tool := TemplateIn(host); tool != "" {
 		r.templates = append(r.templates, Gap{What: property, At: at, Template: tool})
 		return
 	}

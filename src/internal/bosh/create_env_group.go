@@ -72,7 +72,7 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 		g.addJob(jobs, jobs.Text())
 	}
 	networks := r.plainList(v, "networks")
-	if len(networks) == 0 && !strings.Contains(v.Field("networks").Text(), "((") {
+	if len(networks) == 0 && !hides(v.Field("networks")) {
 		r.refuse(v, "instance group %q has no networks", g.Name)
 	}
 	g.NetworksHidden = g.NetworksHidden || hides(v.Field("networks"))

@@ -33,8 +33,11 @@ type Gap struct {
 	Meant string
 	// Blocks are what is written, where that is known and only its meaning hides.
 	Blocks []Block
-	What   string
-	At     place.Place
+	// Found are, of properties, the virtual addresses that are written, where that is known
+	// and only hides whether they count.
+	Found []PropertyAddress
+	What  string
+	At    place.Place
 	// Template is the tool that would fill it in first, such as spruce; empty where
 	// it is no template.
 	Template string
@@ -45,7 +48,7 @@ type Gap struct {
 
 // IsNetwork reports whether a whole network stands where virtual addresses do.
 func (g Gap) IsNetwork() bool {
-	return g.Hides == HidesProperties && g.Variable == "" && g.Meant == "" && len(g.Blocks) > 0
+	return g.Hides == HidesProperties && g.Variable == "" && g.Meant == "" && len(g.Found) > 0
 }
 
 // Part says what facts a gap hides.
@@ -94,9 +97,18 @@ func (g *gaps) add(gap Gap, v source.Value, format string, args ...any) {
 	g.list = append(g.list, gap)
 }
 
+// Behind is what has yet to be filled in, a variable or a template, as stands between (( and
+// )); empty where neither hides the part.
+func (g Gap) Behind() string {
+	if g.Template != "" {
+		return source.StandInOf(g.Template)
+	}
+	return g.Variable
+}
+
 // isBehind notes the template or the variable of a text. It reports whether it is a variable.
 func (g *Gap) isBehind(text string) (variable bool) {
-	if g.Template = templateIn(text); g.Template == "" {
+	if g.Template = TemplateIn(text); g.Template == "" {
 		g.Variable, variable = VariableIn(text)
 	}
 	return variable
@@ -363,7 +375,7 @@ func withTemplates(list, met []Gap, docs ...source.Value) []Gap {
 	}
 	for _, doc := range docs {
 		walkScalars(doc.Node(), false, func(n *yaml.Node, ofJobs bool) {
-			switch tool := templateIn(n.Value); {
+			switch tool := TemplateIn(n.Value); {
 			case tool == "":
 			case !ofJobs, (tool == "spruce" || tool == "spiff") && strings.HasPrefix(n.Value, "(("):
 				add(Gap{What: "a value", At: doc.At(n).Place(), Template: tool})

@@ -118,7 +118,7 @@ func (p *Problem) About(a ipaddr.Addr) *Problem {
 // Where a config server will fill it in the value is Unresolved, else the
 // director stops.
 func (r *Report) hidden(v source.Value, format string, args ...any) bool {
-	if tool := templateIn(v.Text()); tool != "" {
+	if tool := TemplateIn(v.Text()); tool != "" {
 		r.templates = append(r.templates, Gap{What: fmt.Sprintf(format, args...), At: v.Place(), Template: tool})
 		return true
 	}

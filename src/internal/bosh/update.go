@@ -15,13 +15,13 @@ import (
 func (r *manifestReader) checkUpdate(v source.Value, n need) {
 	for _, key := range []string{"canaries", "max_in_flight", "canary_watch_time", "update_watch_time"} {
 		text, at, ok := r.text(v, key, n)
-		if ok && strings.HasSuffix(key, "watch_time") && !validWatchTime(at.Raw()) && !strings.Contains(text, "((") {
+		if ok && strings.HasSuffix(key, "watch_time") && !validWatchTime(at.Raw()) && !hasVariable(text) {
 			r.Add(RuleInvalidValue, "UpdateConfigInvalidWatchTime", at.Place(), "%s is a number of milliseconds or a range of them, not %q", key, at).
 				WithCure("%s: 1000-60000", key)
 		}
 	}
 	r.oneOf(v, "vm_strategy", "create-swap-delete", "delete-create")
-	if serial := v.Field("serial"); serial.Present() && serial.Kind() != source.Bool && !strings.Contains(serial.Text(), "((") {
+	if serial := v.Field("serial"); serial.Present() && serial.Kind() != source.Bool && !hides(serial) {
 		r.wrongType(serial, "serial", "a boolean")
 	}
 	r.oneOf(v, "initial_deploy_az_update_strategy", "serial", "parallel")
@@ -30,7 +30,7 @@ func (r *manifestReader) checkUpdate(v source.Value, n need) {
 // oneOf reads a key that must be one of some words.
 func (r *manifestReader) oneOf(v source.Value, key string, words ...string) {
 	text, at, ok := r.text(v, key, optional)
-	if !ok || strings.Contains(text, "((") {
+	if !ok || hasVariable(text) {
 		return
 	}
 	if slices.Contains(words, at.Raw()) {

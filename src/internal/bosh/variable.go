@@ -28,13 +28,19 @@ func isWholeVariable(s string) bool {
 // another tool: what it will be is unknown.
 func hasVariable(s string) bool {
 	_, ok := VariableIn(s)
-	return ok || templateIn(s) != ""
+	return ok || TemplateIn(s) != ""
 }
 
-// templateIn names the tool whose template stands in a text; empty if none does.
-func templateIn(s string) string {
-	t, _ := source.TemplateIn(s)
+// TemplateIn names the tool whose template stands in a text, or hides behind what stands in
+// its place; empty if none does.
+func TemplateIn(text string) string {
+	t, _ := source.TemplateIn(text)
 	return t.Tool
+}
+
+// TemplateText says that a part is a template of a tool.
+func TemplateText(what, tool string) string {
+	return what + " is a template of " + tool + ", which nobody has filled in"
 }
 
 // TemplateHint says what to do about a template of a tool, by its name.

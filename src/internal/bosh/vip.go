@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -76,6 +77,20 @@ type VIPs struct {
 	Unresolved []Unresolved
 	// Gaps are where such addresses may hide, those behind variables included.
 	Gaps []Gap
+}
+
+// Written are the addresses that are written, those among them of which it hides whether they
+// count.
+func (v VIPs) Written() iter.Seq[PropertyAddress] {
+	return func(yield func(PropertyAddress) bool) {
+		for _, g := range append([]Gap{{Found: v.Found}}, v.Gaps...) {
+			for _, a := range g.Found {
+				if !yield(a) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // expect notes a gap where v, which may hold properties, has not the form that it
@@ -251,12 +266,7 @@ func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Valu
 			before := len(f.vips.Found)
 			f.collectWhole(scope, below, value)
 			if len(f.vips.Found) > before {
-				router, id := routerOf(scope.jobs, below, v)
-				f.setRouter(f.vips.Found[before:], router)
-				if gap := scope.gapAt(append(path[:len(path):len(path)], nameOf("virtual_router_id")), id); !id.IsOpenKey() && isUnfilled(id.Text()) {
-					gap.isBehind(id.Text())
-					f.vips.Gaps = append(f.vips.Gaps, gap)
-				}
+				f.setRouter(f.vips.Found[before:], scope, below, v)
 			}
 			continue
 		}
@@ -295,12 +305,10 @@ func (f *vipFinder) withDots(scope propertyScope, path []propertyName, key, v so
 func (f *vipFinder) asGap(gap Gap, search func()) bool {
 	found, gaps, unresolved := len(f.vips.Found), len(f.vips.Gaps), len(f.vips.Unresolved)
 	search()
-	for _, a := range f.vips.Found[found:] {
-		gap.Blocks = append(gap.Blocks, Block{Range: a.Range, At: a.At})
-	}
-	holds := len(gap.Blocks) > 0 || len(f.vips.Gaps) > gaps
+	gap.Found = slices.Clone(f.vips.Found[found:])
+	holds := len(gap.Found) > 0 || len(f.vips.Gaps) > gaps
 	if len(f.vips.Gaps) > gaps {
-		gap.Blocks = nil
+		gap.Found = nil
 	}
 	f.vips = VIPs{Found: f.vips.Found[:found], Gaps: f.vips.Gaps[:gaps], Unresolved: f.vips.Unresolved[:unresolved]}
 	if holds {
@@ -317,37 +325,40 @@ func (f *vipFinder) perhaps(scope propertyScope, path []propertyName, key, v, be
 	if v.IsMap() { // such as that of a cluster: its variables are no addresses
 		f.vips.Gaps, f.vips.Unresolved = f.vips.Gaps[:gaps], f.vips.Unresolved[:unresolved]
 	}
-	var blocks []Block
-	for _, a := range f.vips.Found[found:] {
-		blocks = append(blocks, Block{Range: a.Range, At: a.At})
-	}
+	written := slices.Clone(f.vips.Found[found:])
 	f.vips.Found = f.vips.Found[:found]
-	if len(blocks) == 0 || len(f.vips.Gaps) > gaps {
+	if len(written) == 0 || len(f.vips.Gaps) > gaps {
 		return // what is behind variables may be anything, and that is said
 	}
 	property := strings.Join(append(scope.below[:len(scope.below):len(scope.below)], shown(path)...), ".")
-	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Blocks: blocks, What: scope.describe("property " + property), At: key.Place()}
+	gap := Gap{Hides: HidesProperties, GroupName: scope.group, Property: property, Found: written, What: scope.describe("property " + property), At: key.Place()}
 	variable := gap.isBehind(property)
 	for _, job := range scope.jobs {
 		variable = variable || gap.Template == "" && gap.isBehind(job)
 	}
-	f.vips.Gaps = append(f.vips.Gaps, gap)
-	if hasRouterID(beside) { // which may be somebody's, whatever the address
-		gap.Blocks = nil
-		f.vips.Gaps = append(f.vips.Gaps, gap)
+	if hasRouterID(beside) {
+		f.setRouter(gap.Found, scope, path, beside)
 	}
+	f.vips.Gaps = append(f.vips.Gaps, gap)
 	if variable {
 		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
 	}
 }
 
-// setRouter gives addresses of one property their virtual router.
-func (f *vipFinder) setRouter(found []PropertyAddress, r Router) {
+// setRouter gives addresses of one property, of which the last name stands in the map beside,
+// their virtual router. An id that another tool has yet to fill in may be any.
+func (f *vipFinder) setRouter(found []PropertyAddress, scope propertyScope, path []propertyName, beside source.Value) {
+	r, id := routerOf(scope.jobs, path, beside)
 	for i := range found {
 		found[i].Router = r
 		if r.Default {
 			found[i].Router.At = found[i].At
 		}
+	}
+	if !id.IsOpenKey() && isUnfilled(id.Text()) {
+		gap := scope.gapAt(append(slices.Clone(path[:len(path)-1]), nameOf("virtual_router_id")), id)
+		gap.isBehind(id.Text())
+		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
 }
 
@@ -360,7 +371,10 @@ var holders = []string{"keepalived", "vrrp", "vrrp_instance", "vrrp_instances", 
 
 // mayHold reports whether a property hides and would hold virtual addresses below.
 func mayHold(name string, value *yaml.Node) bool {
-	return value != nil && value.Kind == yaml.ScalarNode && (isWholeVariable(value.Value) || isUnfilled(value.Value)) && slices.Contains(holders, strings.ToLower(name))
+	if value == nil || value.Kind != yaml.ScalarNode || !slices.Contains(holders, strings.ToLower(name)) {
+		return false
+	}
+	return isWholeVariable(value.Value) || isUnfilled(value.Value) || toBeFilledIn().MatchString(value.Value)
 }
 
 func (f *vipFinder) walkChild(scope propertyScope, path []propertyName, v source.Value) {
@@ -453,7 +467,7 @@ func (f *vipFinder) collectNamed(scope propertyScope, path []propertyName, v sou
 
 func (f *vipFinder) collectText(scope propertyScope, path []propertyName, v source.Value) {
 	gap := scope.gapAt(path, v)
-	if gap.Template = templateIn(v.Raw()); gap.Template != "" {
+	if gap.Template = TemplateIn(v.Raw()); gap.Template != "" {
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 		return
 	}
@@ -471,7 +485,7 @@ func (f *vipFinder) collectText(scope propertyScope, path []propertyName, v sour
 		return
 	}
 	for _, r := range networks {
-		gap.Blocks = append(gap.Blocks, Block{Range: r, At: gap.At})
+		gap.Found = append(gap.Found, PropertyAddress{Range: r, Property: gap.Property, Group: scope.group, Job: scope.job, At: gap.At})
 	}
 	if strange || len(networks) > 0 {
 		f.vips.Gaps = append(f.vips.Gaps, gap)

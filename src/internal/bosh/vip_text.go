@@ -32,7 +32,7 @@ const LeftOut = seal.LeftOut
 
 // isUnfilled reports whether another tool has yet to fill in a text, or had when a snapshot
 // left it out.
-func isUnfilled(text string) bool { return templateIn(text) != "" || text == LeftOut }
+func isUnfilled(text string) bool { return TemplateIn(text) != "" || text == LeftOut }
 
 // virtualAddresses are the addresses of a text: "10.0.0.5", "10.0.0.5/24",
 // "10.0.0.5/255.255.255.0", "10.0.0.5:443", "https://10.0.0.5/login", "10.0.0.5,

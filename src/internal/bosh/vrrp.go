@@ -61,7 +61,7 @@ func routerOf(jobs []string, path []propertyName, beside source.Value) (r Router
 			}
 			r.At = v.Place()
 			r.ID = routerID(v)
-			if templateIn(v.Text()) == "" {
+			if TemplateIn(v.Text()) == "" {
 				r.Variable, _ = VariableIn(v.Text())
 			}
 			return r, v // an id that cannot be read is not known
@@ -102,11 +102,18 @@ func routerID(v source.Value) int {
 // ForgetDefaults leaves out ids that are defaults: a snapshot that was made when
 // ids were not kept yet does not tell them from others.
 func (v VIPs) ForgetDefaults() VIPs {
-	v.Found = slices.Clone(v.Found)
-	for i := range v.Found {
-		if v.Found[i].Router.Default {
-			v.Found[i].Router = Router{}
+	forget := func(found []PropertyAddress) []PropertyAddress {
+		found = slices.Clone(found)
+		for i := range found {
+			if found[i].Router.Default {
+				found[i].Router = Router{}
+			}
 		}
+		return found
+	}
+	v.Found, v.Gaps = forget(v.Found), slices.Clone(v.Gaps)
+	for i := range v.Gaps {
+		v.Gaps[i].Found = forget(v.Gaps[i].Found)
 	}
 	return v
 }

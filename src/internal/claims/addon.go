@@ -137,7 +137,7 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 	if p.isCertain && slices.Equal(b.carriers(p.certain, known, address), b.carriers(p.all(), known, address)) {
 		return
 	}
-	gap := bosh.Gap{Hides: bosh.HidesProperties, Property: vip.Property, Blocks: []bosh.Block{{Range: vip.Range, At: vip.At}}, At: vip.At}
+	gap := bosh.Gap{Hides: bosh.HidesProperties, Property: vip.Property, Found: []bosh.PropertyAddress{vip}, At: vip.At}
 	may := b.ofProperty(owner, p.possible, known, gap)
 	addon := vip.Addon
 	if addon.Variable != "" {

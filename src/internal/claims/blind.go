@@ -102,11 +102,14 @@ type blindSpots struct {
 
 // add adds a spot for a gap.
 func (b *blindSpots) add(owner plan.Owner, gap bosh.Gap, may []plan.Claim) {
+	if tool := bosh.TemplateIn("((" + gap.Variable + "))"); tool != "" {
+		gap.Template, gap.Variable = tool, ""
+	}
 	spot := plan.BlindSpot{Owner: owner, What: gap.What, Variable: gap.Variable, At: gap.At, May: may, Reason: plan.Refused}
 	switch {
 	case gap.Template != "":
 		spot.Reason = plan.Unreadable
-		spot.Message = gap.What + " is a template of " + gap.Template + ", which nobody has filled in"
+		spot.Message = bosh.TemplateText(gap.What, gap.Template)
 		spot.Hint = bosh.TemplateHint(gap.Template)
 	case gap.Meant != "":
 		spot.Reason = plan.Overlooked

@@ -242,12 +242,12 @@ func (b *blindSpots) ofProperty(owner plan.Owner, mine, known networks, gap bosh
 	switch {
 	case gap.Hides == 0:
 		return nil
-	case len(gap.Blocks) == 0:
+	case len(gap.Found) == 0:
 		return b.properties(owner, mine, known)
 	}
 	before := len(b.plan.Claims)
-	for _, block := range gap.Blocks {
-		b.property(owner, mine, known, bosh.PropertyAddress{Range: block.Range, At: block.At})
+	for _, vip := range gap.Found {
+		b.property(owner, mine, known, vip)
 	}
 	may := slices.Clone(b.plan.Claims[before:])
 	b.plan.Claims = b.plan.Claims[:before]

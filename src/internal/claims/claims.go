@@ -259,11 +259,11 @@ func (b *builder) networks(from origin, cc *bosh.CloudConfig, own []bosh.Block, 
 // unseen stands for subnets that hide as a whole, and with them in which segments they are.
 func unseen(from origin, cc *bosh.CloudConfig, network string, kind bosh.NetworkType, gap *bosh.Gap) subnet {
 	s := &plan.Subnet{Director: from.director, Deployment: from.deployment, Network: network, At: gap.At}
-	if gap.Variable != "" {
+	if variable := gap.Behind(); variable != "" {
 		if cc.ZonesHidden || slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" }) {
 			from.cpi = ""
 		}
-		s.Identity = plan.IdentityOf(map[string]string{"": "((" + gap.Variable + "))"}, from.cpi)
+		s.Identity = plan.IdentityOf(map[string]string{"": "((" + variable + "))"}, from.cpi)
 	}
 	return subnet{Subnet: s, read: &bosh.Subnet{}, kind: kind}
 }

@@ -232,20 +232,20 @@ func (b *builder) carrier(mine, known networks, addr netip.Addr) *plan.Subnet {
 		return s
 	}
 	among := b.among(mine)
-	if s := known.containing(addr); s != nil && (among == nil || plan.ContactOf(among, s).Relation != plan.Isolated) {
+	if s := known.containing(addr); s != nil && (among == nil || plan.ContactOf(among, s).Relation > plan.Unseen) {
 		return s
 	}
 	return among
 }
 
-// among stands for any of the subnets; nil where there are none, or where one of
-// them hides.
+// among stands for any of the subnets; nil where there are none, or where nothing tells one
+// of them from any other.
 func (n networks) among() *plan.Subnet {
 	var list []*plan.Subnet
 	director := ""
 	for _, s := range n.all() {
-		if s.Subnet.Identity.ID == "" && s.Segment == "" {
-			return nil // nothing tells it from any other network
+		if s.Subnet.Identity.ID == "" && s.Segment == "" && s.Subnet.Hides() == "" {
+			return nil
 		}
 		list, director = append(list, s.Subnet), s.Director
 	}
@@ -298,11 +298,28 @@ func (b *builder) contacts(director string, m *bosh.Manifest, known networks, cl
 		if s == nil && claimed {
 			continue
 		}
+		if s == nil {
+			s = b.outOfRanges(known)
+		}
 		if s != nil {
 			owner.Network = s.Network
 		}
 		b.add(plan.CreateEnvVM, owner, s, c.Range, c.At)
 	}
+}
+
+// outOfRanges is where an address is that lies in no range: in a subnet of which nobody tells
+// the range; nil if there is none.
+func (b *builder) outOfRanges(known networks) *plan.Subnet {
+	open := networks{}
+	for name, list := range known {
+		for _, s := range list {
+			if !s.Range.IsValid() {
+				open[name] = append(open[name], s)
+			}
+		}
+	}
+	return b.among(open)
 }
 
 // own adds an address of the director's machine.

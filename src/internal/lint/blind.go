@@ -280,6 +280,9 @@ func (f *Facts) segmentDoubts(judge *pairJudge, accepts func(*Finding) bool) (do
 
 // hiddenSegment is the spot that hides which segment a subnet is in.
 func hiddenSegment(s *plan.Subnet) *plan.BlindSpot {
+	if one := s.HidingOne(); one != nil {
+		s = one
+	}
 	variable, _ := bosh.VariableIn(s.Hides())
 	spot := &plan.BlindSpot{
 		Owner: plan.Owner{Director: s.Director, Deployment: s.Deployment, Network: s.Network}, Reason: plan.NoValue, Variable: variable,
@@ -296,7 +299,12 @@ func hiddenSegment(s *plan.Subnet) *plan.BlindSpot {
 		spot.Reason, spot.Hint = plan.Withheld, told
 		return spot
 	}
-	spot.Hint = strings.TrimSuffix(spotCure(spot)+"; or "+told, "; or ")
+	cure := spotCure(spot)
+	if tool := bosh.TemplateIn(s.Hides()); tool != "" {
+		cure = bosh.TemplateHint(tool)
+		spot.Variable, spot.Reason, spot.Message = "", plan.Unreadable, bosh.TemplateText(spot.What, tool)
+	}
+	spot.Hint = strings.TrimSuffix(cure+"; or "+told, "; or ")
 	return spot
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"go4.org/netipx"
 
@@ -219,16 +220,32 @@ func (f *Facts) pooledFinding(p pooled) Finding {
 	}
 }
 
+// unlessAskedFor is advice that takes addresses away from a subnet, with what hides of its
+// director and may ask for them.
+func (f *Facts) unlessAskedFor(advice string, s *plan.Subnet, taken ...netipx.IPRange) string {
+	for _, r := range taken {
+		if advice == "" {
+			break
+		}
+		if spot := f.Space.MayBeAskedFor(s, r); spot != nil {
+			unless := fmt.Sprintf("unless what hides at %s asks for it", spot.At)
+			if strings.Contains(advice, "\n") {
+				return paragraphs(advice, unless) // below a line to paste
+			}
+			return advice + ", " + unless
+		}
+	}
+	return advice
+}
+
 // movePooled proposes another address, where it is the operator's to choose, or
 // else how the pool keeps off.
 func (f *Facts) movePooled(p pooled) string {
 	keepOff := reserveLine(p.pool.Subnet, p.overlap.Range)
 	if p.pool.Kind == plan.StaticPool {
 		keepOff = fmt.Sprintf("take %s out of static: of %s (%s)", plan.RangeText(plan.BlocksOf(p.overlap.Range, p.pool.Subnet.Prefix)), p.pool.Subnet.Label(), p.pool.At)
-		if spot := f.Space.MayBeHeld(p.pool.Subnet, p.overlap.Range); spot != nil {
-			keepOff = fmt.Sprintf("%s, unless what hides at %s asks for it", keepOff, spot.At)
-		}
 	}
+	keepOff = f.unlessAskedFor(keepOff, p.pool.Subnet, p.overlap.Range)
 	move := ""
 	switch p.address.Kind {
 	case plan.Static, plan.VIP, plan.CreateEnvVM:

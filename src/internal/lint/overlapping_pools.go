@@ -101,15 +101,17 @@ func (f *Facts) split(c *clash) string {
 	if a, b := f.fenced(c.a.Subnet, c.common), f.fenced(c.b.Subnet, c.common); len(a)+len(b) > 0 && !(f.Targets.Part() && f.enough(c.a.Subnet, keepA)) {
 		keepA, keepB = a, b
 	}
-	text := []string{reserveLine(c.a.Subnet, keepA...), reserveLine(c.b.Subnet, keepB...)}
-	if len(staticBoth) > 0 {
-		text = append(text, takeOutOfStatic(c, staticBoth))
-	}
-	return paragraphs(text...)
+	return paragraphs(
+		f.unlessAskedFor(reserveLine(c.a.Subnet, keepA...), c.a.Subnet, keepA...),
+		f.unlessAskedFor(reserveLine(c.b.Subnet, keepB...), c.b.Subnet, keepB...),
+		f.takeOutOfStatic(c, staticBoth))
 }
 
 // takeOutOfStatic says what one of both sides had to list no more: the blocks that hold it.
-func takeOutOfStatic(c *clash, both []netipx.IPRange) string {
+func (f *Facts) takeOutOfStatic(c *clash, both []netipx.IPRange) string {
+	if len(both) == 0 {
+		return ""
+	}
 	blocks := func(s *plan.Subnet) string {
 		var set netipx.IPSetBuilder
 		for _, r := range both {
@@ -123,7 +125,8 @@ func takeOutOfStatic(c *clash, both []netipx.IPRange) string {
 	} else {
 		b += " out of static: "
 	}
-	return fmt.Sprintf("take %s out of static: of %s or %sof %s", a, c.a.Subnet.Label(), b, c.b.Subnet.Label())
+	advice := fmt.Sprintf("take %s out of static: of %s or %sof %s", a, c.a.Subnet.Label(), b, c.b.Subnet.Label())
+	return f.unlessAskedFor(f.unlessAskedFor(advice, c.a.Subnet, both...), c.b.Subnet, both...)
 }
 
 // fenced are the entries that ipguard fence would add to reserved of a subnet for some

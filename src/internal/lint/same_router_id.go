@@ -18,7 +18,7 @@ var sameRouterID = Rule{
 }
 
 func runSameRouterID(f *Facts, report func(Finding)) {
-	routers := f.routers()
+	routers := f.routers(nil)
 	alike := routersAlike(routers)
 	for i, a := range routers {
 		others := 0
@@ -76,16 +76,19 @@ func (alike alikeRouters) of(r router) []int {
 }
 
 // routerDoubts are virtual routers of which it is not known whether somebody else's is
-// the same: the id hides, or the segment does. Those of one manifest are told of by the
-// rule: who wrote both knows.
+// the same: the id hides, or the segment does, or whether there is one. Those of one manifest
+// are told of by the rule: who wrote both knows.
 func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
-	routers := f.routers()
+	routers := f.routers(nil)
+	for i := range f.Plan.BlindSpots {
+		routers = append(routers, f.routers(&f.Plan.BlindSpots[i])...)
+	}
 	alike := routersAlike(routers)
 	for i, a := range routers {
 		for _, j := range alike.of(a) {
 			b := routers[j]
-			hides := a.hidden() != ""
-			if !hides && (b.hidden() != "" || j < i) || i == j || a.owner() == b.owner() || !f.judgesClaim(a.claims[0]) && !f.judgesClaim(b.claims[0]) {
+			hides := a.hides()
+			if !hides && (b.hides() || j < i) || i == j || a.owner() == b.owner() || !f.judgesClaim(a.claims[0]) && !f.judgesClaim(b.claims[0]) {
 				continue
 			}
 			contact, meet := a.meets(b)
@@ -107,6 +110,14 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 func routerDoubt(a, b router) Doubt {
 	d := Doubt{Allow: sameRouterID.ID, Owners: []plan.Owner{a.owner(), b.owner()}}
 	d.meets.add(a.claims[0].Range)
+	if a.spot != nil {
+		d.Spot = a.spot
+		d.Clause = fmt.Sprintf("it makes two of virtual router %d, the one of %s", max(a.id(), b.id()), b.group())
+		if a.hidden() != "" || b.hidden() != "" {
+			d.Clause = "it makes two of the virtual router of " + b.group() + ", as an id hides as well"
+		}
+		return d
+	}
 	if a.hidden() == "" {
 		hidden, other := a, b
 		if hidden.claims[0].Subnet.Hides() == "" {
@@ -142,8 +153,12 @@ func ownRouters(a, b router) Finding {
 
 // router is one virtual router: what a group makes of one set of properties.
 type router struct {
-	claims []*plan.Claim // one for each virtual address, of one family
+	claims []*plan.Claim   // one for each virtual address, of one family
+	spot   *plan.BlindSpot // hides whether there is such a router; nil: there is
 }
+
+// hides reports whether it is not known which id the router has, or whether it is there.
+func (r router) hides() bool { return r.spot != nil || r.hidden() != "" }
 
 func (r router) id() int        { return r.claims[0].Router().ID }
 func (r router) hidden() string { return r.claims[0].Router().Variable }
@@ -174,9 +189,9 @@ func (r router) common(o router) bool {
 	})
 }
 
-// routers are the virtual routers whose id is known, or hides. IPv4 and IPv6 have ids of
-// their own (RFC 5798, section 5.1).
-func (f *Facts) routers() []router {
+// routers are the virtual routers whose id is known, or hides: those of the plan, or those
+// that a spot may hide. IPv4 and IPv6 have ids of their own (RFC 5798, section 5.1).
+func (f *Facts) routers(spot *plan.BlindSpot) []router {
 	type key struct {
 		owner plan.Owner
 		of    plan.Router
@@ -184,8 +199,12 @@ func (f *Facts) routers() []router {
 	}
 	index := map[key]int{}
 	var list []router
-	for i := range f.Plan.Claims {
-		c := &f.Plan.Claims[i]
+	claims := f.Plan.Claims
+	if spot != nil {
+		claims = spot.May
+	}
+	for i := range claims {
+		c := &claims[i]
 		if c.Kind != plan.VIP || c.Router().ID == 0 && c.Router().Variable == "" || !c.Range.IsValid() {
 			continue
 		}
@@ -197,7 +216,7 @@ func (f *Facts) routers() []router {
 		if !ok {
 			j = len(list)
 			index[k] = j
-			list = append(list, router{})
+			list = append(list, router{spot: spot})
 		}
 		list[j].claims = append(list[j].claims, c)
 	}

@@ -146,6 +146,17 @@ func (sp *Space) MayBeHeld(s *Subnet, r netipx.IPRange) *BlindSpot {
 	return nil
 }
 
+// MayBeAskedFor is the first spot of the director of s that may hide a group which asks for
+// addresses of r in it; nil if there is none.
+func (sp *Space) MayBeAskedFor(s *Subnet, r netipx.IPRange) *BlindSpot {
+	for spot, may := range sp.blindness.Reaching(s, r) {
+		if may.Kind == Static && spot.Owner.Director == s.Director {
+			return spot
+		}
+	}
+	return nil
+}
+
 // around yields the claims that may lie in s: those that overlap its range, or
 // all if it has none. Without it a fleet with conflicts everywhere would look at
 // every claim once for each of its subnets.

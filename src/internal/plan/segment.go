@@ -233,18 +233,27 @@ func (s *Subnet) Hides() string   { return s.hiding().Hidden }
 func (s *Subnet) HidesIn() string { return s.hiding().HiddenKey }
 
 func (s *Subnet) hiding() Identity {
+	if one := s.HidingOne(); one != nil {
+		return one.Identity
+	}
+	return Identity{}
+}
+
+// HidingOne is the subnet of which the segment hides: s itself, or the first one that it
+// may be; nil where nothing hides.
+func (s *Subnet) HidingOne() *Subnet {
 	if s == nil {
-		return Identity{}
+		return nil
 	}
 	for _, among := range s.Among {
-		if id := among.hiding(); id.Hidden != "" {
-			return id
+		if one := among.HidingOne(); one != nil {
+			return one
 		}
 	}
-	if s.Segment != "" {
-		return Identity{} // the fleet file tells
+	if s.Segment != "" || s.Identity.Hidden == "" { // or the fleet file tells
+		return nil
 	}
-	return s.Identity
+	return s
 }
 
 // mayBeApart reports whether there are values for what hides that prove the two to be

@@ -95,17 +95,21 @@ func (r routers) add(content Content, config *bosh.CloudConfig, patterns bosh.Pa
 	if !ok || err != nil {
 		return false
 	}
-	if !slices.ContainsFunc(vips.Found, func(v bosh.PropertyAddress) bool { return v.Router.ID > 0 }) {
+	var carried []bosh.PropertyAddress
+	for v := range vips.Written() {
+		if v.Router.ID > 0 {
+			carried = append(carried, v)
+		}
+	}
+	if len(carried) == 0 {
 		return true
 	}
 	m, _, _ := bosh.ReadManifest(root, bosh.Options{})
 	if m != nil && m.Own != nil && len(m.Own.Networks) > 0 {
 		config = m.Own
 	}
-	for _, v := range vips.Found {
-		if v.Router.ID > 0 {
-			r[v.Router.ID] = r[v.Router.ID] || !placed(v, m, config)
-		}
+	for _, v := range carried {
+		r[v.Router.ID] = r[v.Router.ID] || !placed(v, m, config)
 	}
 	return true
 }

@@ -40,21 +40,21 @@ func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 	}
 	for _, g := range vips.Gaps {
 		switch {
-		case len(g.Blocks) > 0:
+		case len(g.Found) > 0:
 		case g.Variable != "":
 			add(g.At, "(("+g.Variable+"))")
 		default:
 			add(g.At, LeftOut)
 		}
-		for _, block := range g.Blocks {
-			if prefix, ok := block.Range.Prefix(); ok && g.IsNetwork() {
-				add(block.At, prefix.String())
+		for _, f := range g.Found {
+			if prefix, ok := f.Range.Prefix(); ok && g.IsNetwork() {
+				add(f.At, prefix.String())
 			} else {
-				addRange(block.At, block.Range)
+				addRange(f.At, f.Range)
 			}
 		}
 	}
-	for _, f := range vips.Found {
+	for f := range vips.Written() {
 		if f.Router.ID > 0 && !f.Router.Default {
 			leaves[f.Router.At] = strconv.Itoa(f.Router.ID)
 		}

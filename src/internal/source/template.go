@@ -93,14 +93,17 @@ func (t Template) standIn(raw, shown string) string {
 	switch {
 	case !closed || !strings.Contains(before, "(("):
 		if shown != raw {
-			return "((" + aTemplateOf + t.Tool + "))"
+			return "((" + StandInOf(t.Tool) + "))"
 		}
-		return "((" + raw + ": " + aTemplateOf + t.Tool + "))"
+		return "((" + raw + ": " + StandInOf(t.Tool) + "))"
 	case shown == raw:
 		return raw
 	}
 	return before + ": " + aTemplateOf + t.Tool + "))" + behind
 }
+
+// StandInOf is what a variable is called that stands for a template of a tool.
+func StandInOf(tool string) string { return aTemplateOf + tool }
 
 // isVariable is a text that is one variable of the bosh CLI.
 func isVariable(text string) bool {

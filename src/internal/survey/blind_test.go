@@ -482,9 +482,6 @@ func (r random) mistake(t testing.TB, m *madeUp) *blinded {
 func testNeverGreener(t *testing.T, r random, next func() *madeUp, n int) {
 	failed := map[string]int{}
 	because, kinds := neverGreener(t, r, next, n, true, func(b *blinded, q question) {
-		if b.isSilentStill(q) {
-			return
-		}
 		key := q.name[:min(4, len(q.name))] + " " + strings.Fields(b.how)[0] + " " + lastWord(b.how)
 		failed[key]++
 		if failed[key] == 1 {
@@ -552,7 +549,7 @@ func TestP2HiddenIsNotWrong(t *testing.T) {
 			tried++
 			hidden := b.lint(-1, true)
 			for _, f := range wrongOnly(m.lint(-1, true).findings, hidden.findings) {
-				if key := f.Rule + lastWord(b.how); !failed[key] && !b.isLoudStill(f) {
+				if key := f.Rule + lastWord(b.how); !failed[key] {
 					failed[key] = true
 					t.Errorf("%s: only where something hides: %s: %s\n%s", b, f.Rule, f.Message, b.text(f))
 				}
@@ -565,22 +562,6 @@ func TestP2HiddenIsNotWrong(t *testing.T) {
 			}
 		}
 	}
-}
-
-// isSilentStill reports what is not mended yet: of an addon whose key jobs is misspelt, which
-// a director passes over, or whose placement hides, the addresses are kept in mind, and the
-// ids of virtual routers are not. A run that judges other files alone says nothing of them.
-func (b *blinded) isSilentStill(q question) bool {
-	return strings.Contains(b.how, " addons.") && (strings.HasSuffix(b.how, ".jobs") || strings.Contains(b.how, "clude"))
-}
-
-// isLoudStill reports what is not mended yet: where the network of a create-env VM hides, or
-// a director's only subnet, an address may be taken for one of a segment that it is not in.
-func (b *blinded) isLoudStill(f lint.Finding) bool {
-	if b.files[b.file].kind == fleet.CreateEnv {
-		return strings.Contains(b.how, "networks.0") || strings.HasSuffix(b.how, "the key instance_groups") // which of them it uses
-	}
-	return f.Rule == "same-router-id" && strings.HasSuffix(b.how, "subnets.0") || strings.Contains(b.how, "networks")
 }
 
 // wrongOnly are the errors about addresses of which nothing is wrong where all is seen.

@@ -109,10 +109,14 @@ func oneHides(a, b string) bool { return a != b && bosh.MayBeOne(a, b) }
 
 func maybeOne(director string, a, b manifest) trouble.Trouble {
 	variable, _ := bosh.VariableIn(b.name() + a.name())
+	hint := fmt.Sprintf("give ((%s)) its value in the fleet file, as the deploy does: vars: {%s: …}", variable, variable)
+	if tool := bosh.TemplateIn("((" + variable + "))"); tool != "" {
+		hint = bosh.TemplateHint(tool)
+	}
 	return trouble.Trouble{
 		Message: fmt.Sprintf("whether %s and %s are manifests of one deployment of director %s is unknown, and both have a virtual address: the name hides behind ((%s))", a.text.Path, b.text.Path, director, variable),
 		At:      a.read.NameAt,
-		Hint:    fmt.Sprintf("give ((%s)) its value in the fleet file, as the deploy does: vars: {%s: …}", variable, variable),
+		Hint:    hint,
 	}
 }
 
