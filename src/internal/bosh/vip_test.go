@@ -325,7 +325,7 @@ func strangeLines(gaps []Gap) string {
 	for _, g := range gaps {
 		if g.Variable == "" {
 			fmt.Fprintf(&b, "not understood: %s %s", g.What, g.At)
-			for _, block := range g.Blocks {
+			for _, block := range g.Found {
 				fmt.Fprintf(&b, ", %s", rangeWords(block.Range))
 			}
 			if g.Template != "" {

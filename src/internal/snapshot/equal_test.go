@@ -234,7 +234,7 @@ func hidingIn(t *testing.T, manifest source.Value) []string {
 	var list []string
 	for _, g := range append(read.Gaps, vips.Gaps...) {
 		addresses := ""
-		for _, block := range g.Blocks {
+		for _, block := range g.Found {
 			addresses += " " + block.Range.String()
 		}
 		list = append(list, fmt.Sprintf("%d of ((%s))%s", g.Hides, g.Variable, addresses))

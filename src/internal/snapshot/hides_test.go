@@ -224,7 +224,7 @@ func vipWords(doc source.Value) []string {
 	}
 	for _, g := range vips.Gaps {
 		if g.Meant == "" {
-			words = append(words, fmt.Sprintf("%s hides %s, %d blocks", g.Property, g.Variable, len(g.Blocks)))
+			words = append(words, fmt.Sprintf("%s hides %s, %d blocks", g.Property, g.Variable, len(g.Found)))
 		}
 	}
 	slices.Sort(words)
