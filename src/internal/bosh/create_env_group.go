@@ -65,11 +65,11 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 	r.checkEnvPool(v, g)
 	for _, job := range append(v.Field("jobs").Items(), v.Field("templates").Items()...) {
 		if name := job.Field("name"); name.Text() != "" {
-			g.addJob(name, name.Text())
+			g.addJob(name, name.Text(), job.Field("release").Text())
 		}
 	}
 	if jobs := v.Field("jobs"); hides(jobs) {
-		g.addJob(jobs, jobs.Text())
+		g.addJob(jobs, jobs.Text(), "")
 	}
 	networks := r.plainList(v, "networks")
 	if len(networks) == 0 && !hides(v.Field("networks")) {

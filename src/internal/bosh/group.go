@@ -87,11 +87,16 @@ func (r *manifestReader) readJobs(v source.Value, g *Group) {
 		r.wrongType(jobs, "jobs", "a list")
 	}
 	for _, job := range append(jobs.Items(), jobs) {
+		of := v.Field("release") // before there were jobs of several
 		if job.IsMap() {
+			if release := job.Field("release"); release.Present() {
+				of = release
+			}
 			job = job.Field("name")
 		}
+		release, _ := of.Coerced()
 		if name, ok := job.Coerced(); ok {
-			g.addJob(job, name)
+			g.addJob(job, name, release)
 		}
 	}
 }

@@ -200,8 +200,8 @@ type Group struct {
 	// InstancesAt is invalid where the number could not be read.
 	InstancesAt place.Place
 	Lifecycle   string // service or errand
-	// Jobs are the names of the group's jobs (v1: templates).
-	Jobs []string
+	// Jobs are the group's jobs (v1: templates).
+	Jobs []Job
 	// HiddenJob is the first job whose name hides; nil where none does.
 	HiddenJob *Gap
 	// AZs are the zones of the group; nil where it names none. An element that
@@ -233,19 +233,31 @@ type Group struct {
 	spec source.Value
 }
 
+// Job is a job of a release.
+type Job struct {
+	Name string
+	// Release is empty where no file tells it.
+	Release string
+}
+
+// hides reports whether its name does.
+func (j Job) hides() bool { return isHiddenJob(j.Name) }
+
+// isHiddenJob reports whether the name of a job hides.
+func isHiddenJob(name string) bool { return hasVariable(name) || name == LeftOut }
+
 // DirectorJob is the job of the bosh release that is a director.
 const DirectorJob = "director"
 
 // RunsDirector reports whether the group's machines run a director.
-func (g *Group) RunsDirector() bool { return g.runsDirector || slices.Contains(g.Jobs, DirectorJob) }
+func (g *Group) RunsDirector() bool {
+	return g.runsDirector || slices.ContainsFunc(g.Jobs, func(j Job) bool { return j.Name == DirectorJob })
+}
 
 // MayRunDirector reports whether they do, or a job of theirs hides.
 func (g *Group) MayRunDirector() bool {
-	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, isHiddenJob)
+	return g.RunsDirector() || slices.ContainsFunc(g.Jobs, Job.hides)
 }
-
-// isHiddenJob reports whether the name of a job hides.
-func isHiddenJob(name string) bool { return hasVariable(name) || name == LeftOut }
 
 // passOn are parts of the names of jobs that pass on to other machines what is sent to theirs.
 var passOn = []string{"proxy", "router", "nginx", "envoy", "traefik", "caddy", "balancer", "gateway", "ingress", "forward", "tunnel", "vpn", "iptables"}
@@ -253,16 +265,16 @@ var passOn = []string{"proxy", "router", "nginx", "envoy", "traefik", "caddy", "
 // MayPassOn reports whether a job of the group is one, by its name, that passes connections
 // on: behind the address of its machine another one may answer.
 func (g *Group) MayPassOn() bool {
-	return g.passesOn || slices.ContainsFunc(g.Jobs, passesOn)
+	return g.passesOn || slices.ContainsFunc(g.Jobs, func(job Job) bool { return passesOn(job.Name) })
 }
 
 func passesOn(job string) bool {
 	return slices.ContainsFunc(passOn, func(part string) bool { return strings.Contains(strings.ToLower(job), part) })
 }
 
-// addJob adds a job, named by a text.
-func (g *Group) addJob(name source.Value, text string) {
-	g.Jobs = append(g.Jobs, text)
+// addJob adds a job, named by a text, of a release.
+func (g *Group) addJob(name source.Value, text, release string) {
+	g.Jobs = append(g.Jobs, Job{text, release})
 	g.runsDirector = g.runsDirector || name.Raw() == DirectorJob
 	g.passesOn = g.passesOn || passesOn(name.Raw())
 	if g.HiddenJob == nil && (hides(name) || text == LeftOut) {

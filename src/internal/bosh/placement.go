@@ -43,21 +43,23 @@ type filter struct {
 	hides bool
 }
 
-// condition is a list of names of which one has to be the group's.
+// condition is a list of what a group may have, of which it has to have one.
 type condition struct {
-	names []string
+	names []Job // names alone, but for jobs
 	// hides says that there may be others.
 	hides bool
 }
 
 // filterKeys are the keys of a filter, and those in the elements of their lists; empty
-// where these are the names themselves. Of a job the name decides, whatever its release.
+// where these are the names themselves. A job is named with its release.
 var filterKeys = []struct{ key, below string }{
-	{"deployments", ""}, {"instance_groups", ""}, {"networks", ""}, {"azs", ""}, {"teams", ""}, {lifecycleKey, ""}, {"jobs", "name"}, {"stemcell", "os"},
+	{"deployments", ""}, {"instance_groups", ""}, {"networks", ""}, {"azs", ""}, {"teams", ""}, {lifecycleKey, ""}, {jobsKey, "name"}, {"stemcell", "os"},
 }
 
 // lifecycleKey has one name, where the others have lists.
 const lifecycleKey = "lifecycle"
+
+const jobsKey = "jobs"
 
 // placementOf reads the placement of an addon; nil where it goes to all groups. Addons of
 // a manifest know no teams.
@@ -99,21 +101,28 @@ func (p *Placement) filter(v source.Value) filter {
 			continue // an empty list is no condition
 		}
 		p.behind(given)
-		f.conditions[k.key] = p.condition(items, k.below, hidden)
+		f.conditions[k.key] = p.condition(items, k.key, k.below, hidden)
 	}
 	return f
 }
 
-// condition reads the elements of a list, of which the names may stand below a key.
-func (p *Placement) condition(items []source.Value, below string, hidden bool) condition {
+// condition reads the elements of a list, of which the names may stand below a key. A
+// director refuses jobs without a name or a release.
+func (p *Placement) condition(items []source.Value, key, below string, hidden bool) condition {
 	c := condition{hides: hidden}
 	for _, item := range items {
+		name, release := item, source.Value{}
 		if below != "" && !hides(item) {
-			item = item.Field(below)
+			name = item.Field(below)
 		}
-		c.hides = c.hides || !item.IsScalar()
-		c.names = append(c.names, item.Text())
-		p.behind(item)
+		if key == jobsKey && name.IsScalar() {
+			release = item.Field("release")
+			c.hides = c.hides || !release.IsScalar()
+		}
+		c.hides = c.hides || !name.IsScalar()
+		c.names = append(c.names, Job{Name: name.Text(), Release: release.Text()})
+		p.behind(name)
+		p.behind(release)
 	}
 	return c
 }
@@ -142,23 +151,29 @@ type placed struct {
 // Networks are those of which groups must have one; nil where that is not known.
 func (p *Placement) Networks() []string {
 	c := p.include.conditions["networks"]
-	if c.hides || slices.ContainsFunc(c.names, hasVariable) {
+	var names []string
+	for _, n := range c.names {
+		names = append(names, n.Name)
+	}
+	if c.hides || slices.ContainsFunc(names, hasVariable) {
 		return nil
 	}
-	return c.names
+	return names
 }
 
 // NamesOthers reports whether the addon is for deployments or jobs that none of these
-// manifests has: jobs come from other addons, too.
+// manifests has, of whatever release: jobs come from other addons, too.
 func (p *Placement) NamesOthers(manifests []*Manifest) bool {
-	lacks := func(key string, has func(m *Manifest, name string) Answer) bool {
-		return slices.ContainsFunc(p.include.conditions[key].names, func(name string) bool {
-			return !slices.ContainsFunc(manifests, func(m *Manifest) bool { return has(m, name) == Yes })
+	lacks := func(key string, has func(m *Manifest, name Job) bool) bool {
+		return slices.ContainsFunc(p.include.conditions[key].names, func(name Job) bool {
+			return !slices.ContainsFunc(manifests, func(m *Manifest) bool { return has(m, name) })
 		})
 	}
-	return lacks("deployments", func(m *Manifest, name string) Answer { return isOne(name, m.Name) }) ||
-		lacks("jobs", func(m *Manifest, name string) Answer {
-			return answer(slices.ContainsFunc(m.Groups, func(g *Group) bool { return slices.Contains(g.Jobs, name) }))
+	return lacks("deployments", func(m *Manifest, name Job) bool { return isOne(name.Name, m.Name) == Yes }) ||
+		lacks(jobsKey, func(m *Manifest, job Job) bool {
+			return slices.ContainsFunc(m.Groups, func(g *Group) bool {
+				return slices.ContainsFunc(g.Jobs, func(j Job) bool { return j.Name == job.Name })
+			})
 		})
 }
 
@@ -184,7 +199,11 @@ func (c condition) holds(key string, of placed) Answer {
 		best = Maybe
 	}
 	for _, name := range c.names {
-		best = max(best, of.has(key, name))
+		if key == jobsKey {
+			best = max(best, hasJob(name, of.Group.Jobs))
+		} else {
+			best = max(best, of.has(key, name.Name))
+		}
 	}
 	return best
 }
@@ -218,8 +237,6 @@ func (of placed) has(key, name string) Answer {
 			return Maybe
 		}
 		return isOne(name, g.Lifecycle)
-	case "jobs":
-		return isAny(name, g.Jobs)
 	case "stemcell":
 		if g.os == "" {
 			return Maybe
@@ -227,6 +244,24 @@ func (of placed) has(key, name string) Answer {
 		return isOne(name, g.os)
 	}
 	return Maybe // the teams of a deployment stand in no file
+}
+
+// hasJob reports whether a job is one of the list, by its name and its release
+// (deployment_plan/instance_group.rb, has_job?).
+func hasJob(job Job, list []Job) Answer {
+	best := No
+	for _, other := range list {
+		best = max(best, min(isOne(job.Name, other.Name), isRelease(job.Release, other.Release)))
+	}
+	return best
+}
+
+// isRelease is isOne for releases, of which either may be told by nobody.
+func isRelease(a, b string) Answer {
+	if a == "" || b == "" {
+		return Maybe
+	}
+	return isOne(a, b)
 }
 
 func isAny(name string, list []string) Answer {

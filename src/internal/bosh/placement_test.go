@@ -43,7 +43,7 @@ func (p placement) write() (addon, manifest string) {
 			case key == "lifecycle":
 				parts = append(parts, "lifecycle: "+names[0])
 			case key == "jobs":
-				parts = append(parts, "jobs: [{release: r, name: "+strings.Join(names, "}, {release: r, name: ")+"}]")
+				parts = append(parts, "jobs: "+jobsOf(names))
 			case key == "stemcell":
 				parts = append(parts, "stemcell: [{os: "+strings.Join(names, "}, {os: ")+"}]")
 			default:
@@ -54,16 +54,24 @@ func (p placement) write() (addon, manifest string) {
 	}
 	g := func(key string) string { return p.group[key][0] }
 	return "{name: x, include: " + filter(p.include) + ", exclude: " + filter(p.exclude) + "}",
-		fmt.Sprintf("name: %s\nstemcells: [{alias: s, os: %s}]\ninstance_groups: [{name: %s, stemcell: s, lifecycle: %s, azs: [%s], jobs: [{name: %s}], networks: [{name: %s}]}]\n",
-			g("deployments"), g("stemcell"), g("instance_groups"), g("lifecycle"), strings.Join(p.group["azs"], ", "), g("jobs"), g("networks"))
+		fmt.Sprintf("name: %s\nstemcells: [{alias: s, os: %s}]\ninstance_groups: [{name: %s, stemcell: s, lifecycle: %s, azs: [%s], jobs: %s, networks: [{name: %s}]}]\n",
+			g("deployments"), g("stemcell"), g("instance_groups"), g("lifecycle"), strings.Join(p.group["azs"], ", "), jobsOf(p.group["jobs"]), g("networks"))
+}
+
+// jobsOf writes jobs, told as RELEASE/NAME.
+func jobsOf(names []string) string {
+	return "[{release: " + strings.ReplaceAll(strings.Join(names, "}, {release: "), "/", ", name: ") + "}]"
 }
 
 // TestPlacement holds where an addon goes against the director's rules on random filters
 // and groups, and what may hide against all values that it may have.
 func TestPlacement(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	value := func(key string, hide bool) string {
+	var value func(key string, hide bool) string
+	value = func(key string, hide bool) string {
 		switch {
+		case key == "jobs":
+			return value("release", hide) + "/" + value("name", hide)
 		case hide && r.IntN(5) == 0:
 			return "((v))"
 		case key == "lifecycle":

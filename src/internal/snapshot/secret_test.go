@@ -23,9 +23,10 @@ var names = regexp.MustCompile(`^(` + strings.Join([]string{
 	`instance_groups\[\]\.(name|azs\[\]|resource_pool|stemcell)`,
 	`stemcells\[\]\.(alias|os)`,
 	`instance_groups\[\]\.(networks|jobs|migrated_from)\[\]\.name`,
+	`instance_groups\[\]\.(release|jobs\[\]\.release)`,
 	`instance_groups\[\]\.migrated_from\[\]\.az`,
-	`addons\[\]\.(name|jobs\[\]\.name)`,
-	`addons\[\]\.(include|exclude)\.((deployments|instance_groups|networks|azs|teams)\[\]|jobs\[\]\.name|stemcell\[\]\.os)`,
+	`addons\[\]\.(name|jobs\[\]\.(name|release))`,
+	`addons\[\]\.(include|exclude)\.((deployments|instance_groups|networks|azs|teams)\[\]|jobs\[\]\.(name|release)|stemcell\[\]\.os)`,
 	`resource_pools\[\]\.(name|network)`,
 	`cloud_provider\.template\.name`,
 }, "|") + `)$`)

@@ -126,7 +126,7 @@ func (l vipLeaves) job(v source.Value) *yaml.Node {
 	if v.IsScalar() {
 		return jobName(v)
 	}
-	return object(field{"name", jobName}, field{"properties", l.keep})(v)
+	return object(field{"name", jobName}, field{"release", name}, field{"properties", l.keep})(v)
 }
 
 // jobName keeps the name of a job, and that a director is one, also where names may be secrets.
@@ -152,6 +152,7 @@ func (l vipLeaves) group() shape {
 		field{"networks", listOf(network)},
 		field{"migrated_from", listOf(object(field{"name", name}, field{"az", name}))},
 		field{"resource_pool", name},
+		field{"release", name},
 		field{"stemcell", name},
 		field{"update", object(field{"max_in_flight", count}, field{"vm_strategy", word("create-swap-delete", "delete-create")})},
 		field{"jobs", listOf(l.job)},
@@ -169,7 +170,7 @@ var placement = object(
 	field{"azs", listOf(name)},
 	field{"teams", listOf(name)},
 	field{"lifecycle", word("service", "errand")},
-	field{"jobs", listOf(object(field{"name", name}))},
+	field{"jobs", listOf(object(field{"name", name}, field{"release", name}))},
 	field{"stemcell", listOf(object(field{"os", name}))},
 )
 
