@@ -129,6 +129,8 @@ type propertyScope struct {
 	job   string   // whose properties they are; empty for those of several
 	jobs  []string // all that see the properties
 	below []string // what goes before a path in messages
+	// beside says that the value is an element of a list that has an address.
+	beside bool
 }
 
 type vipFinder struct {
@@ -402,14 +404,25 @@ func (f *vipFinder) collect(scope propertyScope, path []propertyName, v source.V
 	}
 	switch {
 	case v.IsList():
+		scope.beside = slices.ContainsFunc(v.Items(), holdsAddress)
 		for _, item := range v.Items() {
 			f.collect(scope, path, item)
 		}
 	case v.IsMap():
+		scope.beside = false
 		f.collectMap(scope, path, v)
-	default:
+	case v.Kind() != source.Nil:
 		f.collectText(scope, path, v)
 	}
+}
+
+// holdsAddress reports whether a value is a text with an address or a network in it.
+func holdsAddress(v source.Value) bool {
+	if !v.IsScalar() {
+		return false
+	}
+	list, networks, _ := virtualAddresses(v.Raw(), false)
+	return len(list) > 0 || len(networks) > 0
 }
 
 // collectWhole takes the addresses of what is named an address. There a number is one, too,
@@ -477,7 +490,7 @@ func (f *vipFinder) collectText(scope propertyScope, path []propertyName, v sour
 		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: variable, What: gap.What, At: gap.At})
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
-	ranges, networks, strange := virtualAddresses(v.Raw())
+	ranges, networks, strange := virtualAddresses(v.Raw(), scope.beside)
 	for _, r := range ranges {
 		f.vips.Found = append(f.vips.Found, PropertyAddress{Range: r, Property: gap.Property, Group: scope.group, Job: scope.job, At: gap.At})
 	}

@@ -94,7 +94,7 @@ func (l vipLeaves) keep(v source.Value) *yaml.Node {
 }
 
 // keepMap is keep for a mapping, whose keys may be addresses. Two that are one address
-// are told apart by a number.
+// are told apart by blanks.
 func (l vipLeaves) keepMap(v source.Value) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	seen := map[string]int{}
@@ -106,10 +106,8 @@ func (l vipLeaves) keepMap(v source.Value) *yaml.Node {
 		if kept == nil {
 			continue
 		}
-		if seen[name]++; seen[name] > 1 {
-			name += ";" + strconv.Itoa(seen[name])
-		}
-		put(n, name, kept)
+		seen[name]++
+		put(n, name+strings.Repeat(" ", seen[name]-1), kept)
 	}
 	return orNil(n)
 }
