@@ -41,7 +41,9 @@ func (f *Facts) usedTwiceBy(first, second *plan.Claim, o *plan.Overlap, why stri
 		Message: fmt.Sprintf("%s is claimed twice: by %s and by %s", plan.RangeText(o.Range), one, other),
 		Claims:  []Party{party(first, one), party(second, other)},
 		Why:     why,
-		advise:  func() string { return paragraphs(f.instead(first), f.isolateIfAssumed(*o), f.pushAgain(first, second)) },
+		advise: func() string {
+			return paragraphs(ofOnePlace(first, second, first.At, second.At, f.instead(first)), f.isolateIfAssumed(*o), f.pushAgain(first, second))
+		},
 	}
 }
 

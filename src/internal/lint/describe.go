@@ -135,7 +135,7 @@ func (f *Facts) instead(c *plan.Claim) string {
 	if list := plan.Nearest(blocks(f.unclaimed(c.Subnet)), c.Range.From(), proposals); len(list) > 0 {
 		text := fmt.Sprintf("use %s for %s: claimed by nobody", alternatives(list), target(c))
 		if c.Kind == plan.Static && c.Subnet.Deployment == "" {
-			text += fmt.Sprintf(" (put it into static: of network %s as well)", c.Subnet.Network)
+			text += fmt.Sprintf(" (put it into static: of network %s as well%s)", c.Subnet.Network, f.ofOthersToo(c.Subnet.At))
 		}
 		return paragraphs(text, f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
@@ -149,8 +149,8 @@ func (f *Facts) instead(c *plan.Claim) string {
 			alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
 	if list := plan.Nearest(blocks(unused), c.Range.From(), proposals); len(list) > 0 {
-		return paragraphs(fmt.Sprintf("what nobody uses of %s is in reserved: of network %s (%s): move %s from there to static: and use it for %s, or ask whoever plans that range",
-			c.Subnet.Range.Masked(), c.Subnet.Network, c.Subnet.ReservedAt, alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
+		return paragraphs(fmt.Sprintf("what nobody uses of %s is in reserved: of network %s (%s%s): move %s from there to static: and use it for %s, or ask whoever plans that range",
+			c.Subnet.Range.Masked(), c.Subnet.Network, c.Subnet.ReservedAt, f.ofOthersToo(c.Subnet.ReservedAt), alternatives(list), target(c)), f.bookFirst(list, []*plan.Subnet{c.Subnet}, c.OwnerText()))
 	}
 	if spot := f.Space.MayBeHeld(c.Subnet, netipx.RangeOfPrefix(c.Subnet.Range)); spot != nil {
 		return fmt.Sprintf("no other address of %s is proposed: each that nobody claims may be one of somebody who hides (%s)", c.Subnet.Range.Masked(), spot.At)
@@ -238,7 +238,7 @@ func (f *Facts) release(c *plan.Claim) string {
 	if c.Subnet == nil || !c.Subnet.Range.IsValid() {
 		return give
 	}
-	return reserveLine(c.Subnet, c.Range) + "\nthen " + give
+	return reserveLine(c.Subnet, f.ofOthersToo(c.Subnet.ReservedAt), c.Range) + "\nthen " + give
 }
 
 // proposals is how many free addresses a finding names.
@@ -269,13 +269,14 @@ func target(c *plan.Claim) string {
 // mostReserved is how many ranges a line of advice has; ipguard fence writes more.
 const mostReserved = 100
 
-// reserveLine is the line that keeps a subnet off a range.
-func reserveLine(s *plan.Subnet, ranges ...netipx.IPRange) string {
+// reserveLine is the line that keeps a subnet off a range. others says where it goes if the
+// place is not of that subnet alone.
+func reserveLine(s *plan.Subnet, others string, ranges ...netipx.IPRange) string {
 	if s == nil || len(ranges) == 0 {
 		return ""
 	}
 	if len(ranges) > mostReserved {
-		return fmt.Sprintf("let ipguard fence --fix add %s ranges to reserved of the subnet %s of %s (%s)", grouped(len(ranges)), s.Range.Masked(), s.Label(), s.ReservedAt)
+		return fmt.Sprintf("let ipguard fence --fix add %s ranges to reserved of the subnet %s of %s (%s%s)", grouped(len(ranges)), s.Range.Masked(), s.Label(), s.ReservedAt, others)
 	}
 	words := make([]string, len(ranges))
 	for i, r := range ranges {
@@ -285,5 +286,5 @@ func reserveLine(s *plan.Subnet, ranges ...netipx.IPRange) string {
 		}
 		words[i] = yamlText(words[i])
 	}
-	return fmt.Sprintf("add to the subnet %s of %s (%s):\nreserved: [%s]", s.Range.Masked(), s.Label(), s.ReservedAt, strings.Join(words, ", "))
+	return fmt.Sprintf("add to the subnet %s of %s (%s%s):\nreserved: [%s]", s.Range.Masked(), s.Label(), s.ReservedAt, others, strings.Join(words, ", "))
 }

@@ -241,9 +241,9 @@ func (f *Facts) unlessAskedFor(advice string, s *plan.Subnet, taken ...netipx.IP
 // movePooled proposes another address, where it is the operator's to choose, or
 // else how the pool keeps off.
 func (f *Facts) movePooled(p pooled) string {
-	keepOff := reserveLine(p.pool.Subnet, p.overlap.Range)
+	keepOff := reserveLine(p.pool.Subnet, f.ofOthersToo(p.pool.Subnet.ReservedAt), p.overlap.Range)
 	if p.pool.Kind == plan.StaticPool {
-		keepOff = fmt.Sprintf("take %s out of static: of %s (%s)", plan.RangeText(plan.BlocksOf(p.overlap.Range, p.pool.Subnet.Prefix)), p.pool.Subnet.Label(), p.pool.At)
+		keepOff = fmt.Sprintf("take %s out of static: of %s (%s%s)", plan.RangeText(plan.BlocksOf(p.overlap.Range, p.pool.Subnet.Prefix)), p.pool.Subnet.Label(), p.pool.At, f.ofOthersToo(p.pool.At))
 	}
 	keepOff = f.unlessAskedFor(keepOff, p.pool.Subnet, p.overlap.Range)
 	move := ""

@@ -119,7 +119,7 @@ func (f *Facts) keptFinding(k kept) Finding {
 	}
 	finding.Suggestion = f.instead(&c)
 	if c.Kind == plan.Static {
-		finding.Suggestion = paragraphs(finding.Suggestion, outOfStatic(c.Subnet, k.at), reserveLine(c.Subnet, k.at))
+		finding.Suggestion = paragraphs(finding.Suggestion, outOfStatic(c.Subnet, k.at), reserveLine(c.Subnet, "", k.at))
 	}
 	return finding
 }
@@ -171,7 +171,7 @@ func (f *Facts) keptInPools(s *plan.Subnet, pools []kept, told *netipx.IPSetBuil
 	if r := built(&static).Ranges(); len(r) > 0 {
 		finding.Suggestion = outOfStatic(s, r...)
 	}
-	finding.Suggestion = paragraphs(finding.Suggestion, reserveLine(s, ranges...))
+	finding.Suggestion = paragraphs(finding.Suggestion, reserveLine(s, "", ranges...))
 	return finding, true
 }
 

@@ -102,8 +102,8 @@ func (f *Facts) split(c *clash) string {
 		keepA, keepB = a, b
 	}
 	return paragraphs(
-		f.unlessAskedFor(reserveLine(c.a.Subnet, keepA...), c.a.Subnet, keepA...),
-		f.unlessAskedFor(reserveLine(c.b.Subnet, keepB...), c.b.Subnet, keepB...),
+		f.unlessAskedFor(reserveLine(c.a.Subnet, f.ofOthersToo(c.a.Subnet.ReservedAt), keepA...), c.a.Subnet, keepA...),
+		f.unlessAskedFor(reserveLine(c.b.Subnet, f.ofOthersToo(c.b.Subnet.ReservedAt), keepB...), c.b.Subnet, keepB...),
 		f.takeOutOfStatic(c, staticBoth))
 }
 
@@ -126,6 +126,9 @@ func (f *Facts) takeOutOfStatic(c *clash, both []netipx.IPRange) string {
 		b += " out of static: "
 	}
 	advice := fmt.Sprintf("take %s out of static: of %s or %sof %s", a, c.a.Subnet.Label(), b, c.b.Subnet.Label())
+	if others := f.ofOthersToo(c.b.Subnet.At); others != "" {
+		advice += fmt.Sprintf(" (%s%s)", c.b.Subnet.At, others)
+	}
 	return f.unlessAskedFor(f.unlessAskedFor(advice, c.a.Subnet, both...), c.b.Subnet, both...)
 }
 

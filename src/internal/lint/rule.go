@@ -127,6 +127,8 @@ type Facts struct {
 	fence map[*plan.Subnet][]netipx.IPRange
 	// dynamic is what each subnet may hand out by itself; nil before it is asked for.
 	dynamic map[*plan.Subnet]handedOut
+	// madeFrom counts the configs of which a subnet stands at a place; nil before it is asked for.
+	madeFrom map[place.Place]int
 	// proposed are names for segments that have none yet (isolate.go).
 	proposed map[string]string
 	// isolating is what isolateLines says of two subnets, whys what whyAnd says of a

@@ -253,7 +253,9 @@ func (f *Facts) routerFinding(a, b router, contact plan.Contact, all []router) F
 		Claims: []Party{a.party(), b.party()},
 		Why: "the machines of both groups take each other for one router (VRRP): one group's master silences the other's, whose address answers nowhere, or both fight; " +
 			whySame(contact),
-		advise: func() string { return paragraphs(f.otherRouterID(a, all), f.isolateIfAssumed(o)) },
+		advise: func() string {
+			return paragraphs(ofOnePlace(first, second, a.party().At, b.party().At, f.otherRouterID(a, all)), f.isolateIfAssumed(o))
+		},
 	}
 }
 
