@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/trouble"
@@ -42,26 +44,82 @@ func (f *File) segmentsOf(s *plan.Subnet) []string {
 	return names
 }
 
+// PerhapsIn are the segments that the file gives a subnet without one if what hides of it
+// has the values that their entries ask for.
+func (f *File) PerhapsIn(s *plan.Subnet) (p plan.Perhaps) {
+	if s.Segment != "" || !hidesNames(s) {
+		return p
+	}
+	var names []string
+	for _, segment := range f.Segments {
+		for _, m := range segment.Subnets {
+			if key, value, ok := m.mayMatch(s); ok && key != "" {
+				p.Hidden, p.HiddenKey = value, key
+				names = append(names, segment.Name.Value)
+			}
+		}
+	}
+	slices.Sort(names)
+	p.Segments = strings.Join(slices.Compact(names), ", ")
+	return p
+}
+
+// hidesNames reports whether a variable stands in a name that entries ask for.
+func hidesNames(s *plan.Subnet) bool {
+	for _, value := range s.CloudProperties {
+		if hides(value) {
+			return true
+		}
+	}
+	return hides(s.Network) || hides(s.Deployment)
+}
+
+func hides(name string) bool { return strings.Contains(name, "((") }
+
 // Matches reports whether everything that the match gives is true of s.
 func (m Match) Matches(s *plan.Subnet) bool {
-	for _, pair := range [][2]string{
-		{m.Director.Value, s.Director}, {m.Network.Value, s.Network}, {m.Deployment.Value, s.Deployment},
-	} {
-		if pair[0] != "" && !seal.Same(pair[0], pair[1]) {
+	key, _, ok := m.mayMatch(s)
+	return ok && key == ""
+}
+
+// mayMatch reports whether everything that the match gives is true of s, or may be: then
+// key is what a variable hides, of several the first by name, and value what stands there.
+func (m Match) mayMatch(s *plan.Subnet) (key, value string, ok bool) {
+	is := func(name, wanted, got string) bool {
+		switch {
+		case seal.Same(wanted, got):
+			return true
+		case !hides(got) || !bosh.MayBeOne(wanted, got):
 			return false
+		case key == "" || name < key:
+			key, value = name, got
+		}
+		return true
+	}
+	for _, part := range [][3]string{
+		{"director", m.Director.Value, s.Director}, {"name", m.Network.Value, s.Network}, {"deployment", m.Deployment.Value, s.Deployment},
+	} {
+		if part[1] != "" && !is(part[0], part[1], part[2]) {
+			return "", "", false
 		}
 	}
 	if r := m.Range.Prefix; r.IsValid() {
 		if !s.Range.IsValid() || r.Bits() > s.Range.Bits() || !r.Contains(s.Range.Addr()) {
-			return false
+			return "", "", false
 		}
 	}
-	for path, value := range m.CloudProperties.Scalars {
-		if got, ok := s.CloudProperties[path]; !ok || !seal.Same(got, value) {
-			return false
+	for path, wanted := range m.CloudProperties.Scalars {
+		if got, has := s.CloudProperties[path]; !has || !is(path, wanted, got) {
+			return "", "", false
 		}
 	}
-	return m.saysSomething()
+	return key, value, m.saysSomething()
+}
+
+// mayBeOf reports whether s matches, or may.
+func (m Match) mayBeOf(s *plan.Subnet) bool {
+	_, _, ok := m.mayMatch(s)
+	return ok
 }
 
 // HasSegment reports whether the file defines a segment of that name.
@@ -117,7 +175,7 @@ func (f *File) CheckSegments(subnets []*plan.Subnet) (contradictions, idle []*tr
 	}
 	for _, segment := range f.Segments {
 		for _, m := range segment.Subnets {
-			if m.saysSomething() && !slices.ContainsFunc(subnets, m.Matches) {
+			if m.saysSomething() && !slices.ContainsFunc(subnets, m.mayBeOf) {
 				idle = append(idle, &trouble.Trouble{
 					At:      m.At,
 					Message: fmt.Sprintf("no subnet matches this entry of segment %s", segment.Name.Value),

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -101,4 +103,63 @@ func TestBrokenMatchMatchesNothing(t *testing.T) {
 	if _, idle := file.CheckSegments([]*plan.Subnet{s}); len(idle) > 0 {
 		t.Errorf("what is wrong is told twice: %s", lines(idle))
 	}
+}
+
+// TestHiddenNamesAgainstTheirValues hides a name of a network that segments may ask for,
+// and fills in every value that counts. Where some of them prove two segments and others do
+// not, or would prove one, nobody knows; where all agree, hiding changes nothing.
+func TestHiddenNamesAgainstTheirValues(t *testing.T) {
+	random := rand.New(rand.NewPCG(15, 1))
+	pick := func(list ...string) string { return list[random.IntN(len(list))] }
+	entry := func() string {
+		return pick("{director: a}", "{director: b}", "{network: LAB}", "{director: b, network: NET}", "{cloud_properties: {name: LAB}}", "{cloud_properties: {name: NET}}", "{director: a, cloud_properties: {name: NET}}")
+	}
+	values := []string{"LAB", "NET", "LANE", "other"}
+	differ := 0
+	for range 2000 {
+		text := fmt.Sprintf("directors: [{name: a}, {name: b}]\nsegments:\n- {name: one, subnets: [%s]}\n- {name: two, subnets: [%s]}\n", entry(), entry())
+		file, errs := Parse(FileName, []byte(text))
+		if len(errs) > 0 {
+			t.Fatal(lines(errs))
+		}
+		hidden, ofNetwork := pick("((v))", "LA((v))"), random.IntN(2) == 0
+		other := subnetNamed("a", pick(values...), pick(values...))
+		contradicts := false // which is told by itself
+		contact := func(value string) plan.Contact {
+			s := subnetNamed("b", "net", value)
+			if ofNetwork {
+				s = subnetNamed("b", value, "NET")
+			}
+			for _, s := range []*plan.Subnet{s, other} {
+				s.Segment, s.Perhaps = file.SegmentOf(s), plan.Perhaps{}
+				s.Perhaps = file.PerhapsIn(s)
+				contradicts = contradicts || len(file.segmentsOf(s)) > 1
+			}
+			return plan.ContactOf(s, other)
+		}
+		seen := map[bool]bool{} // whether the two are apart
+		for _, v := range values {
+			if hidden == "((v))" || strings.HasPrefix(v, "LA") {
+				seen[contact(v).Relation == plan.Isolated] = true
+			}
+		}
+		got := contact(hidden).Relation
+		if contradicts {
+			continue
+		}
+		if len(seen) > 1 {
+			differ++
+		}
+		if want := len(seen) > 1; (got == plan.Unseen) != want || !want && (got == plan.Isolated) != seen[true] {
+			t.Fatalf("%s%s of b (its network's name: %v) beside %s of a: relation %d, the values say %v", text, hidden, ofNetwork, other.Network, got, seen)
+		}
+	}
+	if differ < 100 {
+		t.Errorf("of %d fleets alone the values say different things", differ)
+	}
+}
+
+func subnetNamed(director, network, name string) *plan.Subnet {
+	properties := map[string]string{"name": name}
+	return &plan.Subnet{Director: director, Network: network, Range: netip.MustParsePrefix("10.0.0.0/24"), CloudProperties: properties, Identity: plan.IdentityOf(properties, "")}
 }

@@ -211,6 +211,8 @@ type Subnet struct {
 	ReservedAt place.Place
 	// Segment is the name that the fleet file gives it; empty if it gives none.
 	Segment string
+	// Perhaps are the segments that the fleet file may give it.
+	Perhaps Perhaps
 	// Identity says what cloud_properties tell about the segment.
 	Identity Identity
 	// CloudProperties are the scalars of cloud_properties by dotted path.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -39,6 +40,15 @@ type Identity struct {
 	Distinct bool
 	// Unique: no two segments of the world share an ID of this scheme.
 	Unique bool
+}
+
+// Perhaps are segments of the fleet file that a subnet is in if what hides has the values
+// that their entries ask for.
+type Perhaps struct {
+	// Segments are their names, sorted, with commas between them.
+	Segments string
+	// Hidden and HiddenKey are as those of Identity.
+	Hidden, HiddenKey string
 }
 
 // Relation says whether two subnets are one broadcast domain.
@@ -86,6 +96,7 @@ type contacts struct {
 // contactSort is all of a subnet that its contact with another one depends on.
 type contactSort struct {
 	director, deployment, network, past, segment string
+	perhaps                                      Perhaps
 	identity                                     Identity
 	named                                        netip.Prefix // the range where nothing else names the segment
 }
@@ -129,7 +140,7 @@ func (c *contacts) sortOf(s *Subnet) int {
 	if n, ok := c.sorts[s]; ok {
 		return n
 	}
-	sort := contactSort{director: s.Director, deployment: s.Deployment, network: s.Network, past: s.Past, segment: s.Segment, identity: s.Identity}
+	sort := contactSort{director: s.Director, deployment: s.Deployment, network: s.Network, past: s.Past, segment: s.Segment, perhaps: s.Perhaps, identity: s.Identity}
 	if s.Segment == "" && s.Identity.ID == "" {
 		sort.named = s.Range
 	}
@@ -153,12 +164,33 @@ func (s *Subnet) contactOnWire(o *Subnet) Contact {
 		return Contact{Relation: Same, Segment: s.segmentName(), Reason: "both are " + s.Label()}
 	}
 	if s.Segment == "" || o.Segment == "" {
-		return s.contactByID(o)
+		contact := s.contactByID(o)
+		if one, two := s.segmentsWith(o); two && contact.Relation > Unseen || one && contact.Relation == Isolated {
+			contact.Relation, contact.Segment = Unseen, cmp.Or(contact.Segment, s.segmentName())
+		}
+		return contact
 	}
 	if s.Segment == o.Segment {
 		return Contact{Relation: Same, Segment: s.Segment, Reason: "the fleet file puts both into segment " + s.Segment}
 	}
 	return Contact{Relation: Isolated, Reason: "the fleet file puts them into segments " + s.Segment + " and " + o.Segment}
+}
+
+// segmentsWith reports whether the fleet file may put the two into one segment, and whether
+// it may put them into two. One network of one director is in one, whatever its name.
+func (s *Subnet) segmentsWith(o *Subnet) (one, two bool) {
+	if s.Perhaps.Segments == "" && o.Perhaps.Segments == "" || s.Director == o.Director && s.Deployment == o.Deployment && s.Network == o.Network && s.Range == o.Range {
+		return false, false
+	}
+	names := func(s *Subnet) []string {
+		return slices.DeleteFunc(append(strings.Split(s.Perhaps.Segments, listSeparator), s.Segment), func(name string) bool { return name == "" })
+	}
+	for _, a := range names(s) {
+		for _, b := range names(o) {
+			one, two = one || a == b, two || a != b
+		}
+	}
+	return one, two
 }
 
 // closest is the contact of whichever of several subnets is nearest to o.
@@ -233,10 +265,15 @@ func (s *Subnet) Hides() string   { return s.hiding().Hidden }
 func (s *Subnet) HidesIn() string { return s.hiding().HiddenKey }
 
 func (s *Subnet) hiding() Identity {
-	if one := s.HidingOne(); one != nil {
-		return one.Identity
+	one := s.HidingOne()
+	if one == nil {
+		return Identity{}
 	}
-	return Identity{}
+	id := one.Identity
+	if id.Hidden == "" {
+		id.Hidden, id.HiddenKey = one.Perhaps.Hidden, one.Perhaps.HiddenKey
+	}
+	return id
 }
 
 // HidingOne is the subnet of which the segment hides: s itself, or the first one that it
@@ -250,7 +287,7 @@ func (s *Subnet) HidingOne() *Subnet {
 			return one
 		}
 	}
-	if s.Segment != "" || s.Identity.Hidden == "" { // or the fleet file tells
+	if s.Segment != "" || s.Identity.Hidden == "" && s.Perhaps.Hidden == "" { // or the fleet file tells
 		return nil
 	}
 	return s

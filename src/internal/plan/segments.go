@@ -121,11 +121,14 @@ func (g *grouping) joinAssumed() {
 // sort is all that decides whether two different subnets with ranges are certainly apart.
 type sort struct {
 	director, segment string
+	perhaps           Perhaps
 	ofDirector        bool // in a cloud-config
 	identity          Identity
 }
 
-func (s *Subnet) sort() sort { return sort{s.Director, s.Segment, s.Deployment == "", s.Identity} }
+func (s *Subnet) sort() sort {
+	return sort{s.Director, s.Segment, s.Perhaps, s.Deployment == "", s.Identity}
+}
 
 // sorted are subnets of which each is of another sort: one of each sort tells for all, and
 // of thousands of subnets there are few.

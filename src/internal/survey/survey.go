@@ -217,7 +217,11 @@ func (r reader) build(read []judged) *plan.Plan {
 	for i := range read {
 		directors[i] = read[i].claims
 	}
-	return claims.Build(directors, r.fleet.Externals, r.fleet.File.SegmentOf)
+	p := claims.Build(directors, r.fleet.Externals, r.fleet.File.SegmentOf)
+	for _, s := range p.Subnets {
+		s.Perhaps = r.fleet.File.PerhapsIn(s)
+	}
+	return p
 }
 
 // survey puts together what was read of each director, with its plan.
