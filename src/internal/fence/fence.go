@@ -64,7 +64,7 @@ type Fence struct {
 	// Changes are the subnets that have to reserve more.
 	Changes []Change
 	// Unknown are subnets of which a part hides, so that what they own in common
-	// with others cannot be told.
+	// with others cannot be told, or whether the gateway of another one is theirs.
 	Unknown []*plan.Subnet
 	// Blind are what may hide something that a pool has to leave to others, or a
 	// pool itself: the fence is not whole without it.
@@ -115,6 +115,7 @@ type builder struct {
 	order    []*pool // as in the plan
 	contests []*contest
 	unknown  map[*plan.Subnet]bool
+	mayBeOwn []*plan.Subnet                  // with the gateway of others in their pool, which may be theirs, that hides
 	twins    map[*plan.Subnet][]*plan.Subnet // of the first of some, the others
 }
 
@@ -160,6 +161,9 @@ func (b *builder) fence() *Fence {
 				f.Shortages = append(f.Shortages, Shortage{Subnet: s, Keeps: int(keeps), Needs: needs})
 			}
 		}
+	}
+	for _, s := range b.mayBeOwn {
+		b.unknown[s] = true
 	}
 	for s := range b.unknown {
 		f.Unknown = append(f.Unknown, s)

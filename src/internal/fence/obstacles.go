@@ -117,6 +117,10 @@ func (b *builder) overlap(o plan.Overlap, deployed map[ownAddress]bool, within f
 		if deployed[ownAddress{own.Owner().Director, other.Kind, o.Range.From()}] {
 			continue
 		}
+		if other.Kind == plan.Gateway && own.Subnet.HidesGateway() {
+			b.mayBeOwn = append(b.mayBeOwn, own.Subnet)
+			continue
+		}
 		p := b.pool(own.Subnet)
 		p.forced = append(p.forced, obstacle{o.Range, other})
 	}

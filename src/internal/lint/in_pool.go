@@ -46,8 +46,8 @@ var gatewayInPool = Rule{
 	Run: func(f *Facts, report func(Finding)) {
 		taken := f.deployedAt(plan.Gateway) // gateway-in-use tells of those
 		f.inPools(report, func(p pooled) bool {
-			hides := p.pool.Subnet.Incomplete && !p.pool.Subnet.Gateway.IsValid() // it may be this one
-			return p.address.Kind == plan.Gateway && p.address.Subnet != p.pool.Subnet && !taken[p.knownAs()] && !hides
+			mayBeItsOwn := p.pool.Subnet.HidesGateway()
+			return p.address.Kind == plan.Gateway && p.address.Subnet != p.pool.Subnet && !taken[p.knownAs()] && !mayBeItsOwn
 		})
 	},
 }

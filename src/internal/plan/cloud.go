@@ -397,6 +397,10 @@ func (i Identity) unproven() Identity {
 // by one key, and only an id of AWS is certain to be one.
 func (i Identity) tells() bool { return i.Key != "subnet" || i.Distinct && i.Hidden == "" }
 
+// HidesGateway reports whether the gateway of the subnet, which its director hands out to
+// nobody, may be one that cannot be seen.
+func (s *Subnet) HidesGateway() bool { return s.Incomplete && !s.Gateway.IsValid() }
+
 // KeepsHead reports whether the first addresses of the range are certain to be
 // the first ones of the cloud's subnet, which the cloud keeps: its router has the
 // second address of that subnet, and the range has the gateway there. Else the
