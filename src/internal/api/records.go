@@ -219,15 +219,15 @@ func given(w *ledger.World, entries []ledger.Entry) bool {
 func (a *API) ownDirectors(ctx context.Context, actor *accounts.Actor, entries []ledger.Entry) (func(director string) bool, error) {
 	owns := map[string]bool{}
 	for _, e := range entries {
-		director, _, below := strings.Cut(e.Event.Owner, "/")
-		if _, known := owns[director]; known || !below || !taking(e.Event.What) {
+		n := plan.ReadOwnerName(e.Event.Owner)
+		if _, known := owns[n.Director]; known || n.Parts < 2 || !taking(e.Event.What) {
 			continue
 		}
-		teams, err := a.Accounts.TeamsOf(ctx, director)
+		teams, err := a.Accounts.TeamsOf(ctx, n.Director)
 		if err != nil {
 			return nil, unavailable(err)
 		}
-		owns[director] = len(teams) == 0 || slices.Contains(teams, e.Event.Team)
+		owns[n.Director] = len(teams) == 0 || slices.Contains(teams, e.Event.Team)
 	}
 	return func(director string) bool {
 		return director != "" && (owns[director] || slices.Contains(actor.Scopes, accounts.PushFor(director)))

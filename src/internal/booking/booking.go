@@ -70,9 +70,7 @@ func (l *Look) Question(owner string) answer.Question {
 // the deployments that the director makes.
 func (l *Look) means(owner string, c *plan.Claim) bool {
 	if c.Kind == plan.DirectorOwn {
-		director, rest, _ := strings.Cut(owner, "/")
-		deployment, _, _ := strings.Cut(rest, "/")
-		if l.on().deployments[l.on().known(director, deployment)] {
+		if n := plan.ReadOwnerName(owner); l.on().deployments[l.on().known(n.Director, n.Deployment)] {
 			return false
 		}
 	}
@@ -82,12 +80,11 @@ func (l *Look) means(owner string, c *plan.Claim) bool {
 // keepsFor reports whether a static range is the owner's director's own, which gives
 // its addresses to who asks for them.
 func (l *Look) keepsFor(c *plan.Claim, owner string) bool {
-	director, rest, more := strings.Cut(owner, "/")
-	if !more || director != c.Owner().Director {
+	n := plan.ReadOwnerName(owner)
+	if n.Parts < 2 || n.Director != c.Owner().Director {
 		return false
 	}
-	deployment, _, _ := strings.Cut(rest, "/")
-	return (c.Owner().Deployment == "" || seal.Same(c.Owner().Deployment, deployment)) && !l.on().createEnvs[l.on().known(director, deployment)]
+	return (c.Owner().Deployment == "" || seal.Same(c.Owner().Deployment, n.Deployment)) && !l.on().createEnvs[l.on().known(n.Director, n.Deployment)]
 }
 
 // World is what the ledger needs to know to answer an owner.

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 
 	"go4.org/netipx"
@@ -154,11 +153,10 @@ func (g *ground) known(director, deployment string) [2]string {
 
 // ofOwner are the claims that may be kept for an owner, in the order of the plan.
 func (g *ground) ofOwner(owner string) []*plan.Claim {
-	director, rest, _ := strings.Cut(owner, "/")
-	deployment, _, _ := strings.Cut(rest, "/")
-	list := slices.Concat(g.owned[name{other: owner}], g.owned[name{director: director}])
-	if deployment != "" {
-		list = append(list, g.owned[name{director: director, deployment: g.known(director, deployment)[1]}]...)
+	n := plan.ReadOwnerName(owner)
+	list := slices.Concat(g.owned[name{other: owner}], g.owned[name{director: n.Director}])
+	if n.Deployment != "" {
+		list = append(list, g.owned[name{director: n.Director, deployment: g.known(n.Director, n.Deployment)[1]}]...)
 	}
 	slices.SortFunc(list, func(a, b *plan.Claim) int { return int(g.numbers[a]) - int(g.numbers[b]) })
 	return list

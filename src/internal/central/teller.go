@@ -2,7 +2,6 @@ package central
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -26,8 +25,8 @@ func (p *Picture) Teller(owner plan.Owner, at place.Place) string {
 // named, or the one with which an address outside of directors, or a booking of a team's own
 // pool, was pushed that has this owner. It is empty for all others.
 func (p *Picture) DirectorOf(owner string) string {
-	if director, _, below := strings.Cut(owner, "/"); below && slices.Contains(p.Directors, director) {
-		return director
+	if n := plan.ReadOwnerName(owner); n.Parts > 1 && slices.Contains(p.Directors, n.Director) {
+		return n.Director
 	}
 	return p.outside[owner]
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/answer"
 	"github.com/ipguard/ipguard/src/internal/atomicfile"
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/report"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -218,13 +219,13 @@ func (d *desk) blindRefusal(pool *ledger.Pool, ask ledger.Ask, r *ledger.Refusal
 
 // notes say where the addresses may be used besides having them.
 func (d *desk) notes(owner string, bookings []ledger.Booking) []string {
-	director, _, isBOSH := strings.Cut(owner, "/")
-	if !isBOSH {
+	name := plan.ReadOwnerName(owner)
+	if name.Parts < 2 {
 		return nil
 	}
 	var notes []string
 	for _, s := range d.Facts.Plan.Subnets {
-		if s.Director != director || s.Deployment != "" || !s.Range.IsValid() {
+		if s.Director != name.Director || s.Deployment != "" || !s.Range.IsValid() {
 			continue
 		}
 		var missing []string

@@ -10,18 +10,19 @@ import (
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/ledger"
+	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/regularfile"
 	"github.com/ipguard/ipguard/src/internal/report"
 )
 
 // opsFile is an ops file that sets the static_ips of an owner's instance group.
 func (d *desk) opsFile(network string, holder ledger.Holder, ranges []netip.Prefix) ([]byte, error) {
-	parts := strings.SplitN(holder.Owner, "/", 3)
-	if len(parts) < 3 {
+	owner := plan.ReadOwnerName(holder.Owner)
+	if owner.Parts < 3 {
 		return nil, usage("leave --ops out; --vars NAME prints a vars file", "it is booked, but --ops needs an owner with an instance group, and %s has none", holder)
 	}
 	if network == "" {
-		names := d.networksWith(parts[0], parts[1], ranges)
+		names := d.networksWith(owner.Director, owner.Deployment, ranges)
 		if len(names) != 1 {
 			hint := "name it with --network NAME"
 			if len(names) > 1 {
@@ -34,7 +35,7 @@ func (d *desk) opsFile(network string, holder ledger.Holder, ranges []netip.Pref
 			return nil, incomplete("name it with --network NAME", "it is booked, but the name of its network, %s, came through a variable and may be a secret: it is not written down", network)
 		}
 	}
-	return report.StaticIPsOps(parts[2], network, ranges)
+	return report.StaticIPsOps(owner.Group, network, ranges)
 }
 
 // checkOps refuses, before anything is booked, what --ops cannot be used for: an owner

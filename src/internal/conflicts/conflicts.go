@@ -83,8 +83,8 @@ func side(p *lint.Party, directors []string) plan.Owner {
 	if p.Owner.Director != "" {
 		return plan.Owner{Director: p.Owner.Director}
 	}
-	if director, _, ok := strings.Cut(p.Owner.Property, "/"); ok && p.Kind == plan.Booked && slices.Contains(directors, director) {
-		return plan.Owner{Director: director}
+	if n := plan.ReadOwnerName(p.Owner.Property); n.Parts > 1 && p.Kind == plan.Booked && slices.Contains(directors, n.Director) {
+		return plan.Owner{Director: n.Director}
 	}
 	return plan.Owner{Property: p.Owner.Property}
 }

@@ -231,9 +231,10 @@ func names(owner string, party lint.Party) bool {
 	if party.Kind == plan.External {
 		return owner == party.Owner.Property
 	}
-	if party.Kind == plan.Booked {
-		return owner == party.Owner.Property || strings.HasPrefix(party.Owner.Property, owner+"/")
-	}
 	director, deployment, narrowed := strings.Cut(owner, "/")
+	if party.Kind == plan.Booked {
+		n := plan.ReadOwnerName(party.Owner.Property)
+		return owner == party.Owner.Property || strings.HasPrefix(party.Owner.Property, owner+"/") || n.Director == director && n.Deployment == deployment && narrowed
+	}
 	return director == party.Owner.Director && (!narrowed || seal.Same(deployment, party.Owner.Deployment))
 }

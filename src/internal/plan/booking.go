@@ -3,7 +3,6 @@ package plan
 import (
 	"iter"
 	"strconv"
-	"strings"
 	"time"
 
 	"go4.org/netipx"
@@ -50,8 +49,7 @@ func (b *Booking) For() string {
 
 // Director is the director that the owner belongs to if it is a VM of BOSH.
 func (b *Booking) Director() string {
-	director, _, _ := strings.Cut(b.Owner, "/")
-	return director
+	return ReadOwnerName(b.Owner).Director
 }
 
 // Ended reports whether the booking's end has come, though it was not written down.
@@ -75,17 +73,16 @@ func Means(owner string, c *Claim) bool {
 	if c.Kind == External || c.Kind == Booked {
 		return seal.Same(o.Property, owner)
 	}
-	director, rest, more := strings.Cut(owner, "/") // it is asked of every claim: no allocation
+	n := ReadOwnerName(owner)
 	switch {
-	case o.Director == "" || director != o.Director:
+	case o.Director == "" || n.Director != o.Director:
 		return false
 	case c.Kind == DirectorOwn:
 		return true
-	case !more:
+	case n.Parts < 2:
 		return false
 	}
-	deployment, group, grouped := strings.Cut(rest, "/")
-	return seal.Same(deployment, o.Deployment) && (!grouped || o.Property != "" || seal.Same(group, o.InstanceGroup))
+	return seal.Same(n.Deployment, o.Deployment) && (n.Parts < 3 || o.Property != "" || seal.Same(n.Group, o.InstanceGroup))
 }
 
 // OwnerText is the owner that a booking for a claim would name; empty for a claim of
@@ -98,11 +95,11 @@ func (c *Claim) OwnerText() string {
 	if o.Director == "" || o.Deployment == "" {
 		return ""
 	}
-	text := o.Director + "/" + o.Deployment
-	if o.InstanceGroup != "" {
-		text += "/" + o.InstanceGroup
+	n := OwnerName{o.Director, o.Deployment, o.InstanceGroup, 3}
+	if o.InstanceGroup == "" {
+		n.Parts = 2
 	}
-	return text
+	return n.String()
 }
 
 // Meets reports whether a claim can collide with an address of s: on the wire, or in

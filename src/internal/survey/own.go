@@ -51,7 +51,7 @@ func (f *Fleet) ownTeams(directors map[string]bool) map[string]bool {
 	for _, pool := range f.Bookings {
 		for i := range pool.Records {
 			b, err := pool.Records[i].Booking()
-			if director, _, _ := strings.Cut(b.Owner, "/"); err == nil && directors[director] {
+			if err == nil && directors[plan.ReadOwnerName(b.Owner).Director] {
 				teams[b.Team] = true
 			}
 		}
