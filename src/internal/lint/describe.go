@@ -205,7 +205,7 @@ func (f *Facts) bookFirst(list []netip.Addr, subnets []*plan.Subnet, owner strin
 		if owner == "" {
 			return text
 		}
-		return text + ":\n" + f.bookAddress(p.Name, owner, list[0])
+		return text + ":\n" + f.bookAddresses(p.Name, owner, list[0])
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"go4.org/netipx"
@@ -29,12 +30,15 @@ func runUnbookedStatic(f *Facts, report func(Finding)) {
 		if !p.Books {
 			continue
 		}
-		for _, r := range p.Ranges {
-			for c := range f.Space.Claims(r) {
-				if c.Kind == plan.Static || c.Kind == plan.CreateEnvVM || c.Kind == plan.VIP {
-					f.unbooked(p, c, r, report)
-				}
-			}
+		list, single := f.unbooked(p)
+		for _, u := range list {
+			report(Finding{
+				Range:      u.Range,
+				Message:    fmt.Sprintf("%s, %s, is not booked, as pool %s demands", plan.RangeText(u.Range), who(&u), p.Name),
+				Claims:     []Party{party(&u, who(&u)), {At: p.At, Note: "addresses of this pool have to be booked"}},
+				Why:        "who looks for an address there sees no booking, and may be given this one before the manifest is merged",
+				Suggestion: f.bookThese(p, &u, single[u.OwnerText()]),
+			})
 		}
 	}
 }
@@ -68,19 +72,26 @@ func (f *Facts) unbookedPart(p *Pool, c *plan.Claim, within netipx.IPRange) *net
 	return built(&set)
 }
 
-// unbooked reports it.
-func (f *Facts) unbooked(p *Pool, c *plan.Claim, within netipx.IPRange, report func(Finding)) {
-	for _, r := range f.unbookedPart(p, c, within).Ranges() {
-		part := *c
-		part.Range = r
-		report(Finding{
-			Range:      r,
-			Message:    fmt.Sprintf("%s, %s, is not booked, as pool %s demands", plan.RangeText(r), who(&part), p.Name),
-			Claims:     []Party{party(&part, who(&part)), {At: p.At, Note: "addresses of this pool have to be booked"}},
-			Why:        "who looks for an address there sees no booking, and may be given this one before the manifest is merged",
-			Suggestion: f.bookThis(p, c, r),
-		})
+// unbooked are the parts of claims that have to be booked and are not, and the addresses
+// among them that stand alone, by owner: who books one of them wants all.
+func (f *Facts) unbooked(p *Pool) (list []plan.Claim, single map[string][]netip.Addr) {
+	single = map[string][]netip.Addr{}
+	for _, within := range p.Ranges {
+		for c := range f.Space.Claims(within) {
+			if c.Kind != plan.Static && c.Kind != plan.CreateEnvVM && c.Kind != plan.VIP {
+				continue
+			}
+			for _, r := range f.unbookedPart(p, c, within).Ranges() {
+				part := *c
+				part.Range = r
+				list = append(list, part)
+				if owner := c.OwnerText(); r.From() == r.To() && !slices.Contains(single[owner], r.From()) {
+					single[owner] = append(single[owner], r.From())
+				}
+			}
+		}
 	}
+	return list, single
 }
 
 // mayBeUnbooked reports whether what hides in a spot that the run judges may be an
@@ -106,20 +117,28 @@ func (f *Facts) mayBeUnbooked(spot *plan.BlindSpot) bool {
 	return false
 }
 
-// bookThis is the command that books what a claim has.
-func (f *Facts) bookThis(p *Pool, c *plan.Claim, r netipx.IPRange) string {
+// mostBooked is how many addresses a command names that books them.
+const mostBooked = 16
+
+// bookThese is the command that books what a claim has, with all other single addresses of
+// its owner that are not booked: two commands, of which the second is for one address more,
+// could not both be followed.
+func (f *Facts) bookThese(p *Pool, c *plan.Claim, all []netip.Addr) string {
 	owner := c.OwnerText()
-	if r.From() != r.To() || owner == "" {
+	if c.Range.From() != c.Range.To() || owner == "" || len(all) > mostBooked {
 		return "book what is in use already:\nipguard adopt " + quotedArgument(p.Name)
 	}
-	return "book it:\n" + f.bookAddress(p.Name, owner, r.From())
+	return "book it:\n" + f.bookAddresses(p.Name, owner, all...)
 }
 
-// bookAddress is the command that books an address for an owner, besides what it has.
-func (f *Facts) bookAddress(pool, owner string, a netip.Addr) string {
-	options := " --address " + a.String()
+// bookAddresses is the command that books addresses for an owner, besides what it has.
+func (f *Facts) bookAddresses(pool, owner string, all ...netip.Addr) string {
+	options := ""
+	for _, a := range all {
+		options += " --address " + a.String()
+	}
 	if n := f.bookedFor(pool, owner); n > 0 {
-		options += fmt.Sprintf(" -n %d", n+1)
+		options += fmt.Sprintf(" -n %d", n+len(all))
 	}
 	return bookCommand(pool, owner, options)
 }
