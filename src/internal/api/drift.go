@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,17 +11,19 @@ import (
 	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/lint"
+	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
 // Drift is an address whose booking and whose use do not fit.
 type Drift struct {
 	Pool    string     `json:"pool"`
 	Address string     `json:"address"`
-	Kind    string     `json:"kind" enum:"not-booked,booked-by-another,never-used,released-in-use" doc:"Used without a booking, in a pool that demands one; or used by another than who booked it; booked and never used; given back and still in use"`
+	Kind    string     `json:"kind" enum:"not-booked,not-bookable,booked-by-another,never-used,released-in-use" doc:"Used without a booking, in a pool that demands one, by an owner who can have one or by one whose name cannot; or used by another than who booked it; booked and never used; given back and still in use"`
 	Owner   string     `json:"owner" doc:"Who uses it, or who booked it if nobody does"`
 	Other   string     `json:"other,omitempty" doc:"Who booked it, where another uses it"`
 	Since   *time.Time `json:"since,omitempty" doc:"When it was booked or given back"`
 	Until   *time.Time `json:"until,omitempty" doc:"When the booking, or the rest after it, ends"`
+	Why     string     `json:"why,omitempty" doc:"Why nothing can be booked for an owner of that name"`
 	At      string     `json:"at,omitempty" doc:"Where its use is written, for who may see that director's files"`
 }
 
@@ -76,14 +77,16 @@ func unbooked(pool *ledger.Pool, rs *ledger.Records, look *booking.Look, require
 	var list []Drift
 	for _, f := range adoptions {
 		v := Drift{Pool: pool.Name, Address: ledger.RangeText(f.Found.Range), Owner: f.Found.For.Owner}
-		if director, _, _ := strings.Cut(f.Found.For.Owner, "/"); seesFiles(actor, director) {
+		if seesFiles(actor, plan.ReadOwnerName(f.Found.For.Owner).Director) {
 			v.At = f.Found.At.String()
 		}
 		switch {
 		case f.Status == ledger.AdoptNew && rs.At(f.Found.Range).State == ledger.Quarantined:
 			continue // it is told as released and in use
-		case (f.Status == ledger.AdoptNew || f.Status == ledger.AdoptUnfit) && required:
+		case f.Status == ledger.AdoptNew && required:
 			v.Kind = "not-booked"
+		case f.Status == ledger.AdoptUnfit && required:
+			v.Kind, v.Why = "not-bookable", f.Reason
 		case f.Status == ledger.AdoptConflict && rs.At(f.Other.Range).State.Taken(): // else two use it, which is a conflict
 			v.Kind, v.Other = "booked-by-another", f.Other.For()
 		default:

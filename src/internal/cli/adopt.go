@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +43,8 @@ has booked an address, nothing is done about it. In a pool of several teams on a
 directors use that the fleet file here does not have is left to those who push them, and in a
 pool of other teams all is.
 
-Exit codes: 0 all is booked, 1 some is in conflict, 2 wrong usage, 3 something could not be
+Exit codes: 0 all is booked, 1 some is in conflict or has an owner for whom nothing can be
+booked, 2 wrong usage, 3 something could not be
 read, or the repository is in no state to commit or push.`,
 		Example: `  ipguard adopt --dry-run
   ipguard adopt promo --push
@@ -241,12 +241,12 @@ func (d *desk) leavesToOthers(pool *ledger.Pool, owner string, outside map[strin
 	if len(pool.Teams) < 2 || !d.Central.Has(pool.Name) {
 		return false
 	}
-	director, _, below := strings.Cut(owner, "/")
-	if !below {
+	n := plan.ReadOwnerName(owner)
+	if n.Parts < 2 {
 		return outside[owner]
 	}
-	return !d.may("directors", director, "push") &&
-		slices.ContainsFunc(d.Fleet.File.Directors, func(o fleet.Director) bool { return o.Name.Value == director && o.Server != "" })
+	return !d.may("directors", n.Director, "push") &&
+		slices.ContainsFunc(d.Fleet.File.Directors, func(o fleet.Director) bool { return o.Name.Value == n.Director && o.Server != "" })
 }
 
 // ownersOfOthers are the owners of addresses outside of directors of which the fleet file

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
 // longestText is how many bytes an owner, a team, a name or a reason may have.
@@ -30,7 +32,8 @@ func (h Holder) String() string {
 }
 
 // ParseHolder reads director/deployment/instance-group[/index], or a free name such
-// as lb/frontend[/index]. An index is a number behind other parts.
+// as lb/frontend[/index]. An index is a number behind other parts; how a part that looks
+// like one is written, plan.OwnerName says.
 func ParseHolder(text string) (Holder, error) {
 	if err := checkNewOwner(text); err != nil {
 		return Holder{}, err
@@ -105,7 +108,7 @@ func CheckEvent(e Event) error {
 	case err != nil:
 		return err
 	case h.Number >= 0:
-		return fmt.Errorf("%q is an owner with an index, which is kept apart: as number", e.Owner)
+		return fmt.Errorf("%q ends in a number, which is an index and kept apart: of an instance group of such a name write %q", e.Owner, plan.ReadOwnerName(e.Owner))
 	case e.Number < 0:
 		return fmt.Errorf("%d is no number of an owner: they begin with 0", e.Number)
 	case e.At.IsZero():

@@ -189,7 +189,11 @@ func WriteAdoptions(w io.Writer, a Adoptions, options Options) error {
 			t.line("? %s  %s  is none of the pool's (%s)", address, legible.Text(l.Pool), where)
 		}
 	}
-	t.line("%d to adopt, %d booked already, %d in conflict", count[ledger.AdoptNew], count[ledger.AdoptSame], count[ledger.AdoptConflict])
+	text := fmt.Sprintf("%d to adopt, %d booked already, %d in conflict", count[ledger.AdoptNew], count[ledger.AdoptSame], count[ledger.AdoptConflict])
+	if n := count[ledger.AdoptUnfit]; n > 0 {
+		text += fmt.Sprintf(", %d with names that no booking can have", n)
+	}
+	t.line("%s", text)
 	switch {
 	case a.DryRun:
 		t.line("nothing was written")

@@ -255,7 +255,7 @@ func percent(p api.Pool) int {
 // driftText is a kind of drift in words.
 func driftText(kind string) string {
 	return map[string]string{
-		"not-booked": "used, and nobody has booked it", "booked-by-another": "used, and booked by another", "never-used": "booked, and nobody uses it",
+		"not-booked": "used, and nobody has booked it", "not-bookable": "used, and nothing can be booked for an owner of that name", "booked-by-another": "used, and booked by another", "never-used": "booked, and nobody uses it",
 		"released-in-use": "given back, and still in use",
 	}[kind]
 }
