@@ -2,6 +2,7 @@ package claims
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -27,8 +28,24 @@ type places struct {
 	// isCertain and isPossible say that there are such groups, whether or not networks of
 	// them are known.
 	isCertain, isPossible bool
+	// isSomewhere says that a group which it surely goes to hides a network of its own, which
+	// is one of the possible ones.
+	isSomewhere bool
 	// group is one of which it hides, or empty.
 	group string
+}
+
+func newPlaces() places { return places{certain: networks{}, possible: networks{}} }
+
+// take adds the networks of groups that it surely goes to.
+func (p *places) take(groups []*bosh.Group, known networks) {
+	mine, hides := networksOf(groups, known)
+	p.certain.add(mine)
+	p.isCertain = p.isCertain || len(mine) > 0 || !hides
+	if hides {
+		p.isPossible, p.isSomewhere = true, true
+		p.possible.add(known)
+	}
 }
 
 // none reports whether the addon goes nowhere.
@@ -62,16 +79,19 @@ func (n networks) add(more networks) {
 
 // placesOf finds them among deployments.
 func placesOf(addon *bosh.Placement, among []deployed) places {
-	p := places{certain: networks{}, possible: networks{}}
+	p := newPlaces()
 	for _, d := range among {
 		for _, g := range d.manifest.Groups {
 			switch addon.Takes(d.manifest, g, d.isNetwork) {
 			case bosh.Yes:
-				p.isCertain = true
-				p.certain.add(networksOf([]*bosh.Group{g}, d.known))
+				p.take([]*bosh.Group{g}, d.known)
 			case bosh.Maybe:
 				p.isPossible = true
-				p.possible.add(networksOf([]*bosh.Group{g}, d.known))
+				if mine, hides := networksOf([]*bosh.Group{g}, d.known); hides {
+					p.possible.add(d.known)
+				} else {
+					p.possible.add(mine)
+				}
 				if p.group == "" {
 					p.group = g.Name + " of deployment " + d.manifest.Name
 				}
@@ -127,6 +147,35 @@ func (d *Director) placesOf(addon *bosh.Placement, all []deployed, shared networ
 	return p
 }
 
+// placed adds a virtual address on the networks that it surely is on.
+func (b *builder) placed(owner plan.Owner, p places, known networks, vip bosh.PropertyAddress) {
+	switch {
+	case p.isCertain:
+		b.property(owner, p.certain, known, vip)
+	case b.alike(p, known, vip.Range.From()):
+		b.property(owner, p.possible, known, vip)
+	}
+}
+
+// alike reports whether an address of a group is in one place, whichever of the possible
+// networks the group has.
+func (b *builder) alike(p places, known networks, address netip.Addr) bool {
+	var first []*plan.Subnet
+	for name, list := range p.possible {
+		if !slices.ContainsFunc(list, func(s subnet) bool { return s.kind != bosh.VIP }) {
+			continue // no machine is on such a network alone
+		}
+		here := b.carriers(networks{name: list}, known, address)
+		if first == nil {
+			first = here
+		}
+		if !slices.Equal(first, here) {
+			return false
+		}
+	}
+	return p.isSomewhere && len(first) > 0
+}
+
 // mayBePlaced adds a virtual address of an addon on networks of which nobody knows
 // whether it goes there.
 func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip bosh.PropertyAddress) {
@@ -134,12 +183,20 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 		return
 	}
 	address := vip.Range.From()
-	if p.isCertain && slices.Equal(b.carriers(p.certain, known, address), b.carriers(p.all(), known, address)) {
+	if p.isCertain && slices.Equal(b.carriers(p.certain, known, address), b.carriers(p.all(), known, address)) || !p.isCertain && b.alike(p, known, address) {
 		return
 	}
 	gap := bosh.Gap{Hides: bosh.HidesProperties, Property: vip.Property, Found: []bosh.PropertyAddress{vip}, At: vip.At}
 	may := b.ofProperty(owner, p.possible, known, gap)
 	addon := vip.Addon
+	if p.isSomewhere && p.group == "" {
+		b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
+			Owner: owner, Reason: plan.Untold, At: vip.At, May: located(may, vip.At),
+			Message: "no file tells on which network of director " + owner.Director + " " + vip.Property + " counts, since the name of a network hides",
+			Hint:    "write the name of the network, or give it its value",
+		})
+		return
+	}
 	if addon.Variable != "" {
 		gap.What, gap.Variable, gap.At = "the groups of addon "+addon.Addon, addon.Variable, addon.At
 		b.add(owner, gap, may)

@@ -19,12 +19,14 @@ func (b *blindSpots) manifest(m *bosh.Manifest, known networks) {
 		b.manifestGap(owner, m, gap, known)
 	}
 	for _, vip := range m.VIPs {
+		owner.Property, owner.InstanceGroup = vip.Property, vip.Group
 		if vip.Addon != nil {
-			owner.Property = vip.Property
 			b.mayBePlaced(owner, b.placesIn(vip.Addon, m, known), known, vip)
+		} else {
+			b.mayBePlaced(owner, groupPlaces(m, vip.Group, known), known, vip)
 		}
 	}
-	owner.Property = ""
+	owner.Property, owner.InstanceGroup = "", ""
 	if m.Form == bosh.CreateEnv {
 		b.untold(owner, m, known)
 	}
@@ -111,7 +113,7 @@ func (b *blindSpots) manifestGap(owner plan.Owner, m *bosh.Manifest, gap bosh.Ga
 	case bosh.HidesProperties:
 		owner.InstanceGroup, owner.Property = gap.GroupName, gap.Property
 		if gap.Addon == nil {
-			may = b.ofProperty(owner, groupNetworks(m, gap.GroupName, known), known, gap)
+			may = b.ofProperty(owner, groupPlaces(m, gap.GroupName, known).all(), known, gap)
 		} else if places := b.placesIn(gap.Addon, m, known); !places.none() {
 			may = b.ofProperty(owner, places.all(), known, gap)
 		}

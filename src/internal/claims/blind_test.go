@@ -80,7 +80,7 @@ func TestExtents(t *testing.T) {
 			manifest: strings.NewReplacer("NETWORK", "cloud", "ADDRESS", "((x))").Replace(manifest), want: ""},
 		"static_ips under a wrong key": {from: "static_ips: [10.0.0.4]", to: "static_ip: [10.0.0.4]", want: "static 10.0.0.4"},
 		"the name of a network, its address is known": {from: "name: default, static_ips", to: "name: ((x)), static_ips",
-			want: "static 10.0.0.4; vip 10.0.0.4"},
+			want: "static 10.0.0.4; vip 10.0.0.4, 10.0.0.9"},
 		"networks of a group": {from: "networks: [{name: default, static_ips: [10.0.0.4]}]", to: "networks: ((x))",
 			want: "static 10.0.0.4/31, 10.0.1.2; vip " + all},
 		"instances":    {from: "instances: 1", to: "instances: ((x))", want: ""},

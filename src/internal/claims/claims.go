@@ -188,9 +188,7 @@ func (b *builder) director(d *Director) {
 	}
 	for _, vip := range d.CloudVIPs {
 		owner, places := plan.Owner{Director: d.Name, Property: vip.Property}, b.placesAmong(vip.Addon, d, all, shared)
-		if places.isCertain {
-			b.property(owner, places.certain, shared, vip)
-		}
+		b.placed(owner, places, shared, vip)
 		blind.mayBePlaced(owner, places, shared, vip)
 	}
 	for _, gap := range d.CloudGaps {

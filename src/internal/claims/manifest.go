@@ -44,9 +44,9 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 	for _, vip := range m.VIPs {
 		owner := plan.Owner{Director: director, Deployment: m.Name, InstanceGroup: vip.Group, Property: vip.Property}
 		if vip.Addon == nil {
-			b.property(owner, groupNetworks(m, vip.Group, known), known, vip)
-		} else if places := b.placesIn(vip.Addon, m, known); places.isCertain {
-			b.property(owner, places.certain, known, vip)
+			b.placed(owner, groupPlaces(m, vip.Group, known), known, vip)
+		} else {
+			b.placed(owner, b.placesIn(vip.Addon, m, known), known, vip)
 		}
 	}
 	if m.Form == bosh.CreateEnv {
@@ -140,34 +140,37 @@ func instances(block bosh.Block) int {
 	return 1
 }
 
-// groupNetworks are the networks of one group, or all where it is none in
+// groupPlaces are the networks of one group, or all where it is none in
 // particular: a virtual address lies in a segment of the machines that carry it.
-func groupNetworks(m *bosh.Manifest, group string, known networks) networks {
+func groupPlaces(m *bosh.Manifest, group string, known networks) places {
 	var named []*bosh.Group
 	for _, g := range m.Groups {
 		if g.Name == group {
 			named = append(named, g)
 		}
 	}
-	return networksOf(named, known)
+	p := newPlaces()
+	p.take(named, known)
+	return p
 }
 
-// networksOf are those of groups, or all where that hides.
-func networksOf(groups []*bosh.Group, known networks) networks {
-	mine := networks{}
+// networksOf are those of groups, or all where they have none. hides says that there is one
+// more, which may be any.
+func networksOf(groups []*bosh.Group, known networks) (mine networks, hides bool) {
+	mine = networks{}
 	for _, g := range groups {
 		for _, n := range g.Networks {
 			if list := known.of(n); len(list) > 0 {
 				mine[n.Name] = list
 			} else if _, hidden := bosh.VariableIn(n.Name); hidden {
-				return known
+				hides = true
 			}
 		}
 	}
-	if len(mine) == 0 {
-		return known
+	if len(mine) == 0 && !hides {
+		return known, false
 	}
-	return mine
+	return mine, hides
 }
 
 // all returns every subnet, in the order of network names.
