@@ -46,7 +46,7 @@ func pastedSegments(findings []finding) string {
 
 // oddNames are names that a line of YAML must quote, or that run into each other
 // when they are joined.
-var oddNames = []string{"a", "a-b", "b", "b-c", "c", "yes", "null", "7", "1.5", "x: y", "# no", "{x}", `q"q`, "dev/eu", "ünï"}
+var oddNames = []string{"a", "a-b", "b", "b-c", "c", "yes", "null", "7", "1.5", "x: y", "# no", "{x", `q"q`, "dev/eu", "ünï"}
 
 // randomSegmentFleet is a fleet in which nothing is known of segments: a director
 // each of several, some with networks of the same name in create-env manifests,
