@@ -101,7 +101,7 @@ var layers = []layer{
 	{name: "internal/bookingcsv", imports: list("ledger", "trouble", "place"), modules: list("time" /* moments are read */), pure: true},
 	{name: "internal/booking", imports: list("seal", "answer", "ledger", "plan"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/survey",
-		imports: list("plural", "fleet", "fence", "bookfile", "ledger", "snapshot", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "garbage"), modules: list(netipx)},
+		imports: list("seal", "plural", "fleet", "fence", "bookfile", "ledger", "snapshot", "interpolate", "lint", "claims", "deploy", "bosh", "plan", "source", "trouble", "place", "garbage"), modules: list(netipx)},
 	{name: "internal/reach", imports: list("fleet", "environment")},
 	{name: "internal/filemodel", imports: list("fleet", "source"), modules: list("github.com/invopop/jsonschema", "github.com/google/go-cmp", "golang.org/x/tools")},
 	{name: "internal/fleet",

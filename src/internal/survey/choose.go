@@ -9,6 +9,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 )
 
@@ -140,12 +141,15 @@ func (a asked) sharesRouter(c *plan.Claim, d *fleet.Sources, h *snapshot.Head) b
 		return true
 	}
 	for _, name := range s.CloudProperties {
-		if slices.ContainsFunc(h.Segments, func(other string) bool { return strings.EqualFold(name, other) }) {
+		if slices.ContainsFunc(h.Segments, func(other string) bool { return hides(name) || hides(other) || seal.SameFold(name, other) }) {
 			return true
 		}
 	}
 	return false
 }
+
+// hides reports whether a value of cloud_properties is not known.
+func hides(value string) bool { return strings.Contains(value, "((") || value == seal.LeftOut }
 
 // covers reports whether a snapshot covers addresses of the judged directors.
 func (a asked) covers(_ *fleet.Sources, h *snapshot.Head) bool {

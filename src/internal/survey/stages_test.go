@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -73,6 +74,8 @@ func TestMeets(t *testing.T) {
 		return []*plan.Claim{{Detail: &plan.Detail{Router: plan.Router{ID: 61}}, Subnet: s}}
 	}
 	blue := &plan.Subnet{Range: netip.MustParsePrefix("10.0.0.0/24"), CloudProperties: map[string]string{"name": "blue"}}
+	hidden := &plan.Subnet{Range: blue.Range, CloudProperties: map[string]string{"name": "((vlan))"}}
+	sealed := &plan.Subnet{Range: blue.Range, CloudProperties: map[string]string{"name": seal.Of("a", "blue")}}
 	named := &plan.Subnet{Range: blue.Range, Segment: "backbone"}
 	backbone := func(m fleet.Match) *fleet.File {
 		return &fleet.File{Segments: []fleet.Segment{{Name: fleet.Text{Value: "backbone"}, Subnets: []fleet.Match{m}}}}
@@ -95,6 +98,9 @@ func TestMeets(t *testing.T) {
 		"the router, in its range":    {head: snapshot.Head{Covers: setOf(t, "10.0.0.128/25"), Uses: none, Routers: []int{61}}, routers: router(blue), meets: true, covers: true},
 		"the router, elsewhere":       {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}, Segments: []string{"green"}}, routers: router(blue)},
 		"the router, in its VLAN":     {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}, Segments: []string{"Blue"}}, routers: router(blue), meets: true},
+		"the router, its VLAN hides":  {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}, Segments: []string{"green"}}, routers: router(hidden), meets: true},
+		"the router, of who hides":    {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}, Segments: []string{seal.LeftOut}}, routers: router(blue), meets: true},
+		"the router, not to be shown": {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}, Segments: []string{"Blue"}}, routers: router(sealed), meets: true},
 		"the router, nobody knows":    {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}, Unplaced: []int{61}}, routers: router(blue), meets: true},
 		"a router in no subnet":       {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}}, routers: router(nil), meets: true},
 		"in a segment of others":      {head: snapshot.Head{Covers: setOf(t, "10.9.0.0/24"), Uses: none, Routers: []int{61}}, routers: router(named), file: backbone(fleet.Match{Director: fleet.Text{Value: "other"}})},
