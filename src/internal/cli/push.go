@@ -39,6 +39,8 @@ address, a pattern of vip_properties), are taken for a part of it, and refused, 
 says that they stand for all. What is gone is told. What a director said may lack all that directors
 tell: networks, runtime-configs and deployments.
 
+What hides and may collide is told, too, and decides nothing here: ipguard lint ends with 3.
+
 Exit codes: 0 all is told, 1 it is, and collides with what others have, 2 wrong usage, 3
 something could not be read, or the server does not take it.`,
 		Example: `  ipguard push
@@ -186,7 +188,7 @@ func tellConflicts(streams Streams, t toldDirector) error {
 func tellNotPushed(streams Streams, director string, why error) error {
 	text := fmt.Sprintf("ipguard: director %s is not pushed: %s\n", director, why)
 	if hint := trouble.Of(why).Hint; hint != "" {
-		text += "  hint: " + hint + "\n"
+		text += "  hint: " + legible.Text(hint) + "\n"
 	}
 	return printTo(streams.Stderr, "%s", text)
 }
