@@ -144,7 +144,7 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 			told.Hint = "see " + cmd.CommandPath() + " --help"
 		}
 		if told.Hint != "" {
-			fmt.Fprintf(streams.Stderr, "hint: %s\n", told.Hint)
+			hint(streams.Stderr, "%s", told.Hint)
 		}
 		return told.code
 	}

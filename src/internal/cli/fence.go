@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -221,9 +220,4 @@ func (r *fencing) say(format string, args ...any) {
 		lines[i] = legible.Text(lines[i])
 	}
 	fmt.Fprintf(r.streams.Stderr, "ipguard: %s\n", strings.Join(lines, "\n"))
-}
-
-// hint writes a hint to standard error.
-func hint(w io.Writer, format string, args ...any) {
-	fmt.Fprintf(w, "hint: %s\n", fmt.Sprintf(format, args...))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
+	"github.com/ipguard/ipguard/src/internal/legible"
 	"github.com/ipguard/ipguard/src/internal/serve"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -56,7 +57,7 @@ func Run(ctx context.Context, streams Streams) int {
 	t := trouble.Of(err)
 	fmt.Fprintln(streams.Stderr, "ipguard-server: "+(&trouble.Trouble{At: t.At, Message: t.Message}).Error())
 	if t.Hint != "" {
-		fmt.Fprintln(streams.Stderr, "hint: "+t.Hint)
+		fmt.Fprintln(streams.Stderr, "hint: "+legible.Text(t.Hint))
 	}
 	if errors.As(err, &usageError{}) {
 		return exitUsage
