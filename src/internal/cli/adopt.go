@@ -241,12 +241,12 @@ func (d *desk) leavesToOthers(pool *ledger.Pool, owner string, outside map[strin
 	if len(pool.Teams) < 2 || !d.Central.Has(pool.Name) {
 		return false
 	}
-	n := plan.ReadOwnerName(owner)
-	if n.Parts < 2 {
+	n, directors := plan.ReadOwnerName(owner), d.Fleet.File.Directors
+	i := slices.IndexFunc(directors, func(o fleet.Director) bool { return o.Name.Value == n.Director })
+	if n.Parts < 2 || i < 0 { // a free name may have slashes
 		return outside[owner]
 	}
-	return !d.may("directors", n.Director, "push") &&
-		slices.ContainsFunc(d.Fleet.File.Directors, func(o fleet.Director) bool { return o.Name.Value == n.Director && o.Server != "" })
+	return directors[i].Server != "" && !d.may("directors", n.Director, "push")
 }
 
 // ownersOfOthers are the owners of addresses outside of directors of which the fleet file

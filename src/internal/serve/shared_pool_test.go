@@ -53,11 +53,13 @@ func TestSharedPool(t *testing.T) {
 	west.expect(3, []string{"which is team promo's"}, "book", "dr", "--for", "promo/pgpool/pgpool")
 
 	// What is outside of directors is of the team that tells it.
-	c.write("dr-west/ipguard.yml", "server: "+c.server.URL+"\ndirectors: [{name: dr-west, cloud_configs: [cloud.yml], deployments: [web-manifest.yml], create_env: [director-env.yml]}]\nexternal: [{owner: west-lb, addresses: [10.8.52.193]}]\n")
+	c.write("dr-west/ipguard.yml", "server: "+c.server.URL+"\ndirectors: [{name: dr-west, cloud_configs: [cloud.yml], deployments: [web-manifest.yml], create_env: [director-env.yml]}]\nexternal: [{owner: west-lb, addresses: [10.8.52.193]}, {owner: lb/front, addresses: [10.8.52.194]}]\n")
 	west.expect(0, nil, "push")
-	engineer.expect(0, []string{"10.8.52.193 for west-lb: left to who pushes"}, "adopt", "dr")
-	engineer.expect(3, []string{"west-lb is of director dr-west, which is team dr's"}, "book", "dr", "--for", "west-lb")
-	west.expect(0, []string{"10.8.52.193"}, "adopt", "dr")
+	engineer.expect(0, []string{"2 addresses of pool dr, such as 10.8.52.193 for west-lb: left to who pushes"}, "adopt", "dr")
+	for _, owner := range []string{"west-lb", "lb/front"} {
+		engineer.expect(3, []string{owner + " is of director dr-west, which is team dr's"}, "book", "dr", "--for", owner)
+	}
+	west.expect(0, []string{"10.8.52.193", "10.8.52.194"}, "adopt", "dr")
 	west.expect(0, []string{"west-lb"}, "bookings", "10.8.52.193")
 }
 
