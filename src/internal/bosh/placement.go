@@ -29,13 +29,6 @@ const (
 	Yes
 )
 
-func answer(yes bool) Answer {
-	if yes {
-		return Yes
-	}
-	return No
-}
-
 // filter is one of the two; all of its conditions have to hold.
 type filter struct {
 	conditions map[string]condition
