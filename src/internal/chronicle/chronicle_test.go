@@ -146,7 +146,7 @@ func TestRandomPushes(t *testing.T) {
 				t.Fatalf("%s:\n got %v\nwant %v", a, got, want)
 			}
 		}
-		if compare < 100 {
+		if compare < pushes {
 			t.Errorf("only %d lines were compared", compare)
 		}
 		blocks(t, store, all)
