@@ -58,18 +58,6 @@ type Stale struct {
 	Why   error
 }
 
-// Plan is what the server knows, or what it said last if it does not answer and that is
-// not older than maxAge: then stale is not nil. Where the server says that bookings may be
-// lost, it is what it said last, with that among its Troubles.
-func (c *Cache) Plan(ctx context.Context, client *Client, maxAge time.Duration) (central *workspace.Central, stale *Stale, err error) {
-	q, err := c.Ask(ctx, client)
-	if err != nil {
-		return nil, nil, err
-	}
-	central, stale, _, err = q.Settle(ctx, maxAge)
-	return central, stale, err
-}
-
 // Question is one for the plan that is under way.
 type Question struct {
 	cache  *Cache
@@ -118,8 +106,10 @@ func (q *Question) Guess(ctx context.Context) *workspace.Central {
 	return central
 }
 
-// Settle waits for the answer. It is called once. confirmed says that the server told that
-// what Guess gave is its plan of now.
+// Settle waits for the answer. It is called once. It gives what the server knows, or what it
+// said last if it does not answer and that is not older than maxAge: then stale is not nil.
+// Where the server says that bookings may be lost, it is what it said last, with that among
+// its Troubles. confirmed says that the server told that what Guess gave is its plan of now.
 func (q *Question) Settle(ctx context.Context, maxAge time.Duration) (central *workspace.Central, stale *Stale, confirmed bool, err error) {
 	s := <-q.said
 	c, client, before := q.cache, q.client, q.before
