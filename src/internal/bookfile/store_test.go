@@ -79,17 +79,19 @@ func write(t testing.TB, path, text string) {
 func TestConforms(t *testing.T) {
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store {
 		return &bookfile.Store{Folder: checkout(t), Environ: environ()}
-	}, operations(60))
+	}, operations(40))
 }
 
 // operations is how many random ones are tried with a real git: more where scripts/test
 // has the time, without the race detector.
 func operations(few int) int {
-	if os.Getenv("IPGUARD_BLINDINGS") != "" {
-		return 4 * few
+	if thorough() {
+		return 6 * few
 	}
 	return few
 }
+
+func thorough() bool { return os.Getenv("IPGUARD_BLINDINGS") != "" }
 
 // team is a store of several clones: each question goes to another one.
 type team struct {
@@ -121,7 +123,7 @@ func TestTeamAgreesWithTheModel(t *testing.T) {
 	for range 3 {
 		s.stores = append(s.stores, &bookfile.Store{Folder: clone(), Environ: environ(), Push: true})
 	}
-	ledgertest.Random(t, s, 5, operations(15))
+	ledgertest.Random(t, s, 5, operations(10))
 }
 
 func TestPushingConforms(t *testing.T) {
@@ -166,7 +168,10 @@ func take(s *bookfile.Store, owner string) (netip.Prefix, error) {
 // TestClones is the team: clones of one repository book at the same time, and a push
 // decides.
 func TestClones(t *testing.T) {
-	const clones, each = 8, 5
+	clones, each := 4, 5
+	if thorough() {
+		clones = 8
+	}
 	bare, clone := remote(t)
 	stores := make([]*bookfile.Store, clones)
 	for i := range stores {
@@ -194,7 +199,7 @@ func TestClones(t *testing.T) {
 	}
 	group.Wait()
 	took := time.Since(began)
-	t.Logf("%d bookings in %s: %.1f a second", clones*each, took.Round(time.Millisecond), clones*each/took.Seconds())
+	t.Logf("%d bookings in %s: %.1f a second", clones*each, took.Round(time.Millisecond), float64(clones*each)/took.Seconds())
 	dir := filepath.Join(t.TempDir(), "check")
 	git(t, "/", "clone", "-q", bare, dir)
 	got := bookfile.Read(source.NewFiles(nil), dir)
