@@ -41,9 +41,8 @@ type Gap struct {
 	// Template is the tool that would fill it in first, such as spruce; empty where
 	// it is no template.
 	Template string
-	// Addon says which groups an addon brings the properties to; nil: to all, or it is of
-	// none.
-	Addon *Placement
+	// Placement says which groups have the properties; nil: what else is said of them tells.
+	Placement *Placement
 }
 
 // IsNetwork reports whether a whole network stands where virtual addresses do.
@@ -175,15 +174,13 @@ func (g *gaps) eitherKey(parent source.Value, key string, gap Gap, format string
 	}
 }
 
-// types finds where the virtual addresses of vm_types and vm_extensions may hide.
+// types finds where vm_types and vm_extensions may hide as a whole, and with them virtual
+// addresses.
 func (g *gaps) types(doc source.Value) {
 	for _, key := range []string{"vm_types", "vm_extensions"} {
 		for _, item := range flat(g.items(doc, key, Gap{Hides: HidesProperties}, optional, "%s of the cloud-config", key)) {
 			if !item.IsMap() && item.Kind() != source.Nil {
 				g.add(Gap{Hides: HidesProperties}, item, "an element of %s", key)
-			}
-			if p := item.Field("cloud_properties"); p.Present() && !p.IsMap() && p.Kind() != source.Nil {
-				g.add(Gap{Hides: HidesProperties, Property: "allowed_address_pairs"}, p, "cloud_properties of %s %s", key, item.Field("name").Text())
 			}
 		}
 	}

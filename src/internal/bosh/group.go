@@ -27,6 +27,7 @@ func (r *manifestReader) readGroup(v source.Value, index int) {
 	at(stepJobs)
 	r.readJobs(v, g)
 	at(stepVM)
+	r.readChoices(v, g)
 	r.checkGroupKeys(v)
 	update, _ := r.object(v, "update", optional)
 	g.VMStrategy, _ = update.Field("vm_strategy").Coerced()

@@ -226,6 +226,8 @@ type Group struct {
 	runsDirector, passesOn bool
 
 	os string
+	// choices are what it chooses of the cloud-config's lists, by their keys.
+	choices map[string]choice
 
 	// instancesShown is what is shown of a number that may not be shown itself.
 	instancesShown string
@@ -319,8 +321,9 @@ type PropertyAddress struct {
 	// Router is the virtual router that holds the address; the zero value where
 	// none is known.
 	Router Router
-	// Addon says which groups have it with an addon; nil: all, or it is of none.
-	Addon *Placement
+	// Placement says which groups have it, of an addon or a cloud-config; nil: all, or it is
+	// of neither.
+	Placement *Placement
 }
 
 // Unresolved is an address that cannot be known because a variable stands in

@@ -7,16 +7,19 @@ import (
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
-// Placement says to which instance groups an addon goes: to those that include takes and
-// exclude does not (addon/addon.rb, addon/filter.rb).
+// Placement says to which instance groups something goes that is no group's own: an addon to
+// those that include takes and exclude does not (addon/addon.rb, addon/filter.rb), the
+// cloud_properties of a VM type to those that choose it.
 type Placement struct {
-	// Addon is the addon's name.
-	Addon string
+	// What names it, such as "addon keepalived".
+	What string
 	// Variable hides a part of it, at a place; empty where none does.
 	Variable string
 	At       place.Place
 
 	include, exclude filter
+	// list is the one of the cloud-config that it is of; empty for an addon.
+	list string
 }
 
 // Answer is an answer that may hide.
@@ -57,7 +60,7 @@ const jobsKey = "jobs"
 // placementOf reads the placement of an addon; nil where it goes to all groups. Addons of
 // a manifest know no teams.
 func placementOf(addon source.Value, inManifest bool) *Placement {
-	p := &Placement{Addon: addon.Field("name").Text(), At: addon.Place()}
+	p := &Placement{What: "addon " + addon.Field("name").Text(), At: addon.Place()}
 	p.include, p.exclude = p.filter(addon.Field("include")), p.filter(addon.Field("exclude"))
 	if open := addon.OpenKey(); open.Present() {
 		p.behind(open)
@@ -127,7 +130,7 @@ func (p *Placement) behind(v source.Value) {
 	}
 }
 
-// Takes reports whether the addon goes to a group of a manifest. Which networks there are
+// Takes reports whether it goes to a group of a manifest. Which networks there are
 // says isNetwork: what else stands where one belongs is a mistake, and may have been any.
 func (p *Placement) Takes(m *Manifest, g *Group, isNetwork func(name string) bool) Answer {
 	of := placed{m, g, isNetwork}
@@ -235,6 +238,9 @@ func (of placed) has(key, name string) Answer {
 			return Maybe
 		}
 		return isOne(name, g.os)
+	}
+	if key != "teams" {
+		return of.Manifest.chooses(g, key, name)
 	}
 	return Maybe // the teams of a deployment stand in no file
 }

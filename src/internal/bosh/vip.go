@@ -51,22 +51,22 @@ func (f *vipFinder) searchAddons(list source.Value) (jobs []string) {
 		f.expect(propertyScope{}, addon, addon.IsMap(), "an addon")
 		found, gaps := len(f.vips.Found), len(f.vips.Gaps)
 		jobs = append(jobs, f.searchGroup("", addon, addonKeys)...)
-		f.placed(addon, found, gaps)
+		f.vips.place(found, gaps, func() *Placement { return placementOf(addon, f.inManifest) })
 	}
 	return jobs
 }
 
-// placed says of what was found in an addon, and of the gaps in it, where it goes.
-func (f *vipFinder) placed(addon source.Value, found, gaps int) {
-	if len(f.vips.Found) == found && len(f.vips.Gaps) == gaps {
+// place says of what was found from there on, and of the gaps, which groups have it.
+func (v *VIPs) place(found, gaps int, placement func() *Placement) {
+	if len(v.Found) == found && len(v.Gaps) == gaps {
 		return
 	}
-	p := placementOf(addon, f.inManifest)
-	for i := range f.vips.Found[found:] {
-		f.vips.Found[found+i].Addon = p
+	p := placement()
+	for i := range v.Found[found:] {
+		v.Found[found+i].Placement = p
 	}
-	for i := range f.vips.Gaps[gaps:] {
-		f.vips.Gaps[gaps+i].Addon = p
+	for i := range v.Gaps[gaps:] {
+		v.Gaps[gaps+i].Placement = p
 	}
 }
 
@@ -104,23 +104,6 @@ func (f *vipFinder) expect(scope propertyScope, v source.Value, asItShould bool,
 		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
 	}
 	f.vips.Gaps = append(f.vips.Gaps, gap)
-}
-
-// FindCloudConfigVIPs finds the addresses that a cloud-config lets VMs answer
-// for beside their own: allowed_address_pairs in the cloud_properties of
-// vm_types and vm_extensions (the OpenStack CPI's way to allow VRRP), and of
-// the resource_pools of old manifests.
-func FindCloudConfigVIPs(cloudConfig source.Value) (VIPs, error) {
-	f := newVIPFinder(Patterns{Find: []Pattern{{names: []wildcard{{"allowed_address_pairs"}}}}})
-	for _, key := range []string{"vm_types", "vm_extensions", "resource_pools"} {
-		for _, kind := range flat(cloudConfig.Field(key).Items()) {
-			below := []string{key, kind.Field("name").Text(), "cloud_properties"}
-			f.search(propertyScope{below: below}, kind.Field("cloud_properties"))
-		}
-	}
-	// A VM that is allowed a whole network may route for it, and need have no address there.
-	f.vips.Gaps = slices.DeleteFunc(f.vips.Gaps, Gap.IsNetwork)
-	return f.vips, f.err
 }
 
 // propertyScope says whose properties are searched.

@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,8 +10,8 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
-// This file says on which networks the properties of an addon count: on those of the
-// instance groups that the addon goes to.
+// This file says on which networks the properties of an addon count, and what a cloud-config
+// lets VMs answer for: on those of the instance groups that it goes to.
 
 // deployed is a deployment with the networks that it has.
 type deployed struct {
@@ -20,7 +21,7 @@ type deployed struct {
 
 func (d deployed) isNetwork(name string) bool { return len(d.known[name]) > 0 }
 
-// places are networks of groups that an addon goes to.
+// places are networks of groups that an addon or a VM type goes to.
 type places struct {
 	// certain are those of groups that it goes to, possible those of groups of which that
 	// hides.
@@ -31,8 +32,10 @@ type places struct {
 	// isSomewhere says that a group which it surely goes to hides a network of its own, which
 	// is one of the possible ones.
 	isSomewhere bool
-	// group is one of which it hides, or empty.
-	group string
+	// group is one of which it hides, or empty; hidden is what hides it there, where that is
+	// the group's own.
+	group  string
+	hidden *bosh.Gap
 }
 
 func newPlaces() places { return places{certain: networks{}, possible: networks{}} }
@@ -48,7 +51,7 @@ func (p *places) take(groups []*bosh.Group, known networks) {
 	}
 }
 
-// none reports whether the addon goes nowhere.
+// none reports whether it goes nowhere.
 func (p places) none() bool { return !p.isCertain && !p.isPossible }
 
 // all are both.
@@ -78,15 +81,19 @@ func (n networks) add(more networks) {
 }
 
 // placesOf finds them among deployments.
-func placesOf(addon *bosh.Placement, among []deployed) places {
+func placesOf(placement *bosh.Placement, among []deployed) places {
 	p := newPlaces()
 	for _, d := range among {
+		if hidden := placement.HiddenIn(d.manifest, nil); hidden != nil {
+			p.isPossible, p.hidden = true, cmp.Or(p.hidden, hidden)
+			p.possible.add(d.known)
+		}
 		for _, g := range d.manifest.Groups {
-			switch addon.Takes(d.manifest, g, d.isNetwork) {
+			switch placement.Takes(d.manifest, g, d.isNetwork) {
 			case bosh.Yes:
 				p.take([]*bosh.Group{g}, d.known)
 			case bosh.Maybe:
-				p.isPossible = true
+				p.isPossible, p.hidden = true, cmp.Or(p.hidden, placement.HiddenIn(d.manifest, g))
 				if mine, hides := networksOf([]*bosh.Group{g}, d.known); hides {
 					p.possible.add(d.known)
 				} else {
@@ -102,35 +109,36 @@ func placesOf(addon *bosh.Placement, among []deployed) places {
 }
 
 // placesIn are those of an addon of a manifest.
-func (b *builder) placesIn(addon *bosh.Placement, m *bosh.Manifest, known networks) places {
-	return b.once(addon, func() places { return placesOf(addon, []deployed{{m, known}}) })
+func (b *builder) placesIn(placement *bosh.Placement, m *bosh.Manifest, known networks) places {
+	return b.once(placement, func() places { return placesOf(placement, []deployed{{m, known}}) })
 }
 
-// placesAmong are those of an addon of a runtime config, or of what is none of an addon.
-func (b *builder) placesAmong(addon *bosh.Placement, d *Director, all []deployed, shared networks) places {
-	return b.once(addon, func() places { return d.placesOf(addon, all, shared) })
+// placesAmong are those of an addon of a runtime config, of what stands in a cloud-config, or
+// of what is of neither.
+func (b *builder) placesAmong(placement *bosh.Placement, d *Director, all []deployed, shared networks) places {
+	return b.once(placement, func() places { return d.placesOf(placement, all, shared) })
 }
 
-// once finds the places of an addon once: it may have thousands of addresses.
-func (b *builder) once(addon *bosh.Placement, find func() places) places {
-	p, known := b.places[addon]
-	if !known || addon == nil {
+// once finds the places of one placement once: it may have thousands of addresses.
+func (b *builder) once(placement *bosh.Placement, find func() places) places {
+	p, known := b.places[placement]
+	if !known || placement == nil {
 		p = find()
-		b.places[addon] = p
+		b.places[placement] = p
 	}
 	return p
 }
 
-// placesOf are those of an addon of a runtime config; nil goes to all groups. Where the
-// fleet has no deployments of the director, or not the ones that the addon is for, it may
-// go to what nobody told.
-func (d *Director) placesOf(addon *bosh.Placement, all []deployed, shared networks) places {
-	if addon == nil {
+// placesOf are those of what stands in a config; nil goes to all groups. Where the fleet has
+// no deployments of the director, or not the ones that an addon is for, it may go to what
+// nobody told.
+func (d *Director) placesOf(placement *bosh.Placement, all []deployed, shared networks) places {
+	if placement == nil {
 		return places{certain: shared, isCertain: true}
 	}
 	if len(d.Deployments) == 0 && len(d.Unread) == 0 {
 		named := networks{}
-		for _, name := range addon.Networks() {
+		for _, name := range placement.Networks() {
 			if list, ok := shared[name]; ok {
 				named[name] = list
 			}
@@ -140,8 +148,8 @@ func (d *Director) placesOf(addon *bosh.Placement, all []deployed, shared networ
 		}
 		return places{certain: named, isCertain: true}
 	}
-	p := placesOf(addon, all)
-	if p.none() && addon.NamesOthers(d.Deployments) {
+	p := placesOf(placement, all)
+	if p.none() && placement.NamesOthers(d.Deployments) {
 		p.isPossible, p.possible = true, shared
 	}
 	return p
@@ -176,8 +184,8 @@ func (b *builder) alike(p places, known networks, address netip.Addr) bool {
 	return p.isSomewhere && len(first) > 0
 }
 
-// mayBePlaced adds a virtual address of an addon on networks of which nobody knows
-// whether it goes there.
+// mayBePlaced adds a virtual address on networks of which nobody knows whether it goes
+// there.
 func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip bosh.PropertyAddress) {
 	if !p.isPossible {
 		return
@@ -188,7 +196,7 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 	}
 	gap := bosh.Gap{Hides: bosh.HidesProperties, Property: vip.Property, Found: []bosh.PropertyAddress{vip}, At: vip.At}
 	may := b.ofProperty(owner, p.possible, known, gap)
-	addon := vip.Addon
+	placement := vip.Placement
 	if p.isSomewhere && p.group == "" {
 		b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
 			Owner: owner, Reason: plan.Untold, At: vip.At, May: located(may, vip.At),
@@ -197,14 +205,19 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 		})
 		return
 	}
-	if addon.Variable != "" {
-		gap.What, gap.Variable, gap.At = "the groups of addon "+addon.Addon, addon.Variable, addon.At
+	if placement.Variable != "" {
+		gap.What, gap.Variable, gap.At = "the groups of "+placement.What, placement.Variable, placement.At
 		b.add(owner, gap, may)
 		return
 	}
-	message := fmt.Sprintf("addon %s, which has %s, is for deployments or jobs that no file has", addon.Addon, vip.Property)
+	if p.hidden != nil {
+		gap.What, gap.Variable, gap.Template, gap.At = p.hidden.What, p.hidden.Variable, p.hidden.Template, p.hidden.At
+		b.add(owner, gap, may)
+		return
+	}
+	message := fmt.Sprintf("%s, which has %s, is for deployments or jobs that no file has", placement.What, vip.Property)
 	if p.group != "" {
-		message = fmt.Sprintf("no file tells whether addon %s, which has %s, goes to %s", addon.Addon, vip.Property, p.group)
+		message = fmt.Sprintf("no file tells whether %s, which has %s, goes to %s", placement.What, vip.Property, p.group)
 	}
 	b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
 		Owner: owner, Reason: plan.Untold, At: vip.At, May: located(may, vip.At),

@@ -20,8 +20,8 @@ func (b *blindSpots) manifest(m *bosh.Manifest, known networks) {
 	}
 	for _, vip := range m.VIPs {
 		owner.Property, owner.InstanceGroup = vip.Property, vip.Group
-		if vip.Addon != nil {
-			b.mayBePlaced(owner, b.placesIn(vip.Addon, m, known), known, vip)
+		if vip.Placement != nil {
+			b.mayBePlaced(owner, b.placesIn(vip.Placement, m, known), known, vip)
 		} else {
 			b.mayBePlaced(owner, groupPlaces(m, vip.Group, known), known, vip)
 		}
@@ -112,9 +112,9 @@ func (b *blindSpots) manifestGap(owner plan.Owner, m *bosh.Manifest, gap bosh.Ga
 		may = b.askedOn(m, kind, owner, gap, known)
 	case bosh.HidesProperties:
 		owner.InstanceGroup, owner.Property = gap.GroupName, gap.Property
-		if gap.Addon == nil {
+		if gap.Placement == nil {
 			may = b.ofProperty(owner, groupPlaces(m, gap.GroupName, known).all(), known, gap)
-		} else if places := b.placesIn(gap.Addon, m, known); !places.none() {
+		} else if places := b.placesIn(gap.Placement, m, known); !places.none() {
 			may = b.ofProperty(owner, places.all(), known, gap)
 		}
 	case bosh.HidesContact:

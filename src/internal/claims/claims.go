@@ -122,7 +122,7 @@ type builder struct {
 
 	// amongs are the subnets that stand for any of several, by the first of these.
 	amongs map[*plan.Subnet][]*plan.Subnet
-	// places are those of addons that are known already.
+	// places are those that are known already.
 	places map[*bosh.Placement]places
 
 	// made are the plan's subnets by those that were read, parts what hides of these,
@@ -187,12 +187,12 @@ func (b *builder) director(d *Director) {
 		b.own(d.Name, shared, block)
 	}
 	for _, vip := range d.CloudVIPs {
-		owner, places := plan.Owner{Director: d.Name, Property: vip.Property}, b.placesAmong(vip.Addon, d, all, shared)
+		owner, places := plan.Owner{Director: d.Name, Property: vip.Property}, b.placesAmong(vip.Placement, d, all, shared)
 		b.placed(owner, places, shared, vip)
 		blind.mayBePlaced(owner, places, shared, vip)
 	}
 	for _, gap := range d.CloudGaps {
-		owner, places := plan.Owner{Director: d.Name, Property: gap.Property}, b.placesAmong(gap.Addon, d, all, shared)
+		owner, places := plan.Owner{Director: d.Name, Property: gap.Property}, b.placesAmong(gap.Placement, d, all, shared)
 		var may []plan.Claim
 		if !places.none() {
 			may = blind.ofProperty(owner, places.all(), shared, gap)

@@ -43,10 +43,10 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 	}
 	for _, vip := range m.VIPs {
 		owner := plan.Owner{Director: director, Deployment: m.Name, InstanceGroup: vip.Group, Property: vip.Property}
-		if vip.Addon == nil {
+		if vip.Placement == nil {
 			b.placed(owner, groupPlaces(m, vip.Group, known), known, vip)
 		} else {
-			b.placed(owner, b.placesIn(vip.Addon, m, known), known, vip)
+			b.placed(owner, b.placesIn(vip.Placement, m, known), known, vip)
 		}
 	}
 	if m.Form == bosh.CreateEnv {

@@ -90,6 +90,6 @@ func (kept Kept) and(other Kept) Kept {
 	}
 	return Kept{
 		VIPProperties: both(kept.VIPProperties, other.VIPProperties), CloudProperties: both(kept.CloudProperties, other.CloudProperties),
-		RouterIDs: kept.RouterIDs && other.RouterIDs,
+		RouterIDs: kept.RouterIDs && other.RouterIDs, Types: kept.Types && other.Types,
 	}
 }

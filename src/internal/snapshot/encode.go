@@ -140,6 +140,7 @@ func (k Kept) node() *yaml.Node {
 		m.texts("cloud_properties", k.CloudProperties)
 	}
 	m.flag("router_ids", k.RouterIDs)
+	m.flag("vm_types", k.Types)
 	return &m.Node
 }
 

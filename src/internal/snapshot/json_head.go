@@ -138,6 +138,7 @@ func (p *parser) kept(known keptTexts) (Kept, error) {
 		VIPProperties   []string `json:"vip_properties"`
 		CloudProperties []string `json:"cloud_properties"`
 		RouterIDs       bool     `json:"router_ids"`
+		Types           bool     `json:"vm_types"`
 	}
 	if err := json.Unmarshal(text, &kept); err != nil {
 		return Kept{}, p.wrong("kept has the wrong form")

@@ -26,11 +26,13 @@ type Kept struct {
 	// RouterIDs says that the ids of virtual routers were kept: where there is none,
 	// it is the job's default.
 	RouterIDs bool
+	// Types says that it was kept what groups choose of VM types and extensions.
+	Types bool
 }
 
 // Kept is what a snapshot says that it kept.
 func (k Keep) Kept() Kept {
-	kept := Kept{CloudProperties: slices.Compact(slices.Sorted(slices.Values(k.CloudProperties))), RouterIDs: true}
+	kept := Kept{CloudProperties: slices.Compact(slices.Sorted(slices.Values(k.CloudProperties))), RouterIDs: true, Types: true}
 	kept.VIPProperties = patternTexts(k.VIPProperties)
 	return kept
 }

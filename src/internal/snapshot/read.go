@@ -227,6 +227,7 @@ func (r *reader) settings(v source.Value) Settings {
 		kept := files.Field("kept")
 		s.Files = &Files{By: files.Field("by").Text(), Kept: Kept{
 			VIPProperties: r.texts(kept.Field("vip_properties")), CloudProperties: r.texts(kept.Field("cloud_properties")), RouterIDs: kept.Field("router_ids").Bool(),
+			Types: kept.Field("vm_types").Bool(),
 		}}
 	}
 	return s

@@ -149,6 +149,8 @@ func (l vipLeaves) group() shape {
 		field{"azs", listOf(name)},
 		field{"networks", listOf(network)},
 		field{"migrated_from", listOf(object(field{"name", name}, field{"az", name}))},
+		field{"vm_type", name},
+		field{"vm_extensions", listOf(name)},
 		field{"resource_pool", name},
 		field{"release", name},
 		field{"stemcell", name},

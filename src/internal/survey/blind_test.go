@@ -431,8 +431,9 @@ func lost(b *blinded, named []plan.Claim) []plan.Claim {
 		keeps := func(o plan.Claim) bool {
 			return o.Kind.InUse() && o.Owner().Director == c.Owner().Director && o.Range.Contains(c.Range.From())
 		}
-		groupless := strings.HasPrefix(b.how, "emptied instance_groups") && c.Kind == plan.VIP // an addon goes nowhere
-		groupless = groupless || strings.Contains(b.how, ".exclude.")                          // with a condition less it keeps from more
+		groupless := strings.HasPrefix(b.how, "emptied instance_groups") && c.Kind == plan.VIP    // an addon goes nowhere
+		groupless = groupless || strings.Contains(b.how, ".exclude.")                             // with a condition less it keeps from more
+		groupless = groupless || strings.HasSuffix(b.how, ".vm_extensions") && c.Kind == plan.VIP // nobody chooses it
 		return b.lines(c.At) || groupless || slices.ContainsFunc(p.Claims, keeps) ||
 			slices.ContainsFunc(p.BlindSpots, func(s plan.BlindSpot) bool { return slices.ContainsFunc(s.May, keeps) })
 	})

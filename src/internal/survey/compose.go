@@ -42,6 +42,8 @@ type text struct {
 	beside bool
 	// noRouterIDs says that ids of virtual routers were left out of it when it was kept.
 	noRouterIDs bool
+	// noTypes says the same of the VM types and extensions that groups choose.
+	noTypes bool
 	// vips are the patterns of virtual addresses that count in it; nil: the fleet's.
 	vips *bosh.Patterns
 }
@@ -161,7 +163,7 @@ func keeper(from *fleet.SnapshotFile, s *snapshot.Snapshot, beside bool, vips *b
 			return list
 		}
 		e := fleet.SourceFile{Path: from.Shown(), At: from.At, Name: name, Document: content.Document}
-		return append(list, text{SourceFile: e, told: true, beside: beside, noRouterIDs: !s.Kept.RouterIDs, vips: vips})
+		return append(list, text{SourceFile: e, told: true, beside: beside, noRouterIDs: !s.Kept.RouterIDs, noTypes: !s.Kept.Types, vips: vips})
 	}
 }
 

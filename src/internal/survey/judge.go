@@ -61,6 +61,9 @@ func judge(d documents, mode mode) judged {
 	opts.DirectorIPs = directorIPs(d.Addresses, c.CreateEnvs)
 	c.CPI = d.cpiOf(c.CreateEnvs)
 	vips, ofConfig := j.cloudConfigs(&d, opts)
+	if slices.ContainsFunc(current, func(m manifest) bool { return m.text.noTypes }) {
+		vips = vips.CountEverywhere()
+	}
 	ofRuntime := j.runtimeConfigs(&d)
 	c.CloudVIPs, c.CloudGaps = append(vips.Found, ofRuntime.Found...), append(vips.Gaps, ofRuntime.Gaps...)
 	deployments := j.manifests(d.Name, claims.DeploymentSource, current)

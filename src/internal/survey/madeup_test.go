@@ -155,7 +155,7 @@ func (r random) director(t testing.TB, m *madeUp, name string, part int) {
 	}
 	reserved := fmt.Sprintf("[%s - %s, %s - %s]", ip(0, 2), ip(0, low-1), ip(0, min(high+1, 30)), ip(0, 30))
 	static := fmt.Sprintf("[%s - %s, %s]", ip(0, low), ip(0, low+1), ip(0, low+2))
-	cc := "azs: [{name: z1}, {name: z2}]\nvm_types: [{name: small}]\nnetworks:\n- name: default\n  type: manual\n  subnets:\n  - range: 10.0.0.0/27\n    gateway: " + ip(0, 1) +
+	cc := "azs: [{name: z1}, {name: z2}]\n" + r.types() + "networks:\n- name: default\n  type: manual\n  subnets:\n  - range: 10.0.0.0/27\n    gateway: " + ip(0, 1) +
 		"\n    azs: [z1, z2]\n    reserved: " + reserved + "\n    static: " + static
 	if r.chance(2) {
 		cc += "\n    dns: [" + ip(0, 2+r.IntN(28)) + ", 9.9.9.9]"
@@ -185,6 +185,20 @@ func (r random) director(t testing.TB, m *madeUp, name string, part int) {
 		m.add(t, name, fleet.RuntimeConfigs, name+"/runtime.yml",
 			"releases: []\naddons:\n- name: ha\n"+r.placement(name)+"  jobs:\n  - name: keepalived\n    release: ha\n    properties: {keepalived: {vip: "+ip(0, 2+r.IntN(28))+r.routerID()+"}}\n")
 	}
+}
+
+// types are VM types and extensions of a cloud-config, some with addresses that their VMs
+// may answer for.
+func (r random) types() string {
+	text := "vm_types:\n- {name: small}\n- name: paired\n"
+	if r.chance(3) {
+		text += "  cloud_properties: {allowed_address_pairs: [{ip_address: " + ip(0, 2+r.IntN(28)) + "}]}\n"
+	}
+	text += "vm_extensions:\n- {name: plain}\n- name: ha\n"
+	if r.chance(3) {
+		text += "  cloud_properties: {allowed_address_pairs: " + ip(r.IntN(2), 2+r.IntN(11)) + "}\n"
+	}
+	return text
 }
 
 // placement are filters of an addon of a director, or none.
@@ -219,7 +233,8 @@ func (r random) deployment(t testing.TB, m *madeUp, name, director string, low, 
 		}
 	}
 	group := func(name, networks, properties string) {
-		text += fmt.Sprintf("- name: %s\n  instances: 1\n  azs: [z1]\n  vm_type: small\n  stemcell: default\n  jobs: [{name: %s, release: r%s}]\n  networks:\n%s", name, job, properties, networks)
+		text += fmt.Sprintf("- name: %s\n  instances: 1\n  azs: [z1]\n  vm_type: %s\n%s  stemcell: default\n  jobs: [{name: %s, release: r%s}]\n  networks:\n%s",
+			name, r.pick("small", "small", "paired"), r.pick("", "  vm_extensions: [plain, ha]\n", "  vm_extensions: [plain]\n"), job, properties, networks)
 		job = "j"
 	}
 	properties := ""
