@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -93,9 +94,9 @@ func (it *Item) Cure() string {
 	case GrantedTwice:
 		return "two machines answer now, or one of them is gone: see who does with ipguard probe, and give one of them another address"
 	case BookedByOther:
-		return "give it another address (ipguard book " + it.Promised[0].Booking().Pool + " --for " + it.Granted[0].OwnerText() + "), or let its owner give back the booking: ipguard release " + plan.RangeText(it.Promised[0].Range)
+		return "give it another address (" + lint.BookCommand(it.Promised[0].Booking().Pool, it.Granted[0].OwnerText(), "") + "), or let its owner give back the booking: ipguard release " + plan.RangeText(it.Promised[0].Range)
 	case ReleasedInUse:
-		return "deploy " + o.Deployment + " without it, or book it again: ipguard book " + it.Promised[0].Booking().Pool + " --for " + it.Promised[0].Booking().For() + " --address " + plan.RangeText(it.Promised[0].Range)
+		return "deploy " + o.Deployment + " without it, or book it again: " + lint.BookCommand(it.Promised[0].Booking().Pool, it.Promised[0].Booking().For(), " --address "+plan.RangeText(it.Promised[0].Range))
 	case NeverSeen:
 		return either("give it back: ipguard release "+plan.RangeText(it.Range), it.keepOff())
 	case Moved:

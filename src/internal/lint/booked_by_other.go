@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/lazyregexp"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/seal"
 )
@@ -121,7 +122,7 @@ func (f *Facts) orBook(advice string, c *plan.Claim, pool string) string {
 	if advice == "" {
 		or = ""
 	}
-	return paragraphs(advice, or+"take one that stays yours:\n"+bookCommand(pool, owner, ""))
+	return paragraphs(advice, or+"take one that stays yours:\n"+BookCommand(pool, owner, ""))
 }
 
 // orRelease is how whoever has booked what others use alone gives it back; empty where the
@@ -147,12 +148,16 @@ func (f *Facts) unlessLost(b *plan.Booking, advice string) string {
 	return fmt.Sprintf("nothing that is booked of pool %s can be changed, for the fleet file has no such pool: ask whoever plans it to give it its name back", b.Pool)
 }
 
-// bookCommand books for an owner. Names of it that may not be shown are for whoever books
-// to write: as variables they are refused.
-func bookCommand(pool, owner, options string) string {
+// BookCommand books for an owner. Names of it that may not be shown, or that nobody knows,
+// are for whoever books to write: as variables they are refused.
+func BookCommand(pool, owner, options string) string {
 	text := "ipguard book " + quotedArgument(pool) + " --for "
-	if !seal.Words().MatchString(owner) {
+	named := variable().ReplaceAllString(seal.Words().ReplaceAllString(owner, "NAME"), "NAME")
+	if named == owner {
 		return text + quotedArgument(owner) + options
 	}
-	return text + quotedArgument(seal.Words().ReplaceAllString(owner, "NAME")) + options + " # NAME: as it is without its variable"
+	return text + quotedArgument(named) + options + " # NAME: as it is without its variable"
 }
+
+// variable finds those that have no value.
+var variable = lazyregexp.New(`\(\([^()]*\)\)`)

@@ -65,7 +65,7 @@ func laterBooking(a, b *plan.Claim) (first, second *plan.Claim) {
 // have the address, so that the owner and its number name the one that goes.
 func anotherCommand(c *plan.Claim) string {
 	b := c.Booking()
-	return "ipguard release " + quotedArgument(fmt.Sprintf("%s/%d", b.Owner, b.Number)) + "\n" + bookCommand(b.Pool, b.For(), "")
+	return "ipguard release " + quotedArgument(fmt.Sprintf("%s/%d", b.Owner, b.Number)) + "\n" + BookCommand(b.Pool, b.For(), "")
 }
 
 // bookedTwice tells of one owner's number that two addresses of a pool have: two

@@ -54,11 +54,8 @@ func (o *others) use(p *Problem) string {
 		{unowned, "every director of the segment reserves it, and ipguard knows of nobody who uses it"},
 	} {
 		if list := o.nearest(kind.free, p.Range.From()); len(list) > 0 {
-			owner := p.Director + "/" + p.Deployment
-			if p.Instead.Group != "" {
-				owner += "/" + p.Instead.Group
-			}
-			return paragraphs(fmt.Sprintf("use %s for %s: %s", alternatives(list), p.Instead.For, kind.why), o.facts.bookFirst(list, subnets, owner))
+			owner := plan.Owner{Director: p.Director, Deployment: p.Deployment, InstanceGroup: p.Instead.Group}
+			return paragraphs(fmt.Sprintf("use %s for %s: %s", alternatives(list), p.Instead.For, kind.why), o.facts.bookFirst(list, subnets, owner.Name()))
 		}
 	}
 	return ""

@@ -46,6 +46,6 @@ func (f *Facts) stillUsed(booking, user *plan.Claim) Finding {
 		Claims:  []Party{party(user, who(user)), party(booking, "given back here")},
 		Why:     why,
 		Suggestion: paragraphs("take it out of the manifest and deploy",
-			f.unlessLost(b, "or book it again:\n"+bookCommand(b.Pool, b.For(), " --address "+quotedArgument(address)))),
+			f.unlessLost(b, "or book it again:\n"+BookCommand(b.Pool, b.For(), " --address "+quotedArgument(address)))),
 	}
 }

@@ -140,7 +140,7 @@ func (f *Facts) bookAddresses(pool, owner string, all ...netip.Addr) string {
 	if n := f.bookedFor(pool, owner); n > 0 {
 		options += fmt.Sprintf(" -n %d", n+len(all))
 	}
-	return bookCommand(pool, owner, options)
+	return BookCommand(pool, owner, options)
 }
 
 // bookedFor counts the addresses that an owner has booked in a pool.

@@ -92,6 +92,12 @@ func (c *Claim) OwnerText() string {
 	if c.Kind == External || c.Kind == Booked {
 		return o.Property
 	}
+	return o.Name()
+}
+
+// Name is the owner that a booking would name; empty where director or deployment are not
+// known.
+func (o Owner) Name() string {
 	if o.Director == "" || o.Deployment == "" {
 		return ""
 	}
