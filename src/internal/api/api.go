@@ -70,8 +70,11 @@ func (a *API) Handler() (http.Handler, *huma.OpenAPI) {
 		if !ok {
 			return v, nil
 		}
-		if h.cause = a.Ledger.Explain(h.cause); errors.Is(h.cause, ledgersql.ErrFull) {
+		switch h.cause = a.Ledger.Explain(h.cause); {
+		case errors.Is(h.cause, ledgersql.ErrFull):
 			h.Detail = noRoom
+		case errors.Is(h.cause, ledgersql.ErrReplaced):
+			h.Detail = ledgersql.ErrReplaced.Error()
 		}
 		if a.Failed != nil {
 			a.Failed(ctx.Context(), h.cause)

@@ -35,7 +35,8 @@ import (
 type Database interface {
 	// SQL answers questions. Parameters are $1, $2, ... and appear in this order.
 	SQL() *sql.DB
-	// Write is for statements that write.
+	// Write is for statements that write. None of them is committed once the file was
+	// replaced, see ErrReplaced.
 	Write() *sql.DB
 	// Append writes events and what became of their addresses, all of them or none.
 	// The error is ErrLate if somebody else wrote in between, and ErrGuarded if a guard
@@ -50,8 +51,11 @@ type Database interface {
 	Adopt(ctx context.Context, tx *sql.Tx) error
 	// Begin keeps track, from now on, of what Copied has to know.
 	Begin(ctx context.Context) error
-	// Explain is the error of a statement; it is ErrFull, too, if there was no room.
+	// Explain is the error of a statement; it is ErrFull, too, if there was no room, and
+	// ErrReplaced.
 	Explain(err error) error
+	// Replaced is ErrReplaced if it is so now, and asks the database nothing.
+	Replaced() error
 	// Writable says why nothing can be written now, as far as can be known without writing:
 	// ErrFull, ErrReadOnly or ErrReplaced, or that the database does not answer.
 	Writable(ctx context.Context) error
@@ -145,7 +149,7 @@ func (s *Store) Close() error {
 }
 
 // Explain is the error of a statement on the database, of whatever table; it is ErrFull,
-// too, if there was no room.
+// too, if there was no room, and ErrReplaced.
 func (s *Store) Explain(err error) error { return s.database.Explain(err) }
 
 // Records implements ledger.Store: what is committed now, by whomever. The records

@@ -44,7 +44,21 @@ func (s *Server) around(next http.Handler) http.Handler {
 	foreign.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusForbidden, "this request was made by a page of another server")
 	}))
-	return s.logged(s.guarded(s.ownHost(foreign.Handler(bounded(s.who(next))))))
+	return s.logged(s.guarded(s.ownHost(foreign.Handler(bounded(s.who(s.inPlace(next)))))))
+}
+
+// inPlace refuses, once the database's file was replaced, all that may write: no commit
+// succeeds then, and "it is so already" would be said of the file that was there.
+func (s *Server) inPlace(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			if err := s.database.Replaced(); err != nil {
+				problem(w, http.StatusServiceUnavailable, err.Error())
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // policy is what browsers may do on a page: nothing that it does not bring along.

@@ -65,8 +65,10 @@ func (s *Server) keepSession(r *http.Request) error {
 
 // notKept is what is said of a session that cannot be written.
 func notKept(err error) string {
-	if errors.Is(err, ledgersql.ErrFull) {
-		return "Nobody was logged in: " + ledgersql.ErrFull.Error() + "."
+	for _, known := range []error{ledgersql.ErrFull, ledgersql.ErrReplaced} {
+		if errors.Is(err, known) {
+			return "Nobody was logged in: " + known.Error() + "."
+		}
 	}
 	return "Nobody was logged in: the session cannot be kept."
 }

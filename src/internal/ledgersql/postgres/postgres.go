@@ -148,6 +148,9 @@ func (d *Database) Explain(err error) error {
 	return fmt.Errorf("%w: %w", ledgersql.ErrFull, err)
 }
 
+// Replaced implements ledgersql.Database: there is no file to be replaced.
+func (d *Database) Replaced() error { return nil }
+
 // fullTime is how long after a statement that found no room it is taken for granted that
 // there is none: nobody can see the disk of PostgreSQL from here, but who writes.
 const fullTime = 15 * time.Second

@@ -27,7 +27,7 @@ type Database struct {
 	path        string
 	read, write *sql.DB
 	mark        *mark
-	// opened is the file as it was opened, and file the same to look into.
+	// opened is the file as it was opened, nil until then, and file the same to look into.
 	opened os.FileInfo
 	file   *os.File
 }
@@ -46,12 +46,13 @@ func Open(ctx context.Context, path string) (*Database, error) {
 		return nil, err
 	}
 	_, noLog := os.Stat(path + "-wal")
-	write, err := open(path, "immediate")
+	d := &Database{path: path, mark: &mark{path: path + markSuffix}}
+	write, err := open(path, "immediate", d.watched)
 	if err != nil {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	d := &Database{write: write, path: path, mark: &mark{path: path + markSuffix}}
+	d.write = write
 	if err := ledgersql.Migrate(ctx, write, ledgersql.SQLite); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, damaged(path, noLog == nil, err)), write.Close())
 	}
@@ -69,34 +70,10 @@ func Open(ctx context.Context, path string) (*Database, error) {
 	return d, nil
 }
 
-// replaced says that another file is in the place of the one that was opened, or was copied
-// over it.
-func (d *Database) replaced() error {
-	if now, err := os.Stat(d.path); err != nil || !os.SameFile(d.opened, now) || d.overwritten() {
-		return ledgersql.ErrReplaced
-	}
-	return nil
-}
-
-// overwritten reports whether a backup, or nothing, was copied over the file: this one has a
-// log, as its header said from when it was opened.
-func (d *Database) overwritten() bool {
-	header, err := headerOf(d.file)
-	return err != nil || !header.logs()
-}
-
-// commit commits, and looks then whether what was written is where the next one looks.
-func (d *Database) commit(tx *sql.Tx) error {
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	return d.replaced()
-}
-
-func open(path, lock string) (*sql.DB, error) {
+func open(path, lock string, begun ...func(*sqlite3.Conn) error) (*sql.DB, error) {
 	query := url.Values{"_txlock": {lock}, "_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(on)"}}
 	name := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: query.Encode()}
-	db, err := driver.Open(name.String())
+	db, err := driver.Open(name.String(), begun...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -139,7 +116,7 @@ func leaveLog(db *sql.DB) error {
 
 // Append implements ledgersql.Database.
 func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after []ledgersql.Booking) error {
-	if err := d.replaced(); err != nil {
+	if err := d.Replaced(); err != nil {
 		return err
 	}
 	tx, err := d.write.BeginTx(ctx, nil)
@@ -152,7 +129,7 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 	if err := ledgersql.AppendIn(ctx, tx, events, after); err != nil {
 		return errors.Join(d.judge(err), tx.Rollback())
 	}
-	if err := d.commit(tx); err != nil {
+	if err := tx.Commit(); err != nil {
 		return d.judge(err)
 	}
 	d.mark.add(len(events))
@@ -162,7 +139,7 @@ func (d *Database) Append(ctx context.Context, events []ledgersql.Event, after [
 // Alone implements ledgersql.Database: one connection writes, and its transactions keep
 // other programs out.
 func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
-	if err := d.replaced(); err != nil {
+	if err := d.Replaced(); err != nil {
 		return err
 	}
 	tx, err := d.write.BeginTx(ctx, nil)
@@ -172,7 +149,7 @@ func (d *Database) Alone(ctx context.Context, f func(tx *sql.Tx) error) error {
 	if err := f(tx); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	return d.commit(tx)
+	return d.Explain(tx.Commit())
 }
 
 // guarded refuses events whose guard says no.
@@ -208,7 +185,7 @@ func (d *Database) judge(err error) error {
 // Explain implements ledgersql.Database. Where bytes cannot be written the driver does not
 // say why.
 func (d *Database) Explain(err error) error {
-	switch {
+	switch err = moved(err); {
 	case errors.Is(err, ledgersql.ErrFull):
 		return err
 	case errors.Is(err, sqlite3.FULL), errors.Is(err, sqlite3.IOERR) && d.full():
@@ -222,7 +199,7 @@ const mayWrite = 2
 
 // Writable implements ledgersql.Database.
 func (d *Database) Writable(ctx context.Context) error {
-	if err := d.replaced(); err != nil {
+	if err := d.Replaced(); err != nil {
 		return err // what it answers is of neither file
 	}
 	if err := d.read.PingContext(ctx); err != nil {
