@@ -118,6 +118,8 @@ type propertyScope struct {
 
 type vipFinder struct {
 	patterns Patterns
+	// holding are those patterns that are paths: what is above their last name holds addresses.
+	holding []Pattern
 	// inManifest says that addons are those of a manifest.
 	inManifest bool
 	// endings caches whether some pattern may end in a property's name.
@@ -132,7 +134,7 @@ type vipFinder struct {
 }
 
 func newVIPFinder(patterns Patterns) *vipFinder {
-	return &vipFinder{patterns: patterns, endings: map[string]bool{}, promising: map[*yaml.Node]bool{}, most: maxPropertyValues}
+	return &vipFinder{patterns: patterns, holding: holding(patterns), endings: map[string]bool{}, promising: map[*yaml.Node]bool{}, most: maxPropertyValues}
 }
 
 // searchGroup searches an instance group, a v1 job or an addon, of which directors know
@@ -207,7 +209,7 @@ func (f *vipFinder) isPromising(n *yaml.Node) bool {
 func (f *vipFinder) hasPromisingChild(n *yaml.Node) bool {
 	for i, child := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
-			if f.mayEndIn(keyText(child)) || mayHold(keyText(child), n.Content[i+1]) {
+			if f.mayEndIn(keyText(child)) || f.mayBeHolder(keyText(child), n.Content[i+1]) {
 				return true
 			}
 		} else if child.Kind != yaml.ScalarNode && f.isPromising(child) {
@@ -258,7 +260,7 @@ func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Valu
 		if (slices.ContainsFunc(below, propertyName.hides) || slices.ContainsFunc(scope.jobs, isHiddenJob)) && f.mayEndIn(name) && f.patterns.mayMatch(scope.jobs, below) {
 			f.perhaps(scope, below, key, value, v)
 		}
-		if mayHold(name, value.Node()) {
+		if f.isHolder(scope.jobs, below, value.Node()) {
 			f.expect(scope, value, false, "property "+strings.Join(shown(below), "."))
 		}
 		f.walkChild(scope, below, value)
@@ -346,21 +348,6 @@ func (f *vipFinder) setRouter(found []PropertyAddress, scope propertyScope, path
 		gap.isBehind(id.Text())
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
-}
-
-// holders are properties below which virtual addresses stand in releases that are
-// known: vip below keepalived. Where a variable takes the place of all that is
-// below, the address is behind it. Any other property may hold a map with a vip in
-// it as well, but passwords and certificates, of which every manifest has dozens,
-// are no such thing, and nothing tells them apart.
-var holders = []string{"keepalived", "vrrp", "vrrp_instance", "vrrp_instances", "virtual_router", "pgpool", "watchdog", "pacemaker", "corosync", "haproxy", "ha_proxy"}
-
-// mayHold reports whether a property hides and would hold virtual addresses below.
-func mayHold(name string, value *yaml.Node) bool {
-	if value == nil || value.Kind != yaml.ScalarNode || !slices.Contains(holders, strings.ToLower(name)) {
-		return false
-	}
-	return isWholeVariable(value.Value) || isUnfilled(value.Value) || toBeFilledIn().MatchString(value.Value)
 }
 
 func (f *vipFinder) walkChild(scope propertyScope, path []propertyName, v source.Value) {
