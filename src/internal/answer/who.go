@@ -297,9 +297,9 @@ func (h *Holders) Places() []place.Place {
 	var list []place.Place
 	add := func(claims []plan.Claim) {
 		for _, c := range claims {
-			if !seen[c.At] {
-				seen[c.At] = true
-				list = append(list, c.At)
+			if at := c.At.Told(); !seen[at] {
+				seen[at] = true
+				list = append(list, at)
 			}
 		}
 	}

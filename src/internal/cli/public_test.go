@@ -32,8 +32,8 @@ var publicVars = []string{
 // lintJSON is what of the JSON report these tests look at.
 type lintJSON struct {
 	Findings []struct {
-		Rule, Severity, Message string
-		Claims                  []struct {
+		Rule, Severity, Message, Addresses string
+		Claims                             []struct {
 			File         string
 			Line, Column int
 		}
@@ -44,9 +44,15 @@ type lintJSON struct {
 
 func runJSON(t *testing.T, args ...string) (int, lintJSON) {
 	t.Helper()
+	return runJSONIn(t, nil, args...)
+}
+
+// runJSONIn is runJSON in an environment.
+func runJSONIn(t *testing.T, environ []string, args ...string) (int, lintJSON) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	code := Main(context.Background(), append(args, "--format", "json"), Streams{
-		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: environ,
 	})
 	var result lintJSON
 	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {

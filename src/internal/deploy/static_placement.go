@@ -104,13 +104,12 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 	complete := !n.network.Hidden && !slices.ContainsFunc(n.network.Subnets, func(s *bosh.Subnet) bool { return s.Incomplete })
 	ok := true
 	served := map[*bosh.Subnet][]string{}
-	var reported place.Place
+	outside := outsiders{p: p, n: n}
 	for _, a := range staticAddresses(n) {
 		subnet := p.staticSubnet(n.network, a)
 		if subnet == nil {
-			if complete && a.at != reported {
-				p.outside(n, a)
-				reported = a.at // once for each entry
+			if complete {
+				outside.add(a)
 			}
 			ok = false
 			continue
@@ -125,6 +124,7 @@ func (p *staticPlacement) locate(n *plannedNetwork) bool {
 		p.lists[n.Name] = append(p.lists[n.Name], &a)
 		p.same[a.address()] = append(p.same[a.address()], &a)
 	}
+	outside.report()
 	return ok
 }
 
@@ -163,35 +163,6 @@ func (p *staticPlacement) staticSubnet(n *bosh.Network, a staticAddress) *bosh.S
 		}
 	}
 	return nil
-}
-
-// outside reports an address that no subnet lists as static, and says what it
-// is instead.
-func (p *staticPlacement) outside(n *plannedNetwork, a staticAddress) {
-	address := ipaddr.AddrOf(a.n, a.v6)
-	why, cure, otherwise := "which is in no subnet of it", "", ""
-	another := true
-	for _, s := range p.having(n.network, a.n, a.v6) {
-		if !s.Range.IsValid() || !s.Range.Contains(address) {
-			continue
-		}
-		pool := p.pool(s)
-		switch {
-		case pool.restricted.Contains(a.n):
-			why, otherwise = "which "+p.restriction(s, a.n), "choose an address of the subnet's static list"
-		case pool.static.Contains(a.n):
-			why, cure = "which begins no block of the subnet's prefix", "choose the first address of a block"
-			another = false
-		default:
-			why, cure = "which its subnet hands out dynamically", "add "+address.String()+" to static of the subnet"
-		}
-	}
-	problem := p.Add(bosh.RuleStaticIPOutsidePool, "InstanceGroupNetworkInstanceIpMismatch", a.at, "instance group %q asks for %s on network %q, %s", p.g.Name, address, n.Name, why)
-	problem.Cure = cure
-	if another {
-		problem.Instead = p.instead(p.g, n.network, otherwise)
-	}
-	problem.Range = ipaddr.RangeOf(ipaddr.Span{First: a.n, Last: a.n}, a.v6)
 }
 
 // checkDesiredZones checks that each address can be in a zone of the group.

@@ -1,7 +1,10 @@
 package interpolate
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -206,20 +209,28 @@ func (s *scalars) fromValue(v source.Value) *node {
 	return built
 }
 
-// fromEngine makes nodes of a value of the engine that has one place as a whole.
+// fromEngine makes nodes of a value of the engine that has one place as a whole. What is
+// in it are parts of that place, in the order of lists and of the texts of keys.
 func fromEngine(value any, at place.Place) *node {
+	parts := at.Part
+	return fromEngineParts(value, at, &parts)
+}
+
+func fromEngineParts(value any, at place.Place, parts *int) *node {
+	at.Part = *parts
+	*parts++
 	built := &node{at: at, value: value}
 	switch v := value.(type) {
 	case map[any]any:
 		m := &mapping{}
-		for key, value := range v {
-			m.put(&node{at: at, value: key}, fromEngine(value, at))
+		for _, key := range slices.SortedFunc(maps.Keys(v), func(a, b any) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) {
+			m.put(fromEngineParts(key, at, parts), fromEngineParts(v[key], at, parts))
 		}
 		built.value = m
 	case []any:
 		list := &sequence{items: make([]*node, len(v))}
 		for i, item := range v {
-			list.items[i] = fromEngine(item, at)
+			list.items[i] = fromEngineParts(item, at, parts)
 		}
 		built.value = list
 	}

@@ -194,6 +194,7 @@ func (r *Result) SetFindings(findings []Finding) {
 func once(failures []trouble.Trouble) []trouble.Trouble {
 	told := map[trouble.Trouble]bool{}
 	return slices.DeleteFunc(failures, func(f trouble.Trouble) bool {
+		f.At = f.At.Told()
 		again := told[f]
 		told[f] = true
 		return again

@@ -2,6 +2,9 @@ package lint
 
 import (
 	"fmt"
+	"slices"
+
+	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/place"
@@ -44,9 +47,11 @@ func runStaticIPTwice(f *Facts, report func(Finding)) {
 		}
 		report(f.refusedTwice(&f.seen[i], refusals))
 	}
-	for _, r := range refusals {
-		if !r.told {
-			report(problemFinding(r.problem))
+	for _, ofEntry := range refusals {
+		for _, r := range ofEntry {
+			if !r.told {
+				report(problemFinding(r.problem))
+			}
 		}
 	}
 	reportProblems(f, bosh.RuleStaticIPTwice, func(finding Finding) {
@@ -65,8 +70,8 @@ func ofTwoVersions(o plan.Overlap) bool {
 // errandOnly reports whether one of the two is an errand's, which a deploy does not
 // reserve (deployment_plan/assembler.rb, instance_groups_starting_on_deploy), and
 // nothing that is there already has the address.
-func errandOnly(o plan.Overlap, refusals map[place.Place]*refusal) bool {
-	return (o.A.Errand || o.B.Errand) && refusals[o.A.At] == nil && refusals[o.B.At] == nil
+func errandOnly(o plan.Overlap, refusals refusals) bool {
+	return (o.A.Errand || o.B.Errand) && len(refusals.of(o.A, o.Range)) == 0 && len(refusals.of(o.B, o.Range)) == 0
 }
 
 // ofOneEnv reports whether both claims are static_ips of one create-env manifest,
@@ -103,21 +108,42 @@ type refusal struct {
 	told    bool
 }
 
-// inUse returns the refusals by the place of the address.
-func (f *Facts) inUse() map[place.Place]*refusal {
-	list := map[place.Place]*refusal{}
+// refusals are those of one entry of static_ips: it may have several addresses, and one file
+// be that of several directors and deployments.
+type refusals map[refusedEntry][]*refusal
+
+type refusedEntry struct {
+	director, deployment string
+	at                   place.Place
+}
+
+// inUse returns the refusals of addresses that are in use.
+func (f *Facts) inUse() refusals {
+	list := refusals{}
 	for i := range f.Problems {
 		if p := &f.Problems[i]; p.Rule == bosh.RuleStaticIPTwice && p.Class == alreadyInUse {
-			list[p.At] = &refusal{problem: p}
+			entry := refusedEntry{p.Director, p.Deployment, p.At}
+			list[entry] = append(list[entry], &refusal{problem: p})
+		}
+	}
+	return list
+}
+
+// of returns the refusals of a claim's addresses among some.
+func (r refusals) of(c *plan.Claim, among netipx.IPRange) []*refusal {
+	var list []*refusal
+	for _, refused := range r[refusedEntry{c.Owner().Director, c.Owner().Deployment, c.At}] {
+		if refused.problem.Range.Overlaps(among) {
+			list = append(list, refused)
 		}
 	}
 	return list
 }
 
 // refusedTwice tells of two claims of which a director refuses the later one.
-func (f *Facts) refusedTwice(o *plan.Overlap, refusals map[place.Place]*refusal) Finding {
+func (f *Facts) refusedTwice(o *plan.Overlap, refusals refusals) Finding {
 	first, second := f.changeFirst(o.A, o.B)
-	if refusals[first.At] == nil && refusals[second.At] != nil {
+	if len(refusals.of(first, o.Range)) == 0 && len(refusals.of(second, o.Range)) > 0 {
 		first, second = second, first
 	}
 	finding := f.usedTwiceBy(first, second, o, "the director gives it to one of the two and refuses the other in the middle of a deploy")
@@ -126,9 +152,9 @@ func (f *Facts) refusedTwice(o *plan.Overlap, refusals map[place.Place]*refusal)
 		return finding
 	}
 	finding.DirectorError = alreadyInUse
-	if r := refusals[first.At]; r != nil {
+	for _, r := range slices.Backward(refusals.of(first, o.Range)) {
 		r.told = true
-		finding.Order = r.problem.Order
+		finding.Order = r.problem.Order // of the first
 	}
 	return finding
 }

@@ -21,6 +21,9 @@ type Place struct {
 	File string
 	// Line and Column count from 1. Columns count characters, not bytes.
 	Line, Column int
+	// Part tells the values apart that one flag carried: they have no lines of their own,
+	// and are as many. They count from 0, which is the whole of it; so is any value of a file.
+	Part int
 	// Through is the name of the variable, without parentheses, by which the
 	// value reached the document; empty for a value that stands where it is used.
 	Through string
@@ -37,12 +40,19 @@ func (p Place) String() string {
 	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
 }
 
-// Compare orders places by file, line, column and variable.
+// Told is the place as a person sees it, which all values of one flag have in common.
+func (p Place) Told() Place {
+	p.Part = 0
+	return p
+}
+
+// Compare orders places by file, line, column, part and variable.
 func (p Place) Compare(o Place) int {
 	return cmp.Or(
 		cmp.Compare(p.File, o.File),
 		cmp.Compare(p.Line, o.Line),
 		cmp.Compare(p.Column, o.Column),
+		cmp.Compare(p.Part, o.Part),
 		cmp.Compare(p.Through, o.Through),
 	)
 }

@@ -198,7 +198,7 @@ func relatedLocations(sources sources, parties []lint.Party) []sarifLocation {
 	var order []place.Place
 	texts := map[place.Place][]string{}
 	for _, p := range parties {
-		at := p.At
+		at := p.At.Told()
 		at.Through = "" // stands in the text
 		if texts[at] == nil {
 			order = append(order, at)
