@@ -107,7 +107,7 @@ func (s *Store) Tell(ctx context.Context, director string, text []byte, who Push
 		}
 		text = both.Encode()
 		sum := sha256.Sum256(text)
-		p = Push{Director: director, UUID: both.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:]), Collected: both.Collected.UTC()}
+		p = Push{Director: director, UUID: both.Director.UUID, At: s.Now().UTC(), By: by, Digest: hex.EncodeToString(sum[:]), Collected: s.notAhead(both.Collected)}
 		if last != nil && last.Digest == p.Digest {
 			if _, err := s.Text(ctx, director, last.Version); !isDamaged(err) {
 				return *last, false, err
@@ -153,6 +153,16 @@ const (
 	// mostBehind is how much older than the last one it may be.
 	mostBehind = 5 * time.Minute
 )
+
+// notAhead is when a snapshot was made, or now if that is not yet: a clock that is ahead would
+// keep off, for as long, everybody whose clock is right.
+func (s *Store) notAhead(made time.Time) time.Time {
+	made, now := made.UTC(), s.Now().UTC()
+	if made.After(now) {
+		return now
+	}
+	return made
+}
 
 // errMoved says that another one pushed in between.
 var errMoved = errors.New("another one pushed")

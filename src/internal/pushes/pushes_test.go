@@ -16,6 +16,7 @@ import (
 // TestNeverOlder pushes what was made at any time, of a director that tells its UUID and of
 // files alone, again and again as pipelines do, and retires some: what counts is never more
 // than five minutes older than what was pushed before it, and never of another director.
+// Whose clock is ahead keeps nobody off.
 func TestNeverOlder(t *testing.T) {
 	d, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
 	if err != nil {
@@ -44,7 +45,7 @@ func TestNeverOlder(t *testing.T) {
 			uuid = "of " + name
 		}
 		s := snapshot.Snapshot{Head: snapshot.Head{
-			Collected: now.Add(-time.Duration(rng.IntN(1200)) * time.Second).Truncate(time.Second),
+			Collected: now.Add(time.Duration(rng.IntN(1600)-1200) * time.Second).Truncate(time.Second), // a clock may be ahead
 			Director:  snapshot.Identity{Name: name, UUID: uuid, Version: fmt.Sprint(rng.IntN(3))},
 		}}
 		p, _, err := store.Add(t.Context(), name, s.Encode(), "test")
@@ -61,6 +62,8 @@ func TestNeverOlder(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
+		case p.Collected.After(now):
+			t.Fatalf("seed %d: %s counts as of %s, and it is %s: until then whose clock is right would be refused", seed, name, p.Collected, now)
 		case !known:
 		case last.UUID != "" && last.UUID != p.UUID:
 			t.Fatalf("seed %d: %s was of %q, and is of %q", seed, name, last.UUID, p.UUID)
