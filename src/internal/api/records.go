@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -170,10 +169,9 @@ func mayChange(actor *accounts.Actor, pool *ledger.Pool, before ledger.Booking, 
 }
 
 // verify judges entries by the world of the owner among them: nothing is given that the
-// server itself would not give. But of what the actor's own directors hand out, and of
-// networks that the server does not know, who asks knows more: their files may say something
-// else than what was pushed last. An address that is none that may be given is a
-// *ledger.NotFreeError.
+// server itself would not give, but for what the actor's own directors hand out, of which who
+// asks knows more: their files may say something else than what was pushed last. An address
+// that is none that may be given is a *ledger.NotFreeError.
 func (a *API) verify(picture *central.Picture, pool *ledger.Pool, rs *ledger.Records, look *booking.Look, entries []ledger.Entry, own func(director string) bool, trusted bool) error {
 	owner := ""
 	for _, e := range entries {
@@ -188,11 +186,8 @@ func (a *API) verify(picture *central.Picture, pool *ledger.Pool, rs *ledger.Rec
 		owner = nobody
 	}
 	w := *look.World(owner)
-	unknown := unknownOf(pool, look, func(r netip.Prefix) bool {
-		return slices.ContainsFunc(picture.Answers.Who(netipx.RangeOfPrefix(r)).Blind, func(s *plan.BlindSpot) bool { return !own(s.Owner.Director) })
-	}, entries)
-	if w.Free = append(slices.Clip(w.Free), unknown); !given(&w, entries) {
-		w.Free = append(slices.Clip(look.Without(own).World(owner).Free), unknown)
+	if !given(&w, entries) {
+		w.Free = look.Without(own).World(owner).Free
 	}
 	err := ledger.Verify(pool, rs, &w, entries, trusted)
 	if err == nil || errors.As(err, new(*ledger.NotFreeError)) {
@@ -232,28 +227,6 @@ func (a *API) ownDirectors(ctx context.Context, actor *accounts.Actor, entries [
 	return func(director string) bool {
 		return director != "" && (owns[director] || slices.Contains(actor.Scopes, accounts.PushFor(director)))
 	}, nil
-}
-
-// unknownOf are the addresses of a pool that are in no network which the server knows, but
-// for those that entries take where somebody may be who cannot be seen.
-func unknownOf(pool *ledger.Pool, look *booking.Look, hidden func(netip.Prefix) bool, entries []ledger.Entry) *netipx.IPSet {
-	var set netipx.IPSetBuilder
-	for _, r := range pool.Ranges {
-		set.AddRange(r)
-	}
-	for _, s := range look.Subnets() {
-		set.RemovePrefix(s.Range)
-	}
-	for _, e := range entries {
-		if taking(e.Event.What) && hidden(e.Range) {
-			set.RemovePrefix(e.Range)
-		}
-	}
-	unknown, err := set.IPSet()
-	if err != nil { // the ranges of a plan are valid
-		return &netipx.IPSet{}
-	}
-	return unknown
 }
 
 func entriesOf(body protocol.Entries, actor *accounts.Actor) ([]ledger.Entry, error) {

@@ -132,7 +132,7 @@ func (v *verifying) taken(e Entry, before Booking) error {
 	if users := v.world.usedByOthers(e.Range, e.Event.Owner); len(users) > 0 {
 		return fmt.Errorf("it is in use by %s", users[0].Text)
 	}
-	if v.world.Free != nil && !v.free(e.Range) {
+	if !v.free(e.Range) {
 		return &NotFreeError{e.Range}
 	}
 	v.grown = append(v.grown, e.Event.Team)

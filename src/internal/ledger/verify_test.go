@@ -44,7 +44,13 @@ func TestVerifyRefuses(t *testing.T) {
 		event("10.0.0.8", ledger.WasBooked, "r/e/d", team("red"), until(day)),
 		event("10.0.0.7", ledger.WasBooked, "x/y/z", number(1), until(day)), event("10.0.0.7", ledger.WasReleased, "x/y/z", number(1), until(7*day)),
 	}
-	world := &ledger.World{Now: now, Users: func(r netip.Prefix, _ string) []ledger.User {
+	all := &netipx.IPSetBuilder{}
+	all.AddPrefix(netip.MustParsePrefix("10.0.0.0/24"))
+	free, err := all.IPSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	world := &ledger.World{Now: now, Free: []*netipx.IPSet{free}, Users: func(r netip.Prefix, _ string) []ledger.User {
 		if r == ledgertest.Single("10.0.0.3") || r == ledgertest.Single("10.0.0.4") || r == ledgertest.Single("10.0.0.8") || r == ledgertest.Single("10.0.0.7") {
 			return []ledger.User{{Text: "a/b/used", Is: func(o string) bool { return o == "a/b/used" }}}
 		}

@@ -14,10 +14,12 @@ import (
 
 // TestEntriesAsBookings: who computed by itself which address it takes gets none that the
 // server would not give, whatever it did not see: of two servers with the same plan, one
-// is asked for each address, and the other one told.
+// is asked for each address, and the other one told; also of a pool in no network that the
+// server was told of.
 func TestEntriesAsBookings(t *testing.T) {
 	plan := strings.Replace(companyPlan, "10.8.52.190 - 10.8.52.199", "10.8.52.0 - 10.8.52.5, 10.8.52.188 - 10.8.52.215, 10.8.52.254 - 10.8.52.255", 1)
 	plan = strings.Replace(plan, "10.8.52.180 - 10.8.52.189", "10.8.52.180 - 10.8.52.187", 1)
+	plan = strings.Replace(plan, "segments: [", "segments: [{name: vlan-99, subnets: [{range: 10.8.99.0/24}]}, ", 1) + "- {name: far, team: dr, segment: vlan-99, addresses: [10.8.99.0 - 10.8.99.7]}\n"
 	for _, blind := range []bool{false, true} {
 		var engineers [2]*team
 		for i := range engineers {
@@ -42,16 +44,20 @@ func TestEntriesAsBookings(t *testing.T) {
 		}
 		given := 0
 		for last := range 256 {
-			if last > 5 && last < 188 || last > 215 && last < 254 {
+			pool, address := "dr", fmt.Sprintf("10.8.52.%d", last)
+			switch {
+			case last > 5 && last < 14:
+				pool, address = "far", fmt.Sprintf("10.8.99.%d", last-6)
+			case last > 5 && last < 188 || last > 215 && last < 254:
 				continue
 			}
-			owner, address := fmt.Sprintf("lb/n%d", last), fmt.Sprintf("10.8.52.%d", last)
+			owner := fmt.Sprintf("lb/n%d", last)
 			body := fmt.Sprintf(`{"for": %q, "addresses": [%q]}`, owner, address)
-			asked, err := (&oneOfTwo{url: engineers[0].server.URL}).ask(http.MethodPost, "/api/v1/pools/dr/bookings", engineers[0].token, body)
+			asked, err := (&oneOfTwo{url: engineers[0].server.URL}).ask(http.MethodPost, "/api/v1/pools/"+pool+"/bookings", engineers[0].token, body)
 			if err != nil {
 				t.Fatal(err)
 			}
-			told := engineers[1].writes("dr", address, owner)
+			told := engineers[1].writes(pool, address, owner)
 			if asked == http.StatusCreated {
 				given++
 			}
