@@ -66,9 +66,12 @@ func (f *vipFinder) collectMap(scope propertyScope, path []propertyName, v sourc
 	}
 }
 
+// addressKeys are those of maps that stand for one address, or several, with something beside.
+var addressKeys = []string{"ip", "ips", "ip_address", "addr", "address", "addresses", "cidr"}
+
 func (f *vipFinder) collectNamed(scope propertyScope, path []propertyName, v source.Value) {
 	named := false
-	for _, name := range []string{"ip", "ips", "ip_address", "addr", "address", "addresses", "cidr"} {
+	for _, name := range addressKeys {
 		if v.Has(name) {
 			named = true
 			f.collectWhole(scope, append(path[:len(path):len(path)], nameOf(name)), v.Field(name))

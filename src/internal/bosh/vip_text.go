@@ -79,10 +79,10 @@ var isShort = lazyregexp.New(`(?:^|[\s,;"'])(?:` +
 	`)(?:$|[\s,;"'])`)
 
 // toBeFilledIn are words with a placeholder, alone or in the place of a part of an address:
-// $VIP, 10.0.0.$N, 10.0.0.N, 10.0.0.%d, https://$VIP:443. No host name looks like them. They are whole
-// words, since a password may hold any of them.
-var toBeFilledIn = lazyregexp.New(`(?:^|[\s,;"'[])(?:\w+://)?(?:(?:\d{1,3}\.){3}[a-zA-Z_]{1,3}|(?:\d{1,3}\.)*(?:` + source.Placeholder +
-	`|%\d*[dsiu]))(?:\.\d{1,3})*(?:[:/]\S*)?(?:$|[\s,;"'\]])`)
+// $VIP, 10.0.0.$N, 10.0.0.1$N, fd00:1$N, 10.0.0.N, 10.0.0.%d, https://$VIP:443. No host name looks
+// like them. They are whole words, since a password may hold any of them.
+var toBeFilledIn = lazyregexp.New(`(?:^|[\s,;"'[])(?:\w+://)?(?:(?:\d{1,3}\.){3}[a-zA-Z_]{1,3}|(?:(?:\d{1,3}\.)*\d{0,3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:]*)(?:` + source.Placeholder +
+	`|%\d*[dsiu])|[0-9a-fA-F]{1,4}\(\s*\(.*)(?:\.\d{1,3})*(?:[:/]\S*)?(?:$|[\s,;"'\]])`)
 
 // isScattered reports whether a text is four numbers with one sign between them, as
 // "10,0,0,5", or with blanks, as "10.0.0. 5".

@@ -117,13 +117,9 @@ func FindCloudConfigVIPs(cloudConfig source.Value) (VIPs, error) {
 			found, gaps := len(f.vips.Found), len(f.vips.Gaps)
 			name, properties := element.Field("name").Text(), element.Field("cloud_properties")
 			scope := propertyScope{below: []string{list.key, name, "cloud_properties"}}
+			f.expectPairs(scope, properties, list.word+" "+name)
 			if properties.IsMap() {
 				f.search(scope, properties)
-			} else {
-				f.expect(scope, properties, false, "cloud_properties of "+list.word+" "+name)
-				for i := range f.vips.Gaps[gaps:] {
-					f.vips.Gaps[gaps+i].Property = addressPairs
-				}
 			}
 			f.vips.place(found, gaps, func() *Placement { return placementOfType(element, list) })
 		}
@@ -131,6 +127,21 @@ func FindCloudConfigVIPs(cloudConfig source.Value) (VIPs, error) {
 	// A VM that is allowed a whole network may route for it, and need have no address there.
 	f.vips.Gaps = slices.DeleteFunc(f.vips.Gaps, Gap.IsNetwork)
 	return f.vips, f.err
+}
+
+// expectPairs makes gaps of what is in the place of allowed_address_pairs, and is nothing that
+// the CPI reads: an address, a list of them, or maps that have one each.
+func (f *vipFinder) expectPairs(scope propertyScope, properties source.Value, of string) {
+	gaps := len(f.vips.Gaps)
+	f.expect(scope, properties, properties.IsMap(), "cloud_properties of "+of)
+	pairs := properties.Field(addressPairs)
+	for _, pair := range append(pairs.Items(), pairs) {
+		isPair := pair.Kind() == source.String || pair.IsList() || pair.IsMap() && (pair.OpenKey().Present() || slices.ContainsFunc(addressKeys, pair.Has))
+		f.expect(scope, pair, isPair, addressPairs+" of "+of)
+	}
+	for i := range f.vips.Gaps[gaps:] {
+		f.vips.Gaps[gaps+i].Property = addressPairs
+	}
 }
 
 // addressPairs is the property of a VM's cloud_properties that holds such addresses.

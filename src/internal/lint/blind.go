@@ -161,7 +161,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	told := f.refusedPlaces()
 	f.ownHidden = map[hiddenKey]*plan.Meeting{}
 	judge := newPairJudge(f)
-	resolvers := f.resolversOfPools()
+	unjudged := f.unjudged()
 	hiding := map[hidingPlace]int{} // what hides of a manifest in one place is told of once
 	toJudged := f.Blindness
 	if f.Targets.Some {
@@ -185,7 +185,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 			blindness = f.Blindness
 		}
 		for m := range blindness.Meetings(spot) {
-			if !judge.refuses(m) && !resolvers[m.Other] {
+			if !judge.refuses(m) && !slices.Contains(unjudged[m.Other], m.Hidden.Kind) || f.isTakenInItsList(m) {
 				f.noteOwn(spot, m)
 				continue
 			}
@@ -445,6 +445,22 @@ func anotherMachine(m plan.Meeting) plan.Meeting {
 // it, and gives its variables, is no other owner.
 func ofOne(o plan.Overlap) bool {
 	return o.A.Kind.InUse() && o.B.Kind.InUse() && o.A.Owner().Deployment != "" && sameDeployment(o)
+}
+
+// isTakenInItsList reports whether what hides cannot be the address that it meets: another
+// deployment has it in the list of the same director, which refuses it a second time.
+func (f *Facts) isTakenInItsList(m plan.Meeting) bool {
+	hidden := m.Hidden
+	if hidden.Kind != plan.Static || hidden.Subnet == nil || m.With != nil {
+		return false
+	}
+	for c := range f.Space.Claims(m.Range) {
+		if c.Kind == plan.Static && c.Subnet != nil && c.Subnet.OneListWith(hidden.Subnet) && c.Owner().Deployment != hidden.Owner().Deployment &&
+			c.Range.Contains(m.Range.From()) && c.Range.Contains(m.Range.To()) {
+			return true
+		}
+	}
+	return false
 }
 
 // guarded reports whether a director itself refuses the second of the two: both

@@ -33,9 +33,7 @@ var vipInPool = Rule{
 	Title: "a virtual address lies in what a director may hand out",
 	Doc:   page("vip-in-pool"),
 	Run: func(f *Facts, report func(Finding)) {
-		f.inPools(report, func(p pooled) bool {
-			return p.address.Kind == plan.VIP && (foreign(p.overlap) || !leased(p.address) && onlyByItself(p.pool))
-		})
+		f.inPools(report, func(p pooled) bool { return isVIPOfPool(p) && !f.mayBeGateway(p) })
 	},
 }
 
@@ -45,10 +43,7 @@ var gatewayInPool = Rule{
 	Doc:   page("gateway-in-pool"),
 	Run: func(f *Facts, report func(Finding)) {
 		taken := f.deployedAt(plan.Gateway) // gateway-in-use tells of those
-		f.inPools(report, func(p pooled) bool {
-			mayBeItsOwn := p.pool.Subnet.HidesGateway()
-			return p.address.Kind == plan.Gateway && p.address.Subnet != p.pool.Subnet && !taken[p.knownAs()] && !mayBeItsOwn
-		})
+		f.inPools(report, func(p pooled) bool { return isGatewayOfOthers(p, taken) && !f.mayBeGateway(p) })
 	},
 }
 
@@ -70,7 +65,19 @@ func runDNSInPool(f *Facts, report func(Finding)) {
 			finding.Severity = Warning
 		}
 		report(finding)
-	}, func(p pooled) bool { return isResolverOfOthers(p, deployed) && !f.mayBeOfPool(p) })
+	}, func(p pooled) bool {
+		return isResolverOfOthers(p, deployed) && !f.mayBeOfPool(p) && !f.mayBeGateway(p)
+	})
+}
+
+func isVIPOfPool(p pooled) bool {
+	return p.address.Kind == plan.VIP && (foreign(p.overlap) || !leased(p.address) && onlyByItself(p.pool))
+}
+
+// isGatewayOfOthers reports whether p is the gateway of another subnet; taken are those that
+// a director deploys itself.
+func isGatewayOfOthers(p pooled, taken map[ownAddress]bool) bool {
+	return p.address.Kind == plan.Gateway && p.address.Subnet != p.pool.Subnet && !taken[p.knownAs()]
 }
 
 // isResolverOfOthers reports whether p is a DNS server in what may be handed out by a
@@ -79,16 +86,41 @@ func isResolverOfOthers(p pooled, deployed map[ownAddress]bool) bool {
 	return p.address.Kind == plan.DNS && !deployed[p.knownAs()] && (foreign(p.overlap) || onlyByItself(p.pool))
 }
 
-// resolversOfPools are the DNS servers in pools of directors that may deploy them, since a
-// part of what those have hides: where it would be judged that they do not.
-func (f *Facts) resolversOfPools() map[*plan.Claim]bool {
-	list, deployed := map[*plan.Claim]bool{}, f.deployedAt(plan.DNS)
+// unjudged are the addresses in pools of which nobody knows whether the pool's director hands
+// them out, since a part of what it has hides: a DNS server may be its own, and whatever
+// stands there may be the gateway. Each has the kinds that it may be there.
+func (f *Facts) unjudged() map[*plan.Claim][]plan.Kind {
+	list := map[*plan.Claim][]plan.Kind{}
+	resolvers, gateways := f.deployedAt(plan.DNS), f.deployedAt(plan.Gateway)
 	for _, o := range f.overlaps() {
-		if p, ok := asPooled(o); ok && onWire(o) && isResolverOfOthers(p, deployed) && (f.judgesClaim(p.address) || f.judgesClaim(p.pool)) && f.mayBeOfPool(p) {
-			list[p.address] = true
+		p, ok := asPooled(o)
+		if !ok || !onWire(o) || !f.judgesClaim(p.address) && !f.judgesClaim(p.pool) {
+			continue
+		}
+		resolver := isResolverOfOthers(p, resolvers)
+		if resolver && f.mayBeOfPool(p) {
+			list[p.address] = append(list[p.address], plan.Static)
+		}
+		if (resolver || isVIPOfPool(p) || isGatewayOfOthers(p, gateways)) && f.mayBeGateway(p) {
+			list[p.address] = append(list[p.address], plan.Gateway)
 		}
 	}
 	return list
+}
+
+// mayBeGateway reports whether an address in a pool may be the gateway of the pool's subnet,
+// which hides, and which its director hands out to nobody. It is asked of what may be one: a
+// virtual address, a DNS server, the gateway of another subnet.
+func (f *Facts) mayBeGateway(p pooled) bool {
+	if f.Blindness == nil || !p.pool.Subnet.HidesGateway() {
+		return false
+	}
+	for _, may := range f.Blindness.Reaching(p.pool.Subnet, p.overlap.Range) {
+		if may.Kind == plan.Gateway && may.Subnet == p.pool.Subnet {
+			return true
+		}
+	}
+	return false
 }
 
 // ownAddress is an address as one director knows it.

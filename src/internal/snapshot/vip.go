@@ -88,7 +88,10 @@ func (l vipLeaves) keep(v source.Value) *yaml.Node {
 		}
 		return orNil(n)
 	case v.IsMap():
-		return l.keepMap(v)
+		if n := l.keepMap(v); n != nil || !ok {
+			return n
+		}
+		return text(kept) // a map where none belongs
 	}
 	return nil
 }
