@@ -42,6 +42,9 @@ func ParseHolder(text string) (Holder, error) {
 	if err == nil {
 		err = checkNewOwner(h.Owner) // 10.8.52.79/40 is no block
 	}
+	if err == nil {
+		err = checkSpelling(h.Owner)
+	}
 	return h, err
 }
 
@@ -76,6 +79,19 @@ func checkNewOwner(text string) error {
 	_, noRange := netipx.ParseIPRange(bare)
 	if noAddress == nil || noBlock == nil || noRange == nil {
 		return fmt.Errorf("%q is an address, and no owner: write director/deployment/instance-group, or a name such as lb/frontend", text)
+	}
+	return nil
+}
+
+// checkSpelling refuses the owner whose name is another spelling of one: no instance group
+// would ever have the booking. There are such owners from before, of which nothing but a new
+// booking is refused.
+func checkSpelling(owner string) error {
+	if !strings.Contains(owner, "%") {
+		return nil
+	}
+	if spelled := plan.SpelledOwner(owner); spelled != owner {
+		return fmt.Errorf("%q is another spelling of an owner: write %q", owner, spelled)
 	}
 	return nil
 }

@@ -104,13 +104,18 @@ func TestParseHolder(t *testing.T) {
 		"printer":               {"printer", -1},
 		"lb/10.8.52.79":         {"lb/10.8.52.79", -1},
 		"10.8.52.79/web":        {"10.8.52.79/web", -1},
+		"promo/web/api%2F0/1":   {"promo/web/api%2F0", 1},
+		"promo/web/%31":         {"promo/web/%31", -1},
+		"promo/web/%2541":       {"promo/web/%2541", -1},
+		"promo/100%/a%zz":       {"promo/100%/a%zz", -1},
 	} {
 		if got, err := ParseHolder(text); err != nil || got != want {
 			t.Errorf("%q: got %+v, %v, want %+v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "/", "a//b", " a", "a/ b", "a/", "a\nb", "a\x1b[31m", string(make([]byte, 600)),
-		"10.8.52.79", "10.8.52.0/24", "10.8.52.79/40", "10.8.52.4 - 10.8.52.9", "10.8.52.4-10.8.52.9", "2001:db8::1", "::/0", "fe80::1%eth0"} {
+		"10.8.52.79", "10.8.52.0/24", "10.8.52.79/40", "10.8.52.4 - 10.8.52.9", "10.8.52.4-10.8.52.9", "2001:db8::1", "::/0", "fe80::1%eth0",
+		"promo/web/api%2f0", "promo/web/%61pi/1", "promo/we%62/api", "%612/web/api", "promo/web/%41"} {
 		if got, err := ParseHolder(text); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, got)
 		}

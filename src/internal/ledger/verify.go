@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -82,7 +83,7 @@ func (v *verifying) one(e Entry, rest []Entry) error {
 
 // taken judges an entry by which somebody gets an address.
 func (v *verifying) taken(e Entry, before Booking) error {
-	if err := checkNewOwner(e.Event.Owner); err != nil {
+	if err := errors.Join(checkNewOwner(e.Event.Owner), checkSpelling(e.Event.Owner)); err != nil {
 		return err
 	}
 	adopted := e.Event.What == WasAdopted

@@ -64,6 +64,16 @@ func escaped(part string, last bool) string {
 	return b.String()
 }
 
+// SpelledOwner is the name with every part written as String writes it: the one spelling of
+// an owner, whose others would be owners of their own.
+func SpelledOwner(owner string) string {
+	parts := strings.Split(owner, "/")
+	for i, part := range parts {
+		parts[i] = escaped(unescaped(part), i > 0 && i == len(parts)-1)
+	}
+	return strings.Join(parts, "/")
+}
+
 // isIndex reports whether a part reads as the number of an owner's address.
 func isIndex(part string) bool {
 	n, err := strconv.Atoi(part)
