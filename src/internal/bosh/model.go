@@ -318,9 +318,9 @@ type PropertyAddress struct {
 	Group    string         // instance group, empty for a manifest-wide property
 	Job      string
 	At       place.Place
-	// Router is the virtual router that holds the address; the zero value where
-	// none is known.
-	Router Router
+	// Routers are the virtual router that holds the address, or those of which one may; none
+	// where none is known.
+	Routers []Router
 	// Placement says which groups have it, of an addon or a cloud-config; nil: all, or it is
 	// of neither.
 	Placement *Placement

@@ -252,8 +252,8 @@ func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Valu
 		if f.mayEndIn(name) && f.patterns.match(scope.jobs, below) {
 			before := len(f.vips.Found)
 			f.collectWhole(scope, below, value)
-			if len(f.vips.Found) > before {
-				f.setRouter(f.vips.Found[before:], scope, below, v)
+			if found := f.vips.Found[before:]; len(found) > 0 && f.setRouters(found, scope, below, v) {
+				f.doubtRouters(found, scope, below, value)
 			}
 			continue
 		}
@@ -324,29 +324,10 @@ func (f *vipFinder) perhaps(scope propertyScope, path []propertyName, key, v, be
 	for _, job := range scope.jobs {
 		variable = variable || gap.Template == "" && gap.isBehind(job)
 	}
-	if hasRouterID(beside) {
-		f.setRouter(gap.Found, scope, path, beside)
-	}
+	f.setRouters(gap.Found, scope, path, beside)
 	f.vips.Gaps = append(f.vips.Gaps, gap)
 	if variable {
 		f.vips.Unresolved = append(f.vips.Unresolved, Unresolved{Variable: gap.Variable, What: gap.What, At: gap.At})
-	}
-}
-
-// setRouter gives addresses of one property, of which the last name stands in the map beside,
-// their virtual router. An id that another tool has yet to fill in may be any.
-func (f *vipFinder) setRouter(found []PropertyAddress, scope propertyScope, path []propertyName, beside source.Value) {
-	r, id := routerOf(scope.jobs, path, beside)
-	for i := range found {
-		found[i].Router = r
-		if r.Default {
-			found[i].Router.At = found[i].At
-		}
-	}
-	if !id.IsOpenKey() && isUnfilled(id.Text()) {
-		gap := scope.gapAt(append(slices.Clone(path[:len(path)-1]), nameOf("virtual_router_id")), id)
-		gap.isBehind(id.Text())
-		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 type Router struct {
 	// ID is from 1 to 255; 0 where it is not known or there is no virtual router.
 	ID int
-	// Variable hides the ID; empty where none does.
+	// Variable hides the ID; where that is known, whether this is the router at all.
 	Variable string
 	// At is where the id is written; for a default, where the virtual address is.
 	At place.Place
@@ -45,40 +45,57 @@ var routerProperties = []routerProperty{
 	{vip: "*", names: []string{"virtual_router_id", "vrid"}},
 }
 
-// routerOf finds the virtual router of a virtual address at path, whose last name
-// stands in the map beside, and its id there.
-func routerOf(jobs []string, path []propertyName, beside source.Value) (r Router, id source.Value) {
+// routersOf finds the virtual routers that a virtual address at path may be of, whose last
+// name stands in the map beside, and the id that is written there. It is several where a name
+// hides, of a job or of a property: each implementation that it may name has an id of its own.
+// certain says that the first is the router.
+func routersOf(jobs []string, path []propertyName, beside source.Value) (list []Router, id source.Value, certain bool) {
 	for _, p := range routerProperties {
 		pattern, err := ParsePattern(p.pattern())
-		if err != nil || !pattern.match(jobs, path, false) || p.vip != "*" && len(path) != len(pattern.names) {
+		if err != nil || !pattern.match(jobs, path, true) || p.vip != "*" && len(path) != len(pattern.names) {
 			continue
 		}
-		r = Router{Of: beside.Place()}
-		for _, name := range p.names {
-			v := beside.Field(name)
-			if !v.Present() || v.Kind() == source.Nil {
-				continue
-			}
-			r.At = v.Place()
-			r.ID = routerID(v)
-			if TemplateIn(v.Text()) == "" {
-				r.Variable, _ = VariableIn(v.Text())
-			}
-			return r, v // an id that cannot be read is not known
+		r, v := p.router(path, beside)
+		if !id.Present() {
+			id = v
 		}
-		if p.standard > 0 && !beside.Field(path[len(path)-1].raw).IsMap() {
-			r.ID, r.At, r.Default = p.standard, beside.Place(), true
+		if !slices.ContainsFunc(list, r.is) {
+			list = append(list, r)
 		}
-		break
+		if pattern.match(jobs, path, false) {
+			break
+		}
+	}
+	certain = len(list) == 1
+	return slices.DeleteFunc(list, Router.isNone), id, certain
+}
+
+// router is the virtual router where this implementation is it, and the id that is written.
+func (p routerProperty) router(path []propertyName, beside source.Value) (r Router, id source.Value) {
+	r = Router{Of: beside.Place()}
+	for _, name := range p.names {
+		v := beside.Field(name)
+		if !v.Present() || v.Kind() == source.Nil || v.IsOpenKey() && path[len(path)-1].hides() {
+			continue // a key that hides is the address's own
+		}
+		r.At = v.Place()
+		r.ID = routerID(v)
+		if TemplateIn(v.Text()) == "" {
+			r.Variable, _ = VariableIn(v.Text())
+		}
+		return r, v // an id that cannot be read is not known
+	}
+	if p.standard > 0 && !beside.Field(path[len(path)-1].raw).IsMap() {
+		r.ID, r.At, r.Default = p.standard, beside.Place(), true
 	}
 	return r, id
 }
 
-// hasRouterID reports whether an address among these properties may be that of a virtual
-// router: there is an id.
-func hasRouterID(properties source.Value) bool {
-	return slices.ContainsFunc(routerProperties, func(p routerProperty) bool { return slices.ContainsFunc(p.names, properties.Has) })
-}
+// is reports whether two routers of one map are one.
+func (r Router) is(o Router) bool { return r.ID == o.ID && r.Variable == o.Variable }
+
+// isNone reports whether no id is known, nor what hides it.
+func (r Router) isNone() bool { return r.ID == 0 && r.Variable == "" }
 
 func (p routerProperty) pattern() string {
 	if p.job == "" {
@@ -105,9 +122,7 @@ func (v VIPs) ForgetDefaults() VIPs {
 	forget := func(found []PropertyAddress) []PropertyAddress {
 		found = slices.Clone(found)
 		for i := range found {
-			if found[i].Router.Default {
-				found[i].Router = Router{}
-			}
+			found[i].Routers = slices.DeleteFunc(slices.Clone(found[i].Routers), func(r Router) bool { return r.Default })
 		}
 		return found
 	}

@@ -208,7 +208,11 @@ func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.Prop
 			owner.Network = s.Network
 		}
 		b.add(plan.VIP, owner, s, vip.Range, vip.At)
-		b.plan.Claims[len(b.plan.Claims)-1].Detail = &plan.Detail{Router: plan.Router(vip.Router)}
+		var routers []plan.Router
+		for _, r := range vip.Routers {
+			routers = append(routers, plan.Router(r))
+		}
+		b.plan.Claims[len(b.plan.Claims)-1].Detail = &plan.Detail{Routers: routers}
 	}
 }
 

@@ -47,7 +47,7 @@ func runSameRouterID(f *Facts, report func(Finding)) {
 // left out there is told of with the last one before it.
 const mostRouters = 10
 
-// alikeRouters are the numbers of virtual routers by their ids, those that hide apart.
+// alikeRouters are the numbers of virtual routers by their ids, those that may have any apart.
 type alikeRouters struct {
 	byID        map[int][]int
 	hidden, all []int
@@ -57,7 +57,7 @@ func routersAlike(routers []router) alikeRouters {
 	alike := alikeRouters{byID: map[int][]int{}}
 	for i, r := range routers {
 		alike.all = append(alike.all, i)
-		if r.hidden() != "" {
+		if r.mayBeAny() {
 			alike.hidden = append(alike.hidden, i)
 		}
 		alike.byID[r.id()] = append(alike.byID[r.id()], i)
@@ -67,7 +67,7 @@ func routersAlike(routers []router) alikeRouters {
 
 // of are those that may have the id of a router, in their order.
 func (alike alikeRouters) of(r router) []int {
-	if r.hidden() != "" {
+	if r.mayBeAny() {
 		return alike.all
 	}
 	list := slices.Concat(alike.byID[r.id()], alike.hidden)
@@ -113,7 +113,7 @@ func routerDoubt(a, b router) Doubt {
 	if a.spot != nil {
 		d.Spot = a.spot
 		d.Clause = fmt.Sprintf("it makes two of virtual router %d, the one of %s", max(a.id(), b.id()), b.group())
-		if a.hidden() != "" || b.hidden() != "" {
+		if a.mayBeAny() || b.mayBeAny() {
 			d.Clause = "it makes two of the virtual router of " + b.group() + ", as an id hides as well"
 		}
 		return d
@@ -128,9 +128,9 @@ func routerDoubt(a, b router) Doubt {
 		return d
 	}
 	d.Spot = &plan.BlindSpot{
-		Owner: a.owner(), Variable: a.hidden(), Reason: plan.NoValue, What: "the virtual_router_id of " + a.part(), At: a.claims[0].Router().At,
+		Owner: a.owner(), Variable: a.hidden(), Reason: plan.NoValue, What: a.hiddenPart(a.part()), At: a.is.At,
 	}
-	d.Clause = fmt.Sprintf("it is %d, the one of %s", b.id(), b.group())
+	d.Clause = fmt.Sprintf("it is %d, the one of %s", max(a.id(), b.id()), b.group())
 	if b.hidden() != "" {
 		d.Clause = "it is the one of " + b.group() + ", which hides as well"
 	}
@@ -144,7 +144,7 @@ func ownRouters(a, b router) Finding {
 	}
 	return Finding{
 		Severity: Warning, Range: a.claims[0].Range,
-		Message:    fmt.Sprintf("the variable ((%s)) has no value here and hides the virtual_router_id of %s: it may be the one of %s", a.hidden(), a.group(), b.group()),
+		Message:    fmt.Sprintf("the variable ((%s)) has no value here and hides %s: it may be the one of %s", a.hidden(), a.hiddenPart(a.group()), b.group()),
 		Claims:     []Party{a.party(), b.party()},
 		Why:        "two groups with one id take each other for one router (VRRP), and no director looks at it",
 		Suggestion: fmt.Sprintf("give its value as the deploy does: -v %s=…, -l FILE or --vars-store FILE, or vars_files in the fleet file", a.hidden()),
@@ -153,6 +153,7 @@ func ownRouters(a, b router) Finding {
 
 // router is one virtual router: what a group makes of one set of properties.
 type router struct {
+	is     plan.Router
 	claims []*plan.Claim   // one for each virtual address, of one family
 	spot   *plan.BlindSpot // hides whether there is such a router; nil: there is
 }
@@ -160,8 +161,11 @@ type router struct {
 // hides reports whether it is not known which id the router has, or whether it is there.
 func (r router) hides() bool { return r.spot != nil || r.hidden() != "" }
 
-func (r router) id() int        { return r.claims[0].Router().ID }
-func (r router) hidden() string { return r.claims[0].Router().Variable }
+// mayBeAny reports whether the id hides, and not just whether the router has it.
+func (r router) mayBeAny() bool { return r.id() == 0 }
+
+func (r router) id() int        { return r.is.ID }
+func (r router) hidden() string { return r.is.Variable }
 func (r router) v6() bool       { return r.claims[0].Range.From().Is6() }
 
 // owner is the manifest or config that makes the router.
@@ -173,7 +177,7 @@ func (r router) owner() plan.Owner {
 // meets reports whether the two are, or may be, one virtual router to each other though
 // they have different addresses.
 func (r router) meets(o router) (plan.Contact, bool) {
-	if r.hidden() == "" && o.hidden() == "" && r.id() != o.id() || r.v6() != o.v6() || r.common(o) {
+	if !r.mayBeAny() && !o.mayBeAny() && r.id() != o.id() || r.v6() != o.v6() || r.common(o) {
 		return plan.Contact{}, false
 	}
 	a, b := r.claims[0].Subnet, o.claims[0].Subnet
@@ -205,20 +209,22 @@ func (f *Facts) routers(spot *plan.BlindSpot) []router {
 	}
 	for i := range claims {
 		c := &claims[i]
-		if c.Kind != plan.VIP || c.Router().ID == 0 && c.Router().Variable == "" || !c.Range.IsValid() {
+		if c.Kind != plan.VIP || !c.Range.IsValid() {
 			continue
 		}
-		k := key{
-			plan.Owner{Director: c.Owner().Director, Deployment: c.Owner().Deployment, InstanceGroup: c.Owner().InstanceGroup},
-			plan.Router{ID: c.Router().ID, Variable: c.Router().Variable, Of: c.Router().Of}, c.Range.From().Is6(),
+		for _, is := range c.Routers() {
+			k := key{
+				plan.Owner{Director: c.Owner().Director, Deployment: c.Owner().Deployment, InstanceGroup: c.Owner().InstanceGroup},
+				plan.Router{ID: is.ID, Variable: is.Variable, Of: is.Of}, c.Range.From().Is6(),
+			}
+			j, ok := index[k]
+			if !ok {
+				j = len(list)
+				index[k] = j
+				list = append(list, router{is: is, spot: spot})
+			}
+			list[j].claims = append(list[j].claims, c)
 		}
-		j, ok := index[k]
-		if !ok {
-			j = len(list)
-			index[k] = j
-			list = append(list, router{spot: spot})
-		}
-		list[j].claims = append(list[j].claims, c)
 	}
 	return list
 }
@@ -267,6 +273,15 @@ func (r router) part() string {
 	return r.claims[0].Owner().Property
 }
 
+// hiddenPart names what hides of the router of somebody: its id, or the name by which it
+// has one.
+func (r router) hiddenPart(whose string) string {
+	if r.mayBeAny() {
+		return "the virtual_router_id of " + whose
+	}
+	return "a name, and with it the virtual_router_id, of " + whose
+}
+
 // group names the machines, or the property where it is of no group.
 func (r router) group() string {
 	c := *r.claims[0]
@@ -292,9 +307,12 @@ func (r router) party() Party {
 	p := party(c, fmt.Sprintf("virtual router %d", r.id()))
 	if r.hidden() != "" {
 		p.Note = "virtual router ((" + r.hidden() + "))"
+		if !r.mayBeAny() {
+			p.Note = fmt.Sprintf("virtual router %d by ((%s))", r.id(), r.hidden())
+		}
 	}
-	p.At = c.Router().At
-	if c.Router().Default {
+	p.At = r.is.At
+	if r.is.Default {
 		p.Note += ", which is the default"
 	}
 	return p

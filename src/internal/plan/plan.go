@@ -125,8 +125,8 @@ type Detail struct {
 	Indexes *Indexes
 	// Booking says who took a Booked address; nil for all others.
 	Booking *Booking
-	// Router is, for a VIP, the virtual router that holds it.
-	Router Router
+	// Routers are, for a VIP, the virtual router that holds it, or those of which one may.
+	Routers []Router
 	// Instance is the id of the instance that has a Lease or an Orphan.
 	Instance string
 }
@@ -168,8 +168,8 @@ func (c *Claim) Indexes() *Indexes { return c.detail().Indexes }
 // Booking says who took a Booked address; nil for all others.
 func (c *Claim) Booking() *Booking { return c.detail().Booking }
 
-// Router is the virtual router that holds a VIP; the zero one where none does.
-func (c *Claim) Router() Router { return c.detail().Router }
+// Routers are the virtual router that holds a VIP, or those of which one may.
+func (c *Claim) Routers() []Router { return c.detail().Routers }
 
 // Instance is the id of the instance that has a Lease or an Orphan, or empty.
 func (c *Claim) Instance() string { return c.detail().Instance }
@@ -179,7 +179,7 @@ func (c *Claim) Instance() string { return c.detail().Instance }
 type Router struct {
 	// ID is from 1 to 255; 0 where it is not known or there is none.
 	ID int
-	// Variable hides the ID; empty where none does.
+	// Variable hides the ID; where that is known, whether this is the router at all.
 	Variable string
 	// At is where the ID is written, or the virtual address where it is a default.
 	At place.Place

@@ -97,7 +97,7 @@ func (r routers) add(content Content, config *bosh.CloudConfig, patterns bosh.Pa
 	}
 	var carried []bosh.PropertyAddress
 	for v := range vips.Written() {
-		if v.Router.ID > 0 {
+		if slices.ContainsFunc(v.Routers, func(router bosh.Router) bool { return router.ID > 0 }) {
 			carried = append(carried, v)
 		}
 	}
@@ -109,7 +109,11 @@ func (r routers) add(content Content, config *bosh.CloudConfig, patterns bosh.Pa
 		config = m.Own
 	}
 	for _, v := range carried {
-		r[v.Router.ID] = r[v.Router.ID] || !placed(v, m, config)
+		for _, router := range v.Routers {
+			if router.ID > 0 {
+				r[router.ID] = r[router.ID] || !placed(v, m, config)
+			}
+		}
 	}
 	return true
 }

@@ -55,8 +55,10 @@ func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 		}
 	}
 	for f := range vips.Written() {
-		if f.Router.ID > 0 && !f.Router.Default {
-			leaves[f.Router.At] = strconv.Itoa(f.Router.ID)
+		for _, r := range f.Routers {
+			if r.ID > 0 && !r.Default {
+				leaves[r.At] = strconv.Itoa(r.ID)
+			}
 		}
 	}
 	for _, h := range vips.Unresolved {

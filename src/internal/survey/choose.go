@@ -92,7 +92,7 @@ func (f *Fleet) asked(p *plan.Plan, targets lint.Targets) asked {
 		covered.AddRange(c.Range)
 		if isTarget && c.Kind != plan.Reserved && c.Kind != plan.CloudKept {
 			claimed.AddRange(c.Range)
-			if c.Router().ID > 0 {
+			if slices.ContainsFunc(c.Routers(), func(r plan.Router) bool { return r.ID > 0 }) {
 				a.routers = append(a.routers, c)
 			}
 		}
@@ -124,18 +124,19 @@ func (a asked) meets(d *fleet.Sources, h *snapshot.Head) bool {
 		return a.covers(d, h)
 	}
 	return a.claimed == nil || h.Uses.Overlaps(a.claimed) ||
-		slices.ContainsFunc(a.routers, func(c *plan.Claim) bool { return a.sharesRouter(c, d, h) })
+		slices.ContainsFunc(a.routers, func(c *plan.Claim) bool {
+			return slices.ContainsFunc(c.Routers(), func(r plan.Router) bool { return a.sharesRouter(r.ID, c.Subnet, d, h) })
+		})
 }
 
 // sharesRouter reports whether a virtual router with the id of a judged one may be in
-// its segment: where nobody knows the subnet of one of the two, where ranges overlap,
+// the segment of its subnet: where nobody knows the subnet of one of the two, where ranges overlap,
 // and where the fleet file or cloud_properties may say so.
-func (a asked) sharesRouter(c *plan.Claim, d *fleet.Sources, h *snapshot.Head) bool {
-	s := c.Subnet
+func (a asked) sharesRouter(id int, s *plan.Subnet, d *fleet.Sources, h *snapshot.Head) bool {
 	switch {
-	case !slices.Contains(h.Routers, c.Router().ID):
+	case !slices.Contains(h.Routers, id):
 		return false
-	case s == nil || !s.Range.IsValid() || slices.Contains(h.Unplaced, c.Router().ID) || h.Covers.OverlapsPrefix(s.Range):
+	case s == nil || !s.Range.IsValid() || slices.Contains(h.Unplaced, id) || h.Covers.OverlapsPrefix(s.Range):
 		return true
 	case s.Segment != "" && a.file.MayHold(s.Segment, d.Name, h.Covers):
 		return true

@@ -71,7 +71,7 @@ func setOf(t *testing.T, texts ...string) *netipx.IPSet {
 // 10.0.0.8/30 and has the virtual router 61 in 10.0.0.0/24, the VLAN blue.
 func TestMeets(t *testing.T) {
 	router := func(s *plan.Subnet) []*plan.Claim {
-		return []*plan.Claim{{Detail: &plan.Detail{Router: plan.Router{ID: 61}}, Subnet: s}}
+		return []*plan.Claim{{Detail: &plan.Detail{Routers: []plan.Router{{ID: 61}}}, Subnet: s}}
 	}
 	blue := &plan.Subnet{Range: netip.MustParsePrefix("10.0.0.0/24"), CloudProperties: map[string]string{"name": "blue"}}
 	hidden := &plan.Subnet{Range: blue.Range, CloudProperties: map[string]string{"name": "((vlan))"}}
@@ -134,9 +134,9 @@ func TestAsked(t *testing.T) {
 		Subnets: []*plan.Subnet{{Director: "promo", Range: netip.MustParsePrefix("10.0.0.0/24")}, {Director: "other", Range: netip.MustParsePrefix("10.1.0.0/24")}},
 		Claims: []plan.Claim{
 			{Kind: plan.Static, Holder: owner("promo", "web").Held(), Range: one("10.0.0.8/32")},
-			{Kind: plan.VIP, Holder: owner("promo", "web").Held(), Range: one("10.5.0.1/32"), Detail: &plan.Detail{Router: plan.Router{ID: 7}}},
+			{Kind: plan.VIP, Holder: owner("promo", "web").Held(), Range: one("10.5.0.1/32"), Detail: &plan.Detail{Routers: []plan.Router{{ID: 7}}}},
 			{Kind: plan.Static, Holder: owner("promo", "db").Held(), Range: one("10.0.0.9/32")},
-			{Kind: plan.Static, Holder: owner("other", "web").Held(), Range: one("10.1.0.9/32"), Detail: &plan.Detail{Router: plan.Router{ID: 8}}},
+			{Kind: plan.Static, Holder: owner("other", "web").Held(), Range: one("10.1.0.9/32"), Detail: &plan.Detail{Routers: []plan.Router{{ID: 8}}}},
 		},
 		BlindSpots: []plan.BlindSpot{{Owner: owner("promo", "web"), May: []plan.Claim{{Kind: plan.Static, Range: one("10.0.0.64/26")}}}},
 	}
@@ -148,7 +148,7 @@ func TestAsked(t *testing.T) {
 	if want := setOf(t, "10.0.0.8/32", "10.5.0.1/32", "10.0.0.64/26"); !a.claimed.Equal(want) {
 		t.Errorf("claims %v", a.claimed.Ranges())
 	}
-	if len(a.routers) != 1 || a.routers[0].Router().ID != 7 {
+	if len(a.routers) != 1 || a.routers[0].Routers()[0].ID != 7 {
 		t.Errorf("routers %v", a.routers)
 	}
 }

@@ -1,0 +1,67 @@
+package bosh
+
+import (
+	"slices"
+
+	"github.com/ipguard/ipguard/src/internal/source"
+)
+
+// setRouters gives addresses of one property, of which the last name stands in the map beside,
+// their virtual router, or those that it may be where a name hides. An id that another tool
+// has yet to fill in may be any. It reports whether more hides than a variable can tell.
+func (f *vipFinder) setRouters(found []PropertyAddress, scope propertyScope, path []propertyName, beside source.Value) (untold bool) {
+	routers, id, certain := routersOf(scope.jobs, path, beside)
+	untold = !certain && !hideRouters(routers, scope.jobs, path)
+	for i := range found {
+		found[i].Routers = slices.Clone(routers)
+		for j, r := range routers {
+			if r.Default {
+				found[i].Routers[j].At = found[i].At
+			}
+		}
+	}
+	if !id.IsOpenKey() && isUnfilled(id.Text()) {
+		gap := scope.gapAt(append(slices.Clone(path[:len(path)-1]), nameOf("virtual_router_id")), id)
+		gap.isBehind(id.Text())
+		f.vips.Gaps = append(f.vips.Gaps, gap)
+	}
+	return untold && len(routers) > 0
+}
+
+// hideRouters notes which variable hides whether routers are: that in the name of a job, or
+// of a property. It reports whether there is one.
+func hideRouters(routers []Router, jobs []string, path []propertyName) bool {
+	names := slices.Clone(jobs)
+	for _, name := range path {
+		names = append(names, name.raw)
+	}
+	for _, name := range names {
+		variable, ok := VariableIn(name)
+		if !ok || TemplateIn(name) != "" {
+			continue
+		}
+		for i := range routers {
+			if routers[i].Variable == "" {
+				routers[i].Variable = variable
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// doubtRouters leaves it open whether addresses that are certain have the routers that were
+// set: where a name was left out, or another tool has yet to fill it in.
+func (f *vipFinder) doubtRouters(found []PropertyAddress, scope propertyScope, path []propertyName, v source.Value) {
+	gap := scope.gapAt(path, v)
+	gap.Found = slices.Clone(found)
+	for _, job := range scope.jobs {
+		if gap.Template == "" {
+			gap.Template = TemplateIn(job)
+		}
+	}
+	f.vips.Gaps = append(f.vips.Gaps, gap)
+	for i := range found {
+		found[i].Routers = nil
+	}
+}
