@@ -116,7 +116,11 @@ func (p *Placement) condition(items []source.Value, key, below string, hidden bo
 			c.hides = c.hides || !release.IsScalar()
 		}
 		c.hides = c.hides || !name.IsScalar()
-		c.names = append(c.names, Job{Name: name.Text(), Release: release.Text()})
+		text := name.Text()
+		if key == lifecycleKey {
+			text = wordOf(name, "service", "errand")
+		}
+		c.names = append(c.names, Job{Name: text, Release: release.Text()})
 		p.behind(name)
 		p.behind(release)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -182,6 +184,31 @@ func TestPlacementForms(t *testing.T) {
 	}
 	if placementOf(doc.Root(), true) != nil {
 		t.Error("an addon of a manifest knows no teams")
+	}
+}
+
+// TestPlacementOfKeptBackWords: a lifecycle is one of bosh's own words, also where it comes from
+// where secrets are and stands sealed in the plan.
+func TestPlacementOfKeptBackWords(t *testing.T) {
+	m := readManifest(t, "name: d\ninstance_groups: [{name: g, jobs: [], networks: [{name: n}]}, {name: e, lifecycle: errand, jobs: [], networks: [{name: n}]}]\n")
+	for word, want := range map[string][2]Answer{"service": {Yes, No}, "errand": {No, Yes}} {
+		parsed, err := source.Parse("a.yml", []byte("{include: {lifecycle: "+word+"}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := parsed.Root().Node()
+		doc, err := source.NewDocument("a.yml", root, nil, map[*yaml.Node]string{parsed.Root().Field("include").Field("lifecycle").Node(): "((v))"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		new(source.Names).Withhold(doc)
+		if text := doc.Root().Field("include").Field("lifecycle").Text(); text == word {
+			t.Fatalf("%s is not sealed", word)
+		}
+		p := placementOf(doc.Root(), false)
+		if got := [2]Answer{p.Takes(m, m.Groups[0], anyName), p.Takes(m, m.Groups[1], anyName)}; got != want {
+			t.Errorf("%s: %v, want %v", word, got, want)
+		}
 	}
 }
 
