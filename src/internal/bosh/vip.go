@@ -29,31 +29,30 @@ const maxPropertyValues = 1_000_000
 func FindVIPs(manifest source.Value, patterns Patterns) (VIPs, error) {
 	f := newVIPFinder(patterns)
 	f.inManifest = !IsRuntimeConfig(manifest)
-	var everyJob []string
+	var everyJob receivers
 	for _, key := range []string{"instance_groups", "jobs"} {
-		for _, group := range manifest.Field(key).Items() {
-			everyJob = append(everyJob, f.searchGroup(group.Field("name").Text(), group, groupKeys)...)
+		groups := manifest.Field(key)
+		for _, group := range groups.Items() {
+			everyJob.add(f.searchGroup(group.Field("name").Text(), group, groupKeys))
 		}
+		everyJob.expect(groups)
 	}
-	everyJob = append(everyJob, f.searchAddons(manifest.Field("addons"))...)
-	f.overlooked(propertyScope{}, manifest, "addons", manifestKeys, func(v source.Value) { f.searchAddons(v) })
-	all := propertyScope{jobs: everyJob}
-	f.search(all, manifest.Field("properties"))
-	f.overlooked(all, manifest, "properties", manifestKeys, func(v source.Value) { f.search(all, v) })
+	f.searchAddons(manifest.Field("addons"))
+	f.overlooked(propertyScope{}, manifest, "addons", manifestKeys, f.searchAddons)
+	f.searchShared(propertyScope{}, manifest, manifestKeys, everyJob)
 	return f.vips, f.err
 }
 
-// searchAddons searches addons, of a manifest or a runtime config, and returns the names
-// of their jobs. No addon is an instance group.
-func (f *vipFinder) searchAddons(list source.Value) (jobs []string) {
+// searchAddons searches addons, of a manifest or a runtime config. No addon is an instance
+// group, and its jobs have nothing of a manifest's properties.
+func (f *vipFinder) searchAddons(list source.Value) {
 	f.expect(propertyScope{}, list, list.IsList(), "addons")
 	for _, addon := range list.Items() {
 		f.expect(propertyScope{}, addon, addon.IsMap(), "an addon")
 		found, gaps := len(f.vips.Found), len(f.vips.Gaps)
-		jobs = append(jobs, f.searchGroup("", addon, addonKeys)...)
+		f.searchGroup("", addon, addonKeys)
 		f.vips.place(found, gaps, func() *Placement { return placementOf(addon, f.inManifest) })
 	}
-	return jobs
 }
 
 // place says of what was found from there on, and of the gaps, which groups have it.
@@ -135,49 +134,6 @@ type vipFinder struct {
 
 func newVIPFinder(patterns Patterns) *vipFinder {
 	return &vipFinder{patterns: patterns, holding: holding(patterns), endings: map[string]bool{}, promising: map[*yaml.Node]bool{}, most: maxPropertyValues}
-}
-
-// searchGroup searches an instance group, a v1 job or an addon, of which directors know
-// some keys, and returns the names of its jobs.
-func (f *vipFinder) searchGroup(name string, group source.Value, known []string) []string {
-	jobs := append(group.Field("jobs").Items(), group.Field("templates").Items()...)
-	named := len(group.Field("jobs").Items()) // of templates, names alone were enough
-	f.expect(propertyScope{group: name}, group.Field("jobs"), group.Field("jobs").IsList(), "jobs")
-	template := group.Field("template") // v1: one name or several
-	names, only := []string{}, source.Value{}
-	for _, t := range append(template.Items(), template) {
-		switch {
-		case t.IsScalar():
-			names, only = append(names, t.Raw()), t
-		case t.IsMap(): // which no director takes for a name
-			f.expect(propertyScope{group: name}, t, false, "a job")
-		}
-	}
-	for i, job := range jobs {
-		f.expect(propertyScope{group: name}, job, job.IsMap() || i >= named && job.IsScalar() && !hides(job), "a job")
-		names, only = append(names, job.Field("name").Raw()), job.Field("name")
-		f.searchJob(name, job)
-	}
-	f.overlooked(propertyScope{group: name}, group, "jobs", known, func(v source.Value) {
-		for _, job := range v.Items() {
-			f.searchJob(name, job)
-		}
-	})
-	scope := propertyScope{group: name, jobs: names}
-	if len(names) == 1 {
-		scope.job = only.Text()
-	}
-	f.search(scope, group.Field("properties"))
-	f.overlooked(scope, group, "properties", known, func(v source.Value) { f.search(scope, v) })
-	return names
-}
-
-// searchJob searches a job of a group.
-func (f *vipFinder) searchJob(group string, job source.Value) {
-	name := job.Field("name")
-	scope := propertyScope{group: group, job: name.Text(), jobs: []string{name.Raw()}}
-	f.search(scope, job.Field("properties"))
-	f.overlooked(scope, job, "properties", jobKeys, func(v source.Value) { f.search(scope, v) })
 }
 
 // search looks through properties, if a name in them is worth it.
@@ -294,8 +250,12 @@ func (f *vipFinder) asGap(gap Gap, search func()) bool {
 	search()
 	gap.Found = slices.Clone(f.vips.Found[found:])
 	holds := len(gap.Found) > 0 || len(f.vips.Gaps) > gaps
-	if len(f.vips.Gaps) > gaps {
-		gap.Found = nil
+	for _, inner := range f.vips.Gaps[gaps:] {
+		if len(inner.Found) == 0 || inner.IsNetwork() {
+			gap.Found = nil
+			break
+		}
+		gap.Found = append(gap.Found, inner.Found...)
 	}
 	f.vips = VIPs{Found: f.vips.Found[:found], Gaps: f.vips.Gaps[:gaps], Unresolved: f.vips.Unresolved[:unresolved]}
 	if holds {

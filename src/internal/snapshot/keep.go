@@ -164,7 +164,7 @@ func (k Keep) Manifest(doc source.Value) Content {
 	if err != nil {
 		return unreadable(err)
 	}
-	groups := listOf(vips.group())
+	groups := vips.groups(doc)
 	return Content{node: object(
 		field{"name", name},
 		field{"update", object(field{"max_in_flight", count}, field{"vm_strategy", word("create-swap-delete", "delete-create")})},
@@ -186,7 +186,7 @@ func (k Keep) CreateEnv(doc source.Value) Content {
 	if err != nil {
 		return unreadable(err)
 	}
-	groups := listOf(vips.group())
+	groups := vips.groups(doc)
 	cpi := object(field{"name", name})
 	return Content{node: object(
 		field{"name", name},

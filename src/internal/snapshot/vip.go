@@ -124,12 +124,28 @@ func orNil(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// job is the shape of a job in a group; in old manifests it may be a name alone.
-func (l vipLeaves) job(v source.Value) *yaml.Node {
-	if v.IsScalar() {
-		return jobName(v)
+// job is the shape of a job in a group; in old manifests it may be a name alone. Properties of
+// its own are in place of those beside it, whatever they are: where shared ones are kept, so
+// is that it has some.
+func (l vipLeaves) job(shared bool) shape {
+	return func(v source.Value) *yaml.Node {
+		if v.IsScalar() {
+			return jobName(v)
+		}
+		return object(field{"name", jobName}, field{"release", name}, field{"properties", func(own source.Value) *yaml.Node {
+			kept := l.keep(own)
+			if kept == nil && shared && own.Kind() != source.Nil {
+				kept = scrubbed(own)
+			}
+			return kept
+		}})(v)
 	}
-	return object(field{"name", jobName}, field{"release", name}, field{"properties", l.keep})(v)
+}
+
+// shares reports whether something of the properties is kept that stand beside jobs, or is
+// what may be these.
+func (l vipLeaves) shares(parent source.Value) bool {
+	return parent.OpenKey().Present() || l.keep(parent.Field("properties")) != nil
 }
 
 // jobName keeps the name of a job, and that a director is one, also where names may be secrets.
@@ -140,7 +156,19 @@ func jobName(v source.Value) *yaml.Node {
 	return name(v)
 }
 
-func (l vipLeaves) group() shape {
+// groups are the shape of instance groups of a manifest.
+func (l vipLeaves) groups(manifest source.Value) shape {
+	own, shared := l.group(false), l.group(true)
+	everywhere := l.shares(manifest)
+	return listOf(func(v source.Value) *yaml.Node {
+		if everywhere || l.shares(v) {
+			return shared(v)
+		}
+		return own(v)
+	})
+}
+
+func (l vipLeaves) group(shared bool) shape {
 	network := object(
 		field{"name", name},
 		field{"static_ips", oneOrMany(address)},
@@ -160,8 +188,8 @@ func (l vipLeaves) group() shape {
 		field{"release", name},
 		field{"stemcell", name},
 		field{"update", object(field{"max_in_flight", count}, field{"vm_strategy", word("create-swap-delete", "delete-create")})},
-		field{"jobs", listOf(l.job)},
-		field{"templates", listOf(l.job)},
+		field{"jobs", listOf(l.job(shared))},
+		field{"templates", listOf(l.job(shared))},
 		field{"template", oneOrMany(name)},
 		field{"properties", l.keep},
 	)
@@ -180,18 +208,23 @@ var placement = object(
 )
 
 // addons keeps the jobs of addons that name virtual addresses, and what hides some; nil
-// if there is no such thing.
+// if there is no such thing. Beside properties for all of them it keeps all jobs.
 func (l vipLeaves) addons(v source.Value) *yaml.Node {
 	fields := []field{{"jobs", withVIPs(func(job source.Value) *yaml.Node {
 		if job.IsMap() && l.keep(job.Field("properties")) == nil && !job.OpenKey().Present() {
 			return nil
 		}
-		return l.job(job)
+		return l.job(false)(job)
 	})}, {"properties", l.keep}}
-	holds, addon := object(fields...), object(slices.Concat([]field{{"name", name}, {"include", placement}, {"exclude", placement}}, fields)...)
+	head := []field{{"name", name}, {"include", placement}, {"exclude", placement}}
+	holds, addon := object(fields...), object(slices.Concat(head, fields)...)
+	shared := object(slices.Concat(head, []field{{"jobs", listOf(l.job(true))}, {"properties", l.keep}})...)
 	return withVIPs(func(v source.Value) *yaml.Node {
-		if v.IsMap() && orNil(holds(v)) == nil {
+		switch {
+		case v.IsMap() && orNil(holds(v)) == nil:
 			return nil
+		case l.shares(v):
+			return shared(v)
 		}
 		return addon(v)
 	})(v)

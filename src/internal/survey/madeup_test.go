@@ -62,6 +62,9 @@ type madeUp struct {
 	machine string
 	// six says that all addresses are of IPv6.
 	six bool
+	// manyAddons says that there may be several addons in a file, and virtual addresses beside
+	// jobs, of addons, groups and manifests.
+	manyAddons bool
 }
 
 var (
@@ -115,8 +118,12 @@ func (r random) pick(list ...string) string { return list[r.IntN(len(list))] }
 // ip is an address of the VLAN with that number.
 func ip(vlan, n int) string { return fmt.Sprintf("10.0.%d.%d", vlan, n) }
 
-func (r random) fleet(t testing.TB) *madeUp {
-	m := &madeUp{six: r.chance(5)}
+func (r random) fleet(t testing.TB) *madeUp { return r.fill(t, &madeUp{}) }
+
+func (r random) fleetOfAddons(t testing.TB) *madeUp { return r.fill(t, &madeUp{manyAddons: true}) }
+
+func (r random) fill(t testing.TB, m *madeUp) *madeUp {
+	m.six = r.chance(5)
 	for n := 2; n < 31; n += 7 {
 		address := ip(0, n)
 		if m.six {
@@ -181,7 +188,14 @@ func (r random) director(t testing.TB, m *madeUp, name string, part int) {
 	for i := range 1 + r.IntN(2) {
 		r.deployment(t, m, fmt.Sprintf("%s%d", name, i), name, low, i, second, vip)
 	}
-	if r.chance(3) {
+	switch {
+	case m.manyAddons:
+		text := "releases: []\naddons:\n"
+		for i := range 1 + r.IntN(2) {
+			text += r.addon(fmt.Sprintf("ha%d", i), r.placement(name))
+		}
+		m.add(t, name, fleet.RuntimeConfigs, name+"/runtime.yml", text)
+	case r.chance(3):
 		m.add(t, name, fleet.RuntimeConfigs, name+"/runtime.yml",
 			"releases: []\naddons:\n- name: ha\n"+r.placement(name)+"  jobs:\n  - name: keepalived\n    release: ha\n    properties: {keepalived: {vip: "+ip(0, 2+r.IntN(28))+r.routerID()+"}}\n")
 	}
@@ -199,6 +213,31 @@ func (r random) types() string {
 		text += "  cloud_properties: {allowed_address_pairs: " + ip(r.IntN(2), 2+r.IntN(11)) + "}\n"
 	}
 	return text
+}
+
+// addon is one with virtual addresses of its jobs, or beside them for those that have no
+// properties of their own.
+func (r random) addon(name, placement string) string {
+	text := "- name: " + name + "\n" + placement + "  jobs:\n"
+	shared := r.chance(2)
+	for _, job := range []string{"keepalived", "agent"}[:1+r.IntN(2)] {
+		text += "  - name: " + name + "-" + job + "\n    release: ha\n"
+		switch {
+		case !shared || r.chance(3):
+			text += "    " + r.virtual() + "\n"
+		case r.chance(3):
+			text += "    properties: {port: 7}\n"
+		}
+	}
+	if shared {
+		text += "  " + r.virtual() + "\n"
+	}
+	return text
+}
+
+// virtual are properties with a virtual address.
+func (r random) virtual() string {
+	return "properties: {keepalived: {vip: " + ip(0, 2+r.IntN(28)) + r.routerID() + "}}"
 }
 
 // placement are filters of an addon of a director, or none.
@@ -239,7 +278,7 @@ func (r random) deployment(t testing.TB, m *madeUp, name, director string, low, 
 	}
 	properties := ""
 	if r.chance(3) {
-		properties = ", properties: {keepalived: {vip: " + ip(0, 2+r.IntN(28)) + r.routerID() + "}}"
+		properties = ", " + r.virtual()
 	}
 	networks := fmt.Sprintf("  - name: default\n    static_ips: [%s]\n", ip(0, low+i))
 	if vip == "bare" && r.chance(2) {
@@ -251,6 +290,13 @@ func (r random) deployment(t testing.TB, m *madeUp, name, director string, low, 
 		group("db", "  - {name: second, static_ips: [10.0.1.4]}\n", "")
 	case r.chance(2):
 		group("db", "  - name: default\n", "")
+	}
+	if m.manyAddons {
+		text = strings.Replace(text, "  networks:\n", "  "+r.virtual()+"\n  networks:\n", r.IntN(2))
+		text += "addons:\n" + r.addon("ha", "") + r.addon("other", "  include: {jobs: [{name: j, release: r}]}\n")
+		if r.chance(4) {
+			text += r.virtual() + "\n"
+		}
 	}
 	m.add(t, director, fleet.Deployments, director+"/"+name+".yml", text)
 }
