@@ -92,6 +92,8 @@ func speak(t *testing.T, f *wholeFleet, random *rand.Rand) {
 		director, _, _ := strings.Cut(path, "/")
 		gate := "gate_of_" + director
 		add["door."+gate] = true
+		// Of its jobs, one has no properties of its own: those of the manifest are for it.
+		f.files[path] = bytes.Replace(f.files[path], []byte("  jobs:\n"), []byte("  jobs:\n  - name: doorman\n"), 1)
 		f.files[path] = append(f.files[path], fmt.Sprintf("\nproperties: {door: {%s: %s}, idle_vip: %s, shown: {lost_vip: %s}}\n", gate, taken(), taken(), taken())...)
 	}
 	f.files[fleet.FileName] = append(f.files[fleet.FileName], fmt.Sprintf("\nexternal:\n- {owner: lb, addresses: [%s, %s]}\n- {owner: nat, addresses: [%s, 10.255.0.0/30]}\n"+
