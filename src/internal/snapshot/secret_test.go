@@ -20,7 +20,7 @@ var names = regexp.MustCompile(`^(` + strings.Join([]string{
 	`(networks\[\]|networks\[\]\.subnets\[\])\.(name|az|azs\[\])`,
 	`(networks\[\]|networks\[\]\.subnets\[\])\.cloud_properties\.(name|subnet|net_id|site|deep\.er)`,
 	`compilation\.(network|az|vm_type|vm_extensions\[\])`,
-	`instance_groups\[\]\.(name|azs\[\]|resource_pool|stemcell)`,
+	`instance_groups\[\]\.(name|azs\[\]|resource_pool|stemcell|vm_type|vm_extensions\[\])`,
 	`stemcells\[\]\.(alias|os)`,
 	`instance_groups\[\]\.(networks|jobs|migrated_from)\[\]\.name`,
 	`instance_groups\[\]\.(release|jobs\[\]\.release)`,
