@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -108,9 +109,10 @@ func (f *vipFinder) expect(scope propertyScope, v source.Value, asItShould bool,
 // propertyScope says whose properties are searched.
 type propertyScope struct {
 	group string
-	job   string   // whose properties they are; empty for those of several
-	jobs  []string // all that see the properties
-	below []string // what goes before a path in messages
+	job   string      // whose properties they are; empty for those of several
+	jobs  []string    // all that see the properties
+	named place.Place // where the job's name stands; none of several
+	below []string    // what goes before a path in messages
 	// beside says that the value is an element of a list that has an address.
 	beside bool
 }

@@ -94,7 +94,7 @@ func (f *vipFinder) searchGroup(name string, group source.Value, known []string)
 // searchJob searches a job of a group.
 func (f *vipFinder) searchJob(group string, job source.Value) {
 	name := job.Field("name")
-	scope := propertyScope{group: group, job: name.Text(), jobs: []string{name.Raw()}}
+	scope := propertyScope{group: group, job: name.Text(), jobs: []string{name.Raw()}, named: name.Place()}
 	f.search(scope, job.Field("properties"))
 	f.overlooked(scope, job, "properties", jobKeys, func(v source.Value) { f.search(scope, v) })
 }

@@ -60,6 +60,9 @@ func (f *vipFinder) doubtRouters(found []PropertyAddress, scope propertyScope, p
 			gap.Template = TemplateIn(job)
 		}
 	}
+	if gap.Template != "" && scope.named.IsValid() {
+		gap.What, gap.At = propertyScope{group: scope.group}.describe("the name of a job"), scope.named
+	}
 	f.vips.Gaps = append(f.vips.Gaps, gap)
 	for i := range found {
 		found[i].Routers = nil
