@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The pool that is fought for: more owners than addresses.
+// The pool that is fought for: more owners than addresses. Nothing that clients see of it
+// comes from the pool beside it.
 const (
 	fightAddresses = 24
 	fightOwners    = 28
@@ -51,7 +52,9 @@ const (
 const fightPlan = `
 directors: [{name: one, cloud_configs: [cloud.yml]}]
 segments: [{name: fight, subnets: [{range: 10.9.0.0/24}]}]
-pools: [{name: fight, team: blue, segment: fight, addresses: [10.9.0.1 - 10.9.0.24], quarantine: 30d}]
+pools:
+- {name: fight, team: blue, segment: fight, addresses: [10.9.0.1 - 10.9.0.24], quarantine: 30d}
+- {name: beside, team: blue, segment: fight, addresses: [10.9.0.100 - 10.9.0.199]}
 `
 
 const fightCloud = `azs: [{name: z1}]
@@ -60,7 +63,7 @@ disk_types: [{name: small, disk_size: 1024}]
 networks:
 - name: default
   type: manual
-  subnets: [{range: 10.9.0.0/24, gateway: 10.9.0.254, az: z1, static: [10.9.0.1 - 10.9.0.24]}]
+  subnets: [{range: 10.9.0.0/24, gateway: 10.9.0.254, az: z1, static: [10.9.0.1 - 10.9.0.24, 10.9.0.100 - 10.9.0.199]}]
 compilation: {workers: 1, network: default, az: z1, vm_type: small}
 `
 
