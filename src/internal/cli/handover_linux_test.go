@@ -182,10 +182,16 @@ func background(t *testing.T, h *wirelab.Host, name string, args ...string) *exe
 	return c
 }
 
-// ends stops a program as an administrator does, and waits for its end.
+// ends stops a program as an administrator does, and waits for its end. One that has not ended
+// after some seconds is killed with all that it began: pgpool has been seen to wait for ever
+// for its heartbeat's sender, after its watchdog had given the address back.
 func ends(t *testing.T, c *exec.Cmd, with os.Signal) {
 	t.Helper()
 	check(t, c.Process.Signal(with))
+	patience := time.AfterFunc(10*time.Second, func() {
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // fails if all have ended
+	})
+	defer patience.Stop()
 	_ = c.Wait() // the signal may be its exit status
 }
 
