@@ -60,6 +60,9 @@ type Finding struct {
 	// Claims are the rivals, the one to change first. A finding about one
 	// value has one claim, with its place.
 	Claims []Party
+	// Whose names the owner of the first claim where another finding says the same of another
+	// owner, of a file that both read; empty for most.
+	Whose string
 	// More is what the finding stands for beside itself; nil for nothing (Folded).
 	More *More
 	// Why says what goes wrong if nobody acts; one sentence, may be empty.

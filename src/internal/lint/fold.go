@@ -57,10 +57,14 @@ func (m *More) text() string {
 
 // Told is the message, with what else the finding stands for.
 func (f *Finding) Told() string {
-	if f.More == nil {
-		return f.Message
+	text := f.Message
+	if f.Whose != "" {
+		text += " (of " + f.Whose + ")"
 	}
-	return f.Message + f.More.text()
+	if f.More != nil {
+		text += f.More.text()
+	}
+	return text
 }
 
 // Folded are findings as they are shown: where hundreds say the same of the same

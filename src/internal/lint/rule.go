@@ -309,6 +309,7 @@ func Run(f *Facts, rules []Rule) []Finding {
 		})
 	}
 	findings = Sort(findings)
+	tellApart(findings)
 	count := map[string]int{}
 	for i := range findings {
 		if findings[i].advise == nil {

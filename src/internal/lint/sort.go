@@ -29,6 +29,7 @@ func compareFindings(a, b Finding) int {
 		compareRanges(a.Range, b.Range),
 		cmp.Compare(b.Severity, a.Severity), // the worse one first
 		cmp.Compare(a.Message, b.Message),
+		cmp.Compare(a.Whose, b.Whose),
 		cmp.Compare(a.Segment, b.Segment),
 		cmp.Compare(a.DirectorError, b.DirectorError),
 		slices.CompareFunc(a.Claims, b.Claims, compareParties),
