@@ -61,7 +61,7 @@ func bookedPlan() (*plan.Plan, *ledger.Pool, *ledger.Records, error) {
 		m := member{number: i, prefix: prefix, property: "name", value: fmt.Sprintf("VLAN-%d", i/4), share: shareOf(prefix, i%4, 8), static: 400}
 		directors = append(directors, m.director())
 	}
-	p := claims.Build(directors, nil, func(s *plan.Subnet) string { return s.Identity.ID })
+	p := claims.Build(directors, nil, func(s *plan.Subnet) (string, plan.Perhaps) { return s.Identity.ID, plan.Perhaps{} })
 	pool := &ledger.Pool{Name: "pool", Teams: []string{"t"}}
 	pool.Segment = "VLAN-0"
 	pool.Ranges = []netipx.IPRange{netipx.MustParseIPRange("10.0.128.0-10.0.255.254")}

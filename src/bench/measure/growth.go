@@ -119,7 +119,7 @@ func measureGrowth(s *settings, t *table) error {
 
 // timeOnce builds a plan and times what ipguard does with it.
 func timeOnce(shape shape, n int) (time.Duration, int, error) {
-	wall, p, findings := afterReading(shape.members(n), func(*plan.Subnet) string { return "" })
+	wall, p, findings := afterReading(shape.members(n), func(*plan.Subnet) (string, plan.Perhaps) { return "", plan.Perhaps{} })
 	if len(findings) < shape.least(n) || len(findings) > shape.most(n) {
 		return 0, 0, fmt.Errorf("%s, %d claims: %d findings, want %d to %d; %w",
 			shape.name, len(p.Claims), len(findings), shape.least(n), shape.most(n), errNotComparable)

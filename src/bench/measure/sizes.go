@@ -71,7 +71,7 @@ func timePairs(members []member) (time.Duration, error) {
 	for _, m := range members {
 		segments[m.name()] = m.value
 	}
-	wall, _, findings := afterReading(members, func(s *plan.Subnet) string { return segments[s.Director] })
+	wall, _, findings := afterReading(members, func(s *plan.Subnet) (string, plan.Perhaps) { return segments[s.Director], plan.Perhaps{} })
 	if len(findings) > 0 {
 		return 0, fmt.Errorf("%d findings in %s split in two, the first: %s; %w", len(findings), members[0].prefix, findings[0].Message, errNotComparable)
 	}

@@ -38,14 +38,14 @@ func (m member) name() string { return fmt.Sprintf("director-%05d", m.number) }
 
 // afterReading times everything that comes after reading: claims, overlaps and
 // rules.
-func afterReading(members []member, segmentOf func(*plan.Subnet) string) (time.Duration, *plan.Plan, []lint.Finding) {
+func afterReading(members []member, segmentsOf claims.SegmentsOf) (time.Duration, *plan.Plan, []lint.Finding) {
 	directors := make([]claims.Director, len(members))
 	for i, m := range members {
 		directors[i] = m.director()
 	}
 	runtime.GC()
 	start := time.Now()
-	p := claims.Build(directors, nil, segmentOf)
+	p := claims.Build(directors, nil, segmentsOf)
 	findings := lint.Run(lint.NewFacts(p), lint.Rules())
 	return time.Since(start), p, findings
 }

@@ -204,7 +204,7 @@ type Result struct {
 }
 
 // Compare holds promises against grants, and grants against bookings.
-func Compare(directors []Director, externals []claims.External, segmentOf func(*plan.Subnet) string, bookings Bookings) *Result {
+func Compare(directors []Director, externals []claims.External, segmentsOf claims.SegmentsOf, bookings Bookings) *Result {
 	var promised, granted []claims.Director
 	for i := range directors {
 		if d := &directors[i]; d.Promised != nil {
@@ -218,7 +218,7 @@ func Compare(directors []Director, externals []claims.External, segmentOf func(*
 			granted = append(granted, d.lost())
 		}
 	}
-	c := newComparison(directors, claims.Build(promised, externals, segmentOf), claims.Build(granted, nil, segmentOf))
+	c := newComparison(directors, claims.Build(promised, externals, segmentsOf), claims.Build(granted, nil, segmentsOf))
 	c.bookings = bookings
 	for _, cell := range cells(c.promises(), c.grants()) {
 		c.judge(cell)

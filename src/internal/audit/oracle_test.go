@@ -27,7 +27,7 @@ func TestCompareAgainstOracle(t *testing.T) {
 	seen := map[Reason]int{}
 	for seed := range uint64(fleets) {
 		f := randomFleet(rand.New(rand.NewPCG(seed, 7)))
-		result := Compare(f.directors(), nil, f.segmentOf, Bookings{})
+		result := Compare(f.directors(), nil, f.segmentsOf, Bookings{})
 		var got []string
 		for _, it := range result.Items {
 			seen[it.Reason]++
@@ -254,9 +254,9 @@ func manifests(deployments map[string]map[string]randomGroup) []*bosh.Manifest {
 	return list
 }
 
-func (f *randomFleetOf) segmentOf(s *plan.Subnet) string {
+func (f *randomFleetOf) segmentsOf(s *plan.Subnet) (string, plan.Perhaps) {
 	if f.isolated {
-		return s.Director
+		return s.Director, plan.Perhaps{}
 	}
-	return "one"
+	return "one", plan.Perhaps{}
 }

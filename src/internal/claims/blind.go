@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -84,6 +85,8 @@ func (b *builder) note(cc *bosh.CloudConfig) hiddenParts {
 			h.names[gap.Network] = true
 		case bosh.HidesSubnets:
 			h.subnets[gap.Network] = gap
+		case bosh.HidesRange:
+			b.ranges[gap.Subnet] = hiddenBy(gap)
 		}
 		if gap.Subnet != nil && gap.Meant == "" {
 			b.parts[gap.Subnet] |= 1 << gap.Hides
@@ -318,6 +321,7 @@ func (b *blindSpots) unread(u Unread) {
 	owner := plan.Owner{Director: b.director.Name, Deployment: u.Deployment}
 	spot := plan.BlindSpot{Owner: owner, Reason: u.Reason, Message: u.Message, Hint: u.Hint, Excerpt: u.Excerpt, At: u.At, Judged: u.Judged}
 	shared := &plan.Subnet{Director: owner.Director}
+	b.unreadNetworks(u, owner)
 	switch u.Source {
 	case CloudConfigSource, DirectorSource:
 		spot.May = b.unknownNetwork(owner, shared, true)
@@ -343,4 +347,19 @@ func (b *blindSpots) unread(u Unread) {
 		spot.May[i].At = u.At
 	}
 	b.plan.BlindSpots = append(b.plan.BlindSpots, spot)
+}
+
+// unreadNetworks keeps in mind that there may be any networks where a source could not be read.
+func (b *blindSpots) unreadNetworks(u Unread, owner plan.Owner) {
+	switch u.Source {
+	case DirectorSource:
+		b.unknown(plan.Subnet{Director: owner.Director}, notRead)
+	case CloudConfigSource:
+		owner.Deployment = ""
+	case DeploymentSource, CreateEnvSource:
+		owner.Deployment = cmp.Or(owner.Deployment, notRead)
+	default:
+		return
+	}
+	b.unknown(plan.Subnet{Director: owner.Director, Deployment: owner.Deployment}, notRead)
 }

@@ -218,5 +218,5 @@ func built(t *testing.T, cc, m, e string) *plan.Plan {
 	return claims.Build([]claims.Director{
 		{Name: "a", CloudConfig: config, Deployments: []*bosh.Manifest{of("web.yml", m, "")}},
 		{Name: "b", CreateEnvs: []*bosh.Manifest{of("env.yml", e, bosh.CreateEnv)}},
-	}, nil, func(*plan.Subnet) string { return "" })
+	}, nil, func(*plan.Subnet) (string, plan.Perhaps) { return "", plan.Perhaps{} })
 }

@@ -48,7 +48,7 @@ func TestStaticPoolsAreBlocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			config, _, _ := bosh.ReadCloudConfigs([]source.Value{doc.Root()}, bosh.Options{})
-			p := claims.Build([]claims.Director{{Name: "a", CloudConfig: config}}, nil, func(*plan.Subnet) string { return "" })
+			p := claims.Build([]claims.Director{{Name: "a", CloudConfig: config}}, nil, func(*plan.Subnet) (string, plan.Perhaps) { return "", plan.Perhaps{} })
 			var pools []string
 			for i := range p.Claims {
 				if k := p.Claims[i].Kind; k.Pool() {

@@ -56,11 +56,14 @@ type Director struct {
 	Unread []Unread
 }
 
-// Build returns the plan of all directors. segmentOf names the segment that the
-// fleet file gives a subnet, or returns "".
-func Build(directors []Director, externals []External, segmentOf func(*plan.Subnet) string) *plan.Plan {
+// SegmentsOf are the segment that the fleet file gives a subnet, or "", and those that it
+// gives it perhaps.
+type SegmentsOf func(*plan.Subnet) (segment string, perhaps plan.Perhaps)
+
+// Build returns the plan of all directors.
+func Build(directors []Director, externals []External, segmentsOf SegmentsOf) *plan.Plan {
 	b := &builder{
-		plan: &plan.Plan{}, segmentOf: segmentOf, commonIDs: commonIDs(directors),
+		plan: &plan.Plan{}, segmentsOf: segmentsOf, commonIDs: commonIDs(directors),
 		places: map[*bosh.Placement]places{}, amongs: map[*plan.Subnet][]*plan.Subnet{},
 	}
 	b.plan.Claims = make([]plan.Claim, 0, atMost(directors))
@@ -107,8 +110,8 @@ func atMost(directors []Director) int {
 }
 
 type builder struct {
-	plan      *plan.Plan
-	segmentOf func(*plan.Subnet) string
+	plan       *plan.Plan
+	segmentsOf SegmentsOf
 	// commonIDs are, of values of cloud_properties that are kept back, those of the plan.
 	commonIDs map[string]string
 	// seen are the subnets of the director's cloud-configs, by what they say;
@@ -125,10 +128,14 @@ type builder struct {
 	// places are those that are known already.
 	places map[*bosh.Placement]places
 
-	// made are the plan's subnets by those that were read, parts what hides of these,
-	// pending what they hand out if it does not hide.
-	made    map[*bosh.Subnet]*plan.Subnet
-	parts   map[*bosh.Subnet]parts
+	// made are the plan's subnets by those that were read, parts what hides of these, ranges
+	// what hides their ranges, pending what they hand out if it does not hide.
+	made   map[*bosh.Subnet]*plan.Subnet
+	parts  map[*bosh.Subnet]parts
+	ranges map[*bosh.Subnet]string
+
+	// unread stands for the networks of a director of which the source could not be read.
+	unread  networks
 	pending map[*bosh.Subnet][]plan.Claim
 }
 
@@ -140,6 +147,7 @@ func (b *builder) director(d *Director) {
 	own := OwnAddresses(d)
 	b.seen = nil
 	b.made, b.parts, b.pending = map[*bosh.Subnet]*plan.Subnet{}, map[*bosh.Subnet]parts{}, map[*bosh.Subnet][]plan.Claim{}
+	b.ranges, b.unread = map[*bosh.Subnet]string{}, nil
 	var shared networks
 	if d.CloudConfig != nil {
 		shared = b.networks(origin{director: d.Name, cpi: d.CPI}, d.CloudConfig, own, true)
@@ -164,7 +172,7 @@ func (b *builder) director(d *Director) {
 		if m.Form == bosh.V1 && m.Own != nil && len(m.Own.Networks) > 0 {
 			known = b.networks(origin{d.Name, m.Name, d.CPI}, m.Own, own, true)
 		}
-		all = append(all, deployed{m, known})
+		all = append(all, deployed{m, b.orUnread(d, m, known)})
 		b.deployment(d, m, known, plan.Static)
 		for i := range b.plan.Claims[before:] {
 			b.plan.Claims[before+i].Version = versions[m.Name]
@@ -186,6 +194,7 @@ func (b *builder) director(d *Director) {
 	for _, block := range d.Addresses {
 		b.own(d.Name, shared, block)
 	}
+	shared = b.orUnread(d, nil, shared)
 	for _, vip := range d.CloudVIPs {
 		owner, places := plan.Owner{Director: d.Name, Property: vip.Property}, b.placesAmong(vip.Placement, d, all, shared)
 		b.placed(owner, places, shared, vip)
@@ -245,25 +254,49 @@ func (b *builder) networks(from origin, cc *bosh.CloudConfig, own []bosh.Block, 
 			known[name] = append(known[name], subnet{Subnet: b.enlist(b.subnet(from, cc, n, read)), read: read, kind: n.Type, bare: true})
 		}
 		if gap := hidden.subnets[n]; gap != nil {
-			known[name] = append(known[name], unseen(from, cc, n.Name, n.Type, gap))
+			known[name] = append(known[name], b.unseen(from, cc, n.Name, n.Type, gap))
 		}
 	}
 	if hidden.networks != nil {
-		known[nameless] = append(known[nameless], unseen(from, cc, "", bosh.Manual, hidden.networks))
+		known[nameless] = append(known[nameless], b.unseen(from, cc, "", bosh.Manual, hidden.networks))
 	}
 	return known
 }
 
 // unseen stands for subnets that hide as a whole, and with them in which segments they are.
-func unseen(from origin, cc *bosh.CloudConfig, network string, kind bosh.NetworkType, gap *bosh.Gap) subnet {
+func (b *builder) unseen(from origin, cc *bosh.CloudConfig, network string, kind bosh.NetworkType, gap *bosh.Gap) subnet {
 	s := &plan.Subnet{Director: from.director, Deployment: from.deployment, Network: network, At: gap.At}
-	if variable := gap.Behind(); variable != "" {
+	if gap.Behind() != "" {
 		if cc.ZonesHidden || slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" }) {
 			from.cpi = ""
 		}
-		s.Identity = plan.IdentityOf(map[string]string{"": "((" + variable + "))"}, from.cpi)
+		text := hiddenBy(gap)
+		s.Identity = plan.IdentityOf(map[string]string{"": text}, from.cpi)
+		s.Segment, s.Perhaps = b.segmentsOf(b.unknown(*s, text))
+	} else {
+		b.unknown(*s, hiddenBy(gap))
 	}
 	return subnet{Subnet: s, read: &bosh.Subnet{}, kind: kind}
+}
+
+// notRead stands where it is not known what does, as a variable's name would.
+const notRead = "((not read))"
+
+// hiddenBy is what stands in the place of what a gap hides.
+func hiddenBy(gap *bosh.Gap) string {
+	if variable := gap.Behind(); variable != "" {
+		return "((" + variable + "))"
+	}
+	return notRead
+}
+
+// unknown is a subnet of which everything hides that s does not say. The plan keeps it,
+// because nobody knows that no subnet is like it.
+func (b *builder) unknown(s plan.Subnet, hides string) *plan.Subnet {
+	s.Network = cmp.Or(s.Network, hides)
+	s.RangeHidden, s.CloudProperties = hides, map[string]string{"": hides}
+	b.plan.Unseen = append(b.plan.Unseen, &s)
+	return &s
 }
 
 // claimSubnet adds what a subnet says about its addresses.
@@ -292,7 +325,7 @@ func (b *builder) setAside(read *bosh.Subnet, from int) {
 // subnet makes the plan's subnet of what was read.
 func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
 	s := &plan.Subnet{
-		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range,
+		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range, RangeHidden: b.ranges[read],
 		Prefix: read.Prefix, PrefixAt: read.PrefixAt, Gateway: read.Gateway, Incomplete: read.Incomplete,
 		At: read.At, ReservedAt: read.ReservedAt,
 		Identity: identityOf(from, cc, read, b.withCommonIDs(read.CloudProperties)), CloudProperties: read.CloudProperties,
@@ -300,7 +333,7 @@ func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, rea
 	if n.Type == bosh.VIP {
 		s.Range = netip.Prefix{}
 	}
-	s.Segment = b.segmentOf(s)
+	s.Segment, s.Perhaps = b.segmentsOf(s)
 	return s
 }
 

@@ -43,6 +43,7 @@ func (b *builder) deployment(d *Director, m *bosh.Manifest, known networks, kind
 	}
 	for _, vip := range m.VIPs {
 		owner := plan.Owner{Director: director, Deployment: m.Name, InstanceGroup: vip.Group, Property: vip.Property}
+		known := b.orUnread(d, m, known)
 		if vip.Placement == nil {
 			b.placed(owner, groupPlaces(m, vip.Group, known), known, vip)
 		} else {

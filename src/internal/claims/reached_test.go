@@ -107,7 +107,7 @@ func TestWhoHasTheAddressOfADirector(t *testing.T) {
 			if c.own != "" {
 				answers.Addresses = []bosh.Block{at(c.own)}
 			}
-			p := claims.Build([]claims.Director{c.other, answers}, nil, func(*plan.Subnet) string { return "" })
+			p := claims.Build([]claims.Director{c.other, answers}, nil, func(*plan.Subnet) (string, plan.Perhaps) { return "", plan.Perhaps{} })
 			got := machine
 			for _, o := range p.Overlaps(func(x, y *plan.Claim) bool { return x.Kind.InUse() && y.Kind.InUse() }) {
 				if o.Foreign() && o.Range == at("10.0.0.4").Range && o.SameMachine() {

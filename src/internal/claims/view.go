@@ -78,11 +78,11 @@ func (b *builder) views(d *Director, own []bosh.Block) map[string]networks {
 				known[name] = append(known[name], s)
 			}
 			if gap := hidden.subnets[n]; gap != nil {
-				known[name] = append(known[name], unseen(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, n.Name, n.Type, gap))
+				known[name] = append(known[name], b.unseen(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, n.Name, n.Type, gap))
 			}
 		}
 		if hidden.networks != nil {
-			known[nameless] = append(known[nameless], unseen(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, "", bosh.Manual, hidden.networks))
+			known[nameless] = append(known[nameless], b.unseen(origin{director: d.Name, cpi: d.CPI}, v.CloudConfig, "", bosh.Manual, hidden.networks))
 		}
 		for _, name := range v.Deployments {
 			byDeployment[name] = known

@@ -184,10 +184,10 @@ func (a *auditing) read() error {
 	for i := range a.sides.Sides {
 		directors[i] = a.director(i)
 	}
-	a.result = audit.Compare(directors, a.fleet.Fleet.Externals, a.fleet.Fleet.File.SegmentOf, audit.Bookings{
+	a.result = audit.Compare(directors, a.fleet.Fleet.Externals, a.fleet.Fleet.File.SegmentsOf, audit.Bookings{
 		Claims: a.sides.Booked, Over: a.sides.Over, BlindSpots: a.sides.UnreadBookings, Now: a.fleet.Fleet.Snapshots.Now,
 	})
-	contradictions, _ := a.fleet.Fleet.File.CheckSegments(slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets))
+	contradictions, _ := a.fleet.Fleet.File.CheckSegments(slices.Concat(a.result.Promised.Subnets, a.result.Granted.Subnets), nil)
 	a.failures = append(a.failures, trouble.All(contradictions)...)
 	return nil
 }

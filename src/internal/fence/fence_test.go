@@ -59,7 +59,7 @@ func (m *made) plan() *plan.Plan {
 			cc.Gaps = []bosh.Gap{{Hides: bosh.HidesReserved, Network: n, Subnet: n.Subnets[0], Variable: "taken", What: "reserved"}}
 		}
 	}
-	p := claims.Build(m.directors, m.externals, func(s *plan.Subnet) string { return m.segments[s.Director] })
+	p := claims.Build(m.directors, m.externals, func(s *plan.Subnet) (string, plan.Perhaps) { return m.segments[s.Director], plan.Perhaps{} })
 	for _, s := range p.Subnets {
 		s.Incomplete = s.Incomplete || m.hidden[s.Director]
 		for _, lease := range m.leases[s.Director] {

@@ -2,7 +2,7 @@
 // of all directors are and what nobody could know from them.
 //
 //	ipguard.yml ──Load──▶ File ──Resolve──▶ Resolved: existing paths and their inputs
-//	                        └──SegmentOf──▶ the segment that the file gives a subnet
+//	                        └──SegmentsOf──▶ the segment that the file gives a subnet, or may give it
 //
 // The form of the file is the types of model.go and nothing else: Load decodes
 // strictly into them (decode.go), Schema makes the JSON Schema for editors out of

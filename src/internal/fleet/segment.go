@@ -44,10 +44,19 @@ func (f *File) segmentsOf(s *plan.Subnet) []string {
 	return names
 }
 
-// PerhapsIn are the segments that the file gives a subnet without one if what hides of it
+// SegmentsOf are the segment that the file gives a subnet, or "", and those that it gives it
+// perhaps.
+func (f *File) SegmentsOf(s *plan.Subnet) (string, plan.Perhaps) {
+	if name := f.SegmentOf(s); name != "" {
+		return name, plan.Perhaps{}
+	}
+	return "", f.perhapsIn(s)
+}
+
+// perhapsIn are the segments that the file gives a subnet without one if what hides of it
 // has the values that their entries ask for.
-func (f *File) PerhapsIn(s *plan.Subnet) (p plan.Perhaps) {
-	if s.Segment != "" || !hidesNames(s) {
+func (f *File) perhapsIn(s *plan.Subnet) (p plan.Perhaps) {
+	if !hidesNames(s) {
 		return p
 	}
 	var names []string
@@ -64,14 +73,14 @@ func (f *File) PerhapsIn(s *plan.Subnet) (p plan.Perhaps) {
 	return p
 }
 
-// hidesNames reports whether a variable stands in a name that entries ask for.
+// hidesNames reports whether a variable stands in what entries ask for.
 func hidesNames(s *plan.Subnet) bool {
-	for _, value := range s.CloudProperties {
-		if hides(value) {
+	for path, value := range s.CloudProperties {
+		if hides(path) || hides(value) {
 			return true
 		}
 	}
-	return hides(s.Network) || hides(s.Deployment)
+	return hides(s.Network) || hides(s.Deployment) || s.RangeHidden != ""
 }
 
 func hides(name string) bool { return strings.Contains(name, "((") }
@@ -85,15 +94,19 @@ func (m Match) Matches(s *plan.Subnet) bool {
 // mayMatch reports whether everything that the match gives is true of s, or may be: then
 // key is what a variable hides, of several the first by name, and value what stands there.
 func (m Match) mayMatch(s *plan.Subnet) (key, value string, ok bool) {
+	perhaps := func(name, got string) {
+		if key == "" || name < key {
+			key, value = name, got
+		}
+	}
 	is := func(name, wanted, got string) bool {
 		switch {
 		case seal.Same(wanted, got):
 			return true
 		case !hides(got) || !bosh.MayBeOne(wanted, got):
 			return false
-		case key == "" || name < key:
-			key, value = name, got
 		}
+		perhaps(name, got)
 		return true
 	}
 	for _, part := range [][3]string{
@@ -103,17 +116,51 @@ func (m Match) mayMatch(s *plan.Subnet) (key, value string, ok bool) {
 			return "", "", false
 		}
 	}
-	if r := m.Range.Prefix; r.IsValid() {
+	switch r := m.Range.Prefix; {
+	case !r.IsValid():
+	case s.RangeHidden != "":
+		perhaps("range", s.RangeHidden)
+	default:
 		if !s.Range.IsValid() || r.Bits() > s.Range.Bits() || !r.Contains(s.Range.Addr()) {
 			return "", "", false
 		}
 	}
 	for path, wanted := range m.CloudProperties.Scalars {
-		if got, has := s.CloudProperties[path]; !has || !is(path, wanted, got) {
+		switch got, has := s.CloudProperties[path]; {
+		case has && is(path, wanted, got):
+		case has:
 			return "", "", false
+		default:
+			hiding, may := mayHave(s.CloudProperties, path, wanted)
+			if !may {
+				return "", "", false
+			}
+			perhaps("cloud_properties", hiding)
 		}
 	}
 	return key, value, m.saysSomething()
+}
+
+// mayHave reports whether properties that do not name a path may have a value there: a whole
+// map hides that the path leads through, or the name of one of its steps. Of several variables
+// hiding is the first.
+func mayHave(properties map[string]string, path, wanted string) (hiding string, may bool) {
+	for _, at := range slices.Sorted(maps.Keys(properties)) {
+		switch value := properties[at]; {
+		case hidesAll(value) && (at == "" || strings.HasPrefix(path, at+".")):
+			return value, true
+		case !hides(at):
+		case bosh.MayBeOne(path, at) && (seal.Same(wanted, value) || hides(value) && bosh.MayBeOne(wanted, value)),
+			hidesAll(value) && bosh.MayBeOne(path, at+".((any))"):
+			return at, true
+		}
+	}
+	return "", false
+}
+
+// hidesAll reports whether a value is a variable and nothing else, which may be a map.
+func hidesAll(value string) bool {
+	return strings.HasPrefix(value, "((") && strings.Index(value, "))") == len(value)-len("))")
 }
 
 // mayBeOf reports whether s matches, or may.
@@ -162,8 +209,9 @@ func (m Match) saysSomething() bool {
 
 // CheckSegments holds the file's segments against all subnets of the fleet. It
 // returns contradictions, which are subnets that two segments claim, and idle
-// matches, which no subnet fits: what they were to declare is not in force.
-func (f *File) CheckSegments(subnets []*plan.Subnet) (contradictions, idle []*trouble.Trouble) {
+// matches, which no subnet fits, and none of those that stand for any that nobody sees:
+// what they were to declare is not in force.
+func (f *File) CheckSegments(subnets, unseen []*plan.Subnet) (contradictions, idle []*trouble.Trouble) {
 	for _, s := range subnets {
 		if names := f.segmentsOf(s); len(names) > 1 {
 			contradictions = append(contradictions, &trouble.Trouble{
@@ -175,7 +223,7 @@ func (f *File) CheckSegments(subnets []*plan.Subnet) (contradictions, idle []*tr
 	}
 	for _, segment := range f.Segments {
 		for _, m := range segment.Subnets {
-			if m.saysSomething() && !slices.ContainsFunc(subnets, m.mayBeOf) {
+			if m.saysSomething() && !slices.ContainsFunc(subnets, m.mayBeOf) && !slices.ContainsFunc(unseen, m.mayBeOf) {
 				idle = append(idle, &trouble.Trouble{
 					At:      m.At,
 					Message: fmt.Sprintf("no subnet matches this entry of segment %s", segment.Name.Value),

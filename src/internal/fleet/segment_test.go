@@ -75,7 +75,7 @@ func TestCheckSegments(t *testing.T) {
 	}
 	both := &plan.Subnet{Director: "dr-west", Network: "x", Range: netip.MustParsePrefix("192.168.3.0/24"),
 		CloudProperties: map[string]string{"name": "VLAN-52"}, At: place.Place{File: "cc.yml", Line: 3, Column: 5}}
-	contradictions, idle := file.CheckSegments([]*plan.Subnet{both})
+	contradictions, idle := file.CheckSegments([]*plan.Subnet{both}, nil)
 	if got, want := lines(contradictions), "3:5 the fleet file puts network x of dr-west into two segments, vlan-52 and dmz\n"+
 		"  hint: describe the segments so that each subnet matches one; until then it counts as undecided\n"; got != want {
 		t.Errorf("got %s", got)
@@ -100,66 +100,145 @@ func TestBrokenMatchMatchesNothing(t *testing.T) {
 	if got := file.SegmentOf(s); got != "" {
 		t.Errorf("it puts the subnet into %q", got)
 	}
-	if _, idle := file.CheckSegments([]*plan.Subnet{s}); len(idle) > 0 {
+	if _, idle := file.CheckSegments([]*plan.Subnet{s}, nil); len(idle) > 0 {
 		t.Errorf("what is wrong is told twice: %s", lines(idle))
 	}
 }
 
-// TestHiddenNamesAgainstTheirValues hides a name of a network that segments may ask for,
-// and fills in every value that counts. Where some of them prove two segments and others do
-// not, or would prove one, nobody knows; where all agree, hiding changes nothing.
-func TestHiddenNamesAgainstTheirValues(t *testing.T) {
+// TestHiddenPartsAgainstTheirValues hides a part of a network that segments may ask for: a
+// name, all of cloud_properties or a key of them, the range. It fills in every value that
+// counts. Where some of them prove two segments and others do not, or would prove one, nobody
+// knows; where all agree, hiding changes nothing. An entry is idle where no value is what it
+// asks for.
+func TestHiddenPartsAgainstTheirValues(t *testing.T) {
 	random := rand.New(rand.NewPCG(15, 1))
 	pick := func(list ...string) string { return list[random.IntN(len(list))] }
 	entry := func() string {
-		return pick("{director: a}", "{director: b}", "{network: LAB}", "{director: b, network: NET}", "{cloud_properties: {name: LAB}}", "{cloud_properties: {name: NET}}", "{director: a, cloud_properties: {name: NET}}")
+		return pick(
+			"{director: a}", "{director: b}", "{network: LAB}", "{director: b, network: NET}", "{cloud_properties: {name: LAB}}",
+			"{cloud_properties: {name: NET}}", "{director: a, cloud_properties: {name: NET}}", "{director: b, range: 10.0.0.0/24}",
+			"{director: b, cloud_properties: {zone: LAB}}", "{director: b, range: 10.0.1.0/24, network: net}", "{director: b, cloud_properties: {zone: {name: LAB}}}",
+		)
 	}
 	values := []string{"LAB", "NET", "LANE", "other"}
-	differ := 0
-	for range 2000 {
+	differ, idle := map[string]int{}, 0
+	for range 10_000 {
 		text := fmt.Sprintf("directors: [{name: a}, {name: b}]\nsegments:\n- {name: one, subnets: [%s]}\n- {name: two, subnets: [%s]}\n", entry(), entry())
 		file, errs := Parse(FileName, []byte(text))
 		if len(errs) > 0 {
 			t.Fatal(lines(errs))
 		}
-		hidden, ofNetwork := pick("((v))", "LA((v))"), random.IntN(2) == 0
 		other := subnetNamed("a", pick(values...), pick(values...))
+		part := pick("name of network", "name", "LA((v)) as name", "cloud_properties", "key", "key of map", "map", "range")
+		hidden, filled := hiddenSubnet(part), filledSubnets(part, values)
 		contradicts := false // which is told by itself
-		contact := func(value string) plan.Contact {
-			s := subnetNamed("b", "net", value)
-			if ofNetwork {
-				s = subnetNamed("b", value, "NET")
-			}
+		contact := func(s *plan.Subnet) plan.Contact {
 			for _, s := range []*plan.Subnet{s, other} {
-				s.Segment, s.Perhaps = file.SegmentOf(s), plan.Perhaps{}
-				s.Perhaps = file.PerhapsIn(s)
+				s.Segment, s.Perhaps = file.SegmentsOf(s)
 				contradicts = contradicts || len(file.segmentsOf(s)) > 1
 			}
 			return plan.ContactOf(s, other)
 		}
 		seen := map[bool]bool{} // whether the two are apart
-		for _, v := range values {
-			if hidden == "((v))" || strings.HasPrefix(v, "LA") {
-				seen[contact(v).Relation == plan.Isolated] = true
-			}
+		for _, s := range filled {
+			seen[contact(s).Relation == plan.Isolated] = true
 		}
 		got := contact(hidden).Relation
+		_, without := file.CheckSegments(append(filled, other), nil)
+		if _, with := file.CheckSegments([]*plan.Subnet{hidden, other}, nil); len(with) > len(without) {
+			t.Fatalf("%sthe %s of b hides, and entries are idle that some value fits: %s", text, part, lines(with))
+		}
+		idle += len(without)
 		if contradicts {
 			continue
 		}
 		if len(seen) > 1 {
-			differ++
+			differ[part]++
 		}
 		if want := len(seen) > 1; (got == plan.Unseen) != want || !want && (got == plan.Isolated) != seen[true] {
-			t.Fatalf("%s%s of b (its network's name: %v) beside %s of a: relation %d, the values say %v", text, hidden, ofNetwork, other.Network, got, seen)
+			t.Fatalf("%sthe %s of b hides, %v, beside %s %v of a: relation %d, the values say %v", text, part, hidden.CloudProperties, other.Network, other.CloudProperties, got, seen)
 		}
 	}
-	if differ < 100 {
-		t.Errorf("of %d fleets alone the values say different things", differ)
+	for _, part := range []string{"name of network", "name", "LA((v)) as name", "cloud_properties", "key", "key of map", "map", "range"} {
+		if differ[part] < 20 {
+			t.Errorf("%s: of %d fleets alone the values say different things", part, differ[part])
+		}
+	}
+	if idle < 100 {
+		t.Errorf("%d entries were idle", idle)
 	}
 }
 
+// hiddenSubnet is a subnet of director b of which a part hides.
+func hiddenSubnet(part string) *plan.Subnet {
+	const v = "((v))"
+	switch part {
+	case "name of network":
+		return subnetNamed("b", v, "NET")
+	case "name":
+		return subnetNamed("b", "net", v)
+	case "LA((v)) as name":
+		return subnetNamed("b", "net", "LA((v))")
+	case "range":
+		s := subnetNamed("b", "net", "NET")
+		s.Range, s.RangeHidden = netip.Prefix{}, v
+		return s
+	case "cloud_properties":
+		return subnetWith("b", "net", map[string]string{"": v})
+	case "key":
+		return subnetWith("b", "net", map[string]string{v: "LAB"})
+	case "key of map":
+		return subnetWith("b", "net", map[string]string{"name": "NET", "zone." + v: "LAB"})
+	}
+	return subnetWith("b", "net", map[string]string{"name": "NET", "zone": v})
+}
+
+// filledSubnets are what hiddenSubnet may be, as far as the test's segments tell it.
+func filledSubnets(part string, values []string) (list []*plan.Subnet) {
+	with := func(properties map[string]string) { list = append(list, subnetWith("b", "net", properties)) }
+	switch part {
+	case "name of network":
+		for _, v := range values {
+			list = append(list, subnetNamed("b", v, "NET"))
+		}
+	case "name", "LA((v)) as name":
+		for _, v := range values {
+			if part == "name" || strings.HasPrefix(v, "LA") {
+				list = append(list, subnetNamed("b", "net", v))
+			}
+		}
+	case "range":
+		for _, r := range []string{"10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24"} {
+			s := subnetNamed("b", "net", "NET")
+			s.Range = netip.MustParsePrefix(r)
+			list = append(list, s)
+		}
+	case "cloud_properties":
+		for _, v := range values {
+			with(map[string]string{"name": v})
+			with(map[string]string{"name": v, "zone": "LAB"})
+			with(map[string]string{"name": v, "zone.name": "LAB"})
+		}
+		with(map[string]string{"subnet": "subnet-0123abcd"})
+	case "key":
+		for _, key := range []string{"name", "zone", "network_name", "other"} {
+			with(map[string]string{key: "LAB"})
+		}
+	case "key of map":
+		with(map[string]string{"name": "NET", "zone.name": "LAB"})
+		with(map[string]string{"name": "NET", "zone.other": "LAB"})
+	default:
+		for _, path := range []string{"zone", "zone.name", "zone.other"} {
+			with(map[string]string{"name": "NET", path: "LAB"})
+		}
+	}
+	return list
+}
+
 func subnetNamed(director, network, name string) *plan.Subnet {
-	properties := map[string]string{"name": name}
+	return subnetWith(director, network, map[string]string{"name": name})
+}
+
+func subnetWith(director, network string, properties map[string]string) *plan.Subnet {
 	return &plan.Subnet{Director: director, Network: network, Range: netip.MustParsePrefix("10.0.0.0/24"), CloudProperties: properties, Identity: plan.IdentityOf(properties, "")}
 }

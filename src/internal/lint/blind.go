@@ -291,6 +291,10 @@ func hiddenSegment(s *plan.Subnet) *plan.BlindSpot {
 	if s.Network == "" {
 		spot.What = "the segments of all networks"
 	}
+	if s.Unread() {
+		spot.Reason, spot.Message = plan.Unreadable, "a network of director "+s.Director+" could not be read"
+		return spot
+	}
 	told := ""
 	if m := match(s); m != "" {
 		told = "say in the fleet file which segment it is: segments: [{name: …, subnets: [{" + m + "}]}]"

@@ -253,6 +253,15 @@ const zoneCPI = "CPI of an availability zone"
 // OfHiddenCPI is the identity of a subnet whose zone hides, and so which cloud it is in.
 func OfHiddenCPI(variable string) Identity { return Identity{Hidden: variable, HiddenKey: zoneCPI} }
 
+// notRead stands in the place of what hides, where it could not be read at all.
+const notRead = "not read"
+
+// IdentityOfUnread is the identity of a subnet of which the source could not be read.
+func IdentityOfUnread() Identity { return Identity{Hidden: notRead, HiddenKey: allProperties} }
+
+// Unread reports whether the source of the subnet could not be read.
+func (s *Subnet) Unread() bool { return s.Identity.Hidden == notRead }
+
 // hiddenIn is the identity of a subnet all of whose properties hide, in a cloud if that
 // is known.
 func hiddenIn(c *Cloud, variable string) Identity {

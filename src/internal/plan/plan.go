@@ -196,6 +196,9 @@ type Subnet struct {
 	Network    string
 	// Range is invalid for vip networks and addresses of no known network.
 	Range netip.Prefix
+	// RangeHidden is the variable that hides the range, or what else stands there that is
+	// not known; empty where nothing does.
+	RangeHidden string
 	// Prefix is the length of the block that each VM gets, the full length for
 	// single addresses; 0 where nothing is handed out by range.
 	Prefix int
@@ -232,7 +235,10 @@ type Plan struct {
 	// Deployments counts deployments and create-env manifests.
 	Deployments int
 	Subnets     []*Subnet
-	Claims      []Claim
+	// Unseen stand for subnets that hide as a whole, or stand where nothing could be read:
+	// there may be any number of them.
+	Unseen []*Subnet
+	Claims []Claim
 	// BlindSpots are what is not known of the fleet.
 	BlindSpots []BlindSpot
 	// Withheld are deployments of which their directors did not show all.

@@ -342,6 +342,8 @@ func hiddenNames(s, o *Subnet) string {
 	var words []string
 	for _, subnet := range []*Subnet{s, o} {
 		switch id := subnet.Identity; {
+		case subnet.Unread():
+			words = append(words, "a network of director "+subnet.Director+" could not be read")
 		case id.Hidden == seal.LeftOut:
 			words = append(words, fmt.Sprintf("the %s of %s was left out where it was told", id.HiddenKey, subnet.Label()))
 		case id.Hidden != "":

@@ -217,11 +217,7 @@ func (r reader) build(read []judged) *plan.Plan {
 	for i := range read {
 		directors[i] = read[i].claims
 	}
-	p := claims.Build(directors, r.fleet.Externals, r.fleet.File.SegmentOf)
-	for _, s := range p.Subnets {
-		s.Perhaps = r.fleet.File.PerhapsIn(s)
-	}
-	return p
+	return claims.Build(directors, r.fleet.Externals, r.fleet.File.SegmentsOf)
 }
 
 // survey puts together what was read of each director, with its plan.
@@ -233,7 +229,7 @@ func (f *Fleet) survey(opened []opened, read []judged, p *plan.Plan) *Survey {
 	}
 	bookings.addTo(p)
 	AddVanished(p, stopped(f.Vanished))
-	contradictions, idle := f.File.CheckSegments(subnets)
+	contradictions, idle := f.File.CheckSegments(subnets, p.Unseen)
 	facts := lint.NewFacts(p)
 	facts.ToldBefore = map[place.Place]string{}
 	s := &Survey{
