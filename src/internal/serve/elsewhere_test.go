@@ -87,6 +87,29 @@ func TestOwnTeam(t *testing.T) {
 	promo.expect(0, []string{"between others alone: 1 error"}, "lint")
 }
 
+// TestBookedForAnother: an administrator's one booking for a director, in the pool of another
+// team, makes what that team books for others nobody's but its own, whether the token that asks
+// tells a team or only pushes. Where the team's bookings are of the director alone, they are its.
+func TestBookedForAnother(t *testing.T) {
+	promo, west, eng := bystander(t)
+	promo.write("promo/cloud.yml", strings.NewReplacer("STATIC", "10.8.52.180 - 10.8.52.184, 10.8.52.191", "RESERVED", "10.8.52.2 - 10.8.52.99, 10.8.52.185 - 10.8.52.190, 10.8.52.192 - 10.8.52.254").Replace(cloudConfig))
+	promo.run("push")
+	pipeline := *eng.company.team("pipeline", accounts.PushFor("eng"))
+	pipeline.name = eng.name // in the same checkout
+	admin := eng.company.team("network", accounts.Admin)
+	admin.write("network/ipguard.yml", "server: "+eng.server.URL+"\n")
+	admin.expect(0, nil, "book", "promo", "--for", "eng/api/other")
+	promo.expect(0, nil, "book", "promo", "--for", "lb/out", "--address", "10.8.52.189")
+	west.write("dr-west/director-env.yml", environmentOf("director", "10.8.52.189"))
+	west.run("push")
+	pipeline.expect(1, []string{"lb/out"}, "lint") // promo booked for eng, and for no other director
+	eng.expect(0, []string{"between others alone: 1 error"}, "lint")
+	promo.expect(0, nil, "book", "promo", "--for", "promo/pgpool/other")
+	pipeline.expect(0, []string{"between others alone: 1 error"}, "lint")
+	eng.expect(0, []string{"between others alone: 1 error"}, "lint")
+	promo.expect(1, []string{"lb/out"}, "lint")
+}
+
 // TestHiddenElsewhere: an address that hides is the matter of those that it may meet.
 func TestHiddenElsewhere(t *testing.T) {
 	promo, west, eng := bystander(t)

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/lint"
@@ -34,8 +35,9 @@ func (f *Fleet) isOwn(at place.Place) bool {
 	return f.Elsewhere == "" || !strings.HasPrefix(at.File, f.Elsewhere)
 }
 
-// ownTeams are the teams by whose names the team books: those that the server names, those of
-// its own pools, and those for which addresses of its directors are booked.
+// ownTeams are the teams by whose names the team books: those that the server names and those
+// of its own pools. Where there are none, those that booked for its directors and for no others:
+// an administrator's one booking makes no team's matter another one's.
 func (f *Fleet) ownTeams(directors map[string]bool) map[string]bool {
 	teams := map[string]bool{}
 	for _, team := range f.Teams {
@@ -48,15 +50,34 @@ func (f *Fleet) ownTeams(directors map[string]bool) map[string]bool {
 			}
 		}
 	}
+	if len(teams) == 0 {
+		teams = f.teamsOfDirectors(directors)
+	}
+	delete(teams, "") // the pool's first, and whoever that is
+	return teams
+}
+
+// teamsOfDirectors are those that booked for some directors, and for no others.
+func (f *Fleet) teamsOfDirectors(directors map[string]bool) map[string]bool {
+	teams, others, known := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i := range f.Directors {
+		known[f.Directors[i].Name] = true
+	}
 	for _, pool := range f.Bookings {
 		for i := range pool.Records {
 			b, err := pool.Records[i].Booking()
-			if err == nil && directors[plan.ReadOwnerName(b.Owner).Director] {
+			if err != nil {
+				continue
+			}
+			switch director := plan.ReadOwnerName(b.Owner).Director; {
+			case directors[director]:
 				teams[b.Team] = true
+			case known[director]:
+				others[b.Team] = true
 			}
 		}
 	}
-	delete(teams, "") // the pool's first, and whoever that is
+	maps.DeleteFunc(teams, func(team string, _ bool) bool { return others[team] })
 	return teams
 }
 
