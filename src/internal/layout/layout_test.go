@@ -121,7 +121,7 @@ var layers = []layer{
 	{name: "internal/ledgersql", imports: list("sharedread", "ledger"), modules: list("github.com/pressly/goose/v3")},
 	{name: "internal/sharedread"},
 	{name: "internal/ledgertest", imports: list("ledger"), modules: list(netipx, "github.com/anishathalye/porcupine")},
-	{name: "internal/ledger", imports: list("plural", "plan", "place"), modules: list(netipx, "github.com/benbjohnson/immutable", "time" /* moments go in */), pure: true},
+	{name: "internal/ledger", imports: list("place", "plan", "plural", "seal"), modules: list(netipx, "github.com/benbjohnson/immutable", "time" /* moments go in */), pure: true},
 	{name: "internal/answer", imports: list("seal", "plan", "place"), modules: list(netipx), pure: true},
 	{name: "internal/lint", imports: list("seal", "plural", "bosh", "plan", "trouble", "place", "lazyregexp"), modules: list(netipx, "time" /* moments go in */), pure: true},
 	{name: "internal/fence", imports: list("plan"), modules: list(netipx), pure: true},

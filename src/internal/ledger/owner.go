@@ -11,6 +11,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/seal"
 )
 
 // longestText is how many bytes an owner, a team, a name or a reason may have.
@@ -71,8 +72,13 @@ func parseHolder(text string, before int) (Holder, error) {
 }
 
 // checkNewOwner refuses an owner that could be taken for an address, a block or a range: it
-// would be named where an address is meant. There are such owners from before.
+// would be named where an address is meant. So it does with one of whose name a part was left
+// out where it was told: two groups of a deployment would be one owner. There are such owners
+// from before.
 func checkNewOwner(text string) error {
+	if strings.Contains(text, seal.LeftOut) {
+		return fmt.Errorf("%q is nobody's name: a part of it was left out where it was told", text)
+	}
 	bare := strings.ReplaceAll(text, " ", "")
 	_, noAddress := netip.ParseAddr(bare)
 	_, noBlock := netip.ParsePrefix(bare)

@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"go4.org/netipx"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestIndexes adds random events to records and to copies of them, for addresses and
 // blocks that overlap, and holds each index against a look at all bookings.
 func TestIndexes(t *testing.T) {
 	seeds := 40
-	if testing.Short() {
+	if sharedtest.Short() {
 		seeds = 8
 	}
 	for seed := range uint64(seeds) {

@@ -115,7 +115,7 @@ func TestParseHolder(t *testing.T) {
 	}
 	for _, text := range []string{"", "/", "a//b", " a", "a/ b", "a/", "a\nb", "a\x1b[31m", string(make([]byte, 600)),
 		"10.8.52.79", "10.8.52.0/24", "10.8.52.79/40", "10.8.52.4 - 10.8.52.9", "10.8.52.4-10.8.52.9", "2001:db8::1", "::/0", "fe80::1%eth0",
-		"promo/web/api%2f0", "promo/web/%61pi/1", "promo/we%62/api", "%612/web/api", "promo/web/%41"} {
+		"promo/web/api%2f0", "promo/web/%61pi/1", "promo/we%62/api", "%612/web/api", "promo/web/%41", "promo/web/(left out)", "promo/web/(left out)/1"} {
 		if got, err := ParseHolder(text); err == nil {
 			t.Errorf("%q: got %+v, want an error", text, got)
 		}
