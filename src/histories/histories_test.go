@@ -9,7 +9,7 @@ import (
 // TestAgreement holds the command line against the recorded histories.
 func TestAgreement(t *testing.T) {
 	only := "*"
-	if testing.Short() {
+	if sharedtest.Short() {
 		only = "*-w00*"
 	}
 	total, err := replay(sharedtest.Dir(t, "director-histories"), only)

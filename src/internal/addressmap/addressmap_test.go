@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
 
@@ -62,7 +63,7 @@ func parseRange(text string) netipx.IPRange {
 // TestSpans compares spans with what holds of each address of a small range.
 func TestSpans(t *testing.T) {
 	plans := 500
-	if testing.Short() {
+	if sharedtest.Short() {
 		plans = 60
 	}
 	for seed := range uint64(plans) {

@@ -13,13 +13,14 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestPart holds that a part of a map says of each address in its blocks what the whole
 // says, that it has all blocks of the range, and that its spans and blocks are right.
 func TestPart(t *testing.T) {
 	plans := 300
-	if testing.Short() {
+	if sharedtest.Short() {
 		plans = 40
 	}
 	for seed := range uint64(plans) {
@@ -93,7 +94,7 @@ func saidOf(s *Segment, a netip.Addr) []string {
 func TestBounded(t *testing.T) {
 	sizes := map[int][2]int{}
 	counts := []int{8_000, 12_000}
-	if testing.Short() {
+	if sharedtest.Short() {
 		counts, sizes[12_000] = counts[:1], [2]int{}
 	}
 	for _, n := range counts {

@@ -14,6 +14,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // The random plans live in 10.0.0.0/26: few addresses, so that everything
@@ -147,7 +148,7 @@ func (r random) scan() Scan {
 // and only if nothing stands against it.
 func TestFreeAndWhyAgree(t *testing.T) {
 	plans := 600
-	if testing.Short() {
+	if sharedtest.Short() {
 		plans = 150
 	}
 	r := random{rand.New(rand.NewPCG(1, 2))}

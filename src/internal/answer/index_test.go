@@ -10,13 +10,14 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestIndexIsTheWholePlan: who has addresses is by the index what it is by looking at
 // everything.
 func TestIndexIsTheWholePlan(t *testing.T) {
 	plans := 3000
-	if testing.Short() {
+	if sharedtest.Short() {
 		plans = 150
 	}
 	held, blind := 0, 0

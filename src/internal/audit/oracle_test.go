@@ -14,6 +14,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestCompareAgainstOracle audits random fleets of two directors and 32 addresses,
@@ -21,7 +22,7 @@ import (
 // cells, no ranges, no merging.
 func TestCompareAgainstOracle(t *testing.T) {
 	fleets := 4000
-	if testing.Short() {
+	if sharedtest.Short() {
 		fleets = 800
 	}
 	seen := map[Reason]int{}

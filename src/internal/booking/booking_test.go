@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/seal"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 var now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -133,7 +134,7 @@ func (w *world) errorsAt(a netip.Addr) []string {
 // every other; and a walk over single addresses finds nobody else there.
 func TestBookedIsAccepted(t *testing.T) {
 	plans := 4000
-	if testing.Short() {
+	if sharedtest.Short() {
 		plans = 800
 	}
 	given, refused := 0, 0

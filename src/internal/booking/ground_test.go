@@ -14,6 +14,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/booking"
 	"github.com/ipguard/ipguard/src/internal/ledger"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // far adds what has nothing to do with the pool, and what only its kind tells apart.
@@ -35,7 +36,7 @@ var owners = []string{"a/new/api", "a/d0/web", "a/d1", "a/d1/db", "b/d1/web", "b
 // who have the same, is what a scan of the whole plan says for each of them alone.
 func TestGroundIsTheWholePlan(t *testing.T) {
 	plans := 1500
-	if testing.Short() {
+	if sharedtest.Short() {
 		plans = 300
 	}
 	for seed := range uint64(plans) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/databasetest"
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // seen is one push as the oracle keeps it: for each address, who has it and who may.
@@ -120,7 +121,7 @@ func TestRandomPushes(t *testing.T) {
 		last, versions, times := map[string]*seen{}, map[string]int64{}, map[string]time.Time{}
 		var all []seen
 		pushes := 120
-		if testing.Short() {
+		if sharedtest.Short() {
 			pushes = 40
 		}
 		for range pushes {

@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestAuditOfWhatHides audits fleets of which something cannot be seen: what cannot
@@ -128,7 +129,7 @@ func TestP1OfAudit(t *testing.T) {
 	blindings := 24 // scripts/test asks for more, without the race detector
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
 		blindings = wanted / 100
-	} else if testing.Short() {
+	} else if sharedtest.Short() {
 		blindings = 12
 	}
 	counts, matter := map[string]int{}, 0

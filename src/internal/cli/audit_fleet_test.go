@@ -11,13 +11,14 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestAuditOfAHealthyFleet deploys a whole made fleet, each director granting what
 // it would: the audit has nothing to say. Then one file is changed.
 func TestAuditOfAHealthyFleet(t *testing.T) {
 	size := madefleet.Size{Directors: 16, Deployments: 80, StaticAddresses: 1500, Seed: 3}
-	if testing.Short() {
+	if sharedtest.Short() {
 		size = madefleet.Size{Directors: 6, Deployments: 30, StaticAddresses: 500, Seed: 3}
 	}
 	made, err := madefleet.Make(size)

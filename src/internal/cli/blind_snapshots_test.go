@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // snapshotBlindings are the ways in which a snapshot can be lost; each returns what is
@@ -56,7 +57,7 @@ func TestP1OnSnapshots(t *testing.T) {
 	blindings := 20 // scripts/test asks for more, without the race detector
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
 		blindings = wanted / 40
-	} else if testing.Short() {
+	} else if sharedtest.Short() {
 		blindings = 10
 	}
 	counts := map[string]int{}

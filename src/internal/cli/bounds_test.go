@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestBoundedOutput gives inputs of two sizes to all commands: what is told of the large
@@ -50,7 +52,7 @@ func TestBoundedOutput(t *testing.T) {
 			writeFile(t, "ipguard.yml", []byte("directors:\n- {name: a, cloud_configs: [a.yml], deployments: [web.yml]}\n- {name: b, cloud_configs: [b.yml], deployments: [web.yml]}\n"))
 			said := map[int][]string{}
 			sizes := []int{200, 800}
-			if testing.Short() {
+			if sharedtest.Short() {
 				sizes = []int{100, 300}
 			}
 			for _, n := range sizes {

@@ -22,7 +22,7 @@ import (
 // of their files not a byte is gone.
 func TestFenceFixesRandomFleets(t *testing.T) {
 	fleets := 150
-	if testing.Short() {
+	if sharedtest.Short() {
 		fleets = 20
 	}
 	before, fixed, applied := 0, 0, 0

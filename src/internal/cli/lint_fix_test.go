@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 var reversedEntry = regexp.MustCompile(`10\.9\.0\.\d+ - 10\.9\.0\.\d+`)
@@ -50,7 +52,7 @@ func withReversed(r *rand.Rand, files map[string]string) int {
 // reserved, shows by --diff what it writes, and has nothing to do when it is done.
 func TestFixNeverMakesWorse(t *testing.T) {
 	fleets := 30
-	if testing.Short() {
+	if sharedtest.Short() {
 		fleets = 10
 	}
 	before, after, swapped, refused, reversed := 0, 0, 0, 0, 0

@@ -10,13 +10,14 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/browsertest"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestMapOfLargeFleet holds the page of a hundred directors to its size, and
 // opens it.
 func TestMapOfLargeFleet(t *testing.T) {
 	size := madefleet.Large()
-	if testing.Short() {
+	if sharedtest.Short() {
 		size = madefleet.Size{Directors: 60, Deployments: 120, StaticAddresses: 1500, Seed: 1}
 	}
 	size.Conflicts = 30

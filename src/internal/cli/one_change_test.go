@@ -21,6 +21,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/workspace"
 )
@@ -60,7 +61,7 @@ func TestOneVerdictExamples(t *testing.T) {
 // inputs.
 func TestOneVerdictRandom(t *testing.T) {
 	fleets := 20 // scripts/test asks for 1,000, without the race detector
-	if testing.Short() {
+	if sharedtest.Short() {
 		fleets = 6
 	}
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_FLEETS")); err == nil {

@@ -182,7 +182,7 @@ type plantedWorld struct {
 // they run in the step long of scripts/test.
 func (w *plantedWorld) leftOut() bool {
 	w.places++
-	return testing.Short() && w.places%5 != 0
+	return sharedtest.Short() && w.places%5 != 0
 }
 
 func newPlantedWorld(t *testing.T) *plantedWorld {

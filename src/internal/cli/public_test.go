@@ -77,7 +77,7 @@ func TestPublicCloudConfigs(t *testing.T) {
 	if len(configs) < 14 {
 		t.Fatalf("only %d cloud-configs below %s", len(configs), dir)
 	}
-	if testing.Short() {
+	if sharedtest.Short() {
 		configs = everyFourth(configs)
 	}
 	fleetRules := map[string]bool{}
@@ -136,7 +136,7 @@ func TestPublicPairs(t *testing.T) {
 	if len(runs) < 20 {
 		t.Fatalf("only %d pairs below %s", len(runs), dir)
 	}
-	if testing.Short() {
+	if sharedtest.Short() {
 		runs = everyFourth(runs)
 	}
 	ofDirector := map[string]bool{}

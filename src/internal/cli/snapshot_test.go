@@ -20,6 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/snapshot"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
@@ -417,7 +418,7 @@ func TestSnapshotsThatCannotBeUsed(t *testing.T) {
 // snapshots or those that matter.
 func TestSnapshotsOfAFleet(t *testing.T) {
 	size := madefleet.Size{Directors: 24, Deployments: 120, StaticAddresses: 2000, Conflicts: 30, Seed: 7}
-	if testing.Short() {
+	if sharedtest.Short() {
 		size = madefleet.Size{Directors: 12, Deployments: 60, StaticAddresses: 600, Conflicts: 15, Seed: 7}
 	}
 	made, err := madefleet.Make(size)
@@ -436,7 +437,7 @@ func TestSnapshotsOfAFleet(t *testing.T) {
 	}
 	ofOne := map[string]string{}
 	every := 7
-	if testing.Short() {
+	if sharedtest.Short() {
 		every = 14
 	}
 	for i := 0; i < len(manifests); i += every {
@@ -516,7 +517,7 @@ func TestUnreadSnapshots(t *testing.T) {
 	}
 	of := map[string]outcome{}
 	every := 3
-	if testing.Short() {
+	if sharedtest.Short() {
 		every = 12
 	}
 	for i := 0; i < len(manifests); i += every {

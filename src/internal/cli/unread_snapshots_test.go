@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestNothingUnreadMatters lints random changes against snapshots of random fleets:
@@ -24,7 +25,7 @@ func TestNothingUnreadMatters(t *testing.T) {
 	changes := 120 // scripts/test asks for more, without the race detector
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
 		changes = wanted / 80
-	} else if testing.Short() {
+	} else if sharedtest.Short() {
 		changes = 30
 	}
 	seen := map[string]int{}

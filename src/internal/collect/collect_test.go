@@ -258,7 +258,7 @@ func TestSideBySide(t *testing.T) {
 func TestManyDeployments(t *testing.T) {
 	d := &directordouble.Director{Name: "large", Users: director().Users}
 	count := 2000
-	if testing.Short() {
+	if sharedtest.Short() {
 		count = 100
 	}
 	const certificates = 16 << 10

@@ -15,6 +15,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // randomFleet makes up to four directors on one tiny range, with everything
@@ -85,7 +86,7 @@ func randomFleet(r *rand.Rand, cidr string, addresses int) *made {
 func TestLintIsClean(t *testing.T) {
 	found, left := 0, 0
 	fleets := 1000
-	if testing.Short() {
+	if sharedtest.Short() {
 		fleets = 200
 	}
 	for seed := range uint64(fleets) {

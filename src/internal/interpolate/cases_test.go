@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 	"gopkg.in/yaml.v3"
 
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -197,7 +198,7 @@ func everyWay(t *testing.T, l *Loader, path string, in Inputs) (*evaluated, erro
 	t.Helper()
 	want, wantErr := l.evaluate(path, in, true)
 	ways := map[string]func(string, Inputs) (*evaluated, error){"proven": l.prove, "traced alone": l.trace}
-	if testing.Short() {
+	if sharedtest.Short() {
 		delete(ways, "proven") // the whole run, without -short, and the fuzz step go this way
 	}
 	for name, way := range ways {

@@ -12,6 +12,7 @@ import (
 	"github.com/cppforlife/go-patch/patch"
 	yaml2 "gopkg.in/yaml.v2"
 
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -58,7 +59,7 @@ func (x texts) String() string {
 // made at random from few words, so that paths and names often meet.
 func TestGenerated(t *testing.T) {
 	runs := 2000
-	if testing.Short() {
+	if sharedtest.Short() {
 		runs = 200
 	}
 	outcomes := map[string]int{}

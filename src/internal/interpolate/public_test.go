@@ -167,7 +167,7 @@ func engineDocument(t *testing.T, path string) (value any) {
 
 // thinned returns one in 25 with -short, and always the first; else all.
 func thinned[T any](all []T) []T {
-	if !testing.Short() {
+	if !sharedtest.Short() {
 		return all
 	}
 	var some []T

@@ -10,6 +10,7 @@ import (
 
 	boshtpl "github.com/cloudfoundry/bosh-cli/v7/director/template"
 
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -90,7 +91,7 @@ func TestSameBytesSameMeaning(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	read, asWritten, refused := 0, 0, 0
 	documents := 6000
-	if testing.Short() {
+	if sharedtest.Short() {
 		documents = 1200
 	}
 	for range documents {

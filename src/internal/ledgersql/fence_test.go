@@ -17,6 +17,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/ledgersql/sqlite"
 	"github.com/ipguard/ipguard/src/internal/ledgertest"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // rollBack takes the events of a pool behind a serial away, as a database does that is an
@@ -417,7 +418,7 @@ func TestDumpPutBack(t *testing.T) {
 // ever.
 func TestTold(t *testing.T) {
 	rounds := 80
-	if testing.Short() {
+	if sharedtest.Short() {
 		rounds = 16
 	}
 	for _, k := range kinds() {

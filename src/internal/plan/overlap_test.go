@@ -11,6 +11,7 @@ import (
 	"go4.org/netipx"
 
 	"github.com/ipguard/ipguard/src/internal/place"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // randomPlan makes a plan inside 10.0.0.0/24 or 2001:db8::/120, so that an
@@ -122,7 +123,7 @@ func overlapsByHand(p *Plan, base netip.Addr) []string {
 func TestOverlapsAgreeWithAnOracle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	rounds, total := 150, 0
-	if testing.Short() {
+	if sharedtest.Short() {
 		rounds = 50
 	}
 	for round := range rounds {

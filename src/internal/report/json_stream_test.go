@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // wholeNumbers is JSON that is written at once; what a stream writes must be the same.
@@ -36,7 +38,7 @@ func (e *ends) Write(p []byte) (int, error) {
 func TestJSONStream(t *testing.T) {
 	texts := []string{"", "plain", "<&>", "\"quoted\"\\", "\x1b[31m", "\u2028", "a\nb", "\U000e0001"}
 	seeds := 60
-	if testing.Short() {
+	if sharedtest.Short() {
 		seeds = 20
 	}
 	for seed := range uint64(seeds) {

@@ -21,6 +21,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/cli"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/madefleet"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // wholeFleet is a fleet all of whose files are in one place: the oracle for teams that
@@ -317,7 +318,7 @@ func (d *divided) concerns(team, finding string) bool {
 // the team's files does where all are in one place.
 func TestBesideFiles(t *testing.T) {
 	found, seen, least := 0, 0, 10
-	if testing.Short() {
+	if sharedtest.Short() {
 		least = 5
 	}
 	random := rand.New(rand.NewPCG(8, 36))
@@ -328,7 +329,7 @@ func TestBesideFiles(t *testing.T) {
 		if !ok || f.name == "comment-of-the-other-side" || f.name == "ids-kept-back" || strings.HasPrefix(f.name, "names-of-others") || strings.HasPrefix(f.name, "advice-beside-what-hides") {
 			continue
 		}
-		if found++; testing.Short() && found%3 != 0 {
+		if found++; sharedtest.Short() && found%3 != 0 {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestGuess: lint begins with what the server said last. Whatever changed on the server
@@ -35,7 +37,7 @@ func TestGuess(t *testing.T) {
 		},
 	}
 	rounds := 16
-	if testing.Short() {
+	if sharedtest.Short() {
 		rounds = 8
 	}
 	for round := range rounds {

@@ -16,6 +16,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/serve"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // wires are two segments that a fleet file may give other names.
@@ -89,7 +90,7 @@ func (w *wires) file() string {
 // started anew; and what nobody ever had is given.
 func TestMovedPools(t *testing.T) {
 	seeds := []uint64{8, 0, 1, 2, 3, 4} // in 8 a pool that was in no segment gets one
-	if testing.Short() {
+	if sharedtest.Short() {
 		seeds = seeds[:2]
 	}
 	moved := 0

@@ -19,6 +19,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/accounts"
 	"github.com/ipguard/ipguard/src/internal/browsertest"
 	"github.com/ipguard/ipguard/src/internal/serve"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // hostile is a text that becomes markup wherever it is not shown as text.
@@ -255,7 +256,7 @@ func TestNewcomer(t *testing.T) {
 	r.ask(ci, "POST", "/api/v1/pools/promo/bookings", `{"for": "promo/web/db", "number": 3, "why": "ticket 4711"}`)
 	r.ask(ci, "POST", "/api/v1/pools/promo/requests", `{"for": "promo/reporting/worker", "number": 12, "why": "ticket 4712: the reports of the quarter"}`)
 	paths := everyPage()
-	if testing.Short() {
+	if sharedtest.Short() {
 		paths = []string{"/", "/pools/promo", "/addresses/10.8.52.191"}
 	}
 	for _, look := range []struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/serve"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // TestPrune: a server that takes old pushes away at random times says just what one says
@@ -21,7 +22,7 @@ func TestPrune(t *testing.T) {
 		who, lint, version string
 	}
 	pushesOf := 30
-	if testing.Short() {
+	if sharedtest.Short() {
 		pushesOf = 14
 	}
 	var all [2][]told

@@ -20,6 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/postgrestest"
 	"github.com/ipguard/ipguard/src/internal/serve"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // oneOfTwo is a server of several on one database, each with a fleet file of its own.
@@ -100,7 +101,7 @@ func (s *oneOfTwo) ask(method, path, token, body string) (int, error) {
 // says so.
 func TestTwoPlans(t *testing.T) {
 	rounds := 30
-	if testing.Short() {
+	if sharedtest.Short() {
 		rounds = 4
 	}
 	for _, kind := range []string{"sqlite", "postgres"} {

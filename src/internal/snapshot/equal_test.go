@@ -49,7 +49,7 @@ func TestReducedReadsTheSame(t *testing.T) {
 	}
 	paths := append(verdicts, filesBelow(t, sharedtest.Dir(t, "public"))...)
 	every := 1
-	if testing.Short() {
+	if sharedtest.Short() {
 		every = 4
 	}
 	compared := 0

@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -89,7 +90,7 @@ var strangeValues = []string{
 func TestWhatHidesIsKept(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 1))
 	tries := 400
-	if testing.Short() {
+	if sharedtest.Short() {
 		tries = 100
 	}
 	hid, failed := 0, map[string]bool{}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // names are the paths whose text is kept whatever it is: what findings and
@@ -90,7 +92,7 @@ func parts(secret string) []string {
 // value.
 func TestSecretsOfAnyType(t *testing.T) {
 	forms := []string{`{s3cr3t: s3cr3t}`, `[s3cr3t, [s3cr3t]]`, `[{name: s3cr3t}]`, `!!binary czNjcjN0`, `!custom s3cr3t`}
-	if testing.Short() {
+	if sharedtest.Short() {
 		forms = forms[1:2]
 	}
 	for _, form := range forms {

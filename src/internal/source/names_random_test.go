@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/legible"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // onTheWay is what is done to names between their reader and who reads the output.
@@ -40,7 +41,7 @@ var onTheWay = []func(string) string{
 // is plain, which is then shown as it is.
 func TestNamesAtRandom(t *testing.T) {
 	seeds := 3000
-	if testing.Short() {
+	if sharedtest.Short() {
 		seeds = 300
 	}
 	const plain = "abcxyz019-_+."

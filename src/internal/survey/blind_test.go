@@ -19,6 +19,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/madefleet"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/survey"
 )
@@ -36,7 +37,7 @@ import (
 // scale is how many blindings are tried: IPGUARD_BLINDINGS, or few, or with -short fewer.
 func scale(t testing.TB) int {
 	text := os.Getenv("IPGUARD_BLINDINGS")
-	if text == "" && testing.Short() {
+	if text == "" && sharedtest.Short() {
 		return 300
 	}
 	if text == "" {

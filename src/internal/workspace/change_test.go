@@ -14,6 +14,7 @@ import (
 
 	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/interpolate"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 	"github.com/ipguard/ipguard/src/internal/trouble"
 )
@@ -143,7 +144,7 @@ func TestNothingVanishes(t *testing.T) {
 	filesOf := map[string]int{"env": 3, "m": 2, "c": 2}
 	applied, refused, added := 0, 0, 0
 	changes := 20_000
-	if testing.Short() {
+	if sharedtest.Short() {
 		changes = 4_000
 	}
 	for range changes {
