@@ -297,7 +297,9 @@ var pgpool = mover{"pgpool", []string{"pgpool", "arping", "/sbin/ip"}, 2, func(t
 		for name, content := range map[string]string{"pgpool_node_id": fmt.Sprintln(n), "pcp.conf": "", "pool_hba.conf": "", "pgpool.conf": pgpoolConf(folder, nodes) + fmt.Sprintf("wd_priority = %d\n", 9-n)} {
 			check(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
 		}
-		running[n] = background(t, nodes[n].Host, "pgpool", "-n", "-f", folder+"/pgpool.conf", "-F", folder+"/pcp.conf", "-a", folder+"/pool_hba.conf")
+		// It makes a socket below /run, whatever its configuration says, which the nodes share.
+		running[n] = background(t, nodes[n].Host, "unshare", "-m", "sh", "-c",
+			"mount -t tmpfs none /run && mkdir /run/postgresql && exec pgpool -n -f "+folder+"/pgpool.conf -F "+folder+"/pcp.conf -a "+folder+"/pool_hba.conf")
 	}
 	return func(to int) {
 		if to == 1 {
