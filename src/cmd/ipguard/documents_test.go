@@ -179,6 +179,7 @@ func documents(t *testing.T) []document {
 // written, from where it is said to be run, and holds it to the exit code that is told.
 func TestDocumentedCommands(t *testing.T) {
 	sharedtest.Programs(t, "bash", "git", "go")
+	compileOnce(t)
 	notRun := 0
 	var ran atomic.Int64
 	t.Run("pages", func(t *testing.T) {

@@ -57,6 +57,16 @@ func newSession(t *testing.T) *session {
 	return s
 }
 
+// compileOnce compiles what several pages build: at once, each of them would compile it all.
+func compileOnce(t *testing.T) {
+	t.Helper()
+	c := exec.Command("go", "build", "./src/cmd/ipguard", "./src/cmd/ipguard-server")
+	c.Dir, c.Env = root, append(os.Environ(), goEnvironment(t)...)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 // goEnvironment is what go finds in its home, for who has another one.
 func goEnvironment(t *testing.T) (environ []string) {
 	t.Helper()
