@@ -14,6 +14,9 @@ import (
 func ReadCloudConfigs(docs []source.Value, opts Options) (*CloudConfig, []Problem, []Unresolved) {
 	r := &cloudConfigReader{Report: Report{Opts: opts}, cc: &CloudConfig{}}
 	merged := r.merge(docs)
+	if opts.ConfigsUnread {
+		r.hideAll(&merged)
+	}
 	r.At = Order{Stage: stageCloudConfig}
 	if merged.at.IsValid() {
 		r.readMerged(merged)
@@ -49,6 +52,9 @@ func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 	for _, doc := range docs {
 		r.At = Order{Stage: StageUploadCloudConfig}
 		if !r.upload(doc, "BadConfig", "a cloud-config") {
+			if hides(doc) {
+				r.hideAll(&m)
+			}
 			continue
 		}
 		r.At = Order{Stage: stageMerge}
@@ -77,6 +83,12 @@ func (r *cloudConfigReader) merge(docs []source.Value) (m mergedConfig) {
 		}
 	}
 	return m
+}
+
+// hideAll notes that there may be more of all that cloud-configs have.
+func (r *cloudConfigReader) hideAll(m *mergedConfig) {
+	m.hidden, m.compilationHidden = true, true
+	r.cc.NetworksHidden, r.cc.ZonesHidden = true, true
 }
 
 // mergeList reads one of the lists. A whole list may be one variable, and so lists in

@@ -21,6 +21,8 @@ func (r *manifestReader) readCreateEnv() {
 		r.m.Name, r.m.NameAt = name, r.doc.Field("name").Place()
 	} else if ok {
 		r.refuse(r.doc, "the manifest has no name")
+	} else if at := r.doc.Field("name"); hides(at) {
+		r.m.Name, r.m.NameAt = at.Text(), at.Place()
 	}
 	r.m.Own = &CloudConfig{}
 	networks := r.doc.Field("networks")
@@ -80,6 +82,8 @@ func (r *manifestReader) readEnvNetwork(v source.Value) {
 		r.refuse(v, "a network has no name")
 	} else if ok {
 		n.Name, n.At = name, v.Field("name").Place()
+	} else if at := v.Field("name"); hides(at) {
+		n.Name = at.Text()
 	}
 	if _, ok = r.plain(v, "type"); !ok {
 		r.m.Own.Networks = append(r.m.Own.Networks, r.readUnknownEnvNetwork(v, n))

@@ -25,6 +25,9 @@ type Options struct {
 	// NoConfigServer says that the director has no config server: variables
 	// that are left are then Problems, not Unresolved.
 	NoConfigServer bool
+	// ConfigsUnread says that some cloud-config of the director could not be read: what
+	// is in none of the others may stand there.
+	ConfigsUnread bool
 }
 
 // Versions in which directors changed their mind.

@@ -19,7 +19,9 @@ func (r *Report) upload(doc source.Value, class, what string) bool {
 		r.checkByteOrderMark(doc)
 		return true
 	}
-	r.Add(RuleInvalidYAML, class, doc.Place(), "%s must be a map, not %s", what, doc.Kind())
+	if !hides(doc) { // which is a gap
+		r.Add(RuleInvalidYAML, class, doc.Place(), "%s must be a map, not %s", what, doc.Kind())
+	}
 	return false
 }
 

@@ -13,8 +13,9 @@ func (r *manifestReader) readV1Networks() {
 	own := &cloudConfigReader{Report: Report{Opts: r.Opts, At: Order{Stage: stageCloudConfig}}, cc: &CloudConfig{}, v1: true}
 	items, _, _ := own.list(r.doc, "networks", required)
 	own.readNetworks(items)
+	own.cc.NetworksHidden = own.cc.NetworksHidden || hides(r.doc.Field("networks"))
 	if compilation, ok := own.object(r.doc, "compilation", optional); ok {
-		own.readCompilation(compilation, false)
+		own.readCompilation(compilation, own.cc.NetworksHidden)
 	}
 	r.m.Own = own.cc
 	r.Problems = append(r.Problems, own.Problems...)

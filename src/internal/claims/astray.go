@@ -67,31 +67,34 @@ func newStray(owner plan.Owner, m *bosh.Manifest, use *bosh.GroupNetwork, known 
 // networksUnread reports whether a source of the networks that a manifest may use could
 // not be read: that is a blind spot of its own, which has all that its groups ask for.
 func (d *Director) networksUnread(m *bosh.Manifest) bool {
-	return (m == nil || m.Own == nil) && slices.ContainsFunc(d.Unread, Unread.hasNetworks)
+	if m != nil && m.Own != nil {
+		return false
+	}
+	return slices.ContainsFunc(d.Lost, Source.hasNetworks) || slices.ContainsFunc(d.Unread, func(u Unread) bool { return u.Source.hasNetworks() })
 }
 
-// hasNetworks reports whether what could not be read has the networks of its director.
-func (u Unread) hasNetworks() bool {
-	return u.Source == CloudConfigSource || u.Source == DirectorSource
-}
+// hasNetworks reports whether the networks of a director stand in the source.
+func (s Source) hasNetworks() bool { return s == CloudConfigSource || s == DirectorSource }
 
-// orUnread are the networks that a manifest may use, or one that stands for all of them where
-// their source could not be read.
+// orUnread are the networks that a manifest may use, with one that stands for those of which
+// the source could not be read.
 func (b *builder) orUnread(d *Director, m *bosh.Manifest, known networks) networks {
-	if len(known) > 0 || !d.networksUnread(m) {
+	if !d.networksUnread(m) {
 		return known
 	}
 	if b.unread == nil {
 		s := &plan.Subnet{Director: d.Name, Identity: plan.IdentityOfUnread()}
 		for _, u := range d.Unread {
-			if u.hasNetworks() {
+			if u.Source.hasNetworks() {
 				s.At = u.At
 			}
 		}
 		s.Segment, s.Perhaps = b.segmentsOf(b.unknown(*s, notRead))
-		b.unread = networks{nameless: {{Subnet: s, read: &bosh.Subnet{}, kind: bosh.Manual}}}
+		b.unread = &subnet{Subnet: s, read: &bosh.Subnet{}, kind: bosh.Manual}
 	}
-	return b.unread
+	all := networks{nameless: append(slices.Clone(known[nameless]), *b.unread)}
+	all.add(known)
+	return all
 }
 
 // outside is what of a block lies in no subnet; nil if all of it has a place.

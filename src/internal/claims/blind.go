@@ -159,6 +159,7 @@ func (b *blindSpots) configGap(owner plan.Owner, cc *bosh.CloudConfig, gap bosh.
 		owner.Network = gap.Network.Name
 	}
 	unknown := &plan.Subnet{Director: owner.Director, Deployment: owner.Deployment, Network: owner.Network}
+	unknown.Segment, unknown.Perhaps = b.segmentsOf(hiddenBut(*unknown, hiddenBy(&gap)))
 	var s *plan.Subnet
 	if gap.Subnet != nil {
 		s = b.made[gap.Subnet]
@@ -321,7 +322,7 @@ func (b *blindSpots) unread(u Unread) {
 	owner := plan.Owner{Director: b.director.Name, Deployment: u.Deployment}
 	spot := plan.BlindSpot{Owner: owner, Reason: u.Reason, Message: u.Message, Hint: u.Hint, Excerpt: u.Excerpt, At: u.At, Judged: u.Judged}
 	shared := &plan.Subnet{Director: owner.Director}
-	b.unreadNetworks(u, owner)
+	b.unreadNetworks(u.Source, owner)
 	switch u.Source {
 	case CloudConfigSource, DirectorSource:
 		spot.May = b.unknownNetwork(owner, shared, true)
@@ -350,10 +351,11 @@ func (b *blindSpots) unread(u Unread) {
 }
 
 // unreadNetworks keeps in mind that there may be any networks where a source could not be read.
-func (b *blindSpots) unreadNetworks(u Unread, owner plan.Owner) {
-	switch u.Source {
+func (b *builder) unreadNetworks(source Source, owner plan.Owner) {
+	switch source {
 	case DirectorSource:
 		b.unknown(plan.Subnet{Director: owner.Director}, notRead)
+		owner.Deployment = notRead
 	case CloudConfigSource:
 		owner.Deployment = ""
 	case DeploymentSource, CreateEnvSource:

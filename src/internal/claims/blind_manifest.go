@@ -44,9 +44,13 @@ func (b *blindSpots) untold(owner plan.Owner, m *bosh.Manifest, known networks) 
 			}
 			of := owner
 			of.InstanceGroup, of.Network = g.Name, use.Name
-			for _, s := range known.of(use) {
+			subnets := known.of(use)
+			if _, hides := bosh.VariableIn(use.Name); hides {
+				subnets = known.all()
+			}
+			for _, s := range subnets {
 				reached := slices.ContainsFunc(m.Contacts, func(c bosh.PropertyAddress) bool { return s.Range.IsValid() && s.Range.Contains(c.Range.From()) })
-				if s.kind != bosh.Manual || s.Identity.Closed || reached {
+				if s.kind == bosh.Dynamic || s.kind == bosh.VIP || s.Identity.Closed || reached {
 					continue
 				}
 				b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
@@ -64,7 +68,7 @@ func mayTell(gap bosh.Gap, use *bosh.GroupNetwork) bool {
 	switch gap.Hides {
 	case bosh.HidesGroups, bosh.HidesUses, bosh.HidesContact:
 		return true
-	case bosh.HidesStaticIPs, bosh.HidesUseName:
+	case bosh.HidesStaticIPs:
 		return gap.Use == use
 	}
 	return false

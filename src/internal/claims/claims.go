@@ -54,6 +54,8 @@ type Director struct {
 	Externals []External
 	// Unread is what could not be read as a whole.
 	Unread []Unread
+	// Lost are sources of which some could not be found, which is told elsewhere.
+	Lost []Source
 }
 
 // SegmentsOf are the segment that the fleet file gives a subnet, or "", and those that it
@@ -134,8 +136,8 @@ type builder struct {
 	parts  map[*bosh.Subnet]parts
 	ranges map[*bosh.Subnet]string
 
-	// unread stands for the networks of a director of which the source could not be read.
-	unread  networks
+	// unread stands for the networks of a director of which a source could not be read.
+	unread  *subnet
 	pending map[*bosh.Subnet][]plan.Claim
 }
 
@@ -169,7 +171,7 @@ func (b *builder) director(d *Director) {
 		if view, ok := views[m.Name]; ok {
 			known = view
 		}
-		if m.Form == bosh.V1 && m.Own != nil && len(m.Own.Networks) > 0 {
+		if m.Form == bosh.V1 && m.Own != nil && (len(m.Own.Networks) > 0 || m.Own.NetworksHidden) {
 			known = b.networks(origin{d.Name, m.Name, d.CPI}, m.Own, own, true)
 		}
 		all = append(all, deployed{m, b.orUnread(d, m, known)})
@@ -211,6 +213,9 @@ func (b *builder) director(d *Director) {
 	blind.oncePerTemplate(spots)
 	for _, u := range d.Unread {
 		blind.unread(u)
+	}
+	for _, lost := range d.Lost {
+		b.unreadNetworks(lost, plan.Owner{Director: d.Name})
 	}
 }
 
@@ -293,9 +298,15 @@ func hiddenBy(gap *bosh.Gap) string {
 // unknown is a subnet of which everything hides that s does not say. The plan keeps it,
 // because nobody knows that no subnet is like it.
 func (b *builder) unknown(s plan.Subnet, hides string) *plan.Subnet {
+	unknown := hiddenBut(s, hides)
+	b.plan.Unseen = append(b.plan.Unseen, unknown)
+	return unknown
+}
+
+// hiddenBut is a subnet of which everything hides that s does not say.
+func hiddenBut(s plan.Subnet, hides string) *plan.Subnet {
 	s.Network = cmp.Or(s.Network, hides)
 	s.RangeHidden, s.CloudProperties = hides, map[string]string{"": hides}
-	b.plan.Unseen = append(b.plan.Unseen, &s)
 	return &s
 }
 

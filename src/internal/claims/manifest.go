@@ -160,6 +160,7 @@ func groupPlaces(m *bosh.Manifest, group string, known networks) places {
 func networksOf(groups []*bosh.Group, known networks) (mine networks, hides bool) {
 	mine = networks{}
 	for _, g := range groups {
+		hides = hides || g.NetworksHidden && len(g.Networks) == 0
 		for _, n := range g.Networks {
 			if list := known.of(n); len(list) > 0 {
 				mine[n.Name] = list
@@ -217,19 +218,21 @@ func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.Prop
 	}
 }
 
-// carriers are the subnets that an address lies in, one for each segment; one that is nil
-// where nothing is known.
+// carriers are the subnets that an address lies in, one for each segment that there may be;
+// one that is nil where nothing is known.
 func (b *builder) carriers(mine, known networks, addr netip.Addr) []*plan.Subnet {
-	var list []*plan.Subnet
-	for _, s := range mine.all() {
-		if s.Range.IsValid() && s.Range.Contains(addr) && !slices.ContainsFunc(list, func(o *plan.Subnet) bool {
-			return plan.ContactOf(o, s.Subnet).Relation != plan.Isolated
-		}) {
+	if list := mine.unlike(addr); len(list) > 0 {
+		return list
+	}
+	return []*plan.Subnet{b.carrier(mine, known, addr)}
+}
+
+// unlike are the subnets whose range holds an address, one of those that nothing tells apart.
+func (n networks) unlike(addr netip.Addr) (list []*plan.Subnet) {
+	for _, s := range n.all() {
+		if s.Range.IsValid() && s.Range.Contains(addr) && !slices.ContainsFunc(list, s.LikeOnWire) {
 			list = append(list, s.Subnet)
 		}
-	}
-	if len(list) == 0 {
-		list = append(list, b.carrier(mine, known, addr))
 	}
 	return list
 }
@@ -332,12 +335,17 @@ func (b *builder) outOfRanges(known networks) *plan.Subnet {
 
 // own adds an address of the director's machine.
 func (b *builder) own(director string, known networks, block bosh.Block) {
-	s := known.containing(block.Range.From())
-	owner := plan.Owner{Director: director}
-	if s != nil {
-		owner.Network = s.Network
+	on := known.unlike(block.Range.From())
+	if len(on) == 0 {
+		on = []*plan.Subnet{nil}
 	}
-	b.add(plan.DirectorOwn, owner, s, block.Range, block.At)
+	for _, s := range on {
+		owner := plan.Owner{Director: director}
+		if s != nil {
+			owner.Network = s.Network
+		}
+		b.add(plan.DirectorOwn, owner, s, block.Range, block.At)
+	}
 }
 
 // external adds addresses that the fleet file says somebody else holds.

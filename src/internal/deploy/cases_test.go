@@ -115,6 +115,7 @@ func parseOptions(t *testing.T, text []byte) bosh.Options {
 		DirectorVersion                                       string
 		DirectorIPs                                           []netip.Addr
 		IgnoreMissingGateway, ManagedNetworks, NoConfigServer bool
+		ConfigsUnread                                         bool
 	}
 	if err := json.Unmarshal(text, &o); err != nil {
 		t.Fatal(err)

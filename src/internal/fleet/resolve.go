@@ -68,6 +68,9 @@ type Sources struct {
 	// Unresolved says that the fleet file names files of this director, even if
 	// none of them was found; that they are missing is said already.
 	Unresolved bool
+	// Lost are the kinds of files of which the fleet file names some that were not found;
+	// that they are missing is said already.
+	Lost []Kind
 	// At is where the fleet file names the director.
 	At place.Place
 }
@@ -143,7 +146,8 @@ func (f *File) Resolve() ([]Sources, []*trouble.Trouble) {
 	}
 	// Once all configs are known: no glob of manifests takes one.
 	for i, d := range named {
-		directors[i].Deployments, directors[i].CreateEnvs = r.files(d, Deployments), r.files(d, CreateEnv)
+		s := &directors[i]
+		s.Deployments, s.CreateEnvs = r.filesOf(s, d, Deployments), r.filesOf(s, d, CreateEnv)
 	}
 	return directors, sorted(r.errs)
 }
@@ -153,9 +157,9 @@ func (r *resolver) director(d *Director) Sources {
 	s := Sources{
 		Name: d.Name.Value, Version: d.Version.Value, CPI: d.CPI.Value, Server: d.Server, Pushed: d.Pushed, Damaged: d.Damaged, At: d.At,
 		IgnoreMissingGateway: d.IgnoreMissingGateway, ManagedNetworks: d.ManagedNetworks, NoConfigServer: d.NoConfigServer,
-		CloudConfigs: r.files(d, CloudConfigs), RuntimeConfigs: r.files(d, RuntimeConfigs),
 		Unresolved: len(d.CloudConfigs)+len(d.RuntimeConfigs)+len(d.Deployments)+len(d.CreateEnv) > 0,
 	}
+	s.CloudConfigs, s.RuntimeConfigs = r.filesOf(&s, d, CloudConfigs), r.filesOf(&s, d, RuntimeConfigs)
 	for _, a := range d.Addresses {
 		s.Addresses = append(s.Addresses, a.Block)
 	}
@@ -166,6 +170,16 @@ func (r *resolver) director(d *Director) Sources {
 		}
 	}
 	return s
+}
+
+// filesOf are the files of one kind; that some entry of it leads to none is noted.
+func (r *resolver) filesOf(s *Sources, d *Director, kind Kind) []SourceFile {
+	before := len(r.errs)
+	list := r.files(d, kind)
+	if len(r.errs) > before {
+		s.Lost = append(s.Lost, kind)
+	}
+	return list
 }
 
 // ReachedAt is an address by which a director is reached: its own in its URL, or that of

@@ -120,10 +120,10 @@ func routerDoubt(a, b router) Doubt {
 	}
 	if a.hidden() == "" {
 		hidden, other := a, b
-		if hidden.claims[0].Subnet.Hides() == "" {
+		if hidesLess(a.claims[0].Subnet, b.claims[0].Subnet) {
 			hidden, other = b, a
 		}
-		d.Spot = hiddenSegment(hidden.claims[0].Subnet)
+		d.Spot = hiddenSegment(hidden.claims[0].Subnet, other.claims[0].Subnet)
 		d.Clause = fmt.Sprintf("it is one segment with %s; if it is, virtual router %d is both %s and %s", labelOf(other.claims[0].Subnet), a.id(), hidden.group(), other.group())
 		return d
 	}

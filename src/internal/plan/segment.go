@@ -207,6 +207,12 @@ func closest(among []*Subnet, o *Subnet) Contact {
 	return best
 }
 
+// LikeOnWire reports whether whatever is one segment with s is so with o, and for the same
+// reasons: nothing that tells segments tells the two apart.
+func (s *Subnet) LikeOnWire(o *Subnet) bool {
+	return s == o || s.Director == o.Director && s.Segment == o.Segment && s.Perhaps == o.Perhaps && s.Identity == o.Identity
+}
+
 // OneListWith reports whether one director's database covers both subnets
 // (unique index on ip_addresses.address_str). Manifests that bring their own
 // networks are not in it, nor is anything made by create-env. Without a fleet file

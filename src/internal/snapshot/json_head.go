@@ -40,6 +40,9 @@ func (p *parser) head(known keptTexts) (h head, summed, rest []byte, err error) 
 	return h, summed, nil, err
 }
 
+// headKeys are those of the head but for its checksums.
+var headKeys = []string{"ipguard_snapshot", "collected", "director", "covers", "uses", "routers", "unplaced", "segments", "deployed", "unseen", "kept"}
+
 // headValue reads the value of a key; keys that are not known are passed over.
 func (p *parser) headValue(h *head, key string, known keptTexts) (err error) {
 	switch key {

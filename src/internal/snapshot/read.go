@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -142,6 +143,7 @@ func ReadBeside(names *source.Names, path string, data []byte) (*Snapshot, error
 			vm.Deployment, vm.Group, vm.AZ = names.Openly(vm.Deployment), names.Openly(vm.Group), names.Openly(vm.AZ)
 		}
 	}
+	r.headFirst(doc.Root())
 	s := &Snapshot{Head: head}
 	s.CloudConfigs = readList(r, doc.Root().Field("cloud_configs"), r.config)
 	s.RuntimeConfigs = readList(r, doc.Root().Field("runtime_configs"), r.config)
@@ -166,6 +168,20 @@ type reader struct {
 func (r *reader) fail(v source.Value, message string) {
 	if r.err == nil {
 		r.err = &trouble.Trouble{At: v.Place(), Message: message, Hint: collectAgain}
+	}
+}
+
+// headFirst refuses what belongs into the head and stands behind it, where nobody reads it: in
+// a snapshot that somebody edited, for no other is written so.
+func (r *reader) headFirst(root source.Value) {
+	behind := false
+	for key, value := range root.Fields() {
+		switch name := key.Text(); {
+		case name == firstBehind:
+			behind = true
+		case behind && slices.Contains(headKeys, name):
+			r.fail(value, name+" stands behind "+firstBehind+", and belongs before it")
+		}
 	}
 }
 

@@ -198,6 +198,9 @@ func readManifest(e text, loader *interpolate.Loader, opts bosh.Options, vips bo
 	}
 	m := manifest{text: e}
 	m.read, m.problems, m.hidden = bosh.ReadManifest(doc.Root(), opts)
+	if err := isManifest(doc.Root()); err != nil {
+		return manifest{text: e, problems: m.problems, failures: []trouble.Trouble{failure(err, e.At)}}
+	}
 	if e.told {
 		m.problems = nil // the director took it, with keys that a snapshot does not keep
 	}
@@ -215,6 +218,21 @@ func readManifest(e text, loader *interpolate.Loader, opts bosh.Options, vips bo
 	m.read.Gaps = append(m.read.Gaps, found.Gaps...)
 	m.hidden = append(m.hidden, found.Unresolved...)
 	return m
+}
+
+// isManifest refuses a document that is no map, of which nobody knows what it has.
+func isManifest(doc source.Value) error {
+	variable, hides := bosh.VariableIn(doc.Text())
+	switch {
+	case doc.IsMap():
+		return nil
+	case hides:
+		return &trouble.Trouble{
+			At: doc.Place(), Message: fmt.Sprintf("the variable ((%s)) has no value here and hides a whole manifest", variable),
+			Hint: fmt.Sprintf("give its value as the deploy does: -v %s=…, -l FILE or --vars-store FILE, or vars_files in the fleet file", variable),
+		}
+	}
+	return &trouble.Trouble{At: doc.Place(), Message: fmt.Sprintf("a manifest must be a map, not %s", doc.Kind())}
 }
 
 func failures(errs []*trouble.Trouble) []trouble.Trouble {

@@ -10,6 +10,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/claims"
 	"github.com/ipguard/ipguard/src/internal/deploy"
+	"github.com/ipguard/ipguard/src/internal/fleet"
 	"github.com/ipguard/ipguard/src/internal/lint"
 	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
@@ -88,7 +89,7 @@ func judge(d documents, mode mode) judged {
 	}
 	j.missingSources(&d, current)
 	j.number(len(current))
-	c.Unread = j.unread
+	c.Unread, c.Lost = j.unread, lostOf(d.Lost)
 	return *j
 }
 
@@ -100,6 +101,18 @@ func (d *documents) cpiOf(createEnvs []*bosh.Manifest) string {
 		names = append(names, m.DirectorCPI)
 	}
 	return cmp.Or(names...)
+}
+
+// lostOf are the sources that stand in files of some kinds.
+func lostOf(kinds []fleet.Kind) (lost []claims.Source) {
+	of := map[fleet.Kind]claims.Source{
+		fleet.CloudConfigs: claims.CloudConfigSource, fleet.RuntimeConfigs: claims.RuntimeConfigSource,
+		fleet.Deployments: claims.DeploymentSource, fleet.CreateEnv: claims.CreateEnvSource,
+	}
+	for _, kind := range kinds {
+		lost = append(lost, of[kind])
+	}
+	return lost
 }
 
 func readOf(list []manifest) []*bosh.Manifest {
@@ -213,7 +226,9 @@ func (j *judged) manifests(director string, source claims.Source, list []manifes
 // cloudConfigs reads a director's cloud-configs together, as it merges them.
 func (j *judged) cloudConfigs(d *documents, opts bosh.Options) (vips bosh.VIPs, problems []bosh.Problem) {
 	var docs []source.Value
+	opts.ConfigsUnread = slices.Contains(d.Lost, fleet.CloudConfigs)
 	for _, c := range d.cloudConfigs {
+		opts.ConfigsUnread = opts.ConfigsUnread || c.doc == nil
 		j.cannotRead(claims.CloudConfigSource, "", c.text.Target, c.failures)
 		if c.doc != nil {
 			docs = append(docs, c.doc.Root())
