@@ -1,0 +1,113 @@
+package lint
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/plan"
+)
+
+// segmentDoubts are the variables that hide whether two networks are one segment,
+// where both have an address that two may not have. Each is told of once.
+func (f *Facts) segmentDoubts(judge *pairJudge, accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
+	told := map[*plan.Subnet]int{} // where in doubts
+	for _, o := range f.unseenOverlaps() {
+		hidden, other := o.A, o.B
+		if hidesLess(hidden.Subnet, other.Subnet) {
+			hidden, other = other, hidden
+		}
+		m := plan.Meeting{Overlap: o, Hidden: hidden, Other: other}
+		if !judge.refuses(m) {
+			continue
+		}
+		i, known := told[hidden.Subnet]
+		if known && doubts[i].meets.settled() {
+			doubts[i].meets.add(o.Range)
+			continue
+		}
+		spot := hiddenSegment(hidden.Subnet, other.Subnet)
+		finding := meetingFinding(spot, &m)
+		if accepts(&finding) {
+			accepted = append(accepted, finding)
+			continue
+		}
+		if known {
+			doubts[i].meets.add(o.Range)
+			continue
+		}
+		told[hidden.Subnet] = len(doubts)
+		d := Doubt{Spot: spot, Allow: HiddenAddressID, Owners: []plan.Owner{spot.Owner}, Clause: fmt.Sprintf("it is one segment with %s; if it is, %s is %s as well as %s",
+			labelOf(other.Subnet), plan.RangeText(o.Range), ofWhom(hidden), ofWhom(other))}
+		d.meets.add(o.Range)
+		doubts = append(doubts, d)
+	}
+	return doubts, accepted
+}
+
+// hidesLess reports whether what keeps the segments of two subnets unknown is the other's. The
+// id of one that the fleet file puts into a segment counts where the other one is in none.
+func hidesLess(s, other *plan.Subnet) bool {
+	hidesID := func(s *plan.Subnet) bool { return s != nil && s.Identity.Hidden != "" }
+	return s.Hides() == "" && (other.Hides() != "" || !hidesID(s) && hidesID(other))
+}
+
+// hiddenSegment is the spot that hides which segment a subnet is in, beside another one.
+func hiddenSegment(s, other *plan.Subnet) *plan.BlindSpot {
+	if one := s.HidingOne(); one != nil {
+		s = one
+	}
+	hides, in := s.Hides(), s.HidesIn()
+	if hides == "" { // beside one that the fleet file puts into no segment
+		hides, in = s.Identity.Hidden, s.Identity.HiddenKey
+	}
+	variable, _ := bosh.VariableIn(hides)
+	spot := &plan.BlindSpot{
+		Owner: plan.Owner{Director: s.Director, Deployment: s.Deployment, Network: s.Network}, Reason: plan.NoValue, Variable: variable,
+		What: fmt.Sprintf("the %s of network %s", in, s.Network), At: s.At,
+	}
+	if s.Network == "" {
+		spot.What = "the segments of all networks"
+	}
+	if s.Unread() {
+		spot.Reason, spot.Message = plan.Unreadable, "a network of director "+s.Director+" could not be read"
+		return spot
+	}
+	told := segmentsToTell(s, other)
+	if variable == "" {
+		spot.Reason, spot.Hint = plan.Withheld, told
+		return spot
+	}
+	cure := spotCure(spot)
+	if tool := bosh.TemplateIn(hides); tool != "" {
+		cure = bosh.TemplateHint(tool)
+		spot.Variable, spot.Reason, spot.Message = "", plan.Unreadable, bosh.TemplateText(spot.What, tool)
+	}
+	spot.Hint = strings.TrimSuffix(cure+"; or "+told, "; or ")
+	return spot
+}
+
+// segmentsToTell is the advice for the fleet file: with what it adds, both subnets are in a
+// segment, and whether in one is known. It is empty where that cannot be written.
+func segmentsToTell(s, other *plan.Subnet) string {
+	var entries []string
+	for _, one := range []*plan.Subnet{s, other} {
+		if one == nil || one.Segment != "" || len(one.Among) > 0 {
+			continue
+		}
+		m := match(one)
+		if m == "" && one == s {
+			return ""
+		}
+		if m != "" {
+			entries = append(entries, "{name: …, subnets: [{"+m+"}]}")
+		}
+	}
+	switch len(entries) {
+	case 0:
+		return ""
+	case 1:
+		return "say in the fleet file which segment it is: segments: [" + entries[0] + "]"
+	}
+	return "say in the fleet file which segments they are: segments: [" + strings.Join(entries, ", ") + "]"
+}
