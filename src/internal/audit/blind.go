@@ -254,10 +254,10 @@ func (c *comparison) mayBePooled(g *plan.Claim) bool {
 	return pool("") || pool(g.Owner().Deployment)
 }
 
-// hidesGroup reports whether a group of the manifest may be any: its name hides, or
-// the list does.
+// hidesGroup reports whether a group of the manifest may be any: its name hides, that of
+// the group that it was before (migrated_from), or the list of groups does.
 func hidesGroup(m *bosh.Manifest) bool {
-	return slices.ContainsFunc(m.Groups, func(g *bosh.Group) bool { return isVariable(g.Name) }) ||
+	return slices.ContainsFunc(m.Groups, func(g *bosh.Group) bool { return isVariable(g.Name) || g.PastHidden }) ||
 		slices.ContainsFunc(m.Gaps, func(gap bosh.Gap) bool { return gap.Hides == bosh.HidesGroups })
 }
 

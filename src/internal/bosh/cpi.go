@@ -3,6 +3,7 @@ package bosh
 import (
 	"strings"
 
+	"github.com/ipguard/ipguard/src/internal/seal"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
 
@@ -10,17 +11,18 @@ import (
 // the director on that VM, if there is one, will use.
 func (r *manifestReader) readCPIs() {
 	provider := r.doc.Field("cloud_provider")
-	templates := append([]source.Value{provider.Field("template")}, provider.Field("templates").Items()...)
+	templates := append([]source.Value{orHidden(provider, "template")}, orHidden(provider, "templates").Items()...)
 	var names []string
 	for _, t := range templates {
-		if name := t.Field("name"); name.IsScalar() {
-			names = append(names, name.Shown())
+		if name := cpiName(orHidden(t, "name")); name != "" {
+			names = append(names, name)
 		}
 	}
 	r.m.CPI = strings.Join(names, " ")
 	job := func(v source.Value) {
-		if name := v.Field("properties").Field("director").Field("cpi_job"); name.IsScalar() && r.m.DirectorCPI == "" {
-			r.m.DirectorCPI = name.Shown()
+		director := v.Field("properties").Field("director")
+		if name := cpiName(orHidden(director, "cpi_job")); r.m.DirectorCPI == "" || hasVariable(r.m.DirectorCPI) && name != "" {
+			r.m.DirectorCPI = name
 		}
 	}
 	job(r.doc)
@@ -32,4 +34,21 @@ func (r *manifestReader) readCPIs() {
 			}
 		}
 	}
+}
+
+// orHidden is the field of a map, or the map itself where that hides as a whole.
+func orHidden(v source.Value, field string) source.Value {
+	if v.IsScalar() && hides(v) {
+		return v
+	}
+	return v.Field(field)
+}
+
+// cpiName is the name of a CPI, or the variable that hides it; empty where nobody tells it:
+// the name that a secret has may not be compared with those of known ones.
+func cpiName(v source.Value) string {
+	if name := v.Text(); v.IsScalar() && !seal.Is(name) {
+		return name
+	}
+	return ""
 }

@@ -36,8 +36,10 @@ type Gap struct {
 	// Found are, of properties, the virtual addresses that are written, where that is known
 	// and only hides whether they count.
 	Found []PropertyAddress
-	What  string
-	At    place.Place
+	// Routers are, of a property that hides, the virtual routers that its address has.
+	Routers []Router
+	What    string
+	At      place.Place
 	// Template is the tool that would fill it in first, such as spruce; empty where
 	// it is no template.
 	Template string

@@ -208,8 +208,9 @@ func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Valu
 			continue
 		}
 		if f.mayEndIn(name) && f.patterns.match(scope.jobs, below) {
-			before := len(f.vips.Found)
+			before, gaps := len(f.vips.Found), len(f.vips.Gaps)
 			f.collectWhole(scope, below, value)
+			setHiddenRouters(f.vips.Gaps[gaps:], scope.jobs, below, v)
 			if found := f.vips.Found[before:]; len(found) > 0 && f.setRouters(found, scope, below, v) {
 				f.doubtRouters(found, scope, below, value)
 			}
@@ -220,6 +221,7 @@ func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Valu
 		}
 		if f.isHolder(scope.jobs, below, value.Node()) {
 			f.expect(scope, value, false, "property "+strings.Join(shown(below), "."))
+			f.mayRoute(scope.jobs, below)
 		}
 		f.walkChild(scope, below, value)
 	}

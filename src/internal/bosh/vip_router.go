@@ -68,3 +68,33 @@ func (f *vipFinder) doubtRouters(found []PropertyAddress, scope propertyScope, p
 		found[i].Routers = nil
 	}
 }
+
+// setHiddenRouters gives what hides of one property, of which the last name stands in the map
+// beside, the virtual routers that its address has, whichever that is.
+func setHiddenRouters(hidden []Gap, jobs []string, path []propertyName, beside source.Value) {
+	routers, _, certain := routersOf(jobs, path, beside)
+	if !certain && !hideRouters(routers, jobs, path) {
+		return
+	}
+	for i := range hidden {
+		if len(hidden[i].Found) > 0 {
+			continue
+		}
+		hidden[i].Routers = slices.Clone(routers)
+		for j, r := range routers {
+			if r.Default {
+				hidden[i].Routers[j].At = hidden[i].At
+			}
+		}
+	}
+}
+
+// mayRoute says of the last gap, of a map that a variable hides, that the address there has a
+// virtual router: the jobs give it one.
+func (f *vipFinder) mayRoute(jobs []string, path []propertyName) {
+	gap := &f.vips.Gaps[len(f.vips.Gaps)-1]
+	routes := slices.ContainsFunc(f.holding, func(p Pattern) bool { return p.job != nil && p.goesOn(jobs, path) })
+	if routes && gap.Variable != "" {
+		gap.Routers = []Router{{Variable: gap.Variable, Of: gap.At, At: gap.At}}
+	}
+}

@@ -119,16 +119,19 @@ func routerID(v source.Value) int {
 // ForgetDefaults leaves out ids that are defaults: a snapshot that was made when
 // ids were not kept yet does not tell them from others.
 func (v VIPs) ForgetDefaults() VIPs {
+	known := func(routers []Router) []Router {
+		return slices.DeleteFunc(slices.Clone(routers), func(r Router) bool { return r.Default })
+	}
 	forget := func(found []PropertyAddress) []PropertyAddress {
 		found = slices.Clone(found)
 		for i := range found {
-			found[i].Routers = slices.DeleteFunc(slices.Clone(found[i].Routers), func(r Router) bool { return r.Default })
+			found[i].Routers = known(found[i].Routers)
 		}
 		return found
 	}
 	v.Found, v.Gaps = forget(v.Found), slices.Clone(v.Gaps)
 	for i := range v.Gaps {
-		v.Gaps[i].Found = forget(v.Gaps[i].Found)
+		v.Gaps[i].Found, v.Gaps[i].Routers = forget(v.Gaps[i].Found), known(v.Gaps[i].Routers)
 	}
 	return v
 }

@@ -187,6 +187,7 @@ func (b *builder) alike(p places, known networks, address netip.Addr) bool {
 // mayBePlaced adds a virtual address on networks of which nobody knows whether it goes
 // there.
 func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip bosh.PropertyAddress) {
+	b.mayBeInRange(owner, p.all(), known, vip)
 	if !p.isPossible {
 		return
 	}
@@ -224,4 +225,24 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 		Message: message,
 		Hint:    "choose its groups by what files tell, such as include: {deployments: [NAME]}, with all of them in the fleet file",
 	})
+}
+
+// mayBeInRange adds a virtual address on networks of those that have the property whose range
+// hides: it may be the one that holds the address, and not another network of the director.
+func (b *blindSpots) mayBeInRange(owner plan.Owner, mine, known networks, vip bosh.PropertyAddress) {
+	if len(b.ranges) == 0 {
+		return
+	}
+	taken := b.carriers(mine, known, vip.Range.From())
+	for _, s := range mine.all() {
+		gap := b.ranges[s.read]
+		if gap == nil || slices.ContainsFunc(taken, func(t *plan.Subnet) bool { return t == nil || t == s.Subnet || slices.Contains(t.Among, s.Subnet) }) {
+			continue
+		}
+		before := len(b.plan.Claims)
+		b.property(owner, networks{s.Network: {s}}, networks{}, vip)
+		may := slices.Clone(b.plan.Claims[before:])
+		b.plan.Claims = b.plan.Claims[:before]
+		b.add(owner, bosh.Gap{Hides: bosh.HidesRange, What: gap.What, Variable: gap.Variable, Template: gap.Template, At: gap.At}, may)
+	}
 }

@@ -85,8 +85,12 @@ func (b *builder) note(cc *bosh.CloudConfig) hiddenParts {
 			h.names[gap.Network] = true
 		case bosh.HidesSubnets:
 			h.subnets[gap.Network] = gap
+		case bosh.HidesNetworkType: // a dynamic network may have its cloud_properties beside it
+			if len(gap.Network.Subnets) == 0 && h.subnets[gap.Network] == nil {
+				h.subnets[gap.Network] = gap
+			}
 		case bosh.HidesRange:
-			b.ranges[gap.Subnet] = hiddenBy(gap)
+			b.ranges[gap.Subnet] = gap
 		}
 		if gap.Subnet != nil && gap.Meant == "" {
 			b.parts[gap.Subnet] |= 1 << gap.Hides

@@ -249,7 +249,7 @@ func (b *blindSpots) ofProperty(owner plan.Owner, mine, known networks, gap bosh
 	case gap.Hides == 0:
 		return nil
 	case len(gap.Found) == 0:
-		return b.properties(owner, mine, known)
+		return routed(b.properties(owner, mine, known), mine, gap.Routers)
 	}
 	before := len(b.plan.Claims)
 	for _, vip := range gap.Found {
@@ -257,6 +257,24 @@ func (b *blindSpots) ofProperty(owner plan.Owner, mine, known networks, gap bosh
 	}
 	may := slices.Clone(b.plan.Claims[before:])
 	b.plan.Claims = b.plan.Claims[:before]
+	return may
+}
+
+// routed says of what a property may hold that its address has virtual routers: they speak in
+// the networks of those that have the property.
+func routed(may []plan.Claim, mine networks, of []bosh.Router) []plan.Claim {
+	if len(of) == 0 {
+		return may
+	}
+	detail := &plan.Detail{Routers: routersOf(of)}
+	own := mine.all()
+	isOwn := func(c plan.Claim) bool { return slices.ContainsFunc(own, func(s subnet) bool { return s.Subnet == c.Subnet }) }
+	everywhere := !slices.ContainsFunc(may, isOwn) // nobody tells the ranges of their networks
+	for i := range may {
+		if everywhere || isOwn(may[i]) {
+			may[i].Detail = detail
+		}
+	}
 	return may
 }
 

@@ -134,7 +134,7 @@ type builder struct {
 	// what hides their ranges, pending what they hand out if it does not hide.
 	made   map[*bosh.Subnet]*plan.Subnet
 	parts  map[*bosh.Subnet]parts
-	ranges map[*bosh.Subnet]string
+	ranges map[*bosh.Subnet]*bosh.Gap
 
 	// unread stands for the networks of a director of which a source could not be read.
 	unread  *subnet
@@ -149,7 +149,7 @@ func (b *builder) director(d *Director) {
 	own := OwnAddresses(d)
 	b.seen = nil
 	b.made, b.parts, b.pending = map[*bosh.Subnet]*plan.Subnet{}, map[*bosh.Subnet]parts{}, map[*bosh.Subnet][]plan.Claim{}
-	b.ranges, b.unread = map[*bosh.Subnet]string{}, nil
+	b.ranges, b.unread = map[*bosh.Subnet]*bosh.Gap{}, nil
 	var shared networks
 	if d.CloudConfig != nil {
 		shared = b.networks(origin{director: d.Name, cpi: d.CPI}, d.CloudConfig, own, true)
@@ -336,10 +336,13 @@ func (b *builder) setAside(read *bosh.Subnet, from int) {
 // subnet makes the plan's subnet of what was read.
 func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, read *bosh.Subnet) *plan.Subnet {
 	s := &plan.Subnet{
-		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range, RangeHidden: b.ranges[read],
+		Director: from.director, Deployment: from.deployment, Network: n.Name, Range: read.Range,
 		Prefix: read.Prefix, PrefixAt: read.PrefixAt, Gateway: read.Gateway, Incomplete: read.Incomplete,
 		At: read.At, ReservedAt: read.ReservedAt,
 		Identity: identityOf(from, cc, read, b.withCommonIDs(read.CloudProperties)), CloudProperties: read.CloudProperties,
+	}
+	if gap := b.ranges[read]; gap != nil {
+		s.RangeHidden = hiddenBy(gap)
 	}
 	if n.Type == bosh.VIP {
 		s.Range = netip.Prefix{}
@@ -356,6 +359,9 @@ func identityOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet, properties
 		return plan.IdentityOf(properties, "")
 	}
 	id := plan.IdentityOf(properties, from.cpi)
+	if _, hidden := bosh.VariableIn(from.cpi); hidden && id.Scheme == "" && id.Hidden == "" {
+		return plan.OfHiddenCPI(from.cpi)
+	}
 	hidden := read.ZonesHidden && slices.ContainsFunc(cc.AZs, func(az bosh.AZ) bool { return az.CPI != "" })
 	variable := read.ZoneVariable
 	if cc.ZonesHidden && (read.ZonesHidden || slices.ContainsFunc(read.AZs, func(name string) bool {
@@ -369,7 +375,7 @@ func identityOf(from origin, cc *bosh.CloudConfig, read *bosh.Subnet, properties
 	case variable == "":
 		return plan.IdentityOf(properties, "")
 	}
-	return plan.OfHiddenCPI("((" + variable + "))")
+	return plan.OfHiddenZone("((" + variable + "))")
 }
 
 // enlist puts a subnet into the plan.

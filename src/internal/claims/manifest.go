@@ -210,12 +210,15 @@ func (b *builder) property(owner plan.Owner, mine, known networks, vip bosh.Prop
 			owner.Network = s.Network
 		}
 		b.add(plan.VIP, owner, s, vip.Range, vip.At)
-		var routers []plan.Router
-		for _, r := range vip.Routers {
-			routers = append(routers, plan.Router(r))
-		}
-		b.plan.Claims[len(b.plan.Claims)-1].Detail = &plan.Detail{Routers: routers}
+		b.plan.Claims[len(b.plan.Claims)-1].Detail = &plan.Detail{Routers: routersOf(vip.Routers)}
 	}
+}
+
+func routersOf(list []bosh.Router) (routers []plan.Router) {
+	for _, r := range list {
+		routers = append(routers, plan.Router(r))
+	}
+	return routers
 }
 
 // carriers are the subnets that an address lies in, one for each segment that there may be;

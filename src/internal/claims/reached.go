@@ -52,17 +52,19 @@ func (b *builder) reached(directors []Director) {
 	for i := range directors {
 		d := &directors[i]
 		for _, r := range d.Reached {
-			s, address := b.subnetOf(d.Name, r.Range.From()), r.Range.From()
-			if s == nil || held.knownAs(d, r) {
+			on, address := b.subnetsOf(d.Name, r.Range.From()), r.Range.From()
+			if len(on) == 0 || held.knownAs(d, r) {
 				continue
 			}
-			owner := plan.Owner{Director: d.Name, Network: s.Network}
-			if r.Proxy {
-				owner.Property = "proxy"
-			}
 			held.doubt(d, address)
-			held.at[address] = append(held.at[address], holder{len(b.plan.Claims), &r})
-			b.add(plan.DirectorOwn, owner, s, r.Range, r.At)
+			for _, s := range on {
+				owner := plan.Owner{Director: d.Name, Network: s.Network}
+				if r.Proxy {
+					owner.Property = "proxy"
+				}
+				held.at[address] = append(held.at[address], holder{len(b.plan.Claims), &r})
+				b.add(plan.DirectorOwn, owner, s, r.Range, r.At)
+			}
 		}
 	}
 }
@@ -188,12 +190,13 @@ func (h holders) doubt(d *Director, address netip.Addr) {
 	}
 }
 
-// subnetOf returns the subnet of the director's own networks that an address lies in.
-func (b *builder) subnetOf(director string, address netip.Addr) *plan.Subnet {
+// subnetsOf returns the subnets of the director's own networks that an address lies in, one
+// of those that nothing tells apart.
+func (b *builder) subnetsOf(director string, address netip.Addr) (list []*plan.Subnet) {
 	for _, s := range b.plan.Subnets {
-		if s.Director == director && s.Range.IsValid() && s.Range.Contains(address) {
-			return s
+		if s.Director == director && s.Range.IsValid() && s.Range.Contains(address) && !slices.ContainsFunc(list, s.LikeOnWire) {
+			list = append(list, s)
 		}
 	}
-	return nil
+	return list
 }

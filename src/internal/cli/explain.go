@@ -84,7 +84,7 @@ func allowText(r lint.Rule) string {
 	case lint.InFleetFile:
 		return "To accept it for a while, let the fleet file say so; a comment in one side's file does not count:\n\n" + fmt.Sprintf(entry, r.ID)
 	default:
-		return "To accept it for a while, end the line that it points to with this comment, or use `allow` in the fleet file:\n\n" +
+		return "To accept it for a while, end the line that it points to with this comment, or, if the finding names addresses, use `allow` in the fleet file:\n\n" +
 			fmt.Sprintf("```yaml\n# ipguard: ignore[%s] until 2027-01-31 -- why this is no harm\n```\n", r.ID)
 	}
 }

@@ -73,7 +73,7 @@ func (f *File) perhapsIn(s *plan.Subnet) (p plan.Perhaps) {
 	return p
 }
 
-// hidesNames reports whether a variable stands in what entries ask for.
+// hidesNames reports whether a variable, or nothing, stands in what entries ask for.
 func hidesNames(s *plan.Subnet) bool {
 	for path, value := range s.CloudProperties {
 		if hides(path) || hides(value) {
@@ -83,7 +83,7 @@ func hidesNames(s *plan.Subnet) bool {
 	return hides(s.Network) || hides(s.Deployment) || s.RangeHidden != ""
 }
 
-func hides(name string) bool { return strings.Contains(name, "((") }
+func hides(name string) bool { return strings.Contains(name, "((") || name == seal.LeftOut }
 
 // Matches reports whether everything that the match gives is true of s.
 func (m Match) Matches(s *plan.Subnet) bool {
@@ -103,7 +103,7 @@ func (m Match) mayMatch(s *plan.Subnet) (key, value string, ok bool) {
 		switch {
 		case seal.Same(wanted, got):
 			return true
-		case !hides(got) || !bosh.MayBeOne(wanted, got):
+		case !hides(got) || got != seal.LeftOut && !bosh.MayBeOne(wanted, got):
 			return false
 		}
 		perhaps(name, got)

@@ -207,7 +207,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 			doubts[i].meets.add(m.Range)
 		}
 	}
-	for _, found := range []func(*pairJudge, func(*Finding) bool) ([]Doubt, []Finding){f.segmentDoubts, f.routerDoubts} {
+	for _, found := range []func(*pairJudge, func(*Finding) bool) ([]Doubt, []Finding){f.segmentDoubts, f.routerDoubts, f.bookingDoubts} {
 		more, moreAccepted := found(judge, accepts)
 		doubts, accepted = append(doubts, more...), append(accepted, moreAccepted...)
 	}

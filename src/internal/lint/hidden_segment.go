@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
@@ -27,9 +28,9 @@ func (f *Facts) segmentDoubts(judge *pairJudge, accepts func(*Finding) bool) (do
 			continue
 		}
 		spot := hiddenSegment(hidden.Subnet, other.Subnet)
-		finding := meetingFinding(spot, &m)
-		if accepts(&finding) {
-			accepted = append(accepted, finding)
+		sides := fromSides(spot, &m)
+		if i := slices.IndexFunc(sides, accepts); i >= 0 {
+			accepted = append(accepted, *sides[i])
 			continue
 		}
 		if known {
@@ -43,6 +44,19 @@ func (f *Facts) segmentDoubts(judge *pairJudge, accepts func(*Finding) bool) (do
 		doubts = append(doubts, d)
 	}
 	return doubts, accepted
+}
+
+// fromSides are the findings that somebody who knows better may accept: what hides, and, where
+// the other side hides as well, that one. Who knows it of one of the two knows it of both.
+func fromSides(spot *plan.BlindSpot, m *plan.Meeting) []*Finding {
+	finding := meetingFinding(spot, m)
+	if m.Other.Subnet == nil || m.Other.Subnet.Hides() == "" {
+		return []*Finding{&finding}
+	}
+	back := *m
+	back.Hidden, back.Other = m.Other, m.Hidden
+	swapped := meetingFinding(hiddenSegment(back.Hidden.Subnet, back.Other.Subnet), &back)
+	return []*Finding{&finding, &swapped}
 }
 
 // hidesLess reports whether what keeps the segments of two subnets unknown is the other's. The

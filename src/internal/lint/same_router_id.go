@@ -27,12 +27,12 @@ func runSameRouterID(f *Facts, report func(Finding)) {
 				continue
 			}
 			b := routers[j]
-			contact, meet := a.meets(b)
+			o, meet := a.meets(b)
 			switch {
-			case !meet || contact.Relation == plan.Unseen:
+			case !meet || o.Contact.Relation == plan.Unseen:
 				continue
 			case a.hidden() == "" && b.hidden() == "":
-				report(f.routerFinding(a, b, contact, routers))
+				report(f.routerFinding(a, b, o, routers))
 			case a.owner() == b.owner():
 				report(ownRouters(a, b))
 			}
@@ -91,8 +91,8 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 			if !hides && (b.hides() || j < i) || i == j || a.owner() == b.owner() || !f.judgesClaim(a.claims[0]) && !f.judgesClaim(b.claims[0]) {
 				continue
 			}
-			contact, meet := a.meets(b)
-			if !meet || !hides && contact.Relation != plan.Unseen {
+			o, meet := a.meets(b)
+			if !meet || !hides && o.Contact.Relation != plan.Unseen {
 				continue
 			}
 			finding := Finding{Rule: sameRouterID.ID, Severity: Error, Range: a.claims[0].Range, Claims: []Party{a.party(), b.party()}}
@@ -100,14 +100,14 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 				accepted = append(accepted, finding)
 				continue
 			}
-			doubts = append(doubts, routerDoubt(a, b))
+			doubts = append(doubts, routerDoubt(a, b, o))
 			break
 		}
 	}
 	return doubts, accepted
 }
 
-func routerDoubt(a, b router) Doubt {
+func routerDoubt(a, b router, o plan.Overlap) Doubt {
 	d := Doubt{Allow: sameRouterID.ID, Owners: []plan.Owner{a.owner(), b.owner()}}
 	d.meets.add(a.claims[0].Range)
 	if a.spot != nil {
@@ -119,12 +119,12 @@ func routerDoubt(a, b router) Doubt {
 		return d
 	}
 	if a.hidden() == "" {
-		hidden, other := a, b
-		if hidesLess(a.claims[0].Subnet, b.claims[0].Subnet) {
-			hidden, other = b, a
+		s, other := o.A.Subnet, o.B.Subnet
+		if hidesLess(s, other) {
+			a, b, s, other = b, a, other, s
 		}
-		d.Spot = hiddenSegment(hidden.claims[0].Subnet, other.claims[0].Subnet)
-		d.Clause = fmt.Sprintf("it is one segment with %s; if it is, virtual router %d is both %s and %s", labelOf(other.claims[0].Subnet), a.id(), hidden.group(), other.group())
+		d.Spot = hiddenSegment(s, other)
+		d.Clause = fmt.Sprintf("it is one segment with %s; if it is, virtual router %d is both %s and %s", labelOf(other), a.id(), a.group(), b.group())
 		return d
 	}
 	d.Spot = &plan.BlindSpot{
@@ -154,8 +154,19 @@ func ownRouters(a, b router) Finding {
 // router is one virtual router: what a group makes of one set of properties.
 type router struct {
 	is     plan.Router
-	claims []*plan.Claim   // one for each virtual address, of one family
+	claims []*plan.Claim // of its virtual addresses, which are of one family
+	// places are those of the claims that are the first of a subnet each: an address counts in
+	// every segment that it may lie in.
+	places []*plan.Claim
 	spot   *plan.BlindSpot // hides whether there is such a router; nil: there is
+}
+
+// add adds a virtual address, or one more subnet that it may lie in.
+func (r *router) add(c *plan.Claim) {
+	if !slices.ContainsFunc(r.places, func(o *plan.Claim) bool { return o.Subnet == c.Subnet }) {
+		r.places = append(r.places, c)
+	}
+	r.claims = append(r.claims, c)
 }
 
 // hides reports whether it is not known which id the router has, or whether it is there.
@@ -175,19 +186,41 @@ func (r router) owner() plan.Owner {
 }
 
 // meets reports whether the two are, or may be, one virtual router to each other though
-// they have different addresses.
-func (r router) meets(o router) (plan.Contact, bool) {
+// they have different addresses, and in which subnets.
+func (r router) meets(o router) (plan.Overlap, bool) {
 	if !r.mayBeAny() && !o.mayBeAny() && r.id() != o.id() || r.v6() != o.v6() || r.common(o) {
-		return plan.Contact{}, false
+		return plan.Overlap{}, false
 	}
-	a, b := r.claims[0].Subnet, o.claims[0].Subnet
-	contact := contactOf(a, b)
-	return contact, contact.Relation == plan.Same || contact.Relation > plan.Isolated && !apart(a, b)
+	best := plan.Overlap{}
+	for _, c := range r.places {
+		for _, d := range o.places {
+			contact := contactOf(c.Subnet, d.Subnet)
+			if contact.Relation > best.Contact.Relation && (contact.Relation == plan.Same || !apart(c.Subnet, d.Subnet)) {
+				best = plan.Overlap{A: c, B: d, Contact: contact}
+			}
+		}
+	}
+	return best, best.Contact.Relation > plan.Isolated
+}
+
+// mayMeet reports whether the two may be in one segment.
+func (r router) mayMeet(o router) bool {
+	return slices.ContainsFunc(r.places, func(c *plan.Claim) bool {
+		return slices.ContainsFunc(o.places, func(d *plan.Claim) bool { return contactOf(c.Subnet, d.Subnet).Relation != plan.Isolated })
+	})
+}
+
+// hidesAddress reports whether the address of the router may be any of a range.
+func (r router) hidesAddress() bool {
+	return r.spot != nil && r.claims[0].Range.From() != r.claims[0].Range.To()
 }
 
 // common reports whether the two have an address in common: then they may be
 // meant to be one, and vip-claimed-twice tells of it if they are not.
 func (r router) common(o router) bool {
+	if r.hidesAddress() || o.hidesAddress() {
+		return false
+	}
 	return slices.ContainsFunc(r.claims, func(c *plan.Claim) bool {
 		return slices.ContainsFunc(o.claims, func(d *plan.Claim) bool { return c.Range.Overlaps(d.Range) })
 	})
@@ -223,7 +256,7 @@ func (f *Facts) routers(spot *plan.BlindSpot) []router {
 				index[k] = j
 				list = append(list, router{is: is, spot: spot})
 			}
-			list[j].claims = append(list[j].claims, c)
+			list[j].add(c)
 		}
 	}
 	return list
@@ -246,19 +279,19 @@ func contactOf(a, b *plan.Subnet) plan.Contact {
 	return plan.ContactOf(a, b)
 }
 
-func (f *Facts) routerFinding(a, b router, contact plan.Contact, all []router) Finding {
-	first, second := f.changeFirst(a.claims[0], b.claims[0])
-	if first != a.claims[0] {
+func (f *Facts) routerFinding(a, b router, o plan.Overlap, all []router) Finding {
+	first, second := f.changeFirst(o.A, o.B)
+	if first != o.A {
 		a, b = b, a
 	}
-	o := plan.Overlap{A: first, B: second, Contact: contact}
+	o.A, o.B = first, second
 	return Finding{
-		Range: first.Range, Segment: segmentText(contact),
+		Range: first.Range, Segment: segmentText(o.Contact),
 		Message: fmt.Sprintf("virtual router %d is two: of %s for %s, and of %s for %s",
 			a.id(), a.group(), a.addresses(), b.group(), b.addresses()),
 		Claims: []Party{a.party(), b.party()},
 		Why: "the machines of both groups take each other for one router (VRRP): one group's master silences the other's, whose address answers nowhere, or both fight; " +
-			whySame(contact),
+			whySame(o.Contact),
 		advise: func() string {
 			return paragraphs(ofOnePlace(first, second, a.party().At, b.party().At, f.otherRouterID(a, all)), f.isolateIfAssumed(o))
 		},
@@ -296,7 +329,9 @@ func (r router) group() string {
 func (r router) addresses() string {
 	var ranges []netipx.IPRange
 	for _, c := range r.claims {
-		ranges = append(ranges, c.Range)
+		if !slices.Contains(ranges, c.Range) { // of one that may lie in several subnets
+			ranges = append(ranges, c.Range)
+		}
 	}
 	return listRanges(ranges)
 }
@@ -322,7 +357,7 @@ func (r router) party() Party {
 func (f *Facts) otherRouterID(r router, all []router) string {
 	taken := map[int]bool{}
 	for _, o := range all {
-		if o.v6() == r.v6() && !taken[o.id()] && contactOf(r.claims[0].Subnet, o.claims[0].Subnet).Relation != plan.Isolated {
+		if o.v6() == r.v6() && !taken[o.id()] && r.mayMeet(o) {
 			taken[o.id()] = true
 		}
 	}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -76,22 +77,66 @@ func (f *Facts) unbookedPart(p *Pool, c *plan.Claim, within netipx.IPRange) *net
 // among them that stand alone, by owner: who books one of them wants all.
 func (f *Facts) unbooked(p *Pool) (list []plan.Claim, single map[string][]netip.Addr) {
 	single = map[string][]netip.Addr{}
-	for _, within := range p.Ranges {
-		for c := range f.Space.Claims(within) {
-			if c.Kind != plan.Static && c.Kind != plan.CreateEnvVM && c.Kind != plan.VIP {
-				continue
-			}
-			for _, r := range f.unbookedPart(p, c, within).Ranges() {
-				part := *c
-				part.Range = r
-				list = append(list, part)
-				if owner := c.OwnerText(); r.From() == r.To() && !slices.Contains(single[owner], r.From()) {
-					single[owner] = append(single[owner], r.From())
+	for part := range f.unbookedParts(p) {
+		if p.segmentHides(&part) {
+			continue
+		}
+		list = append(list, part)
+		if owner, r := part.OwnerText(), part.Range; r.From() == r.To() && !slices.Contains(single[owner], r.From()) {
+			single[owner] = append(single[owner], r.From())
+		}
+	}
+	return list, single
+}
+
+// unbookedParts yields what the pool may demand that it is booked, and is not.
+func (f *Facts) unbookedParts(p *Pool) iter.Seq[plan.Claim] {
+	return func(yield func(plan.Claim) bool) {
+		for _, within := range p.Ranges {
+			for c := range f.Space.Claims(within) {
+				if !isBooked(c.Kind) {
+					continue
+				}
+				for _, r := range f.unbookedPart(p, c, within).Ranges() {
+					part := *c
+					if part.Range = r; !yield(part) {
+						return
+					}
 				}
 			}
 		}
 	}
-	return list, single
+}
+
+// isBooked reports whether pools demand bookings of such claims.
+func isBooked(kind plan.Kind) bool {
+	return kind == plan.Static || kind == plan.CreateEnvVM || kind == plan.VIP
+}
+
+// segmentHides reports whether a variable hides whether a claim is in the segment of the pool.
+func (p *Pool) segmentHides(c *plan.Claim) bool {
+	return p.Segment != "" && contactOf(&plan.Subnet{Segment: p.Segment}, c.Subnet).Relation == plan.Unseen
+}
+
+// bookingDoubts are the variables that hide whether an address that is not booked is in the
+// segment of a pool that demands it. Each is told of once.
+func (f *Facts) bookingDoubts(*pairJudge, func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
+	told := map[*plan.Subnet]bool{}
+	for i := range f.Pools {
+		p := &f.Pools[i]
+		if !p.Books {
+			continue
+		}
+		for part := range f.unbookedParts(p) {
+			if told[part.Subnet] || !p.segmentHides(&part) || !f.judgesClaim(&part) {
+				continue
+			}
+			told[part.Subnet] = true
+			doubts = append(doubts, Doubt{Spot: hiddenSegment(part.Subnet, nil), Clause: fmt.Sprintf(
+				"it is in segment %s; if it is, %s, %s, has to be booked, as pool %s demands", p.Segment, plan.RangeText(part.Range), who(&part), p.Name)})
+		}
+	}
+	return doubts, nil
 }
 
 // mayBeUnbooked reports whether what hides in a spot that the run judges may be an
@@ -102,7 +147,7 @@ func (f *Facts) mayBeUnbooked(spot *plan.BlindSpot) bool {
 	}
 	for i := range spot.May {
 		c := &spot.May[i]
-		if c.Kind != plan.Static && c.Kind != plan.CreateEnvVM && c.Kind != plan.VIP {
+		if !isBooked(c.Kind) {
 			continue
 		}
 		for j := range f.Pools {

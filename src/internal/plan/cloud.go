@@ -250,8 +250,15 @@ const allProperties = "cloud_properties"
 // zoneCPI stands for the CPI that an availability zone names.
 const zoneCPI = "CPI of an availability zone"
 
-// OfHiddenCPI is the identity of a subnet whose zone hides, and so which cloud it is in.
-func OfHiddenCPI(variable string) Identity { return Identity{Hidden: variable, HiddenKey: zoneCPI} }
+// OfHiddenZone is the identity of a subnet whose zone hides, and so which cloud it is in.
+func OfHiddenZone(variable string) Identity { return Identity{Hidden: variable, HiddenKey: zoneCPI} }
+
+// wholeCPI stands for the CPI that a director, or create-env, makes all its VMs with.
+const wholeCPI = "CPI"
+
+// OfHiddenCPI is the identity of a subnet that nothing tells apart but its cloud, where the
+// CPI hides.
+func OfHiddenCPI(variable string) Identity { return Identity{Hidden: variable, HiddenKey: wholeCPI} }
 
 // notRead stands in the place of what hides, where it could not be read at all.
 const notRead = "not read"

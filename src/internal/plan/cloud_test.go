@@ -54,9 +54,10 @@ Two subnets can only conflict if they are one broadcast domain (segment). ipguar
    directors of Warden have a host each, and networks that end there.
 3. The names in cloud_properties, as the table says.
 4. All else is assumed to be one segment, and the finding says so. A variable without a value
-   hides whether two are one segment where some of its values would prove two, by the cloud's id or by
-   an entry of ` + "`segments`" + ` that asks for what hides: what then would be a conflict is unknown (exit 3),
-   unless ` + "`segments`" + ` tells. Other names behind variables prove nothing.
+   hides whether two are one segment where some of its values would prove two, by the cloud (a CPI
+   behind a variable, where nothing else tells the networks), by its id or by an entry of
+   ` + "`segments`" + ` that asks for what hides: what then would be a conflict is unknown (exit 3), unless
+   ` + "`segments`" + ` tells. Other names behind variables prove nothing.
 
 | cloud | closed | property | two different | two equal | source |
 | --- | --- | --- | --- | --- | --- |

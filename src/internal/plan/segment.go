@@ -312,7 +312,7 @@ func (i Identity) as(name string) Identity {
 	switch {
 	case i.Hidden == "":
 		return i
-	case (i.HiddenKey == allProperties || i.HiddenKey == zoneCPI) && i.Cloud == "":
+	case (i.HiddenKey == allProperties || i.HiddenKey == zoneCPI || i.HiddenKey == wholeCPI) && i.Cloud == "":
 		return Identity{Cloud: name, Closed: true, Scheme: name, ID: name, Distinct: true, Unique: true}
 	case i.ID != "":
 		i.Scope = name

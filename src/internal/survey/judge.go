@@ -94,13 +94,18 @@ func judge(d documents, mode mode) judged {
 }
 
 // cpiOf is the name of the director's CPI: as the fleet file, the director itself
-// or the manifest of its own VM tells it; empty where none does.
+// or the manifest of its own VM tells it; a variable where only that hides it; empty where
+// none does.
 func (d *documents) cpiOf(createEnvs []*bosh.Manifest) string {
-	names := []string{d.cpi}
+	names, hidden := []string{d.cpi}, ""
 	for _, m := range createEnvs {
-		names = append(names, m.DirectorCPI)
+		if _, hides := bosh.VariableIn(m.DirectorCPI); hides {
+			hidden = cmp.Or(hidden, m.DirectorCPI)
+		} else {
+			names = append(names, m.DirectorCPI)
+		}
 	}
-	return cmp.Or(names...)
+	return cmp.Or(append(names, hidden)...)
 }
 
 // lostOf are the sources that stand in files of some kinds.
