@@ -180,6 +180,7 @@ func documents(t *testing.T) []document {
 func TestDocumentedCommands(t *testing.T) {
 	sharedtest.Programs(t, "bash", "git", "go")
 	compileOnce(t)
+	checkout := committed(t)
 	notRun := 0
 	var ran atomic.Int64
 	t.Run("pages", func(t *testing.T) {
@@ -198,7 +199,7 @@ func TestDocumentedCommands(t *testing.T) {
 			}
 			t.Run(strings.ReplaceAll(d.name, "/", "_"), func(t *testing.T) {
 				t.Parallel()
-				done, failures := newSession(t).run(d)
+				done, failures := newSession(t, checkout).run(d)
 				ran.Add(int64(done))
 				for _, failure := range failures {
 					t.Error(failure)
@@ -236,7 +237,7 @@ func TestWrongCommandsInDocuments(t *testing.T) {
 		"```sh", "bosh -d web deply web.yml", "bosh -d web deploy missing.yml", "```", // 13, 14
 		"```sh", "ipguard who 10.8.52.191 | grep nobody", "cat <<EOF", "a  b", "EOF", "exit 4", "```", // 17, 21
 	}, "\n"))
-	ran, failures := newSession(t).run(d)
+	ran, failures := newSession(t, committed(t)).run(d)
 	var lines []string
 	for _, failure := range failures {
 		lines = append(lines, strings.Split(failure, ":")[1])

@@ -33,7 +33,7 @@ type session struct {
 // documentedDirector is where the examples say that the director promo answers.
 const documentedDirector = "10.8.52.10"
 
-func newSession(t *testing.T) *session {
+func newSession(t *testing.T, checkout string) *session {
 	t.Helper()
 	s := &session{t: t, dir: t.TempDir()}
 	s.clone = filepath.Join(s.dir, "ipguard")
@@ -43,17 +43,14 @@ func newSession(t *testing.T) *session {
 			t.Fatal(err)
 		}
 	}
-	copyCheckout(t, s.clone)
 	if err := os.WriteFile(filepath.Join(programs, "bosh"), []byte("#!/bin/sh\nexec documented-bosh \"$@\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.environ = append(os.Environ(), "HOME="+home, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "NO_COLOR=1",
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=ann", "GIT_AUTHOR_EMAIL=ann@example.org", "GIT_COMMITTER_NAME=ann", "GIT_COMMITTER_EMAIL=ann@example.org")
+	s.environ = append(os.Environ(), "HOME="+home, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"), "NO_COLOR=1")
+	s.environ = append(s.environ, asAnn()...)
 	s.environ = append(s.environ, goEnvironment(t)...)
 	s.environ = append(s.environ, startDocumentedDirector(t)...)
-	s.git("init", "--quiet")
-	s.git("add", "--all")
-	s.git("commit", "--quiet", "--message", "a clone")
+	s.git("clone", "--quiet", checkout, ".")
 	return s
 }
 
@@ -84,9 +81,10 @@ func goEnvironment(t *testing.T) (environ []string) {
 	return environ
 }
 
-// copyCheckout copies the project, without what is made in a checkout.
-func copyCheckout(t *testing.T, folder string) {
+// committed returns a repository with the project as it is, without what is made in a checkout.
+func committed(t *testing.T) (folder string) {
 	t.Helper()
+	folder = t.TempDir()
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +104,18 @@ func copyCheckout(t *testing.T, folder string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	s := &session{t: t, clone: folder, environ: append(os.Environ(), asAnn()...)}
+	s.git("init", "--quiet")
+	s.git("add", "--all")
+	s.git("commit", "--quiet", "--message", "a clone")
+	return folder
+}
+
+// asAnn says who commits.
+func asAnn() []string {
+	return []string{
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=ann", "GIT_AUTHOR_EMAIL=ann@example.org", "GIT_COMMITTER_NAME=ann", "GIT_COMMITTER_EMAIL=ann@example.org",
 	}
 }
 

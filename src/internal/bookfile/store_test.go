@@ -83,10 +83,13 @@ func TestConforms(t *testing.T) {
 }
 
 // operations is how many random ones are tried with a real git: more where scripts/test
-// has the time, without the race detector.
+// has the time, without the race detector, and fewer under that.
 func operations(few int) int {
-	if thorough() {
-		return 6 * few
+	switch {
+	case thorough():
+		return 3 * few
+	case sharedtest.Short():
+		return few / 2
 	}
 	return few
 }
@@ -127,10 +130,14 @@ func TestTeamAgreesWithTheModel(t *testing.T) {
 }
 
 func TestPushingConforms(t *testing.T) {
+	operations := 12
+	if sharedtest.Short() {
+		operations = 6
+	}
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store {
 		_, clone := remote(t)
 		return &bookfile.Store{Folder: clone(), Environ: environ(), Push: true}
-	}, 12)
+	}, operations)
 }
 
 var start = ledgertest.Start
@@ -169,8 +176,11 @@ func take(s *bookfile.Store, owner string) (netip.Prefix, error) {
 // decides.
 func TestClones(t *testing.T) {
 	clones, each := 4, 5
-	if thorough() {
+	switch {
+	case thorough():
 		clones = 8
+	case sharedtest.Short():
+		each = 2
 	}
 	bare, clone := remote(t)
 	stores := make([]*bookfile.Store, clones)
@@ -466,7 +476,11 @@ func TestHooksDecideOnly(t *testing.T) {
 		"empties":            "git rm -q -r --cached bookings",
 		"books for another":  "git ls-files bookings | while read -r f; do git update-index --cacheinfo 100644,$(git hash-object -w ipguard.yml),$f; done",
 	} {
-		for _, which := range []string{"pre-commit", "commit-msg"} {
+		hooks := []string{"pre-commit", "commit-msg"}
+		if sharedtest.Short() {
+			hooks = hooks[:1]
+		}
+		for _, which := range hooks {
 			t.Run(name+" in "+which, func(t *testing.T) {
 				s := at(checkout(t))
 				script(t, filepath.Join(s.Folder, ".git/hooks", which), hook)

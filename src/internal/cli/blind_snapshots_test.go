@@ -58,7 +58,7 @@ func TestP1OnSnapshots(t *testing.T) {
 	if wanted, err := strconv.Atoi(os.Getenv("IPGUARD_BLINDINGS")); err == nil {
 		blindings = wanted / 40
 	} else if sharedtest.Short() {
-		blindings = 10
+		blindings = 6
 	}
 	counts := map[string]int{}
 	done, because := 0, 0

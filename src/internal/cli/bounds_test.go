@@ -53,7 +53,7 @@ func TestBoundedOutput(t *testing.T) {
 			said := map[int][]string{}
 			sizes := []int{200, 800}
 			if sharedtest.Short() {
-				sizes = []int{100, 300}
+				sizes = []int{110, 220}
 			}
 			for _, n := range sizes {
 				cloudConfig, manifest := write(n)

@@ -177,12 +177,12 @@ type plantedWorld struct {
 	places int
 }
 
-// leftOut reports whether the next place is left out: with -short, all but one in five.
+// leftOut reports whether the next place is left out: under the race detector, all but one in ten.
 // One run follows another, so more of them show the race detector nothing new; whole
 // they run in the step long of scripts/test.
 func (w *plantedWorld) leftOut() bool {
 	w.places++
-	return sharedtest.Short() && w.places%5 != 0
+	return sharedtest.Short() && w.places%10 != 0
 }
 
 func newPlantedWorld(t *testing.T) *plantedWorld {

@@ -493,7 +493,11 @@ func TestFilesBesideUnreadSnapshots(t *testing.T) {
 // because no checksum vouches for them: it finds the same. A snapshot that is not
 // read and is damaged is a failure.
 func TestUnreadSnapshots(t *testing.T) {
-	made, err := madefleet.Make(madefleet.Size{Directors: 12, Deployments: 60, StaticAddresses: 1000, Conflicts: 40, Seed: 11})
+	size := madefleet.Size{Directors: 12, Deployments: 60, StaticAddresses: 1000, Conflicts: 40, Seed: 11}
+	if sharedtest.Short() {
+		size = madefleet.Size{Directors: 12, Deployments: 24, StaticAddresses: 300, Conflicts: 20, Seed: 11}
+	}
+	made, err := madefleet.Make(size)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ipguard/ipguard/src/internal/bosh"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // aSnapshot is a random one: of what a director says, or of files.
@@ -70,7 +71,11 @@ func reread(t *testing.T, s *Snapshot) *Snapshot {
 // whatever was there before and in whatever order they came; and nothing of either is lost.
 func TestBeside(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 18))
-	for range 300 {
+	histories := 300
+	if sharedtest.Short() {
+		histories = 40
+	}
+	for range histories {
 		director, files := aSnapshot(t, random, false), aSnapshot(t, random, true)
 		want := string(director.Beside(files, "me").Encode())
 		before := reread(t, aSnapshot(t, random, false).Beside(aSnapshot(t, random, true), "other"))

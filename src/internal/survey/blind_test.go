@@ -38,7 +38,7 @@ import (
 func scale(t testing.TB) int {
 	text := os.Getenv("IPGUARD_BLINDINGS")
 	if text == "" && sharedtest.Short() {
-		return 300
+		return 100
 	}
 	if text == "" {
 		return 800
