@@ -104,7 +104,7 @@ func TestPlantedPush(t *testing.T) {
 		writeFile(t, file, []byte(commented(file, plantedFiles[file])))
 	}
 	t.Logf("%d places, %d pushes, of which %d sent director a", turn, tried, taken)
-	if turn < 400 || tried < turn/5 || taken < tried/4 {
+	if turn < 400 || tried < turn/12 || taken < tried/4 {
 		t.Errorf("%d places, %d pushes, of which %d sent director a: too few", turn, tried, taken)
 	}
 }

@@ -142,7 +142,7 @@ func TestKeptBackIDs(t *testing.T) {
 	r := random{rand.New(rand.NewPCG(15, 1))}
 	exits, pushed := map[string]int{}, map[string]int{}
 	folder := t.TempDir()
-	for range scale(t) / 8 {
+	for range max(scale(t)/8, 40) {
 		f, cloud := r.idFleet()
 		wantExit, want := f.verdict(f.fleet([2]bool{}))
 		exits[fmt.Sprint(cloud.Name, " ", wantExit)]++
