@@ -202,6 +202,9 @@ func (s search) inNetwork(n *bosh.GroupNetwork, network *bosh.Network) (a answer
 			return answer{verdict: Drift, reason: Withdrawn, network: n.Name, where: n.StaticAt}, false
 		}
 		return elsewhere, false
+	case bosh.Manual:
+	default: // it hides, or is none
+		return answer{}, false
 	}
 	for _, subnet := range network.Subnets {
 		if !subnet.Range.IsValid() {

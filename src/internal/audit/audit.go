@@ -250,7 +250,7 @@ type comparison struct {
 	// manifests, by director and deployment.
 	filePools map[string][]*plan.Claim
 	files     map[[2]string]*bosh.Manifest
-	meetings  map[[2]*plan.Subnet]bool
+	relations map[[2]*plan.Subnet]plan.Relation
 	found     []finding
 	// missing are promises without a grant, stray are grants without a promise.
 	missing, stray []stray
@@ -261,7 +261,7 @@ type comparison struct {
 
 func newComparison(directors []Director, promised, granted *plan.Plan) *comparison {
 	c := &comparison{
-		byName: map[string]*Director{}, promised: promised, granted: granted, meetings: map[[2]*plan.Subnet]bool{},
+		byName: map[string]*Director{}, promised: promised, granted: granted, relations: map[[2]*plan.Subnet]plan.Relation{},
 		filePools: map[string][]*plan.Claim{}, files: map[[2]string]*bosh.Manifest{},
 	}
 	for i := range directors {

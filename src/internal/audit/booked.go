@@ -49,7 +49,7 @@ func (c *comparison) book() {
 func (c *comparison) on(b *plan.Claim, among *plan.Space, counts func(*plan.Claim) bool) []*plan.Claim {
 	var found []*plan.Claim
 	for o := range among.Claims(b.Range) {
-		if counts(o) && c.meet(b, o) {
+		if counts(o) && c.meet(b, o) && !c.mayMeet(b, o) {
 			found = append(found, o)
 		}
 	}
@@ -74,11 +74,14 @@ func (c *comparison) neverSeen(b *plan.Claim) {
 	if d == nil || d.Granted == nil || c.mayUse(b) {
 		return
 	}
-	rivals := c.rivals(b.Range, b, d.Name)
+	rivals, hides := c.rivals(b.Range, b, d.Name)
 	severity := lint.Info
 	switch {
 	case len(rivals) > 0:
 		severity = lint.Error
+	case hides:
+		c.leave(b.Range, b)
+		return
 	case b.Booking().Adopted, c.bookings.Now.Sub(b.Booking().Since) < lint.UnusedFor:
 		return
 	}

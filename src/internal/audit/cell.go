@@ -16,9 +16,12 @@ import (
 func (c *comparison) judge(at *cell) {
 	told := map[*plan.Claim]bool{}
 	for _, p := range at.promises {
-		own, rivals := c.answers(p, at, told)
+		own, rivals, open := c.answers(p, at, told)
 		for _, g := range slices.Concat(own, rivals) {
 			told[g] = true
+		}
+		if open && len(own)+len(rivals) == 0 && !unnamed(p) {
+			continue // the grant that may be its owner's is left
 		}
 		c.promise(at.at, p, own, rivals)
 	}
@@ -31,22 +34,25 @@ func (c *comparison) judge(at *cell) {
 }
 
 // answers are the grants of what p promises, to its owner and to others. Those of which
-// that is not known are left.
-func (c *comparison) answers(p *plan.Claim, at *cell, told map[*plan.Claim]bool) (own, rivals []*plan.Claim) {
+// that is not known are left; open says that one of them may be the owner's.
+func (c *comparison) answers(p *plan.Claim, at *cell, told map[*plan.Claim]bool) (own, rivals []*plan.Claim, open bool) {
 	for _, g := range at.grants {
 		switch {
 		case c.fulfils(g, p):
 			own = append(own, g)
 		case p.Kind == plan.DirectorOwn && (g.RunsDirector || slices.ContainsFunc(at.promises, func(o *plan.Claim) bool { return c.fulfils(g, o) })):
 			// the machine of a director may be a VM of another one
-		case mayFulfil(g, p):
+		case c.mayFulfil(g, p):
+			c.leave(at.at, g)
+			told[g], open = true, true
+		case !oneDeployment(p, g) && c.mayMeet(p, g):
 			c.leave(at.at, g)
 			told[g] = true
 		case !oneDeployment(p, g) && c.meet(p, g):
 			rivals = append(rivals, g)
 		}
 	}
-	return own, rivals
+	return own, rivals, open
 }
 
 // fulfils reports whether g was granted to whom p promises it.
@@ -62,10 +68,18 @@ func (c *comparison) fulfils(g, p *plan.Claim) bool {
 	return false
 }
 
-// mayFulfil reports whether p may promise g to its owner: the name of one of them hides.
-func mayFulfil(g, p *plan.Claim) bool {
-	return unnamed(p) && g.Owner().Director == p.Owner().Director && g.Kind != plan.Orphan &&
-		(isVariable(p.Owner().Deployment) || g.Owner().Deployment == p.Owner().Deployment)
+// mayFulfil reports whether p may promise g to its owner: the name of one of them hides, or
+// one that the group had before (migrated_from).
+func (c *comparison) mayFulfil(g, p *plan.Claim) bool {
+	if g.Owner().Director != p.Owner().Director || g.Kind == plan.Orphan {
+		return false
+	}
+	if isVariable(p.Owner().Deployment) || g.Owner().Deployment != p.Owner().Deployment {
+		return isVariable(p.Owner().Deployment)
+	}
+	m := c.manifest(g)
+	now := claims.GroupOf(m, p.Owner().InstanceGroup)
+	return isVariable(p.Owner().InstanceGroup) || now != nil && now.PastHidden && claims.GroupOf(m, g.Owner().InstanceGroup) == nil
 }
 
 // unnamed reports whether it is not known to whom of a director's p promises something.
@@ -108,16 +122,26 @@ func oneDeployment(a, b *plan.Claim) bool {
 // meet reports whether one address can not be both: in the list of one director,
 // or on the wire.
 func (c *comparison) meet(a, b *plan.Claim) bool {
-	if a.Owner().Director == b.Owner().Director && listed(a) && listed(b) {
-		return true
-	}
+	return inOneList(a, b) || c.relation(a, b) != plan.Isolated
+}
+
+// mayMeet reports whether a variable hides that.
+func (c *comparison) mayMeet(a, b *plan.Claim) bool {
+	return !inOneList(a, b) && c.relation(a, b) == plan.Unseen
+}
+
+func (c *comparison) relation(a, b *plan.Claim) plan.Relation {
 	key := [2]*plan.Subnet{a.Subnet, b.Subnet}
-	meets, ok := c.meetings[key]
+	relation, ok := c.relations[key]
 	if !ok {
-		meets = plan.ContactOf(orNowhere(a.Subnet), orNowhere(b.Subnet)).Relation != plan.Isolated
-		c.meetings[key] = meets
+		relation = plan.ContactOf(orNowhere(a.Subnet), orNowhere(b.Subnet)).Relation
+		c.relations[key] = relation
 	}
-	return meets
+	return relation
+}
+
+func inOneList(a, b *plan.Claim) bool {
+	return a.Owner().Director == b.Owner().Director && listed(a) && listed(b)
 }
 
 // listed reports whether a director has the claim in its list of addresses, in
@@ -178,27 +202,36 @@ func list(c *plan.Claim) []*plan.Claim { return []*plan.Claim{c} }
 // createEnv decides about a VM that no director made.
 func (c *comparison) createEnv(at netipx.IPRange, p *plan.Claim) {
 	c.exposed = append(c.exposed, exposed{p, at, ""})
-	if rivals := c.rivals(at, p, ""); len(rivals) > 0 {
+	rivals, hides := c.rivals(at, p, "")
+	switch {
+	case len(rivals) > 0:
 		c.add(at, Unprotected, MayBeHandedOut, lint.Error, list(p), nil)
 		c.found[len(c.found)-1].Rivals = rivals
+		return
+	case hides:
+		c.leave(at, p)
 		return
 	}
 	c.add(at, Agreed, MadeByCreateEnv, 0, list(p), nil)
 }
 
 // rivals are the pools, as files have them or directors do, from which a director
-// may hand out what is promised to p; not those of the director named except.
-func (c *comparison) rivals(at netipx.IPRange, p *plan.Claim, except string) []plan.Claim {
-	var pools []plan.Claim
+// may hand out what is promised to p; not those of the director named except. hides says that
+// a variable hides whether one more does.
+func (c *comparison) rivals(at netipx.IPRange, p *plan.Claim, except string) (pools []plan.Claim, hides bool) {
 	seen := map[[2]string]bool{}
 	for _, pool := range c.pools {
 		key := [2]string{pool.Owner().Director, pool.Owner().Network}
-		if pool.Range.Overlaps(at) && pool.Owner().Director != except && !seen[key] && c.meet(p, pool) {
-			seen[key] = true
-			pools = append(pools, *pool)
+		if !pool.Range.Overlaps(at) || pool.Owner().Director == except || seen[key] || !c.meet(p, pool) {
+			continue
 		}
+		if seen[key] = true; c.mayMeet(p, pool) {
+			hides = true
+			continue
+		}
+		pools = append(pools, *pool)
 	}
-	return pools
+	return pools, hides
 }
 
 func (c *comparison) add(at netipx.IPRange, v Verdict, r Reason, s lint.Severity, promised, granted []*plan.Claim) {
@@ -209,10 +242,15 @@ func (c *comparison) add(at netipx.IPRange, v Verdict, r Reason, s lint.Severity
 func (c *comparison) grant(at *cell, g *plan.Claim, told map[*plan.Claim]bool) {
 	both := list(g)
 	for _, o := range at.grants {
-		if o != g && !sameMachine(o, g) && !oneDeployment(o, g) && c.meet(o, g) {
-			both = append(both, o)
-			told[o] = true
+		if o == g || sameMachine(o, g) || oneDeployment(o, g) || !c.meet(o, g) {
+			continue
 		}
+		if c.mayMeet(o, g) {
+			c.leave(at.at, o)
+			continue
+		}
+		both = append(both, o)
+		told[o] = true
 	}
 	switch {
 	case len(both) > 1:

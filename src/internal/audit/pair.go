@@ -129,9 +129,13 @@ func (c *comparison) unprotected(m stray) {
 		except = d.Name // which still has it in its list
 	}
 	c.exposed = append(c.exposed, exposed{m.claim, m.at, except})
-	rivals := c.rivals(m.at, m.claim, except)
-	if len(rivals) > 0 {
+	rivals, hides := c.rivals(m.at, m.claim, except)
+	switch {
+	case len(rivals) > 0:
 		severity = lint.Error
+	case hides:
+		c.leave(m.at, m.claim)
+		return
 	}
 	c.add(m.at, Unprotected, reason, severity, list(m.claim), nil)
 	c.found[len(c.found)-1].Rivals = rivals

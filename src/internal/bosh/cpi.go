@@ -34,6 +34,42 @@ func (r *manifestReader) readCPIs() {
 			}
 		}
 	}
+	if r.m.DirectorCPI == "" {
+		r.m.DirectorCPI = cpiName(r.hidesDirector())
+	}
+}
+
+// hidesDirector is what hides as a whole and may hold a director, or its properties. Of a VM
+// that certainly has other jobs there is none.
+func (r *manifestReader) hidesDirector() source.Value {
+	shared := r.doc.Field("properties")
+	for _, key := range []string{"instance_groups", "jobs"} {
+		groups := r.doc.Field(key)
+		if hides(groups) {
+			return groups
+		}
+		for _, group := range groups.Items() {
+			jobs := group.Field("jobs")
+			if hides(group) || hides(jobs) {
+				return orElse(jobs, group)
+			}
+			for _, j := range jobs.Items() {
+				name := j.Field("name")
+				switch {
+				case hides(j):
+					return j
+				case !hides(name) && name.Text() != DirectorJob:
+				case hides(j.Field("properties")):
+					return j.Field("properties")
+				case !j.Has("properties") && hides(group.Field("properties")):
+					return group.Field("properties")
+				case !j.Has("properties") && hides(shared):
+					return shared
+				}
+			}
+		}
+	}
+	return source.Value{}
 }
 
 // orHidden is the field of a map, or the map itself where that hides as a whole.

@@ -64,7 +64,9 @@ func (r *manifestReader) readEnvGroup(v source.Value) {
 	}
 	r.checkEnvPool(v, g)
 	for _, job := range append(v.Field("jobs").Items(), v.Field("templates").Items()...) {
-		if name := job.Field("name"); name.Text() != "" {
+		if hides(job) {
+			g.addJob(job, job.Text(), "")
+		} else if name := job.Field("name"); name.Text() != "" {
 			g.addJob(name, name.Text(), job.Field("release").Text())
 		}
 	}

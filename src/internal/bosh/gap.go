@@ -2,6 +2,7 @@ package bosh
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -36,6 +37,9 @@ type Gap struct {
 	// Found are, of properties, the virtual addresses that are written, where that is known
 	// and only hides whether they count.
 	Found []PropertyAddress
+	// Within is, of a range or a gateway, the block that it lies in whatever the variable in
+	// it is; not valid where nobody knows.
+	Within netip.Prefix
 	// Routers are, of a property that hides, the virtual routers that its address has.
 	Routers []Router
 	What    string
@@ -250,10 +254,14 @@ func (g *gaps) subnet(n *Network, s *Subnet) {
 		return
 	}
 	if text := s.spec.Field("range"); !s.Range.IsValid() && !(g.opts.ManagedNetworks && !text.Present()) {
-		g.add(in(HidesRange), orElse(text, s.spec), "the range of network %s", n.Name)
+		gap := in(HidesRange)
+		gap.Within = blockWithin(text.Text())
+		g.add(gap, orElse(text, s.spec), "the range of network %s", n.Name)
 	}
 	if v := s.spec.Field("gateway"); v.Present() && !g.isAddress(v) {
-		g.add(in(HidesGateway), v, "the gateway of network %s", n.Name)
+		gap := in(HidesGateway)
+		gap.Within = addressWithin(v.Text())
+		g.add(gap, v, "the gateway of network %s", n.Name)
 	}
 	g.blocks(in(HidesReserved), s.spec.Field("reserved"), "reserved of network %s", n.Name)
 	for _, at := range s.refused {

@@ -77,6 +77,8 @@ type VIPs struct {
 	Unresolved []Unresolved
 	// Gaps are where such addresses may hide, those behind variables included.
 	Gaps []Gap
+	// UnreadIDs are the places of ids of virtual routers that are none.
+	UnreadIDs []place.Place
 }
 
 // Written are the addresses that are written, those among them of which it hides whether they
@@ -210,7 +212,7 @@ func (f *vipFinder) walk(scope propertyScope, path []propertyName, v source.Valu
 		if f.mayEndIn(name) && f.patterns.match(scope.jobs, below) {
 			before, gaps := len(f.vips.Found), len(f.vips.Gaps)
 			f.collectWhole(scope, below, value)
-			setHiddenRouters(f.vips.Gaps[gaps:], scope.jobs, below, v)
+			f.setHiddenRouters(f.vips.Gaps[gaps:], scope.jobs, below, v)
 			if found := f.vips.Found[before:]; len(found) > 0 && f.setRouters(found, scope, below, v) {
 				f.doubtRouters(found, scope, below, value)
 			}
@@ -261,7 +263,7 @@ func (f *vipFinder) asGap(gap Gap, search func()) bool {
 		}
 		gap.Found = append(gap.Found, inner.Found...)
 	}
-	f.vips = VIPs{Found: f.vips.Found[:found], Gaps: f.vips.Gaps[:gaps], Unresolved: f.vips.Unresolved[:unresolved]}
+	f.vips = VIPs{Found: f.vips.Found[:found], Gaps: f.vips.Gaps[:gaps], Unresolved: f.vips.Unresolved[:unresolved], UnreadIDs: f.vips.UnreadIDs}
 	if holds {
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}

@@ -18,6 +18,9 @@ var holders = []string{
 	"pgpool", "watchdog", "pacemaker", "corosync", "haproxy", "ha_proxy",
 }
 
+// instances is the list of a holder's addresses, each with what belongs to it.
+const instances = "instances"
+
 // holding are the patterns that are paths, of those that find addresses and of those that
 // find the ids of their routers.
 func holding(patterns Patterns) []Pattern {
@@ -38,6 +41,9 @@ func (f *vipFinder) isHolder(jobs []string, path []propertyName, value *yaml.Nod
 		return false
 	}
 	name := path[len(path)-1]
+	if len(path) > 1 && name.is(instances) && slices.ContainsFunc(holders, path[len(path)-2].is) {
+		return true
+	}
 	return slices.ContainsFunc(holders, name.is) ||
 		hasHolder(name) && slices.ContainsFunc(jobs, func(job string) bool { return nameOf(job).plain == name.plain }) ||
 		slices.ContainsFunc(f.holding, func(p Pattern) bool { return p.goesOn(jobs, path) })
@@ -49,7 +55,7 @@ func (f *vipFinder) mayBeHolder(key string, value *yaml.Node) bool {
 		return false
 	}
 	name := nameOf(key)
-	return hasHolder(name) || slices.ContainsFunc(f.holding, func(p Pattern) bool { return slices.ContainsFunc(p.names[:len(p.names)-1], name.match) })
+	return hasHolder(name) || name.is(instances) || slices.ContainsFunc(f.holding, func(p Pattern) bool { return slices.ContainsFunc(p.names[:len(p.names)-1], name.match) })
 }
 
 // hidesWhole reports whether a text stands for a whole value, whatever that is.

@@ -12,6 +12,7 @@ import (
 func (f *vipFinder) setRouters(found []PropertyAddress, scope propertyScope, path []propertyName, beside source.Value) (untold bool) {
 	routers, id, certain := routersOf(scope.jobs, path, beside)
 	untold = !certain && !hideRouters(routers, scope.jobs, path)
+	f.noteUnread(id)
 	for i := range found {
 		found[i].Routers = slices.Clone(routers)
 		for j, r := range routers {
@@ -26,6 +27,13 @@ func (f *vipFinder) setRouters(found []PropertyAddress, scope propertyScope, pat
 		f.vips.Gaps = append(f.vips.Gaps, gap)
 	}
 	return untold && len(routers) > 0
+}
+
+// noteUnread notes the id of a virtual router that is none.
+func (f *vipFinder) noteUnread(id source.Value) {
+	if id.IsScalar() && routerID(id) == 0 && !hides(id) {
+		f.vips.UnreadIDs = append(f.vips.UnreadIDs, id.Place())
+	}
 }
 
 // hideRouters notes which variable hides whether routers are: that in the name of a job, or
@@ -71,8 +79,12 @@ func (f *vipFinder) doubtRouters(found []PropertyAddress, scope propertyScope, p
 
 // setHiddenRouters gives what hides of one property, of which the last name stands in the map
 // beside, the virtual routers that its address has, whichever that is.
-func setHiddenRouters(hidden []Gap, jobs []string, path []propertyName, beside source.Value) {
-	routers, _, certain := routersOf(jobs, path, beside)
+func (f *vipFinder) setHiddenRouters(hidden []Gap, jobs []string, path []propertyName, beside source.Value) {
+	if len(hidden) == 0 {
+		return
+	}
+	routers, id, certain := routersOf(jobs, path, beside)
+	f.noteUnread(id)
 	if !certain && !hideRouters(routers, jobs, path) {
 		return
 	}

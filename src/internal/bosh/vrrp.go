@@ -104,16 +104,20 @@ func (p routerProperty) pattern() string {
 	return p.job + "/" + p.vip
 }
 
-// routerID reads an id, as a number or as a text; 0 for what is none.
+// routerID reads an id, as a number of YAML 1.1 (0x33, 063) or as a text; 0 for what is none.
 func routerID(v source.Value) int {
 	if !v.IsScalar() {
 		return 0
 	}
-	id, err := strconv.Atoi(strings.TrimSpace(v.Raw()))
-	if err != nil || id < 1 || id > 255 {
+	number, ok := v.Int()
+	if v.Kind() == source.String {
+		id, err := strconv.Atoi(strings.TrimSpace(v.Raw()))
+		number, ok = int64(id), err == nil
+	}
+	if !ok || number < 1 || number > 255 {
 		return 0
 	}
-	return id
+	return int(number)
 }
 
 // ForgetDefaults leaves out ids that are defaults: a snapshot that was made when

@@ -3,6 +3,7 @@ package claims
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -196,7 +197,7 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 		return
 	}
 	gap := bosh.Gap{Hides: bosh.HidesProperties, Property: vip.Property, Found: []bosh.PropertyAddress{vip}, At: vip.At}
-	may := b.ofProperty(owner, p.possible, known, gap)
+	may := b.onEach(owner, p.possible, known, gap)
 	placement := vip.Placement
 	if p.isSomewhere && p.group == "" {
 		b.plan.BlindSpots = append(b.plan.BlindSpots, plan.BlindSpot{
@@ -227,6 +228,21 @@ func (b *blindSpots) mayBePlaced(owner plan.Owner, p places, known networks, vip
 	})
 }
 
+// onEach is what a property may hold on one of some networks, whichever that is: on each of
+// them, and not only on one that has the address in its range.
+func (b *blindSpots) onEach(owner plan.Owner, mine, known networks, gap bosh.Gap) (may []plan.Claim) {
+	seen := map[*plan.Subnet]bool{}
+	for _, name := range slices.Sorted(maps.Keys(mine)) {
+		for _, c := range b.ofProperty(owner, networks{name: mine[name]}, known, gap) {
+			if !seen[c.Subnet] {
+				may = append(may, c)
+			}
+			seen[c.Subnet] = true
+		}
+	}
+	return may
+}
+
 // mayBeInRange adds a virtual address on networks of those that have the property whose range
 // hides: it may be the one that holds the address, and not another network of the director.
 func (b *blindSpots) mayBeInRange(owner plan.Owner, mine, known networks, vip bosh.PropertyAddress) {
@@ -236,7 +252,7 @@ func (b *blindSpots) mayBeInRange(owner plan.Owner, mine, known networks, vip bo
 	taken := b.carriers(mine, known, vip.Range.From())
 	for _, s := range mine.all() {
 		gap := b.ranges[s.read]
-		if gap == nil || slices.ContainsFunc(taken, func(t *plan.Subnet) bool { return t == nil || t == s.Subnet || slices.Contains(t.Among, s.Subnet) }) {
+		if gap == nil || gap.Within.IsValid() && !gap.Within.Contains(vip.Range.From()) || slices.ContainsFunc(taken, func(t *plan.Subnet) bool { return t == nil || t == s.Subnet || slices.Contains(t.Among, s.Subnet) }) {
 			continue
 		}
 		before := len(b.plan.Claims)

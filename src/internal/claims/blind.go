@@ -187,7 +187,7 @@ func (b *blindSpots) configGap(owner plan.Owner, cc *bosh.CloudConfig, gap bosh.
 	case bosh.HidesRange:
 		may = b.unknownRange(owner, s, gap, handsOut)
 	case bosh.HidesGateway:
-		may = claimsIn(plan.Gateway, owner, s, inner(gap.Subnet))
+		may = claimsIn(plan.Gateway, owner, s, inWithin(inner(gap.Subnet), gap.Within))
 	case bosh.HidesDNS:
 		may = claimsIn(plan.DNS, owner, s, rangeOf(gap.Subnet))
 		if gap.Meant != "" {
@@ -238,6 +238,9 @@ func (b *blindSpots) unknownRange(owner plan.Owner, s *plan.Subnet, gap bosh.Gap
 		set.AddPrefix(netip.PrefixFrom(read.Gateway, 0).Masked())
 		set.Remove(read.Gateway)
 	}
+	if gap.Within.IsValid() {
+		set.Intersect(inWithin(plan.Everywhere(), gap.Within))
+	}
 	for _, sibling := range gap.Network.Subnets {
 		if sibling.Range.IsValid() {
 			set.RemovePrefix(sibling.Range)
@@ -258,6 +261,18 @@ func (b *blindSpots) unknownRange(owner plan.Owner, s *plan.Subnet, gap bosh.Gap
 	}
 	may = append(may, claimsIn(plan.DynamicPool, owner, s, built(&set))...)
 	return append(may, blockClaims(plan.StaticPool, owner, s, read.Static)...)
+}
+
+// inWithin is what of a set lies in the block that something hidden is in, if that is known.
+func inWithin(set *netipx.IPSet, within netip.Prefix) *netipx.IPSet {
+	if !within.IsValid() {
+		return set
+	}
+	var block, both netipx.IPSetBuilder
+	block.AddPrefix(within)
+	both.AddSet(set)
+	both.Intersect(built(&block))
+	return built(&both)
 }
 
 func clone(set *netipx.IPSetBuilder) *netipx.IPSetBuilder {

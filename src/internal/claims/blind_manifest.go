@@ -268,7 +268,9 @@ func routed(may []plan.Claim, mine networks, of []bosh.Router) []plan.Claim {
 	}
 	detail := &plan.Detail{Routers: routersOf(of)}
 	own := mine.all()
-	isOwn := func(c plan.Claim) bool { return slices.ContainsFunc(own, func(s subnet) bool { return s.Subnet == c.Subnet }) }
+	isOwn := func(c plan.Claim) bool {
+		return slices.ContainsFunc(own, func(s subnet) bool { return s.Subnet == c.Subnet })
+	}
 	everywhere := !slices.ContainsFunc(may, isOwn) // nobody tells the ranges of their networks
 	for i := range may {
 		if everywhere || isOwn(may[i]) {

@@ -147,6 +147,10 @@ func (b *builder) director(d *Director) {
 	}
 	b.plan.Deployments += len(d.Deployments) + len(d.CreateEnvs)
 	own := OwnAddresses(d)
+	maybe := maybeDirectors(d)
+	for _, m := range maybe {
+		own = append(own, m.addresses...)
+	}
 	b.seen = nil
 	b.made, b.parts, b.pending = map[*bosh.Subnet]*plan.Subnet{}, map[*bosh.Subnet]parts{}, map[*bosh.Subnet][]plan.Claim{}
 	b.ranges, b.unread = map[*bosh.Subnet]*bosh.Gap{}, nil
@@ -158,6 +162,7 @@ func (b *builder) director(d *Director) {
 	blind := &blindSpots{builder: b, director: d, own: own, shared: shared}
 	spots := len(b.plan.BlindSpots)
 	blind.config(plan.Owner{Director: d.Name}, d.CloudConfig, true)
+	blind.maybeDirectors(maybe)
 	views := b.views(d, own)
 	for _, v := range d.Views {
 		blind.config(plan.Owner{Director: d.Name}, v.CloudConfig, true)
@@ -342,7 +347,7 @@ func (b *builder) subnet(from origin, cc *bosh.CloudConfig, n *bosh.Network, rea
 		Identity: identityOf(from, cc, read, b.withCommonIDs(read.CloudProperties)), CloudProperties: read.CloudProperties,
 	}
 	if gap := b.ranges[read]; gap != nil {
-		s.RangeHidden = hiddenBy(gap)
+		s.RangeHidden, s.RangeWithin = hiddenBy(gap), gap.Within
 	}
 	if n.Type == bosh.VIP {
 		s.Range = netip.Prefix{}

@@ -33,6 +33,51 @@ func DirectorMachine(m *bosh.Manifest) []bosh.Block {
 	return list
 }
 
+// maybeDirector is a VM of create-env of which it hides whether it runs the director.
+type maybeDirector struct {
+	owner     plan.Owner
+	hides     *bosh.Gap
+	addresses []bosh.Block
+}
+
+func maybeDirectors(d *Director) (list []maybeDirector) {
+	for _, m := range d.CreateEnvs {
+		for _, g := range m.Groups {
+			if g.HiddenJob == nil || g.RunsDirector() {
+				continue
+			}
+			one := maybeDirector{owner: plan.Owner{Director: d.Name, Deployment: m.Name, InstanceGroup: g.Name}, hides: g.HiddenJob}
+			for _, n := range g.Networks {
+				one.addresses = append(one.addresses, n.Static...)
+			}
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// maybeDirectors adds what a director may hand out if machines that may be its own are not:
+// for certain, it hands out the rest.
+func (b *blindSpots) maybeDirectors(list []maybeDirector) {
+	certain := OwnAddresses(b.director)
+	for _, m := range list {
+		var may []plan.Claim
+		for _, s := range b.shared.all() {
+			if s.kind != bosh.Manual || !s.Range.IsValid() {
+				continue
+			}
+			restricted := restrictedSet(s.read, certain)
+			for _, block := range m.addresses {
+				r, inside := within(s.Range, block.Range)
+				if inside && !restricted.OverlapsRange(r) && !slices.ContainsFunc(s.read.Static, func(o bosh.Block) bool { return o.Range.Overlaps(r) }) {
+					may = append(may, plan.Claim{Range: r, Kind: plan.DynamicPool, Holder: (plan.Owner{Director: s.Director, Network: s.Network}).Held(), Subnet: s.Subnet})
+				}
+			}
+		}
+		b.add(m.owner, *m.hides, may)
+	}
+}
+
 // mayRunDirector notes of instances that hide that they may be directors' machines.
 func mayRunDirector(may []plan.Claim) {
 	for i := range may {

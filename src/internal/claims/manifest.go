@@ -155,6 +155,23 @@ func groupPlaces(m *bosh.Manifest, group string, known networks) places {
 	return p
 }
 
+// inZonesOf are the subnets of a network that a group's instances are in, by its zones.
+func inZonesOf(g *bosh.Group, list []subnet) []subnet {
+	if g.AZsUnknown || len(g.AZs) == 0 {
+		return list
+	}
+	apart := func(s subnet) bool {
+		return len(s.read.AZs) > 0 && !s.read.ZonesHidden && !slices.ContainsFunc(s.read.AZs, func(az string) bool { return slices.Contains(g.AZs, az) })
+	}
+	if !slices.ContainsFunc(list, apart) {
+		return list
+	}
+	if in := slices.DeleteFunc(slices.Clone(list), apart); len(in) > 0 {
+		return in
+	}
+	return list
+}
+
 // networksOf are those of groups, or all where they have none. hides says that there is one
 // more, which may be any.
 func networksOf(groups []*bosh.Group, known networks) (mine networks, hides bool) {
@@ -163,7 +180,7 @@ func networksOf(groups []*bosh.Group, known networks) (mine networks, hides bool
 		hides = hides || g.NetworksHidden && len(g.Networks) == 0
 		for _, n := range g.Networks {
 			if list := known.of(n); len(list) > 0 {
-				mine[n.Name] = list
+				mine[n.Name] = inZonesOf(g, list)
 			} else if _, hidden := bosh.VariableIn(n.Name); hidden {
 				hides = true
 			}

@@ -47,10 +47,21 @@ func (f *File) segmentsOf(s *plan.Subnet) []string {
 // SegmentsOf are the segment that the file gives a subnet, or "", and those that it gives it
 // perhaps.
 func (f *File) SegmentsOf(s *plan.Subnet) (string, plan.Perhaps) {
-	if name := f.SegmentOf(s); name != "" {
+	if name := f.SegmentOf(s); name != "" && !f.mayGoBefore(s, name) {
 		return name, plan.Perhaps{}
 	}
 	return "", f.perhapsIn(s)
+}
+
+// mayGoBefore reports whether an entry that names the deployment puts the subnet into another
+// segment if the deployment's name, which hides, is that.
+func (f *File) mayGoBefore(s *plan.Subnet, name string) bool {
+	return hides(s.Deployment) && slices.ContainsFunc(f.Segments, func(segment Segment) bool {
+		return segment.Name.Value != name && slices.ContainsFunc(segment.Subnets, func(m Match) bool {
+			key, _, may := m.mayMatch(s)
+			return may && key != "" && m.Deployment.Value != ""
+		})
+	})
 }
 
 // perhapsIn are the segments that the file gives a subnet without one if what hides of it
@@ -118,6 +129,9 @@ func (m Match) mayMatch(s *plan.Subnet) (key, value string, ok bool) {
 	}
 	switch r := m.Range.Prefix; {
 	case !r.IsValid():
+	case s.RangeWithin.IsValid() && r.Bits() <= s.RangeWithin.Bits() && r.Contains(s.RangeWithin.Addr()):
+	case s.RangeWithin.IsValid() && !r.Overlaps(s.RangeWithin):
+		return "", "", false
 	case s.RangeHidden != "":
 		perhaps("range", s.RangeHidden)
 	default:

@@ -26,7 +26,8 @@ func runBookedByOther(f *Facts, report func(Finding)) {
 	for _, o := range f.overlaps() {
 		booking, other, ok := bookedPair(o)
 		switch {
-		case !ok || !onWire(o) || booking.Booking().State != plan.BookingTaken || plan.Means(booking.Booking().Owner, other):
+		case !ok || !onWire(o) || booking.Booking().State != plan.BookingTaken || plan.MayMean(booking.Booking().Owner, other):
+			// Whose it is may hide (booking_doubts.go).
 		case used[booking]:
 			// Its owner has it already: that two have it is another rule's word.
 		case other.Kind.InUse():

@@ -76,6 +76,11 @@ func (f *Facts) mayUse(c *plan.Claim) bool {
 			return true
 		}
 	}
+	for user := range f.Space.Claims(c.Range) { // whose name hides
+		if user.Kind.InUse() && plan.MayMean(c.Booking().Owner, user) && c.Subnet.Meets(user) {
+			return true
+		}
+	}
 	return false
 }
 

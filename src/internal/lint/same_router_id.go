@@ -6,6 +6,7 @@ import (
 
 	"go4.org/netipx"
 
+	"github.com/ipguard/ipguard/src/internal/bosh"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -29,7 +30,7 @@ func runSameRouterID(f *Facts, report func(Finding)) {
 			b := routers[j]
 			o, meet := a.meets(b)
 			switch {
-			case !meet || o.Contact.Relation == plan.Unseen:
+			case !meet || o.Contact.Relation == plan.Unseen || a.mayBeOf(b):
 				continue
 			case a.hidden() == "" && b.hidden() == "":
 				report(f.routerFinding(a, b, o, routers))
@@ -92,7 +93,7 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 				continue
 			}
 			o, meet := a.meets(b)
-			if !meet || !hides && o.Contact.Relation != plan.Unseen {
+			if !meet || !hides && o.Contact.Relation != plan.Unseen && !a.mayBeOf(b) {
 				continue
 			}
 			finding := Finding{Rule: sameRouterID.ID, Severity: Error, Range: a.claims[0].Range, Claims: []Party{a.party(), b.party()}}
@@ -116,6 +117,14 @@ func routerDoubt(a, b router, o plan.Overlap) Doubt {
 		if a.mayBeAny() || b.mayBeAny() {
 			d.Clause = "it makes two of the virtual router of " + b.group() + ", as an id hides as well"
 		}
+		return d
+	}
+	if a.hidden() == "" && a.mayBeOf(b) {
+		if _, hides := bosh.VariableIn(a.owner().Deployment); !hides {
+			a, b = b, a
+		}
+		d.Spot = hiddenName(a.claims[0])
+		d.Clause = fmt.Sprintf("it is %s; if it is not, virtual router %d is both %s and %s", b.owner().Deployment, a.id(), a.group(), b.group())
 		return d
 	}
 	if a.hidden() == "" {
@@ -183,6 +192,15 @@ func (r router) v6() bool       { return r.claims[0].Range.From().Is6() }
 func (r router) owner() plan.Owner {
 	o := r.claims[0].Owner()
 	return plan.Owner{Director: o.Director, Deployment: o.Deployment}
+}
+
+// mayBeOf reports whether the two may be of one deployment of which the name hides in one
+// place: in its file, and known by what its director has.
+func (r router) mayBeOf(o router) bool {
+	a, b := r.owner(), o.owner()
+	_, hides := bosh.VariableIn(a.Deployment)
+	_, othersHides := bosh.VariableIn(b.Deployment)
+	return a.Director == b.Director && a.Deployment != "" && b.Deployment != "" && hides != othersHides
 }
 
 // meets reports whether the two are, or may be, one virtual router to each other though

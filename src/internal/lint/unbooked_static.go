@@ -118,27 +118,6 @@ func (p *Pool) segmentHides(c *plan.Claim) bool {
 	return p.Segment != "" && contactOf(&plan.Subnet{Segment: p.Segment}, c.Subnet).Relation == plan.Unseen
 }
 
-// bookingDoubts are the variables that hide whether an address that is not booked is in the
-// segment of a pool that demands it. Each is told of once.
-func (f *Facts) bookingDoubts(*pairJudge, func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
-	told := map[*plan.Subnet]bool{}
-	for i := range f.Pools {
-		p := &f.Pools[i]
-		if !p.Books {
-			continue
-		}
-		for part := range f.unbookedParts(p) {
-			if told[part.Subnet] || !p.segmentHides(&part) || !f.judgesClaim(&part) {
-				continue
-			}
-			told[part.Subnet] = true
-			doubts = append(doubts, Doubt{Spot: hiddenSegment(part.Subnet, nil), Clause: fmt.Sprintf(
-				"it is in segment %s; if it is, %s, %s, has to be booked, as pool %s demands", p.Segment, plan.RangeText(part.Range), who(&part), p.Name)})
-		}
-	}
-	return doubts, nil
-}
-
 // mayBeUnbooked reports whether what hides in a spot that the run judges may be an
 // address that has to be booked, and that its owner has not booked.
 func (f *Facts) mayBeUnbooked(spot *plan.BlindSpot) bool {

@@ -68,7 +68,15 @@ func (b *Booking) Term() string {
 // Means reports whether the owner of a booking is the one of a claim. An instance's
 // index does not count: which instance gets which address is the director's choice. A name
 // that may not be shown is the same as before: bookings have it as their owner typed it.
-func Means(owner string, c *Claim) bool {
+func Means(owner string, c *Claim) bool { return means(owner, c, seal.Same) }
+
+// MayMean is Means for a claim of which a variable hides the deployment or the group: it may be
+// the owner's.
+func MayMean(owner string, c *Claim) bool {
+	return means(owner, c, func(a, b string) bool { return seal.Same(a, b) || isVariable(b) })
+}
+
+func means(owner string, c *Claim, same func(typed, name string) bool) bool {
 	o := c.Owner()
 	if c.Kind == External || c.Kind == Booked {
 		return seal.Same(o.Property, owner)
@@ -82,7 +90,7 @@ func Means(owner string, c *Claim) bool {
 	case n.Parts < 2:
 		return false
 	}
-	return seal.Same(n.Deployment, o.Deployment) && (n.Parts < 3 || o.Property != "" || seal.Same(n.Group, o.InstanceGroup))
+	return same(n.Deployment, o.Deployment) && (n.Parts < 3 || o.Property != "" || same(n.Group, o.InstanceGroup))
 }
 
 // OwnerText is the owner that a booking for a claim would name; empty for a claim of

@@ -199,6 +199,9 @@ type Subnet struct {
 	// RangeHidden is the variable that hides the range, or what else stands there that is
 	// not known; empty where nothing does.
 	RangeHidden string
+	// RangeWithin is the block that the range lies in whatever hides it is; not valid where
+	// nobody knows.
+	RangeWithin netip.Prefix
 	// Prefix is the length of the block that each VM gets, the full length for
 	// single addresses; 0 where nothing is handed out by range.
 	Prefix int

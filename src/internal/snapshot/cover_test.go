@@ -144,6 +144,8 @@ func TestUses(t *testing.T) {
 		"static addresses":     {manifest(""), "10.0.0.9"},
 		"a router":             {manifest("keepalived: {vip: 10.0.0.7, virtual_router_id: 61}"), "10.0.0.7 10.0.0.9 #61 #61?"},
 		"a default router":     {manifest("keepalived: {vip: 10.0.0.7}"), "10.0.0.7 10.0.0.9 #1 #1?"},
+		"a hidden router":      {manifest("keepalived: {vip: 10.0.0.7, virtual_router_id: ((r))}"), "?"},
+		"an odd router":        {manifest("keepalived: {vip: 10.0.0.7, virtual_router_id: x}"), "?"},
 		"a router in a subnet": {within("n", "10.0.0.7"), "10.0.0.0/28 #61"},
 		"a router elsewhere":   {within("n", "10.0.1.7"), "10.0.0.0/28 10.0.1.7 #61 #61?"},
 		"in another network":   {within("other", "10.0.0.7"), "10.0.0.0/28 #61 #61?"},
@@ -168,6 +170,22 @@ func TestUses(t *testing.T) {
 				t.Errorf("got %s, want %s, of\n%s", got, c.want, text)
 			}
 		})
+	}
+}
+
+// TestRouterIDsAreKept: the id of a virtual router is kept as it is read, as its variable, or
+// as one that nobody can read: else the default would be taken for it.
+func TestRouterIDsAreKept(t *testing.T) {
+	for text, want := range map[string]string{
+		"51": `"51"`, "'51'": `"51"`, "0x33": `"51"`, "((r))": `"((r))"`, "x": `"(left out)"`, "300": `"(left out)"`,
+	} {
+		for _, vip := range []string{"10.0.0.7", "((v))"} {
+			s := &Snapshot{Deployments: []Deployment{{Name: "web", Manifest: keep().ReduceManifest(
+				"instance_groups: [{name: a, networks: [{name: n}], jobs: [{name: keepalived, properties: {keepalived: {vip: " + vip + ", virtual_router_id: " + text + "}}}]}]")}}}
+			if got := string(s.Encode()); !strings.Contains(got, `"virtual_router_id":`+want) {
+				t.Errorf("%s beside %s is kept as\n%s", text, vip, got)
+			}
+		}
 	}
 }
 

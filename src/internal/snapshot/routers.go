@@ -97,6 +97,9 @@ func (r routers) add(content Content, config *bosh.CloudConfig, patterns bosh.Pa
 	}
 	var carried []bosh.PropertyAddress
 	for v := range vips.Written() {
+		if slices.ContainsFunc(v.Routers, func(router bosh.Router) bool { return router.ID == 0 }) {
+			return false // it may have any id
+		}
 		if slices.ContainsFunc(v.Routers, func(router bosh.Router) bool { return router.ID > 0 }) {
 			carried = append(carried, v)
 		}

@@ -54,12 +54,25 @@ func newVIPLeaves(vips bosh.VIPs) vipLeaves {
 			}
 		}
 	}
-	for f := range vips.Written() {
-		for _, r := range f.Routers {
-			if r.ID > 0 && !r.Default {
+	route := func(routers []bosh.Router) {
+		for _, r := range routers {
+			switch {
+			case r.Default || leaves[r.At] != "" && r.ID == 0:
+			case r.ID > 0:
 				leaves[r.At] = strconv.Itoa(r.ID)
+			default:
+				leaves[r.At] = "((" + r.Variable + "))"
 			}
 		}
+	}
+	for f := range vips.Written() {
+		route(f.Routers)
+	}
+	for _, g := range vips.Gaps {
+		route(g.Routers)
+	}
+	for _, at := range vips.UnreadIDs {
+		leaves[at] = LeftOut
 	}
 	for _, h := range vips.Unresolved {
 		add(h.At, "(("+h.Variable+"))")
