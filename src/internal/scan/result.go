@@ -292,7 +292,11 @@ func (r Result) WriteCSV(w io.Writer, names bool) error {
 	return c.Error()
 }
 
-// WriteText writes a table and a summary for people.
+// mostPromised is of how many people read to whom an address is promised.
+const mostPromised = 10
+
+// WriteText writes a table and a summary for people. To whom an address is promised is told of
+// the first ten.
 func (r Result) WriteText(w io.Writer) error {
 	width := len("address")
 	for _, h := range r.Hosts {
@@ -301,7 +305,11 @@ func (r Result) WriteText(w io.Writer) error {
 	var b strings.Builder
 	for _, h := range r.Hosts {
 		fmt.Fprintf(&b, "%-*s  %-7s  %s\n", width, h.Address, h.Status, describeStations(h))
-		for _, p := range h.Promised {
+		for i, p := range h.Promised {
+			if i == mostPromised {
+				fmt.Fprintf(&b, "%-*s           and to %d more; --format json has all\n", width, "", len(h.Promised)-i)
+				break
+			}
 			fmt.Fprintf(&b, "%-*s           promised to %s\n", width, "", p)
 		}
 	}
