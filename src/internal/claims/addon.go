@@ -255,10 +255,7 @@ func (b *blindSpots) mayBeInRange(owner plan.Owner, mine, known networks, vip bo
 		if gap == nil || gap.Within.IsValid() && !gap.Within.Contains(vip.Range.From()) || slices.ContainsFunc(taken, func(t *plan.Subnet) bool { return t == nil || t == s.Subnet || slices.Contains(t.Among, s.Subnet) }) {
 			continue
 		}
-		before := len(b.plan.Claims)
-		b.property(owner, networks{s.Network: {s}}, networks{}, vip)
-		may := slices.Clone(b.plan.Claims[before:])
-		b.plan.Claims = b.plan.Claims[:before]
+		may := b.apart(func() { b.property(owner, networks{s.Network: {s}}, networks{}, vip) })
 		b.add(owner, bosh.Gap{Hides: bosh.HidesRange, What: gap.What, Variable: gap.Variable, Template: gap.Template, At: gap.At}, may)
 	}
 }

@@ -168,12 +168,11 @@ func (b *blindSpots) askedOn(m *bosh.Manifest, kind plan.Kind, owner plan.Owner,
 	if len(gap.Blocks) == 0 {
 		return b.asked(kind, owner, list)
 	}
-	before := len(b.plan.Claims)
-	for _, block := range gap.Blocks {
-		b.static(kind, owner, list, block, indexes{}, 0)
-	}
-	may := slices.Clone(b.plan.Claims[before:])
-	b.plan.Claims = b.plan.Claims[:before]
+	may := b.apart(func() {
+		for _, block := range gap.Blocks {
+			b.static(kind, owner, list, block, indexes{}, 0)
+		}
+	})
 	if len(may) == 0 {
 		may = b.asked(kind, owner, list)
 	}
@@ -186,17 +185,24 @@ func (b *blindSpots) askedSomewhere(kind plan.Kind, owner plan.Owner, use *bosh.
 	if !use.StaticGiven || len(known.of(use)) > 0 {
 		return nil
 	}
-	before := len(b.plan.Claims)
-	for _, s := range known.all() {
-		for _, block := range use.Static {
-			if s.mayGive(kind, block) {
-				b.static(kind, owner, []subnet{s}, block, indexes{}, 0)
+	return b.apart(func() {
+		for _, s := range known.all() {
+			for _, block := range use.Static {
+				if s.mayGive(kind, block) {
+					b.static(kind, owner, []subnet{s}, block, indexes{}, 0)
+				}
 			}
 		}
-	}
-	may := slices.Clone(b.plan.Claims[before:])
+	})
+}
+
+// apart returns the claims that add makes, without the plan's having them.
+func (b *blindSpots) apart(add func()) []plan.Claim {
+	before := len(b.plan.Claims)
+	add()
+	made := slices.Clone(b.plan.Claims[before:])
 	b.plan.Claims = b.plan.Claims[:before]
-	return may
+	return made
 }
 
 // asked is what a group may ask those subnets for.
@@ -251,13 +257,11 @@ func (b *blindSpots) ofProperty(owner plan.Owner, mine, known networks, gap bosh
 	case len(gap.Found) == 0:
 		return routed(b.properties(owner, mine, known), mine, gap.Routers)
 	}
-	before := len(b.plan.Claims)
-	for _, vip := range gap.Found {
-		b.property(owner, mine, known, vip)
-	}
-	may := slices.Clone(b.plan.Claims[before:])
-	b.plan.Claims = b.plan.Claims[:before]
-	return may
+	return b.apart(func() {
+		for _, vip := range gap.Found {
+			b.property(owner, mine, known, vip)
+		}
+	})
 }
 
 // routed says of what a property may hold that its address has virtual routers: they speak in
