@@ -105,7 +105,14 @@ type blindSpots struct {
 	director *Director
 	own      []bosh.Block
 	shared   networks
+	// parted is how many ranges are what may hide in subnets less their siblings.
+	parted int
 }
+
+// mostParted is how many such ranges there may be: a thousand subnets that hide beside a
+// thousand that do not would make a million. Behind it what hides may lie in a sibling, too,
+// for all that is said of it.
+const mostParted = 50_000
 
 // add adds a spot for a gap.
 func (b *blindSpots) add(owner plan.Owner, gap bosh.Gap, may []plan.Claim) {
@@ -242,10 +249,11 @@ func (b *blindSpots) unknownRange(owner plan.Owner, s *plan.Subnet, gap bosh.Gap
 		set.Intersect(inWithin(plan.Everywhere(), gap.Within))
 	}
 	for _, sibling := range gap.Network.Subnets {
-		if sibling.Range.IsValid() {
+		if sibling.Range.IsValid() && b.parted < mostParted {
 			set.RemovePrefix(sibling.Range)
 		}
 	}
+	b.parted += len(built(clone(&set)).Ranges())
 	var may []plan.Claim
 	if !read.Gateway.IsValid() {
 		may = claimsIn(plan.Gateway, owner, s, built(clone(&set)))
@@ -322,8 +330,9 @@ func inner(read *bosh.Subnet) *netipx.IPSet {
 // claimsIn are claims for each range of a set.
 func claimsIn(kind plan.Kind, owner plan.Owner, s *plan.Subnet, set *netipx.IPSet) []plan.Claim {
 	var list []plan.Claim
+	held := owner.Held()
 	for _, r := range set.Ranges() {
-		list = append(list, plan.Claim{Range: r, Kind: kind, Holder: owner.Held(), Subnet: s})
+		list = append(list, plan.Claim{Range: r, Kind: kind, Holder: held, Subnet: s})
 	}
 	return list
 }

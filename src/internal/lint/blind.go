@@ -87,6 +87,9 @@ func ifNoAddress(property string) string {
 	return "; if it is none, vip_properties: {ignore: [" + property + "]} in the fleet file"
 }
 
+// About are the addresses that it is about: of very many, all between the first and the last.
+func (d Doubt) About() []netipx.IPRange { return d.meets.ranges() }
+
 // allowLine is the entry of allow that says that they do not meet.
 func (d Doubt) allowLine() string {
 	var owners, ranges []string
@@ -99,7 +102,7 @@ func (d Doubt) allowLine() string {
 			owners = append(owners, owner)
 		}
 	}
-	for _, r := range d.meets.ranges() {
+	for _, r := range d.About() {
 		text := strings.ReplaceAll(plan.RangeText(r), " ", "")
 		if strings.HasPrefix(text, ":") || strings.HasSuffix(text, ":") {
 			text = `"` + text + `"` // to YAML a colon there ends a key
@@ -154,15 +157,26 @@ func (m *met) ranges() []netipx.IPRange {
 	return slices.DeleteFunc([]netipx.IPRange{m.four, m.six}, func(r netipx.IPRange) bool { return !r.IsValid() })
 }
 
+// doubting finds the doubts of a run.
+type doubting struct {
+	facts    *Facts
+	judge    *pairJudge
+	accepts  func(*Finding) bool
+	unjudged map[*plan.Claim][]plan.Kind
+	// hiding are the doubts by their places: what hides of a manifest in one place is told
+	// of once.
+	hiding   map[hidingPlace]int
+	doubts   []Doubt
+	accepted []Finding
+}
+
 // Doubts are the blind spots that keep the run from being green. accepts says
 // whether somebody who knows better said so of a spot and what it can meet; those
 // meetings come back as accepted, as findings.
 func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []Finding) {
-	told := f.refusedPlaces()
 	f.ownHidden = map[hiddenKey]*plan.Meeting{}
-	judge := newPairJudge(f)
-	unjudged := f.unjudged()
-	hiding := map[hidingPlace]int{} // what hides of a manifest in one place is told of once
+	d := &doubting{facts: f, judge: newPairJudge(f), accepts: accepts, unjudged: f.unjudged(), hiding: map[hidingPlace]int{}}
+	told := f.refusedPlaces()
 	toJudged := f.Blindness
 	if f.Targets.Some {
 		toJudged = f.Blindness.Among(f.judgesClaim)
@@ -170,11 +184,11 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 	for i := range f.Plan.BlindSpots {
 		spot := &f.Plan.BlindSpots[i]
 		if spot.Judged || (spot.Reason == plan.Unreadable || spot.Reason == plan.Overlooked) && f.judges(spot.Owner, spot.At) {
-			doubts = append(doubts, Doubt{Spot: spot})
+			d.doubts = append(d.doubts, Doubt{Spot: spot})
 			continue
 		}
 		if f.mayBeUnbooked(spot) {
-			doubts = append(doubts, Doubt{Spot: spot, Unbooked: true})
+			d.doubts = append(d.doubts, Doubt{Spot: spot, Unbooked: true})
 			continue
 		}
 		if spot.Reason == plan.Refused && f.judges(spot.Owner, spot.At) && told[lineOf(spot.At)] {
@@ -184,38 +198,121 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 		if f.Targets.Match(spot.Owner, spot.At) {
 			blindness = f.Blindness
 		}
-		for m := range blindness.Meetings(spot) {
-			if !judge.refuses(m) && !slices.Contains(unjudged[m.Other], m.Hidden.Kind) || f.isTakenInItsList(m) {
-				f.noteOwn(spot, m)
-				continue
-			}
-			i, known := hiding[placeOf(spot)]
-			if known && doubts[i].meets.settled() {
-				doubts[i].meets.add(m.Range)
-				continue
-			}
-			finding := meetingFinding(spot, &m)
-			if accepts(&finding) {
-				accepted = append(accepted, finding)
-				continue
-			}
-			if !known {
-				i = len(doubts)
-				hiding[placeOf(spot)] = i
-				doubts = append(doubts, Doubt{Spot: spot, Met: &m, Allow: HiddenAddressID, Owners: []plan.Owner{spot.Owner}})
-			}
-			doubts[i].meets.add(m.Range)
-		}
+		d.look(blindness, spot)
 	}
 	for _, found := range []func(*pairJudge, func(*Finding) bool) ([]Doubt, []Finding){f.segmentDoubts, f.routerDoubts, f.bookingDoubts} {
-		more, moreAccepted := found(judge, accepts)
-		doubts, accepted = append(doubts, more...), append(accepted, moreAccepted...)
+		more, moreAccepted := found(d.judge, accepts)
+		d.doubts, d.accepted = append(d.doubts, more...), append(d.accepted, moreAccepted...)
 	}
 	f.doubtful = map[hiddenKey]bool{}
-	for _, d := range doubts {
+	for _, d := range d.doubts {
 		f.doubtful[hiddenKey{d.Spot.Owner.Director, d.Spot.Owner.Deployment, d.Spot.Variable}] = true
 	}
-	return doubts, accepted
+	return d.doubts, d.accepted
+}
+
+// look looks at all that the spot can meet, of very much in crowds.
+func (d *doubting) look(b *plan.Blindness, spot *plan.BlindSpot) {
+	if !b.InCrowd(spot) {
+		for m := range b.Meetings(spot) {
+			d.meet(spot, &m)
+		}
+		return
+	}
+	for c := range b.Crowds(spot, d.mark) {
+		d.meetCrowd(spot, c)
+	}
+}
+
+// verdict is what a meeting comes to.
+type verdict uint8
+
+const (
+	harmless verdict = iota
+	accepted
+	doubtful
+)
+
+func (d *doubting) meet(spot *plan.BlindSpot, m *plan.Meeting) verdict {
+	if !d.judge.refuses(*m) && !slices.Contains(d.unjudged[m.Other], m.Hidden.Kind) || d.facts.isTakenInItsList(*m) {
+		d.facts.noteOwn(spot, *m)
+		return harmless
+	}
+	i, known := d.hiding[placeOf(spot)]
+	if known && d.doubts[i].meets.settled() {
+		d.doubts[i].meets.add(m.Range)
+		return doubtful
+	}
+	finding := meetingFinding(spot, m)
+	if d.accepts(&finding) {
+		d.accepted = append(d.accepted, finding)
+		return accepted
+	}
+	if !known {
+		i = len(d.doubts)
+		d.hiding[placeOf(spot)] = i
+		d.doubts = append(d.doubts, Doubt{Spot: spot, Met: m, Allow: HiddenAddressID, Owners: []plan.Owner{spot.Owner}})
+	}
+	d.doubts[i].meets.add(m.Range)
+	return doubtful
+}
+
+// meetCrowd looks at the meetings of a crowd until it is known what they come to. Of a doubt
+// the range that they all lie in is remembered then.
+func (d *doubting) meetCrowd(spot *plan.BlindSpot, c plan.Crowd) {
+	if !d.mayMatter(c) {
+		d.noteOwnOf(spot, c)
+		return
+	}
+	var seen [doubtful + 1]int
+	for m := range c.Meetings() {
+		v := d.meet(spot, &m)
+		seen[v]++
+		if v == harmless || seen[v] < c.Few() {
+			continue
+		}
+		whole := m
+		whole.Range = c.Extent()
+		finding := meetingFinding(spot, &whole)
+		if v == doubtful {
+			d.doubts[d.hiding[placeOf(spot)]].meets.add(whole.Range)
+			return
+		}
+		if seen[v] == c.Few() && d.accepts(&finding) {
+			d.accepted = append(d.accepted, finding)
+			return
+		}
+	}
+}
+
+// mayMatter reports whether any of the crowd could come to a doubt.
+func (d *doubting) mayMatter(c plan.Crowd) bool {
+	m := c.First()
+	return len(d.unjudged[m.Other]) > 0 || d.judge.mayRefuse(m)
+}
+
+// noteOwnOf is noteOwn for a crowd: of a manifest's own addresses one is enough.
+func (d *doubting) noteOwnOf(spot *plan.BlindSpot, c plan.Crowd) {
+	if first := c.First(); !first.Hidden.Kind.InUse() || !first.Other.Kind.InUse() || first.Hidden.Owner().Director != first.Other.Owner().Director {
+		return
+	}
+	for m := range c.Meetings() {
+		if d.facts.noteOwn(spot, m) {
+			return
+		}
+	}
+}
+
+// mark tells claims apart that are judged in different ways.
+func (d *doubting) mark(c *plan.Claim) int {
+	mark := 0
+	if d.facts.judgesClaim(c) {
+		mark++
+	}
+	if len(d.unjudged[c]) > 0 {
+		mark += 2
+	}
+	return mark
 }
 
 // hidingPlace is a variable in a place of a manifest. Several parts hide there if it is
@@ -230,15 +327,17 @@ func placeOf(s *plan.BlindSpot) hidingPlace {
 }
 
 // noteOwn remembers that what hides may be what the same director's list, or the same
-// manifest, has already: the director refuses the second, or whoever wrote both knows.
-func (f *Facts) noteOwn(spot *plan.BlindSpot, m plan.Meeting) {
+// manifest, has already: the director refuses the second, or whoever wrote both knows. It
+// reports whether it knows of the latter, beside which nothing else is told.
+func (f *Facts) noteOwn(spot *plan.BlindSpot, m plan.Meeting) bool {
 	if spot.Variable == "" || m.With != nil || !m.Hidden.Kind.InUse() || !m.Other.Kind.InUse() || !(guarded(m.Overlap) || ofOne(m.Overlap)) {
-		return
+		return false
 	}
 	k := hiddenKey{spot.Owner.Director, spot.Owner.Deployment, spot.Variable}
 	if known := f.ownHidden[k]; known == nil || !ofOne(known.Overlap) && ofOne(m.Overlap) {
 		f.ownHidden[k] = &m
 	}
+	return ofOne(f.ownHidden[k].Overlap)
 }
 
 func labelOf(s *plan.Subnet) string {
@@ -330,8 +429,49 @@ func newPairJudge(f *Facts) *pairJudge {
 // is judged, and that no director keeps from happening.
 func (j *pairJudge) refuses(m plan.Meeting) bool {
 	m = anotherMachine(m)
-	if !relevant(m.A, m.B) || guarded(m.Overlap) || ofOne(m.Overlap) || m.Hidden.Kind.Pool() && m.With == nil &&
-		j.deployed[m.Other.Kind][ownAddress{m.Hidden.Owner().Director, m.Other.Range.From()}] {
+	if m.Hidden.Kind.Pool() && m.With == nil && j.deployed[m.Other.Kind][ownAddress{m.Hidden.Owner().Director, m.Other.Range.From()}] {
+		return false
+	}
+	return j.refusesKind(m)
+}
+
+// mayRefuse reports whether some meeting of the crowd could be refused of which m is one: the
+// others may or may not be of the deployment, and of the network, of what hides.
+func (j *pairJudge) mayRefuse(m plan.Meeting) bool {
+	m = anotherMachine(m)
+	subnets, contacts := []*plan.Subnet{m.Other.Subnet, m.Hidden.Subnet}, []plan.Contact{m.Contact, m.Contact}
+	contacts[1].Relation = plan.Same
+	if s := m.Other.Subnet; s != nil {
+		another := *s
+		another.Network += nobodys
+		subnets, contacts = append(subnets, &another), append(contacts, contactOf(m.Hidden.Subnet, &another))
+	}
+	owner := m.Other.Owner()
+	for _, deployment := range []string{owner.Deployment, m.Hidden.Owner().Deployment, owner.Deployment + nobodys} {
+		if (deployment == "") != (owner.Deployment == "") {
+			continue // these are never in one crowd
+		}
+		of := owner
+		of.Deployment = deployment
+		for _, subnet := range subnets {
+			for _, contact := range contacts {
+				as, other := m, *m.Other
+				other.Holder, other.Subnet = of.Held(), subnet
+				as.B, as.Other, as.Contact = &other, &other, contact
+				if j.refusesKind(as) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// nobodys is in no name.
+const nobodys = "\x00"
+
+func (j *pairJudge) refusesKind(m plan.Meeting) bool {
+	if !relevant(m.A, m.B) || guarded(m.Overlap) || ofOne(m.Overlap) {
 		return false
 	}
 	of := func(c, other *plan.Claim) side1 {

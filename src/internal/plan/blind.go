@@ -84,17 +84,21 @@ type Blindness struct {
 	kin      *claimIndex
 	spots    map[*Claim]*BlindSpot
 	contacts *contacts
+	// crowds are all of claims and kin, by what they have in common; mark tells them apart.
+	crowds    []*claimIndex
+	mark      func(*Claim) int
+	crowdFrom int
 }
 
 // NewBlindness returns the blindness of p, which must not change any more.
 func NewBlindness(p *Plan) *Blindness {
-	return &Blindness{plan: p, contacts: newContacts()}
+	return &Blindness{plan: p, contacts: newContacts(), crowdFrom: crowdFrom}
 }
 
 // Among is the blindness towards some claims: only those for which counts is true
 // are met, be they known or hidden. Of a fleet that is large, few are judged.
 func (b *Blindness) Among(counts func(*Claim) bool) *Blindness {
-	return &Blindness{plan: b.plan, counts: counts, contacts: b.contacts}
+	return &Blindness{plan: b.plan, counts: counts, contacts: b.contacts, crowdFrom: b.crowdFrom}
 }
 
 // indexClaims and indexHidden are done by the first question that needs them.
@@ -150,24 +154,36 @@ func (b *Blindness) Meetings(spot *BlindSpot) iter.Seq[Meeting] {
 		b.indexClaims()
 		b.indexHidden()
 		for i := range spot.May {
-			may := &spot.May[i]
 			for _, index := range []*claimIndex{b.claims, b.kin} {
-				for other := range index.overlapping(may.Range) {
-					if b.spots[other] == spot {
-						continue
-					}
-					contact := b.contacts.of(may.Subnet, other.Subnet)
-					if contact.Relation == Isolated && !contact.OneList {
-						continue
-					}
-					o := Overlap{A: may, B: other, Range: Intersection(may.Range, other.Range), Contact: contact}
-					if !yield(Meeting{Overlap: o, Hidden: may, Other: other, With: b.spots[other]}) {
-						return
-					}
+				if !b.meetings(spot, &spot.May[i], index, yield) {
+					return
 				}
 			}
 		}
 	}
+}
+
+// meetings yields those of one claim of the spot with claims of an index; it reports whether
+// more is wanted.
+func (b *Blindness) meetings(spot *BlindSpot, may *Claim, index *claimIndex, yield func(Meeting) bool) bool {
+	for other := range index.overlapping(may.Range) {
+		if b.spots[other] == spot {
+			continue
+		}
+		m := b.meetingOf(may, other)
+		if m.Contact.Relation == Isolated && !m.Contact.OneList {
+			continue
+		}
+		if !yield(m) {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *Blindness) meetingOf(may, other *Claim) Meeting {
+	o := Overlap{A: may, B: other, Range: Intersection(may.Range, other.Range), Contact: b.contacts.of(may.Subnet, other.Subnet)}
+	return Meeting{Overlap: o, Hidden: may, Other: other, With: b.spots[other]}
 }
 
 // Reaching yields the spots that may hold an address of r that a machine in s
