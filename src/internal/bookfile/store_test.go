@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,7 @@ func write(t testing.TB, path, text string) {
 }
 
 func TestConforms(t *testing.T) {
+	t.Parallel()
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store {
 		return &bookfile.Store{Folder: checkout(t), Environ: environ()}
 	}, operations(40))
@@ -94,7 +96,10 @@ func operations(few int) int {
 	return few
 }
 
-func thorough() bool { return os.Getenv("IPGUARD_BLINDINGS") != "" }
+func thorough() bool {
+	kills, err := strconv.Atoi(os.Getenv("IPGUARD_KILLS"))
+	return err == nil && kills >= 100
+}
 
 // team is a store of several clones: each question goes to another one.
 type team struct {
@@ -121,6 +126,7 @@ func (s *team) Update(ctx context.Context, pool string, change func(*ledger.Reco
 // TestTeamAgreesWithTheModel asks random things of clones that take turns: together
 // they are one ledger.
 func TestTeamAgreesWithTheModel(t *testing.T) {
+	t.Parallel()
 	_, clone := remote(t)
 	s := &team{t: t}
 	for range 3 {
@@ -130,6 +136,7 @@ func TestTeamAgreesWithTheModel(t *testing.T) {
 }
 
 func TestPushingConforms(t *testing.T) {
+	t.Parallel()
 	operations := 12
 	if sharedtest.Short() {
 		operations = 6
@@ -175,10 +182,11 @@ func take(s *bookfile.Store, owner string) (netip.Prefix, error) {
 // TestClones is the team: clones of one repository book at the same time, and a push
 // decides.
 func TestClones(t *testing.T) {
+	t.Parallel()
 	clones, each := 4, 5
 	switch {
 	case thorough():
-		clones = 8
+		clones = 6
 	case sharedtest.Short():
 		each = 2
 	}
@@ -230,6 +238,7 @@ func TestClones(t *testing.T) {
 // TestStates are repositories in which nothing can be booked: each says why, and
 // nothing is lost or half done.
 func TestStates(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		prepare func(t *testing.T) *bookfile.Store
 		want    string
@@ -429,6 +438,7 @@ func TestBelow(t *testing.T) {
 // TestBranch books on a branch aside: the current one stays, and who asks again there
 // gets the same.
 func TestBranch(t *testing.T) {
+	t.Parallel()
 	bare, clone := remote(t)
 	script(t, filepath.Join(bare, "hooks/update"), `test "$1" != refs/heads/main`)
 	s := at(clone())
@@ -468,6 +478,7 @@ func TestNoBranchNames(t *testing.T) {
 // TestHooksDecideOnly: what a hook does to the index of the commit takes nothing out of
 // it, nor changes it.
 func TestHooksDecideOnly(t *testing.T) {
+	t.Parallel()
 	for name, hook := range map[string]string{
 		"adds what changed":  "git add -u",
 		"adds all":           "git add -A",
@@ -510,6 +521,7 @@ func TestHooksDecideOnly(t *testing.T) {
 
 // TestSparse: bookings that git keeps out of the checkout are not overlooked.
 func TestSparse(t *testing.T) {
+	t.Parallel()
 	for name, hide := range map[string]func(dir string) string{
 		"sparse checkout": func(dir string) string {
 			git(t, dir, "sparse-checkout", "set", "--cone", "manifests")

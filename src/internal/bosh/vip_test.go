@@ -1,3 +1,5 @@
+//go:build !race
+
 package bosh
 
 import (
@@ -54,15 +56,6 @@ func readPage(t *testing.T, path string) map[string]string {
 		files[f.Name] = string(f.Data)
 	}
 	return files
-}
-
-func parseText(t testing.TB, name, text string) *source.Document {
-	t.Helper()
-	doc, err := source.Parse(name, []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return doc
 }
 
 func pagePatterns(t *testing.T, files map[string]string) Patterns {

@@ -1,3 +1,5 @@
+//go:build !race
+
 package cli
 
 import (
@@ -47,7 +49,7 @@ func TestAuditOfAHealthyFleet(t *testing.T) {
 func oneFileChanged(t *testing.T) {
 	t.Helper()
 	path := "director-003/cloud-config.yml"
-	writeFile(t, path, []byte(strings.ReplaceAll(readText(t, path), "reserved:", "reserved_no_more:")))
+	writeFile(t, path, []byte(strings.ReplaceAll(readFile(t, path), "reserved:", "reserved_no_more:")))
 	got := auditFleet(t)
 	if !strings.Contains(got, " unprotected may-be-handed-out ") || strings.Contains(got, " drift ") || strings.Contains(got, " ghost ") {
 		t.Errorf("wider pools hold what was granted, and audit says:\n%s", got)
@@ -94,7 +96,7 @@ func deployAll(t *testing.T) int {
 			vms[key] = append(vms[key], group+addresses)
 		}
 	}
-	file := readText(t, madefleet.FleetFile)
+	file := readFile(t, madefleet.FleetFile)
 	for _, d := range p.Fleet.Directors {
 		writeSnapshot(t, d.Name+".json", liveAs(t, p, d, vms))
 		file = strings.Replace(file, "- name: "+d.Name+"\n", "- name: "+d.Name+"\n  snapshot: "+d.Name+".json\n", 1)

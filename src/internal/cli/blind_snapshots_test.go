@@ -1,3 +1,5 @@
+//go:build !race
+
 package cli
 
 import (
@@ -155,13 +157,4 @@ func quietly(args ...string) int {
 	return Main(context.Background(), args, Streams{
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, Now: func() time.Time { return collectedAt.Add(26 * time.Hour) },
 	})
-}
-
-func readFile(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

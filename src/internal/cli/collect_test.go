@@ -222,7 +222,7 @@ func TestCollectInterrupted(t *testing.T) {
 	if code := Main(ctx, []string{"collect", "promo"}, long); code != ExitOK {
 		t.Fatalf("exit %d", code)
 	}
-	before := readText(t, "snapshots/promo.json")
+	before := readFile(t, "snapshots/promo.json")
 	go func() { // the other one was written: now nothing will happen any more
 		for {
 			if now, err := os.ReadFile("snapshots/promo.json"); err == nil && string(now) != before {
@@ -262,14 +262,14 @@ func TestCollectKnowsItsDirectors(t *testing.T) {
 	if code, _, stderr := runMain(t, "collect"); code != ExitOK {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	west := readText(t, "snapshots/dr-west.json")
+	west := readFile(t, "snapshots/dr-west.json")
 	refused := func(wanted string, args ...string) {
 		t.Helper()
 		code, stdout, stderr := runMain(t, append([]string{"collect"}, args...)...)
 		if code != ExitIncomplete || !strings.Contains(stderr, wanted) || !strings.Contains(stderr, "Z stays") {
 			t.Errorf("%v: exit %d\n%s%s", args, code, stdout, stderr)
 		}
-		if readText(t, "snapshots/dr-west.json") != west {
+		if readFile(t, "snapshots/dr-west.json") != west {
 			t.Errorf("%v: the snapshot of dr-west was overwritten", args)
 		}
 	}
@@ -290,7 +290,7 @@ func TestCollectKnowsItsDirectors(t *testing.T) {
 	liveFleet(t, []string{urls[0], urls[3]}, "")
 	refused("another director answers: its UUID is not told")
 	liveFleet(t, []string{urls[0], urls[2]}, "")
-	if code, stdout, stderr := runMain(t, "collect", "--new-director", "dr-west"); code != ExitOK || readText(t, "snapshots/dr-west.json") == west {
+	if code, stdout, stderr := runMain(t, "collect", "--new-director", "dr-west"); code != ExitOK || readFile(t, "snapshots/dr-west.json") == west {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	if code, _, stderr := runMain(t, "collect", "--new-director"); code != ExitUsage || !strings.Contains(stderr, "--new-director NAME") {

@@ -1,8 +1,8 @@
+//go:build !race
+
 package cli
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -108,13 +108,6 @@ func conflicts(t *testing.T, seed uint64) []string {
 		}
 	}
 	return list
-}
-
-func runIn(t *testing.T, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	var out, talk bytes.Buffer
-	code = Main(context.Background(), args, Streams{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &talk})
-	return out.String(), talk.String(), code
 }
 
 func isSubsequence(short, long string) bool {

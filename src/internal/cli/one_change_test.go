@@ -1,3 +1,5 @@
+//go:build !race
+
 package cli
 
 import (
@@ -202,7 +204,7 @@ func (v *verdicts) compareAll(t *testing.T, where string, r *rand.Rand) {
 			}
 			one.path += ".link.yml"
 		case 1: // a copy that the fleet file does not name
-			writeFile(t, "copies/copy.yml", []byte(readText(t, one.path)))
+			writeFile(t, "copies/copy.yml", []byte(readFile(t, one.path)))
 			one.path = "copies/copy.yml"
 		case 2: // with another variable
 			one.inputs.Vars = append(slices.Clone(one.inputs.Vars), interpolate.KV{Name: "hidden", Value: "10.0.0.9"})
@@ -216,7 +218,7 @@ func (v *verdicts) compareAll(t *testing.T, where string, r *rand.Rand) {
 func withEnvironments(t *testing.T) {
 	t.Helper()
 	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(readText(t, "ipguard.yml")), &doc); err != nil {
+	if err := yaml.Unmarshal([]byte(readFile(t, "ipguard.yml")), &doc); err != nil {
 		t.Fatal(err)
 	}
 	root := doc.Content[0]

@@ -1,3 +1,5 @@
+//go:build !race
+
 package cli
 
 import (
@@ -118,7 +120,7 @@ func TestSegmentAdviceCures(t *testing.T) {
 		}
 		if code == ExitIncomplete || t.Failed() {
 			_, stderr, _ := runIn(t, "lint")
-			t.Fatalf("seed %d: exit %d: %s\n%s\n%v", seed, code, stderr, readText(t, "ipguard.yml"), files)
+			t.Fatalf("seed %d: exit %d: %s\n%s\n%v", seed, code, stderr, readFile(t, "ipguard.yml"), files)
 		}
 	}
 	if pasted < 100 {
@@ -193,7 +195,7 @@ func TestReservedAdviceCures(t *testing.T) {
 		after, _ := findingsOf(t)
 		for _, f := range after {
 			if f.Rule == "overlapping-pools" || !known[f.Rule+f.Message] {
-				t.Errorf("seed %d: with the lines pasted: %s: %s\n%s\n%v", seed, f.Rule, f.Message, readText(t, "cc-a.yml"), before)
+				t.Errorf("seed %d: with the lines pasted: %s: %s\n%s\n%v", seed, f.Rule, f.Message, readFile(t, "cc-a.yml"), before)
 			}
 		}
 		if left, _, code := runIn(t, "fence"); left != "" || code != ExitOK {

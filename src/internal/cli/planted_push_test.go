@@ -1,4 +1,4 @@
-//go:build !vm
+//go:build !race && !vm
 
 package cli
 

@@ -1,9 +1,8 @@
+//go:build !race
+
 package cli
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,38 +26,6 @@ var publicVars = []string{
 	"network_id1=net-1", "network_id2=net-2", "network_id3=net-3", "net_id=net-1", "subnet_id=subnet-1",
 	"vswitch_id=vsw-1", "network=default", "subnetwork=default", "network_name=concourse", "azs=[z1]", "vnet_name=vnet", "subnet_name=subnet",
 	"availability_zone1=one", "availability_zone2=two", "availability_zone3=three",
-}
-
-// lintJSON is what of the JSON report these tests look at.
-type lintJSON struct {
-	Findings []struct {
-		Rule, Severity, Message, Addresses string
-		Claims                             []struct {
-			File         string
-			Line, Column int
-		}
-	}
-	Failures []struct{ Message, File string }
-	Summary  struct{ Claims int }
-}
-
-func runJSON(t *testing.T, args ...string) (int, lintJSON) {
-	t.Helper()
-	return runJSONIn(t, nil, args...)
-}
-
-// runJSONIn is runJSON in an environment.
-func runJSONIn(t *testing.T, environ []string, args ...string) (int, lintJSON) {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	code := Main(context.Background(), append(args, "--format", "json"), Streams{
-		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Environ: environ,
-	})
-	var result lintJSON
-	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
-		t.Fatalf("%v\nstdout: %s\nstderr: %s", err, stdout.String(), stderr.String())
-	}
-	return code, result
 }
 
 // TestPublicCloudConfigs lints cf-deployment with each public cloud-config: all

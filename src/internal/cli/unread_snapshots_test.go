@@ -1,3 +1,5 @@
+//go:build !race
+
 package cli
 
 import (
@@ -58,13 +60,13 @@ func TestNothingUnreadMatters(t *testing.T) {
 // that must all be read.
 func unseal(t *testing.T, r *rand.Rand) {
 	t.Helper()
-	file := readText(t, madefleet.FleetFile)
+	file := readFile(t, madefleet.FleetFile)
 	snapshots, err := filepath.Glob("director-*.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range snapshots {
-		writeFile(t, "all-"+path, regexp.MustCompile(`(?m)^"(rest|head)":.*\n`).ReplaceAll([]byte(readText(t, path)), nil))
+		writeFile(t, "all-"+path, regexp.MustCompile(`(?m)^"(rest|head)":.*\n`).ReplaceAll([]byte(readFile(t, path)), nil))
 	}
 	if r.IntN(2) == 0 {
 		names := []string{"director-000", "director-001", "director-002"}
@@ -94,8 +96,8 @@ func lintRandomChange(t *testing.T, r *rand.Rand, seen map[string]int) {
 		t.Fatal(err)
 	}
 	texts = slices.DeleteFunc(append(texts, configs...), func(p string) bool { return strings.Contains(p, "whole") || strings.Contains(p, "create-env") })
-	path, other := texts[r.IntN(len(texts))], readText(t, texts[r.IntN(len(texts))])
-	text := readText(t, path)
+	path, other := texts[r.IntN(len(texts))], readFile(t, texts[r.IntN(len(texts))])
+	text := readFile(t, path)
 	for range r.IntN(3) {
 		for _, form := range []*regexp.Regexp{addressForm, aRouterID, aSubnetsID} {
 			if own, others := form.FindAllString(text, -1), form.FindAllString(other, -1); len(own) > 0 && len(others) > 0 {

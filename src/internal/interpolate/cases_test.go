@@ -14,6 +14,7 @@ import (
 	boshtpl "github.com/cloudfoundry/bosh-cli/v7/director/template"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	yaml2 "gopkg.in/yaml.v2"
 	"gopkg.in/yaml.v3"
 
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
@@ -259,4 +260,18 @@ func placeText(doc *source.Document, n *yaml.Node) string {
 		return at.String() + " through " + at.Through
 	}
 	return at.String()
+}
+
+// normalised writes nodes as the bosh CLI writes its result.
+func normalised(t testing.TB, n *yaml.Node) []byte {
+	t.Helper()
+	var value any
+	if err := n.Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml2.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

@@ -1,3 +1,5 @@
+//go:build !race
+
 package interpolate
 
 import (
@@ -250,20 +252,6 @@ func (c *comparison) compare(t *testing.T, in Inputs) {
 	}
 	c.equal++
 	c.checkPlaces(t, files, got.document)
-}
-
-// normalised writes nodes as the bosh CLI writes its result.
-func normalised(t testing.TB, n *yaml.Node) []byte {
-	t.Helper()
-	var value any
-	if err := n.Decode(&value); err != nil {
-		t.Fatal(err)
-	}
-	text, err := yaml2.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }
 
 // checkPlaces looks up the place of every plain text that came without a

@@ -1,3 +1,5 @@
+//go:build !race
+
 // Package jobs holds the jobs of the BOSH release against what the directors,
 // the agent, monit and bpm make of them. It has no code but tests.
 //

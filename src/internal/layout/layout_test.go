@@ -1,3 +1,5 @@
+//go:build !race
+
 // Package layout keeps the shape of the source tree: which package may import
 // which, and habits that a reader of one file can rely on without looking at the
 // others. It reads every Go file below src, whatever its build tags.

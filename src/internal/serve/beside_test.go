@@ -1,13 +1,12 @@
+//go:build !race
+
 package serve_test
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -219,21 +218,6 @@ type judged struct {
 	code     int
 	findings map[string]bool
 	failures []string
-}
-
-// asJSON runs a command whose answer is JSON in a folder.
-func (m *team) asJSON(folder string, into any, args ...string) (code int, complaints string) {
-	m.t.Helper()
-	var stdout, stderr bytes.Buffer
-	m.t.(*testing.T).Chdir(filepath.Join(m.folder, folder))
-	code = cli.Main(context.Background(), append(args, "--format", "json"), cli.Streams{
-		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Now: m.clock.Now,
-		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "IPGUARD_SERVER=" + m.server.URL, "PATH=" + os.Getenv("PATH")},
-	})
-	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
-		m.t.Fatalf("%s: ipguard %s: exit code %d: %v: %s%s", folder, strings.Join(args, " "), code, err, stdout.String(), stderr.String())
-	}
-	return code, stderr.String()
 }
 
 func (m *team) lint(folder string, args ...string) judged {

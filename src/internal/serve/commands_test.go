@@ -1,3 +1,5 @@
+//go:build !race
+
 package serve_test
 
 import (
@@ -110,16 +112,6 @@ func TestCommandsWithServer(t *testing.T) {
 	west.expect(0, nil, "baseline", "write")
 	west.expect(0, nil, "baseline", "check")
 	west.expect(3, []string{"has no snapshot"}, "audit", "--director", "dr-west")
-}
-
-// owner is somebody who decides for a pool, in the team's folder.
-func (m *team) owner(pool string) *team {
-	m.t.Helper()
-	secret, err := m.accounts.Make(m.t.Context(), accounts.Token{Name: "network", Scopes: []string{accounts.ApproveFor(pool)}, Ends: m.clock.Now().Add(time.Hour), By: "test"})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return &team{m.company, m.name, secret}
 }
 
 // TestCommandsWithoutServer: while the server is away, what is young enough answers and

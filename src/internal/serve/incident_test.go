@@ -380,3 +380,58 @@ func unpack(packed []byte) (string, error) {
 	out, err := cmd.Output()
 	return string(out), err
 }
+
+// read is a file's text.
+func (m *team) read(name string) string {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.folder, filepath.FromSlash(name)))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// owner is somebody who decides for a pool, in the team's folder.
+func (m *team) owner(pool string) *team {
+	m.t.Helper()
+	secret, err := m.accounts.Make(m.t.Context(), accounts.Token{Name: "network", Scopes: []string{accounts.ApproveFor(pool)}, Ends: m.clock.Now().Add(time.Hour), By: "test"})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return &team{m.company, m.name, secret}
+}
+
+// send asks as the team. The body is JSON, or becomes it.
+func (m *team) send(method, path string, body any) answered {
+	m.t.Helper()
+	text, ok := body.(string)
+	if !ok {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		text = string(encoded)
+	}
+	request, err := http.NewRequest(method, m.server.URL+path, strings.NewReader(text))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+m.token)
+	request.Header.Set("Content-Type", "application/json")
+	return read(m.t, &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, request)
+}
+
+// asJSON runs a command whose answer is JSON in a folder.
+func (m *team) asJSON(folder string, into any, args ...string) (code int, complaints string) {
+	m.t.Helper()
+	var stdout, stderr bytes.Buffer
+	m.t.(*testing.T).Chdir(filepath.Join(m.folder, folder))
+	code = cli.Main(context.Background(), append(args, "--format", "json"), cli.Streams{
+		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Now: m.clock.Now,
+		Environ: []string{"HOME=" + filepath.Join(m.folder, m.name, "home"), "IPGUARD_TOKEN=" + m.token, "IPGUARD_SERVER=" + m.server.URL, "PATH=" + os.Getenv("PATH")},
+	})
+	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
+		m.t.Fatalf("%s: ipguard %s: exit code %d: %v: %s%s", folder, strings.Join(args, " "), code, err, stdout.String(), stderr.String())
+	}
+	return code, stderr.String()
+}

@@ -1,3 +1,5 @@
+//go:build !race
+
 package serve_test
 
 import (
@@ -156,26 +158,6 @@ func plantNames(t *testing.T, m *team, text string) (planted []string) {
 		t.Fatalf("%+v", a)
 	}
 	return planted
-}
-
-// send asks as the team. The body is JSON, or becomes it.
-func (m *team) send(method, path string, body any) answered {
-	m.t.Helper()
-	text, ok := body.(string)
-	if !ok {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			m.t.Fatal(err)
-		}
-		text = string(encoded)
-	}
-	request, err := http.NewRequest(method, m.server.URL+path, strings.NewReader(text))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer "+m.token)
-	request.Header.Set("Content-Type", "application/json")
-	return read(m.t, &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, request)
 }
 
 // legiblePaths are all pages, and all that the API can be asked.

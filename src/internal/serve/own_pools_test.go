@@ -1,3 +1,5 @@
+//go:build !race
+
 package serve_test
 
 import (
@@ -148,16 +150,6 @@ func TestTwoClones(t *testing.T) {
 	promo.expect(0, nil, "push")
 	write("lb/two", -1, 9, "")
 	clone.expect(0, []string{"10.8.52.90 of booking lb/one"}, "push", "--replaces")
-}
-
-// read is a file's text.
-func (m *team) read(name string) string {
-	m.t.Helper()
-	text, err := os.ReadFile(filepath.Join(m.folder, filepath.FromSlash(name)))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return string(text)
 }
 
 // TestBookingsBesideFiles books at random, in the repository of one team, addresses that
