@@ -20,6 +20,7 @@ import (
 	"github.com/ipguard/ipguard/src/internal/ledgersql"
 	"github.com/ipguard/ipguard/src/internal/plan"
 	"github.com/ipguard/ipguard/src/internal/postgrestest"
+	"github.com/ipguard/ipguard/src/internal/sharedtest"
 )
 
 // victimEnv names the database of the process that is killed.
@@ -63,6 +64,9 @@ func beVictim(name string) {
 func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("IPGUARD_KILLS")); err == nil {
 		return n
+	}
+	if sharedtest.Short() {
+		return 2
 	}
 	return 4
 }

@@ -306,6 +306,9 @@ func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("IPGUARD_KILLS")); err == nil {
 		return n
 	}
+	if sharedtest.Short() {
+		return 2
+	}
 	return 6
 }
 
