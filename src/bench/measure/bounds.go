@@ -34,6 +34,7 @@ var bounds = []bound{
 	{"subnets, one key a line", 1_000, manyLines},
 	{"subnets against one /8", 1_000, oneAgainstMany},
 	{"subnets whose ranges hide", 500, manyHidden},
+	{"subnets, half of whose ranges hide", 500, halfHidden},
 	{"subnets whose reserved hides", 1_000, manyReservedHidden},
 	{"subnets with one range", 250, manySame},
 	{"networks of one subnet", 1_000, manyNetworks},
@@ -342,6 +343,17 @@ func manyLines(n int) [2]boundFiles {
 
 func manyHidden(n int) [2]boundFiles {
 	return both(eachSubnet(n, func(number int, start string) string {
+		return fmt.Sprintf("  - {range: ((range_%d)), gateway: %s1, azs: [z1], cloud_properties: {name: VLAN}}\n", number, start)
+	}), webManifest("10.0.0.15"))
+}
+
+// halfHidden has a subnet whose range hides beside each whose does not: what hides lies in none
+// of these.
+func halfHidden(n int) [2]boundFiles {
+	return both(eachSubnet(n, func(number int, start string) string {
+		if number%2 == 0 {
+			return subnet(start+"0/24", start+"10 - "+start+"20", "")
+		}
 		return fmt.Sprintf("  - {range: ((range_%d)), gateway: %s1, azs: [z1], cloud_properties: {name: VLAN}}\n", number, start)
 	}), webManifest("10.0.0.15"))
 }
