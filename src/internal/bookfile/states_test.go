@@ -330,3 +330,15 @@ func TestNoBranchNames(t *testing.T) {
 		}
 	}
 }
+
+// TestTeamAgreesWithTheModel asks random things of clones that take turns: together
+// they are one ledger.
+func TestTeamAgreesWithTheModel(t *testing.T) {
+	t.Parallel()
+	_, clone := remote(t)
+	s := &team{t: t}
+	for range 3 {
+		s.stores = append(s.stores, &bookfile.Store{Folder: clone(), Environ: environ(), Push: true})
+	}
+	ledgertest.Random(t, s, 5, operations(10))
+}

@@ -58,16 +58,25 @@ func TestWithdrawMeetsApprove(t *testing.T) {
 				var yes, no int
 				random := rand.New(rand.NewPCG(uint64(n), 18))
 				pause := [2]time.Duration{time.Duration(random.IntN(8000)) * time.Microsecond, time.Duration(random.IntN(8000)) * time.Microsecond}
-				if n < 2 { // one of each, for sure
-					pause[n], pause[1-n] = 0, 300*time.Millisecond
+				var answered [2]chan struct{}
+				for i := range answered {
+					answered[i] = make(chan struct{})
+				}
+				wait := func(i int) {
+					time.Sleep(pause[i])
+					if n < 2 && i != n { // one of each, for sure
+						<-answered[n]
+					}
 				}
 				var both sync.WaitGroup
 				both.Go(func() {
-					time.Sleep(pause[0])
+					defer close(answered[0])
+					wait(0)
 					yes = servers[0].read(t, http.MethodPost, path+"approve", token, "{}", &approved)
 				})
 				both.Go(func() {
-					time.Sleep(pause[1])
+					defer close(answered[1])
+					wait(1)
 					no = servers[1].read(t, http.MethodPost, path+"withdraw", asker, "{}", &withdrawn)
 				})
 				both.Wait()
