@@ -257,14 +257,10 @@ func TestSparse(t *testing.T) {
 
 func TestPushingConforms(t *testing.T) {
 	t.Parallel()
-	operations := 12
-	if sharedtest.Short() {
-		operations = 6
-	}
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store {
 		_, clone := remote(t)
 		return &bookfile.Store{Folder: clone(), Environ: environ(), Push: true}
-	}, operations)
+	}, operations(8))
 }
 
 // TestNoSecret: what stands before the host in a remote's URL is neither told nor
@@ -340,5 +336,5 @@ func TestTeamAgreesWithTheModel(t *testing.T) {
 	for range 3 {
 		s.stores = append(s.stores, &bookfile.Store{Folder: clone(), Environ: environ(), Push: true})
 	}
-	ledgertest.Random(t, s, 5, operations(10))
+	ledgertest.Random(t, s, 5, operations(6))
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -79,24 +78,19 @@ func TestConforms(t *testing.T) {
 	t.Parallel()
 	ledgertest.Conform(t, func(t *testing.T) ledger.Store {
 		return &bookfile.Store{Folder: checkout(t), Environ: environ()}
-	}, operations(40))
+	}, operations(20))
 }
 
-// operations is how many random ones are tried with a real git: more where scripts/test
-// has the time, without the race detector, and fewer under that.
+// operations is how many random ones are tried with a real git: six times as many where
+// that was asked for, and fewer under the race detector.
 func operations(few int) int {
 	switch {
-	case thorough():
-		return 3 * few
+	case sharedtest.Thorough():
+		return 6 * few
 	case sharedtest.Short():
-		return few / 5
+		return few / 2
 	}
 	return few
-}
-
-func thorough() bool {
-	kills, err := strconv.Atoi(os.Getenv("IPGUARD_KILLS"))
-	return err == nil && kills >= 100
 }
 
 // team is a store of several clones: each question goes to another one.
@@ -157,9 +151,9 @@ func take(s *bookfile.Store, owner string) (netip.Prefix, error) {
 // decides.
 func TestClones(t *testing.T) {
 	t.Parallel()
-	clones, each := 4, 5
+	clones, each := 4, 3
 	switch {
-	case thorough():
+	case sharedtest.Thorough():
 		clones = 6
 	case sharedtest.Short():
 		each = 2

@@ -87,6 +87,11 @@ func (r *manifestReader) readJobs(v source.Value, g *Group) {
 	if jobs.Present() && jobs.Kind() != source.Nil && jobs.Kind() != source.List && r.m.Form == V2 && !r.hidden(jobs, "the jobs of %s", g.Name) {
 		r.wrongType(jobs, "jobs", "a list")
 	}
+	for _, job := range jobs.Items() {
+		if v.Has("jobs") && r.m.Form == V2 && (job.IsMap() && !job.Has("name") && !job.OpenKey().Present() || job.Kind() == source.Nil) {
+			r.Add(RuleMissingKey, classMissingField, job.Place(), "a job of %s has no name", r.groupWords(g)).WithCure("name: JOB")
+		}
+	}
 	for _, job := range append(jobs.Items(), jobs) {
 		of := v.Field("release") // before there were jobs of several
 		if job.IsMap() {

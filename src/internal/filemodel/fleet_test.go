@@ -48,7 +48,10 @@ func usualNames() string {
 		"These properties hold virtual addresses without a word in `vip_properties`, at any depth below `properties`:\n`" +
 		strings.Join(bosh.UsualNames(), "`, `") + "`.\n\n" +
 		"`virtualIP`, `virtual-ip`, `virtual_ip_2` and `virtual_ip_v4` are spellings of `virtual_ip`; the same goes for\n" +
-		"every name and pattern. Whatever has another name is seen if `add` names it.\n"
+		"every name and pattern. Whatever has another name is seen if `add` names it.\n\n" +
+		"A variable without a value counts under such a name, or under that of a program that moves addresses, such as\n" +
+		"`keepalived: ((k))`. Under another name, as `ha: ((ha))`, it is taken for no address, as `password: ((p))` is none:\n" +
+		"where it is a map that has one, name that by `add: [ha.vip]`.\n"
 }
 
 // fleetModel is the fleet file.

@@ -199,15 +199,10 @@ func (j *judge) problemOfRule(rule string) *problem {
 
 // covers reports whether the finding is what the allowance is about.
 func (a *Allowance) covers(f *lint.Finding) bool {
-	if a.Rule != f.Rule || !f.Range.IsValid() || len(f.Claims) == 0 || !slices.ContainsFunc(a.Ranges, f.Range.Overlaps) {
+	if a.Rule != f.Rule || !f.Range.IsValid() || len(f.Claims) == 0 {
 		return false
 	}
-	var ranges netipx.IPSetBuilder
-	for _, r := range a.Ranges {
-		ranges.AddRange(r)
-	}
-	set, err := ranges.IPSet()
-	if err != nil || !set.ContainsRange(f.Range) {
+	if !a.has(f.Range) && !slices.ContainsFunc(f.Claims, func(party lint.Party) bool { return isOther(party.Range, f.Range) && a.has(party.Range) }) {
 		return false
 	}
 	if f.Rule == lint.HiddenAddressID { // what hides is one side's, whatever it could meet
@@ -225,6 +220,23 @@ func (a *Allowance) covers(f *lint.Finding) bool {
 	}
 	return true
 }
+
+// has reports whether all addresses of a range are the allowance's.
+func (a *Allowance) has(r netipx.IPRange) bool {
+	if !slices.ContainsFunc(a.Ranges, r.Overlaps) {
+		return false
+	}
+	var ranges netipx.IPSetBuilder
+	for _, own := range a.Ranges {
+		ranges.AddRange(own)
+	}
+	set, err := ranges.IPSet()
+	return err == nil && set.ContainsRange(r)
+}
+
+// isOther reports whether a side's addresses are none of those that a finding is said to be
+// about: it is about two addresses, and naming either of them will do.
+func isOther(side, said netipx.IPRange) bool { return side.IsValid() && !side.Overlaps(said) }
 
 // names reports whether an owner's name in the fleet file means a party.
 func names(owner string, party lint.Party) bool {

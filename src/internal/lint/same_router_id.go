@@ -96,7 +96,7 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 			if !meet || !hides && o.Contact.Relation != plan.Unseen && !a.mayBeOf(b) {
 				continue
 			}
-			finding := Finding{Rule: sameRouterID.ID, Severity: Error, Range: a.claims[0].Range, Claims: []Party{a.party(), b.party()}}
+			finding := Finding{Rule: sameRouterID.ID, Severity: Error, Range: lower(o.A.Range, o.B.Range), Claims: []Party{a.party(), b.party()}}
 			if accepts(&finding) {
 				accepted = append(accepted, finding)
 				continue
@@ -110,7 +110,7 @@ func (f *Facts) routerDoubts(_ *pairJudge, accepts func(*Finding) bool) (doubts 
 
 func routerDoubt(a, b router, o plan.Overlap) Doubt {
 	d := Doubt{Allow: sameRouterID.ID, Owners: []plan.Owner{a.owner(), b.owner()}}
-	d.meets.add(a.claims[0].Range)
+	d.meets.add(lower(o.A.Range, o.B.Range))
 	if a.spot != nil {
 		d.Spot = a.spot
 		d.Clause = fmt.Sprintf("it makes two of virtual router %d, the one of %s", max(a.id(), b.id()), b.group())
@@ -304,7 +304,7 @@ func (f *Facts) routerFinding(a, b router, o plan.Overlap, all []router) Finding
 	}
 	o.A, o.B = first, second
 	return Finding{
-		Range: first.Range, Segment: segmentText(o.Contact),
+		Range: lower(first.Range, second.Range), Segment: segmentText(o.Contact),
 		Message: fmt.Sprintf("virtual router %d is two: of %s for %s, and of %s for %s",
 			a.id(), a.group(), a.addresses(), b.group(), b.addresses()),
 		Claims: []Party{a.party(), b.party()},
@@ -314,6 +314,15 @@ func (f *Facts) routerFinding(a, b router, o plan.Overlap, all []router) Finding
 			return paragraphs(ofOnePlace(first, second, a.party().At, b.party().At, f.otherRouterID(a, all)), f.isolateIfAssumed(o))
 		},
 	}
+}
+
+// lower is the range that begins first: a finding is about the same address whichever of the
+// two sides is named first.
+func lower(a, b netipx.IPRange) netipx.IPRange {
+	if b.From().Less(a.From()) {
+		return b
+	}
+	return a
 }
 
 // part names the machines within their manifest.

@@ -62,8 +62,18 @@ func (b *Blindness) crowdKeyOf(c *Claim) crowdKey {
 		if len(s.Among) > 0 {
 			key.subnet.one = s
 		}
+		// Which variable hides is in the reason alone.
+		key.subnet.identity.Hidden, key.subnet.perhaps.Hidden = anyOf(s.Identity.Hidden), anyOf(s.Perhaps.Hidden)
 	}
 	return key
+}
+
+// anyOf is one text for all that are not empty.
+func anyOf(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "some"
 }
 
 // indexCrowds parts the claims, known and hidden, into crowds.
