@@ -34,15 +34,6 @@ func runJSON(t *testing.T, args ...string) (int, lintJSON) {
 	return runJSONIn(t, nil, args...)
 }
 
-func readText(t *testing.T, path string) string {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
 func readFile(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
