@@ -14,6 +14,7 @@ package addressmap
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 
 	"go4.org/netipx"
@@ -112,7 +113,21 @@ type builder struct {
 	claimsAt  map[claimKey][]*plan.Claim
 	poolsOfIt map[*plan.Subnet][]netipx.IPRange // nil until it is asked for
 	subnets   *plan.Index                       // those of the plan; nil until it is asked for
+	anywhere  map[placeless]int                 // how many of them were drawn
 }
+
+// placeless is whose something hides that may be at very many addresses, and in which network
+// that is.
+type placeless struct {
+	director, deployment, network, segment string
+	perhaps                                plan.Perhaps
+	identity                               plan.Identity
+	one                                    *plan.Subnet // itself, where it is any of several
+}
+
+// mostAnywhere is how many are drawn of what hides in one network and may be anywhere there:
+// a thousand ranges that hide, each drawn in a thousand subnets, show no more than a few.
+const mostAnywhere = 32
 
 // nowhere names the addresses that lie in no known network.
 const nowhere = "no known network"
@@ -120,7 +135,7 @@ const nowhere = "no known network"
 func newBuilder(p *plan.Plan) *builder {
 	b := &builder{
 		plan: p, ofSubnet: map[*plan.Subnet][]*draft{}, ofClaim: map[*plan.Claim][]*draft{},
-		claimsAt: map[claimKey][]*plan.Claim{},
+		claimsAt: map[claimKey][]*plan.Claim{}, anywhere: map[placeless]int{},
 	}
 	for _, g := range p.Segments() {
 		d := &draft{segment: &Segment{Name: g.Name, Assumed: g.Assumed, Subnets: g.Subnets}}
@@ -154,6 +169,11 @@ func (b *builder) place(c *plan.Claim) {
 // hide puts what a blind spot may hold into the segments that it may lie in. Outside
 // of all subnets it is not drawn.
 func (b *builder) hide(spot *plan.BlindSpot) {
+	if key, ok := placelessOf(spot); ok {
+		if b.anywhere[key]++; b.anywhere[key] > mostAnywhere {
+			return
+		}
+	}
 	sets := map[*draft]*netipx.IPSetBuilder{}
 	for i := range spot.May {
 		may := &spot.May[i]
@@ -175,6 +195,25 @@ func (b *builder) hide(spot *plan.BlindSpot) {
 			d.claims = append(d.claims, &plan.Claim{Range: r, Kind: plan.Hidden, Holder: spot.Owner.Held(), At: spot.At})
 		}
 	}
+}
+
+// placelessOf is whose a spot is that may hold a range of at least 2²⁴ addresses, and in
+// which network.
+func placelessOf(spot *plan.BlindSpot) (placeless, bool) {
+	huge := big.NewInt(1 << 24)
+	i := slices.IndexFunc(spot.May, func(c plan.Claim) bool { return plan.Size(c.Range).Cmp(huge) >= 0 })
+	if i < 0 {
+		return placeless{}, false
+	}
+	key := placeless{director: spot.Owner.Director, deployment: spot.Owner.Deployment}
+	if s := spot.May[i].Subnet; s != nil {
+		key.network, key.segment, key.perhaps, key.identity = s.Network, s.Segment, s.Perhaps, s.Identity
+		key.perhaps.Hidden, key.identity.Hidden = "", "" // which variable hides it makes no difference
+		if len(s.Among) > 0 {
+			key.one = s
+		}
+	}
+	return key, true
 }
 
 // subnetsAt are those that a claim may lie in by its addresses, and where nothing proves

@@ -414,3 +414,49 @@ func TestEveryKindHasALook(t *testing.T) {
 		signs[l.sign] = true
 	}
 }
+
+// TestManyThatMayBeAnywhere: of a thousand ranges that hide a few are drawn, and yet each
+// address at which any of them may be is marked.
+func TestManyThatMayBeAnywhere(t *testing.T) {
+	var m made
+	for i := range 20 {
+		m.subnet("a", fmt.Sprintf("10.0.%d.0/24", i), []string{"left", "right"}[i%2])
+	}
+	hides := func(n int) {
+		m.BlindSpots = nil
+		for i := range n {
+			s := &plan.Subnet{Director: "b", Network: "default", Segment: []string{"left", "right"}[i%2]}
+			o := plan.Owner{Director: "b", Network: "default"}
+			m.BlindSpots = append(m.BlindSpots, plan.BlindSpot{
+				Owner: o, Variable: fmt.Sprint("range_", i), Reason: plan.NoValue, At: place.Place{File: "b.yml", Line: i + 1, Column: 1},
+				May: []plan.Claim{{Range: parseRange("0.0.0.0/0"), Kind: plan.DynamicPool, Subnet: s, Holder: o.Held()}},
+			})
+		}
+	}
+	marked := func() (ranges []netipx.IPRange, drawn int) {
+		var set netipx.IPSetBuilder
+		for _, segment := range m.build().Segments {
+			for _, h := range segment.Holdings {
+				if h.Kind == plan.Hidden {
+					set.AddRange(h.Range)
+					drawn++
+				}
+			}
+		}
+		all, err := set.IPSet()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all.Ranges(), drawn
+	}
+	hides(2)
+	few, _ := marked()
+	hides(1000)
+	many, drawn := marked()
+	if !slices.Equal(few, many) || len(few) != 1 || few[0] != parseRange("10.0.0.0-10.0.19.255") {
+		t.Errorf("two mark %v, a thousand %v", few, many)
+	}
+	if want := 2 * mostAnywhere * 10; drawn != want {
+		t.Errorf("%d are drawn, not %d", drawn, want)
+	}
+}
