@@ -3,6 +3,7 @@ package lint
 import (
 	"slices"
 
+	"github.com/ipguard/ipguard/src/internal/place"
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
@@ -72,7 +73,7 @@ func (j *pairJudge) mayRefuse(m plan.Meeting) bool {
 		for _, subnet := range subnets {
 			for _, contact := range contacts {
 				as, other := m, *m.Other
-				other.Holder, other.Subnet = of.Held(), subnet
+				other.Holder, other.Subnet, other.At = of.Held(), subnet, place.Place{} // each stands elsewhere
 				as.B, as.Other, as.Contact = &other, &other, contact
 				if j.refusesKind(as) {
 					return true
