@@ -113,7 +113,7 @@ type builder struct {
 	claimsAt  map[claimKey][]*plan.Claim
 	poolsOfIt map[*plan.Subnet][]netipx.IPRange // nil until it is asked for
 	subnets   *plan.Index                       // those of the plan; nil until it is asked for
-	anywhere  map[placeless]int                 // how many of them were drawn
+	anywhere  map[placeless]*drawn              // what was drawn of them
 }
 
 // placeless is whose something hides that may be at very many addresses, and in which network
@@ -125,9 +125,38 @@ type placeless struct {
 	one                                    *plan.Subnet // itself, where it is any of several
 }
 
-// mostAnywhere is how many are drawn of what hides in one network and may be anywhere there:
-// a thousand ranges that hide, each drawn in a thousand subnets, show no more than a few.
+// mostAnywhere is how many are drawn of what hides in one network and may be anywhere there,
+// but for those that may be where none of these is: a thousand ranges that hide, each drawn
+// in a thousand subnets, show no more than a few.
 const mostAnywhere = 32
+
+// drawn is how many were drawn, and where these may be.
+type drawn struct {
+	number int
+	ranges []netipx.IPRange // sorted, none of them next to another
+}
+
+// has reports whether all that a spot may hold lies where others were drawn.
+func (d *drawn) has(spot *plan.BlindSpot) bool {
+	return !slices.ContainsFunc(spot.May, func(c plan.Claim) bool {
+		within := plan.Within(d.ranges, c.Range)
+		return c.Range.IsValid() && (len(within) != 1 || within[0] != c.Range)
+	})
+}
+
+func (d *drawn) add(spot *plan.BlindSpot) {
+	var set netipx.IPSetBuilder
+	for _, r := range d.ranges {
+		set.AddRange(r)
+	}
+	for i := range spot.May {
+		set.AddRange(spot.May[i].Range)
+	}
+	if all, err := set.IPSet(); err == nil { // else it is drawn, and nothing left out for it
+		d.ranges = all.Ranges()
+	}
+	d.number++
+}
 
 // nowhere names the addresses that lie in no known network.
 const nowhere = "no known network"
@@ -135,7 +164,7 @@ const nowhere = "no known network"
 func newBuilder(p *plan.Plan) *builder {
 	b := &builder{
 		plan: p, ofSubnet: map[*plan.Subnet][]*draft{}, ofClaim: map[*plan.Claim][]*draft{},
-		claimsAt: map[claimKey][]*plan.Claim{}, anywhere: map[placeless]int{},
+		claimsAt: map[claimKey][]*plan.Claim{}, anywhere: map[placeless]*drawn{},
 	}
 	for _, g := range p.Segments() {
 		d := &draft{segment: &Segment{Name: g.Name, Assumed: g.Assumed, Subnets: g.Subnets}}
@@ -170,9 +199,13 @@ func (b *builder) place(c *plan.Claim) {
 // of all subnets it is not drawn.
 func (b *builder) hide(spot *plan.BlindSpot) {
 	if key, ok := placelessOf(spot); ok {
-		if b.anywhere[key]++; b.anywhere[key] > mostAnywhere {
+		if b.anywhere[key] == nil {
+			b.anywhere[key] = &drawn{}
+		}
+		if d := b.anywhere[key]; d.number >= mostAnywhere && d.has(spot) {
 			return
 		}
+		b.anywhere[key].add(spot)
 	}
 	sets := map[*draft]*netipx.IPSetBuilder{}
 	for i := range spot.May {
@@ -197,16 +230,19 @@ func (b *builder) hide(spot *plan.BlindSpot) {
 	}
 }
 
-// placelessOf is whose a spot is that may hold a range of at least 2²⁴ addresses, and in
-// which network.
+// placelessOf is whose a spot is that may hold a range of at least 2²⁴ addresses of one
+// network, and of which.
 func placelessOf(spot *plan.BlindSpot) (placeless, bool) {
 	huge := big.NewInt(1 << 24)
-	i := slices.IndexFunc(spot.May, func(c plan.Claim) bool { return plan.Size(c.Range).Cmp(huge) >= 0 })
-	if i < 0 {
+	if !slices.ContainsFunc(spot.May, func(c plan.Claim) bool { return plan.Size(c.Range).Cmp(huge) >= 0 }) {
+		return placeless{}, false
+	}
+	s := spot.May[0].Subnet
+	if slices.ContainsFunc(spot.May, func(c plan.Claim) bool { return c.Subnet != s }) {
 		return placeless{}, false
 	}
 	key := placeless{director: spot.Owner.Director, deployment: spot.Owner.Deployment}
-	if s := spot.May[i].Subnet; s != nil {
+	if s != nil {
 		key.network, key.segment, key.perhaps, key.identity = s.Network, s.Segment, s.Perhaps, s.Identity
 		key.perhaps.Hidden, key.identity.Hidden = "", "" // which variable hides it makes no difference
 		if len(s.Among) > 0 {

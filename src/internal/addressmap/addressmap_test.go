@@ -422,16 +422,14 @@ func TestManyThatMayBeAnywhere(t *testing.T) {
 	for i := range 20 {
 		m.subnet("a", fmt.Sprintf("10.0.%d.0/24", i), []string{"left", "right"}[i%2])
 	}
-	hides := func(n int) {
-		m.BlindSpots = nil
-		for i := range n {
-			s := &plan.Subnet{Director: "b", Network: "default", Segment: []string{"left", "right"}[i%2]}
-			o := plan.Owner{Director: "b", Network: "default"}
-			m.BlindSpots = append(m.BlindSpots, plan.BlindSpot{
-				Owner: o, Variable: fmt.Sprint("range_", i), Reason: plan.NoValue, At: place.Place{File: "b.yml", Line: i + 1, Column: 1},
-				May: []plan.Claim{{Range: parseRange("0.0.0.0/0"), Kind: plan.DynamicPool, Subnet: s, Holder: o.Held()}},
-			})
+	hide := func(line int, addresses ...string) {
+		s := &plan.Subnet{Director: "b", Network: "default", Segment: []string{"left", "right"}[line%2]}
+		o := plan.Owner{Director: "b", Network: "default"}
+		spot := plan.BlindSpot{Owner: o, Variable: fmt.Sprint("range_", line), Reason: plan.NoValue, At: place.Place{File: "b.yml", Line: line, Column: 1}}
+		for _, a := range addresses {
+			spot.May = append(spot.May, plan.Claim{Range: parseRange(a), Kind: plan.DynamicPool, Subnet: s, Holder: o.Held()})
 		}
+		m.BlindSpots = append(m.BlindSpots, spot)
 	}
 	marked := func() (ranges []netipx.IPRange, drawn int) {
 		var set netipx.IPSetBuilder
@@ -449,14 +447,20 @@ func TestManyThatMayBeAnywhere(t *testing.T) {
 		}
 		return all.Ranges(), drawn
 	}
-	hides(2)
-	few, _ := marked()
-	hides(1000)
-	many, drawn := marked()
-	if !slices.Equal(few, many) || len(few) != 1 || few[0] != parseRange("10.0.0.0-10.0.19.255") {
-		t.Errorf("two mark %v, a thousand %v", few, many)
+	for line := range 1000 { // each leaves its own gateway out, and all a sibling
+		gateway := parseRange(fmt.Sprintf("10.0.%d.9", line%19)).From()
+		hide(line+1, "0.0.0.0-"+gateway.Prev().String(), gateway.Next().String()+"-10.0.18.255", "10.0.20.0-255.255.255.255")
 	}
-	if want := 2 * mostAnywhere * 10; drawn != want {
-		t.Errorf("%d are drawn, not %d", drawn, want)
+	many, drawn := marked()
+	if want := []netipx.IPRange{parseRange("10.0.0.0-10.0.18.255")}; !slices.Equal(many, want) {
+		t.Errorf("a thousand mark %v, not %v", many, want)
+	}
+	if drawn > 2*2*mostAnywhere*10 {
+		t.Errorf("%d are drawn", drawn)
+	}
+	hide(1002, "10.0.19.0-255.255.255.255") // the right one has no such subnet
+	hide(1003, "10.0.19.0-255.255.255.255")
+	if all, _ := marked(); len(all) != 1 || all[0] != parseRange("10.0.0.0-10.0.19.255") {
+		t.Errorf("with two that may be where no other is, %v is marked", all)
 	}
 }

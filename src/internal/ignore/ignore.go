@@ -28,7 +28,7 @@ import (
 
 // Allowance is an entry of allow in the fleet file. It accepts the findings of
 // its rule whose addresses are all in Ranges and in which exactly Owners have
-// part.
+// part. A finding of two addresses, as of two virtual routers, has either.
 type Allowance struct {
 	Rule   string
 	Ranges []netipx.IPRange
@@ -202,7 +202,8 @@ func (a *Allowance) covers(f *lint.Finding) bool {
 	if a.Rule != f.Rule || !f.Range.IsValid() || len(f.Claims) == 0 {
 		return false
 	}
-	if !a.has(f.Range) && !slices.ContainsFunc(f.Claims, func(party lint.Party) bool { return isOther(party.Range, f.Range) && a.has(party.Range) }) {
+	either := func(party lint.Party) bool { return f.Rule == lint.SameRouterID && a.has(party.Range) }
+	if !a.has(f.Range) && !slices.ContainsFunc(f.Claims, either) {
 		return false
 	}
 	if f.Rule == lint.HiddenAddressID { // what hides is one side's, whatever it could meet
@@ -223,7 +224,7 @@ func (a *Allowance) covers(f *lint.Finding) bool {
 
 // has reports whether all addresses of a range are the allowance's.
 func (a *Allowance) has(r netipx.IPRange) bool {
-	if !slices.ContainsFunc(a.Ranges, r.Overlaps) {
+	if !r.IsValid() || !slices.ContainsFunc(a.Ranges, r.Overlaps) {
 		return false
 	}
 	var ranges netipx.IPSetBuilder
@@ -233,10 +234,6 @@ func (a *Allowance) has(r netipx.IPRange) bool {
 	set, err := ranges.IPSet()
 	return err == nil && set.ContainsRange(r)
 }
-
-// isOther reports whether a side's addresses are none of those that a finding is said to be
-// about: it is about two addresses, and naming either of them will do.
-func isOther(side, said netipx.IPRange) bool { return side.IsValid() && !side.Overlaps(said) }
 
 // names reports whether an owner's name in the fleet file means a party.
 func names(owner string, party lint.Party) bool {

@@ -10,10 +10,13 @@ import (
 	"github.com/ipguard/ipguard/src/internal/plan"
 )
 
+// SameRouterID is the rule whose findings are about two addresses.
+const SameRouterID = "same-router-id"
+
 var sameRouterID = Rule{
-	ID: "same-router-id", Severity: Error, Family: FamilyFleet,
+	ID: SameRouterID, Severity: Error, Family: FamilyFleet,
 	Title:     "two groups with different virtual addresses are one virtual router to each other",
-	Doc:       page("same-router-id"),
+	Doc:       page(SameRouterID),
 	Exception: InFleetFile,
 	Run:       runSameRouterID,
 }
