@@ -1,3 +1,5 @@
+//go:build !race
+
 // Package packaging reads the packages of the BOSH release with bosh-cli's own reader.
 // scripts/check-release makes the release, compiles it, and compares fingerprints.
 package packaging

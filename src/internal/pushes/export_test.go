@@ -1,3 +1,5 @@
+//go:build !race
+
 package pushes
 
 // NewestVersions is the question that Newest asks.

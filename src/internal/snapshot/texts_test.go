@@ -1,3 +1,5 @@
+//go:build !race
+
 package snapshot
 
 // Texts with everything that a snapshot keeps, and much that it does not.
