@@ -60,6 +60,7 @@ func TestWrongAnswers(t *testing.T) {
 // TestNoSuchPath: what the API has not is refused in its form (RFC 9457), too, and a tag that
 // a proxy made weak, or that stands among others, is known (RFC 9110, section 13.1.2).
 func TestNoSuchPath(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	admin := r.token("admin", accounts.Admin)
 	for request, want := range map[string]int{"GET /api/v1/nope": 404, "GET /api/v1/": 404, "PATCH /api/v1/plan": 405, "DELETE /api/v1/pools": 405} {

@@ -108,6 +108,7 @@ func (a *asker) value(s schema, depth int) any {
 // somebody's mind: no answer says that the server is at a loss, and each is as described.
 // IPGUARD_REQUESTS says how often; else it is some hundred times.
 func TestAnyRequest(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	var api openAPI
 	r.raw("", "GET", "/api/v1/openapi.json", "").into(t, &api)

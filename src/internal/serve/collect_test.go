@@ -103,6 +103,7 @@ func (a *asking) directors(t *testing.T) map[string]told {
 // conflicts; they are asked when they are due and not before; one that does not answer
 // keeps what it said, and that is told.
 func TestServerCollects(t *testing.T) {
+	t.Parallel()
 	promo, west := live(0, "promo", "10.8.52.191"), live(1, "dr-west", "10.8.52.191")
 	a := startAsking(t, promo, west)
 	began := a.clock.Now()
@@ -163,6 +164,7 @@ func TestServerCollects(t *testing.T) {
 // TestServerCollectsWhatChanged: a director that says something new is a new version.
 // One that turned into another is refused, and what is known stays.
 func TestServerCollectsWhatChanged(t *testing.T) {
+	t.Parallel()
 	promo := live(0, "promo", "10.8.52.191")
 	a := startAsking(t, promo)
 	a.round(t)
@@ -381,6 +383,7 @@ func TestFilesOfAnother(t *testing.T) {
 // TestPushedSinceItWasSilent: that a director did not answer is told as long as the server
 // has to ask it, and by all three: the API, the page and the metrics.
 func TestPushedSinceItWasSilent(t *testing.T) {
+	t.Parallel()
 	promo := live(0, "promo", "10.8.52.191")
 	a := startAsking(t, promo)
 	silent := true
@@ -441,6 +444,7 @@ func TestPushedSinceItWasSilent(t *testing.T) {
 
 // TestOneServerAsks: of several servers on one database one asks at a time.
 func TestOneServerAsks(t *testing.T) {
+	t.Parallel()
 	a := startAsking(t, live(0, "promo", "10.8.52.191"), live(1, "dr-west", "10.8.52.195"))
 	const others = 3
 	programs := []*serve.Server{a.program}
@@ -506,6 +510,7 @@ func (k *keptAnswer) Write(b []byte) (n int, err error) { return k.text.Write(b)
 
 // TestCollectOfConfiguration: what cannot be does not start.
 func TestCollectOfConfiguration(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"no fleet file": {"collect: {every: 15m}", "there is no fleet file"},
 		"too often":     {"fleet: x.yml\ncollect: {every: 1s}", "every"},

@@ -57,6 +57,7 @@ func (r *running) fetch(token, path string, headers ...string) fetched {
 // TestCompressed: answers are compressed for who takes that, and nothing else of them
 // changes; not for a page of another site, and never a secret.
 func TestCompressed(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	token := r.token("all", accounts.Admin)
 	for _, c := range []struct {
@@ -90,6 +91,7 @@ func TestCompressed(t *testing.T) {
 
 // TestFirstView: a page with all that it brings along is small on the wire.
 func TestFirstView(t *testing.T) {
+	t.Parallel()
 	const most = 60_000 // bytes
 	r := start(t)
 	token := r.token("all", accounts.Admin)

@@ -47,12 +47,14 @@ func configModel(t *testing.T) *filemodel.Model {
 
 // TestConfigSchema: the schema in the tree is what the types make.
 func TestConfigSchema(t *testing.T) {
+	t.Parallel()
 	filemodel.InTree(t, *update, "server.schema.json", string(configModel(t).Schema()))
 }
 
 // TestConfigReference: docs/server-configuration.md is made from the types, their comments
 // and examples. Every example can be loaded, and has every key of its type.
 func TestConfigReference(t *testing.T) {
+	t.Parallel()
 	m, examples := configModel(t), filemodel.Examples(t, "testdata/configuration.txtar")
 	for name, text := range examples {
 		if errs := loaded(t, text); len(errs) > 0 {
@@ -106,6 +108,7 @@ func validConfig(t *testing.T, text string) error {
 // TestConfigMistakes: what is wrong is told with file, line and column, a key that nobody
 // knows with the nearest one; and the schema refuses it, too.
 func TestConfigMistakes(t *testing.T) {
+	t.Parallel()
 	const providers = "login:\n  providers:\n  - issuer: https://uaa.example.com:8443/oauth/token\n"
 	for text, want := range map[string]string{
 		"listen: 127.0.0.1:8720\nlisen: x\n":         "^server.yml:2:1: .*lisen.*listen",

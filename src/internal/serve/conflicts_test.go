@@ -285,6 +285,7 @@ func TestOneSideLeft(t *testing.T) {
 // TestConflictPages: the page says since when, and has those that ended; of another
 // team's files it tells nothing.
 func TestConflictPages(t *testing.T) {
+	t.Parallel()
 	r := startWithConflict(t)
 	browser := r.loggedIn()
 	for path, words := range map[string][]string{
@@ -340,6 +341,7 @@ func TestAllowedIsNoConflict(t *testing.T) {
 
 // TestHooksOfConfiguration: what cannot be told or signed does not start.
 func TestHooksOfConfiguration(t *testing.T) {
+	t.Parallel()
 	text := func(s string) fleet.Text { return fleet.Text{Value: s} }
 	variable := func(s string) fleet.VariableName { return fleet.VariableName{Text: text(s)} }
 	good := serve.Webhook{Name: text("ops"), URL: text("https://hooks.example.com/x"), SecretEnv: variable("HOOK")}

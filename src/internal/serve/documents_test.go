@@ -14,6 +14,7 @@ import (
 
 // TestKeysAreTold: docs/server.md shows the keys of the configuration, and tells every scope.
 func TestKeysAreTold(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../../docs/server.md")
 	if err != nil {
 		t.Fatal(err)

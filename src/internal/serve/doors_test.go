@@ -12,6 +12,7 @@ import (
 
 // TestLinkEnds: the link that stands in a log logs nobody in after a quarter of an hour.
 func TestLinkEnds(t *testing.T) {
+	t.Parallel()
 	for _, age := range []time.Duration{serve.LinkLasts - time.Second, serve.LinkLasts} {
 		r := start(t)
 		r.clock.pass(age)
@@ -30,6 +31,7 @@ func TestLinkEnds(t *testing.T) {
 // TestMetricsBehindProxy: whoever reaches a server through another program may not see its
 // metrics without a token, though that program runs on the server's own machine.
 func TestMetricsBehindProxy(t *testing.T) {
+	t.Parallel()
 	for url, status := range map[string]int{"": http.StatusOK, "https://ipguard.example.com": http.StatusUnauthorized} {
 		r := startWith(t, func(c *serve.Config) { c.URL = fleet.Text{Value: url} })
 		host := "localhost"

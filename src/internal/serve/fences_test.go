@@ -33,6 +33,7 @@ const lost = "bookings may be lost"
 // that tells of bookings says so, and none does before. Which answers those are says the
 // API's own description.
 func TestFenceIsToldEverywhere(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	admin := r.token("admin", accounts.Admin)
 	browser := r.loggedIn()

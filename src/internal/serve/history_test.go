@@ -151,6 +151,7 @@ func TestKilledBetweenPushAndRecord(t *testing.T) {
 
 // TestHistoryOfOwnDirectors: those that the server's own files tell of have a history, too.
 func TestHistoryOfOwnDirectors(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	if err := r.program.Record(t.Context()); err != nil {
 		t.Fatal(err)

@@ -91,6 +91,7 @@ func (w *wires) file() string {
 // fleet file puts the pool later, whatever it calls the segments, and whether the server is
 // started anew; and what nobody ever had is given.
 func TestMovedPools(t *testing.T) {
+	t.Parallel()
 	seeds := []uint64{8, 0, 1, 2, 3, 4} // in 8 a pool that was in no segment gets one
 	if sharedtest.Short() {
 		seeds = seeds[:2]

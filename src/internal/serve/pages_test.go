@@ -37,6 +37,7 @@ func everyPage() []string {
 // fill in, the names of pools, teams and segments among them, and reads all pages as a
 // browser does: no element and no attribute comes of it.
 func TestEveryFieldIsText(t *testing.T) {
+	t.Parallel()
 	r := startWith(t, func(c *serve.Config) {
 		text, err := os.ReadFile(c.Fleet.Value)
 		if err != nil {
@@ -116,6 +117,7 @@ func judgeMarkup(t *testing.T, path, text string) {
 
 // TestPagesAreSmall: at most 60 kB for a first view, all that it needs included, packed.
 func TestPagesAreSmall(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	browser := r.loggedIn()
 	files := r.page(browser, "/pages/style.css", nil).body + r.page(browser, "/pages/script.js", nil).body
@@ -132,6 +134,7 @@ func TestPagesAreSmall(t *testing.T) {
 
 // TestLifeOfAnAddressWithoutScript goes from the login to the release by forms alone.
 func TestLifeOfAnAddressWithoutScript(t *testing.T) {
+	t.Parallel()
 	r := startWithConflict(t)
 	browser := r.loggedIn()
 	has := func(a answered, status int, texts ...string) {
@@ -170,6 +173,7 @@ func TestLifeOfAnAddressWithoutScript(t *testing.T) {
 
 // TestPagesNeedALogin: without one, every page says so and nothing of the plan.
 func TestPagesNeedALogin(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	for _, path := range append(everyPage(), "/trail?after=1") {
 		a := r.page(http.DefaultClient, path, nil)
@@ -187,6 +191,7 @@ func TestPagesNeedALogin(t *testing.T) {
 // TestNewcomer takes an address in a browser, by keyboard: the link, an owner, Enter.
 // IPGUARD_SCREENSHOTS names a folder for pictures of all pages.
 func TestNewcomer(t *testing.T) {
+	t.Parallel()
 	r := startWithConflict(t)
 	b := browsertest.New(t, browsertest.Start(t))
 	b.MayComplain = "Failed to load resource" // a page that is a no, such as 404
@@ -228,6 +233,7 @@ func TestNewcomer(t *testing.T) {
 // TestNetworkTeamWithoutScript does by forms alone what a network team does: it decides
 // about a request, imports a table, adopts what is in use, makes a token and ends it.
 func TestNetworkTeamWithoutScript(t *testing.T) {
+	t.Parallel()
 	r := startWith(t, func(c *serve.Config) {
 		text, err := os.ReadFile(c.Fleet.Value)
 		if err != nil {

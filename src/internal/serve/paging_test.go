@@ -22,6 +22,7 @@ var whole = map[string]string{
 // TestPaging: each list of the API is described as one that is told in parts, and its
 // parts are together what it tells at once.
 func TestPaging(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	admin := r.token("admin", accounts.Admin)
 	for i := range 3 {

@@ -210,6 +210,7 @@ func (p *planted) everything(when string) {
 
 // TestPlantedServer has a server ask directors, tell webhooks, and be asked.
 func TestPlantedServer(t *testing.T) {
+	t.Parallel()
 	p := startPlanted(t)
 	if err := p.program.Collect(t.Context()); err != nil {
 		t.Fatal(err)
@@ -250,6 +251,7 @@ func TestPlantedServer(t *testing.T) {
 
 // TestPlantedRequests puts tokens into all parts of requests.
 func TestPlantedRequests(t *testing.T) {
+	t.Parallel()
 	p := startPlanted(t)
 	for _, header := range []string{
 		"Authorization: Bearer " + token + "40", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(token+":"+token)), "Authorization: " + token + "41", "Authorization: Bearer a." + token + ".c",
@@ -284,6 +286,7 @@ func TestPlantedRequests(t *testing.T) {
 
 // TestPlantedLinks: a one-time link and a session are secrets, however they are written.
 func TestPlantedLinks(t *testing.T) {
+	t.Parallel()
 	p := startPlanted(t)
 	link := p.program.OneTimeLink(p.server.URL)
 	secret := link[strings.LastIndexByte(link, '/')+1:]
@@ -317,6 +320,7 @@ func TestPlantedLinks(t *testing.T) {
 
 // TestPlantedLogin has a provider answer with tokens, and a person come back with some.
 func TestPlantedLogin(t *testing.T) {
+	t.Parallel()
 	p := startPlanted(t)
 	browser := p.browser()
 	ask := func(path string) string {

@@ -46,6 +46,7 @@ compilation: {workers: 1, network: default, az: z1, vm_type: s}
 // TestWrongFleetFile: a server does not start with a fleet file that is not there, or in
 // which something is wrong, and says what, with its place.
 func TestWrongFleetFile(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"no YAML":           {"directors: [", "ipguard.yml:"},
 		"unknown key":       {"directors: []\npools: [{team: lab, addresses: [10.0.0.0/28], exept: [10.0.0.1]}]\n", "unknown key `exept`"},
@@ -77,6 +78,7 @@ func TestWrongFleetFile(t *testing.T) {
 // TestStrays: what was booked of a pool that is no more, or no longer delegates the
 // address, is nobody else's.
 func TestStrays(t *testing.T) {
+	t.Parallel()
 	for name, after := range map[string]string{
 		"split":   fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.14", "up", "v", "10.0.0.15 - 10.0.0.20"),
 		"renamed": strings.Replace(fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "other", "v", "10.0.0.40"), "name: lab", "name: up", 1),
@@ -110,6 +112,7 @@ func TestStrays(t *testing.T) {
 // no network that was pushed holds it, or somebody may have it who cannot be seen. What is
 // told of another team's files is whose they are.
 func TestWhyNoneIsFree(t *testing.T) {
+	t.Parallel()
 	manifest := `name: web
 releases: [{name: r, version: 1}]
 stemcells: [{alias: d, os: o, version: 1}]
@@ -160,6 +163,7 @@ instance_groups:
 // something rests on it, by health and by a metric; nothing that it hides is told to be
 // none. Put right, all is as before.
 func TestFleetFileBreaks(t *testing.T) {
+	t.Parallel()
 	good := fmt.Sprintf(twoPools, "10.0.0.10 - 10.0.0.20", "other", "v", "10.0.0.40")
 	config := fleetOf(t, good)
 	r := startWith(t, func(c *serve.Config) { *c = config })

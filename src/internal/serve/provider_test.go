@@ -97,6 +97,7 @@ func (w *withUAA) get(browser *http.Client, path string) answered {
 }
 
 func TestPersonLogsInAtUAA(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	browser := w.browser()
 	if a := w.get(browser, "/mine"); a.status != 401 || !strings.Contains(a.body, `href="/login?provider=&amp;return=%2fmine"`) {
@@ -121,6 +122,7 @@ func TestPersonLogsInAtUAA(t *testing.T) {
 }
 
 func TestNoOpenRedirect(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	for _, to := range []string{"https://evil.example.com/", "//evil.example.com", "/\\evil.example.com", "/%09/evil.example.com", "javascript:alert(1)"} {
 		browser := w.browser()
@@ -142,6 +144,7 @@ func TestNoOpenRedirect(t *testing.T) {
 }
 
 func TestReplayedCallback(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	browser := w.browser()
 	var callback *url.URL
@@ -167,6 +170,7 @@ func TestReplayedCallback(t *testing.T) {
 // TestSessionIsNotFixed: what an attacker put into the browser before is worth nothing
 // after the login.
 func TestSessionIsNotFixed(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	browser := w.browser()
 	base, _ := url.Parse(w.url)
@@ -188,6 +192,7 @@ func TestSessionIsNotFixed(t *testing.T) {
 }
 
 func TestSomebodyWithoutRights(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	w.uaa.Browser = "guest"
 	browser := w.browser()
@@ -200,6 +205,7 @@ func TestSomebodyWithoutRights(t *testing.T) {
 }
 
 func TestTokensOfUAA(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	now := w.clock.Now()
 	claims := func(change map[string]any) string {
@@ -236,6 +242,7 @@ func TestTokensOfUAA(t *testing.T) {
 }
 
 func TestTokensWhileUAAIsDown(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	token := w.uaa.Sign(map[string]any{"iss": w.uaa.Issuer(), "aud": "ipguard", "exp": w.clock.Now().Add(time.Hour).Unix(), "sub": "x"}, nil)
 	own := w.token("own", accounts.Read)
@@ -252,6 +259,7 @@ func TestTokensWhileUAAIsDown(t *testing.T) {
 }
 
 func TestLoginConfig(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	file := filepath.Join(folder, "server.yml")
 	write := func(text string) {

@@ -10,6 +10,7 @@ import (
 // TestReload: ways to log in come and go without a restart; what is wrong changes
 // nothing, and what wants a restart is said.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	entrance := `href="/login?provider=`
 	inside := w.browser()

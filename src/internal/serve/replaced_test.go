@@ -17,6 +17,7 @@ import (
 // replaced: none is told that something was done, or is so already, which goes with the
 // file that was there.
 func TestReplacedFile(t *testing.T) {
+	t.Parallel()
 	var file string
 	r := startWith(t, func(c *serve.Config) { file = c.Database.Value })
 	var api openAPI

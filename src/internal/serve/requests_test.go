@@ -27,6 +27,7 @@ type requested struct {
 
 // TestRequest goes from a quota's no to the addresses.
 func TestRequest(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	promo := r.token("promo", accounts.BookFor("promo"))
 	network := r.token("network", accounts.ApproveFor("promo"))
@@ -91,6 +92,7 @@ func TestRequest(t *testing.T) {
 // TestApprovalIsNobodysWord: who approved stands in a field of its own, which nobody writes
 // but the server: not by a reason that reads the same, and not by an event of their own.
 func TestApprovalIsNobodysWord(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	promo, network, admin := r.token("promo", accounts.BookFor("promo")), r.token("network", accounts.ApproveFor("promo")), r.token("admin", accounts.Admin)
 	const forged = `"why": "ticket 9; approved by token network"`
@@ -126,6 +128,7 @@ func TestApprovalIsNobodysWord(t *testing.T) {
 // TestApprovedIsWhatWasSeen: a request that asks for something else is another one, and its
 // end is told: whoever agrees to what is shown agrees to nothing else.
 func TestApprovedIsWhatWasSeen(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	promo, network := r.token("promo", accounts.BookFor("promo")), r.token("network", accounts.ApproveFor("promo"))
 	ask := func(body string, status int) (v requested) {
@@ -168,6 +171,7 @@ func TestApprovedIsWhatWasSeen(t *testing.T) {
 // TestApprovedWithoutRoom: a yes for which there is no room is a yes, and whoever asks in
 // another way is told of it.
 func TestApprovedWithoutRoom(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	admin := r.token("admin", accounts.Admin)
 	const wish = `{"for": "promo/big/web", "number": 13}`
@@ -200,6 +204,7 @@ func TestApprovedWithoutRoom(t *testing.T) {
 // an owner has the addresses if and only if its request is booked, and one request at a
 // time.
 func TestRequestsAtOnce(t *testing.T) {
+	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) { requestsAtOnce(t, start(t)) })
 	t.Run("PostgreSQL", func(t *testing.T) {
 		url := postgrestest.Start(t).Database(t)
@@ -254,6 +259,7 @@ func requestsAtOnce(t *testing.T, r *running) {
 // TestNoRequestIsHidden: of more requests than its page shows, the network team sees the
 // oldest, and how many wait; and of bookings that end how many do.
 func TestNoRequestIsHidden(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	admin := r.token("admin", accounts.Admin)
 	until := r.clock.Now().Add(3 * 24 * time.Hour).Format(time.RFC3339)
@@ -277,6 +283,7 @@ func TestNoRequestIsHidden(t *testing.T) {
 // TestDrift: what is used and not booked drifts where a pool demands bookings, what is
 // booked and not used after a week, what two use is a conflict and no drift.
 func TestDrift(t *testing.T) {
+	t.Parallel()
 	r := startWithConflict(t)
 	promo := r.token("promo", accounts.BookFor("promo"))
 	drift := func(token string) string { return r.ask(token, "GET", "/api/v1/drift", "").body }

@@ -270,6 +270,7 @@ func (d *description) judge(method, path string, a answered) string {
 // TestDescriptionIsTrue goes through the life of an address, and more; ask holds each
 // answer against the description.
 func TestDescriptionIsTrue(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	admin := r.token("admin", accounts.Admin)
 	promo := r.token("promo", accounts.BookFor("promo"))
@@ -362,6 +363,7 @@ func TestDescriptionIsTrue(t *testing.T) {
 // TestRights asks every operation of the description as nobody, as who may read alone,
 // and as another team.
 func TestRights(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	reader := r.token("reader", accounts.Read)
 	stale := r.token("stale", accounts.Admin)
@@ -413,6 +415,7 @@ func TestRights(t *testing.T) {
 
 // TestHostile is what attackers try.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -504,6 +507,7 @@ func TestHostile(t *testing.T) {
 
 // TestConfig: what would let anybody in does not start.
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	text := func(s string) fleet.Text { return fleet.Text{Value: s} }
 	for name, c := range map[string]struct {
 		config serve.Config

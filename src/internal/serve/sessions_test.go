@@ -30,6 +30,7 @@ func (r *running) session(actor string) {
 // and what they may, by SIGHUP and by a restart, seen by a request meanwhile and not, and puts
 // it back: the session is ended. Other keys end none.
 func TestSessionsEndWithWhatMadeThem(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	text := func(s string) fleet.Text { return fleet.Text{Value: s} }
 	changes := []struct {
@@ -91,6 +92,7 @@ func TestSessionsEndWithWhatMadeThem(t *testing.T) {
 // TestAdministratorEndsSessions: whose sessions are ended is nobody with the next request, and
 // nobody else is touched.
 func TestAdministratorEndsSessions(t *testing.T) {
+	t.Parallel()
 	w := startWithUAA(t)
 	admin := w.token("admin", accounts.Admin)
 	browsers := []*http.Client{w.browser(), w.browser()}

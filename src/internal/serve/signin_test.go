@@ -66,6 +66,7 @@ func (p *person) Write(text []byte) (int, error) {
 }
 
 func TestDeskLogsInWithABrowser(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := &person{d: d}
 	code, out := d.ipguard("", p, nil, "login", d.url, "--ca-cert", d.ca())
@@ -127,6 +128,7 @@ func (d *desk) fleetFile() string {
 }
 
 func TestDeskLogsInWithAPasscode(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	answer, err := d.browser().Get(d.uaa.URL() + "/passcode")
 	if err != nil {
@@ -148,6 +150,7 @@ func TestDeskLogsInWithAPasscode(t *testing.T) {
 
 // TestPipelineNeedsNoLogin: the environment has a client of the provider.
 func TestPipelineNeedsNoLogin(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.uaa.Clients["ci"] = uaadouble.Client{Secret: "s3cret", Grants: []string{"client_credentials"}, Authorities: []string{"ipguard.teams.promo.book"}}
 	fleet := d.fleetFile()

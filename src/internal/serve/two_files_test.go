@@ -25,6 +25,7 @@ pools:
 // about what may be given, the one whose file is older gives nothing until it says the
 // same; what says the same in other words is no difference.
 func TestTwoFleetFiles(t *testing.T) {
+	t.Parallel()
 	servers, token := startTwo(t, filepath.Join(t.TempDir(), "two.db"))
 	newer, older := servers[0], servers[1]
 	write := func(s *oneOfTwo, name, text string) {
@@ -103,6 +104,7 @@ func TestTwoFleetFiles(t *testing.T) {
 // TestOwnFileChanges: a file that the server's fleet file names, and that changes, counts
 // when the picture is made again, which tells the other servers; nobody is put off for it.
 func TestOwnFileChanges(t *testing.T) {
+	t.Parallel()
 	c := newCompany(t)
 	c.write("server/cloud.yml", strings.NewReplacer("10.8.52.", "10.0.0.", "STATIC", "10.0.0.100 - 10.0.0.127", "RESERVED", "10.0.0.2 - 10.0.0.99").Replace(cloudConfig))
 	c.write("server/m.yml", manifestOf("m", "10.0.0.126"))

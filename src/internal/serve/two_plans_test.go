@@ -100,6 +100,7 @@ func (s *oneOfTwo) ask(method, path, token, body string) (int, error) {
 // fleet files have, and whenever these change. The one whose pools were not loaded last
 // says so.
 func TestTwoPlans(t *testing.T) {
+	t.Parallel()
 	rounds := 30
 	if sharedtest.Short() {
 		rounds = 4

@@ -21,6 +21,7 @@ import (
 // TestWithdrawMeetsApprove: of one who approves and one who takes back at the same moment,
 // at two servers, one wins, and the other is told. What is booked is so by whoever approved.
 func TestWithdrawMeetsApprove(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"sqlite", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			database := filepath.Join(t.TempDir(), "two.db")
