@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -268,6 +269,23 @@ func TestManyDeployments(t *testing.T) {
 			Name: fmt.Sprintf("dep %d/%%", i), Manifest: manifest,
 			Instances: []directordouble.Instance{{Group: "g", ID: "i", IPs: []string{fmt.Sprintf("10.%d.%d.1", i/250, i%250)}}},
 		})
+	}
+	// The first deployment waits for a second request: on a busy machine none may come by itself.
+	asked, two := atomic.Int32{}, make(chan struct{})
+	d.Fault = func(r *http.Request) directordouble.Fault {
+		if !strings.HasPrefix(r.URL.Path, "/deployments/") {
+			return directordouble.Fault{}
+		}
+		switch asked.Add(1) {
+		case 1:
+			select {
+			case <-two:
+			case <-time.After(time.Minute):
+			}
+		case 2:
+			close(two)
+		}
+		return directordouble.Fault{}
 	}
 	target := start(t, d)
 	var last Progress
