@@ -1,3 +1,5 @@
+//go:build !race
+
 package bookfile_test
 
 import (
@@ -17,24 +19,6 @@ import (
 	"github.com/ipguard/ipguard/src/internal/sharedtest"
 	"github.com/ipguard/ipguard/src/internal/source"
 )
-
-// bookVariable makes the test binary a program that books: FOLDER OWNER PUSH.
-const bookVariable = "IPGUARD_TEST_BOOK"
-
-func TestMain(m *testing.M) {
-	if args := strings.Fields(os.Getenv(bookVariable)); len(args) == 3 {
-		r, err := take(&bookfile.Store{Folder: args[0], Environ: environ(), Push: args[2] == "push"}, args[1])
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		fmt.Println(r.Addr())
-		os.Exit(0)
-	}
-	sharedtest.ExitAtOnce()
-	sharedtest.WaitSideBySide()
-	os.Exit(m.Run())
-}
 
 // TestKill kills processes that book, and with them all of their group, at any
 // moment. Every booking is there whole or not at all, none that was answered is
