@@ -2,6 +2,7 @@ package fence
 
 import (
 	"cmp"
+	"math/big"
 	"net/netip"
 	"slices"
 
@@ -250,15 +251,18 @@ func (g *group) ways(s *stretch) []option {
 	if !s.contested() {
 		return []option{{lost: s.forced}}
 	}
+	against := g.against(s)
 	var list []option
-	for _, first := range s.contenders {
-		o := option{lost: s.forced.clone(), keepers: members{first}}
-		for _, i := range s.contenders {
-			if i == first {
+	for first := range s.contenders {
+		o := option{lost: s.forced.clone(), keepers: members{s.contenders[first]}}
+		keeps := new(big.Int).SetBit(new(big.Int), first, 1)
+		for n, i := range s.contenders {
+			if n == first {
 				continue
 			}
-			if g.compatible(i, o.keepers, s.at.From()) {
+			if !meet(against[n], keeps) {
 				o.keepers.add(i)
+				keeps.SetBit(keeps, n, 1)
 				continue
 			}
 			o.lost.add(i)
@@ -272,12 +276,29 @@ func (g *group) ways(s *stretch) []option {
 	return list
 }
 
-// compatible reports whether a pool and the keepers may all have an address.
-func (g *group) compatible(i int, keepers members, at netip.Addr) bool {
-	for _, k := range keepers {
-		if common, ok := g.rivals[i][k]; ok && common.Contains(at) {
-			return false
+// against says of each contender of a stretch, in their order, which of them cannot have an
+// address of it too: one bit each. Hundreds may be against hundreds.
+func (g *group) against(s *stretch) []*big.Int {
+	at := s.at.From()
+	list := make([]*big.Int, len(s.contenders))
+	for n, i := range s.contenders {
+		list[n] = new(big.Int)
+		for m, k := range s.contenders {
+			if common := g.rivals[i][k]; common != nil && common.Contains(at) {
+				list[n].SetBit(list[n], m, 1)
+			}
 		}
 	}
-	return true
+	return list
+}
+
+// meet reports whether two sets have a bit in common.
+func meet(a, b *big.Int) bool {
+	words := b.Bits()
+	for i, word := range a.Bits() {
+		if i < len(words) && word&words[i] != 0 {
+			return true
+		}
+	}
+	return false
 }
