@@ -70,6 +70,8 @@ func mostOutput(args []string) int {
 	switch {
 	case args[len(args)-1] == "map.html":
 		return 5_000_000
+	case args[0] == "lint" && !slices.Contains(args, "sarif"): // some hundred findings, of a screen each
+		return 150_000
 	case args[0] == "audit": // 1,000 addresses
 		return 1_000_000
 	case slices.Contains(args, "10.0.0.0/8") && args[0] == "who":

@@ -24,8 +24,8 @@ type fold struct {
 var folds = []fold{
 	{foldKey, 100, 10, "of the same owners"},
 	{addressKey, 100, 10, "about the same addresses"},
-	{directorsKey, 300, 20, "of the same directors"},
-	{ruleKey, 500, 100, "of the same rule"},
+	{directorsKey, 100, 20, "of the same directors"},
+	{ruleKey, 100, 25, "of the same rule"},
 }
 
 // More are the findings that one stands for which are not shown.
