@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"fmt"
 	"iter"
 	"net/netip"
 	"slices"
@@ -55,11 +56,34 @@ func (b *builder) manual(s *plan.Subnet, read *bosh.Subnet, owner plan.Owner, ow
 // keptByCloud adds what the cloud is certain to keep beside what no director hands
 // out anyway.
 func (b *builder) keptByCloud(s *plan.Subnet, owner plan.Owner, read *bosh.Subnet) {
-	_, first, _, ok := s.KeptBy()
-	if !ok || !s.KeepsHead() || first.To().Compare(s.Gateway) <= 0 {
+	if r, ok := keptBesideGateway(s); ok {
+		b.add(plan.CloudKept, owner, s, r, read.RangeAt)
+	}
+	perhaps := s.IfCloudKeeps()
+	if perhaps == nil {
 		return
 	}
-	b.add(plan.CloudKept, owner, s, netipx.IPRangeFrom(s.Gateway.Next(), first.To()), read.RangeAt)
+	if r, ok := keptBesideGateway(perhaps); ok {
+		variable, _ := bosh.VariableIn(s.Identity.Hidden)
+		spot := plan.BlindSpot{
+			Owner: owner, What: fmt.Sprintf("the %s of network %s", s.Identity.HiddenKey, s.Network), Variable: variable, Reason: plan.NoValue, At: s.At,
+			May: []plan.Claim{{Range: r, Kind: plan.CloudKept, Holder: owner.Held(), Subnet: s, At: read.RangeAt}},
+		}
+		if variable == "" {
+			spot.Reason = plan.Withheld
+		}
+		b.plan.BlindSpots = append(b.plan.BlindSpots, spot)
+	}
+}
+
+// keptBesideGateway are the first addresses of a subnet that its cloud keeps for certain,
+// after the gateway.
+func keptBesideGateway(s *plan.Subnet) (netipx.IPRange, bool) {
+	_, first, _, ok := s.KeptBy()
+	if !ok || !s.KeepsHead() || first.To().Compare(s.Gateway) <= 0 {
+		return netipx.IPRange{}, false
+	}
+	return netipx.IPRangeFrom(s.Gateway.Next(), first.To()), true
 }
 
 // restrictedRanges are what the subnet never hands out, merged.

@@ -51,7 +51,7 @@ func (f *Facts) Doubts(accepts func(*Finding) bool) (doubts []Doubt, accepted []
 		}
 		d.look(blindness, spot)
 	}
-	for _, found := range []func(*pairJudge, func(*Finding) bool) ([]Doubt, []Finding){f.segmentDoubts, f.routerDoubts, f.bookingDoubts} {
+	for _, found := range []func(*pairJudge, func(*Finding) bool) ([]Doubt, []Finding){f.segmentDoubts, f.routerDoubts, f.bookingDoubts, f.keptDoubts} {
 		more, moreAccepted := found(d.judge, accepts)
 		d.doubts, d.accepted = append(d.doubts, more...), append(d.accepted, moreAccepted...)
 	}

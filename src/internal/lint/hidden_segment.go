@@ -68,6 +68,19 @@ func hidesLess(s, other *plan.Subnet) bool {
 
 // hiddenSegment is the spot that hides which segment a subnet is in, beside another one.
 func hiddenSegment(s, other *plan.Subnet) *plan.BlindSpot {
+	spot := hiddenIdentity(s)
+	if one := s.HidingOne(); one != nil {
+		s = one
+	}
+	if s.Unread() {
+		return spot
+	}
+	spot.Hint = strings.TrimPrefix(strings.TrimSuffix(spot.Hint+"; or "+segmentsToTell(s, other), "; or "), "; or ")
+	return spot
+}
+
+// hiddenIdentity is the spot that hides what the properties of a subnet say of its network.
+func hiddenIdentity(s *plan.Subnet) *plan.BlindSpot {
 	if one := s.HidingOne(); one != nil {
 		s = one
 	}
@@ -83,21 +96,17 @@ func hiddenSegment(s, other *plan.Subnet) *plan.BlindSpot {
 	if s.Network == "" {
 		spot.What = "the segments of all networks"
 	}
-	if s.Unread() {
+	tool := bosh.TemplateIn(hides)
+	switch {
+	case s.Unread():
 		spot.Reason, spot.Message = plan.Unreadable, "a network of director "+s.Director+" could not be read"
-		return spot
+	case variable == "":
+		spot.Reason = plan.Withheld
+	case tool != "":
+		spot.Variable, spot.Reason, spot.Message, spot.Hint = "", plan.Unreadable, bosh.TemplateText(spot.What, tool), bosh.TemplateHint(tool)
+	default:
+		spot.Hint = spotCure(spot)
 	}
-	told := segmentsToTell(s, other)
-	if variable == "" {
-		spot.Reason, spot.Hint = plan.Withheld, told
-		return spot
-	}
-	cure := spotCure(spot)
-	if tool := bosh.TemplateIn(hides); tool != "" {
-		cure = bosh.TemplateHint(tool)
-		spot.Variable, spot.Reason, spot.Message = "", plan.Unreadable, bosh.TemplateText(spot.What, tool)
-	}
-	spot.Hint = strings.TrimSuffix(cure+"; or "+told, "; or ")
 	return spot
 }
 

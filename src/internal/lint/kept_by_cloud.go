@@ -32,7 +32,7 @@ func runKeptByCloud(f *Facts, report func(Finding)) {
 		if finding, ok := f.keptInPools(s, pools[s], told[s]); ok {
 			report(finding)
 		}
-		if cloud, length := s.OnlyBlocks(); length > 0 && s.Prefix != 0 && s.Prefix != s.Range.Addr().BitLen() && s.Prefix != length {
+		if cloud, length, wrong := wrongBlocks(s); wrong {
 			report(blockFinding(s, cloud, length))
 		}
 	}
@@ -173,6 +173,13 @@ func (f *Facts) keptInPools(s *plan.Subnet, pools []kept, told *netipx.IPSetBuil
 	}
 	finding.Suggestion = paragraphs(finding.Suggestion, reserveLine(s, "", ranges...))
 	return finding, true
+}
+
+// wrongBlocks returns the blocks that a subnet's cloud has, where it has none of the size
+// that the subnet asks for.
+func wrongBlocks(s *plan.Subnet) (cloud plan.Cloud, length int, wrong bool) {
+	cloud, length = s.OnlyBlocks()
+	return cloud, length, length > 0 && s.Prefix != 0 && s.Prefix != s.Range.Addr().BitLen() && s.Prefix != length
 }
 
 // outOfStatic says what a director would refuse to reserve as long as it is there.

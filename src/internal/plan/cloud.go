@@ -449,6 +449,19 @@ func (s *Subnet) KeptBy() (cloud Cloud, first, last netipx.IPRange, ok bool) {
 	return cloud, first, last, true
 }
 
+// IfCloudKeeps is the subnet as it may be where a variable hides whether its cloud is one
+// that keeps addresses: of AWS, which keeps most, and tells itself by the id of its subnet
+// alone. It is nil where the cloud is known, or cannot be that one.
+func (s *Subnet) IfCloudKeeps() *Subnet {
+	id := s.Identity
+	if id.Cloud != "" || id.Hidden == "" || id.Hidden == notRead || id.HiddenKey != "subnet" && id.HiddenKey != allProperties {
+		return nil
+	}
+	perhaps := *s
+	perhaps.Identity.Cloud = clouds[0].Name
+	return &perhaps
+}
+
 // OnlyBlocks returns the one length of blocks that the subnet's cloud gives a VM
 // in place of single addresses, and where that is documented; 0 where any may do.
 func (s *Subnet) OnlyBlocks() (cloud Cloud, length int) {
