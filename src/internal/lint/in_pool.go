@@ -275,7 +275,7 @@ func (f *Facts) unlessAskedFor(advice string, s *plan.Subnet, taken ...netipx.IP
 func (f *Facts) movePooled(p pooled) string {
 	keepOff := reserveLine(p.pool.Subnet, f.ofOthersToo(p.pool.Subnet.ReservedAt), p.overlap.Range)
 	if p.pool.Kind == plan.StaticPool {
-		keepOff = fmt.Sprintf("take %s out of static: of %s (%s%s)", plan.RangeText(plan.BlocksOf(p.overlap.Range, p.pool.Subnet.Prefix)), p.pool.Subnet.Label(), p.pool.At, f.ofOthersToo(p.pool.At))
+		keepOff = fmt.Sprintf("move %s from static: to reserved: of %s (%s%s)", plan.RangeText(plan.BlocksOf(p.overlap.Range, p.pool.Subnet.Prefix)), p.pool.Subnet.Label(), p.pool.At, f.ofOthersToo(p.pool.At))
 	}
 	keepOff = f.unlessAskedFor(keepOff, p.pool.Subnet, p.overlap.Range)
 	move := ""

@@ -107,7 +107,8 @@ func (f *Facts) split(c *clash) string {
 		f.takeOutOfStatic(c, staticBoth))
 }
 
-// takeOutOfStatic says what one of both sides had to list no more: the blocks that hold it.
+// takeOutOfStatic says what one of both sides had to list no more, the blocks that hold it:
+// what is not reserved either, it would hand out by itself.
 func (f *Facts) takeOutOfStatic(c *clash, both []netipx.IPRange) string {
 	if len(both) == 0 {
 		return ""
@@ -123,9 +124,9 @@ func (f *Facts) takeOutOfStatic(c *clash, both []netipx.IPRange) string {
 	if a == b {
 		b = ""
 	} else {
-		b += " out of static: "
+		b += " from static: to reserved: "
 	}
-	advice := fmt.Sprintf("take %s out of static: of %s or %sof %s", a, c.a.Subnet.Label(), b, c.b.Subnet.Label())
+	advice := fmt.Sprintf("move %s from static: to reserved: of %s or %sof %s", a, c.a.Subnet.Label(), b, c.b.Subnet.Label())
 	if others := f.ofOthersToo(c.b.Subnet.At); others != "" {
 		advice += fmt.Sprintf(" (%s%s)", c.b.Subnet.At, others)
 	}
