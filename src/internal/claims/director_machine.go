@@ -19,7 +19,8 @@ func OwnAddresses(d *Director) []bosh.Block {
 }
 
 // DirectorMachine returns the static addresses of a create-env VM that runs the
-// director job, none for any other VM.
+// director job, none for any other VM. Where they hide, one by which create-env reaches the
+// VM may be one of them.
 func DirectorMachine(m *bosh.Manifest) []bosh.Block {
 	var list []bosh.Block
 	for _, g := range m.Groups {
@@ -28,6 +29,14 @@ func DirectorMachine(m *bosh.Manifest) []bosh.Block {
 		}
 		for _, n := range g.Networks {
 			list = append(list, n.Static...)
+		}
+		if !slices.ContainsFunc(m.Gaps, func(gap bosh.Gap) bool {
+			return gap.Group == g && (gap.Hides == bosh.HidesStaticIPs || gap.Hides == bosh.HidesUses || gap.Hides == bosh.HidesUseName)
+		}) {
+			continue
+		}
+		for _, c := range m.Contacts {
+			list = append(list, bosh.Block{Range: c.Range, At: c.At})
 		}
 	}
 	return list
