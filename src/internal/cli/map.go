@@ -110,7 +110,7 @@ func runMap(flags *mapFlags, name string, streams Streams) error {
 	}
 	hidden := read.blindSpots()
 	if len(hidden) > 0 {
-		fmt.Fprintf(streams.Stderr, "ipguard: %s drawn where it may be; the first at %s: %s\nhint: ipguard lint tells which\n",
+		fmt.Fprintf(streams.Stderr, "ipguard: %s drawn in the ranges that are known, and may be elsewhere; the first at %s: %s\nhint: ipguard lint tells which\n",
 			hiding(len(hidden)), legible.Text(hidden[0].At.String()), legible.Text(hidden[0].Text()))
 	}
 	if len(read.failures)+len(hidden) > 0 {
