@@ -70,9 +70,8 @@ func (r *room) watch() {
 	})
 }
 
-// roomFor is the limit of a heap of which so many bytes are in use. The limit holds gaps
-// between what is in use, too, which are a fifth of it.
-func roomFor(live, limit int64) int64 { return max(limit, live+live/2) }
+// roomFor is the limit of a heap of which so many bytes are in use.
+func roomFor(live, limit int64) int64 { return max(limit, live+live/4) }
 
 // live is what the last collection left, in bytes.
 func live() int64 {
